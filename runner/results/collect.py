@@ -1,0 +1,88 @@
+"""From the files of a sweep to its tables: a pure function of files, to be run again at any time.
+
+python -m runner.results SWEEP
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from runner.errors import UserError
+from runner.results.predictions import Evaluation, predictions_table, read_evaluations
+from runner.results.schema import MEMORY, RESULTS, SAMPLES, VERSION
+from runner.results.summary import summarize
+from runner.results.tables import Tables, write_tables
+from runner.results.trials import read_trial, trial_folder
+
+
+def collect(sweep: Path) -> Tables:
+    """Read the plan, trials and predictions of a sweep, write its tables beside them, and return them.
+
+    Rows come in the order of the plan. A planned trial without a file is no row of results; the summary
+    counts it as missing.
+
+    Args:
+        sweep: the sweep folder, with plan.json.
+
+    Raises:
+        UserError: if there is no readable plan.
+    """
+    plan = _read_plan(sweep)
+    jobs = {job["job"]: job for job in plan["jobs"]}
+    identity = {"sweep": plan["sweep"], "seed": plan.get("seed")}
+    planned = [identity | jobs[trial["job"]] | trial for trial in plan["trials"]]
+    read = [trial for trial in (read_trial(sweep, one) for one in planned) if trial is not None]
+    evaluations, warnings = read_evaluations(sweep)
+    rows = [trial.row for trial in read]
+    tables = Tables(
+        folder=sweep,
+        results=pa.Table.from_pylist(rows, schema=RESULTS),
+        summary=summarize(plan["jobs"], planned, rows, evaluations),
+        samples=pa.concat_tables([SAMPLES.empty_table(), *(trial.samples for trial in read)]),
+        memory=pa.concat_tables([MEMORY.empty_table(), *(trial.memory for trial in read)]),
+        predictions=predictions_table(plan["jobs"], evaluations),
+        manifest=_manifest(plan, evaluations, [*warnings, *_unplanned(sweep, planned)]),
+    )
+    write_tables(tables)
+    return tables
+
+
+def _read_plan(sweep: Path) -> dict[str, Any]:
+    path = sweep / "plan.json"
+    try:
+        plan: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist. Give the folder of a sweep, such as outputs/demo.") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({error}). Run the sweep again to write it anew.") from None
+    known = isinstance(plan, dict) and plan.get("schema") == 1
+    if not known or not {"sweep", "jobs", "trials"} <= plan.keys():
+        raise UserError(f"{path} is not a plan of schema 1. Run the sweep again to write it anew.")
+    return plan
+
+
+def _manifest(
+    plan: Mapping[str, Any], evaluations: Sequence[Evaluation], warnings: Sequence[str]
+) -> dict[str, Any]:
+    """Return what the tables do not say: the grid, the environment, the order of labels, and what was odd."""
+    copied = ("sweep", "grid", "seed", "rounds", "isolation", "isolation_note", "measure", "environment")
+    task_of = {job["job"]: job.get("task") for job in plan["jobs"]}
+    labels = {task_of.get(job): evaluation.names for evaluation in evaluations for job in evaluation.jobs}
+    return {
+        "schema": VERSION,
+        **{key: plan.get(key) for key in copied},
+        "labels": {task: names for task, names in sorted(labels.items()) if task is not None},
+        "warnings": list(warnings),
+    }
+
+
+def _unplanned(sweep: Path, planned: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say which trials were left out because the plan does not hold them."""
+    expected = {trial_folder(trial["job"], trial["round"], trial["role"]) for trial in planned}
+    found = sorted(path.parent.name for path in (sweep / "trials").glob("*/trial.json"))
+    return [f"trials/{name} is not in the plan and was left out" for name in found if name not in expected]

@@ -1,0 +1,217 @@
+"""The columns of every results table: one place, with a version and a description for each column.
+
+A column name ends in its unit. The description travels in the Parquet file as field metadata
+(`description`), the version as table metadata (`pinbox.schema`). A new column raises `VERSION`; readers take
+every older version.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pyarrow as pa
+
+VERSION: Final = 1
+
+ROLES: Final = ("variant", "baseline-first", "baseline-last")
+STATUSES: Final = ("ok", "oom", "timeout", "crashed", "unfair", "prepare-failed")
+VERDICTS: Final = ("faster", "slower", "tie")
+
+
+def _column(name: str, type_: Any, description: str) -> Any:
+    return pa.field(name, type_, metadata={"description": description})
+
+
+_IDENTITY = [
+    _column("sweep", pa.string(), "Name of the sweep (the name of its grid)."),
+    _column("job", pa.string(), "Key of the job: model × technique × task × workload × threads × isolation."),
+    _column("model", pa.string(), "Name of the model."),
+    _column("family", pa.string(), "Model family: its members share one baseline."),
+    _column("weights", pa.string(), "trained, or random weights of the same shape (then accuracy is null)."),
+    _column("technique", pa.string(), "Name of the technique."),
+    _column("task", pa.string(), "Name of the task: texts and labels."),
+    _column("workload", pa.string(), "Name of the workload: how texts become calls."),
+    _column("batch_size", pa.int64(), "Texts in one call."),
+    _column("padding", pa.string(), "How the texts of a call are brought to one length."),
+    _column("max_length", pa.int64(), "Longest input in tokens; the rest is cut off."),
+    _column("threads", pa.int64(), "Threads of the engine, one per pinned physical core."),
+    _column("isolation", pa.string(), "Kind of box: docker or process."),
+]
+
+_ARTIFACT = [
+    _column("artifact", pa.string(), "SHA-256 of the artifact's files."),
+    _column("artifact_format", pa.string(), "Format of the artifact: checkpoint, onnx, torchscript …"),
+]
+
+_TRIAL = [
+    _column("seed", pa.int64(), "Seed of the sweep."),
+    _column("round", pa.int64(), "Round, from 0: one pass over all jobs."),
+    _column("position", pa.int64(), "Place of the trial within its round, from 0."),
+    _column("role", pa.string(), "One of " + ", ".join(ROLES) + "."),
+    _column("status", pa.string(), "One of " + ", ".join(STATUSES) + "."),
+    _column("error", pa.string(), "One line on why the trial is not ok; null otherwise."),
+    _column("log", pa.string(), "Log of the trial, relative to the sweep folder."),
+    _column("started_at", pa.string(), "Start of the trial, ISO 8601, UTC."),
+    _column("wall_seconds", pa.float64(), "Duration of the whole trial, making the box included."),
+    _column("image_id", pa.string(), "Id of the image the box was made from."),
+    _column("base_id", pa.string(), "Id of that image's base image."),
+    _column("lock_sha256", pa.string(), "SHA-256 of the lock file the image was built from."),
+    _column("code_version", pa.string(), "Version of Pinbox's code."),
+]
+
+#: What a trial measures; the summary holds the median of each.
+_MEASURED = [
+    _column("disk_bytes", pa.int64(), "Size of the artifact's files on disk."),
+    _column("import_seconds", pa.float64(), "Phase import: importing the engine."),
+    _column("load_seconds", pa.float64(), "Phase load: from files to a model ready to be called."),
+    _column("first_call_seconds", pa.float64(), "Phase first call: the first inference."),
+    _column("warmup_seconds", pa.float64(), "Phase warm-up: calls before the timed ones."),
+    _column("warmup_calls", pa.int64(), "Number of warm-up calls."),
+    _column("timed_seconds", pa.float64(), "Summed time of the timed calls."),
+    _column("calls", pa.int64(), "Number of timed calls."),
+    _column("latency_p50_seconds", pa.float64(), "Median time of a timed call."),
+    _column("latency_p90_seconds", pa.float64(), "90th percentile of the time of a timed call."),
+    _column("latency_mean_seconds", pa.float64(), "Mean time of a timed call."),
+    _column("examples_per_second", pa.float64(), "Texts per second over the timed calls."),
+    _column("tokens_per_second", pa.float64(), "Useful tokens (padding not counted) per second."),
+    _column("useful_tokens", pa.int64(), "Tokens of the timed inputs that are not padding."),
+    _column("padded_tokens", pa.int64(), "Tokens of the timed inputs, padding included."),
+    _column("rss_import_bytes", pa.int64(), "Peak resident memory (VmHWM) during import."),
+    _column("rss_load_bytes", pa.int64(), "Peak resident memory during load."),
+    _column("rss_first_call_bytes", pa.int64(), "Peak resident memory during the first call."),
+    _column("rss_peak_bytes", pa.int64(), "Peak resident memory of the whole trial."),
+    _column("box_peak_bytes", pa.int64(), "Peak memory of the box by its cgroup, page cache included."),
+    _column("cpu_seconds", pa.float64(), "User and system time during the timed calls."),
+    _column("steal_seconds", pa.float64(), "Time the hypervisor took away during the timed calls."),
+    _column("throttled_periods", pa.int64(), "Periods in which the cgroup throttled the box."),
+    _column("involuntary_switches", pa.int64(), "Involuntary context switches during the timed calls."),
+    _column("reference_seconds", pa.float64(), "Time of a fixed reference kernel around the timed calls."),
+]
+
+MEASURED: Final = tuple(field.name for field in _MEASURED)
+
+_BOX = [
+    _column("box_cpus", pa.string(), "CPUs the box was pinned to, read inside it, as '0,2'."),
+    _column("box_cgroup_version", pa.int64(), "cgroup version the limits were read from."),
+    _column("box_memory_limit_bytes", pa.int64(), "Memory limit read inside the box; null for none."),
+    _column("box_engine_threads", pa.int64(), "Threads the engine computes with, by its own account."),
+    _column("box_os_threads", pa.int64(), "Threads of the whole process."),
+    _column("box_cpu_model", pa.string(), "CPU model read inside the box."),
+    _column("box_kernel", pa.string(), "Kernel release read inside the box."),
+    _column("box_instruction_sets", pa.string(), "Instruction sets that matter here, as 'avx2 avx512f'."),
+    _column(
+        "box_engine", pa.string(), "JSON: what the engine says of itself: library versions, instruction set."
+    ),
+    _column("box_rest", pa.string(), "JSON: everything else the box read back."),
+]
+
+_AGAINST_BASELINE = [
+    _column(
+        "latency_ratio", pa.float64(), "Latency ÷ baseline's, geometric mean over rounds; below 1 is faster."
+    ),
+    _column("latency_ratio_low", pa.float64(), "Lower end of its 95% interval (Student's t on log ratios)."),
+    _column("latency_ratio_high", pa.float64(), "Upper end of its 95% interval."),
+    _column("p_value", pa.float64(), "Two-sided p-value of 'the ratio is 1', this job alone."),
+    _column("p_value_holm", pa.float64(), "The same, adjusted (Holm) across the variants of one baseline."),
+    _column(
+        "noise_floor", pa.float64(), "Ratio by which a round's two baselines, identical code, were apart."
+    ),
+    _column(
+        "verdict", pa.string(), "faster, slower or tie; null if it cannot be judged (one round, no baseline)."
+    ),
+    _column("disk_ratio", pa.float64(), "disk_bytes ÷ the baseline's."),
+    _column("rss_peak_ratio", pa.float64(), "rss_peak_bytes ÷ the baseline's."),
+    _column("load_ratio", pa.float64(), "load_seconds ÷ the baseline's."),
+    _column("first_call_ratio", pa.float64(), "first_call_seconds ÷ the baseline's."),
+    _column("throughput_ratio", pa.float64(), "examples_per_second ÷ the baseline's."),
+]
+
+_ACCURACY = [
+    _column("examples", pa.int64(), "Examples that were judged; null where there are no predictions."),
+    _column("accuracy", pa.float64(), "Fraction predicted right; null without labels or for random weights."),
+    _column("accuracy_low", pa.float64(), "Lower end of its 95% interval (Wilson)."),
+    _column("accuracy_high", pa.float64(), "Upper end of its 95% interval."),
+    _column("macro_f1", pa.float64(), "Mean over the labels of F1."),
+    _column("changed_predictions", pa.int64(), "Examples predicted otherwise than by the baseline."),
+    _column("changed_fraction", pa.float64(), "The same as a fraction of the examples."),
+]
+
+_SUMMARY_STATUS = [
+    _column("baseline_job", pa.string(), "Key of the baseline job; the job itself for a baseline."),
+    _column(
+        "status", pa.string(), "ok if all trials are; else the first failure; missing if only unfinished."
+    ),
+    _column("error", pa.string(), "Error of the first trial that failed."),
+    _column("log", pa.string(), "Log of the first trial that failed."),
+    _column("trials_planned", pa.int64(), "Trials that the plan holds for this job."),
+    _column("trials_missing", pa.int64(), "Planned trials without a file: the sweep is unfinished."),
+    *(_column(f"trials_{s.replace('-', '_')}", pa.int64(), f"Trials with status {s}.") for s in STATUSES),
+]
+
+_MEDIANS = [
+    _column(f.name, pa.float64(), "Median over the ok trials: " + f.metadata[b"description"].decode())
+    for f in _MEASURED
+]
+
+
+def _schema(table: str, columns: list[Any]) -> Any:
+    return pa.schema(columns, metadata={"pinbox.schema": str(VERSION), "pinbox.table": table})
+
+
+RESULTS: Final = _schema("results", [*_IDENTITY, *_TRIAL, *_ARTIFACT, *_MEASURED, *_BOX])
+
+SUMMARY: Final = _schema(
+    "summary", [*_IDENTITY, *_SUMMARY_STATUS, *_ARTIFACT, *_MEDIANS, *_AGAINST_BASELINE, *_ACCURACY]
+)
+
+SAMPLES: Final = _schema(
+    "samples",
+    [
+        _column("job", pa.string(), "Key of the job."),
+        _column("round", pa.int64(), "Round of the trial."),
+        _column("role", pa.string(), "Role of the trial."),
+        _column("call", pa.int64(), "Timed call, from 0, in order."),
+        _column("batch", pa.int64(), "Which of the distinct inputs was given."),
+        _column("latency_seconds", pa.float64(), "Time of the call."),
+    ],
+)
+
+MEMORY: Final = _schema(
+    "memory",
+    [
+        _column("job", pa.string(), "Key of the job."),
+        _column("round", pa.int64(), "Round of the trial."),
+        _column("role", pa.string(), "Role of the trial."),
+        _column("phase", pa.string(), "What the trial was doing."),
+        _column("seconds", pa.float64(), "Time since the start of the trial's process."),
+        _column("rss_bytes", pa.int64(), "Resident memory of the process."),
+    ],
+)
+
+PREDICTIONS: Final = _schema(
+    "predictions",
+    [
+        _column("job", pa.string(), "Key of the job."),
+        _column("model", pa.string(), "Name of the model."),
+        _column("technique", pa.string(), "Name of the technique."),
+        _column("task", pa.string(), "Name of the task."),
+        _column("workload", pa.string(), "Name of the workload."),
+        _column("example", pa.int64(), "Example, from 0, in the order of the test split."),
+        _column("text", pa.string(), "Its text."),
+        _column("label", pa.string(), "Its true label; null where the task has none."),
+        _column("prediction", pa.string(), "Most probable label; null if a logit was not a finite number."),
+        _column("probability", pa.float64(), "Probability of the prediction (softmax of the logits)."),
+        _column("probabilities", pa.list_(pa.float64()), "Of every label, in the order of manifest.json."),
+        _column("baseline_prediction", pa.string(), "What the baseline predicted."),
+        _column("baseline_probability", pa.float64(), "With what probability."),
+        _column("moved", pa.float64(), "Total variation distance from the baseline's probabilities, 0 to 1."),
+    ],
+)
+
+SCHEMAS: Final = {
+    "results": RESULTS,
+    "summary": SUMMARY,
+    "samples": SAMPLES,
+    "memory": MEMORY,
+    "predictions": PREDICTIONS,
+}

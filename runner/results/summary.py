@@ -1,0 +1,175 @@
+"""One row per job: medians over its trials, and what they say against its baseline."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
+from typing import Any
+
+import pyarrow as pa
+
+from runner.results.predictions import Evaluation
+from runner.results.schema import MEASURED, STATUSES, SUMMARY
+from runner.results.statistics import (
+    Estimate,
+    accuracy,
+    changed_predictions,
+    estimate_ratio,
+    holm,
+    log_ratio,
+    macro_f1,
+    noise_floor,
+    verdict,
+    wilson_interval,
+)
+from runner.results.tables import Tables
+
+Row = Mapping[str, Any]
+
+_PLAIN_RATIOS = {
+    "disk_ratio": "disk_bytes",
+    "rss_peak_ratio": "rss_peak_bytes",
+    "load_ratio": "load_seconds",
+    "first_call_ratio": "first_call_seconds",
+    "throughput_ratio": "examples_per_second",
+}
+
+
+def summarize(
+    jobs: Sequence[Row], planned: Sequence[Row], trials: Sequence[Row], evaluations: Sequence[Evaluation]
+) -> Any:
+    """Build the summary table, one row per job of the plan, in its order.
+
+    Args:
+        jobs: the jobs of the plan.
+        planned: the trials of the plan.
+        trials: the rows of results.
+        evaluations: the predictions of the artifacts.
+    """
+    trials_of = _grouped(trials, "job")
+    planned_of = _grouped(planned, "job")
+    evaluation_of = {job: evaluation for evaluation in evaluations for job in evaluation.jobs}
+    rows = {job["job"]: _own_figures(job, len(planned_of[job["job"]]), trials_of[job["job"]]) for job in jobs}
+    for key, row in rows.items():
+        baseline = rows.get(row["baseline_job"])
+        if baseline is not None:
+            row |= {name: _ratio(row[column], baseline[column]) for name, column in _PLAIN_RATIOS.items()}
+        row |= _accuracy_figures(evaluation_of.get(key), evaluation_of.get(row["baseline_job"]))
+    for baseline_job, sharing in _grouped(rows.values(), "baseline_job").items():
+        compared = _latency_against_baseline(baseline_job, [row["job"] for row in sharing], trials_of)
+        for job, figures in compared.items():
+            rows[job] |= figures
+    return pa.Table.from_pylist(list(rows.values()), schema=SUMMARY)
+
+
+def outcome(tables: Tables) -> int:
+    """Return the exit code of a sweep: 0 all planned trials ok, 1 some failed or missing, 2 none ok."""
+    ok = sum(tables.summary["trials_ok"].to_pylist())
+    if ok == 0:
+        return 2
+    return 0 if ok == sum(tables.summary["trials_planned"].to_pylist()) else 1
+
+
+def _own_figures(job: Row, planned: int, trials: Sequence[Row]) -> dict[str, Any]:
+    """Return identity, status and medians of one job; only ok trials enter the medians."""
+    ok = _ok(trials)
+    failed = next((trial for trial in trials if trial["status"] != "ok"), None)
+    complete = "ok" if len(ok) == planned and ok else "missing"
+    fixed = ("sweep", "weights", "batch_size", "padding", "max_length", "artifact", "artifact_format")
+    return {
+        **{name: job.get(name) for name in SUMMARY.names},
+        **{name: _first_known(trials, name) for name in fixed},
+        "baseline_job": job.get("baseline"),
+        "status": failed["status"] if failed else complete,
+        "error": failed["error"] if failed else None,
+        "log": failed["log"] if failed else None,
+        "trials_planned": planned,
+        "trials_missing": planned - len(trials),
+        **{f"trials_{s.replace('-', '_')}": sum(t["status"] == s for t in trials) for s in STATUSES},
+        **{name: _median([trial[name] for trial in ok]) for name in MEASURED},
+    }
+
+
+def _latency_against_baseline(
+    baseline_job: str, jobs: Sequence[str], trials_of: Mapping[str, Sequence[Row]]
+) -> dict[str, dict[str, Any]]:
+    """Return the latency columns of all jobs that share one baseline: Holm runs across them.
+
+    The baseline's own row gets the noise floor and a ratio of exactly 1, without an interval.
+    """
+    ends: dict[int, dict[str, float]] = defaultdict(dict)  # round: role: latency
+    for trial in _ok(trials_of[baseline_job]):
+        ends[trial["round"]][trial["role"]] = trial["latency_p50_seconds"]
+    floor = noise_floor([(end.get("baseline-first"), end.get("baseline-last")) for end in ends.values()])
+    estimates: dict[str, Estimate | None] = {}
+    for job in jobs:
+        ratios = [
+            log_ratio(trial["latency_p50_seconds"], list(ends[trial["round"]].values()))
+            for trial in _ok(trials_of[job])
+            if trial["role"] == "variant"
+        ]
+        estimates[job] = estimate_ratio([ratio for ratio in ratios if ratio is not None])
+    if ends and baseline_job in estimates:
+        estimates[baseline_job] = Estimate(1.0)
+    p_values = {job: e.p_value for job, e in estimates.items() if e is not None and e.p_value is not None}
+    adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
+    return {job: _latency_columns(estimate, adjusted.get(job), floor) for job, estimate in estimates.items()}
+
+
+def _latency_columns(
+    estimate: Estimate | None, adjusted: float | None, floor: float | None
+) -> dict[str, Any]:
+    return {
+        "latency_ratio": estimate.ratio if estimate else None,
+        "latency_ratio_low": estimate.low if estimate else None,
+        "latency_ratio_high": estimate.high if estimate else None,
+        "p_value": estimate.p_value if estimate else None,
+        "p_value_holm": adjusted,
+        "noise_floor": floor,
+        "verdict": verdict(estimate, adjusted, floor),
+    }
+
+
+def _accuracy_figures(own: Evaluation | None, baseline: Evaluation | None) -> dict[str, Any]:
+    if own is None or not own.texts:
+        return {}
+    figures: dict[str, Any] = {"examples": len(own.texts)}
+    labels = [label for label in own.labels if label is not None]
+    if own.trained and len(labels) == len(own.texts):
+        share = accuracy(labels, own.predictions)
+        low, high = wilson_interval(round(share * len(labels)), len(labels))
+        figures |= {
+            "accuracy": share,
+            "accuracy_low": low,
+            "accuracy_high": high,
+            "macro_f1": macro_f1(labels, own.predictions),
+        }
+    if baseline is not None and baseline.texts == own.texts:
+        changed = changed_predictions(baseline.predictions, own.predictions)
+        figures |= {"changed_predictions": changed, "changed_fraction": changed / len(own.texts)}
+    return figures
+
+
+def _ok(trials: Sequence[Row]) -> list[Row]:
+    return [trial for trial in trials if trial["status"] == "ok"]
+
+
+def _ratio(value: float | None, baseline: float | None) -> float | None:
+    return value / baseline if value is not None and baseline else None
+
+
+def _median(values: Iterable[Any]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(median(known)) if known else None
+
+
+def _first_known(trials: Sequence[Row], name: str) -> Any:
+    return next((trial[name] for trial in trials if trial[name] is not None), None)
+
+
+def _grouped(rows: Iterable[Row], key: str) -> dict[Any, list[Row]]:
+    groups: dict[Any, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row[key]].append(row)
+    return groups

@@ -1,0 +1,112 @@
+"""Reading trial files: each planned trial becomes one row of results, with its samples and its memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from runner.results.schema import MEMORY, RESULTS, SAMPLES, STATUSES
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial: a row of results, and its part of the tables samples and memory."""
+
+    row: dict[str, Any]
+    samples: Any
+    memory: Any
+
+
+def trial_folder(job: str, round_: int, role: str) -> str:
+    """Return the name of a trial's folder below `trials/`."""
+    return f"{job}-r{round_}-{role}"
+
+
+def read_trial(sweep: Path, planned: Mapping[str, Any]) -> Trial | None:
+    """Read the file of a planned trial; None if there is none (an unfinished sweep).
+
+    A file that cannot be read, or that holds something else than a trial, is a crashed trial, never a gap.
+
+    Args:
+        sweep: the sweep folder.
+        planned: what the plan says of the trial and of its job.
+    """
+    relative = f"trials/{trial_folder(planned['job'], planned['round'], planned['role'])}/trial.json"
+    try:
+        return _parse((sweep / relative).read_text(encoding="utf-8"), planned)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, pa.ArrowException) as error:
+        reason = f"{relative} cannot be read: {type(error).__name__}: {error}".splitlines()[0]
+        return Trial(_row({**planned, "status": "crashed", "error": reason}), *_series({}, planned))
+
+
+def _parse(text: str, planned: Mapping[str, Any]) -> Trial:
+    content = json.loads(text)
+    if content["status"] not in STATUSES:
+        raise ValueError(f"unknown status {content['status']!r}")
+    if content["status"] == "ok" and not content["latency_p50_seconds"] > 0:
+        raise ValueError("an ok trial without a latency")
+    known = {key: value for key, value in planned.items() if value is not None}
+    row = _row(content | known | _box_columns(content.get("box") or {}))
+    return Trial(row, *_series(content, planned))
+
+
+def _row(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep the columns of results, and let pyarrow check their types."""
+    row = {name: values.get(name) for name in RESULTS.names}
+    checked: dict[str, Any] = pa.Table.from_pylist([row], schema=RESULTS).to_pylist()[0]
+    return checked
+
+
+def _series(content: Mapping[str, Any], planned: Mapping[str, Any]) -> tuple[Any, Any]:
+    samples, memory = content.get("samples") or {}, content.get("memory") or {}
+    latencies, seconds = samples.get("latency_seconds") or [], memory.get("seconds") or []
+    trial = {"job": planned["job"], "round": planned["round"], "role": planned["role"]}
+    return (
+        _table(SAMPLES, len(latencies), {**samples, **trial, "call": range(len(latencies))}),
+        _table(MEMORY, len(seconds), {**memory, **trial}),
+    )
+
+
+def _table(schema: Any, length: int, values: Mapping[str, Any]) -> Any:
+    """Build a table from lists, repeating single values; a list of another length is an error."""
+    columns = []
+    for field in schema:
+        value = values.get(field.name)
+        single = value is None or isinstance(value, str | int)
+        columns.append(
+            pa.repeat(pa.scalar(value, field.type), length) if single else pa.array(value, field.type)
+        )
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _box_columns(box: Mapping[str, Any]) -> dict[str, Any]:
+    """Split the free-form read-back into the columns that matter and one JSON string with the rest."""
+    rest = dict(box)
+    engine = dict(rest.pop("engine", None) or {})
+    columns = {
+        "box_cpus": _joined(rest.pop("cpus", None), ","),
+        "box_cgroup_version": rest.pop("cgroup_version", None),
+        "box_memory_limit_bytes": rest.pop("memory_limit_bytes", None),
+        "box_engine_threads": engine.pop("threads", None),
+        "box_os_threads": rest.pop("os_threads", None),
+        "box_cpu_model": rest.pop("cpu_model", None),
+        "box_kernel": rest.pop("kernel", None),
+        "box_instruction_sets": _joined(rest.pop("instruction_sets", None), " "),
+        "box_engine": _json(engine),
+    }
+    return columns | {"box_rest": _json(rest)}
+
+
+def _joined(values: list[Any] | None, separator: str) -> str | None:
+    return separator.join(map(str, values)) if values else None
+
+
+def _json(value: Any) -> str | None:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False) if value else None
