@@ -1,0 +1,57 @@
+# Pinbox: the front door. `make` alone prints the targets below.
+GRID ?= demo
+OUT ?= outputs/$(GRID)
+SWEEP ?= outputs/$(GRID)
+FRESH ?=
+RETRY ?=
+LAUNCHER ?=
+ARGS ?=
+UPGRADE ?=
+# The first of these that is a Python 3.11. Only set-up uses it; everything else runs in .venv.
+PYTHON ?= $(firstword $(foreach name,python3.11 python3 python,$(shell $(name) -c \
+	'import sys; print("$(name)" if sys.version_info[:2] == (3, 11) else "")' 2>/dev/null)))
+
+.DEFAULT_GOAL := help
+.PHONY: help sweep report test lint setup image lock clean python image-if-engine
+
+help: ## Print this help
+	@echo "usage: make TARGET [NAME=VALUE …]"
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-8s %s\n", $$1, $$2 }'
+
+sweep: setup ## Run a grid: GRID=demo OUT=outputs/demo FRESH=1 RETRY=failed LAUNCHER=name ARGS="threads=1"
+	@.venv/bin/python -m runner -m grid=$(GRID) hydra.sweep.dir=$(OUT) \
+		$(if $(FRESH),hydra.sweeper.fresh=true) $(if $(RETRY),hydra.sweeper.retry=$(RETRY)) \
+		$(if $(LAUNCHER),hydra/launcher=$(LAUNCHER)) $(ARGS)
+
+report: .venv/.ready ## Write a sweep's report anew: SWEEP=outputs/demo
+	@.venv/bin/python -m runner.report $(SWEEP)
+
+test: setup ## Run the tests: ARGS="-k word"; those that need Docker are skipped where no engine answers
+	@.venv/bin/python -m pytest $(ARGS)
+
+lint: .venv/.ready ## Check style and types
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@cd docker && ../.venv/bin/mypy --config-file= --strict *.py
+
+setup: python ## Make .venv and, where a Docker engine answers, the image (the targets above do it themselves)
+	@$(MAKE) --no-print-directory -j2 .venv/.ready image-if-engine
+
+image: python ## Build the pinned image that boxes run, unless it is there
+	@$(PYTHON) docker/image.py
+
+lock: .venv/.ready ## Make the lock files anew from pyproject.toml and docker/box.in: UPGRADE=1
+	@$(PYTHON) docker/locks.py $(if $(UPGRADE),--upgrade)
+
+clean: ## Remove .venv and the download cache; outputs/ and images stay
+	rm -rf .venv .cache
+
+.venv/.ready: docker/host.lock pyproject.toml | python
+	@$(PYTHON) docker/environment.py
+
+image-if-engine: | python
+	@$(PYTHON) docker/image.py --if-engine
+
+python:
+	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 found: install it, or name it: make setup PYTHON=/path/to/python3.11" >&2; exit 2; }

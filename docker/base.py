@@ -1,0 +1,162 @@
+"""The base image: the public one that docker/Dockerfile pins by digest, or a stand-in built here.
+
+The stand-in is Debian's own Python 3.11, put together by mmdebstrap and packed so that the same Debian packages give
+the same image id, byte for byte. What it cannot pin is which packages Debian's mirrors serve on the day.
+"""
+
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from workshop import CACHE, DOCKER, SetupError, run, say, sha256
+
+# Any fixed moment will do: it goes into file times and into the image's `created`, so that both are the same every time.
+EPOCH = 1758240000
+PACKAGES = ("python3", "python3-venv", "libgomp1", "libstdc++6")
+
+
+class Base(NamedTuple):
+    """What the Dockerfile starts from, and the label that tells where an image came from."""
+
+    reference: str
+    identity: str
+
+
+def obtain() -> Base:
+    public = public_reference()
+    if problem := pull(public):
+        say(
+            f"base: no registry answers ({problem}): building a stand-in from Debian packages, about a minute"
+        )
+        return stand_in()
+    return Base(public, public)
+
+
+def public_reference() -> str:
+    match = re.search(r"^ARG BASE_IMAGE=(\S+)$", (DOCKER / "Dockerfile").read_text(), re.MULTILINE)
+    assert match, "docker/Dockerfile names its base"
+    return match[1]
+
+
+def pull(reference: str) -> str | None:
+    """Pull the base unless it is here already; what went wrong, or None."""
+    if subprocess.run(["docker", "image", "inspect", reference], capture_output=True).returncode == 0:
+        return None
+    try:
+        done = subprocess.run(
+            ["docker", "pull", "--quiet", reference], capture_output=True, text=True, timeout=300
+        )
+    except subprocess.TimeoutExpired:
+        return "not done in 300 s"
+    return None if done.returncode == 0 else done.stderr.strip().rpartition(": ")[2] or "unknown error"
+
+
+def stand_in() -> Base:
+    """Build the stand-in once, keep it under .cache, and load it into the engine."""
+    archive = CACHE / "base.tar"
+    if not archive.exists():
+        start = time.monotonic()
+        root_files = CACHE / "base-root.tar"
+        bootstrap(root_files)
+        pack(root_files, archive)
+        root_files.unlink()
+        say(f"base: built, {time.monotonic() - start:.0f} s")
+    identity, tag, layer = describe(archive)
+    run(
+        ["docker", "load", "--quiet", "--input", archive],
+        "cannot load the base image: `rm .cache/base.tar` and try again",
+    )
+    loaded = run(
+        ["docker", "image", "inspect", "--format", '{{join .RootFS.Layers " "}}', tag],
+        f"the base {tag} is not there",
+    )
+    if loaded.split() != [layer]:
+        raise SetupError(
+            f"the engine's {tag} is not what .cache/base.tar holds: `docker image rm {tag}` and try again"
+        )
+    return Base(tag, identity)
+
+
+def bootstrap(root_files: Path) -> None:
+    """Write a minimal Debian with Python to a tar file; the same packages give the same bytes."""
+    if shutil.which("mmdebstrap") is None:
+        if os.geteuid() != 0 or shutil.which("apt-get") is None:
+            raise SetupError(
+                "no registry answers, and building the base here needs mmdebstrap, which is not installed.\n"
+                "  On Debian or Ubuntu: `sudo apt-get install mmdebstrap`, then again. Elsewhere: pull or load the image\n"
+                f"  {public_reference()}"
+            )
+        say("base: installing mmdebstrap (apt-get)")
+        noninteractive = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+        run(["apt-get", "update", "-qq"], "apt-get update failed", noninteractive)
+        run(
+            ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "mmdebstrap"],
+            "cannot install mmdebstrap",
+            noninteractive,
+        )
+    partial = root_files.with_suffix(".partial.tar")
+    run(
+        ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
+        + ["--dpkgopt=force-unsafe-io", "bookworm", partial],
+        "cannot build the base image: does a Debian mirror answer?",
+        os.environ | {"SOURCE_DATE_EPOCH": str(EPOCH)},
+    )
+    partial.rename(root_files)
+
+
+def pack(root_files: Path, archive: Path) -> None:
+    """Wrap one root file system as a docker-archive. Nothing in it depends on when or where: same files, same id."""
+    created = datetime.fromtimestamp(EPOCH, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    config = json.dumps(
+        {
+            "architecture": "amd64",
+            "os": "linux",
+            "created": created,
+            "config": {"Cmd": ["python3"], "Env": ["PATH=/usr/local/bin:/usr/bin:/bin"]},
+            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{sha256(root_files)}"]},
+            "history": [{"created": created, "created_by": "mmdebstrap"}],
+        },
+        sort_keys=True,
+    ).encode()
+    identity = hashlib.sha256(config).hexdigest()
+    tag = f"pinbox-base:{identity[:12]}"
+    manifest = json.dumps(
+        [{"Config": f"{identity}.json", "RepoTags": [tag], "Layers": ["layer.tar"]}]
+    ).encode()
+    partial = archive.with_suffix(".partial")
+    with tarfile.open(partial, "w", format=tarfile.USTAR_FORMAT) as tar, root_files.open("rb") as layer:
+        for name, data in ((f"{identity}.json", config), ("manifest.json", manifest)):
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+        member = tarfile.TarInfo("layer.tar")
+        member.size = root_files.stat().st_size
+        tar.addfile(member, layer)
+    partial.rename(archive)
+
+
+def describe(archive: Path) -> tuple[str, str, str]:
+    """The image id, tag and layer digest of a docker-archive made by `pack`."""
+    with tarfile.open(archive) as tar:
+        (manifest,) = json.load(_member(tar, "manifest.json"))
+        config = json.load(_member(tar, manifest["Config"]))
+    return (
+        "sha256:" + manifest["Config"].removesuffix(".json"),
+        manifest["RepoTags"][0],
+        config["rootfs"]["diff_ids"][0],
+    )
+
+
+def _member(tar: tarfile.TarFile, name: str) -> io.BufferedIOBase:
+    file = tar.extractfile(name)
+    assert file is not None
+    return file

@@ -1,0 +1,154 @@
+"""The wheelhouse: every file a lock names, downloaded once, for the host environment and the image alike.
+
+pip downloads, so a mirror or a folder of wheels in your own pip configuration is honoured, and it checks each file
+against the hashes in the lock.
+"""
+
+import re
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from workshop import CACHE, DOCKER, ROOT, VENV, SetupError, one_at_a_time, run, say, sha256
+
+WHEELS = CACHE / "wheelhouse"
+HOST_LOCK = DOCKER / "host.lock"
+BOX_LOCK = DOCKER / "box.lock"
+
+# PyPI serves a CUDA build of several gigabytes under the same number as the CPU build. The locks therefore name the
+# CPU build (`2.13.0+cpu`), which PyTorch serves here. No other place in the project knows this address.
+TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+
+
+class Pin(NamedTuple):
+    """One package of a lock file."""
+
+    name: str
+    version: str
+    hashes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return " ".join(
+            [f"{self.name}=={self.version}", *(f"--hash=sha256:{digest}" for digest in self.hashes)]
+        )
+
+
+def read_lock(lock: Path) -> dict[str, Pin]:
+    """The packages of a lock file, by name."""
+    text = re.sub(r"\\\n", " ", lock.read_text())
+    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    pins = []
+    for line in lines:
+        match = re.match(r"([a-z0-9-]+)==(\S+)", line)
+        if match is None:
+            raise SetupError(
+                f"{lock.relative_to(ROOT)}: cannot read `{line[:80]}`: make the file anew with `make lock`"
+            )
+        pins.append(Pin(match[1], match[2], tuple(re.findall(r"--hash=sha256:([0-9a-f]{64})", line))))
+    return {pin.name: pin for pin in pins}
+
+
+def python() -> Path:
+    """The Python of the host environment, with pip and the setuptools of the lock; made here if need be."""
+    executable = VENV / "bin" / "python"
+    ready = VENV / ".pip-ready"
+    with one_at_a_time("venv"):
+        if not (ready.exists() and executable.exists()):
+            run(
+                [sys.executable, "-m", "venv", "--clear", VENV],
+                "cannot make .venv: on Debian or Ubuntu, `apt-get install python3.11-venv` first",
+            )
+            # One dependency ships no wheel: this setuptools builds it, so that nothing unpinned is used for it.
+            _pip_for(executable, HOST_LOCK, "setuptools", "install")
+            ready.touch()
+    return executable
+
+
+def fetch(lock: Path) -> Path:
+    """Make sure that all files of `lock` are in the wheelhouse, and return the wheelhouse."""
+    executable = python()
+    stamp = WHEELS / f".{lock.stem}-{sha256(lock)[:12]}"
+    with one_at_a_time("wheelhouse"):
+        if stamp.exists():
+            return WHEELS
+        start = time.monotonic()
+        WHEELS.mkdir(exist_ok=True)
+        fetch_torch(executable, read_lock(lock)["torch"], WHEELS)
+        run(
+            [
+                executable,
+                "-m",
+                "pip",
+                "download",
+                "--quiet",
+                "--dest",
+                WHEELS,
+                "--find-links",
+                WHEELS,
+                "--no-deps",
+            ]
+            + ["--require-hashes", "--use-pep517", "--no-build-isolation", "--requirement", lock],
+            f"cannot download the packages of {lock.relative_to(ROOT)}: check the network, or set an index that you "
+            "can reach with `pip config set global.index-url …`",
+        )
+        stamp.touch()
+    say(f"wheelhouse: {len(read_lock(lock))} packages of {lock.name}, {time.monotonic() - start:.0f} s")
+    return WHEELS
+
+
+def fetch_torch(executable: Path, torch: Pin, folder: Path) -> None:
+    """Download the CPU build of torch, from PyTorch's index or a folder that pip is configured with."""
+    requirement = CACHE / "torch.txt"
+    requirement.write_text(f"{torch}\n")
+    run(
+        [
+            executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--dest",
+            folder,
+            "--find-links",
+            folder,
+            "--no-deps",
+        ]
+        + ["--index-url", TORCH_CPU_INDEX, "--retries", "1"]
+        + (["--require-hashes"] if torch.hashes else [])
+        + ["--requirement", requirement],
+        f"cannot get the CPU build of torch {torch.version}: {TORCH_CPU_INDEX} does not answer, and no folder of "
+        f"wheels has it.\n  Download torch-{torch.version}-cp311-cp311-manylinux_2_28_x86_64.whl where you can, and "
+        "point pip to its folder: `pip config set global.find-links FOLDER`",
+    )
+
+
+def wheels_of(lock: Path) -> list[Path]:
+    """The files of `lock` in the wheelhouse, found by their hashes: older ones may lie beside them."""
+    wanted = {digest for pin in read_lock(lock).values() for digest in pin.hashes}
+    found = [file for file in sorted(WHEELS.glob("*.whl")) if sha256(file) in wanted]
+    if len(found) != len(read_lock(lock)):
+        raise SetupError(
+            f"the wheelhouse does not match {lock.relative_to(ROOT)}: `rm -r .cache/wheelhouse` and try again"
+        )
+    return found
+
+
+def _pip_for(executable: Path, lock: Path, package: str, *command: str) -> None:
+    requirement = CACHE / f"{package}.txt"
+    requirement.write_text(f"{read_lock(lock)[package]}\n")
+    run(
+        [
+            executable,
+            "-m",
+            "pip",
+            *command,
+            "--quiet",
+            "--no-deps",
+            "--require-hashes",
+            "--requirement",
+            requirement,
+        ],
+        f"cannot install {package}: check the network, or set an index that you can reach with "
+        "`pip config set global.index-url …`",
+    )

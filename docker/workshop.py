@@ -1,0 +1,63 @@
+"""What the set-up scripts share: where things are, one process at a time, and errors for people.
+
+These scripts run before anything is installed, so they use the standard library only.
+"""
+
+import fcntl
+import hashlib
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCKER = ROOT / "docker"
+CACHE = ROOT / ".cache"
+VENV = ROOT / ".venv"
+
+
+class SetupError(Exception):
+    """Something the person at the keyboard can put right; the message says what is wrong and what to do."""
+
+
+def say(text: str) -> None:
+    print(f"  {text}", flush=True)
+
+
+def run_main(main: Callable[[], None]) -> None:
+    """Run a script; what we can explain becomes a message and exit code 2, not a traceback."""
+    if sys.version_info[:2] != (3, 11):
+        sys.exit(
+            f"error: this is Python {sys.version.split()[0]}, and Pinbox needs 3.11: try `make setup PYTHON=python3.11`"
+        )
+    try:
+        main()
+    except SetupError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@contextmanager
+def one_at_a_time(name: str) -> Iterator[None]:
+    """Wait for other processes inside the same block: the environment and the image are made side by side."""
+    CACHE.mkdir(exist_ok=True)
+    with (CACHE / f"{name}.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def run(command: Sequence[str | Path], advice: str, env: dict[str, str] | None = None) -> str:
+    """Run a command quietly and return its output; a failure shows the end of what it said, and the advice."""
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+    if done.returncode:
+        said = "\n".join(f"    {line}" for line in (done.stdout + done.stderr).strip().splitlines()[-12:])
+        raise SetupError(f"{advice}\n  `{' '.join(map(str, command[:4]))} …` said:\n{said}")
+    return done.stdout
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
