@@ -1,0 +1,127 @@
+"""The sweeper: expands a grid into jobs, checks them all, and launches what is not done yet.
+
+It decides what runs and in which order; any Hydra launcher below it decides where. Files are the truth: a trial is done
+when its file is there, so the same command again goes on where the last one stopped.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from runner import checks, sweep
+from runner.config import Config, IsolationKind, plain_config
+from runner.errors import UserError
+from runner.isolation.choose import resolve
+from runner.plan import Job, blocks, find_baselines, is_excluded, job_key, order_trials, override_line
+from runner.progress import say
+
+
+@dataclass
+class PinboxSweeperConf:
+    """`fresh` moves the old folder aside; `retry=failed` runs failed trials again."""
+
+    _target_: str = "hydra_plugins.pinbox_sweeper.sweeper.PinboxSweeper"
+    fresh: bool = False
+    retry: str | None = None
+
+
+ConfigStore.instance().store(group="hydra/sweeper", name="pinbox", node=PinboxSweeperConf, provider="pinbox")
+
+
+class PinboxSweeper(BasicSweeper):
+    """See the module."""
+
+    def __init__(self, fresh: bool, retry: str | None) -> None:
+        super().__init__(max_batch_size=None)
+        self._fresh, self._retry = fresh, retry
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Plan, prepare, run every round, and end the process with the sweep's exit code.
+
+        Raises:
+            UserError: for anything wrong in the grid, before anything starts.
+        """
+        assert self.config is not None and self.hydra_context is not None
+        cfg = OmegaConf.to_object(_without_hydra(self.config))
+        assert isinstance(cfg, Config)
+        checks.check_retry(self._retry)
+        self._kind, note = resolve(cfg.isolation.kind)
+        jobs = self._with_baselines(self._expand(cfg, arguments), cfg)
+        baselines = find_baselines(jobs, cfg.grid.baseline)
+        trials = order_trials(jobs, baselines, cfg.measure.rounds, cfg.seed)
+        folder = Path(self.config.hydra.sweep.dir)
+        plan = sweep.Plan(
+            name=self.config.hydra.runtime.choices.get("grid") or folder.name,
+            config=cfg,
+            isolation_note=note,
+            jobs=jobs,
+            baselines=baselines,
+            trials=trials,
+        )
+        try:
+            sweep.run(plan, folder, self._launch, fresh=self._fresh, retry=self._retry)
+        except KeyboardInterrupt:
+            say("Stopped. What was measured is kept; the same command goes on from here.")
+            sweep.finish(folder)
+            raise SystemExit(130) from None
+        raise SystemExit(sweep.finish(folder))
+
+    def _launch(self, batch: list[list[str]], first: int) -> None:
+        assert self.launcher is not None
+        self.launcher.launch(batch, initial_job_idx=first)
+
+    def _expand(self, cfg: Config, arguments: Sequence[str]) -> list[Job]:
+        """Return the jobs of all sub-grids, each once, each checked; what the command line says wins."""
+        jobs: dict[str, Job] = {}
+        for number, subgrid in enumerate(cfg.grid.union or [{}]):
+            for overrides in self._combinations(subgrid, arguments, f"grid.union[{number}]"):
+                job = self._job(overrides)
+                if job.key not in jobs and not is_excluded(job.config, cfg.grid.exclude):
+                    jobs[job.key] = job
+        if not jobs:
+            raise UserError("The grid gives no job: every combination of grid.union matches a rule of grid.exclude.")
+        return list(jobs.values())
+
+    def _with_baselines(self, jobs: list[Job], cfg: Config) -> list[Job]:
+        """Add the baseline of every block of jobs that has none: a ratio needs one."""
+        missing = [block[0] for block in blocks(jobs) if find_baselines(block, cfg.grid.baseline)[block[0].key] is None]
+        added = [self._job([*job.overrides, f"technique={cfg.grid.baseline}"]) for job in missing]
+        return [*jobs, *added]
+
+    def _job(self, overrides: list[str]) -> Job:
+        """Compose and check one job."""
+        config = self._compose(overrides)
+        if config.isolation.kind is IsolationKind.auto:
+            overrides = [*overrides, f"isolation.kind={self._kind.value}"]
+            config = self._compose(overrides)
+        checked = OmegaConf.to_object(config)
+        assert isinstance(checked, Config)
+        checks.check_job(checked)
+        plain = plain_config(config)
+        return Job(job_key(plain), plain, tuple(overrides))
+
+    def _combinations(self, subgrid: dict[str, Any], arguments: Sequence[str], where: str) -> list[list[str]]:
+        """Return the overrides of each job of one sub-grid: the product of its lists and of the command line's."""
+        assert self.hydra_context is not None
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        lines = [override_line(key, value, where) for key, value in subgrid.items()]
+        overrides: list[Override] = parser.parse_overrides([*lines, *arguments])
+        return BasicSweeper.split_arguments(overrides, None)[0]
+
+    def _compose(self, overrides: list[str]) -> DictConfig:
+        assert self.hydra_context is not None and self.config is not None
+        return _without_hydra(self.hydra_context.config_loader.load_sweep_config(self.config, overrides))
+
+
+def _without_hydra(config: DictConfig) -> DictConfig:
+    copy = config.copy()
+    with open_dict(copy):
+        copy.pop("hydra", None)
+    return copy

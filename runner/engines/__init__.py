@@ -1,0 +1,44 @@
+"""Engines: one file per inference runtime, which is all that a trial imports besides the standard library and numpy.
+
+To add an engine: one module here with a class `Engine` as below, named in `FORMATS`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+
+FORMATS = {  # engine (and module) -> the format it loads
+    "torch": "checkpoint",
+    "torchscript": "torchscript",
+    "onnxruntime": "onnx",
+}
+
+
+class Engine(Protocol):
+    """A loaded model. Importing the module is the import phase, `__init__` the load phase."""
+
+    def __init__(self, artifact: Path, threads: int) -> None:
+        """Load the artifact, to run on `threads` threads."""
+
+    def prepare(self, input_ids: np.ndarray, attention_mask: np.ndarray) -> Any:
+        """Turn one batch (both int64, [batch, length]) into what `run` takes; not timed."""
+
+    def run(self, batch: Any) -> Any:
+        """One inference call; timed. Allocates only what the runtime itself allocates."""
+
+    def logits(self, output: Any) -> np.ndarray:
+        """Turn an output of `run` into float32 logits [batch, labels]; not timed."""
+
+    def describe(self) -> dict[str, Any]:
+        """Return what is really in use: library versions, threads, instruction set."""
+
+
+def import_engine(name: str) -> type[Engine]:
+    """Import an engine's module, and with it its runtime."""
+    engine: type[Engine] = importlib.import_module(f"runner.engines.{name}").Engine
+    return engine

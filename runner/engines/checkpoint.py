@@ -1,0 +1,85 @@
+"""Load and save a transformers checkpoint, also one whose layers were made smaller.
+
+transformers cannot reload a model with pruned heads: its config has one size for all layers. The sizes are read
+from the tensors in the file instead (tried: facts differ by 0 from the model before saving).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
+
+WEIGHTS = "model.safetensors"
+
+
+def load_checkpoint(folder: Path, attention: str = "sdpa") -> PreTrainedModel:
+    """Load a sequence classifier in float32, in eval mode, on the CPU.
+
+    Args:
+        folder: holds config.json and model.safetensors.
+        attention: "sdpa" to run, "eager" to export (its graph is the one that runtimes fuse).
+    """
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    config._attn_implementation = attention
+    state = load_file(folder / WEIGHTS)
+    with torch.device("meta"):
+        model = AutoModelForSequenceClassification.from_config(config, attn_implementation=attention)
+    _shrink(model, state)
+    missing, unexpected = model.load_state_dict(state, strict=False, assign=True)
+    if missing or unexpected:
+        raise ValueError(f"{folder / WEIGHTS} does not fit its config: missing {missing}, unexpected {unexpected}")
+    _restore_buffers(model, config)
+    return model.eval()
+
+
+def save_checkpoint(model: PreTrainedModel, folder: Path, tokenizer_from: Path) -> None:
+    """Write config, weights and the tokenizer files of another checkpoint into `folder`."""
+    model.config.save_pretrained(folder)
+    state = {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
+    save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
+    copy_tokenizer(tokenizer_from, folder)
+
+
+def copy_tokenizer(source: Path, target: Path) -> None:
+    """Copy a checkpoint's tokenizer.json."""
+    (target / "tokenizer.json").write_bytes((source / "tokenizer.json").read_bytes())
+
+
+def attention_heads(attention: Any) -> int:
+    """Return the number of heads that one attention block still has."""
+    return int(attention.self.query.out_features // attention.self.attention_head_size)
+
+
+def _shrink(model: nn.Module, state: dict[str, torch.Tensor]) -> None:
+    """Give every linear layer the size that its weights in the file have."""
+    for name, module in list(model.named_modules()):
+        weight = state.get(f"{name}.weight")
+        if isinstance(module, nn.Linear) and weight is not None and weight.shape != module.weight.shape:
+            outputs, inputs = weight.shape
+            parent, _, attribute = name.rpartition(".")
+            smaller = nn.Linear(inputs, outputs, bias=module.bias is not None, device="meta")
+            setattr(model.get_submodule(parent), attribute, smaller)
+    for module in model.modules():
+        if hasattr(module, "query") and hasattr(module, "attention_head_size"):
+            module.all_head_size = module.query.out_features
+            module.num_attention_heads = module.query.out_features // module.attention_head_size
+
+
+def _restore_buffers(model: nn.Module, config: Any) -> None:
+    """Fill the buffers that no file holds: they are still on the meta device."""
+    for name, buffer in list(model.named_buffers()):
+        if not buffer.is_meta:
+            continue
+        parent, _, attribute = name.rpartition(".")
+        if attribute == "position_ids":
+            value = torch.arange(config.max_position_embeddings).expand((1, -1))
+        elif attribute == "token_type_ids":
+            value = torch.zeros((1, config.max_position_embeddings), dtype=torch.long)
+        else:
+            raise ValueError(f"cannot restore the buffer {name} of {type(model).__name__}")
+        model.get_submodule(parent).register_buffer(attribute, value, persistent=False)

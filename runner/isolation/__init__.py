@@ -1,0 +1,103 @@
+"""Boxes: the isolated place that a trial (or a step) runs in.
+
+Every box does the same: it gives a module of ours some read-only folders, one writable folder and a `request.json`
+in it, on exactly the CPUs asked for, and reports how the process ended.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+CODE = Path(__file__).resolve().parents[1]  # the package `runner`, all that a box sees of our code
+
+
+@dataclass(frozen=True)
+class BoxOrder:
+    """What to run in a box.
+
+    Attributes:
+        module: run as `python -m module request.json`.
+        request: what the module is told; the box adds `paths`.
+        inputs: read-only folders or files by name; names become keys of `paths`.
+        output: an empty folder, `paths["output"]` of the request; the only place the module can write to.
+        cpus: numbers of the logical CPUs, one per physical core.
+        memory_bytes: limit with swap included, None for no limit.
+        pids: limit of processes and threads.
+        timeout_seconds: after this the box is killed.
+        labels: noted on the box, so that a later run can tell whose it was.
+    """
+
+    module: str
+    request: dict[str, Any]
+    inputs: dict[str, Path]
+    output: Path
+    cpus: list[int]
+    memory_bytes: int | None = None
+    pids: int = 512
+    timeout_seconds: float = 3600.0
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BoxEnd:
+    """How a box ended: `log` is what its process printed, both streams."""
+
+    exit_code: int
+    out_of_memory: bool
+    timed_out: bool
+    log: str
+
+    def reason(self) -> str:
+        """Return one line for people: the last thing that the process said, or how it was ended."""
+        if self.timed_out:
+            return "did not end in time and was killed (isolation.timeout_seconds)"
+        if self.out_of_memory:
+            return "needed more memory than the box has and was killed (isolation.memory)"
+        lines = [line.strip() for line in self.log.splitlines() if line.strip()]
+        said = lines[-1][:300] if lines else "it printed nothing"
+        return f"ended with exit code {self.exit_code}: {said}"
+
+
+class Box(ABC):
+    """A kind of box."""
+
+    kind: str
+    image_id: str | None = None
+    base_id: str | None = None
+
+    @abstractmethod
+    def run(self, order: BoxOrder) -> BoxEnd:
+        """Run the order to its end; nothing of the box is left behind, however it ends."""
+
+    @abstractmethod
+    def memory_limit(self, memory_bytes: int) -> int | None:
+        """Return the limit that this kind can enforce for the asked one: the same, or None."""
+
+
+def write_request(order: BoxOrder, paths: dict[str, str]) -> Path:
+    """Write `request.json` with the given in-box paths into the output folder."""
+    path = order.output / "request.json"
+    path.write_text(json.dumps(order.request | {"paths": paths}))
+    path.chmod(0o644)
+    return path
+
+
+def environment(threads: int) -> dict[str, str]:
+    """Return the environment variables that every box sets, whatever its kind."""
+    return {
+        "OMP_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
+        "OPENBLAS_NUM_THREADS": str(threads),
+        "TOKENIZERS_PARALLELISM": "false",
+        "ORT_DISABLE_TELEMETRY": "1",  # saves a thread
+        "HF_HUB_OFFLINE": "1",
+        "TRANSFORMERS_VERBOSITY": "error",
+        "PYTHONHASHSEED": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",
+        "LC_ALL": "C.UTF-8",
+    }

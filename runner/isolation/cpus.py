@@ -1,0 +1,49 @@
+"""Which CPUs a box gets: one logical CPU per physical core, within what this process itself may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_CPUS = Path("/sys/devices/system/cpu")
+
+
+def physical_cores() -> list[int]:
+    """Return the first logical CPU of each physical core that this process may run on."""
+    first_of_core: dict[tuple[str, str], int] = {}
+    for cpu in sorted(os.sched_getaffinity(0)):
+        topology = _CPUS / f"cpu{cpu}" / "topology"
+        core = (_read(topology / "physical_package_id") or "0", _read(topology / "core_id") or str(cpu))
+        first_of_core.setdefault(core, cpu)
+    return sorted(first_of_core.values())
+
+
+def choose_cpus(threads: int) -> list[int]:
+    """Return `threads` cores, the last ones: the first core of a machine has the most interrupts to serve."""
+    return physical_cores()[-threads:]
+
+
+def memory_nodes(cpus: list[int]) -> list[int]:
+    """Return the NUMA nodes that these CPUs belong to."""
+    nodes = {int(path.name[4:]) for cpu in cpus for path in (_CPUS / f"cpu{cpu}").glob("node[0-9]*")}
+    return sorted(nodes) or [0]
+
+
+def total_memory_bytes() -> int:
+    """Return the machine's memory."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def cpu_model() -> str:
+    """Return the CPU's name as the kernel gives it."""
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return "unknown"
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return None

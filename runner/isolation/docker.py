@@ -1,0 +1,154 @@
+"""The Docker box: a container made from an image id, with every limit set; see `DockerBox.run`."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import requests
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.models.containers import Container
+from docker.types import Mount, Ulimit
+
+import docker
+from runner.errors import UserError
+from runner.isolation import CODE, Box, BoxEnd, BoxOrder, environment, write_request
+from runner.isolation.cpus import memory_nodes
+from runner.isolation.owner import is_running, owner_labels
+
+_DOCKER_FOLDER = CODE.parent / "docker"
+_NOBODY = 65534
+MANAGED = "org.pinbox.managed"
+
+
+def connect() -> docker.DockerClient | None:
+    """Return a client of the engine that DOCKER_HOST (or the default socket) names, None when none answers."""
+    try:
+        client = docker.from_env(timeout=60)
+        client.ping()
+    except (DockerException, requests.RequestException):
+        return None
+    return client
+
+
+def image_tag() -> str:
+    """Return the tag that `make image` gives the image of this Dockerfile and this lock file."""
+    inputs = (_DOCKER_FOLDER / "Dockerfile").read_bytes() + (_DOCKER_FOLDER / "box.lock").read_bytes()
+    return f"pinbox:{hashlib.sha256(inputs).hexdigest()[:12]}"
+
+
+class DockerBox(Box):
+    """Containers of one image.
+
+    Args:
+        client: of an engine that answers.
+        image: an image id; None for the one that `make image` built.
+
+    Raises:
+        UserError: if the image is not there; it is never pulled.
+    """
+
+    kind = "docker"
+
+    def __init__(self, client: docker.DockerClient, image: str | None = None) -> None:
+        self._client = client
+        try:
+            found = client.images.get(image or image_tag())
+        except ImageNotFound:
+            wanted = f"isolation.image={image}" if image else f"The image {image_tag()}"
+            raise UserError(f"{wanted} is not on this machine. Run 'make image' to build it.") from None
+        self.image_id = found.id
+        self.base_id = found.labels.get("org.pinbox.base")
+
+    def memory_limit(self, memory_bytes: int) -> int | None:
+        """The engine enforces it."""
+        return memory_bytes
+
+    def run(self, order: BoxOrder) -> BoxEnd:
+        """Create, start, wait, read the log, remove; the container is removed whatever happens."""
+        paths = {name: f"/in/{name}" for name in order.inputs} | {"output": "/out"}
+        write_request(order, paths)
+        user = _hand_over(order.output)
+        container = self._create(order, user)
+        try:
+            try:
+                container.start()
+            except APIError as error:
+                return BoxEnd(125, False, False, f"the engine could not start the box: {error.explanation}")
+            timed_out = not _wait(container, order.timeout_seconds)
+            if timed_out:
+                container.kill()
+                container.wait(timeout=60)
+            container.reload()
+            state = container.attrs["State"]
+            log = container.logs().decode(errors="replace")
+            return BoxEnd(int(state["ExitCode"]), bool(state["OOMKilled"]), timed_out, log)
+        finally:
+            _remove(container)
+
+    def _create(self, order: BoxOrder, user: str) -> Container:
+        mounts = [Mount(f"/in/{n}", str(p.absolute()), "bind", read_only=True) for n, p in order.inputs.items()]
+        mounts.append(Mount("/pinbox/runner", str(CODE), "bind", read_only=True))
+        mounts.append(Mount("/out", str(order.output.absolute()), "bind"))
+        memory: dict[str, Any] = {}
+        if order.memory_bytes is not None:  # without the second, as much again in swap is allowed
+            memory = {"mem_limit": order.memory_bytes, "memswap_limit": order.memory_bytes}
+        return self._client.containers.create(
+            self.image_id,
+            ["python", "-m", order.module, "/out/request.json"],
+            cpuset_cpus=",".join(map(str, order.cpus)),
+            cpuset_mems=",".join(map(str, memory_nodes(order.cpus))),
+            pids_limit=order.pids,
+            network_mode="none",
+            read_only=True,
+            tmpfs={"/tmp": "size=256m,mode=1777"},
+            cap_drop=["ALL"],
+            security_opt=["no-new-privileges"],
+            user=user,
+            init=True,
+            ipc_mode="private",
+            ulimits=[Ulimit(name="core", soft=0, hard=0)],
+            environment=environment(len(order.cpus)) | {"PYTHONPATH": "/pinbox", "HOME": "/tmp"},
+            working_dir="/out",
+            mounts=mounts,
+            labels={MANAGED: "1"} | owner_labels() | order.labels,
+            **memory,
+        )
+
+
+def remove_orphans(client: docker.DockerClient) -> int:
+    """Remove the containers of our dead runs on this machine, and only those; return how many."""
+    removed = 0
+    for container in client.containers.list(all=True, filters={"label": f"{MANAGED}=1"}, ignore_removed=True):
+        if not is_running(container.labels):
+            _remove(container)
+            removed += 1
+    return removed
+
+
+def _hand_over(folder: Path) -> str:
+    """Return the user to run as: ourselves, or nobody (who then owns the output folder) when we are root."""
+    if os.getuid() != 0:
+        return f"{os.getuid()}:{os.getgid()}"
+    os.chown(folder, _NOBODY, _NOBODY)
+    return f"{_NOBODY}:{_NOBODY}"
+
+
+def _wait(container: Container, seconds: float) -> bool:
+    """Wait for the end; return whether it came in time."""
+    try:
+        container.wait(timeout=seconds)
+    except (requests.ConnectionError, requests.Timeout) as error:  # the SDK says "timed out" in both words
+        if "timed out" not in str(error).lower():
+            raise
+        return False
+    return True
+
+
+def _remove(container: Container) -> None:
+    try:
+        container.remove(force=True, v=True)
+    except NotFound:
+        pass

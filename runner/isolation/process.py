@@ -1,0 +1,57 @@
+"""The process box: a pinned child process. Memory and network are not enclosed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from functools import partial
+
+from runner.isolation import CODE, Box, BoxEnd, BoxOrder, environment, write_request
+
+
+class ProcessBox(Box):
+    """Needs nothing but Linux; used where no Docker engine answers."""
+
+    kind = "process"
+
+    def memory_limit(self, memory_bytes: int) -> int | None:
+        """A process box cannot limit memory as a whole."""
+        return None
+
+    def run(self, order: BoxOrder) -> BoxEnd:
+        """Run in a child of its own session, so that all it started can be killed with it."""
+        paths = {name: str(path.absolute()) for name, path in order.inputs.items()}
+        request = write_request(order, paths | {"output": str(order.output.absolute())})
+        log_path = order.output / "log.txt"
+        with log_path.open("wb") as log:
+            child = subprocess.Popen(
+                [sys.executable, "-m", order.module, str(request.absolute())],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=environment(len(order.cpus)) | {"PYTHONPATH": str(CODE.parent), "PATH": os.environ["PATH"]},
+                cwd=order.output,
+                start_new_session=True,
+                preexec_fn=partial(os.sched_setaffinity, 0, order.cpus),
+            )
+            timed_out = False
+            try:
+                child.wait(order.timeout_seconds)
+            except subprocess.TimeoutExpired:
+                timed_out = True
+            finally:
+                _kill_session(child)
+        text = log_path.read_text(errors="replace")
+        log_path.unlink()
+        return BoxEnd(child.returncode, out_of_memory=False, timed_out=timed_out, log=text)
+
+
+def _kill_session(child: subprocess.Popen[bytes]) -> None:
+    """Kill the child and all that it left behind."""
+    try:
+        os.killpg(child.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    child.wait()

@@ -1,0 +1,206 @@
+"""One Hydra job: prepare what a job needs, or measure it once. Whatever happens, a file says so."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+import traceback
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from runner import tasks
+from runner.artifacts import write_whole
+from runner.config import Config, Stage
+from runner.errors import UserError
+from runner.isolation import Box, BoxEnd, BoxOrder
+from runner.isolation.choose import make_box, memory_bytes
+from runner.isolation.cpus import choose_cpus
+from runner.prepare import Prepared, PrepareFailed, prepare
+from runner.progress import announce
+from runner.provenance import code_version, lock_sha256
+from runner.sweep import SCHEMA, prepared_file
+
+
+def run(cfg: Config, job: str, sweep_name: str, sweep: Path, folder: Path) -> str:
+    """Do the stage that the config names; return a status.
+
+    Args:
+        cfg: the job, checked.
+        job: its key.
+        sweep_name: the grid's name.
+        sweep: the sweep's folder.
+        folder: this Hydra job's own folder, below it.
+
+    Returns:
+        ok, oom, timeout, crashed, unfair or prepare-failed.
+    """
+    if cfg.stage is Stage.prepare:
+        return _prepare(cfg, job, sweep, folder)
+    return _trial(cfg, job, sweep_name, sweep, folder)
+
+
+def _prepare(cfg: Config, job: str, sweep: Path, folder: Path) -> str:
+    """Prepare, write the predictions, note how it went."""
+    status, error, log = "ok", None, None
+    try:
+        prepared = prepare(cfg, make_box(cfg.isolation), announce)
+        _write_predictions(cfg, job, prepared, sweep)
+    except PrepareFailed as failure:
+        status, error, log = "prepare-failed", str(failure), failure.log
+    except UserError as failure:
+        status, error, log = "prepare-failed", str(failure), str(failure)
+    except Exception as failure:
+        status, error, log = "prepare-failed", f"{type(failure).__name__}: {failure}", traceback.format_exc()
+    note = {"status": status, "error": error, "log": _keep_log(log, folder, sweep)}
+    write_whole(prepared_file(sweep, job), json.dumps(note))
+    return status
+
+
+def _trial(cfg: Config, job: str, sweep_name: str, sweep: Path, folder: Path) -> str:
+    """Measure once, in a fresh box, and write the trial's file."""
+    row = _identity(cfg, job, sweep_name)
+    began = time.monotonic()
+    try:
+        row |= _measure(cfg, job, sweep, folder)
+    except Exception as failure:
+        log = _keep_log(traceback.format_exc(), folder, sweep)
+        row |= {"status": "crashed", "error": f"{type(failure).__name__}: {failure}", "log": log}
+    row["wall_seconds"] = time.monotonic() - began
+    write_whole(folder / "trial.json", json.dumps(row))
+    return str(row["status"])
+
+
+def _identity(cfg: Config, job: str, sweep_name: str) -> dict[str, Any]:
+    """Return what a trial is, whatever comes of it."""
+    return {
+        "schema": SCHEMA,
+        "sweep": sweep_name,
+        "job": job,
+        "model": cfg.model.name,
+        "family": cfg.model.family,
+        "weights": cfg.model.weights.value,
+        "technique": cfg.technique.name,
+        "task": cfg.task.name,
+        "workload": cfg.workload.name,
+        "batch_size": cfg.workload.batch_size,
+        "padding": cfg.workload.padding.value,
+        "max_length": cfg.workload.max_length,
+        "threads": cfg.threads,
+        "isolation": cfg.isolation.kind.value,
+        "seed": cfg.seed,
+        "round": cfg.round,
+        "position": cfg.position,
+        "role": cfg.role.value,
+        "started_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "code_version": code_version(),
+        "lock_sha256": lock_sha256(),
+        "status": "crashed",
+        "error": None,
+        "log": None,
+    }
+
+
+def _measure(cfg: Config, job: str, sweep: Path, folder: Path) -> dict[str, Any]:
+    """Return status, figures and provenance."""
+    note = prepared_file(sweep, job)
+    if not note.exists():
+        note.parent.mkdir(parents=True, exist_ok=True)
+        _prepare(cfg, job, sweep, note.parent)
+    readiness = json.loads(note.read_text())
+    if readiness["status"] != "ok":
+        return dict(readiness)
+    box = make_box(cfg.isolation)
+    try:
+        prepared = prepare(cfg, box, announce)
+    except PrepareFailed as failure:
+        return {"status": "prepare-failed", "error": str(failure), "log": _keep_log(failure.log, folder, sweep)}
+    made = {
+        "image_id": box.image_id,
+        "base_id": box.base_id,
+        "artifact": prepared.artifact.content,
+        "artifact_format": prepared.artifact.format,
+        "disk_bytes": prepared.artifact.disk_bytes,
+    }
+    return made | _run_box(cfg, box, prepared, sweep, folder)
+
+
+def _run_box(cfg: Config, box: Box, prepared: Prepared, sweep: Path, folder: Path) -> dict[str, Any]:
+    """Run the trial in its box, and read what it left."""
+    output = folder / "box"
+    shutil.rmtree(output, ignore_errors=True)
+    output.mkdir()
+    cpus = choose_cpus(cfg.threads)
+    limit = box.memory_limit(memory_bytes(cfg.isolation.memory))
+    request = {
+        "engine": cfg.technique.engine,
+        "threads": cfg.threads,
+        "cpus": cpus,
+        "memory_bytes": limit,
+        "measure": asdict(cfg.measure),
+    }
+    order = BoxOrder(
+        module="runner.trial",
+        request=request,
+        inputs={"artifact": prepared.artifact.path, "inputs": prepared.inputs.path},
+        output=output,
+        cpus=cpus,
+        memory_bytes=limit,
+        pids=cfg.isolation.pids,
+        timeout_seconds=cfg.isolation.timeout_seconds,
+    )
+    end = box.run(order)
+    result = output / "measured.json"
+    measured: dict[str, Any] = json.loads(result.read_text()) if result.exists() else {}
+    shutil.rmtree(output)
+    status = _status(end, measured)
+    unfair = measured.pop("unfair", None)
+    if status == "ok":
+        return measured | {"status": status}
+    error = unfair if status == "unfair" else end.reason()
+    return measured | {"status": status, "error": error, "log": _keep_log(end.log, folder, sweep)}
+
+
+def _status(end: BoxEnd, measured: dict[str, Any]) -> str:
+    """Name how a trial went."""
+    if end.timed_out:
+        return "timeout"
+    if end.out_of_memory and not measured:
+        return "oom"
+    if end.exit_code or not measured:
+        return "crashed"
+    return "unfair" if measured["unfair"] else "ok"
+
+
+def _write_predictions(cfg: Config, job: str, prepared: Prepared, sweep: Path) -> None:
+    """Copy texts, labels and logits into the sweep, so that it can be read without the store."""
+    examples = tasks.read(prepared.texts.path, "test")
+    record = {
+        "schema": SCHEMA,
+        "artifact": prepared.artifact.content,
+        "model": cfg.model.name,
+        "family": cfg.model.family,
+        "weights": cfg.model.weights.value,
+        "technique": cfg.technique.name,
+        "task": cfg.task.name,
+        "workload": cfg.workload.name,
+        "jobs": [job],
+        "labels": tasks.read_labels(prepared.texts.path),
+        "texts": [example.text for example in examples],
+        "label": [example.label for example in examples],
+        "logits": prepared.logits,
+        "lineage": prepared.artifact.lineage,
+    }
+    (sweep / "predictions").mkdir(exist_ok=True)
+    write_whole(sweep / "predictions" / f"{job}.json", json.dumps(record))
+
+
+def _keep_log(text: str | None, folder: Path, sweep: Path) -> str | None:
+    """Write a log beside the file that names it; return its path within the sweep."""
+    if text is None:
+        return None
+    path = folder / "log.txt"
+    path.write_text(text)
+    return path.relative_to(sweep).as_posix()

@@ -1,0 +1,157 @@
+"""The plan of a sweep: its jobs, the baseline of each, and the trials in the order they run. Pure functions."""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from runner.artifacts import digest
+from runner.config import Role
+from runner.errors import UserError, did_you_mean
+
+_NOT_IDENTITY = ("grid", "measure", "store", "downloads", "stage", "round", "position", "role")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One point of the grid. `overrides` make Hydra compose it; `config` is what it composes to."""
+
+    key: str
+    config: dict[str, Any]
+    overrides: tuple[str, ...]
+
+    @property
+    def block(self) -> tuple[str, ...]:
+        """Return what the jobs share that are compared with one baseline."""
+        config = self.config
+        conditions = digest([config[part] for part in ("task", "workload", "threads", "isolation")])
+        return config["model"]["family"], conditions
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One planned measurement of a job; `position` is its place within the round."""
+
+    job: str
+    round: int
+    position: int
+    role: Role
+
+    @property
+    def name(self) -> str:
+        """Return the name of its folder."""
+        return f"{self.job}-r{self.round}-{self.role.value}"
+
+    def record(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return asdict(self) | {"role": self.role.value}
+
+
+def job_key(config: dict[str, Any]) -> str:
+    """Return a readable key, unique by the composed config less what does not make another job.
+
+    Args:
+        config: the composed config as plain values.
+    """
+    identity = {key: value for key, value in config.items() if key not in _NOT_IDENTITY}
+    names = [str(config[part]["name"]) for part in ("model", "technique", "task", "workload")]
+    slug = "_".join(re.sub(r"[^A-Za-z0-9.-]+", "-", name)[:40].strip(".-") for name in names)
+    return f"{slug}_t{config['threads']}_{digest(identity)[:8]}"
+
+
+def is_excluded(config: dict[str, Any], rules: list[dict[str, Any]]) -> bool:
+    """Return whether a job matches a rule: every key of it has the given value, or one of a list of values.
+
+    Raises:
+        UserError: if a rule names a key that no config has.
+    """
+    return any(all(_matches(config, key, wanted) for key, wanted in rule.items()) for rule in rules)
+
+
+def _matches(config: dict[str, Any], key: str, wanted: Any) -> bool:
+    value: Any = config
+    for part in key.split("."):
+        if not isinstance(value, dict) or part not in value:
+            allowed = value if isinstance(value, dict) else []
+            raise UserError(f"grid.exclude: there is no key '{key}' in a job. {did_you_mean(part, allowed)}")
+        value = value[part]
+    if isinstance(value, dict):
+        value = value.get("name")  # `technique: onnx` means the group's choice, as it does elsewhere in a grid
+    return value in (wanted if isinstance(wanted, list) else [wanted])
+
+
+def find_baselines(jobs: list[Job], technique: str) -> dict[str, str | None]:
+    """Return the baseline job of each job, None where the block has none.
+
+    The baseline is the family's own model (or, without it, the block's first model) with `technique`.
+    """
+    found: dict[str, str | None] = {}
+    for block in blocks(jobs):
+        candidates = [job for job in block if job.config["technique"]["name"] == technique]
+        family = block[0].config["model"]["family"]
+        own = [job for job in candidates if job.config["model"]["name"] == family]
+        baseline = next(iter(own or candidates), None)
+        found |= {job.key: baseline.key if baseline else None for job in block}
+    return found
+
+
+def blocks(jobs: list[Job]) -> list[list[Job]]:
+    """Group the jobs that share a baseline, in the order in which they came."""
+    grouped: dict[tuple[str, ...], list[Job]] = {}
+    for job in jobs:
+        grouped.setdefault(job.block, []).append(job)
+    return list(grouped.values())
+
+
+def order_trials(jobs: list[Job], baselines: dict[str, str | None], rounds: int, seed: int) -> list[Trial]:
+    """Return every trial of the sweep in the order in which they run.
+
+    A round runs each block of jobs once, in a fresh random order: its baseline first, its variants shuffled, its
+    baseline last. The baselines stay next to their own variants, since a machine's speed drifts.
+    """
+    generator = random.Random(seed)
+    trials: list[Trial] = []
+    for round_ in range(rounds):
+        shuffled = blocks(jobs)
+        generator.shuffle(shuffled)
+        places: list[tuple[str, Role]] = []
+        for block in shuffled:
+            baseline = baselines[block[0].key]
+            variants = [(job.key, Role.variant) for job in block if job.key != baseline]
+            generator.shuffle(variants)
+            first = [(baseline, Role.baseline_first)] if baseline else []
+            last = [(baseline, Role.baseline_last)] if baseline else []
+            places += [*first, *variants, *last]
+        trials += [Trial(job, round_, position, role) for position, (job, role) in enumerate(places)]
+    return trials
+
+
+def override_line(key: str, value: Any, where: str) -> str:
+    """Return one entry of a sub-grid as a Hydra override; a list becomes a choice sweep.
+
+    Raises:
+        UserError: for a value that Hydra would not read as one value or a list of values.
+    """
+    values = value if isinstance(value, list) else [value]
+    for one in values:
+        if isinstance(one, list | dict):
+            raise UserError(
+                f"{where}.{key}: {one!r} is not one value. Write one value, or a list of plain values, "
+                f"such as {key}: [a, b]."
+            )
+    if not values:
+        raise UserError(f"{where}.{key} is an empty list, so it would give no job. Name a value or remove the key.")
+    return f"{key}={','.join(_quoted(one) for one in values)}"
+
+
+def _quoted(value: Any) -> str:
+    """Return a value in Hydra's override grammar."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float) or re.fullmatch(r"[\w.+-]+(?:/[\w.+-]+)*", str(value)):
+        return str(value)
+    return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -1,0 +1,201 @@
+"""Prepare: everything that a trial needs and that is not measured, each made once and kept in the store.
+
+The chain of a job runs step by step, each in a box of its own; then the texts are tokenized for the workload, and the
+artifact is judged on them. The same artifact for another thread count costs nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from runner import models, tasks
+from runner.artifacts import Artifact, Store, digest
+from runner.chain import make_chain
+from runner.config import Config
+from runner.isolation import CODE, Box, BoxOrder
+from runner.isolation.cpus import physical_cores
+from runner.provenance import lock_sha256
+from runner.techniques import Step
+
+Announce = Callable[[str], None]
+
+
+class PrepareFailed(Exception):
+    """A step ended badly. `reason` is one line, `log` all that the step printed."""
+
+    def __init__(self, step: str, reason: str, log: str) -> None:
+        super().__init__(f"{step}: {reason}")
+        self.log = log
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a trial needs.
+
+    Attributes:
+        artifact: the end of the chain.
+        inputs: the tokenized texts, one .npz.
+        texts: the task's folder.
+        logits: of every test text, [texts, labels].
+    """
+
+    artifact: Artifact
+    inputs: Artifact
+    texts: Artifact
+    logits: list[list[float]]
+
+
+def chain_of(cfg: Config) -> tuple[list[Step], list[Step]]:
+    """Return the steps of the model and those of the technique.
+
+    Raises:
+        UserError: for a bad step; see `runner.chain`.
+    """
+    own = make_chain(models.chain_entries(cfg.model, cfg.seed), f"model '{cfg.model.name}': steps")
+    added = make_chain(cfg.technique.steps, f"technique '{cfg.technique.name}': steps")
+    return own, added
+
+
+def prepare(cfg: Config, box: Box, announce: Announce) -> Prepared:
+    """Return all that the job's trials need, from the store or newly made.
+
+    Raises:
+        PrepareFailed: if a step, the tokenizing or the judging ends badly.
+        UserError: if the model's or the task's files cannot be had.
+    """
+    kitchen = _Kitchen(Store(Path(cfg.store)), box, announce)
+    downloads = Path(cfg.downloads)
+    texts = kitchen.texts(cfg, downloads)
+    own, added = chain_of(cfg)
+    artifact: Artifact | None = None
+    for step in own:
+        artifact = kitchen.step(step, artifact, texts, cfg, downloads)
+    checkpoint = artifact
+    for step in added:
+        artifact = kitchen.step(step, artifact, texts, cfg, downloads)
+    assert checkpoint is not None and artifact is not None
+    inputs = kitchen.tokenize(checkpoint, texts, cfg)
+    return Prepared(artifact, inputs, texts, kitchen.judge(artifact, inputs, cfg))
+
+
+class _Kitchen:
+    """Makes what is not in the store yet."""
+
+    def __init__(self, store: Store, box: Box, announce: Announce) -> None:
+        self._store, self._box, self._announce = store, box, announce
+        self._cpus = physical_cores()
+
+    def texts(self, cfg: Config, downloads: Path) -> Artifact:
+        """Return the task's texts and labels as files; made here, since they come over the network."""
+        recipe = {"texts": asdict(cfg.task), "identity": tasks.identity(cfg.task)}
+        found = self._store.find(recipe)
+        if found:
+            return found
+        self._announce(f"{cfg.task.name}: texts")
+        with self._store.workplace() as folder:
+            target = folder / "files"
+            target.mkdir()
+            tasks.write(tasks.load(cfg.task, downloads), target)
+            return self._store.put(recipe, target, "texts", [{"task": cfg.task.name}])
+
+    def step(self, step: Step, source: Artifact | None, texts: Artifact, cfg: Config, downloads: Path) -> Artifact:
+        """Return the step's result."""
+        from_files = step.takes == "files"
+        reads_texts = step.reads_texts or step.reads_labels
+        recipe = {
+            "step": step.name,
+            "config": asdict(step),
+            "code": step.code(),
+            "input": models.identity(cfg.model, downloads) if from_files else source.content if source else None,
+            "texts": texts.content if reads_texts else None,
+            "lock": lock_sha256(),
+        }
+        inputs = {"texts": texts.path}
+        if from_files:
+            if found := self._store.find(recipe):
+                return found
+            files = models.fetch(cfg.model, downloads)
+            assert files is not None
+            inputs["source"] = files
+        elif source:
+            inputs["source"] = source.path
+        order = {"step": step.name, "config": asdict(step)}
+        lineage = source.lineage if source else []
+        return self._make(
+            recipe, "runner.techniques", order, inputs, step.gives, lineage, f"{cfg.model.name}: {step.name}"
+        )
+
+    def tokenize(self, checkpoint: Artifact, texts: Artifact, cfg: Config) -> Artifact:
+        """Return the test texts as token ids, in the workload's batches."""
+        settings = {
+            "batch_size": cfg.workload.batch_size,
+            "padding": cfg.workload.padding.value,
+            "max_length": cfg.workload.max_length,
+        }
+        model = json.loads((checkpoint.path / "config.json").read_text())
+        tokenizer = {
+            "pad_token_id": model.get("pad_token_id") or 0,
+            "positions": model.get("max_position_embeddings"),
+            "model_type": model.get("model_type"),
+        }
+        recipe = {
+            "tokenize": settings | tokenizer,
+            "tokenizer": digest((checkpoint.path / "tokenizer.json").read_text()),
+            "texts": texts.content,
+            "code": _source_of("tasks/tokenize.py"),
+            "lock": lock_sha256(),
+        }
+        inputs = {"checkpoint": checkpoint.path, "texts": texts.path}
+        title = f"{cfg.model.name}: tokenize for {cfg.workload.name}"
+        return self._make(recipe, "runner.tasks.tokenize", settings | tokenizer, inputs, "inputs", [], title)
+
+    def judge(self, artifact: Artifact, inputs: Artifact, cfg: Config) -> list[list[float]]:
+        """Return the artifact's logits for every test text."""
+        engine = cfg.technique.engine
+        recipe = {
+            "logits": artifact.content,
+            "inputs": inputs.content,
+            "engine": engine,
+            "code": [_source_of(f"engines/{engine}.py"), _source_of("trial/evaluate.py")],
+            "lock": lock_sha256(),
+        }
+        folders = {"artifact": artifact.path, "inputs": inputs.path}
+        title = f"{cfg.model.name}: predictions of {cfg.technique.name}"
+        made = self._make(recipe, "runner.trial.evaluate", {"engine": engine}, folders, "logits", [], title)
+        logits: list[list[float]] = json.loads((made.path / "logits.json").read_text())
+        return logits
+
+    def _make(
+        self,
+        recipe: dict[str, Any],
+        module: str,
+        request: dict[str, Any],
+        inputs: dict[str, Path],
+        format: str,
+        lineage: list[dict[str, Any]],
+        title: str,
+    ) -> Artifact:
+        """Return what the recipe gives: found, or made by `module` in a box as the folder `files`."""
+        if found := self._store.find(recipe):
+            return found
+        self._announce(title)
+        began = datetime.now(UTC)
+        with self._store.workplace() as folder:
+            threads = {"threads": len(self._cpus)}
+            end = self._box.run(BoxOrder(module, request | threads, inputs, folder, self._cpus))
+            notes = folder / "notes.json"
+            if end.exit_code or end.timed_out or not notes.exists():
+                raise PrepareFailed(title, end.reason(), end.log)
+            record = recipe | threads | {"made_at": began.isoformat(), "made_in": self._box.kind}
+            record |= {"image_id": self._box.image_id} | json.loads(notes.read_text())
+            return self._store.put(recipe, folder / "files", format, [*lineage, record])
+
+
+def _source_of(name: str) -> str:
+    """Return a hash of one of our source files, so that changed code never meets an old result."""
+    return digest((CODE / name).read_text())[:16]

@@ -1,0 +1,96 @@
+"""Progress of a sweep: a status line on a terminal, plain lines elsewhere.
+
+Hydra calls it before and after every job. It draws only then: nothing refreshes while a trial is being measured.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from hydra.core.utils import JobReturn
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.markup import escape
+
+console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(line: str) -> None:
+    """Print one plain line that stays."""
+    _clear()
+    console.print(escape(line))
+
+
+def announce(line: str) -> None:
+    """Say what is being done right now: replaces the status line on a terminal, else is a line of its own."""
+    if console.is_terminal:
+        _clear()
+        console.print(escape(line[: console.width - 1]), end="", style="dim")
+    else:
+        console.print(escape(line))
+
+
+def _clear() -> None:
+    if console.is_terminal:
+        console.file.write("\r\x1b[2K")
+
+
+class Progress(Callback):
+    """Jobs done, the current one, and the time left."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, list[float]] = {}
+        self._began = 0.0
+
+    def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Name the job that starts."""
+        self._began = time.monotonic()
+        if config.hydra.mode is not None and config.hydra.mode.name == "MULTIRUN":
+            announce(self._title(config, Path(config.hydra.sweep.dir)))
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
+        """Remember how long it took; print a line if it failed, or if nobody watches a terminal."""
+        if config.stage.name == "trial":
+            self._seconds.setdefault(_title_of(config), []).append(time.monotonic() - self._began)
+
+    def _title(self, config: DictConfig, folder: Path) -> str:
+        if config.stage.name == "prepare":
+            return f"prepare {_title_of(config)}"
+        plan = json.loads((folder / "plan.json").read_text())
+        trials = plan["trials"]
+        place = next(
+            index
+            for index, trial in enumerate(trials)
+            if (trial["round"], trial["position"]) == (config.round, config.position)
+        )
+        left = self._seconds_left(plan, trials[place:])
+        remaining = f", about {_minutes(left)} left" if left is not None else ""
+        role = "" if config.role.name == "variant" else f" ({config.role.value})"
+        return f"[{place + 1}/{len(trials)}] round {config.round + 1}/{plan['rounds']}: {_title_of(config)}{role}{remaining}"
+
+    def _seconds_left(self, plan: dict[str, Any], trials: list[dict[str, Any]]) -> float | None:
+        """Return what the trials to come should take, from those of the same job so far; None before the first."""
+        if not self._seconds:
+            return None
+        known = {title: sum(values) / len(values) for title, values in self._seconds.items()}
+        typical = sum(known.values()) / len(known)
+        titles = {job["job"]: _title(job["model"], job["technique"], job["threads"]) for job in plan["jobs"]}
+        return sum(known.get(titles[trial["job"]], typical) for trial in trials)
+
+
+def _title_of(config: DictConfig) -> str:
+    return _title(config.model.name, config.technique.name, config.threads)
+
+
+def _title(model: str, technique: str, threads: int) -> str:
+    return f"{model} {technique}, {threads} thread{'s' if threads > 1 else ''}"
+
+
+def _minutes(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min"

@@ -1,0 +1,213 @@
+"""One sweep from plan to report: write the plan, prepare, run the rounds, collect.
+
+`run` needs only a function that launches a batch of Hydra jobs, so it does not care which launcher that is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from runner import provenance
+from runner.artifacts import digest, write_whole
+from runner.checks import check_writable
+from runner.config import Config, IsolationConfig, IsolationKind, Stage
+from runner.errors import UserError
+from runner.isolation.choose import make_box
+from runner.plan import Job, Trial
+from runner.progress import say
+
+Launch = Callable[[list[list[str]], int], None]
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a sweep does.
+
+    Attributes:
+        name: of the grid.
+        config: as composed without any job's overrides.
+        isolation_note: a line to print when the box is a lesser one than Docker's.
+        jobs: all points of the grid, baselines among them.
+        baselines: the key of each job's baseline.
+        trials: in the order in which they run.
+    """
+
+    name: str
+    config: Config
+    isolation_note: str | None
+    jobs: list[Job]
+    baselines: dict[str, str | None]
+    trials: list[Trial]
+
+    @property
+    def isolation(self) -> str:
+        """Return the kind of box of all jobs."""
+        return ", ".join(sorted({job.config["isolation"]["kind"] for job in self.jobs}))
+
+    def record(self, image_id: str | None, base_id: str | None) -> dict[str, Any]:
+        """Return it as JSON-like values; runner/results reads them."""
+        return {
+            "schema": SCHEMA,
+            "sweep": self.name,
+            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "grid": _plain(self.config.grid),
+            "seed": self.config.seed,
+            "rounds": self.config.measure.rounds,
+            "isolation": self.isolation,
+            "isolation_note": self.isolation_note,
+            "measure": _plain(self.config.measure),
+            "jobs": [_job_record(job, self.baselines[job.key]) for job in self.jobs],
+            "trials": [trial.record() for trial in self.trials],
+            "environment": provenance.environment() | {"image_id": image_id, "base_id": base_id},
+        }
+
+
+def run(plan: Plan, folder: Path, launch: Launch, fresh: bool, retry: str | None) -> None:
+    """Prepare and run what is missing of the plan.
+
+    Args:
+        plan: see `Plan`.
+        folder: the sweep's folder; made if it is not there.
+        launch: runs a batch of Hydra jobs, given their overrides and the number of the first.
+        fresh: move the folder aside first.
+        retry: "failed" runs failed trials again.
+
+    Raises:
+        UserError: if the folder holds another sweep, or the box cannot be made.
+    """
+    isolations = {digest(job.config["isolation"]): job.config["isolation"] for job in plan.jobs}
+    box = [make_box(isolation_of(isolation)) for isolation in isolations.values()][0]
+    if fresh:
+        move_aside(folder)
+    check_writable(folder)
+    record = plan.record(box.image_id, box.base_id)
+    check_same_sweep(folder, record)
+    (folder / "trials").mkdir(parents=True, exist_ok=True)
+    write_whole(folder / "plan.json", json.dumps(record, indent=1))
+    if retry == "failed":
+        forget_failures(folder)
+    missing = [trial for trial in plan.trials if not trial_file(folder, trial).exists()]
+    say(_headline(plan, len(missing)))
+    if plan.isolation_note:
+        say(plan.isolation_note)
+    overrides = {job.key: list(job.overrides) for job in plan.jobs}
+    todo = {trial.job for trial in missing}
+    unready = [key for key in overrides if key in todo and not prepared_file(folder, key).exists()]
+    if unready:
+        launch([[*overrides[key], "stage=prepare", _subfolder("prepared", key)] for key in unready], 0)
+    for number in sorted({trial.round for trial in missing}):
+        batch = [trial for trial in missing if trial.round == number]
+        launch([[*overrides[trial.job], *_place(trial)] for trial in batch], len(unready) + missing.index(batch[0]))
+
+
+def finish(folder: Path) -> int:
+    """Collect, report, print the summary; return the sweep's exit code (0 all ok, 1 some failed, 2 none ok)."""
+    from runner import report, results  # pandas and plotly: not before they are needed
+
+    tables = results.collect(folder)
+    page = report.write_report(folder)
+    report.print_summary(tables, page)
+    return results.outcome(tables)
+
+
+def trial_file(folder: Path, trial: Trial) -> Path:
+    """Return where a trial's result lies."""
+    return folder / "trials" / trial.name / "trial.json"
+
+
+def prepared_file(folder: Path, job: str) -> Path:
+    """Return where it is noted how a job's preparing went."""
+    return folder / "prepared" / job / "prepared.json"
+
+
+def move_aside(folder: Path) -> None:
+    """Rename an old sweep's folder to a name that tells when it was moved."""
+    if folder.exists():
+        folder.rename(folder.with_name(f"{folder.name}.{datetime.now():%Y%m%d-%H%M%S}"))
+
+
+def check_same_sweep(folder: Path, record: dict[str, Any]) -> None:
+    """Check that the trials already in the folder were measured as the new ones would be.
+
+    Raises:
+        UserError: if not; they must not be mixed.
+    """
+    path = folder / "plan.json"
+    if not path.exists():
+        return
+    old = json.loads(path.read_text())
+    for what, before, now in (
+        ("isolation", old["isolation"], record["isolation"]),
+        ("the image", old["environment"]["image_id"], record["environment"]["image_id"]),
+        *((f"measure.{k}", old["measure"].get(k), v) for k, v in record["measure"].items() if k not in _MAY_GROW),
+    ):
+        if before != now:
+            raise UserError(
+                f"{folder} holds a sweep with other settings: {what} was {before} and is now {now}. "
+                "Start anew with FRESH=1, or name another folder with OUT=…"
+            )
+
+
+_MAY_GROW = ("name", "rounds")
+
+
+def forget_failures(folder: Path) -> None:
+    """Remove the files of failed trials and of failed preparing, so that they count as missing."""
+    for path in [*folder.glob("trials/*/trial.json"), *folder.glob("prepared/*/prepared.json")]:
+        if json.loads(path.read_text())["status"] != "ok":
+            path.unlink()
+
+
+def _place(trial: Trial) -> list[str]:
+    return [
+        f"stage={Stage.trial.value}",
+        f"round={trial.round}",
+        f"position={trial.position}",
+        f"role={trial.role.name}",
+        _subfolder("trials", trial.name),
+    ]
+
+
+def _subfolder(*parts: str) -> str:
+    return f"hydra.sweep.subdir={'/'.join(parts)}"
+
+
+def _headline(plan: Plan, missing: int) -> str:
+    done = len(plan.trials) - missing
+    resumed = f", {done} of them done before" if done else ""
+    rounds = plan.config.measure.rounds
+    return (
+        f"Sweep {plan.name}: {len(plan.jobs)} jobs, {rounds} rounds, {len(plan.trials)} trials{resumed}; "
+        f"box: {plan.isolation}."
+    )
+
+
+def _job_record(job: Job, baseline: str | None) -> dict[str, Any]:
+    config = job.config
+    names = {part: config[part]["name"] for part in ("model", "technique", "task", "workload")}
+    return {
+        "job": job.key,
+        **names,
+        "family": config["model"]["family"],
+        "weights": config["model"]["weights"],
+        "threads": config["threads"],
+        "isolation": config["isolation"]["kind"],
+        "baseline": baseline,
+    }
+
+
+def isolation_of(config: dict[str, Any]) -> IsolationConfig:
+    """Return a job's isolation as its dataclass."""
+    return IsolationConfig(**config | {"kind": IsolationKind(config["kind"])})
+
+
+def _plain(node: Any) -> Any:
+    return OmegaConf.to_container(OmegaConf.structured(node), enum_to_str=True)

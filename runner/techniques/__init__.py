@@ -1,0 +1,94 @@
+"""Steps: each file here transforms an artifact of one format into one of another.
+
+To add a step: one file with a dataclass derived from `Step` and decorated with `step("its-name")`, its module
+named in `_MODULES`. Its fields (numbers, strings, booleans) are its YAML keys, checked in `__post_init__`. `run`
+happens inside a box, so heavy libraries are imported there and not at the top: composing a config must stay light.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from runner.errors import UserError, did_you_mean
+
+_MODULES = {
+    "import-checkpoint": "import_checkpoint",
+    "import-onnx-bert": "import_onnx_bert",
+    "random-weights": "random_weights",
+    "fine-tune": "fine_tune",
+    "head-pruning": "head_pruning",
+    "torchscript": "torchscript",
+    "torch-dynamic-int8": "torch_dynamic_int8",
+    "onnx-export": "onnx_export",
+    "onnx-dynamic-int8": "onnx_dynamic_int8",
+}
+
+
+@dataclass(frozen=True)
+class StepInputs:
+    """What a step may read, as paths inside its box.
+
+    Attributes:
+        source: the files of the artifact it transforms (None for a step that takes nothing).
+        texts: the task's folder with train.jsonl, validation.jsonl, test.jsonl and labels.json.
+        threads: CPU threads it may use.
+    """
+
+    source: Path | None
+    texts: Path
+    threads: int
+
+
+@dataclass
+class Step(ABC):
+    """One transformation of an artifact. The dataclass fields are its config."""
+
+    name: ClassVar[str]
+    takes: ClassVar[str | None]  # a format, "files" for a model's raw files, or None
+    gives: ClassVar[str]
+    reads_texts: ClassVar[bool] = False  # then the task's texts are part of its key in the store
+    reads_labels: ClassVar[bool] = False  # then the task must have labelled training texts
+
+    @abstractmethod
+    def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
+        """Write the new artifact's files into the empty folder `target`; return notes for its lineage."""
+
+    @classmethod
+    def code(cls) -> str:
+        """Return the hash of this step's module, so that changed code never meets an old artifact."""
+        module = inspect.getmodule(cls)
+        assert module is not None
+        return hashlib.sha256(inspect.getsource(module).encode()).hexdigest()[:16]
+
+
+_CLASSES: dict[str, type[Step]] = {}
+
+
+def step(name: str) -> Callable[[type[Step]], type[Step]]:
+    """Register a step under the name that YAML uses."""
+
+    def register(cls: type[Step]) -> type[Step]:
+        cls.name = name
+        _CLASSES[name] = cls
+        return cls
+
+    return register
+
+
+def step_class(name: str, where: str) -> type[Step]:
+    """Return the class of a step.
+
+    Raises:
+        UserError: if there is no such step; `where` names the key at fault.
+    """
+    if name not in _MODULES:
+        raise UserError(f"{where}: there is no step '{name}'. {did_you_mean(name, _MODULES)}")
+    importlib.import_module(f"runner.techniques.{_MODULES[name]}")
+    return _CLASSES[name]

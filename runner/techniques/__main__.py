@@ -1,0 +1,32 @@
+"""Run one step inside a box: `python -m runner.techniques REQUEST`, where REQUEST is a JSON file.
+
+    {"step": name, "config": {…}, "threads": 2, "paths": {"source": …, "texts": …, "output": …}}
+
+The artifact's files go to `files/` below the output folder, the step's notes to `notes.json`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+from runner.techniques import StepInputs, step_class
+
+
+def main() -> None:
+    """Read the request, run the step, write its notes."""
+    request = json.loads(Path(sys.argv[1]).read_text())
+    paths = {name: Path(path) for name, path in request["paths"].items()}
+    step = step_class(request["step"], "request")(**request["config"])
+    target = paths["output"] / "files"
+    target.mkdir()
+    started = time.monotonic()
+    notes = step.run(StepInputs(paths.get("source"), paths["texts"], request["threads"]), target)
+    record = {"notes": notes, "seconds": time.monotonic() - started}
+    (paths["output"] / "notes.json").write_text(json.dumps(record))
+
+
+if __name__ == "__main__":
+    main()

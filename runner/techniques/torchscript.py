@@ -1,0 +1,41 @@
+"""Trace a checkpoint to TorchScript and freeze it (https://docs.pytorch.org/docs/stable/jit.html)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runner.techniques import Step, StepInputs, step
+
+MODEL = "model.torchscript.pt"
+
+
+@step("torchscript")
+@dataclass
+class TorchScript(Step):
+    """checkpoint → torchscript; runs without transformers."""
+
+    takes = "checkpoint"
+    gives = "torchscript"
+
+    def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
+        """Trace, freeze, compare with the checkpoint, save."""
+        from runner.techniques.tracing import load_logits
+
+        assert inputs.source is not None
+        model = load_logits(inputs.source, attention="sdpa")
+        return save_traced(model, model, target / MODEL)
+
+
+def save_traced(original: Any, model: Any, path: Path, tolerance: float | None = 1e-3) -> dict[str, Any]:
+    """Trace and freeze `model` into `path`; return how far its logits are from those of `original`."""
+    import torch
+
+    from runner.techniques.tracing import example, largest_difference, vocabulary_size
+
+    with torch.inference_mode():
+        traced = torch.jit.trace(model, example(3, 77, vocabulary_size(original)), check_trace=False)
+        frozen = torch.jit.freeze(traced)
+    frozen.save(str(path))
+    return {"largest_logit_difference": largest_difference(original, frozen, tolerance)}

@@ -1,0 +1,28 @@
+"""Judge one artifact: logits of every text, in the workload's own batches. Apart from timing, once per artifact."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from runner.engines import import_engine
+from runner.trial.inputs import load_inputs
+
+
+def main() -> None:
+    """Read the request (see runner/isolation), write `files/logits.json` and `notes.json` into the output folder."""
+    request = json.loads(Path(sys.argv[1]).read_text())
+    paths = {name: Path(path) for name, path in request["paths"].items()}
+    engine = import_engine(request["engine"])(paths["artifact"], request["threads"])
+    logits: list[list[float]] = []
+    for input_ids, attention_mask in load_inputs(paths["inputs"] / "inputs.npz"):
+        output = engine.run(engine.prepare(input_ids, attention_mask))
+        logits.extend(engine.logits(output).tolist())
+    (paths["output"] / "files").mkdir()
+    (paths["output"] / "files" / "logits.json").write_text(json.dumps(logits))
+    (paths["output"] / "notes.json").write_text(json.dumps({"notes": engine.describe()}))
+
+
+if __name__ == "__main__":
+    main()
