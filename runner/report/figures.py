@@ -1,0 +1,67 @@
+"""Numbers as people read them: three significant digits, one unit, a dash for what is not known."""
+
+from __future__ import annotations
+
+import math
+
+UNKNOWN = "–"
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """Return a number with that many significant digits, never in scientific notation."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{decimals}f}"
+
+
+def milliseconds(seconds: float | None) -> str:
+    """Return a duration in ms."""
+    return UNKNOWN if seconds is None else f"{significant(seconds * 1e3)} ms"
+
+
+def seconds(value: float | None) -> str:
+    """Return a duration in s."""
+    return UNKNOWN if value is None else f"{significant(value)} s"
+
+
+def megabytes(size_bytes: float | None) -> str:
+    """Return a size in MB of 10⁶ bytes."""
+    return UNKNOWN if size_bytes is None else f"{significant(size_bytes / 1e6)} MB"
+
+
+def gibibytes(size_bytes: float | None) -> str:
+    """Return a size in GiB of 2³⁰ bytes."""
+    return UNKNOWN if size_bytes is None else f"{size_bytes / 2**30:.1f} GiB"
+
+
+def percent(fraction: float | None) -> str:
+    """Return a fraction as a percentage."""
+    return UNKNOWN if fraction is None else f"{fraction * 100:.1f}%"
+
+
+def of_baseline(ratio: float | None) -> str:
+    """Return figure ÷ baseline's figure, as ×0.25; empty where it is not known."""
+    return "" if ratio is None else f"×{significant(ratio)}"
+
+
+def speedup(latency_ratio: float | None) -> str:
+    """Return baseline ÷ variant, as 2.50×: the inverse of a latency ratio."""
+    return UNKNOWN if latency_ratio is None else f"{significant(1 / latency_ratio)}×"
+
+
+def speedup_interval(ratio_low: float | None, ratio_high: float | None) -> str:
+    """Return the interval of a speedup from that of the latency ratio; empty where there is none."""
+    if ratio_low is None or ratio_high is None:
+        return ""
+    return f"{significant(1 / ratio_high)}–{significant(1 / ratio_low)}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, as '1 thread' or '2 threads'."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def short_id(value: str | None) -> str:
+    """Return the first 12 digits of a hash, without the name of its algorithm."""
+    return UNKNOWN if not value else value.rpartition(":")[2][:12]

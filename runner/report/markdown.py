@@ -1,0 +1,111 @@
+"""The report as Markdown, for pull requests: the same tables, without the charts."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Sequence
+
+from runner.report import seed_study, view
+from runner.report.examples import Judged, judgements
+from runner.report.figures import UNKNOWN, counted, percent
+from runner.results.tables import Tables
+
+
+def render_markdown(tables: Tables) -> str:
+    """Return report.md; every text is escaped, so that none can become markup."""
+    parts = [f"# {escape(str(tables.manifest['sweep']))}", *_failures(tables)]
+    groups = view.groups(tables)
+    parts += [f"- **{escape(group.title)}**: {escape(group.lead)}" for group in groups] or ["This sweep has no jobs."]
+    parts += [f"> {escape(note)}" for note in view.notes(tables)]
+    parts += ["## What was run", _table(("", ""), view.facts(tables))]
+    for study in seed_study.seed_studies(tables):
+        parts += _seed_study(study)
+    for group in groups:
+        parts += _group(group)
+    for judgement in judgements(tables):
+        parts.append(f"## Predictions: {escape(judgement.title)}")
+        for judged in judgement.judged:
+            parts += _judged(judged)
+    return "\n\n".join(_joined_lists(parts)) + "\n"
+
+
+def escape(text: str) -> str:
+    """Return a text that Markdown and HTML show as it is, on one line."""
+    one_line = " ".join(text.split())
+    return re.sub(r"([\\`*_\[\]|~#@!])", r"\\\1", html.escape(one_line, quote=False))
+
+
+def _failures(tables: Tables) -> list[str]:
+    failures = view.failures(tables)
+    if not failures:
+        return []
+    rows = [(failure.label, failure.problem, failure.reason, failure.log) for failure in failures]
+    return [f"## {counted(len(rows), 'job')} not ok", _table(("Job", "Status", "Reason", "Log"), rows)]
+
+
+def _group(group: view.Group) -> list[str]:
+    rows = [
+        (variant.label, _verdict(variant), *(f"{cell.text} {_small(cell.note)}" for cell in variant.cells))
+        for variant in group.variants
+    ]
+    titles = ("Variant", "Verdict", *(column.title for column in view.COLUMNS))
+    return [
+        f"## {escape(group.title)}",
+        f"{escape(group.caption)} Speedup is baseline ÷ variant, with its 95% interval; ×0.25 is a figure ÷ the "
+        "baseline's.",
+        _table(titles, rows),
+    ]
+
+
+def _verdict(variant: view.Variant) -> str:
+    return f"{variant.verdict}; {variant.problem}" if variant.problem else variant.verdict
+
+
+def _small(note: str) -> str:
+    return f"({note})" if note else ""
+
+
+def _seed_study(study: seed_study.SeedStudy) -> list[str]:
+    titles = ("Published row", *(f"{title}: theirs / ours" for title in seed_study.COLUMNS))
+    rows = [(row.name, *(f"{theirs} / {ours}" for theirs, ours in row.pairs)) for row in study.rows]
+    return [
+        f"## {escape(seed_study.TITLE)}",
+        escape(f"{seed_study.CAVEAT} Ours: {study.threads}."),
+        _table(titles, rows),
+    ]
+
+
+def _judged(judged: Judged) -> list[str]:
+    if judged.row["job"] == judged.row["baseline_job"] or judged.row["changed_predictions"] is None:
+        return []
+    summary = f"{judged.label}: {judged.row['changed_predictions']} of {judged.row['examples']} predictions changed"
+    if not judged.moved:
+        return [escape(summary)]
+    rows = [
+        (
+            example["text"],
+            example["label"] or UNKNOWN,
+            f"{example['baseline_prediction']} {percent(example['baseline_probability'])}",
+            f"{example['prediction'] or UNKNOWN} {percent(example['probability'])}",
+        )
+        for example in judged.moved
+    ]
+    table = _table(("Text", "Label", "Baseline", "Variant"), rows)
+    return [f"<details><summary>{html.escape(summary)}</summary>\n\n{table}\n\n</details>"]
+
+
+def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [titles, ["---"] * len(titles), *([escape(cell) for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _joined_lists(parts: Iterable[str]) -> list[str]:
+    """Put the entries of a list on consecutive lines."""
+    joined: list[str] = []
+    for part in parts:
+        if joined and part.startswith("- ") and joined[-1].startswith("- "):
+            joined[-1] += f"\n{part}"
+        else:
+            joined.append(part)
+    return joined

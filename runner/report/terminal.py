@@ -1,0 +1,54 @@
+"""The end of a sweep on a terminal: a compact table, and the path of the report."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from runner.report import view
+from runner.results.tables import Tables
+
+_STYLES = {"faster": "green", "slower": "yellow", "failed": "red", "baseline": "bold"}
+_TIE = "bright_black"
+_WIDE = ("Latency p50", "Speedup", "Accuracy", "Changed", "Disk", "Memory peak")
+_NARROW = ("Latency p50", "Speedup", "Accuracy")
+_NARROW_WIDTH = 100  # columns of the terminal below which the narrow set is shown
+
+
+def print_summary(tables: Tables, console: Console) -> None:
+    """Print every job with its ratio, interval and verdict, then the failures and the path of the report.
+
+    The console decides on colour: rich honours NO_COLOR and leaves colour out where there is no terminal.
+    """
+    shown = _NARROW if console.width < _NARROW_WIDTH else _WIDE
+    for group in view.groups(tables):
+        console.print(_group_table(group, shown))
+        console.print()
+    for failure in view.failures(tables):
+        console.print(Text.assemble((failure.problem, "red"), f"  {failure.label}  {failure.reason}".rstrip()))
+    for note in view.notes(tables):
+        console.print(Text(note))
+    console.print(Text(str(tables.folder / "report.html")), soft_wrap=True)
+
+
+def _group_table(group: view.Group, shown: tuple[str, ...]) -> Table:
+    table = Table(
+        title=Text(group.title),
+        title_justify="left",
+        caption=Text(group.caption),
+        caption_justify="left",
+        box=None,
+        pad_edge=False,
+    )
+    table.add_column("Variant", overflow="fold")
+    for title in shown:
+        table.add_column(title, justify="right")
+    table.add_column("Verdict")
+    for variant in group.variants:
+        cells = {column.title: cell for column, cell in zip(view.COLUMNS, variant.cells, strict=True)}
+        figures = [f"{cells[title].text} {cells[title].note}".strip() for title in shown]
+        verdict = f"{variant.verdict}, {variant.problem}" if variant.problem else variant.verdict
+        style = "red" if variant.problem else _STYLES.get(variant.verdict, _TIE)
+        table.add_row(*(Text(text, style) for text in (variant.label, *figures, verdict)))
+    return table

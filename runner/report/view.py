@@ -1,0 +1,280 @@
+"""What a report says, as text in cells: made once, then drawn as HTML, Markdown or on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from runner.report.figures import (
+    UNKNOWN,
+    counted,
+    gibibytes,
+    megabytes,
+    milliseconds,
+    of_baseline,
+    percent,
+    seconds,
+    short_id,
+    significant,
+    speedup,
+    speedup_interval,
+)
+from runner.results.tables import Tables
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A figure, and beside it the small print: a ratio, an interval, or why there is none."""
+
+    text: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the table of a group."""
+
+    title: str
+    explanation: str
+    cell: Callable[[Row], Cell]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One job in its group. `verdict` is faster, slower, tie, baseline, failed or not judged."""
+
+    row: Row
+    label: str
+    verdict: str
+    problem: str  # such as "oom in 2 of 3 trials"; empty if all went well
+    cells: list[Cell]
+
+
+@dataclass(frozen=True)
+class Group:
+    """The jobs that can be compared: same family, task, workload, threads and kind of box. Fastest first."""
+
+    title: str
+    lead: str
+    caption: str
+    variants: list[Variant]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A job that did not go well."""
+
+    label: str
+    problem: str
+    reason: str
+    log: str
+
+
+def _accuracy_cell(row: Row) -> Cell:
+    if row["accuracy"] is not None:
+        low, high = (100 * row[f"accuracy_{end}"] for end in ("low", "high"))
+        return Cell(percent(row["accuracy"]), f"{low:.1f}–{high:.1f}")
+    if row["weights"] == "random":
+        return Cell(UNKNOWN, "random weights")
+    return Cell(UNKNOWN, "not judged" if row["examples"] is None else "no labels")
+
+
+def _changed_cell(row: Row) -> Cell:
+    if row["changed_predictions"] is None:
+        return Cell(UNKNOWN)
+    return Cell(f"{row['changed_predictions']:,}", percent(row["changed_fraction"]))
+
+
+def _speedup_cell(row: Row) -> Cell:
+    interval = speedup_interval(row["latency_ratio_low"], row["latency_ratio_high"])
+    return Cell(speedup(row["latency_ratio"]), interval)
+
+
+def _throughput_cell(row: Row) -> Cell:
+    rate = row["examples_per_second"]
+    return Cell(UNKNOWN if rate is None else f"{significant(rate)} /s", of_baseline(row["throughput_ratio"]))
+
+
+COLUMNS = (
+    Column("Latency p50", "median time of a call", lambda r: Cell(milliseconds(r["latency_p50_seconds"]))),
+    Column("Speedup", "baseline ÷ variant, with its 95% interval", _speedup_cell),
+    Column("Accuracy", "with its 95% interval (Wilson)", _accuracy_cell),
+    Column("Changed", "predictions other than the baseline's", _changed_cell),
+    Column("Disk", "size of the artifact", lambda r: Cell(megabytes(r["disk_bytes"]), of_baseline(r["disk_ratio"]))),
+    Column(
+        "Memory peak",
+        "resident memory of the whole trial (VmHWM)",
+        lambda r: Cell(megabytes(r["rss_peak_bytes"]), of_baseline(r["rss_peak_ratio"])),
+    ),
+    Column(
+        "Load",
+        "from files to a model ready to be called, import not included",
+        lambda r: Cell(seconds(r["load_seconds"]), of_baseline(r["load_ratio"])),
+    ),
+    Column(
+        "First call",
+        "the first inference",
+        lambda r: Cell(milliseconds(r["first_call_seconds"]), of_baseline(r["first_call_ratio"])),
+    ),
+    Column("Throughput", "texts per second", _throughput_cell),
+)
+
+
+def groups(tables: Tables) -> list[Group]:
+    """Return the comparable jobs, group by group in the order of the plan, each fastest first."""
+    found: dict[tuple[Any, ...], list[Row]] = {}
+    for row in tables.summary.to_pylist():
+        key = (row["family"], row["task"], row["workload"], row["threads"], row["isolation"])
+        found.setdefault(key, []).append(row)
+    return [_group(rows) for rows in found.values()]
+
+
+def failures(tables: Tables) -> list[Failure]:
+    """Return every job with a trial that failed or is missing."""
+    return [
+        Failure(job_label(row), _problem(row), row["error"] or "", row["log"] or "")
+        for row in tables.summary.to_pylist()
+        if row["status"] != "ok"
+    ]
+
+
+def job_label(row: Row) -> str:
+    """Return a job as people say it, for where its group is not named."""
+    return f"{row['model']} · {row['technique']} · {counted(row['threads'], 'thread')}"
+
+
+def facts(tables: Tables) -> list[tuple[str, str]]:
+    """Return what was run, where, and when, as pairs of a name and a value; unknown ones are left out."""
+    manifest = tables.manifest
+    machine, measure = manifest.get("environment") or {}, manifest.get("measure") or {}
+    rows = tables.summary.to_pylist()
+    planned, ok = (sum(row[name] for row in rows) for name in ("trials_planned", "trials_ok"))
+    first: Row = next((row for row in tables.results.to_pylist() if row["box_cpu_model"]), {})
+    started = sorted(filter(None, tables.results["started_at"].to_pylist()))
+    limit = first.get("box_memory_limit_bytes")
+    box = [manifest.get("isolation"), f"memory {gibibytes(limit)}" if limit else None]
+    hardware = [
+        machine.get("cpu_model") or first.get("box_cpu_model"),
+        counted(machine["cores"], "core") if machine.get("cores") else None,
+        gibibytes(machine["memory_bytes"]) if machine.get("memory_bytes") else None,
+    ]
+    versions = {"Python": machine.get("python"), **(machine.get("versions") or {})}
+    pairs = [
+        ("Measured", f"{counted(len(rows), 'job')}, {planned:,} trials planned, {ok:,} ok"),
+        ("Rounds", str(manifest.get("rounds") or "")),
+        ("Settings", ", ".join(f"{k} {v}" for k, v in measure.items() if k != "name")),
+        ("When (UTC)", " to ".join(dict.fromkeys(started[:1] + started[-1:]))),
+        ("Box", _joined(box)),
+        ("Image", short_id(machine["image_id"]) if machine.get("image_id") else ""),
+        ("Lock file", short_id(machine["lock_sha256"]) if machine.get("lock_sha256") else ""),
+        ("Code", str(machine.get("code_version") or "")),
+        ("Machine", _joined(hardware)),
+        ("Instruction sets", first.get("box_instruction_sets") or ""),
+        ("Kernel", machine.get("kernel") or first.get("box_kernel") or ""),
+        ("Libraries", ", ".join(f"{k} {v}" for k, v in versions.items() if v)),
+    ]
+    return [(name, value) for name, value in pairs if value]
+
+
+def notes(tables: Tables) -> list[str]:
+    """Return what a reader must know before believing a number."""
+    manifest, rows = tables.manifest, tables.summary.to_pylist()
+    missing = sum(row["trials_missing"] for row in rows)
+    random_models = sorted({row["model"] for row in rows if row["weights"] == "random"})
+    said = []
+    if manifest.get("isolation") == "process":
+        why = f" ({manifest['isolation_note'].rstrip('.')})" if manifest.get("isolation_note") else ""
+        said.append(f"Trials ran as pinned processes{why}: memory and network were not enclosed.")
+    if random_models:
+        said.append(
+            f"Random weights: {', '.join(random_models)}. Size, memory and speed are those of the real model; "
+            "accuracy would mean nothing and is left out."
+        )
+    if missing:
+        said.append(f"The sweep is unfinished: {counted(missing, 'planned trial')} left no file.")
+    if manifest.get("rounds") == 1:
+        said.append("One round only: speedups have no interval and are not judged.")
+    return said + [str(warning) for warning in manifest.get("warnings") or []]
+
+
+def _group(rows: Sequence[Row]) -> Group:
+    ranked = sorted(rows, key=_speed)
+    variants = [
+        Variant(
+            row,
+            _label(row),
+            _verdict(row),
+            _problem(row) if row["status"] != "ok" else "",
+            [column.cell(row) for column in COLUMNS],
+        )
+        for row in ranked
+    ]
+    first = rows[0]
+    title = f"{first['family']} on {first['task']}, workload {first['workload']}, {counted(first['threads'], 'thread')}"
+    return Group(title, _lead(variants), _caption(rows), variants)
+
+
+def _label(row: Row) -> str:
+    """Name a job within its group, whose title names the family."""
+    own = row["model"] == row["family"]
+    return str(row["technique"]) if own else f"{row['model']} · {row['technique']}"
+
+
+def _speed(row: Row) -> tuple[bool, bool, float]:
+    """Order by ratio; jobs without one by latency, after them; jobs that were never measured last."""
+    latency, ratio = row["latency_p50_seconds"], row["latency_ratio"]
+    return latency is None, ratio is None, ratio or latency or 0.0
+
+
+def _verdict(row: Row) -> str:
+    if row["latency_p50_seconds"] is None:
+        return "failed"
+    if row["job"] == row["baseline_job"]:
+        return "baseline"
+    return row["verdict"] or "not judged"
+
+
+def _problem(row: Row) -> str:
+    """Say what went wrong, as 'oom in 2 of 3 trials'."""
+    planned, status, parts = row["trials_planned"], row["status"], []
+    bad = planned - row["trials_ok"] - row["trials_missing"]
+    if bad:
+        parts.append(f"{status} in {bad} of {counted(planned, 'trial')}")
+    if row["trials_missing"]:
+        parts.append(f"{row['trials_missing']} of {counted(planned, 'trial')} missing")
+    return ", ".join(parts) or status
+
+
+def _lead(variants: Sequence[Variant]) -> str:
+    """Return the answer in one sentence, or why there is none."""
+    faster = [v for v in variants if v.verdict == "faster"]
+    if not faster:
+        return "No variant was shown to be faster than the baseline."
+    best = faster[0]
+    figure = {column.title: cell for column, cell in zip(COLUMNS, best.cells, strict=True)}
+    parts = [f"Fastest: {best.label}, {figure['Speedup'].text} ({figure['Speedup'].note})"]
+    parts += [f"{title.lower()} {figure[title].note}" for title in ("Disk", "Memory peak") if figure[title].note]
+    if best.row["accuracy"] is not None:
+        parts.append(f"accuracy {figure['Accuracy'].text}")
+    if best.row["changed_predictions"] is not None:
+        parts.append(f"{best.row['changed_predictions']:,} predictions changed")
+    return ", ".join(parts) + "."
+
+
+def _caption(rows: Sequence[Row]) -> str:
+    """Name the baseline and say how small an effect this group can show."""
+    floor = next((row["noise_floor"] for row in rows if row["noise_floor"] is not None), None)
+    baseline = next((row for row in rows if row["job"] == row["baseline_job"]), None)
+    parts = [f"Box: {rows[0]['isolation']}."]
+    if baseline is not None:
+        parts.insert(0, f"Baseline: {baseline['model']} · {baseline['technique']}.")
+    if floor is not None:
+        parts.append(f"Noise floor {100 * (floor - 1):.1f}%: so far apart were two runs of the baseline.")
+    return " ".join(parts)
+
+
+def _joined(parts: Sequence[str | None]) -> str:
+    return ", ".join(part for part in parts if part)
