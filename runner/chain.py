@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -48,7 +49,7 @@ def check_chain(steps: list[Step], engine_format: str, where: str) -> None:
     Raises:
         UserError: naming the first two that do not join.
     """
-    for before, after in zip(steps, steps[1:], strict=False):
+    for before, after in pairwise(steps):
         if before.gives != after.takes:
             raise UserError(
                 f"{where}: step '{after.name}' takes {after.takes or 'nothing'}, but the step before it, "

@@ -18,7 +18,7 @@ from runner.errors import UserError
 from runner.isolation import Box, BoxEnd, BoxOrder
 from runner.isolation.choose import make_box, memory_bytes
 from runner.isolation.cpus import choose_cpus
-from runner.prepare import Prepared, PrepareFailed, prepare
+from runner.prepare import Prepared, PrepareError, prepare
 from runner.progress import announce
 from runner.provenance import code_version, lock_sha256
 from runner.sweep import SCHEMA, prepared_file
@@ -48,7 +48,7 @@ def _prepare(cfg: Config, job: str, sweep: Path, folder: Path) -> str:
     try:
         prepared = prepare(cfg, make_box(cfg.isolation), announce)
         _write_predictions(cfg, job, prepared, sweep)
-    except PrepareFailed as failure:
+    except PrepareError as failure:
         status, error, log = "prepare-failed", str(failure), failure.log
     except UserError as failure:
         status, error, log = "prepare-failed", str(failure), str(failure)
@@ -115,7 +115,7 @@ def _measure(cfg: Config, job: str, sweep: Path, folder: Path) -> dict[str, Any]
     box = make_box(cfg.isolation)
     try:
         prepared = prepare(cfg, box, announce)
-    except PrepareFailed as failure:
+    except PrepareError as failure:
         return {"status": "prepare-failed", "error": str(failure), "log": _keep_log(failure.log, folder, sweep)}
     made = {
         "image_id": box.image_id,

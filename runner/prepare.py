@@ -25,7 +25,7 @@ from runner.techniques import Step
 Announce = Callable[[str], None]
 
 
-class PrepareFailed(Exception):
+class PrepareError(Exception):
     """A step ended badly. `reason` is one line, `log` all that the step printed."""
 
     def __init__(self, step: str, reason: str, log: str) -> None:
@@ -65,7 +65,7 @@ def prepare(cfg: Config, box: Box, announce: Announce) -> Prepared:
     """Return all that the job's trials need, from the store or newly made.
 
     Raises:
-        PrepareFailed: if a step, the tokenizing or the judging ends badly.
+        PrepareError: if a step, the tokenizing or the judging ends badly.
         UserError: if the model's or the task's files cannot be had.
     """
     kitchen = _Kitchen(Store(Path(cfg.store)), box, announce)
@@ -78,7 +78,8 @@ def prepare(cfg: Config, box: Box, announce: Announce) -> Prepared:
     checkpoint = artifact
     for step in added:
         artifact = kitchen.step(step, artifact, texts, cfg, downloads)
-    assert checkpoint is not None and artifact is not None
+    assert checkpoint is not None
+    assert artifact is not None
     inputs = kitchen.tokenize(checkpoint, texts, cfg)
     return Prepared(artifact, inputs, texts, kitchen.judge(artifact, inputs, cfg))
 
@@ -190,7 +191,7 @@ class _Kitchen:
             end = self._box.run(BoxOrder(module, request | threads, inputs, folder, self._cpus))
             notes = folder / "notes.json"
             if end.exit_code or end.timed_out or not notes.exists():
-                raise PrepareFailed(title, end.reason(), end.log)
+                raise PrepareError(title, end.reason(), end.log)
             record = recipe | threads | {"made_at": began.isoformat(), "made_in": self._box.kind}
             record |= {"image_id": self._box.image_id} | json.loads(notes.read_text())
             return self._store.put(recipe, folder / "files", format, [*lineage, record])

@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.markup import escape
 
+_FILES = {"prepare": "prepared.json", "trial": "trial.json"}
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -53,9 +54,12 @@ class Progress(Callback):
             announce(self._title(config, Path(config.hydra.sweep.dir)))
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
-        """Remember how long it took; print a line if it failed, or if nobody watches a terminal."""
+        """Remember how long it took, and say so if it failed."""
         if config.stage.name == "trial":
             self._seconds.setdefault(_title_of(config), []).append(time.monotonic() - self._began)
+        note = Path(config.hydra.runtime.output_dir) / _FILES[config.stage.name]
+        if note.exists() and (ended := json.loads(note.read_text()))["status"] != "ok":
+            say(f"{_title_of(config)}: {ended['status']}: {ended['error']}" + (f" ({ended['log']})" if ended["log"] else ""))
 
     def _title(self, config: DictConfig, folder: Path) -> str:
         if config.stage.name == "prepare":
@@ -70,7 +74,8 @@ class Progress(Callback):
         left = self._seconds_left(plan, trials[place:])
         remaining = f", about {_minutes(left)} left" if left is not None else ""
         role = "" if config.role.name == "variant" else f" ({config.role.value})"
-        return f"[{place + 1}/{len(trials)}] round {config.round + 1}/{plan['rounds']}: {_title_of(config)}{role}{remaining}"
+        count = f"[{place + 1}/{len(trials)}] round {config.round + 1}/{plan['rounds']}"
+        return f"{count}: {_title_of(config)}{role}{remaining}"
 
     def _seconds_left(self, plan: dict[str, Any], trials: list[dict[str, Any]]) -> float | None:
         """Return what the trials to come should take, from those of the same job so far; None before the first."""

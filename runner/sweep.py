@@ -84,11 +84,11 @@ def run(plan: Plan, folder: Path, launch: Launch, fresh: bool, retry: str | None
         UserError: if the folder holds another sweep, or the box cannot be made.
     """
     isolations = {digest(job.config["isolation"]): job.config["isolation"] for job in plan.jobs}
-    box = [make_box(isolation_of(isolation)) for isolation in isolations.values()][0]
+    boxes = [make_box(isolation_of(isolation)) for isolation in isolations.values()]
     if fresh:
         move_aside(folder)
     check_writable(folder)
-    record = plan.record(box.image_id, box.base_id)
+    record = plan.record(boxes[0].image_id, boxes[0].base_id)
     check_same_sweep(folder, record)
     (folder / "trials").mkdir(parents=True, exist_ok=True)
     write_whole(folder / "plan.json", json.dumps(record, indent=1))

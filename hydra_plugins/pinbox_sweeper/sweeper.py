@@ -48,7 +48,7 @@ class PinboxSweeper(BasicSweeper):
         Raises:
             UserError: for anything wrong in the grid, before anything starts.
         """
-        assert self.config is not None and self.hydra_context is not None
+        assert self.config is not None
         cfg = OmegaConf.to_object(_without_hydra(self.config))
         assert isinstance(cfg, Config)
         checks.check_retry(self._retry)
@@ -116,7 +116,8 @@ class PinboxSweeper(BasicSweeper):
         return BasicSweeper.split_arguments(overrides, None)[0]
 
     def _compose(self, overrides: list[str]) -> DictConfig:
-        assert self.hydra_context is not None and self.config is not None
+        assert self.hydra_context is not None
+        assert self.config is not None
         return _without_hydra(self.hydra_context.config_loader.load_sweep_config(self.config, overrides))
 
 

@@ -67,7 +67,7 @@ def measure(request: dict[str, Any], paths: dict[str, Path]) -> dict[str, Any]:
         "engine": engine.describe(),
         "os_threads": box.os_threads(),
         "memory_peak_resets": watch.peak_resets,
-        "modules": sorted({name.partition(".")[0] for name in sys.modules}),
+        "modules": _third_party_modules(),
     }
     return figures | {
         "examples_per_second": examples / pass_seconds,
@@ -123,6 +123,12 @@ def _steady(engine: Engine, batches: list[Any], measure: dict[str, Any], watch: 
             "batch": [index % len(batches) for index in range(len(seconds))],
         },
     }
+
+
+def _third_party_modules() -> list[str]:
+    """Return what was imported besides the standard library."""
+    top_level = {name.partition(".")[0] for name in sys.modules}
+    return sorted(name for name in top_level - sys.stdlib_module_names if not name.startswith("_"))
 
 
 def _usage() -> tuple[float, int]:

@@ -67,7 +67,7 @@ def steal_seconds(cpus: list[int]) -> float:
 
 def os_threads() -> int:
     """Return how many threads this process has."""
-    return len(os.listdir("/proc/self/task"))
+    return len(list(Path("/proc/self/task").iterdir()))
 
 
 def _cpu_info() -> dict[str, str]:

@@ -1,0 +1,52 @@
+"""What all tests share. Tests marked `docker` skip where no engine answers, unless PINBOX_REQUIRE_DOCKER is set."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from runner import config
+from runner.errors import UserError
+from runner.isolation.docker import DockerBox, connect
+from runner.isolation.process import ProcessBox
+
+config.register()
+
+
+def _why_no_docker() -> str | None:
+    client = connect()
+    if client is None:
+        return "no Docker engine answers"
+    try:
+        DockerBox(client)
+    except UserError as error:
+        return str(error)
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the docker tests with the reason, or let them fail where they are required."""
+    wanted = [item for item in items if item.get_closest_marker("docker")]
+    if not wanted or os.environ.get("PINBOX_REQUIRE_DOCKER"):
+        return
+    reason = _why_no_docker()
+    if reason:
+        for item in wanted:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture
+def docker_box() -> DockerBox:
+    client = connect()
+    assert client is not None, "no Docker engine answers, but PINBOX_REQUIRE_DOCKER is set"
+    return DockerBox(client)
+
+
+@pytest.fixture(params=[pytest.param("docker", marks=pytest.mark.docker), "process"])
+def box(request: pytest.FixtureRequest) -> DockerBox | ProcessBox:
+    """Each kind of box in turn."""
+    if request.param == "process":
+        return ProcessBox()
+    found: DockerBox = request.getfixturevalue("docker_box")
+    return found

@@ -1,0 +1,129 @@
+"""Both kinds of box, by what a probe sees and does inside them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.isolation import Box, BoxEnd, BoxOrder
+from runner.isolation.cpus import choose_cpus
+from runner.isolation.docker import MANAGED, DockerBox, connect, remove_orphans
+
+PROBE = Path(__file__).parent / "probe" / "runner"
+
+
+@pytest.fixture(autouse=True)
+def _probe_instead_of_our_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.isolation.docker.CODE", PROBE)
+    monkeypatch.setattr("runner.isolation.process.CODE", PROBE)
+
+
+def run(box: Box, folder: Path, action: str, timeout_seconds: float = 60, **request: Any) -> tuple[BoxEnd, Any]:
+    """Run one action of the probe; return how the box ended and what the probe saw."""
+    (folder / "artifact").mkdir()
+    output = folder / "output"
+    output.mkdir()
+    order = BoxOrder(
+        module="runner.probe",
+        request={"action": action} | request,
+        inputs={"artifact": folder / "artifact"},
+        output=output,
+        cpus=choose_cpus(1),
+        memory_bytes=box.memory_limit(256 << 20),
+        pids=64,
+        timeout_seconds=timeout_seconds,
+    )
+    end = box.run(order)
+    seen = output / "seen.json"
+    return end, json.loads(seen.read_text()) if seen.exists() else None
+
+
+def ours_left() -> int:
+    client = connect()
+    assert client is not None
+    return len(client.containers.list(all=True, filters={"label": f"{MANAGED}=1"}))
+
+
+def test_a_box_gives_exactly_what_was_asked(box: Box, tmp_path: Path) -> None:
+    end, seen = run(box, tmp_path, "look")
+    assert end.exit_code == 0, end.log
+    assert seen["cpus"] == choose_cpus(1)
+    assert seen["output"] == "ok"
+    assert seen["environment"]["OMP_NUM_THREADS"] == "1"
+    assert "SECRET" not in seen["environment"]
+
+
+@pytest.mark.docker
+def test_a_container_is_closed(docker_box: DockerBox, tmp_path: Path) -> None:
+    _, seen = run(docker_box, tmp_path, "look")
+    assert seen["network"] != "open"
+    assert seen["root"] == "Read-only file system"
+    assert seen["input"] == "Read-only file system"
+    assert seen["uid"] not in (0, None)
+    assert ours_left() == 0
+
+
+@pytest.mark.docker
+def test_a_container_s_processes_are_limited(docker_box: DockerBox, tmp_path: Path) -> None:
+    _, forked = run(docker_box, tmp_path, "forks")
+    assert forked < 64
+
+
+@pytest.mark.docker
+def test_too_much_memory_ends_a_container(docker_box: DockerBox, tmp_path: Path) -> None:
+    end, seen = run(docker_box, tmp_path, "memory", bytes=512 << 20)
+    assert seen is None
+    assert end.out_of_memory
+    assert "isolation.memory" in end.reason()
+
+
+def test_a_hanging_box_is_killed(box: Box, tmp_path: Path) -> None:
+    began = time.monotonic()
+    end, _ = run(box, tmp_path, "hang", timeout_seconds=2)
+    assert end.timed_out
+    assert "going to sleep" in end.log
+    assert "isolation.timeout_seconds" in end.reason()
+    assert time.monotonic() - began < 30
+
+
+def test_a_failing_box_says_why(box: Box, tmp_path: Path) -> None:
+    end, _ = run(box, tmp_path, "fail")
+    assert end.exit_code == 3
+    assert end.reason() == "ended with exit code 3: ValueError: it is broken"
+
+
+def test_a_crashing_box_is_noticed(box: Box, tmp_path: Path) -> None:
+    end, seen = run(box, tmp_path, "crash")
+    assert end.exit_code != 0
+    assert seen is None
+
+
+@pytest.mark.docker
+def test_only_dead_owners_containers_are_removed(docker_box: DockerBox) -> None:
+    client = connect()
+    assert client is not None
+    made_by_another = (
+        "import sys; from runner.isolation.docker import *; from runner.isolation.owner import owner_labels; "
+        "c = connect().containers.create(sys.argv[1], ['true'], labels={MANAGED: '1'} | owner_labels()); print(c.id)"
+    )
+    command = [sys.executable, "-c", made_by_another, str(docker_box.image_id)]
+    orphan = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ).stdout.strip()
+    from runner.isolation.owner import owner_labels
+
+    living = client.containers.create(docker_box.image_id, ["true"], labels={MANAGED: "1"} | owner_labels())
+    stranger = client.containers.create(docker_box.image_id, ["true"])
+    try:
+        assert remove_orphans(client) == 1
+        left = {container.id for container in client.containers.list(all=True)}
+        assert orphan not in left
+        assert {living.id, stranger.id} <= left
+    finally:
+        living.remove()
+        stranger.remove()

@@ -1,0 +1,51 @@
+"""Sizes, threads, and which box is taken."""
+
+from __future__ import annotations
+
+import pytest
+
+from runner.config import IsolationKind
+from runner.errors import UserError
+from runner.isolation import choose
+from runner.isolation.cpus import choose_cpus, physical_cores
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("1GiB", 1 << 30), ("1g", 10**9), ("500MB", 500 * 10**6), ("1.5 GiB", 3 << 29), ("134217728", 1 << 27)]
+)
+def test_sizes(text: str, size: int) -> None:
+    assert choose.memory_bytes(text) == size
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("lots", "not a size. Write for example 4GiB"),
+        ("-1GiB", "not a size"),
+        ("4MiB", "too small for any engine to start in. Give at least 64MiB"),
+        ("9000GiB", r"this machine has \d+\.\dGiB"),
+    ],
+)
+def test_bad_sizes(text: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        choose.memory_bytes(text)
+
+
+def test_threads_beyond_the_cores_are_refused() -> None:
+    cores = len(physical_cores())
+    choose.check_threads(cores)
+    with pytest.raises(UserError, match=f"threads is {cores + 1}, but only {cores} physical cores"):
+        choose.check_threads(cores + 1)
+
+
+def test_each_thread_gets_a_core_of_its_own() -> None:
+    assert len(set(choose_cpus(1))) == 1
+    assert choose_cpus(len(physical_cores())) == physical_cores()
+
+
+def test_without_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent.sock")
+    assert choose.resolve(IsolationKind.auto) == (IsolationKind.process, choose.NO_ENGINE)
+    assert choose.resolve(IsolationKind.process) == (IsolationKind.process, None)
+    with pytest.raises(UserError, match="isolation=docker, but no Docker engine answers"):
+        choose.resolve(IsolationKind.docker)

@@ -1,0 +1,68 @@
+"""The store: whole entries, once per content, never a broken one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runner.artifacts import Store, write_whole
+
+
+def put(store: Store, recipe: dict[str, str], text: str) -> str:
+    with store.workplace() as folder:
+        target = folder / "files"
+        target.mkdir()
+        (target / "model").write_text(text)
+        return store.put(recipe, target, "onnx", [{"step": "x"}]).content
+
+
+def test_what_is_put_is_found(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    content = put(store, {"a": "1"}, "hello")
+    found = store.find({"a": "1"})
+    assert found is not None
+    assert (found.content, found.format, found.disk_bytes, found.lineage) == (content, "onnx", 5, [{"step": "x"}])
+    assert (found.path / "model").read_text() == "hello"
+    assert store.find({"a": "2"}) is None
+
+
+def test_same_content_is_stored_once(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    assert put(store, {"a": "1"}, "hello") == put(store, {"a": "2"}, "hello")
+    assert len(list((tmp_path / "contents").iterdir())) == 1
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+@pytest.mark.parametrize("damage", ["truncated", "removed", "recipe"])
+def test_a_damaged_entry_is_made_anew(tmp_path: Path, damage: str) -> None:
+    store = Store(tmp_path)
+    put(store, {"a": "1"}, "hello")
+    found = store.find({"a": "1"})
+    assert found is not None
+    if damage == "truncated":
+        (found.path / "model").write_text("he")
+    elif damage == "removed":
+        (found.path / "model").unlink()
+    else:
+        next((tmp_path / "recipes").iterdir()).write_text('{"content": "')
+    assert store.find({"a": "1"}) is None
+    put(store, {"a": "1"}, "hello")
+    mended = store.find({"a": "1"})
+    assert mended is not None
+    assert (mended.path / "model").read_text() == "hello"
+
+
+def test_nothing_is_left_of_a_failed_attempt(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with pytest.raises(RuntimeError), store.workplace() as folder:
+        (folder / "half").write_text("x")
+        raise RuntimeError
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_write_whole_replaces_and_leaves_no_other_file(tmp_path: Path) -> None:
+    write_whole(tmp_path / "a.json", "old")
+    write_whole(tmp_path / "a.json", "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+    assert (tmp_path / "a.json").read_text() == "new"

@@ -1,0 +1,138 @@
+"""The planner: keys, exclusions, baselines, order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.config import Role
+from runner.errors import UserError
+from runner.plan import Job, find_baselines, is_excluded, job_key, order_trials, override_line
+
+
+def a_config(model: str = "m", technique: str = "torch-eager", threads: int = 1, family: str = "m") -> dict[str, Any]:
+    return {
+        "model": {"name": model, "family": family, "weights": "trained"},
+        "technique": {"name": technique, "engine": "torch"},
+        "task": {"name": "tweets"},
+        "workload": {"name": "online", "batch_size": 1},
+        "measure": {"rounds": 3},
+        "isolation": {"kind": "process", "memory": "4GiB"},
+        "threads": threads,
+        "seed": 0,
+        "round": 0,
+        "role": "variant",
+    }
+
+
+def a_job(*args: Any, **kwargs: Any) -> Job:
+    config = a_config(*args, **kwargs)
+    return Job(job_key(config), config, ())
+
+
+def test_key_ignores_what_makes_no_other_job() -> None:
+    changed = a_config() | {"round": 5, "role": "baseline_last", "measure": {"rounds": 9}}
+    assert job_key(changed) == job_key(a_config())
+    assert job_key(a_config(threads=2)) != job_key(a_config())
+
+
+@pytest.mark.parametrize("name", ["../../etc", "a/b", "x y\n'\"", "🦆", "n" * 300])
+def test_key_is_a_safe_file_name(name: str) -> None:
+    key = job_key(a_config(model=name))
+    assert "/" not in key
+    assert not key.startswith(".")
+    assert len(key) < 200
+    assert key.isascii()
+
+
+def test_exclusion_needs_every_key_of_a_rule() -> None:
+    rules = [{"technique": ["onnx", "torch-eager"], "threads": 2}]
+    assert is_excluded(a_config(threads=2), rules)
+    assert not is_excluded(a_config(threads=1), rules)
+    assert is_excluded(a_config(), [{"workload.batch_size": 1}])
+
+
+def test_exclusion_with_an_unknown_key_is_an_error() -> None:
+    with pytest.raises(UserError, match=r"no key 'workload.batchsize'.*Did you mean 'batch_size'"):
+        is_excluded(a_config(), [{"workload.batchsize": 1}])
+
+
+def test_baseline_is_the_family_s_own_model() -> None:
+    large, small = a_job("m"), a_job("small")
+    other = a_job("m", threads=2)
+    variant = a_job("small", "onnx")
+    found = find_baselines([small, variant, large, other], "torch-eager")
+    assert found == {small.key: large.key, variant.key: large.key, large.key: large.key, other.key: other.key}
+
+
+def test_no_baseline_without_its_technique() -> None:
+    job = a_job(technique="onnx")
+    assert find_baselines([job], "torch-eager") == {job.key: None}
+
+
+techniques = st.sampled_from(["torch-eager", "onnx", "onnx-int8", "heads-25"])
+grids = st.lists(
+    st.builds(a_job, st.sampled_from(["m", "small"]), techniques, st.integers(1, 2)),
+    min_size=1,
+    max_size=12,
+    unique_by=lambda job: job.key,
+)
+
+
+@given(grids, st.integers(1, 4), st.integers(0, 99))
+def test_every_job_runs_once_a_round_and_its_baseline_twice(jobs: list[Job], rounds: int, seed: int) -> None:
+    baselines = find_baselines(jobs, "torch-eager")
+    trials = order_trials(jobs, baselines, rounds, seed)
+    assert trials == order_trials(jobs, baselines, rounds, seed)
+    for round_ in range(rounds):
+        inside = [trial for trial in trials if trial.round == round_]
+        assert [trial.position for trial in inside] == list(range(len(inside)))
+        counts = Counter(trial.job for trial in inside)
+        assert counts == {job.key: 2 if baselines[job.key] == job.key else 1 for job in jobs}
+    assert len({trial.name for trial in trials}) == len(trials)
+
+
+@given(grids, st.integers(0, 99))
+def test_baselines_enclose_their_variants(jobs: list[Job], seed: int) -> None:
+    baselines = find_baselines(jobs, "torch-eager")
+    trials = order_trials(jobs, baselines, 1, seed)
+    for baseline in {key for key in baselines.values() if key}:
+        block = [trial for trial in trials if baselines[trial.job] == baseline]
+        assert block[0].role is Role.baseline_first
+        assert block[-1].role is Role.baseline_last
+        assert [trial.position for trial in block] == list(range(block[0].position, block[0].position + len(block)))
+
+
+def test_rounds_differ_in_order() -> None:
+    jobs = [a_job(technique=f"t{number}") for number in range(8)]
+    trials = order_trials(jobs, find_baselines(jobs, "torch-eager"), 2, 0)
+    first, second = ([trial.job for trial in trials if trial.round == number] for number in (0, 1))
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    ("value", "values"),
+    [
+        (["a", "b"], ["a", "b"]),
+        ([1, 2], [1, 2]),
+        ("it's, [odd]", ["it's, [odd]"]),
+        (True, [True]),
+        (None, [None]),
+        ("sentence-transformers/all-x", ["sentence-transformers/all-x"]),
+    ],
+)
+def test_override_line_says_to_hydra_what_yaml_says(value: Any, values: list[Any]) -> None:
+    override = OverridesParser.create().parse_override(override_line("key", value, "grid.union[0]"))
+    sweep = list(override.sweep_iterator()) if override.is_sweep_override() else [override.value()]
+    assert [one for one in sweep] == values
+
+
+@pytest.mark.parametrize("value", [[["a", "b"]], {"a": 1}, [], [{"a": 1}]])
+def test_override_line_refuses_what_hydra_would_misread(value: Any) -> None:
+    with pytest.raises(UserError, match=r"grid.union\[2\].technique"):
+        override_line("technique", value, "grid.union[2]")
