@@ -1,7 +1,7 @@
 """The base image: the public one that docker/Dockerfile pins by digest, or a stand-in built here.
 
-The stand-in is Debian's own Python 3.11, put together by mmdebstrap and packed so that the same Debian packages give
-the same image id, byte for byte. What it cannot pin is which packages Debian's mirrors serve on the day.
+The stand-in is Debian's own Python 3.11, put together by mmdebstrap and packed so that the same Debian
+packages give the same image id, byte for byte. What it cannot pin is which packages Debian serves on the day.
 """
 
 import hashlib
@@ -15,11 +15,11 @@ import tarfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from workshop import CACHE, DOCKER, SetupError, run, say, sha256
 
-# Any fixed moment will do: it goes into file times and into the image's `created`, so that both are the same every time.
+# Any fixed moment will do: it becomes the time of every file and of the image, so that they never differ.
 EPOCH = 1758240000
 PACKAGES = ("python3", "python3-venv", "libgomp1", "libstdc++6")
 
@@ -34,9 +34,7 @@ class Base(NamedTuple):
 def obtain() -> Base:
     public = public_reference()
     if problem := pull(public):
-        say(
-            f"base: no registry answers ({problem}): building a stand-in from Debian packages, about a minute"
-        )
+        say(f"base: no registry answers ({problem}): building a stand-in from Debian packages, about a minute")
         return stand_in()
     return Base(public, public)
 
@@ -52,9 +50,7 @@ def pull(reference: str) -> str | None:
     if subprocess.run(["docker", "image", "inspect", reference], capture_output=True).returncode == 0:
         return None
     try:
-        done = subprocess.run(
-            ["docker", "pull", "--quiet", reference], capture_output=True, text=True, timeout=300
-        )
+        done = subprocess.run(["docker", "pull", "--quiet", reference], capture_output=True, text=True, timeout=300)
     except subprocess.TimeoutExpired:
         return "not done in 300 s"
     return None if done.returncode == 0 else done.stderr.strip().rpartition(": ")[2] or "unknown error"
@@ -72,17 +68,15 @@ def stand_in() -> Base:
         say(f"base: built, {time.monotonic() - start:.0f} s")
     identity, tag, layer = describe(archive)
     run(
-        ["docker", "load", "--quiet", "--input", archive],
-        "cannot load the base image: `rm .cache/base.tar` and try again",
+        *("docker", "load", "--quiet", "--input", archive),
+        advice="cannot load the base image: `rm .cache/base.tar` and try again",
     )
     loaded = run(
-        ["docker", "image", "inspect", "--format", '{{join .RootFS.Layers " "}}', tag],
-        f"the base {tag} is not there",
+        *("docker", "image", "inspect", "--format", '{{join .RootFS.Layers " "}}', tag),
+        advice=f"the base {tag} is not there",
     )
     if loaded.split() != [layer]:
-        raise SetupError(
-            f"the engine's {tag} is not what .cache/base.tar holds: `docker image rm {tag}` and try again"
-        )
+        raise SetupError(f"the engine's {tag} is not what .cache/base.tar holds: `docker image rm {tag}` and try again")
     return Base(tag, identity)
 
 
@@ -92,29 +86,29 @@ def bootstrap(root_files: Path) -> None:
         if os.geteuid() != 0 or shutil.which("apt-get") is None:
             raise SetupError(
                 "no registry answers, and building the base here needs mmdebstrap, which is not installed.\n"
-                "  On Debian or Ubuntu: `sudo apt-get install mmdebstrap`, then again. Elsewhere: pull or load the image\n"
-                f"  {public_reference()}"
+                "  On Debian or Ubuntu: `sudo apt-get install mmdebstrap`, then again.\n"
+                f"  Elsewhere: pull or load {public_reference()}"
             )
         say("base: installing mmdebstrap (apt-get)")
         noninteractive = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        run(["apt-get", "update", "-qq"], "apt-get update failed", noninteractive)
+        run("apt-get", "update", "-qq", advice="cannot read Debian's package lists", env=noninteractive)
         run(
-            ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "mmdebstrap"],
-            "cannot install mmdebstrap",
-            noninteractive,
+            *("apt-get", "install", "-y", "-qq", "--no-install-recommends", "mmdebstrap"),
+            advice="cannot install mmdebstrap",
+            env=noninteractive,
         )
     partial = root_files.with_suffix(".partial.tar")
     run(
-        ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
-        + ["--dpkgopt=force-unsafe-io", "bookworm", partial],
-        "cannot build the base image: does a Debian mirror answer?",
-        os.environ | {"SOURCE_DATE_EPOCH": str(EPOCH)},
+        *("mmdebstrap", "--quiet", "--variant=minbase", "--dpkgopt=force-unsafe-io"),
+        *(f"--include={','.join(PACKAGES)}", "bookworm", partial),
+        advice="cannot build the base image: does a Debian mirror answer?",
+        env=os.environ | {"SOURCE_DATE_EPOCH": str(EPOCH)},
     )
     partial.rename(root_files)
 
 
 def pack(root_files: Path, archive: Path) -> None:
-    """Wrap one root file system as a docker-archive. Nothing in it depends on when or where: same files, same id."""
+    """Wrap a root file system as a docker-archive that depends on nothing else: same files, same id."""
     created = datetime.fromtimestamp(EPOCH, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     config = json.dumps(
         {
@@ -129,9 +123,7 @@ def pack(root_files: Path, archive: Path) -> None:
     ).encode()
     identity = hashlib.sha256(config).hexdigest()
     tag = f"pinbox-base:{identity[:12]}"
-    manifest = json.dumps(
-        [{"Config": f"{identity}.json", "RepoTags": [tag], "Layers": ["layer.tar"]}]
-    ).encode()
+    manifest = json.dumps([{"Config": f"{identity}.json", "RepoTags": [tag], "Layers": ["layer.tar"]}]).encode()
     partial = archive.with_suffix(".partial")
     with tarfile.open(partial, "w", format=tarfile.USTAR_FORMAT) as tar, root_files.open("rb") as layer:
         for name, data in ((f"{identity}.json", config), ("manifest.json", manifest)):
@@ -156,7 +148,7 @@ def describe(archive: Path) -> tuple[str, str, str]:
     )
 
 
-def _member(tar: tarfile.TarFile, name: str) -> io.BufferedIOBase:
+def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:
     file = tar.extractfile(name)
     assert file is not None
     return file

@@ -1,7 +1,7 @@
 """The wheelhouse: every file a lock names, downloaded once, for the host environment and the image alike.
 
-pip downloads, so a mirror or a folder of wheels in your own pip configuration is honoured, and it checks each file
-against the hashes in the lock.
+pip downloads, so a mirror or a folder of wheels in your own pip configuration is honoured, and it checks each
+file against the hashes in the lock.
 """
 
 import re
@@ -15,10 +15,16 @@ from workshop import CACHE, DOCKER, ROOT, VENV, SetupError, one_at_a_time, run, 
 WHEELS = CACHE / "wheelhouse"
 HOST_LOCK = DOCKER / "host.lock"
 BOX_LOCK = DOCKER / "box.lock"
+PYTHON = VENV / "bin" / "python"
 
-# PyPI serves a CUDA build of several gigabytes under the same number as the CPU build. The locks therefore name the
-# CPU build (`2.13.0+cpu`), which PyTorch serves here. No other place in the project knows this address.
+# PyPI serves a CUDA build of several gigabytes under the same number as the CPU build. The locks therefore name
+# the CPU build (`2.13.0+cpu`), which PyTorch serves here. No other place in the project knows this address.
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+
+# How pip is to take a lock file: these packages and no others, each checked. One of them ships no wheel: it is
+# built with the setuptools of the lock, for an isolated build would fetch an unpinned one.
+LOCKED = ("--quiet", "--no-deps", "--require-hashes", "--use-pep517", "--no-build-isolation", "--requirement")
+ADVICE = "check the network, or set an index that you can reach with `pip config set global.index-url …`"
 
 
 class Pin(NamedTuple):
@@ -29,9 +35,7 @@ class Pin(NamedTuple):
     hashes: tuple[str, ...]
 
     def __str__(self) -> str:
-        return " ".join(
-            [f"{self.name}=={self.version}", *(f"--hash=sha256:{digest}" for digest in self.hashes)]
-        )
+        return " ".join([f"{self.name}=={self.version}", *(f"--hash=sha256:{digest}" for digest in self.hashes)])
 
 
 def read_lock(lock: Path) -> dict[str, Pin]:
@@ -49,78 +53,64 @@ def read_lock(lock: Path) -> dict[str, Pin]:
     return {pin.name: pin for pin in pins}
 
 
-def python() -> Path:
-    """The Python of the host environment, with pip and the setuptools of the lock; made here if need be."""
-    executable = VENV / "bin" / "python"
+def pip(*arguments: str | Path, advice: str) -> None:
+    """Run the pip of .venv."""
+    run(PYTHON, "-m", "pip", *arguments, advice=advice)
+
+
+def ensure_pip() -> None:
+    """Make .venv, with pip and the setuptools of the lock in it, unless it is there and whole."""
     ready = VENV / ".pip-ready"
     with one_at_a_time("venv"):
-        if not (ready.exists() and executable.exists()):
-            run(
-                [sys.executable, "-m", "venv", "--clear", VENV],
-                "cannot make .venv: on Debian or Ubuntu, `apt-get install python3.11-venv` first",
-            )
-            # One dependency ships no wheel: this setuptools builds it, so that nothing unpinned is used for it.
-            _pip_for(executable, HOST_LOCK, "setuptools", "install")
-            ready.touch()
-    return executable
+        if ready.exists() and PYTHON.exists():
+            return
+        run(
+            *(sys.executable, "-m", "venv", "--clear", VENV),
+            advice="cannot make .venv: on Debian or Ubuntu, `apt-get install python3.11-venv` first",
+        )
+        setuptools = requirement(read_lock(HOST_LOCK)["setuptools"])
+        pip("install", *LOCKED, setuptools, advice=f"cannot install setuptools: {ADVICE}")
+        ready.touch()
 
 
 def fetch(lock: Path) -> Path:
     """Make sure that all files of `lock` are in the wheelhouse, and return the wheelhouse."""
-    executable = python()
+    ensure_pip()
     stamp = WHEELS / f".{lock.stem}-{sha256(lock)[:12]}"
     with one_at_a_time("wheelhouse"):
         if stamp.exists():
             return WHEELS
         start = time.monotonic()
         WHEELS.mkdir(exist_ok=True)
-        fetch_torch(executable, read_lock(lock)["torch"], WHEELS)
-        run(
-            [
-                executable,
-                "-m",
-                "pip",
-                "download",
-                "--quiet",
-                "--dest",
-                WHEELS,
-                "--find-links",
-                WHEELS,
-                "--no-deps",
-            ]
-            + ["--require-hashes", "--use-pep517", "--no-build-isolation", "--requirement", lock],
-            f"cannot download the packages of {lock.relative_to(ROOT)}: check the network, or set an index that you "
-            "can reach with `pip config set global.index-url …`",
+        fetch_torch(read_lock(lock)["torch"], WHEELS)
+        pip(
+            *("download", "--dest", WHEELS, "--find-links", WHEELS, *LOCKED, lock),
+            advice=f"cannot download the packages of {lock.relative_to(ROOT)}: {ADVICE}",
         )
         stamp.touch()
     say(f"wheelhouse: {len(read_lock(lock))} packages of {lock.name}, {time.monotonic() - start:.0f} s")
     return WHEELS
 
 
-def fetch_torch(executable: Path, torch: Pin, folder: Path) -> None:
+def fetch_torch(torch: Pin, folder: Path) -> None:
     """Download the CPU build of torch, from PyTorch's index or a folder that pip is configured with."""
-    requirement = CACHE / "torch.txt"
-    requirement.write_text(f"{torch}\n")
-    run(
-        [
-            executable,
-            "-m",
-            "pip",
-            "download",
-            "--quiet",
-            "--dest",
-            folder,
-            "--find-links",
-            folder,
-            "--no-deps",
-        ]
-        + ["--index-url", TORCH_CPU_INDEX, "--retries", "1"]
-        + (["--require-hashes"] if torch.hashes else [])
-        + ["--requirement", requirement],
-        f"cannot get the CPU build of torch {torch.version}: {TORCH_CPU_INDEX} does not answer, and no folder of "
-        f"wheels has it.\n  Download torch-{torch.version}-cp311-cp311-manylinux_2_28_x86_64.whl where you can, and "
-        "point pip to its folder: `pip config set global.find-links FOLDER`",
+    wheel = f"torch-{torch.version}-cp311-cp311-manylinux_2_28_x86_64.whl"
+    pip(
+        *("download", "--quiet", "--no-deps", "--dest", folder, "--find-links", folder),
+        *("--index-url", TORCH_CPU_INDEX, "--retries", "1", "--requirement", requirement(torch)),
+        advice=f"cannot get the CPU build of torch {torch.version}: {TORCH_CPU_INDEX}\n"
+        "  does not answer, and no folder of wheels has it. (The build on PyPI is for CUDA and will not do.)\n"
+        f"  Download {wheel} where you can, and\n"
+        "  point pip to its folder: `pip config set global.find-links FOLDER`",
     )
+
+
+def requirement(pin: Pin) -> Path:
+    """A requirements file with one package in it."""
+    CACHE.mkdir(exist_ok=True)
+    file = CACHE / f"{pin.name}.txt"
+    file.write_text(f"{pin}\n")
+    return file
 
 
 def wheels_of(lock: Path) -> list[Path]:
@@ -132,23 +122,3 @@ def wheels_of(lock: Path) -> list[Path]:
             f"the wheelhouse does not match {lock.relative_to(ROOT)}: `rm -r .cache/wheelhouse` and try again"
         )
     return found
-
-
-def _pip_for(executable: Path, lock: Path, package: str, *command: str) -> None:
-    requirement = CACHE / f"{package}.txt"
-    requirement.write_text(f"{read_lock(lock)[package]}\n")
-    run(
-        [
-            executable,
-            "-m",
-            "pip",
-            *command,
-            "--quiet",
-            "--no-deps",
-            "--require-hashes",
-            "--requirement",
-            requirement,
-        ],
-        f"cannot install {package}: check the network, or set an index that you can reach with "
-        "`pip config set global.index-url …`",
-    )

@@ -7,7 +7,7 @@ import fcntl
 import hashlib
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,8 +49,8 @@ def one_at_a_time(name: str) -> Iterator[None]:
         yield
 
 
-def run(command: Sequence[str | Path], advice: str, env: dict[str, str] | None = None) -> str:
-    """Run a command quietly and return its output; a failure shows the end of what it said, and the advice."""
+def run(*command: str | Path, advice: str, env: Mapping[str, str] | None = None) -> str:
+    """Run a command quietly and return its output; a failure shows the advice and the end of what it said."""
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
     if done.returncode:
         said = "\n".join(f"    {line}" for line in (done.stdout + done.stderr).strip().splitlines()[-12:])
