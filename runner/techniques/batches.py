@@ -1,0 +1,66 @@
+"""Texts as padded batches of tokens, for the steps that run a model over the task's texts."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from runner.tasks import Example
+
+
+class Batches:
+    """Tokenized examples, given out as batches of texts of about the same length, so that little is padding.
+
+    Args:
+        checkpoint: the folder whose tokenizer.json is used.
+        examples: labelled texts.
+        max_length: tokens a text is cut to, special tokens included.
+        pad_token_id: what shorter texts are filled up with.
+    """
+
+    def __init__(self, checkpoint: Path, examples: Sequence[Example], max_length: int, pad_token_id: int) -> None:
+        from tokenizers import Tokenizer
+
+        tokenizer = Tokenizer.from_file(str(checkpoint / "tokenizer.json"))
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(max_length)
+        self._ids = [encoding.ids for encoding in tokenizer.encode_batch([example.text for example in examples])]
+        self._labels = [example.label for example in examples]
+        self._pad = pad_token_id
+
+    def count(self, size: int) -> int:
+        """Return how many batches of `size` there are."""
+        return -(-len(self._ids) // size)
+
+    def in_order(self, size: int) -> Iterator[dict[str, Any]]:
+        """Give every example once, shortest first."""
+        order = sorted(range(len(self._ids)), key=lambda index: len(self._ids[index]))
+        for start in range(0, len(order), size):
+            yield self._batch(order[start : start + size])
+
+    def shuffled(self, size: int, generator: random.Random) -> Iterator[dict[str, Any]]:
+        """Give every example once, in random batches: sorted by length within pools of ten batches."""
+        order = list(range(len(self._ids)))
+        generator.shuffle(order)
+        groups: list[list[int]] = []
+        for start in range(0, len(order), 10 * size):
+            pool = sorted(order[start : start + 10 * size], key=lambda index: len(self._ids[index]))
+            groups += [pool[first : first + size] for first in range(0, len(pool), size)]
+        generator.shuffle(groups)
+        for group in groups:
+            yield self._batch(group)
+
+    def _batch(self, group: Sequence[int]) -> dict[str, Any]:
+        """Return input_ids and attention_mask, int64 [batch, longest], and labels, int64 [batch]."""
+        longest = max(len(self._ids[index]) for index in group)
+        rows = [self._ids[index] + [self._pad] * (longest - len(self._ids[index])) for index in group]
+        mask = [[1] * len(self._ids[index]) + [0] * (longest - len(self._ids[index])) for index in group]
+        return {
+            "input_ids": torch.tensor(rows),
+            "attention_mask": torch.tensor(mask),
+            "labels": torch.tensor([self._labels[index] for index in group]),
+        }

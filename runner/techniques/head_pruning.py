@@ -1,0 +1,192 @@
+"""Remove attention heads, and with them their share of the weights."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runner.errors import UserError, did_you_mean
+from runner.tasks import read
+from runner.techniques import Step, StepInputs, step
+
+_CRITERIA = ("random", "importance")
+_MAX_LENGTH = 64  # tokens of a text that importance is judged on
+
+
+@step("head-pruning")
+@dataclass
+class HeadPruning(Step):
+    """checkpoint → checkpoint with fewer heads, at least one in every layer.
+
+    Attributes:
+        fraction: of all heads that is removed, above 0 and below 1.
+        criterion: "random" removes the same share of every layer's heads, drawn by `seed`; "importance" removes those
+            that the loss depends on least in the whole model, after Michel, Levy and Neubig, "Are Sixteen Heads Really
+            Better than One?", NeurIPS 2019.
+        seed: of the draw, and of the order of samples.
+        samples: labelled training texts that importance is judged on.
+    """
+
+    takes = "checkpoint"
+    gives = "checkpoint"
+
+    fraction: float = 0.5
+    criterion: str = "random"
+    seed: int = 0
+    samples: int = 256
+
+    def __post_init__(self) -> None:
+        if isinstance(self.fraction, int | float) and not 0 < self.fraction < 1:
+            raise UserError(f"step 'head-pruning': fraction is {self.fraction}, but must be above 0 and below 1.")
+        if isinstance(self.criterion, str) and self.criterion not in _CRITERIA:
+            hint = did_you_mean(self.criterion, _CRITERIA)
+            raise UserError(f"step 'head-pruning': criterion is '{self.criterion}'. {hint}")
+        if isinstance(self.samples, int) and self.samples < 1:
+            raise UserError(f"step 'head-pruning': samples is {self.samples}, but must be at least 1.")
+
+    @property
+    def reads_labels(self) -> bool:
+        """Only importance needs labelled texts."""
+        return self.criterion == "importance"
+
+    def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
+        """Write the smaller checkpoint; return the heads kept, by layer.
+
+        Raises:
+            UserError: if the architecture is not BERT's or RoBERTa's, or importance finds no labelled texts.
+        """
+        import torch
+
+        from runner.engines.checkpoint import attention_heads, load_checkpoint, save_checkpoint
+
+        assert inputs.source is not None
+        torch.set_num_threads(inputs.threads)
+        model = load_checkpoint(inputs.source)
+        blocks = attention_blocks(model)
+        counts = [attention_heads(block) for block in blocks]
+        if self.criterion == "random":
+            keep = choose_random(counts, self.fraction, self.seed)
+        else:
+            keep = choose_important(self._importance(model, inputs), self.fraction)
+        for block, heads in zip(blocks, keep, strict=True):
+            keep_heads(block, heads)
+        save_checkpoint(model, target, tokenizer_from=inputs.source)
+        return {"heads_before": counts, "heads_kept": keep}
+
+    def _importance(self, model: Any, inputs: StepInputs) -> list[list[float]]:
+        from runner.techniques.batches import Batches
+
+        assert inputs.source is not None
+        examples = [example for example in read(inputs.texts, "train") if example.label is not None]
+        if not examples:
+            raise UserError(
+                "step 'head-pruning': criterion is importance, but the task has no labelled training texts to judge "
+                "heads by. Take criterion: random, or a task with labels."
+            )
+        random.Random(self.seed).shuffle(examples)
+        samples = Batches(inputs.source, examples[: self.samples], _MAX_LENGTH, model.config.pad_token_id)
+        return head_importance(model, samples.in_order(32))
+
+
+def attention_blocks(model: Any) -> list[Any]:
+    """Return the attention block of every layer, lowest first.
+
+    Raises:
+        UserError: if they are not made as in BERT and RoBERTa.
+    """
+    layers = getattr(getattr(model.base_model, "encoder", None), "layer", [])
+    blocks = [layer.attention for layer in layers if hasattr(layer, "attention")]
+    if not blocks or not all(hasattr(getattr(block, "self", None), "query") for block in blocks):
+        raise UserError(
+            f"step 'head-pruning' knows the attention of BERT and RoBERTa, but not that of "
+            f"{model.config.model_type}. Exclude the two from meeting in the grid."
+        )
+    return blocks
+
+
+def choose_random(counts: list[int], fraction: float, seed: int) -> list[list[int]]:
+    """Return the heads to keep in every layer: of each the same share, at random, but at least one."""
+    generator = random.Random(seed)
+    return [sorted(generator.sample(range(count), max(1, count - round(fraction * count)))) for count in counts]
+
+
+def choose_important(importance: list[list[float]], fraction: float) -> list[list[int]]:
+    """Return the heads to keep in every layer: the least important of the whole model go, but never a layer's last."""
+    keep = [set(range(len(layer))) for layer in importance]
+    ranked = sorted((value, layer, head) for layer, row in enumerate(importance) for head, value in enumerate(row))
+    surplus = round(fraction * len(ranked))
+    for _, layer, head in ranked:
+        if surplus and len(keep[layer]) > 1:
+            keep[layer].remove(head)
+            surplus -= 1
+    return [sorted(heads) for heads in keep]
+
+
+def head_importance(model: Any, batches: Iterator[dict[str, Any]]) -> list[list[float]]:
+    """Return the importance of every head: mean over examples of |dL/dm|, m a mask variable (1) on its output.
+
+    Equation 2 of Michel et al. 2019, divided by the L2 norm over each layer, as they do. One mask per example, so that
+    a batch gives every example's own gradient.
+    """
+    import torch
+
+    blocks = attention_blocks(model)
+    total: list[Any] = [0.0] * len(blocks)
+    for batch in batches:
+        with _masked(blocks, len(batch["labels"])) as masks:
+            logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+            loss = torch.nn.functional.cross_entropy(logits, batch["labels"], reduction="sum")
+            gradients = torch.autograd.grad(loss, masks)
+        total = [value + gradient.abs().sum(0) for value, gradient in zip(total, gradients, strict=True)]
+    return [(value / value.norm().clamp_min(1e-20)).tolist() for value in total]
+
+
+@contextmanager
+def _masked(blocks: list[Any], examples: int) -> Iterator[list[Any]]:
+    """Multiply every head's output by a mask variable of its own, [examples, heads], while the context lasts."""
+    import torch
+
+    from runner.engines.checkpoint import attention_heads
+
+    masks = [torch.ones(examples, attention_heads(block), requires_grad=True) for block in blocks]
+
+    def apply(mask: Any) -> Any:
+        def hook(module: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+            heads = args[0].unflatten(-1, (mask.shape[1], -1))  # [examples, length, heads, head size]
+            return ((heads * mask[:, None, :, None]).flatten(-2), *args[1:])
+
+        return hook
+
+    handles = [
+        block.output.dense.register_forward_pre_hook(apply(mask)) for block, mask in zip(blocks, masks, strict=True)
+    ]
+    try:
+        yield masks
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def keep_heads(block: Any, heads: list[int]) -> None:
+    """Cut an attention block down to these heads: rows of query, key and value, columns of the output."""
+    import torch
+
+    size = block.self.attention_head_size
+    rows = torch.cat([torch.arange(head * size, (head + 1) * size) for head in heads])
+    for name in ("query", "key", "value"):
+        _cut(getattr(block.self, name), rows, dim=0)
+    _cut(block.output.dense, rows, dim=1)
+    block.self.num_attention_heads = len(heads)
+    block.self.all_head_size = len(rows)
+
+
+def _cut(linear: Any, indices: Any, dim: int) -> None:
+    """Keep these outputs (dim 0) or inputs (dim 1) of a linear layer."""
+    linear.weight.data = linear.weight.data.index_select(dim, indices)
+    if dim == 0:
+        linear.bias.data = linear.bias.data[indices]
+    linear.out_features, linear.in_features = linear.weight.shape

@@ -1,0 +1,184 @@
+"""Import a model's raw files as a checkpoint: a sequence classifier in safetensors, with a fast tokenizer."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runner.errors import UserError, did_you_mean
+from runner.tasks import read_labels
+from runner.techniques import Step, StepInputs, step
+
+_HEADS = ("load", "new")
+_HEAD_PARTS = ("classifier.", "pooler.")  # what a new head may lack in the files
+
+
+@step("import-checkpoint")
+@dataclass
+class ImportCheckpoint(Step):
+    """files → checkpoint.
+
+    Attributes:
+        head: "load" the classification head from the files, or make a "new" one with the task's labels, which must
+            then be trained (`fine-tune`).
+        seed: of a new head's weights.
+    """
+
+    takes = "files"
+    gives = "checkpoint"
+    reads_texts = True  # for the labels
+
+    head: str = "load"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.head, str) and self.head not in _HEADS:
+            raise UserError(f"step 'import-checkpoint': head is '{self.head}'. {did_you_mean(self.head, _HEADS)}")
+
+    def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
+        """Write config.json, model.safetensors and tokenizer.json.
+
+        Raises:
+            UserError: if the files are no model that transformers knows, or its head does not fit the task's labels.
+        """
+        from runner.engines.checkpoint import save_checkpoint
+
+        assert inputs.source is not None
+        import_tokenizer(inputs.source, target)
+        labels = read_labels(inputs.texts)
+        model = _load_model(inputs.source, labels, self.head, self.seed)
+        notes = {"head": self.head, "labels": set_labels(model, labels) if self.head == "load" else labels}
+        save_checkpoint(model, target, tokenizer_from=target)
+        return notes
+
+
+def import_tokenizer(source: Path, target: Path) -> None:
+    """Write tokenizer.json: converted if only slow files are there, and without padding or truncation of its own.
+
+    Raises:
+        UserError: if there is no tokenizer in `source`.
+    """
+    from tokenizers import Tokenizer
+
+    if (source / "tokenizer.json").is_file():
+        tokenizer = Tokenizer.from_file(str(source / "tokenizer.json"))
+    else:
+        tokenizer = _converted(source)
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    tokenizer.save(str(target / "tokenizer.json"))
+
+
+def set_labels(model: Any, labels: list[str]) -> list[str]:
+    """Put a loaded head's outputs into the order of the task's labels, matched by name; return the names.
+
+    Generic names (LABEL_0 …) are taken to be in the task's order already, and a task without labels fits any head.
+
+    Raises:
+        UserError: if the names do not match.
+    """
+    own = [str(model.config.id2label[index]) for index in range(model.config.num_labels)]
+    if not labels:
+        return own
+    lower = [name.lower() for name in own]
+    if lower == [f"label_{index}" for index in range(len(labels))]:
+        order = list(range(len(labels)))
+    elif sorted(lower) == sorted(name.lower() for name in labels):
+        order = [lower.index(name.lower()) for name in labels]
+    else:
+        raise UserError(
+            f"model.path: the model's labels are {', '.join(own)}, but the task's are {', '.join(labels)}. Rename "
+            f"them in id2label of its config.json, take another task, or train a new head: model.steps="
+            f"[{{step: import-checkpoint, head: new}}, {{step: fine-tune}}]."
+        )
+    _reorder(model, order)
+    model.config.id2label = dict(enumerate(labels))
+    model.config.label2id = {name: index for index, name in enumerate(labels)}
+    return labels
+
+
+def _load_model(source: Path, labels: list[str], head: str, seed: int) -> Any:
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    config = _load_config(source)
+    if head == "new":
+        if not labels:
+            raise UserError(
+                "step 'import-checkpoint': head is new, but the task has no labels to train it on. Take a task that "
+                "has labels, or model.weights=random."
+            )
+        config.id2label = dict(enumerate(labels))
+        config.label2id = {name: index for index, name in enumerate(labels)}
+    torch.manual_seed(seed)
+    try:
+        model, report = AutoModelForSequenceClassification.from_pretrained(
+            source,
+            config=config,
+            dtype=torch.float32,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            ignore_mismatched_sizes=head == "new",
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UserError(f"model: cannot load the weights: {_first_line(error)}") from None
+    _check_missing(set(report["missing_keys"]), head, model.base_model_prefix)
+    return model
+
+
+def _load_config(source: Path) -> Any:
+    from transformers import AutoConfig
+
+    if "auto_map" in json.loads((source / "config.json").read_text(encoding="utf-8")):
+        raise UserError(
+            "model: config.json names code of its own (auto_map), which is never run here. Take a model whose "
+            "architecture transformers itself has."
+        )
+    try:
+        return AutoConfig.from_pretrained(source, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"model: transformers cannot read its config.json: {_first_line(error)}") from None
+
+
+def _check_missing(missing: set[str], head: str, prefix: str) -> None:
+    """Check that the files lack nothing, or only the head when a new one was asked for."""
+    of_head = {name for name in missing if name.removeprefix(f"{prefix}.").startswith(_HEAD_PARTS)}
+    if missing - of_head:
+        raise UserError(
+            f"model: model.safetensors does not fit config.json: {len(missing - of_head)} tensors are missing, such "
+            f"as {min(missing - of_head)}. Take files that belong together."
+        )
+    if of_head and head == "load":
+        raise UserError(
+            "model: the files hold no classification head. Train one: model.steps="
+            "[{step: import-checkpoint, head: new}, {step: fine-tune}]."
+        )
+
+
+def _reorder(model: Any, order: list[int]) -> None:
+    """Put the rows of the last linear layer of the head into another order."""
+    import torch
+
+    last = [module for module in model.classifier.modules() if isinstance(module, torch.nn.Linear)][-1]
+    last.weight.data = last.weight.data[order]
+    last.bias.data = last.bias.data[order]
+
+
+def _converted(source: Path) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(source, local_files_only=True, trust_remote_code=False).backend_tokenizer
+    except (OSError, ValueError, AttributeError) as error:
+        raise UserError(
+            f"model: there is no tokenizer.json, and no other tokenizer that transformers can convert "
+            f"({_first_line(error)}). Add the tokenizer's files to the model's folder."
+        ) from None
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

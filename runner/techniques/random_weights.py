@@ -1,0 +1,115 @@
+"""A model of a given shape with random weights: the size, memory and speed of a trained one, and no accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from runner.errors import UserError, did_you_mean
+from runner.tasks import SPLITS, read, read_labels
+from runner.techniques import Step, StepInputs, step
+
+# Special tokens in the order of their ids, and which of them begin and end a text. BERT's ids follow from the
+# positions; the others are RoBERTa's, so that the model's own pad, bos and eos ids hold.
+_BERT = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+_ROBERTA = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
+_SPECIAL = {"bert": _BERT, "roberta": _ROBERTA, "mpnet": _ROBERTA}
+_BYTES = 256  # every one is in the vocabulary, so that any text can be encoded
+
+
+@step("random-weights")
+@dataclass
+class RandomWeights(Step):
+    """Nothing → checkpoint.
+
+    The tokenizer is a byte-level BPE trained on the task's texts, so it gives more tokens per text than the one a
+    trained model has. A task without labels gets two outputs.
+
+    Attributes:
+        shape: model_type (bert, roberta or mpnet) and fields of its config in transformers; others keep its defaults.
+        seed: of the weights.
+    """
+
+    takes = None
+    gives = "checkpoint"
+    reads_texts = True
+
+    shape: dict[str, Any] = field(default_factory=dict)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        model_type = self.shape.get("model_type")
+        if model_type not in _SPECIAL:
+            raise UserError(
+                f"step 'random-weights': shape.model_type is {model_type!r}. {did_you_mean(str(model_type), _SPECIAL)}"
+            )
+
+    def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
+        """Write config.json, model.safetensors and tokenizer.json.
+
+        Raises:
+            UserError: if the shape has a field that its config has not, or sizes that do not fit together.
+        """
+        import torch
+        from transformers import AutoModelForSequenceClassification
+
+        from runner.engines.checkpoint import save_checkpoint
+
+        labels = read_labels(inputs.texts) or ["LABEL_0", "LABEL_1"]
+        config = _config(self.shape, labels)
+        texts = (example.text for split in SPLITS for example in read(inputs.texts, split))
+        _train_tokenizer(texts, _SPECIAL[self.shape["model_type"]], config).save(str(target / "tokenizer.json"))
+        torch.manual_seed(self.seed)
+        model = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
+        save_checkpoint(model, target, tokenizer_from=target)
+        return {"parameters": sum(parameter.numel() for parameter in model.parameters()), "head": "random"}
+
+
+def _config(shape: dict[str, Any], labels: list[str]) -> Any:
+    from transformers import AutoConfig
+
+    sizes = {key: value for key, value in shape.items() if key != "model_type"}
+    known = AutoConfig.for_model(shape["model_type"]).to_dict()
+    for key in sizes:
+        if key not in known:
+            raise UserError(f"step 'random-weights': shape has no field '{key}'. {did_you_mean(key, known)}")
+    names = {"id2label": dict(enumerate(labels)), "label2id": {name: index for index, name in enumerate(labels)}}
+    special = _SPECIAL[shape["model_type"]]
+    pad = {"pad_token_id": 0} if special is _BERT else {"bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2}
+    config = AutoConfig.for_model(shape["model_type"], **(sizes | names | pad))
+    if config.hidden_size % config.num_attention_heads:
+        raise UserError(
+            f"step 'random-weights': shape.hidden_size {config.hidden_size} is not a multiple of "
+            f"shape.num_attention_heads {config.num_attention_heads}."
+        )
+    if config.vocab_size < _BYTES + len(special):
+        raise UserError(
+            f"step 'random-weights': shape.vocab_size is {config.vocab_size}, but must be at least "
+            f"{_BYTES + len(special)}: every byte, and the special tokens."
+        )
+    return config
+
+
+def _train_tokenizer(texts: Iterable[str], special: tuple[str, ...], config: Any) -> Any:
+    """Return a byte-level BPE whose special tokens have the first ids, in the given order."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+
+    unknown = special[1] if special is _BERT else special[3]
+    begin, end = (special[2], special[3]) if special is _BERT else (special[0], special[2])
+    tokenizer = Tokenizer(models.BPE(unk_token=unknown))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=config.vocab_size,
+        special_tokens=list(special),
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{begin} $A {end}",
+        special_tokens=[(token, tokenizer.token_to_id(token)) for token in (begin, end)],
+    )
+    return tokenizer
