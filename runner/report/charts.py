@@ -17,9 +17,10 @@ Figure = dict[str, Any]
 # Okabe and Ito's palette, safe for colour-blind readers, less black and yellow: legible on light and on dark.
 _PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 _DASHES = ("solid", "dash", "dot", "dashdot")
-_GREY = "#8a8f98"
+_GREY = "#7b828d"
 _VERDICT_COLOURS = {"faster": "#0072B2", "slower": "#D55E00"}
 _SYMBOLS = {"import": "circle", "load": "square", "first call": "diamond", "warm-up": "triangle-up", "timed": "star"}
+_QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 _POINTS_PER_PHASE = 60
 _ROW_PIXELS = 30
 
@@ -30,7 +31,8 @@ def speedup_chart(group: Group) -> Figure | None:
     if len(shown) < 2:
         return None
     ratios = [v.row["latency_ratio"] for v in shown]
-    ends = [[v.row[f"latency_ratio_{end}"] or ratio for v, ratio in zip(shown, ratios, strict=True)] for end in _ENDS]
+    lows = [v.row["latency_ratio_low"] or v.row["latency_ratio"] for v in shown]
+    highs = [v.row["latency_ratio_high"] or v.row["latency_ratio"] for v in shown]
     speedups = [1 / ratio for ratio in ratios]
     bars = {
         "type": "bar",
@@ -38,14 +40,17 @@ def speedup_chart(group: Group) -> Figure | None:
         "y": [_plain(v.label) for v in shown],
         "x": speedups,
         "marker": {"color": [_VERDICT_COLOURS.get(v.verdict, _GREY) for v in shown]},
-        "text": [f"{v.cells[1].text} {v.verdict}" for v in shown],
-        "textposition": "none",
-        "hovertemplate": "%{y}<br>%{text}<extra></extra>",
+        "text": [f"{1 / ratio:.2f}×" for ratio in ratios],
+        "textposition": "inside",
+        "insidetextanchor": "start",
+        "insidetextfont": {"color": "#ffffff"},
+        "customdata": [v.verdict for v in shown],
+        "hovertemplate": "%{y}<br>%{x:.3f}× %{customdata}<extra></extra>",
         "error_x": {
             "type": "data",
             "symmetric": False,
-            "arrayminus": [s - 1 / high for s, high in zip(speedups, ends[1], strict=True)],
-            "array": [1 / low - s for s, low in zip(speedups, ends[0], strict=True)],
+            "arrayminus": [s - 1 / high for s, high in zip(speedups, highs, strict=True)],
+            "array": [1 / low - s for s, low in zip(speedups, lows, strict=True)],
         },
     }
     layout = {
@@ -59,26 +64,20 @@ def speedup_chart(group: Group) -> Figure | None:
     return {"data": [bars], "layout": layout}
 
 
-_ENDS = ("low", "high")
-
-
 def latency_chart(group: Group, tables: Tables) -> Figure | None:
     """One box per variant over the timed calls of all its ok trials: quartiles, whiskers at 1% and 99%."""
-    jobs = [v.row["job"] for v in group.variants]
-    calls = _of_ok_trials(tables.samples, tables, jobs)
+    calls = _of_ok_trials(tables.samples, tables, [v.row["job"] for v in group.variants])
     if calls.empty:
         return None
-    milliseconds = calls.assign(ms=calls["latency_seconds"] * 1e3).groupby("job")["ms"]
-    quantiles = milliseconds.quantile(np.array([0.01, 0.25, 0.5, 0.75, 0.99])).unstack()
-    slowest = milliseconds.max()
-    shown = [v for v in group.variants if v.row["job"] in quantiles.index]
+    calls_ms = {str(job): own.to_numpy() * 1e3 for job, own in calls.groupby("job")["latency_seconds"]}
+    shown = [v for v in group.variants if v.row["job"] in calls_ms]
     keys = ("lowerfence", "q1", "median", "q3", "upperfence")
     boxes = [
         {
             "type": "box",
             "orientation": "h",
             "y": [_plain(v.label)],
-            **{key: [x] for key, x in zip(keys, quantiles.loc[v.row["job"]].tolist(), strict=True)},
+            **{key: [x] for key, x in zip(keys, np.quantile(calls_ms[v.row["job"]], _QUANTILES).tolist(), strict=True)},
             "line": {"color": _VERDICT_COLOURS.get(v.verdict, _GREY), "width": 1.5},
             "name": _plain(v.label),
             "showlegend": False,
@@ -88,7 +87,7 @@ def latency_chart(group: Group, tables: Tables) -> Figure | None:
     dots = {
         "type": "scatter",
         "mode": "markers",
-        "x": [float(slowest[v.row["job"]]) for v in shown],
+        "x": [float(calls_ms[v.row["job"]].max()) for v in shown],
         "y": [_plain(v.label) for v in shown],
         "marker": {"color": _GREY, "size": 5},
         "hovertemplate": "slowest call %{x:.3g} ms<extra></extra>",
@@ -107,7 +106,7 @@ def memory_chart(group: Group, tables: Tables) -> Figure | None:
     samples = _of_ok_trials(tables.memory, tables, [v.row["job"] for v in group.variants])
     if samples.empty:
         return None
-    by_job = dict(iter(samples.groupby("job", sort=False)))
+    by_job = {str(job): own for job, own in samples.groupby("job", sort=False)}
     lines = [
         _memory_line(v, by_job[v.row["job"]], number)
         for number, v in enumerate(v for v in group.variants if v.row["job"] in by_job)
@@ -125,8 +124,10 @@ def _memory_line(variant: Variant, samples: pd.DataFrame, number: int) -> Figure
     first = samples[["round", "role"]].iloc[0]
     trial = samples[(samples["round"] == first["round"]) & (samples["role"] == first["role"])]
     points = pd.concat([_thinned(phase) for _, phase in trial.groupby("phase", sort=False)])
-    starts = points["phase"] != points["phase"].shift()
-    colour = _PALETTE[number % len(_PALETTE)] if variant.verdict != "baseline" else _GREY
+    starts = (points["phase"] != points["phase"].shift()).tolist()
+    colour, dash = _PALETTE[number % len(_PALETTE)], _DASHES[number // len(_PALETTE) % len(_DASHES)]
+    if variant.verdict == "baseline":
+        colour, dash = _GREY, "solid"
     return {
         "type": "scatter",
         "mode": "lines+markers",
@@ -135,12 +136,13 @@ def _memory_line(variant: Variant, samples: pd.DataFrame, number: int) -> Figure
         "y": (points["rss_bytes"] / 1e6).round(1).tolist(),
         "text": [_plain(phase) for phase in points["phase"]],
         "hovertemplate": "%{fullData.name}<br>%{text}, %{x:.2f} s: %{y:.0f} MB<extra></extra>",
-        "line": {"color": colour, "width": 2, "dash": _DASHES[number // len(_PALETTE) % len(_DASHES)]},
+        "line": {"color": colour, "width": 2, "dash": dash},
         "marker": {
             "color": colour,
             "symbol": [_SYMBOLS.get(phase, "circle-open") for phase in points["phase"]],
             "size": [8 if start else 0 for start in starts],
-            "opacity": 1,
+            "opacity": 1,  # else Plotly lightens markers whose size varies
+            "line": {"width": 0},
         },
     }
 

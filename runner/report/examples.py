@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from runner.report.view import group_label
 from runner.results.statistics import confusion_matrix
 from runner.results.tables import Tables
 
@@ -71,4 +72,4 @@ def _judged(row: Row, examples: Sequence[Row], names: Sequence[str]) -> Judged:
     if row["accuracy"] is not None:
         truth, predicted = ([e[key] for e in examples] for key in ("label", "prediction"))
         matrix = confusion_matrix(truth, predicted, names)
-    return Judged(f"{row['model']} · {row['technique']}", row, matrix, changed[:MOST_MOVED])
+    return Judged(group_label(row), row, matrix, changed[:MOST_MOVED])

@@ -13,6 +13,7 @@ from plotly.offline import get_plotlyjs
 from runner.report import seed_study, view
 from runner.report.charts import latency_chart, memory_chart, speedup_chart
 from runner.report.examples import judgements
+from runner.report.run import facts, notes
 from runner.results.tables import Tables
 
 
@@ -37,8 +38,8 @@ def render_html(tables: Tables) -> str:
     ]
     return environment.get_template("report.html").render(
         sweep=tables.manifest["sweep"],
-        facts=view.facts(tables),
-        notes=view.notes(tables),
+        facts=facts(tables),
+        notes=notes(tables),
         failures=view.failures(tables),
         columns=view.COLUMNS,
         groups=list(zip(groups, charts, strict=True)),

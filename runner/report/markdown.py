@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from runner.report import seed_study, view
 from runner.report.examples import Judged, judgements
 from runner.report.figures import UNKNOWN, counted, percent
+from runner.report.run import facts, notes
 from runner.results.tables import Tables
 
 
@@ -17,8 +18,8 @@ def render_markdown(tables: Tables) -> str:
     parts = [f"# {escape(str(tables.manifest['sweep']))}", *_failures(tables)]
     groups = view.groups(tables)
     parts += [f"- **{escape(group.title)}**: {escape(group.lead)}" for group in groups] or ["This sweep has no jobs."]
-    parts += [f"> {escape(note)}" for note in view.notes(tables)]
-    parts += ["## What was run", _table(("", ""), view.facts(tables))]
+    parts += [f"> {escape(note)}" for note in notes(tables)]
+    parts += ["## What was run", _table(("", ""), facts(tables))]
     for study in seed_study.seed_studies(tables):
         parts += _seed_study(study)
     for group in groups:

@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runner.report import view
+from runner.report.run import notes
 from runner.results.tables import Tables
 
 _STYLES = {"faster": "green", "slower": "yellow", "failed": "red", "baseline": "bold"}
@@ -27,7 +28,7 @@ def print_summary(tables: Tables, console: Console) -> None:
         console.print()
     for failure in view.failures(tables):
         console.print(Text.assemble((failure.problem, "red"), f"  {failure.label}  {failure.reason}".rstrip()))
-    for note in view.notes(tables):
+    for note in notes(tables):
         console.print(Text(note))
     console.print(Text(str(tables.folder / "report.html")), soft_wrap=True)
 

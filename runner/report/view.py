@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,13 +10,11 @@ from typing import Any
 from runner.report.figures import (
     UNKNOWN,
     counted,
-    gibibytes,
     megabytes,
     milliseconds,
     of_baseline,
     percent,
     seconds,
-    short_id,
     significant,
     speedup,
     speedup_interval,
@@ -55,7 +54,10 @@ class Variant:
 
 @dataclass(frozen=True)
 class Group:
-    """The jobs that can be compared: same family, task, workload, threads and kind of box. Fastest first."""
+    """The jobs that can be compared: those that share a baseline, and with it all but model and technique.
+
+    Fastest first.
+    """
 
     title: str
     lead: str
@@ -123,11 +125,15 @@ COLUMNS = (
 )
 
 
+_PADDED_TO = {"longest": "the longest of the call", "max_length": "full length"}
+_SHARED = ("baseline_job", "family", "task", "workload", "threads", "isolation")
+
+
 def groups(tables: Tables) -> list[Group]:
     """Return the comparable jobs, group by group in the order of the plan, each fastest first."""
     found: dict[tuple[Any, ...], list[Row]] = {}
     for row in tables.summary.to_pylist():
-        key = (row["family"], row["task"], row["workload"], row["threads"], row["isolation"])
+        key = tuple(row[name] for name in _SHARED)
         found.setdefault(key, []).append(row)
     return [_group(rows) for rows in found.values()]
 
@@ -146,66 +152,13 @@ def job_label(row: Row) -> str:
     return f"{row['model']} · {row['technique']} · {counted(row['threads'], 'thread')}"
 
 
-def facts(tables: Tables) -> list[tuple[str, str]]:
-    """Return what was run, where, and when, as pairs of a name and a value; unknown ones are left out."""
-    manifest = tables.manifest
-    machine, measure = manifest.get("environment") or {}, manifest.get("measure") or {}
-    rows = tables.summary.to_pylist()
-    planned, ok = (sum(row[name] for row in rows) for name in ("trials_planned", "trials_ok"))
-    first: Row = next((row for row in tables.results.to_pylist() if row["box_cpu_model"]), {})
-    started = sorted(filter(None, tables.results["started_at"].to_pylist()))
-    limit = first.get("box_memory_limit_bytes")
-    box = [manifest.get("isolation"), f"memory {gibibytes(limit)}" if limit else None]
-    hardware = [
-        machine.get("cpu_model") or first.get("box_cpu_model"),
-        counted(machine["cores"], "core") if machine.get("cores") else None,
-        gibibytes(machine["memory_bytes"]) if machine.get("memory_bytes") else None,
-    ]
-    versions = {"Python": machine.get("python"), **(machine.get("versions") or {})}
-    pairs = [
-        ("Measured", f"{counted(len(rows), 'job')}, {planned:,} trials planned, {ok:,} ok"),
-        ("Rounds", str(manifest.get("rounds") or "")),
-        ("Settings", ", ".join(f"{k} {v}" for k, v in measure.items() if k != "name")),
-        ("When (UTC)", " to ".join(dict.fromkeys(started[:1] + started[-1:]))),
-        ("Box", _joined(box)),
-        ("Image", short_id(machine["image_id"]) if machine.get("image_id") else ""),
-        ("Lock file", short_id(machine["lock_sha256"]) if machine.get("lock_sha256") else ""),
-        ("Code", str(machine.get("code_version") or "")),
-        ("Machine", _joined(hardware)),
-        ("Instruction sets", first.get("box_instruction_sets") or ""),
-        ("Kernel", machine.get("kernel") or first.get("box_kernel") or ""),
-        ("Libraries", ", ".join(f"{k} {v}" for k, v in versions.items() if v)),
-    ]
-    return [(name, value) for name, value in pairs if value]
-
-
-def notes(tables: Tables) -> list[str]:
-    """Return what a reader must know before believing a number."""
-    manifest, rows = tables.manifest, tables.summary.to_pylist()
-    missing = sum(row["trials_missing"] for row in rows)
-    random_models = sorted({row["model"] for row in rows if row["weights"] == "random"})
-    said = []
-    if manifest.get("isolation") == "process":
-        why = f" ({manifest['isolation_note'].rstrip('.')})" if manifest.get("isolation_note") else ""
-        said.append(f"Trials ran as pinned processes{why}: memory and network were not enclosed.")
-    if random_models:
-        said.append(
-            f"Random weights: {', '.join(random_models)}. Size, memory and speed are those of the real model; "
-            "accuracy would mean nothing and is left out."
-        )
-    if missing:
-        said.append(f"The sweep is unfinished: {counted(missing, 'planned trial')} left no file.")
-    if manifest.get("rounds") == 1:
-        said.append("One round only: speedups have no interval and are not judged.")
-    return said + [str(warning) for warning in manifest.get("warnings") or []]
-
-
 def _group(rows: Sequence[Row]) -> Group:
     ranked = sorted(rows, key=_speed)
+    labels = Counter(map(group_label, rows))
     variants = [
         Variant(
             row,
-            _label(row),
+            group_label(row) if labels[group_label(row)] == 1 else f"{group_label(row)} ({row['job']})",
             _verdict(row),
             _problem(row) if row["status"] != "ok" else "",
             [column.cell(row) for column in COLUMNS],
@@ -217,7 +170,7 @@ def _group(rows: Sequence[Row]) -> Group:
     return Group(title, _lead(variants), _caption(rows), variants)
 
 
-def _label(row: Row) -> str:
+def group_label(row: Row) -> str:
     """Name a job within its group, whose title names the family."""
     own = row["model"] == row["family"]
     return str(row["technique"]) if own else f"{row['model']} · {row['technique']}"
@@ -251,11 +204,13 @@ def _problem(row: Row) -> str:
 def _lead(variants: Sequence[Variant]) -> str:
     """Return the answer in one sentence, or why there is none."""
     faster = [v for v in variants if v.verdict == "faster"]
-    if not faster:
+    unjudged = [v for v in variants if v.verdict == "not judged" and (v.row["latency_ratio"] or 1) < 1]
+    if not faster and not unjudged:
         return "No variant was shown to be faster than the baseline."
-    best = faster[0]
+    best = (faster or unjudged)[0]
     figure = {column.title: cell for column, cell in zip(COLUMNS, best.cells, strict=True)}
-    parts = [f"Fastest: {best.label}, {figure['Speedup'].text} ({figure['Speedup'].note})"]
+    how_sure = figure["Speedup"].note or "not judged"
+    parts = [f"Fastest: {best.label}, {figure['Speedup'].text} ({how_sure})"]
     parts += [f"{title.lower()} {figure[title].note}" for title in ("Disk", "Memory peak") if figure[title].note]
     if best.row["accuracy"] is not None:
         parts.append(f"accuracy {figure['Accuracy'].text}")
@@ -268,13 +223,13 @@ def _caption(rows: Sequence[Row]) -> str:
     """Name the baseline and say how small an effect this group can show."""
     floor = next((row["noise_floor"] for row in rows if row["noise_floor"] is not None), None)
     baseline = next((row for row in rows if row["job"] == row["baseline_job"]), None)
-    parts = [f"Box: {rows[0]['isolation']}."]
-    if baseline is not None:
-        parts.insert(0, f"Baseline: {baseline['model']} · {baseline['technique']}.")
+    parts = [f"Baseline: {baseline['model']} · {baseline['technique']}."] if baseline is not None else []
+    calls = next((row for row in rows if row["batch_size"] is not None), None)
+    if calls is not None:
+        padded_to = _PADDED_TO.get(calls["padding"], calls["padding"])
+        texts, limit = counted(calls["batch_size"], "text"), counted(calls["max_length"], "token")
+        parts.append(f"A call is {texts}, padded to {padded_to}, cut at {limit}.")
+    parts.append(f"Box: {rows[0]['isolation']}.")
     if floor is not None:
         parts.append(f"Noise floor {100 * (floor - 1):.1f}%: so far apart were two runs of the baseline.")
     return " ".join(parts)
-
-
-def _joined(parts: Sequence[str | None]) -> str:
-    return ", ".join(part for part in parts if part)

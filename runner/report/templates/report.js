@@ -9,7 +9,7 @@
     const colour = (name) => style.getPropertyValue(name).trim();
     const axis = (own) => ({
       gridcolor: colour("--line"), zerolinecolor: colour("--muted"), linecolor: colour("--line"),
-      automargin: true, fixedrange: true, ...own,
+      automargin: true, fixedrange: true, tickangle: 0, ...own,
     });
     return {
       ...layout,
@@ -25,10 +25,15 @@
     };
   }
 
+  function inked(trace) {
+    const ink = getComputedStyle(document.documentElement).getPropertyValue("--ink").trim();
+    return trace.error_x ? { ...trace, error_x: { ...trace.error_x, color: ink, thickness: 1.5, width: 3 } } : trace;
+  }
+
   function drawAll() {
     for (const place of document.querySelectorAll("[data-figure]")) {
       const figure = JSON.parse(document.getElementById(place.dataset.figure).textContent);
-      Plotly.react(place, figure.data, themed(figure.layout), { responsive: true, displayModeBar: false });
+      Plotly.react(place, figure.data.map(inked), themed(figure.layout), { responsive: true, displayModeBar: false });
     }
   }
 

@@ -1,0 +1,69 @@
+"""What was run, where and when, and what a reader must know before believing a number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from runner.report.figures import counted, gibibytes, short_id
+from runner.results.tables import Tables
+
+Row = Mapping[str, Any]
+
+
+def facts(tables: Tables) -> list[tuple[str, str]]:
+    """Return what was run, where, and when, as pairs of a name and a value; unknown ones are left out."""
+    manifest = tables.manifest
+    machine, measure = manifest.get("environment") or {}, manifest.get("measure") or {}
+    rows = tables.summary.to_pylist()
+    planned, ok = (sum(row[name] for row in rows) for name in ("trials_planned", "trials_ok"))
+    first: Row = next((row for row in tables.results.to_pylist() if row["box_cpu_model"]), {})
+    started = sorted(filter(None, tables.results["started_at"].to_pylist()))
+    limit = first.get("box_memory_limit_bytes")
+    box = [manifest.get("isolation"), f"memory {gibibytes(limit)}" if limit else None]
+    hardware = [
+        machine.get("cpu_model") or first.get("box_cpu_model"),
+        counted(machine["cores"], "core") if machine.get("cores") else None,
+        gibibytes(machine["memory_bytes"]) if machine.get("memory_bytes") else None,
+    ]
+    versions = {"Python": machine.get("python"), **(machine.get("versions") or {})}
+    pairs = [
+        ("Measured", f"{counted(len(rows), 'job')}, {planned:,} trials planned, {ok:,} ok"),
+        ("Rounds", str(manifest.get("rounds") or "")),
+        ("Settings", ", ".join(f"{k} {v}" for k, v in measure.items() if k != "name")),
+        ("When (UTC)", " to ".join(dict.fromkeys(started[:1] + started[-1:]))),
+        ("Box", _joined(box)),
+        ("Image", short_id(machine["image_id"]) if machine.get("image_id") else ""),
+        ("Lock file", short_id(machine["lock_sha256"]) if machine.get("lock_sha256") else ""),
+        ("Code", str(machine.get("code_version") or "")),
+        ("Machine", _joined(hardware)),
+        ("Instruction sets", first.get("box_instruction_sets") or ""),
+        ("Kernel", machine.get("kernel") or first.get("box_kernel") or ""),
+        ("Libraries", ", ".join(f"{k} {v}" for k, v in versions.items() if v)),
+    ]
+    return [(name, value) for name, value in pairs if value]
+
+
+def notes(tables: Tables) -> list[str]:
+    """Return what a reader must know before believing a number."""
+    manifest, rows = tables.manifest, tables.summary.to_pylist()
+    missing = sum(row["trials_missing"] for row in rows)
+    random_models = sorted({row["model"] for row in rows if row["weights"] == "random"})
+    said = []
+    if manifest.get("isolation") == "process":
+        why = f" ({manifest['isolation_note'].rstrip('.')})" if manifest.get("isolation_note") else ""
+        said.append(f"Trials ran as pinned processes{why}: memory and network were not enclosed.")
+    if random_models:
+        said.append(
+            f"Random weights: {', '.join(random_models)}. Size, memory and speed are those of the real model; "
+            "accuracy would mean nothing and is left out."
+        )
+    if missing:
+        said.append(f"The sweep is unfinished: {counted(missing, 'planned trial')} left no file.")
+    if manifest.get("rounds") == 1:
+        said.append("One round only: speedups have no interval and are not judged.")
+    return said + [str(warning) for warning in manifest.get("warnings") or []]
+
+
+def _joined(parts: Sequence[str | None]) -> str:
+    return ", ".join(part for part in parts if part)
