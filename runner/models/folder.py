@@ -57,5 +57,5 @@ def _instead(folder: Path) -> str:
         return "no weights. Add model.safetensors."
     return (
         f"{pickles[0]}, a pickle, but no safetensors. Loading a pickle may run any code, so it is refused. If you "
-        f"trust it, convert it: load the model with transformers and call save_pretrained, which writes model.safetensors."
+        f"trust it, convert it: load the model with transformers and call save_pretrained, which writes safetensors."
     )
