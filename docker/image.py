@@ -47,6 +47,7 @@ def build(tag: str) -> None:
         base_image = pool.submit(base.obtain)
         pool.submit(fetch, BOX_LOCK).result()
         reference, identity = base_image.result()
+    wheels = wheels_of(BOX_LOCK)
     start = time.monotonic()
     say("image: building, about two minutes")
     client, environment = build_client()
@@ -61,7 +62,7 @@ def build(tag: str) -> None:
         assert process.stdin is not None
         try:
             with process.stdin as stream:
-                send_context(stream)
+                send_context(stream, wheels)
         except BrokenPipeError:
             pass  # docker gave up on us: its log says why
         failed = process.wait()
@@ -93,12 +94,12 @@ def build_client() -> tuple[str, dict[str, str]]:
     return "docker", os.environ | {"DOCKER_BUILDKIT": "0"}
 
 
-def send_context(stream: IO[bytes]) -> None:
+def send_context(stream: IO[bytes], wheels: list[Path]) -> None:
     """Send the build context: the Dockerfile, the lock, and the wheels that the lock names."""
     with tarfile.open(fileobj=stream, mode="w|", format=tarfile.USTAR_FORMAT) as tar:
         tar.add(DOCKERFILE, "Dockerfile")
         tar.add(BOX_LOCK, "box.lock")
-        for wheel in wheels_of(BOX_LOCK):
+        for wheel in wheels:
             tar.add(wheel, f"wheels/{wheel.name}")
 
 
