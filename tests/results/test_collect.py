@@ -1,0 +1,254 @@
+"""From synthetic sweep folders to tables: nothing planned gets lost, nothing is invented."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.errors import UserError
+from runner.results.collect import collect
+from runner.results.schema import SCHEMAS
+from runner.results.summary import outcome
+from runner.results.tables import Tables, read_tables, write_tables
+from tests.results.synthetic import BASELINE, DEMO, Job, edit, trial_file, write_sweep
+
+ONNX, INT8, TORCHSCRIPT, HEADS = DEMO[1:]
+
+
+def summary(tables: Tables, job: Job) -> dict[str, Any]:
+    return next(row for row in tables.summary.to_pylist() if row["job"] == job.key)
+
+
+def test_every_trial_is_a_row_in_the_order_of_the_plan(tmp_path: Path) -> None:
+    tables = collect(write_sweep(tmp_path))
+    plan = json.loads((tmp_path / "plan.json").read_text())
+    keys = ("job", "round", "position", "role")
+    assert [{key: row[key] for key in keys} for row in tables.results.to_pylist()] == plan["trials"]
+    assert outcome(tables) == 0
+    assert tables.manifest["labels"] == {"tweets": ["negative", "neutral", "positive"]}
+    assert tables.manifest["warnings"] == []
+
+
+def test_what_is_written_is_read_and_written_the_same_again(tmp_path: Path) -> None:
+    tables = collect(write_sweep(tmp_path))
+    read = read_tables(tmp_path)
+    for name, table in tables.named().items():
+        assert read.named()[name].equals(table)
+        assert read.named()[name].schema.equals(SCHEMAS[name], check_metadata=True)
+    assert read.manifest == tables.manifest
+    before = {name: (tmp_path / f"{name}.parquet").read_bytes() for name in SCHEMAS}
+    collect(tmp_path)
+    assert before == {name: (tmp_path / f"{name}.parquet").read_bytes() for name in SCHEMAS}
+    assert not list(tmp_path.glob(".*")), "temporary files were left behind"
+
+
+def test_the_figures_of_a_trial(tmp_path: Path) -> None:
+    tables = collect(write_sweep(tmp_path))
+    trial = json.loads(trial_file(tmp_path, INT8, 1).read_text())
+    row = next(r for r in tables.results.to_pylist() if r["job"] == INT8.key and r["round"] == 1)
+    for key in set(trial) & set(row):
+        assert row[key] == trial[key], key
+    assert row["box_cpus"] == "1"
+    assert row["box_engine_threads"] == 1
+    assert row["box_instruction_sets"] == "avx2 avx512f"
+    assert json.loads(row["box_rest"]) == {"uid": 1000}
+    calls = [r for r in tables.samples.to_pylist() if r["job"] == INT8.key and r["round"] == 1]
+    assert [r["latency_seconds"] for r in calls] == trial["samples"]["latency_seconds"]
+    assert [r["call"] for r in calls] == list(range(31))
+    memory = [r for r in tables.memory.to_pylist() if r["job"] == INT8.key and r["round"] == 1]
+    assert [r["rss_bytes"] for r in memory] == trial["memory"]["rss_bytes"]
+
+
+def test_ratios_verdicts_and_medians(tmp_path: Path) -> None:
+    tables = collect(write_sweep(tmp_path, rounds=6))
+    int8 = summary(tables, INT8)
+    assert int8["latency_ratio"] == pytest.approx(0.36, rel=0.03)
+    assert int8["latency_ratio_low"] < int8["latency_ratio"] < int8["latency_ratio_high"]
+    assert int8["verdict"] == "faster"
+    assert int8["p_value"] <= int8["p_value_holm"] < 0.05
+    assert int8["disk_ratio"] == pytest.approx(23 / 90)
+    assert int8["load_ratio"] == pytest.approx(0.1)
+    assert summary(tables, HEADS)["verdict"] == "slower"
+    assert summary(tables, TORCHSCRIPT)["verdict"] == "tie"
+    baseline = summary(tables, BASELINE)
+    assert (baseline["latency_ratio"], baseline["latency_ratio_low"], baseline["verdict"]) == (1, None, None)
+    assert 1 < baseline["noise_floor"] < 1.05
+    medians = tables.results.to_pandas().groupby("job")["latency_p50_seconds"].median()
+    assert int8["latency_p50_seconds"] == medians[INT8.key]
+
+
+def test_missing_trials_are_counted_and_are_no_rows(tmp_path: Path) -> None:
+    write_sweep(tmp_path)
+    trial_file(tmp_path, ONNX, 2).unlink()
+    tables = collect(tmp_path)
+    assert len(tables.results) == 17
+    row = summary(tables, ONNX)
+    assert (row["status"], row["trials_planned"], row["trials_ok"], row["trials_missing"]) == ("missing", 3, 2, 1)
+    assert outcome(tables) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"status": "o', "", "[]", "null", '{"no": "status"}', '{"status": "fine"}', '{"status": "ok"}', "\ufffd{"],
+)
+def test_an_unreadable_trial_file_is_a_crashed_row(tmp_path: Path, text: str) -> None:
+    trial_file(write_sweep(tmp_path), ONNX, 1).write_text(text)
+    tables = collect(tmp_path)
+    row = next(r for r in tables.results.to_pylist() if r["job"] == ONNX.key and r["round"] == 1)
+    assert row["status"] == "crashed"
+    assert row["technique"] == "onnx"
+    assert "trial.json cannot be read" in row["error"]
+    assert summary(tables, ONNX)["trials_crashed"] == 1
+    assert outcome(tables) == 1
+
+
+def test_bytes_that_are_no_text_and_wrong_types_are_crashed_rows(tmp_path: Path) -> None:
+    write_sweep(tmp_path)
+    trial_file(tmp_path, ONNX, 0).write_bytes(b"\xff\xfe\x00")
+    edit(trial_file(tmp_path, ONNX, 1), rss_peak_bytes="many")
+    edit(trial_file(tmp_path, ONNX, 2), samples={"latency_seconds": [0.1, 0.2], "batch": [0]})
+    row = summary(collect(tmp_path), ONNX)
+    assert (row["status"], row["trials_crashed"], row["trials_ok"]) == ("crashed", 3, 0)
+    assert row["latency_p50_seconds"] is None
+
+
+def test_a_failed_job_is_a_row_with_its_first_error(tmp_path: Path) -> None:
+    broken = Job("broken", failure=("oom", "killed at 4.0 GiB", (0, 1, 2)))
+    flaky = Job("flaky", 0.05, failure=("timeout", "no answer in 600 s", (1,)))
+    tables = collect(write_sweep(tmp_path, [BASELINE, broken, flaky]))
+    row = summary(tables, broken)
+    assert (row["status"], row["error"], row["trials_oom"]) == ("oom", "killed at 4.0 GiB", 3)
+    assert row["latency_ratio"] is None
+    assert row["verdict"] is None
+    assert row["log"] == f"trials/{broken.key}-r0-variant/log.txt"
+    row = summary(tables, flaky)
+    assert (row["status"], row["trials_ok"], row["verdict"]) == ("timeout", 2, "faster")
+    assert outcome(tables) == 1
+
+
+def test_unfair_trials_are_kept_but_enter_no_median(tmp_path: Path) -> None:
+    write_sweep(tmp_path)
+    edit(trial_file(tmp_path, ONNX, 0), status="unfair", error="two threads instead of one", latency_p50_seconds=9.0)
+    tables = collect(tmp_path)
+    assert summary(tables, ONNX)["latency_p50_seconds"] < 1
+    assert summary(tables, ONNX)["trials_unfair"] == 1
+    assert 9.0 in tables.results["latency_p50_seconds"].to_pylist()
+
+
+def test_one_lost_baseline_of_a_round_leaves_the_other(tmp_path: Path) -> None:
+    write_sweep(tmp_path)
+    trial_file(tmp_path, BASELINE, 0, "baseline-last").unlink()
+    row = summary(collect(tmp_path), INT8)
+    assert row["verdict"] == "faster"
+    assert row["latency_ratio"] == pytest.approx(0.36, rel=0.03)
+
+
+def test_without_any_baseline_nothing_is_judged(tmp_path: Path) -> None:
+    failing = Job("torch-eager", failure=("crashed", "no", (0, 1, 2)))
+    row = summary(collect(write_sweep(tmp_path, [failing, INT8])), INT8)
+    assert row["latency_p50_seconds"] is not None
+    assert row["latency_ratio"] is row["verdict"] is row["disk_ratio"] is None
+
+
+def test_a_single_round_is_not_judged(tmp_path: Path) -> None:
+    row = summary(collect(write_sweep(tmp_path, rounds=1)), INT8)
+    assert row["latency_ratio"] == pytest.approx(0.36, rel=0.05)
+    assert row["latency_ratio_low"] is row["p_value"] is row["verdict"] is None
+    assert row["noise_floor"] > 1
+
+
+def test_accuracy_is_null_without_labels_and_for_random_weights(tmp_path: Path) -> None:
+    trained = summary(collect(write_sweep(tmp_path / "a")), HEADS)
+    assert trained["accuracy_low"] < trained["accuracy"] < trained["accuracy_high"]
+    assert trained["examples"] == 60
+    assert 0 < trained["changed_predictions"] < 60
+    for options in ({"labels": []}, {"weights": "random"}):
+        row = summary(collect(write_sweep(tmp_path / str(options), **options)), HEADS)
+        assert row["accuracy"] is row["macro_f1"] is None
+        assert row["changed_predictions"] > 0
+
+
+def test_predictions_stand_beside_the_baselines(tmp_path: Path) -> None:
+    frame = collect(write_sweep(tmp_path)).predictions.to_pandas()
+    own = frame[frame["job"] == HEADS.key].set_index("example")
+    base = frame[frame["job"] == BASELINE.key].set_index("example")
+    assert (own["baseline_prediction"] == base["prediction"]).all()
+    assert (own["label"] == base["label"]).all()
+    assert (base["moved"] == 0).all()
+    assert own["moved"].between(0, 1).all()
+    assert all(sum(p) == pytest.approx(1) for p in own["probabilities"])
+
+
+def test_unreadable_predictions_and_unplanned_trials_are_said(tmp_path: Path) -> None:
+    write_sweep(tmp_path)
+    (tmp_path / "predictions" / f"{ONNX.key}.json").write_text("{")
+    edit(tmp_path / "predictions" / f"{INT8.key}.json", logits=[[float("nan")] * 3] * 60)
+    extra = tmp_path / "trials" / "stray-r0-variant" / "trial.json"
+    extra.parent.mkdir()
+    extra.write_text("{}")
+    tables = collect(tmp_path)
+    assert [w.split()[0] for w in tables.manifest["warnings"]] == [
+        f"predictions/{ONNX.key}.json",
+        "trials/stray-r0-variant",
+    ]
+    assert summary(tables, ONNX)["accuracy"] is None
+    assert summary(tables, INT8)["accuracy"] == 0
+    assert summary(tables, INT8)["changed_predictions"] == 60
+
+
+def test_an_empty_sweep_and_one_that_never_began(tmp_path: Path) -> None:
+    assert outcome(collect(write_sweep(tmp_path / "empty", []))) == 2
+    planned = write_sweep(tmp_path / "planned")
+    for file in planned.glob("trials/*/trial.json"):
+        file.unlink()
+    tables = collect(planned)
+    assert len(tables.results) == 0
+    assert len(tables.summary) == 5
+    assert outcome(tables) == 2
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]", '{"schema": 9}'])
+def test_without_a_plan_there_is_a_clear_error(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "plan.json").write_text(content)
+    with pytest.raises(UserError, match=r"plan\.json"):
+        collect(tmp_path)
+
+
+def test_reading_needs_collected_tables_of_a_known_version(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"python -m runner\.results"):
+        read_tables(tmp_path)
+    tables = collect(write_sweep(tmp_path))
+    newer = tables.summary.replace_schema_metadata({"pinbox.schema": "99"})
+    write_tables(Tables(tmp_path, **{**tables.named(), "summary": newer}, manifest=tables.manifest))
+    with pytest.raises(UserError, match="99"):
+        read_tables(tmp_path)
+
+
+def test_a_column_that_an_older_version_did_not_have_is_null(tmp_path: Path) -> None:
+    tables = collect(write_sweep(tmp_path))
+    older = tables.summary.drop_columns(["verdict"]).replace_schema_metadata({"pinbox.schema": "0"})
+    write_tables(Tables(tmp_path, **{**tables.named(), "summary": older}, manifest=tables.manifest))
+    assert set(read_tables(tmp_path).summary["verdict"].to_pylist()) == {None}
+
+
+def test_every_column_is_described() -> None:
+    for schema in SCHEMAS.values():
+        assert all(field.metadata[b"description"] for field in schema)
+        assert len(set(schema.names)) == len(schema.names)
+
+
+def test_the_command_line(tmp_path: Path) -> None:
+    write_sweep(tmp_path)
+    command = [sys.executable, "-m", "runner.results"]
+    done = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "results.parquet  18 rows" in done.stdout
+    done = subprocess.run([*command, str(tmp_path / "no")], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
