@@ -16,7 +16,10 @@ from omegaconf import DictConfig, OmegaConf
 from runner import config, explain
 
 
-@hydra.main(version_base="1.3", config_path="../conf", config_name="config")
+CONF = Path(__file__).resolve().parents[1] / "conf"  # absolute, so that the command `pinbox` finds it too
+
+
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def _run_one(composed: DictConfig) -> str:
     """Run one job; Hydra calls this for every trial of a sweep."""
     from runner import single

@@ -10,7 +10,8 @@ from runner.config import Config, TechniqueConfig
 from runner.engines import FORMATS
 from runner.errors import UserError, did_you_mean
 from runner.isolation.choose import check_threads, memory_bytes
-from runner.prepare import chain_of
+from runner.prepare import chain_of, texts_of
+from runner.techniques import Step
 
 
 def check_job(cfg: Config) -> None:
@@ -24,8 +25,23 @@ def check_job(cfg: Config) -> None:
     _check_engine(cfg.technique)
     own, added = chain_of(cfg)
     check_chain([*own, *added], FORMATS[cfg.technique.engine], f"technique '{cfg.technique.name}'")
-    models.check(cfg.model)
-    tasks.check(cfg.task)
+    texts = texts_of(cfg)
+    models.fetch(cfg.model, Path(cfg.downloads))
+    _check_labels([*own, *added], tasks.read_labels(texts.path), cfg)
+
+
+def _check_labels(steps: list[Step], labels: list[str], cfg: Config) -> None:
+    hungry = [step.name for step in steps if step.reads_labels]
+    if hungry and not labels:
+        raise UserError(
+            f"task '{cfg.task.name}' has no labels, but {_user(cfg, hungry[0])} has the step '{hungry[0]}', which learns "
+            "from them. Take a task with labels, or a model that needs no training (model.weights=random)."
+        )
+
+
+def _user(cfg: Config, step: str) -> str:
+    in_technique = any(entry.get("step") == step for entry in cfg.technique.steps)
+    return f"technique '{cfg.technique.name}'" if in_technique else f"model '{cfg.model.name}'"
 
 
 def _check_engine(technique: TechniqueConfig) -> None:

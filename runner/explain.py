@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from typing import Any, get_type_hints
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
-from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from runner.config import Config
@@ -17,22 +18,25 @@ GROUPS = ("model", "technique", "task", "workload", "measure", "isolation", "gri
 
 
 def check_overrides(arguments: list[str]) -> None:
-    """Refuse `key=[a,b]` where Hydra would merge a and b into one job instead of running both.
+    """Refuse what Hydra would take without a word: `technique=[a,b]`, which merges a and b into one job instead of
+    running both, and `+thread=2`, which adds a key that nothing reads.
 
     Raises:
         UserError: naming the argument and how to write it.
     """
-    for argument in arguments:
-        if "=[" not in argument or argument.startswith("-"):
-            continue
-        override = OverridesParser.create().parse_override(argument)
-        values = override.value()
-        if isinstance(values, list) and override.key_or_group in (*GROUPS, "threads", "seed"):
+    parser = OverridesParser.create()
+    for override in parser.parse_overrides([argument for argument in arguments if not argument.startswith("-")]):
+        key = override.key_or_group
+        values = None if override.is_sweep_override() else override.value()
+        if isinstance(values, list) and key in (*GROUPS, "threads", "seed"):
             choices = ",".join(map(str, values))
             raise UserError(
-                f"{argument} is a list, which is not a sweep: Hydra would merge its members into one job. "
-                f"To run each, write {override.key_or_group}={choices}."
+                f"{override.input_line} is a list, which is not a sweep: Hydra would merge its members into one job. "
+                f"To run each, write {key}={choices}."
             )
+        siblings = _siblings(key)
+        if override.is_add() and siblings and key.rpartition(".")[2] not in siblings:
+            raise UserError(f"{override.input_line}: there is no key '{key}'. {did_you_mean(key, siblings)}")
 
 
 def explain(error: BaseException) -> str | None:
@@ -56,26 +60,26 @@ def _missing(error: MissingConfigException) -> str:
 
 def _composition(error: BaseException) -> str:
     """Say which key is at fault, what it was given, and what would be allowed."""
-    text = "\n".join(str(link) for link in _causes(error))
+    links = [str(link) for link in _causes(error)]
+    text = "\n".join(links)
     file = re.search(r"In '([^']+)'", text)
     where = f"conf/{file[1]}.yaml: " if file else ""
     full_key = re.search(r"full_key: (\S+)", text)
     override = re.search(r"Error merging override (.+)", text)
-    unknown = re.search(r"Key '([^']+)' (?:not in|is not in)", text) or re.search(r"Could not override '([^']+)'", text)
-    if (unknown and "Could not override" not in text) or (unknown and "is not in struct" in text):
-        key = full_key[1] if full_key else unknown[1]
-        return f"{where}there is no key '{key}'. {did_you_mean(key.rpartition('.')[2], _siblings(key))}"
-    if group := re.search(r"Could not override '([^']+)'", text):
-        return f"There is no config group or key '{group[1]}'. {did_you_mean(group[1], [*GROUPS, *_siblings('')])}"
     key = full_key[1] if full_key else (override[1].partition("=")[0] if override else "")
-    for link in _causes(error):
-        first = str(link).splitlines()[0]
+    if re.search(r"Key '[^']+' not in|is not in struct", text):
+        hint = did_you_mean(key.rpartition(".")[2], _siblings(key))
+        return f"{where}there is no key '{key}'. {hint}"
+    if group := re.search(r"Could not override '([^']+)'", text):
+        return f"There is no config group '{group[1]}'. {did_you_mean(group[1], GROUPS)}"
+    for link in links:
+        first = link.splitlines()[0]
         if re.search(r"could not be converted|Invalid value|Incompatible|Cannot", first):
             given = f" ({override[1]})" if override else ""
-            return f"{where}{key}{given}: {first}."
-    if "Missing mandatory value" in text or "MISSING" in text:
+            return f"{where}{key}{given}: {first.rstrip('.')}."
+    if "Missing mandatory value" in text:
         return f"{where}{key} has no value, and must have one."
-    return where + text.splitlines()[0]
+    return where + links[0].splitlines()[0]
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -86,11 +90,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _siblings(key: str) -> list[str]:
-    """Return the keys that the schema has beside this one."""
-    node = OmegaConf.structured(Config)
+    """Return the keys that the schema has beside this one; none where it is open or does not reach."""
+    schema: Any = Config
     for part in key.split(".")[:-1]:
-        annotation = OmegaConf.get_type(node, part)
-        if annotation is None or not hasattr(annotation, "__dataclass_fields__"):
-            return []
-        node = OmegaConf.structured(annotation)
-    return [str(name) for name in node]
+        schema = get_type_hints(schema).get(part) if is_dataclass(schema) else None
+    return [field.name for field in fields(schema)] if is_dataclass(schema) else []

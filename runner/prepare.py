@@ -61,6 +61,23 @@ def chain_of(cfg: Config) -> tuple[list[Step], list[Step]]:
     return own, added
 
 
+def texts_of(cfg: Config) -> Artifact:
+    """Return the task's texts and labels as files; made here and not in a box, since they may come over the network.
+
+    Raises:
+        UserError: if the task's file is at fault, or a package cannot be had.
+    """
+    store = Store(Path(cfg.store))
+    recipe = {"texts": tasks.identity(cfg.task)}
+    if found := store.find(recipe):
+        return found
+    with store.workplace() as folder:
+        target = folder / "files"
+        target.mkdir()
+        tasks.write(tasks.load(cfg.task, Path(cfg.downloads)), target)
+        return store.put(recipe, target, "texts", [{"task": cfg.task.name}])
+
+
 def prepare(cfg: Config, box: Box, announce: Announce) -> Prepared:
     """Return all that the job's trials need, from the store or newly made.
 
@@ -70,7 +87,7 @@ def prepare(cfg: Config, box: Box, announce: Announce) -> Prepared:
     """
     kitchen = _Kitchen(Store(Path(cfg.store)), box, announce)
     downloads = Path(cfg.downloads)
-    texts = kitchen.texts(cfg, downloads)
+    texts = texts_of(cfg)
     own, added = chain_of(cfg)
     artifact: Artifact | None = None
     for step in own:
@@ -90,19 +107,6 @@ class _Kitchen:
     def __init__(self, store: Store, box: Box, announce: Announce) -> None:
         self._store, self._box, self._announce = store, box, announce
         self._cpus = physical_cores()
-
-    def texts(self, cfg: Config, downloads: Path) -> Artifact:
-        """Return the task's texts and labels as files; made here, since they come over the network."""
-        recipe = {"texts": asdict(cfg.task), "identity": tasks.identity(cfg.task)}
-        found = self._store.find(recipe)
-        if found:
-            return found
-        self._announce(f"{cfg.task.name}: texts")
-        with self._store.workplace() as folder:
-            target = folder / "files"
-            target.mkdir()
-            tasks.write(tasks.load(cfg.task, downloads), target)
-            return self._store.put(recipe, target, "texts", [{"task": cfg.task.name}])
 
     def step(self, step: Step, source: Artifact | None, texts: Artifact, cfg: Config, downloads: Path) -> Artifact:
         """Return the step's result."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
+from rich.console import Console
 
 from runner import provenance
 from runner.artifacts import digest, write_whole
@@ -110,12 +111,15 @@ def run(plan: Plan, folder: Path, launch: Launch, fresh: bool, retry: str | None
 
 def finish(folder: Path) -> int:
     """Collect, report, print the summary; return the sweep's exit code (0 all ok, 1 some failed, 2 none ok)."""
-    from runner import report, results  # pandas and plotly: not before they are needed
+    from runner.report.terminal import print_summary  # pandas and plotly: not before they are needed
+    from runner.report.write import write_report
+    from runner.results.collect import collect
+    from runner.results.summary import outcome
 
-    tables = results.collect(folder)
-    page = report.write_report(folder)
-    report.print_summary(tables, page)
-    return results.outcome(tables)
+    tables = collect(folder)
+    write_report(folder)
+    print_summary(tables, Console())
+    return outcome(tables)
 
 
 def trial_file(folder: Path, trial: Trial) -> Path:

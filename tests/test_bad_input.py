@@ -1,0 +1,128 @@
+"""Bad input ends with exit code 2, a message that says what to do, no traceback, and before anything starts."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from runner.__main__ import main
+
+ROOT = Path(__file__).parents[1]
+SMOKE = ["model=tiny", "task=alice", "workload=smoke", "measure=smoke", "isolation=process"]
+
+
+Refused = Callable[..., str]
+
+
+@pytest.fixture
+def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Refused:
+    """Run a sweep as a user would, but in this process; check that it is refused; return what it said."""
+    monkeypatch.chdir(ROOT)
+
+    def run(*arguments: str, out: Path = tmp_path / "out") -> str:
+        monkeypatch.setattr("sys.argv", ["pinbox", "-m", f"hydra.sweep.dir={out}", *SMOKE, *arguments])
+        with pytest.raises(SystemExit) as end:
+            main()
+        said = capsys.readouterr().err
+        assert end.value.code == 2, said
+        assert said.startswith("pinbox: ")
+        assert not list(out.glob("trials/*"))
+        return " ".join(said.split())
+
+    return run
+
+
+CASES = {
+    "model": (["model=minilm-l7"], "There is no model 'minilm-l7' (conf/model/minilm-l7.yaml). Did you mean 'minilm-l6'?"),
+    "technique": (["technique=onxx"], "There is no technique 'onxx' (conf/technique/onxx.yaml). Did you mean 'onnx'?"),
+    "grid": (["grid=demos"], "There is no grid 'demos' (conf/grid/demos.yaml). Did you mean 'demo'?"),
+    "group": (["modell=tiny"], "Did you mean 'model'?"),
+    "key": (["workload.batchsize=2"], "there is no key 'workload.batchsize'. Did you mean 'batch_size'?"),
+    "top key": (["thread=2"], "Did you mean 'threads'?"),
+    "added key": (["+thread=2"], "Did you mean 'threads'?"),
+    "type": (["threads=two"], "threads (threads=two): Value 'two' of type 'str' could not be converted to Integer."),
+    "choice": (["workload.padding=left"], "expected one of [longest, max_length]"),
+    "list of a group": (["technique=[onnx,torch-eager]"], "To run each, write technique=onnx,torch-eager."),
+    "list of a value": (["threads=[1,2]"], "To run each, write threads=1,2."),
+    "syntax": (["threads=1,"], "is not an override"),
+    "no threads": (["threads=0"], "threads is 0, but must be at least 1."),
+    "threads": (["threads=999"], "threads is 999, but only"),
+    "batch size": (["workload.batch_size=0"], "workload.batch_size is 0, but must be at least 1."),
+    "memory": (["isolation.memory=1MiB"], "too small for any engine to start in"),
+    "not memory": (["isolation.memory=much"], "not a size"),
+    "rounds": (["measure.rounds=0"], "measure.rounds is 0, but must be at least 1."),
+    "chain": (
+        ["technique.steps=[{step: onnx-dynamic-int8}]", "technique.engine=onnxruntime"],
+        "step 'onnx-dynamic-int8' takes onnx, but the step before it, 'random-weights', gives checkpoint.",
+    ),
+    "engine of another format": (["technique.engine=onnxruntime"], "the engine takes onnx, but the last step"),
+    "engine": (["technique.engine=onnxruntme"], "there is no engine 'onnxruntme'. Did you mean 'onnxruntime'?"),
+    "step": (["technique.steps=[{step: onnx-exprt}]"], "Did you mean 'onnx-export'?"),
+    "labels wanted": (["technique=heads-50-importance"], "task 'alice' has no labels"),
+    "retry": (["hydra.sweeper.retry=all"], "the only value is 'failed'"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_is_refused(case: str, refused: Refused) -> None:
+    arguments, message = CASES[case]
+    assert message in refused(*arguments)
+
+
+def test_a_command_ends_with_code_2_and_no_traceback() -> None:
+    command = [sys.executable, "-m", "runner", "-m", "technique=onxx"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "Did you mean 'onnx'?" in done.stderr
+
+
+def test_docker_without_an_engine(refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    assert "isolation=docker, but no Docker engine answers. Start one" in refused("isolation=docker")
+
+
+def test_missing_model_folder(refused: Refused, tmp_path: Path) -> None:
+    said = refused("model=folder", f"model.path={tmp_path}/none")
+    assert "model.path" in said
+    assert f"{tmp_path}/none" in said
+
+
+def test_a_pickle_without_safetensors(refused: Refused, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    (tmp_path / "pytorch_model.bin").write_bytes(b"\x80\x04")
+    said = refused("model=folder", f"model.path={tmp_path}")
+    assert "pickle" in said
+    assert "safetensors" in said
+
+
+def test_a_labels_file_without_its_columns(refused: Refused, tmp_path: Path) -> None:
+    (tmp_path / "texts.csv").write_text("sentence,mood\nhello,1\n")
+    said = refused("task=file", f"task.path={tmp_path}/texts.csv")
+    assert "texts.csv has no column 'text'" in said
+    assert "mood, sentence" in said
+
+
+def test_a_hub_model_without_a_network(refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    assert "model.weights=random" in refused("model=roberta-base", "task=tweets")
+
+
+def test_an_output_folder_that_cannot_be_written(refused: Refused) -> None:
+    said = refused(out=Path("/proc/pinbox"))
+    assert "The output folder /proc/pinbox (OUT, hydra.sweep.dir) cannot be written" in said
+
+
+def test_a_grid_that_excludes_everything(refused: Refused) -> None:
+    said = refused("grid.exclude=[{threads: 1}]")
+    assert "every combination of grid.union matches a rule of grid.exclude" in said
+
+
+def test_a_grid_with_a_list_that_hydra_would_misread(refused: Refused) -> None:
+    said = refused("grid.union=[{technique: [[onnx, torch-eager]]}]")
+    assert "grid.union[0].technique: ['onnx', 'torch-eager'] is not one value" in said
