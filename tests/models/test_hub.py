@@ -1,0 +1,69 @@
+"""A hub model comes from the local hub cache, or is refused with what else would do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import huggingface_hub.constants
+import pytest
+
+from runner import models
+from runner.config import ModelConfig, SourceConfig, SourceKind
+from runner.errors import UserError
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty hub cache, and no network."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    return tmp_path / "cache"
+
+
+def _model(hub_id: str | None = "owner/name", revision: str | None = COMMIT) -> ModelConfig:
+    source = SourceConfig(kind=SourceKind.hub, hub_id=hub_id, revision=revision)
+    return ModelConfig(name="demo", family="demo", source=source)
+
+
+def _fill(cache: Path, *names: str) -> None:
+    snapshot = cache / "models--owner--name" / "snapshots" / COMMIT
+    blobs = cache / "models--owner--name" / "blobs"
+    for folder in (snapshot, blobs):
+        folder.mkdir(parents=True)
+    for name in names:
+        (blobs / name).write_text(name)
+        (snapshot / name).symlink_to(blobs / name)
+
+
+def test_a_filled_cache_needs_no_network(cache: Path, tmp_path: Path) -> None:
+    _fill(cache, "config.json", "model.safetensors", "tokenizer.json")
+    folder = models.fetch(_model(), tmp_path / "downloads")
+    assert folder is not None
+    assert {path.name for path in folder.iterdir()} == {"config.json", "model.safetensors", "tokenizer.json"}
+    assert not any(path.is_symlink() for path in folder.iterdir()), "a box cannot follow links out of the folder"
+    assert models.fetch(_model(), tmp_path / "downloads") == folder
+
+
+@pytest.mark.usefixtures("cache")
+def test_without_network_the_error_names_the_ways_out(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"cannot get owner/name from the hub.*model\.weights=random.*model=folder"):
+        models.fetch(_model(), tmp_path)
+
+
+def test_pickles_in_the_cache_are_not_taken(cache: Path, tmp_path: Path) -> None:
+    _fill(cache, "config.json", "pytorch_model.bin")
+    with pytest.raises(UserError, match=r"owner/name"):
+        models.fetch(_model(), tmp_path)
+
+
+@pytest.mark.parametrize("revision", [None, "main", "0123"])
+def test_the_revision_must_be_a_commit(revision: str | None, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"source\.revision is '.*', but must be a commit"):
+        models.fetch(_model(revision=revision), tmp_path)
+
+
+def test_the_id_must_be_one(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"source\.hub_id is 'None', but must be an owner and a name"):
+        models.identity(_model(hub_id=None), tmp_path)
