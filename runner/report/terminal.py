@@ -27,17 +27,17 @@ def print_summary(tables: Tables, console: Console) -> None:
         console.print(_group_table(group, shown))
         console.print()
     for failure in view.failures(tables):
-        console.print(Text.assemble((failure.problem, "red"), f"  {failure.label}  {failure.reason}".rstrip()))
+        console.print(_text(failure.problem, "red") + _text(f"  {failure.label}  {failure.reason}".rstrip()))
     for note in notes(tables):
-        console.print(Text(note))
+        console.print(_text(note))
     console.print(Text(str(tables.folder / "report.html")), soft_wrap=True)
 
 
 def _group_table(group: view.Group, shown: tuple[str, ...]) -> Table:
     table = Table(
-        title=Text(group.title),
+        title=_text(group.title),
         title_justify="left",
-        caption=Text(group.caption),
+        caption=_text(group.caption),
         caption_justify="left",
         box=None,
         pad_edge=False,
@@ -51,5 +51,10 @@ def _group_table(group: view.Group, shown: tuple[str, ...]) -> Table:
         figures = [f"{cells[title].text} {cells[title].note}".strip() for title in shown]
         verdict = f"{variant.verdict}, {variant.problem}" if variant.problem else variant.verdict
         style = "red" if variant.problem else _STYLES.get(variant.verdict, _TIE)
-        table.add_row(*(Text(text, style) for text in (variant.label, *figures, verdict)))
+        table.add_row(*(_text(text, style) for text in (variant.label, *figures, verdict)))
     return table
+
+
+def _text(text: str, style: str = "") -> Text:
+    """Neither markup nor control characters in a name reach the terminal."""
+    return Text("".join(c if c.isprintable() else " " for c in text), style)

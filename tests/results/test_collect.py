@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 
 from runner.errors import UserError
+from runner.results.__main__ import main
 from runner.results.collect import collect
 from runner.results.schema import SCHEMAS
 from runner.results.summary import outcome
@@ -243,12 +243,10 @@ def test_every_column_is_described() -> None:
         assert len(set(schema.names)) == len(schema.names)
 
 
-def test_the_command_line(tmp_path: Path) -> None:
+def test_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["results", str(tmp_path)])
+    assert main() == 2
+    assert "plan.json does not exist" in capsys.readouterr().err
     write_sweep(tmp_path)
-    command = [sys.executable, "-m", "runner.results"]
-    done = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "results.parquet  18 rows" in done.stdout
-    done = subprocess.run([*command, str(tmp_path / "no")], capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr
+    assert main() == 0
+    assert "results.parquet  18 rows" in capsys.readouterr().out

@@ -1,0 +1,162 @@
+"""What the report says: the figures of Parquet, in the right order, with their problems named."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from plotly.graph_objects import Figure
+
+from runner.report.charts import latency_chart, memory_chart, speedup_chart
+from runner.report.examples import judgements
+from runner.report.figures import counted, megabytes, milliseconds, of_baseline, significant, speedup, speedup_interval
+from runner.report.run import facts, notes
+from runner.report.seed_study import COLUMNS, PUBLISHED, seed_studies
+from runner.report.view import failures, groups
+from runner.results.collect import collect
+from tests.results.synthetic import BASELINE, DEMO, Job, trial_file, write_sweep
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (0.001234, "0.00123"), (0.9996, "1.00"), (12.345, "12.3"), (123.4, "123"), (12345.6, "12,346")],
+)
+def test_three_significant_digits(value: float, text: str) -> None:
+    assert significant(value) == text
+
+
+def test_units_and_the_direction_of_ratios() -> None:
+    assert milliseconds(0.0123) == "12.3 ms"
+    assert megabytes(23_000_000) == "23.0 MB"
+    assert speedup(0.4) == "2.50×"
+    assert speedup_interval(0.4, 0.5) == "2.00–2.50"
+    assert of_baseline(0.25) == "×0.250"
+    assert (milliseconds(None), speedup(None), of_baseline(None)) == ("–", "–", "")
+    assert (counted(1, "thread"), counted(2, "thread")) == ("1 thread", "2 threads")
+
+
+def test_a_group_is_sorted_fastest_first_and_shows_the_summary(tmp_path: Path) -> None:
+    tables = collect(write_sweep(tmp_path, rounds=6))
+    (group,) = groups(tables)
+    assert [v.verdict for v in group.variants].count("faster") == 2
+    latencies = [v.row["latency_ratio"] for v in group.variants]
+    assert latencies == sorted(latencies)
+    best = group.variants[0]
+    row = next(r for r in tables.summary.to_pylist() if r["technique"] == "onnx-int8")
+    assert best.label == "onnx-int8"
+    assert best.cells[0].text == milliseconds(row["latency_p50_seconds"])
+    assert best.cells[1].text == speedup(row["latency_ratio"])
+    assert best.cells[1].note == speedup_interval(row["latency_ratio_low"], row["latency_ratio_high"])
+    assert best.cells[3].text == str(row["changed_predictions"])
+    assert group.lead.startswith(f"Fastest: onnx-int8, {speedup(row['latency_ratio'])}")
+    assert "Noise floor" in group.caption
+
+
+def test_other_threads_are_another_group_and_another_model_of_the_family_the_same(tmp_path: Path) -> None:
+    jobs = [*DEMO, Job("torch-eager", 0.05, threads=2), Job("onnx", 0.04, threads=2), Job("onnx", 0.03, "minilm-l3")]
+    one, two = groups(collect(write_sweep(tmp_path, jobs)))
+    assert (one.title, two.title) == (
+        "minilm-l6 on tweets, workload b1, 1 thread",
+        "minilm-l6 on tweets, workload b1, 2 threads",
+    )
+    assert one.variants[0].label == "minilm-l3 · onnx"
+    assert len(two.variants) == 2
+
+
+def test_failed_and_missing_jobs_are_listed_and_come_last(tmp_path: Path) -> None:
+    broken = Job("broken", failure=("oom", "killed at 4.0 GiB", (0, 1, 2)))
+    flaky = Job("flaky", 0.05, failure=("timeout", "no answer in 600 s", (1,)))
+    write_sweep(tmp_path, [BASELINE, broken, flaky, Job("gone")])
+    for round_ in range(3):
+        trial_file(tmp_path, Job("gone"), round_).unlink()
+    tables = collect(tmp_path)
+    assert [(f.label, f.problem, f.reason) for f in failures(tables)] == [
+        ("minilm-l6 · broken · 1 thread", "oom in 3 of 3 trials", "killed at 4.0 GiB"),
+        ("minilm-l6 · flaky · 1 thread", "timeout in 1 of 3 trials", "no answer in 600 s"),
+        ("minilm-l6 · gone · 1 thread", "3 of 3 trials missing", ""),
+    ]
+    (group,) = groups(tables)
+    assert [v.verdict for v in group.variants] == ["faster", "baseline", "failed", "failed"]
+    assert group.variants[0].problem == "timeout in 1 of 3 trials"
+    assert any("3 planned trials left no file" in note for note in notes(tables))
+
+
+def test_notes_say_what_limits_the_numbers(tmp_path: Path) -> None:
+    said = " ".join(notes(collect(write_sweep(tmp_path, rounds=1, isolation="process", weights="random"))))
+    assert "pinned processes (no engine answered): memory and network were not enclosed" in said
+    assert "Random weights: minilm-l6" in said
+    assert "One round only" in said
+    (group,) = groups(collect(tmp_path))
+    assert "not judged" in group.lead
+    assert group.variants[0].cells[2].note == "random weights"
+
+
+def test_no_labels_is_a_reason(tmp_path: Path) -> None:
+    (group,) = groups(collect(write_sweep(tmp_path, labels=[])))
+    assert (group.variants[0].cells[2].text, group.variants[0].cells[2].note) == ("–", "no labels")
+
+
+def test_facts_name_box_image_and_machine(tmp_path: Path) -> None:
+    said = dict(facts(collect(write_sweep(tmp_path))))
+    assert said["Measured"] == "5 jobs, 18 trials planned, 18 ok"
+    assert said["Box"] == "docker, memory 4.0 GiB"
+    assert said["Image"] == "1" * 12
+    assert said["Machine"] == "Test CPU, 2 cores, 8.0 GiB"
+
+
+def test_charts_are_valid_and_hold_the_numbers_of_parquet(tmp_path: Path) -> None:
+    tables = collect(write_sweep(tmp_path))
+    (group,) = groups(tables)
+    charts = [speedup_chart(group), latency_chart(group, tables), memory_chart(group, tables)]
+    for chart in charts:
+        assert chart is not None
+        Figure(chart)  # Plotly checks every key
+        json.dumps(chart, allow_nan=False)
+    speedups, latencies, memory = (chart["data"] for chart in charts if chart)
+    rows = {row["technique"]: row for row in tables.summary.to_pylist()}
+    for label, bar in zip(speedups[0]["y"], speedups[0]["x"], strict=True):
+        assert bar == pytest.approx(1 / rows[label]["latency_ratio"])
+    calls = tables.samples.to_pandas().groupby("job")["latency_seconds"]
+    for box in latencies[:-1]:
+        assert box["median"][0] == pytest.approx(1e3 * calls.median()[rows[box["name"]]["job"]])
+    for line in memory:
+        assert max(line["y"]) == pytest.approx(rows[line["name"]]["rss_peak_bytes"] / 1e6)
+        assert sum(size > 0 for size in line["marker"]["size"]) == 5
+
+
+def test_an_empty_sweep_has_no_groups_and_no_charts(tmp_path: Path) -> None:
+    broken = Job("torch-eager", failure=("oom", "no", (0, 1, 2)))
+    tables = collect(write_sweep(tmp_path / "failed", [broken]))
+    (group,) = groups(tables)
+    assert speedup_chart(group) is latency_chart(group, tables) is memory_chart(group, tables) is None
+    assert groups(collect(write_sweep(tmp_path / "empty", []))) == []
+
+
+def test_the_ten_that_moved_most(tmp_path: Path) -> None:
+    tables = collect(write_sweep(tmp_path, texts=[f"text {i}" for i in range(200)]))
+    (judgement,) = judgements(tables)
+    heads = next(j for j in judgement.judged if j.label == "heads-50")
+    frame = tables.predictions.to_pandas()
+    frame = frame[(frame["technique"] == "heads-50") & (frame["prediction"] != frame["baseline_prediction"])]
+    assert len(frame) == heads.row["changed_predictions"] > 10
+    expected = frame.sort_values("moved", ascending=False)["example"].tolist()[:10]
+    assert [example["example"] for example in heads.moved] == expected
+    assert sum(map(sum, heads.matrix)) == 200
+
+
+def test_the_seed_study_stands_beside_ours(tmp_path: Path) -> None:
+    jobs = [Job(technique, 0.1 + 0.01 * i, model) for i, (model, technique) in enumerate(PUBLISHED)]
+    options = {"task": "alice", "family": "roberta-base", "weights": "random", "labels": [], "batch_size": 4}
+    tables = collect(write_sweep(tmp_path, jobs[:-1], name="seed", **options))
+    (study,) = seed_studies(tables)
+    assert len(study.rows) == 11
+    rows = {(r["model"], r["technique"]): r for r in tables.summary.to_pylist()}
+    own = rows["roberta-base", "onnx-int8"]
+    int8 = dict(zip(COLUMNS, study.rows[2].pairs, strict=True))
+    assert int8["Inference, s"] == ("3", significant(own["latency_mean_seconds"] * 16 / 4))
+    assert int8["Peak RAM, GiB"] == ("0.9", significant(own["rss_peak_bytes"] / 2**30))
+    assert int8["Disk, MB"] == ("125", "90.0")
+    assert int8["Accuracy"] == ("0.69", "–")
+    assert [ours for _, ours in study.rows[-1].pairs] == ["–"] * 6, "a row that ours lacks"
+    assert seed_studies(collect(write_sweep(tmp_path / "demo"))) == []
