@@ -30,7 +30,7 @@ def facts(tables: Tables) -> list[tuple[str, str]]:
     pairs = [
         ("Measured", f"{counted(len(rows), 'job')}, {planned:,} trials planned, {ok:,} ok"),
         ("Rounds", str(manifest.get("rounds") or "")),
-        ("Settings", ", ".join(f"{k} {v}" for k, v in measure.items() if k != "name")),
+        ("Settings", ", ".join(f"{k} {v}" for k, v in measure.items() if k not in ("name", "rounds"))),
         ("When (UTC)", " to ".join(dict.fromkeys(started[:1] + started[-1:]))),
         ("Box", _joined(box)),
         ("Image", short_id(machine["image_id"]) if machine.get("image_id") else ""),

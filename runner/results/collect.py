@@ -66,10 +66,8 @@ def _read_plan(sweep: Path) -> dict[str, Any]:
     return plan
 
 
-def _manifest(
-    plan: Mapping[str, Any], evaluations: Sequence[Evaluation], warnings: Sequence[str]
-) -> dict[str, Any]:
-    """Return what the tables do not say: the grid, the environment, the order of labels, and what was odd."""
+def _manifest(plan: Mapping[str, Any], evaluations: Sequence[Evaluation], warnings: Sequence[str]) -> dict[str, Any]:
+    """Return what the tables do not say: the grid, the environment, labels in order, lineages, what was odd."""
     copied = ("sweep", "grid", "seed", "rounds", "isolation", "isolation_note", "measure", "environment")
     task_of = {job["job"]: job.get("task") for job in plan["jobs"]}
     labels = {task_of.get(job): evaluation.names for evaluation in evaluations for job in evaluation.jobs}
@@ -77,6 +75,7 @@ def _manifest(
         "schema": VERSION,
         **{key: plan.get(key) for key in copied},
         "labels": {task: names for task, names in sorted(labels.items()) if task is not None},
+        "lineage": {e.artifact: e.lineage for e in sorted(evaluations, key=lambda e: e.artifact)},
         "warnings": list(warnings),
     }
 

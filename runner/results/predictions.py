@@ -20,6 +20,8 @@ class Evaluation:
     """One artifact judged on one task and workload: parallel lists, one entry per example."""
 
     jobs: list[str]
+    artifact: str  # content hash
+    lineage: list[dict[str, Any]]  # the steps that made it, first to last
     trained: bool  # False for random weights, whose accuracy means nothing
     names: list[str]  # of the labels, in the order of the logits
     texts: list[str]
@@ -62,6 +64,8 @@ def _parse(content: Mapping[str, Any]) -> Evaluation:
         raise ValueError(f"a row of logits does not have {len(names)} values, one per label")
     return Evaluation(
         jobs=list(content["jobs"]),
+        artifact=str(content["artifact"]),
+        lineage=list(content.get("lineage") or []),
         trained=content["weights"] == "trained",
         names=names,
         texts=[str(text) for text in texts],

@@ -68,6 +68,7 @@ _MEASURED = [
     _column("warmup_seconds", pa.float64(), "Phase warm-up: calls before the timed ones."),
     _column("warmup_calls", pa.int64(), "Number of warm-up calls."),
     _column("timed_seconds", pa.float64(), "Summed time of the timed calls."),
+    _column("elapsed_seconds", pa.float64(), "Wall time of all timed calls, the time between them included."),
     _column("calls", pa.int64(), "Number of timed calls."),
     _column("latency_p50_seconds", pa.float64(), "Median time of a timed call."),
     _column("latency_p90_seconds", pa.float64(), "90th percentile of the time of a timed call."),
@@ -99,26 +100,18 @@ _BOX = [
     _column("box_cpu_model", pa.string(), "CPU model read inside the box."),
     _column("box_kernel", pa.string(), "Kernel release read inside the box."),
     _column("box_instruction_sets", pa.string(), "Instruction sets that matter here, as 'avx2 avx512f'."),
-    _column(
-        "box_engine", pa.string(), "JSON: what the engine says of itself: library versions, instruction set."
-    ),
+    _column("box_engine", pa.string(), "JSON: what the engine says of itself: library versions, instruction set."),
     _column("box_rest", pa.string(), "JSON: everything else the box read back."),
 ]
 
 _AGAINST_BASELINE = [
-    _column(
-        "latency_ratio", pa.float64(), "Latency ÷ baseline's, geometric mean over rounds; below 1 is faster."
-    ),
+    _column("latency_ratio", pa.float64(), "Latency ÷ baseline's, geometric mean over rounds; below 1 is faster."),
     _column("latency_ratio_low", pa.float64(), "Lower end of its 95% interval (Student's t on log ratios)."),
     _column("latency_ratio_high", pa.float64(), "Upper end of its 95% interval."),
     _column("p_value", pa.float64(), "Two-sided p-value of 'the ratio is 1', this job alone."),
     _column("p_value_holm", pa.float64(), "The same, adjusted (Holm) across the variants of one baseline."),
-    _column(
-        "noise_floor", pa.float64(), "Ratio by which a round's two baselines, identical code, were apart."
-    ),
-    _column(
-        "verdict", pa.string(), "faster, slower or tie; null if it cannot be judged (one round, no baseline)."
-    ),
+    _column("noise_floor", pa.float64(), "Ratio by which a round's two baselines, identical code, were apart."),
+    _column("verdict", pa.string(), "faster, slower or tie; null if it cannot be judged (one round, no baseline)."),
     _column("disk_ratio", pa.float64(), "disk_bytes ÷ the baseline's."),
     _column("rss_peak_ratio", pa.float64(), "rss_peak_bytes ÷ the baseline's."),
     _column("load_ratio", pa.float64(), "load_seconds ÷ the baseline's."),
@@ -138,9 +131,7 @@ _ACCURACY = [
 
 _SUMMARY_STATUS = [
     _column("baseline_job", pa.string(), "Key of the baseline job; the job itself for a baseline."),
-    _column(
-        "status", pa.string(), "ok if all trials are; else the first failure; missing if only unfinished."
-    ),
+    _column("status", pa.string(), "ok if all trials are; else the first failure; missing if only unfinished."),
     _column("error", pa.string(), "Error of the first trial that failed."),
     _column("log", pa.string(), "Log of the first trial that failed."),
     _column("trials_planned", pa.int64(), "Trials that the plan holds for this job."),

@@ -107,9 +107,7 @@ def wilson_interval(successes: int, n: int) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def confusion_matrix(
-    labels: Sequence[str], predictions: Sequence[str | None], names: Sequence[str]
-) -> list[list[int]]:
+def confusion_matrix(labels: Sequence[str], predictions: Sequence[str | None], names: Sequence[str]) -> list[list[int]]:
     """Return counts: one row per true label, one column per predicted label, both in the order of `names`."""
     place = {name: i for i, name in enumerate(names)}
     counts = [[0] * len(names) for _ in names]

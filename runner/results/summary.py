@@ -117,9 +117,7 @@ def _latency_against_baseline(
     return {job: _latency_columns(estimate, adjusted.get(job), floor) for job, estimate in estimates.items()}
 
 
-def _latency_columns(
-    estimate: Estimate | None, adjusted: float | None, floor: float | None
-) -> dict[str, Any]:
+def _latency_columns(estimate: Estimate | None, adjusted: float | None, floor: float | None) -> dict[str, Any]:
     return {
         "latency_ratio": estimate.ratio if estimate else None,
         "latency_ratio_low": estimate.low if estimate else None,

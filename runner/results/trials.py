@@ -80,9 +80,7 @@ def _table(schema: Any, length: int, values: Mapping[str, Any]) -> Any:
     for field in schema:
         value = values.get(field.name)
         single = value is None or isinstance(value, str | int)
-        columns.append(
-            pa.repeat(pa.scalar(value, field.type), length) if single else pa.array(value, field.type)
-        )
+        columns.append(pa.repeat(pa.scalar(value, field.type), length) if single else pa.array(value, field.type))
     return pa.Table.from_arrays(columns, schema=schema)
 
 

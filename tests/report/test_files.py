@@ -177,14 +177,10 @@ def _load_in_browser(page: Path, scratch: Path) -> tuple[str, str, list[str]]:
     net_log = scratch / "net.json"
     flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
     quiet = "--disable-component-update --disable-sync --disable-extensions --enable-logging=stderr"
-    own = [
-        "--host-resolver-rules=MAP * ~NOTFOUND",
-        f"--user-data-dir={scratch / 'profile'}",
-        f"--log-net-log={net_log}",
-    ]
+    own = ["--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={scratch / 'profile'}"]
+    asked_for = [f"--log-net-log={net_log}", "--virtual-time-budget=5000", "--dump-dom", page.as_uri()]
     done = subprocess.run(
-        [CHROMIUM, *flags.split(), *quiet.split(), *own, f"--log-net-log={net_log}"]
-        + ["--virtual-time-budget=5000", "--dump-dom", page.as_uri()],
+        [CHROMIUM, *flags.split(), *quiet.split(), *own, *asked_for],
         capture_output=True,
         text=True,
         timeout=60,

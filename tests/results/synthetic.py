@@ -144,6 +144,7 @@ def _write_trial(folder: Path, identity: dict[str, Any], job: Job, p50: float) -
         }
         | {"import_seconds": 0.5, "load_seconds": job.load_seconds, "first_call_seconds": 2 * p50}
         | {"warmup_seconds": 1.0, "warmup_calls": 10, "timed_seconds": sum(latencies), "calls": 31}
+        | {"elapsed_seconds": 1.01 * sum(latencies)}
         | {"latency_p50_seconds": p50, "latency_p90_seconds": 1.08 * p50, "latency_mean_seconds": p50}
         | {"examples_per_second": 1 / p50, "tokens_per_second": 20 / p50}
         | {"useful_tokens": 620, "padded_tokens": 620, "box_peak_bytes": None}
