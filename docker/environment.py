@@ -8,7 +8,7 @@ from workshop import ROOT, VENV, one_at_a_time, run_main, say, sha256
 
 
 def main() -> None:
-    wheels = fetch(HOST_LOCK)
+    wheels = fetch()
     with one_at_a_time("environment"):
         installed = VENV / f".lock-{sha256(HOST_LOCK)[:12]}"
         if not installed.exists():

@@ -45,7 +45,7 @@ def build(tag: str) -> None:
     # Two waits for a network, so side by side.
     with ThreadPoolExecutor() as pool:
         base_image = pool.submit(base.obtain)
-        pool.submit(fetch, BOX_LOCK).result()
+        pool.submit(fetch).result()
         reference, identity = base_image.result()
     wheels = wheels_of(BOX_LOCK)
     start = time.monotonic()

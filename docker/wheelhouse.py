@@ -1,4 +1,4 @@
-"""The wheelhouse: every file a lock names, downloaded once, for the host environment and the image alike.
+"""The wheelhouse: every file the locks name, downloaded once, for the host environment and the image alike.
 
 pip downloads, so a mirror or a folder of wheels in your own pip configuration is honoured, and it checks each
 file against the hashes in the lock.
@@ -73,22 +73,23 @@ def ensure_pip() -> None:
         ready.touch()
 
 
-def fetch(lock: Path) -> Path:
-    """Make sure that all files of `lock` are in the wheelhouse, and return the wheelhouse."""
+def fetch() -> Path:
+    """Make sure that all files of host.lock are in the wheelhouse, and with them those of box.lock, its subset."""
     ensure_pip()
-    stamp = WHEELS / f".{lock.stem}-{sha256(lock)[:12]}"
+    pins = read_lock(HOST_LOCK)
+    stamp = WHEELS / f".{sha256(HOST_LOCK)[:12]}"
     with one_at_a_time("wheelhouse"):
         if stamp.exists():
             return WHEELS
         start = time.monotonic()
         WHEELS.mkdir(exist_ok=True)
-        fetch_torch(read_lock(lock)["torch"], WHEELS)
+        fetch_torch(pins["torch"], WHEELS)
         pip(
-            *("download", "--dest", WHEELS, "--find-links", WHEELS, *LOCKED, lock),
-            advice=f"cannot download the packages of {lock.relative_to(ROOT)}: {ADVICE}",
+            *("download", "--dest", WHEELS, "--find-links", WHEELS, *LOCKED, HOST_LOCK),
+            advice=f"cannot download the packages of docker/host.lock: {ADVICE}",
         )
         stamp.touch()
-    say(f"wheelhouse: {len(read_lock(lock))} packages of {lock.name}, {time.monotonic() - start:.0f} s")
+    say(f"wheelhouse: {len(pins)} packages, {time.monotonic() - start:.0f} s")
     return WHEELS
 
 
