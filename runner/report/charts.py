@@ -41,7 +41,8 @@ def speedup_chart(group: Group) -> Figure | None:
         "x": speedups,
         "marker": {"color": [_VERDICT_COLOURS.get(v.verdict, _GREY) for v in shown]},
         "text": [f"{1 / ratio:.2f}×" for ratio in ratios],
-        "textposition": "inside",
+        "textposition": "auto",  # outside where the bar is too short
+        "textangle": 0,
         "insidetextanchor": "start",
         "insidetextfont": {"color": "#ffffff"},
         "customdata": [v.verdict for v in shown],
@@ -53,9 +54,14 @@ def speedup_chart(group: Group) -> Figure | None:
             "array": [1 / low - s for s, low in zip(speedups, lows, strict=True)],
         },
     }
+    widest, room = max(1 / low for low in lows), 1.5 * max(speedups)
+    cut = " (whiskers cut at the edge)" if widest > room else ""  # else a wild interval would hide the bars
     layout = {
         "height": 90 + _ROW_PIXELS * len(shown),
-        "xaxis": {"title": {"text": "speedup: baseline ÷ variant"}, "rangemode": "tozero"},
+        "xaxis": {
+            "title": {"text": f"speedup: baseline ÷ variant{cut}"},
+            "range": [0, 1.05 * min(widest, room)],
+        },
         "yaxis": {"autorange": "reversed"},
         "shapes": [
             {"type": "line", "x0": 1, "x1": 1, "y0": 0, "y1": 1, "yref": "paper", "line": {"dash": "dot", "width": 1}}

@@ -18,7 +18,7 @@ def facts(tables: Tables) -> list[tuple[str, str]]:
     rows = tables.summary.to_pylist()
     planned, ok = (sum(row[name] for row in rows) for name in ("trials_planned", "trials_ok"))
     first: Row = next((row for row in tables.results.to_pylist() if row["box_cpu_model"]), {})
-    started = sorted(filter(None, tables.results["started_at"].to_pylist()))
+    started = sorted(moment[:16].replace("T", " ") for moment in tables.results["started_at"].to_pylist() if moment)
     limit = first.get("box_memory_limit_bytes")
     box = [manifest.get("isolation"), f"memory {gibibytes(limit)}" if limit else None]
     hardware = [
