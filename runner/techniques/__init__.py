@@ -29,6 +29,7 @@ _MODULES = {
     "onnx-export": "onnx_export",
     "onnx-dynamic-int8": "onnx_dynamic_int8",
 }
+_SHARED = ("tracing.py", "batches.py", "../engines/checkpoint.py")
 
 
 @dataclass(frozen=True)
@@ -70,10 +71,12 @@ class Step(ABC):
 
     @classmethod
     def code(cls) -> str:
-        """Return the hash of this step's module, so that changed code never meets an old artifact."""
-        module = inspect.getmodule(cls)
-        assert module is not None
-        return hashlib.sha256(inspect.getsource(module).encode()).hexdigest()[:16]
+        """Return the hash of this step's module and of what steps share, so that changed code never meets an old
+        artifact."""
+        own = inspect.getsourcefile(cls)
+        assert own is not None
+        sources = [Path(own), *(Path(__file__).parent / name for name in _SHARED)]
+        return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
 
 
 _CLASSES: dict[str, type[Step]] = {}

@@ -12,6 +12,12 @@ import torch
 from runner.tasks import Example
 
 
+def positions(config: Any) -> int:
+    """Return how many tokens a model can take; RoBERTa and its kin number positions from the padding id on."""
+    offset = config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet")
+    return int(config.max_position_embeddings - (config.pad_token_id + 1 if offset else 0))
+
+
 class Batches:
     """Tokenized examples, given out as batches of texts of about the same length, so that little is padding.
 
@@ -19,10 +25,10 @@ class Batches:
         checkpoint: the folder whose tokenizer.json is used.
         examples: labelled texts.
         max_length: tokens a text is cut to, special tokens included.
-        pad_token_id: what shorter texts are filled up with.
+        config: the model's; its padding id fills up shorter texts.
     """
 
-    def __init__(self, checkpoint: Path, examples: Sequence[Example], max_length: int, pad_token_id: int) -> None:
+    def __init__(self, checkpoint: Path, examples: Sequence[Example], max_length: int, config: Any) -> None:
         from tokenizers import Tokenizer
 
         tokenizer = Tokenizer.from_file(str(checkpoint / "tokenizer.json"))
@@ -30,7 +36,7 @@ class Batches:
         tokenizer.enable_truncation(max_length)
         self._ids = [encoding.ids for encoding in tokenizer.encode_batch([example.text for example in examples])]
         self._labels = [example.label for example in examples]
-        self._pad = pad_token_id
+        self._pad = config.pad_token_id
 
     def count(self, size: int) -> int:
         """Return how many batches of `size` there are."""

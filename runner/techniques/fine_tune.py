@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import UserError
-from runner.tasks import read
+from runner.tasks import Example, read
 from runner.techniques import Step, StepInputs, step
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class FineTune(Step):
         import torch
 
         from runner.engines.checkpoint import load_checkpoint, save_checkpoint
-        from runner.techniques.batches import Batches
+        from runner.techniques.batches import Batches, positions
 
         assert inputs.source is not None
         torch.set_num_threads(inputs.threads)
@@ -74,8 +74,13 @@ class FineTune(Step):
         model = load_checkpoint(inputs.source)
         _set_dropout(model, self.dropout)
         _freeze(model, self.frozen_layers)
+        if self.max_length > positions(model.config):
+            raise UserError(
+                f"step 'fine-tune': max_length is {self.max_length}, but the model has positions for "
+                f"{positions(model.config)} tokens."
+            )
         train, validation = (
-            Batches(inputs.source, read(inputs.texts, split), self.max_length, model.config.pad_token_id)
+            Batches(inputs.source, _labelled(inputs.texts, split), self.max_length, model.config)
             for split in ("train", "validation")
         )
         epochs = self._fit(model, train, validation)
@@ -130,6 +135,16 @@ def evaluate(model: Any, batches: Batches, batch_size: int = 32) -> float:
     return right / total
 
 
+def _labelled(texts: Path, split: str) -> list[Example]:
+    examples = [example for example in read(texts, split) if example.label is not None]
+    if not examples:
+        raise UserError(
+            f"step 'fine-tune': the task has no labelled texts to train on (none in {split}). Take a task that has, a "
+            f"model that is trained already (model=folder), or model.weights=random."
+        )
+    return examples
+
+
 def _train_epoch(model: Any, batches: Iterable[dict[str, Any]], optimizer: Any, schedule: Any) -> float:
     """Take one step per batch; return the mean loss."""
     import torch
@@ -137,7 +152,8 @@ def _train_epoch(model: Any, batches: Iterable[dict[str, Any]], optimizer: Any, 
     model.train()
     losses = []
     for batch in batches:
-        loss = model(**batch).loss
+        labels = batch.pop("labels")
+        loss = torch.nn.functional.cross_entropy(model(**batch).logits, labels)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()

@@ -78,7 +78,7 @@ class HeadPruning(Step):
         return {"heads_before": counts, "heads_kept": keep}
 
     def _importance(self, model: Any, inputs: StepInputs) -> list[list[float]]:
-        from runner.techniques.batches import Batches
+        from runner.techniques.batches import Batches, positions
 
         assert inputs.source is not None
         examples = [example for example in read(inputs.texts, "train") if example.label is not None]
@@ -88,7 +88,8 @@ class HeadPruning(Step):
                 "heads by. Take criterion: random, or a task with labels."
             )
         random.Random(self.seed).shuffle(examples)
-        samples = Batches(inputs.source, examples[: self.samples], _MAX_LENGTH, model.config.pad_token_id)
+        length = min(_MAX_LENGTH, positions(model.config))
+        samples = Batches(inputs.source, examples[: self.samples], length, model.config)
         return head_importance(model, samples.in_order(32))
 
 

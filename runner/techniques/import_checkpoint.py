@@ -11,6 +11,7 @@ from runner.errors import UserError, did_you_mean
 from runner.tasks import read_labels
 from runner.techniques import Step, StepInputs, step
 
+_VOCABULARIES = ("vocab*", "*.model")  # of tokenizers that have no tokenizer.json
 _HEADS = ("load", "new")
 _HEAD_PARTS = ("classifier.", "pooler.")  # what a new head may lack in the files
 
@@ -101,7 +102,9 @@ def set_labels(model: Any, labels: list[str]) -> list[str]:
 
 def _load_model(source: Path, labels: list[str], head: str, seed: int) -> Any:
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForSequenceClassification
+    from transformers.utils import logging
 
     config = _load_config(source)
     if head == "new":
@@ -112,6 +115,8 @@ def _load_model(source: Path, labels: list[str], head: str, seed: int) -> Any:
             )
         config.id2label = dict(enumerate(labels))
         config.label2id = {name: index for index, name in enumerate(labels)}
+    logging.set_verbosity_error()  # what is missing is judged here
+    logging.disable_progress_bar()
     torch.manual_seed(seed)
     try:
         model, report = AutoModelForSequenceClassification.from_pretrained(
@@ -124,9 +129,10 @@ def _load_model(source: Path, labels: list[str], head: str, seed: int) -> Any:
             output_loading_info=True,
             ignore_mismatched_sizes=head == "new",
         )
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise UserError(f"model: cannot load the weights: {_first_line(error)}") from None
-    _check_missing(set(report["missing_keys"]), head, model.base_model_prefix)
+    unfit = set(report["missing_keys"]) | {name for name, *_ in report["mismatched_keys"]}
+    _check_unfit(unfit, head, model.base_model_prefix)
     return model
 
 
@@ -144,13 +150,14 @@ def _load_config(source: Path) -> Any:
         raise UserError(f"model: transformers cannot read its config.json: {_first_line(error)}") from None
 
 
-def _check_missing(missing: set[str], head: str, prefix: str) -> None:
-    """Check that the files lack nothing, or only the head when a new one was asked for."""
-    of_head = {name for name in missing if name.removeprefix(f"{prefix}.").startswith(_HEAD_PARTS)}
-    if missing - of_head:
+def _check_unfit(unfit: set[str], head: str, prefix: str) -> None:
+    """Check that no tensor is missing or of another size, or only the head's when a new one was asked for."""
+    of_head = {name for name in unfit if name.removeprefix(f"{prefix}.").startswith(_HEAD_PARTS)}
+    others = unfit - of_head
+    if others:
         raise UserError(
-            f"model: model.safetensors does not fit config.json: {len(missing - of_head)} tensors are missing, such "
-            f"as {min(missing - of_head)}. Take files that belong together."
+            f"model: the weights do not fit config.json: {len(others)} tensors are missing or of another size, such "
+            f"as {min(others)}. Take files that belong together."
         )
     if of_head and head == "load":
         raise UserError(
@@ -171,12 +178,14 @@ def _reorder(model: Any, order: list[int]) -> None:
 def _converted(source: Path) -> Any:
     from transformers import AutoTokenizer
 
+    if not any(path for pattern in _VOCABULARIES for path in source.glob(pattern)):
+        raise UserError("model: there is no tokenizer.json and no vocabulary. Add the tokenizer's files to the folder.")
     try:
         return AutoTokenizer.from_pretrained(source, local_files_only=True, trust_remote_code=False).backend_tokenizer
     except (OSError, ValueError, AttributeError) as error:
         raise UserError(
-            f"model: there is no tokenizer.json, and no other tokenizer that transformers can convert "
-            f"({_first_line(error)}). Add the tokenizer's files to the model's folder."
+            f"model: there is no tokenizer.json, and transformers cannot make one from the other files "
+            f"({_first_line(error)}). Add tokenizer.json to the folder."
         ) from None
 
 

@@ -74,6 +74,8 @@ def _encoder_state(path: Path) -> dict[str, Any]:
     import torch
     from onnx import numpy_helper
 
+    if not path.is_file():
+        raise UserError("step 'import-onnx-bert': the model's files hold no model.onnx. Name it so in source.packages.")
     graph = onnx.load(path).graph
     tensors = {tensor.name: tensor for tensor in graph.initializer}
     prefix = next((name.removesuffix(_NO_PREFIX) for name in tensors if name.endswith(_NO_PREFIX)), None)

@@ -34,7 +34,7 @@ class OnnxExport(Step):
         import onnxruntime
         import torch
 
-        from runner.techniques.tracing import example, largest_difference, load_logits, vocabulary_size
+        from runner.techniques.tracing import example, largest_difference, load_logits
 
         assert inputs.source is not None
         model = load_logits(inputs.source, attention="eager")
@@ -42,7 +42,7 @@ class OnnxExport(Step):
         with torch.inference_mode():
             torch.onnx.export(
                 model,
-                example(3, 77, vocabulary_size(model)),
+                example(model, 3, 77),
                 str(target / MODEL),
                 input_names=["input_ids", "attention_mask"],
                 output_names=["logits"],

@@ -32,10 +32,10 @@ def save_traced(original: Any, model: Any, path: Path, tolerance: float | None =
     """Trace and freeze `model` into `path`; return how far its logits are from those of `original`."""
     import torch
 
-    from runner.techniques.tracing import example, largest_difference, vocabulary_size
+    from runner.techniques.tracing import example, largest_difference
 
     with torch.inference_mode():
-        traced = torch.jit.trace(model, example(3, 77, vocabulary_size(original)), check_trace=False)
+        traced = torch.jit.trace(model, example(original, 3, 77), check_trace=False)
         frozen = torch.jit.freeze(traced)
     frozen.save(str(path))
     return {"largest_logit_difference": largest_difference(original, frozen, tolerance)}

@@ -1,0 +1,97 @@
+"""Exported models against the checkpoint they came from, through the engines that trials use."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from tests.techniques.conftest import run_step
+
+
+LOGITS = """
+import sys, numpy as np
+from pathlib import Path
+from runner.engines import import_engine
+engine = import_engine(sys.argv[1])(Path(sys.argv[2]), 1)
+found = []
+for rows, columns in ((1, 7), (3, 20), (2, 60)):
+    ids = np.arange(rows * columns).reshape(rows, columns) % 200 + 5
+    mask = np.ones_like(ids)
+    mask[1:, columns // 2 :] = 0
+    found.append(engine.logits(engine.run(engine.prepare(ids, mask))))
+np.save(sys.argv[3], np.concatenate(found))
+"""
+
+Logits = Callable[[str, Path], np.ndarray]
+
+
+@pytest.fixture
+def logits(tmp_path: Path) -> Logits:
+    """Run an engine in a process of its own: its thread pools can be set only once."""
+
+    def run(engine: str, artifact: Path) -> np.ndarray:
+        out = tmp_path / "logits.npy"
+        subprocess.run([sys.executable, "-c", LOGITS, engine, str(artifact), str(out)], check=True)
+        found: np.ndarray = np.load(out)
+        return found
+
+    return run
+
+
+def test_torchscript_is_exact(checkpoint: Path, texts: Path, tmp_path: Path, logits: Logits) -> None:
+    made, notes = run_step(tmp_path / "made", checkpoint, texts, step="torchscript")
+    assert notes["largest_logit_difference"] < 1e-5
+    np.testing.assert_allclose(logits("torchscript", made), logits("torch", checkpoint), atol=1e-5)
+
+
+def test_onnx_is_exact(checkpoint: Path, texts: Path, tmp_path: Path, logits: Logits) -> None:
+    made, notes = run_step(tmp_path / "made", checkpoint, texts, step="onnx-export")
+    assert notes["largest_logit_difference"] < 1e-5
+    np.testing.assert_allclose(logits("onnxruntime", made), logits("torch", checkpoint), atol=1e-5)
+
+
+def test_onnx_of_a_pruned_model_is_exact(checkpoint: Path, texts: Path, tmp_path: Path, logits: Logits) -> None:
+    pruned, _ = run_step(
+        tmp_path / "pruned", checkpoint, texts, step="head-pruning", fraction=0.5, criterion="random", seed=1
+    )
+    made, _ = run_step(tmp_path / "made", pruned, texts, step="onnx-export")
+    np.testing.assert_allclose(logits("onnxruntime", made), logits("torch", pruned), atol=1e-5)
+
+
+def test_onnx_int8_is_near_and_smaller(checkpoint: Path, texts: Path, tmp_path: Path, logits: Logits) -> None:
+    exported, _ = run_step(tmp_path / "exported", checkpoint, texts, step="onnx-export")
+    made, _ = run_step(tmp_path / "made", exported, texts, step="onnx-dynamic-int8")
+    types = {initializer.data_type for initializer in onnx.load(made / "model.onnx").graph.initializer}
+    assert onnx.TensorProto.INT8 in types
+    assert (made / "model.onnx").stat().st_size < 0.7 * (exported / "model.onnx").stat().st_size
+    exact, near = logits("torch", checkpoint), logits("onnxruntime", made)
+    assert 0 < np.abs(exact - near).max() < 0.1
+
+
+def test_torch_int8_is_near(checkpoint: Path, texts: Path, tmp_path: Path, logits: Logits) -> None:
+    made, notes = run_step(tmp_path / "made", checkpoint, texts, step="torch-dynamic-int8")
+    exact, near = logits("torch", checkpoint), logits("torchscript", made)
+    assert 0 < np.abs(exact - near).max() < 0.1
+    assert notes["largest_logit_difference"] > 0
+
+
+def test_a_wrong_export_is_refused(bert: Path, texts: Path) -> None:
+    import torch
+
+    from runner.techniques.tracing import largest_difference, load_logits
+
+    model = load_logits(bert, attention="sdpa")
+    with pytest.raises(ValueError, match=r"logits are off by .*, more than 0\.001"):
+        largest_difference(model, lambda ids, mask: model(ids, torch.ones_like(mask)) + 0.01)
+
+
+def test_an_export_gives_the_same_bytes_again(bert: Path, texts: Path, tmp_path: Path) -> None:
+    first, _ = run_step(tmp_path / "first", bert, texts, step="onnx-export")
+    second, _ = run_step(tmp_path / "second", bert, texts, step="onnx-export")
+    assert (first / "model.onnx").read_bytes() == (second / "model.onnx").read_bytes()
