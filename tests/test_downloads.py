@@ -41,5 +41,5 @@ def test_a_requirement_must_be_exact(requirement: str, tmp_path: Path) -> None:
 
 
 def test_a_hash_must_be_one(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="must be 64 hexadecimal digits, but is '../../x'"):
+    with pytest.raises(UserError, match=r"must be 64 hexadecimal digits, but is '\.\./\.\./x'"):
         archive("demo==1.0", "../../x", tmp_path, where="test")

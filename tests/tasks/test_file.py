@@ -1,0 +1,98 @@
+"""A user's CSV file is read as it is meant, or refused with the line, the column and what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runner import tasks
+from runner.config import TaskConfig
+from runner.errors import UserError
+from runner.tasks import Example, Texts
+
+
+def _load(path: Path, content: str | bytes, **keys: str | None) -> Texts:
+    file = path / "texts.csv"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return tasks.load(TaskConfig(name="file", source="file", path=str(file), **keys), path)  # type: ignore[arg-type]
+
+
+def _rows(count: int) -> str:
+    return "".join(f"w{7 * n} w{11 * n + 1} w{13 * n + 2},{'good' if n % 2 else 'bad'}\n" for n in range(count))
+
+
+def test_without_a_split_column_all_three_sides_are_filled(tmp_path: Path) -> None:
+    texts = _load(tmp_path, "text,label\n" + _rows(200))
+    assert texts.labels == ["bad", "good"]
+    assert len(texts.train) > len(texts.test) > len(texts.validation) > 5
+    assert texts == _load(tmp_path, "text,label\n" + _rows(200))
+
+
+def test_a_split_column_decides(tmp_path: Path) -> None:
+    texts = _load(tmp_path, "split,text,label\ntrain,a,1\ntest,b,10\nvalidation,c,2\ntest,d,2\n")
+    assert texts.labels == ["1", "2", "10"]
+    assert (texts.train, texts.validation) == ([Example("a", 0)], [Example("c", 1)])
+    assert sorted(texts.test) == [Example("b", 2), Example("d", 1)]
+
+
+def test_without_labels_all_texts_are_tested(tmp_path: Path) -> None:
+    texts = _load(tmp_path, 'body\n"one, two"\nthree\n', text_column="body", label_column=None)
+    assert (texts.labels, texts.train, texts.validation) == ([], [], [])
+    assert sorted(example.text for example in texts.test) == ["one, two", "three"]
+    assert {example.label for example in texts.test} == {None}
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path: Path) -> None:
+    texts = _load(tmp_path, b"\xef\xbb\xbftext\na\n", label_column=None)
+    assert texts.test == [Example("a", None)]
+
+
+@pytest.mark.parametrize(
+    ("content", "keys", "message"),
+    [
+        (
+            "body,label\na,x\n",
+            {},
+            r"task\.text_column: .*texts\.csv has no column 'text'\. Allowed: body, label\. Set task\.text_column",
+        ),
+        (
+            "text,labels\na,x\n",
+            {},
+            r"task\.label_column: .* has no column 'label'\. Did you mean 'labels'.*or null if there are no labels",
+        ),
+        ("", {}, r"has no column 'text'\. Allowed: none"),
+        ("text,label\n", {}, r"has a header, but no rows"),
+        ("text,label\na,x\nb,x\n", {}, r"all rows of .* have the label 'x'.*at least two labels"),
+        ("text,label\na,x\nb,y,z\n", {}, r"line 3: the number of fields differs"),
+        ("text,label\na\n", {}, r"line 2: the number of fields differs"),
+        ("text,label\na,\n", {}, r"line 2: column 'label' is empty"),
+        ("text,label\n ,x\n", {}, r"line 2: column 'text' is empty"),
+        ("text,label,split\na,x,dev\n", {}, r"line 2: split is 'dev'\. Allowed: train, validation, test"),
+        ("text,label,split\na,x,train\nb,y,train\n", {}, r"has no texts to test on"),
+        (b"text,label\n\xff,x\n", {}, r"is not UTF-8 .*Save it as UTF-8"),
+        ('text,label\n"a"b,x\n', {}, r"is not a CSV file: line 2: "),
+    ],
+)
+def test_a_bad_file_is_refused(content: str | bytes, keys: dict[str, str], message: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=message):
+        _load(tmp_path, content, **keys)
+
+
+def test_a_path_is_needed(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"task\.path is not set\. Say which CSV file: task\.path="):
+        tasks.load(TaskConfig(name="file", source="file"), tmp_path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"task\.path: cannot read /no/such\.csv: No such file"):
+        tasks.load(TaskConfig(name="file", source="file", path="/no/such.csv"), tmp_path)
+
+
+def test_the_identity_follows_the_content(tmp_path: Path) -> None:
+    task = TaskConfig(name="file", source="file", path=str(tmp_path / "a.csv"))
+    identities = []
+    for content in ("one", "two", "one"):
+        (tmp_path / "a.csv").write_text(content)
+        identities.append(tasks.identity(task))
+    assert identities[0] == identities[2] != identities[1]

@@ -1,0 +1,81 @@
+"""A task that a tiny model can learn, and tiny models with random weights."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner import tasks
+from runner.chain import make_step
+from runner.tasks import Example, Texts
+from runner.techniques import StepInputs
+
+_SHAPE = {
+    "vocab_size": 600,
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 64,
+    "max_position_embeddings": 130,
+    "initializer_range": 0.1,  # far enough from 0 to learn quickly, and for attention to matter
+}
+
+
+def run_step(target: Path, source: Path | None, texts: Path, **entry: Any) -> tuple[Path, dict[str, Any]]:
+    """Run one step, as in YAML, into the new folder `target`; return it and the step's notes."""
+    target.mkdir()
+    notes = make_step(entry, "test").run(StepInputs(source, texts, threads=1), target)
+    json.dumps(notes)  # the store keeps them as JSON
+    return target, notes
+
+
+def save_random(target: Path, texts: Path, model_type: str, seed: int = 0) -> Path:
+    """Make a tiny checkpoint of this architecture."""
+    return run_step(target, None, texts, step="random-weights", shape={"model_type": model_type, **_SHAPE}, seed=seed)[
+        0
+    ]
+
+
+def _sentences(count: int, seed: int) -> list[Example]:
+    generator = random.Random(seed)
+    common = [f"word{number}" for number in range(20)]
+    signal = [["awful", "horrid"], ["table", "chair"], ["lovely", "great"]]
+    examples = []
+    for index in range(count):
+        words = generator.choices(common, k=generator.randint(0, 3)) + generator.choices(signal[index % 3], k=3)
+        generator.shuffle(words)
+        examples.append(Example(" ".join(words), index % 3))
+    return examples
+
+
+@pytest.fixture(scope="session")
+def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three classes, each told by a word of its own."""
+    folder = tmp_path_factory.mktemp("texts")
+    labels = ["negative", "neutral", "positive"]
+    tasks.write(Texts(labels, _sentences(240, 1), _sentences(60, 2), _sentences(60, 3)), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def unlabelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Texts without labels."""
+    folder = tmp_path_factory.mktemp("unlabelled")
+    tasks.write(Texts([], [], [], [Example("one text", None), Example("and another", None)]), folder)
+    return folder
+
+
+@pytest.fixture(scope="session", params=["bert", "roberta"])
+def checkpoint(request: pytest.FixtureRequest, texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model of each architecture in turn."""
+    return save_random(tmp_path_factory.mktemp(request.param) / "model", texts, request.param)
+
+
+@pytest.fixture(scope="session")
+def bert(texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny BERT."""
+    return save_random(tmp_path_factory.mktemp("bert") / "model", texts, "bert")

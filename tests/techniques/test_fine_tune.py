@@ -1,0 +1,92 @@
+"""Fine-tuning learns what can be learned, keeps the best epoch, and gives the same bytes twice."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from runner import tasks
+from runner.artifacts import folder_sha256
+from runner.engines.checkpoint import load_checkpoint
+from runner.errors import UserError
+from runner.techniques.batches import Batches
+from runner.techniques.fine_tune import evaluate
+from tests.techniques.conftest import run_step
+
+QUICK = {"step": "fine-tune", "epochs": 3, "learning_rate": 5e-3, "batch_size": 16, "dropout": 0.0}
+
+
+def _accuracy(folder: Path, texts: Path, split: str) -> float:
+    model = load_checkpoint(folder)
+    return evaluate(model, Batches(folder, tasks.read(texts, split), 64, model.config))
+
+
+def test_it_learns(checkpoint: Path, texts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, notes = run_step(tmp_path / "f", checkpoint, texts, **QUICK)
+    assert _accuracy(checkpoint, texts, "test") < 0.7
+    assert _accuracy(folder, texts, "test") > 0.9
+    assert _accuracy(folder, texts, "validation") == pytest.approx(notes["validation_accuracy"])
+    assert [epoch["epoch"] for epoch in notes["epochs"]] == [1, 2, 3]
+    assert "fine-tune: epoch 3/3, loss" in capsys.readouterr().out
+    assert {path.name for path in folder.iterdir()} == {"config.json", "model.safetensors", "tokenizer.json"}
+
+
+def test_the_best_epoch_is_kept(bert: Path, texts: Path, tmp_path: Path) -> None:
+    """A learning rate so high that training breaks down again."""
+    folder, notes = run_step(tmp_path / "f", bert, texts, **QUICK | {"learning_rate": 0.05, "epochs": 5})
+    accuracies = [epoch["validation_accuracy"] for epoch in notes["epochs"]]
+    assert notes["validation_accuracy"] == max(accuracies)
+    assert _accuracy(folder, texts, "validation") == pytest.approx(max(accuracies))
+
+
+def test_the_same_seed_gives_the_same_bytes(bert: Path, texts: Path, tmp_path: Path) -> None:
+    settings = QUICK | {"epochs": 1, "dropout": 0.1}
+    contents = [
+        folder_sha256(run_step(tmp_path / str(number), bert, texts, **settings, seed=seed)[0])
+        for number, seed in enumerate((1, 1, 2))
+    ]
+    assert contents[0] == contents[1] != contents[2]
+
+
+def test_frozen_layers_stay_as_they_are(bert: Path, texts: Path, tmp_path: Path) -> None:
+    folder, _ = run_step(tmp_path / "f", bert, texts, **QUICK | {"frozen_layers": 1, "epochs": 1})
+    before, after = load_checkpoint(bert).state_dict(), load_checkpoint(folder).state_dict()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert not any(name.startswith(("bert.embeddings", "bert.encoder.layer.0.")) for name in changed)
+    assert {"classifier.weight", "bert.encoder.layer.1.attention.self.query.weight"} <= changed
+
+
+def test_dropout_in_the_config_is_left_alone(bert: Path, texts: Path, tmp_path: Path) -> None:
+    folder, _ = run_step(tmp_path / "f", bert, texts, **QUICK | {"epochs": 1})
+    configs = [json.loads((path / "config.json").read_text()) for path in (bert, folder)]
+    assert configs[0] == configs[1]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("epochs", 0, "epochs is 0, but must be above 0"),
+        ("batch_size", 0, "batch_size is 0, but must be above 0"),
+        ("learning_rate", -1, r"learning_rate is -1.*, but must be above 0"),
+        ("max_length", 2, "max_length is 2, but must be at least 3"),
+        ("warmup", 1.5, r"warmup is 1\.5, but must be at least 0 and below 1"),
+        ("dropout", 1, r"dropout is 1.*, but must be at least 0 and below 1"),
+        ("weight_decay", -0.1, r"weight_decay is -0\.1, but must be at least 0"),
+        ("frozen_layers", -1, "frozen_layers is -1, but must be at least 0"),
+        ("frozen_layers", 3, "frozen_layers is 3, but the model has 2 layers"),
+        ("max_length", 131, r"max_length is 131, but the model has positions for 130 tokens"),
+        ("epochs", "few", "'few'"),
+    ],
+)
+def test_bad_settings_are_refused(key: str, value: Any, message: str, bert: Path, texts: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=message):
+        run_step(tmp_path / "f", bert, texts, **QUICK | {key: value})
+
+
+def test_a_task_without_labels_is_refused(bert: Path, unlabelled: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"the task has no labelled texts to train on"):
+        run_step(tmp_path / "f", bert, unlabelled, **QUICK)
