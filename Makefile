@@ -7,9 +7,9 @@ RETRY ?=
 LAUNCHER ?=
 ARGS ?=
 UPGRADE ?=
-# The first of these that is a Python 3.11. Only set-up uses it; everything else runs in .venv.
-PYTHON ?= $(firstword $(foreach name,python3.11 python3 python,$(shell $(name) -c \
-	'import sys; print("$(name)" if sys.version_info[:2] == (3, 11) else "")' 2>/dev/null)))
+# The first of these that is a Python 3.11, looked for once. Only set-up uses it; all else runs in .venv.
+PYTHON ?= $(eval PYTHON := $(shell for name in python3.11 python3 python; do $$name -c \
+	'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$name && break; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
 .PHONY: help sweep report test lint setup image lock clean python image-if-engine
@@ -36,7 +36,7 @@ lint: .venv/.ready ## Check style and types
 	@cd docker && ../.venv/bin/mypy --config-file= --strict *.py
 
 setup: python ## Make .venv and, where a Docker engine answers, the image (the targets above do it themselves)
-	@$(MAKE) --no-print-directory -j2 .venv/.ready image-if-engine
+	@$(MAKE) --no-print-directory -j2 PYTHON="$(PYTHON)" .venv/.ready image-if-engine
 
 image: python ## Build the pinned image that boxes run, unless it is there
 	@$(PYTHON) docker/image.py
