@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import tempfile
@@ -59,7 +60,7 @@ def fetch(model: ModelConfig, downloads: Path) -> Path:
 
 def _snapshot(model: ModelConfig) -> Path:
     """Return the hub cache's folder of this revision, filled."""
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import HfApi, snapshot_download
 
     pin: dict[str, Any] = {"repo_id": model.source.hub_id, "revision": model.source.revision, "allow_patterns": _FILES}
     try:
@@ -69,7 +70,9 @@ def _snapshot(model: ModelConfig) -> Path:
     except (OSError, ValueError):
         pass  # not in the cache: ask the hub
     try:
-        path = Path(snapshot_download(**pin, etag_timeout=_SECONDS))
+        # A download retries for half a minute when there is no network; one plain question does not.
+        HfApi().model_info(str(model.source.hub_id), revision=model.source.revision, timeout=_SECONDS)
+        path = Path(snapshot_download(**pin))
     except Exception as error:  # its own, httpx's and the system's have no base class in common
         raise UserError(_unreachable(model, error)) from None
     if not _complete(path):
@@ -81,7 +84,12 @@ def _snapshot(model: ModelConfig) -> Path:
 
 
 def _complete(path: Path) -> bool:
-    return (path / "config.json").is_file() and any(path.glob("*.safetensors"))
+    """Whether config and weights are there, of weights in several files every one."""
+    index = path / "model.safetensors.index.json"
+    weights = {"model.safetensors"}
+    if index.is_file():
+        weights = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    return all((path / name).is_file() for name in {"config.json"} | weights)
 
 
 def _unreachable(model: ModelConfig, error: Exception) -> str:

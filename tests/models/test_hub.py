@@ -52,6 +52,14 @@ def test_without_network_the_error_names_the_ways_out(tmp_path: Path) -> None:
         models.fetch(_model(), tmp_path)
 
 
+def test_a_cache_that_lacks_a_part_is_not_taken(cache: Path, tmp_path: Path) -> None:
+    _fill(cache, "config.json", "a.safetensors")
+    index = cache / "models--owner--name" / "snapshots" / COMMIT / "model.safetensors.index.json"
+    index.write_text('{"weight_map": {"x": "a.safetensors", "y": "b.safetensors"}}')
+    with pytest.raises(UserError, match="cannot get owner/name from the hub"):
+        models.fetch(_model(), tmp_path)
+
+
 def test_pickles_in_the_cache_are_not_taken(cache: Path, tmp_path: Path) -> None:
     _fill(cache, "config.json", "pytorch_model.bin")
     with pytest.raises(UserError, match=r"owner/name"):
