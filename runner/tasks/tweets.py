@@ -4,12 +4,12 @@ From C.J. Hutto and E. Gilbert, "VADER: A Parsimonious Rule-based Model for Sent
 ICWSM 2014; MIT licence; shipped in the source distribution of vaderSentiment. The classes are ours: a mean rating of
 at most -0.5 is negative, of at least 0.5 positive, and in between neutral.
 
-Many tweets are there several times, with other capitals or an intensifier more: of each group of near-duplicates
-(see `split.near_duplicates`) only the first is kept, 4,001 in all:
+Some tweets are there several times, with other capitals or an intensifier more, each rated anew. Near-duplicates (see
+`split.near_duplicates`) are all on the same side; for training all of them are kept, to judge on only the first:
 
     | split      | negative | neutral | positive |   all |
     |------------|----------|---------|----------|-------|
-    | train      |      690 |     548 |    1,577 | 2,815 |
+    | train      |      756 |     548 |    1,662 | 2,966 |
     | validation |       95 |      71 |      222 |   388 |
     | test       |      215 |     149 |      434 |   798 |
 """
@@ -37,15 +37,16 @@ _RATINGS = "hutto_ICWSM_2014/tweets_GroundTruth.txt"
 
 
 def load(task: TaskConfig, downloads: Path) -> Texts:
-    """Return the tweets; of each group of near-duplicates only the first is kept.
+    """Return the tweets, split.
 
     Raises:
         UserError: if the package cannot be downloaded.
     """
     path = archive(_REQUIREMENT, _SHA256, downloads, where=f"task '{task.name}'", sdist=True)
     examples = [Example(text, label_of(rating)) for rating, text in _ratings(path)]
-    firsts = near_duplicates([example.text for example in examples])
-    train, validation, test = split([examples[index] for index in sorted(set(firsts))])
+    train, validation, test = split(examples)
+    firsts = {examples[index] for index in near_duplicates([example.text for example in examples])}
+    validation, test = ([example for example in side if example in firsts] for side in (validation, test))
     return Texts(LABELS, train, validation, test)
 
 
