@@ -15,7 +15,6 @@ from omegaconf import DictConfig, OmegaConf
 
 from runner import config, explain
 
-
 CONF = Path(__file__).resolve().parents[1] / "conf"  # absolute, so that the command `pinbox` finds it too
 
 

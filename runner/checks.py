@@ -34,8 +34,8 @@ def _check_labels(steps: list[Step], labels: list[str], cfg: Config) -> None:
     hungry = [step.name for step in steps if step.reads_labels]
     if hungry and not labels:
         raise UserError(
-            f"task '{cfg.task.name}' has no labels, but {_user(cfg, hungry[0])} has the step '{hungry[0]}', which learns "
-            "from them. Take a task with labels, or a model that needs no training (model.weights=random)."
+            f"task '{cfg.task.name}' has no labels, but {_user(cfg, hungry[0])} has the step '{hungry[0]}', which "
+            "learns from them. Take a task with labels, or a model that needs no training (model.weights=random)."
         )
 
 

@@ -59,7 +59,10 @@ class Progress(Callback):
             self._seconds.setdefault(_title_of(config), []).append(time.monotonic() - self._began)
         note = Path(config.hydra.runtime.output_dir) / _FILES[config.stage.name]
         if note.exists() and (ended := json.loads(note.read_text()))["status"] != "ok":
-            say(f"{_title_of(config)}: {ended['status']}: {ended['error']}" + (f" ({ended['log']})" if ended["log"] else ""))
+            say(
+                f"{_title_of(config)}: {ended['status']}: {ended['error']}"
+                + (f" ({ended['log']})" if ended["log"] else "")
+            )
 
     def _title(self, config: DictConfig, folder: Path) -> str:
         if config.stage.name == "prepare":

@@ -55,9 +55,14 @@ def test_a_damaged_entry_is_made_anew(tmp_path: Path, damage: str) -> None:
 
 def test_nothing_is_left_of_a_failed_attempt(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    with pytest.raises(RuntimeError), store.workplace() as folder:
-        (folder / "half").write_text("x")
-        raise RuntimeError
+
+    def fail() -> None:
+        with store.workplace() as folder:
+            (folder / "half").write_text("x")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert list((tmp_path / "work").iterdir()) == []
 
 

@@ -37,7 +37,10 @@ def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 
 
 CASES = {
-    "model": (["model=minilm-l7"], "There is no model 'minilm-l7' (conf/model/minilm-l7.yaml). Did you mean 'minilm-l6'?"),
+    "model": (
+        ["model=minilm-l7"],
+        "There is no model 'minilm-l7' (conf/model/minilm-l7.yaml). Did you mean 'minilm-l6'?",
+    ),
     "technique": (["technique=onxx"], "There is no technique 'onxx' (conf/technique/onxx.yaml). Did you mean 'onnx'?"),
     "grid": (["grid=demos"], "There is no grid 'demos' (conf/grid/demos.yaml). Did you mean 'demo'?"),
     "group": (["modell=tiny"], "Did you mean 'model'?"),

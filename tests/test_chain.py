@@ -35,7 +35,9 @@ def test_a_bad_step_is_refused(entry: Any, message: str) -> None:
 
 def test_steps_that_do_not_join_are_refused() -> None:
     steps = make_chain([{"step": "onnx-export"}, {"step": "torchscript"}], "steps")
-    with pytest.raises(UserError, match="'torchscript' takes checkpoint, but the step before it, 'onnx-export', gives onnx"):
+    with pytest.raises(
+        UserError, match="'torchscript' takes checkpoint, but the step before it, 'onnx-export', gives onnx"
+    ):
         check_chain(steps, "torchscript", "technique 'x'")
 
 

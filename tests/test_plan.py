@@ -129,7 +129,7 @@ def test_rounds_differ_in_order() -> None:
 def test_override_line_says_to_hydra_what_yaml_says(value: Any, values: list[Any]) -> None:
     override = OverridesParser.create().parse_override(override_line("key", value, "grid.union[0]"))
     sweep = list(override.sweep_iterator()) if override.is_sweep_override() else [override.value()]
-    assert [one for one in sweep] == values
+    assert sweep == values
 
 
 @pytest.mark.parametrize("value", [[["a", "b"]], {"a": 1}, [], [{"a": 1}]])

@@ -51,6 +51,7 @@ class DockerBox(Box):
     """
 
     kind = "docker"
+    image_id: str
 
     def __init__(self, client: docker.DockerClient, image: str | None = None) -> None:
         self._client = client
@@ -59,7 +60,7 @@ class DockerBox(Box):
         except ImageNotFound:
             wanted = f"isolation.image={image}" if image else f"The image {image_tag()}"
             raise UserError(f"{wanted} is not on this machine. Run 'make image' to build it.") from None
-        self.image_id = found.id
+        self.image_id = str(found.id)
         self.base_id = found.labels.get("org.pinbox.base")
 
     def memory_limit(self, memory_bytes: int) -> int | None:

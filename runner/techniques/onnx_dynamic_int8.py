@@ -38,7 +38,7 @@ class OnnxDynamicInt8(Step):
 
         assert inputs.source is not None
         quantize_dynamic(
-            inputs.source / MODEL,
+            onnx.load(inputs.source / MODEL),  # given a path, it would write beside the file, which is read-only
             target / MODEL,
             weight_type=QuantType.QInt8,
             per_channel=self.per_channel,

@@ -48,7 +48,8 @@ def run(box: Box, folder: Path, action: str, timeout_seconds: float = 60, **requ
 def ours_left() -> int:
     client = connect()
     assert client is not None
-    return len(client.containers.list(all=True, filters={"label": f"{MANAGED}=1"}))
+    mine = f"org.pinbox.pid={os.getpid()}"
+    return len(client.containers.list(all=True, filters={"label": [f"{MANAGED}=1", mine]}))
 
 
 def test_a_box_gives_exactly_what_was_asked(box: Box, tmp_path: Path) -> None:

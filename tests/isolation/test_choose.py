@@ -11,7 +11,8 @@ from runner.isolation.cpus import choose_cpus, physical_cores
 
 
 @pytest.mark.parametrize(
-    ("text", "size"), [("1GiB", 1 << 30), ("1g", 10**9), ("500MB", 500 * 10**6), ("1.5 GiB", 3 << 29), ("134217728", 1 << 27)]
+    ("text", "size"),
+    [("1GiB", 1 << 30), ("1g", 10**9), ("500MB", 500 * 10**6), ("1.5 GiB", 3 << 29), ("134217728", 1 << 27)],
 )
 def test_sizes(text: str, size: int) -> None:
     assert choose.memory_bytes(text) == size

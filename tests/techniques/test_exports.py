@@ -13,7 +13,6 @@ import pytest
 
 from tests.techniques.conftest import run_step
 
-
 LOGITS = """
 import sys, numpy as np
 from pathlib import Path

@@ -45,7 +45,12 @@ def test_limits_of_both_control_group_versions(version: int, tmp_path: Path, mon
             "memory/memory.max_usage_in_bytes": "7000",
             "cpu/cpu.stat": "nr_periods 4\nnr_throttled 3",
         },
-        2: {"cgroup.controllers": "cpu", "memory.max": "1073741824", "memory.peak": "7000", "cpu.stat": "nr_throttled 3"},
+        2: {
+            "cgroup.controllers": "cpu",
+            "memory.max": "1073741824",
+            "memory.peak": "7000",
+            "cpu.stat": "nr_throttled 3",
+        },
     }
     for name, text in files[version].items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
