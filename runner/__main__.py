@@ -32,7 +32,7 @@ def _run_one(composed: DictConfig) -> str:
         from runner.plan import job_key
 
         name = context.runtime.choices.get("grid") or "sweep"
-        return job.run(cfg, job_key(config.plain_config(composed)), name, Path(context.sweep.dir), folder)
+        return job.run_trial(cfg, job_key(config.plain_config(composed)), name, Path(context.sweep.dir), folder)
     return single.run(cfg, composed, folder)
 
 

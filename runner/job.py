@@ -1,4 +1,4 @@
-"""One Hydra job: prepare what a job needs, or measure it once. Whatever happens, a file says so."""
+"""Prepare a job, or measure it once. Whatever happens, a file says so."""
 
 from __future__ import annotations
 
@@ -13,54 +13,60 @@ from typing import Any
 
 from runner import tasks
 from runner.artifacts import write_whole
-from runner.config import Config, Stage
+from runner.config import Config
 from runner.errors import UserError
-from runner.isolation import Box, BoxEnd, BoxOrder
+from runner.isolation import Box, BoxEnd, BoxOrder, is_stopping
 from runner.isolation.choose import make_box, memory_bytes
 from runner.isolation.cpus import choose_cpus
+from runner.layout import SCHEMA, prepared_file
 from runner.prepare import Prepared, PrepareError, prepare
-from runner.progress import announce
+from runner.progress import announce, say
 from runner.provenance import code_version, lock_sha256
-from runner.sweep import SCHEMA, prepared_file
 
 
-def run(cfg: Config, job: str, sweep_name: str, sweep: Path, folder: Path) -> str:
-    """Do the stage that the config names; return a status.
+def prepare_job(cfg: Config, job: str, sweep: Path, cpus: list[int]) -> None:
+    """Prepare, write the predictions, and note how it went beside them; a failure is a note, too.
 
     Args:
         cfg: the job, checked.
         job: its key.
-        sweep_name: the grid's name.
         sweep: the sweep's folder.
-        folder: this Hydra job's own folder, below it.
-
-    Returns:
-        ok, oom, timeout, crashed, unfair or prepare-failed.
+        cpus: those that its steps may use.
     """
-    if cfg.stage is Stage.prepare:
-        return _prepare(cfg, job, sweep, folder)
-    return _trial(cfg, job, sweep_name, sweep, folder)
-
-
-def _prepare(cfg: Config, job: str, sweep: Path, folder: Path) -> str:
-    """Prepare, write the predictions, note how it went."""
-    status, error, log = "ok", None, None
+    folder = prepared_file(sweep, job).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    error, log = None, None
     try:
-        prepared = prepare(cfg, make_box(cfg.isolation), announce)
+        prepared = prepare(cfg, make_box(cfg.isolation), cpus, announce)
         _write_predictions(cfg, job, prepared, sweep)
     except PrepareError as failure:
-        status, error, log = "prepare-failed", str(failure), failure.log
+        error, log = str(failure), failure.log
     except UserError as failure:
-        status, error, log = "prepare-failed", str(failure), str(failure)
+        error, log = str(failure), str(failure)
     except Exception as failure:
-        status, error, log = "prepare-failed", f"{type(failure).__name__}: {failure}", traceback.format_exc()
+        error, log = f"{type(failure).__name__}: {failure}", traceback.format_exc()
+    if is_stopping():
+        return  # killed with us: that says nothing about the job
+    status = "prepare-failed" if error else "ok"
     note = {"status": status, "error": error, "log": _keep_log(log, folder, sweep)}
-    write_whole(prepared_file(sweep, job), json.dumps(note))
-    return status
+    write_whole(folder / "prepared.json", json.dumps(note))
+    if error:
+        say(f"{cfg.model.name} {cfg.technique.name}: {status}: {error}")
 
 
-def _trial(cfg: Config, job: str, sweep_name: str, sweep: Path, folder: Path) -> str:
-    """Measure once, in a fresh box, and write the trial's file."""
+def run_trial(cfg: Config, job: str, sweep_name: str, sweep: Path, folder: Path) -> str:
+    """Measure once, in a fresh box, and write the trial's file.
+
+    Args:
+        cfg: the job, checked, and the trial's place in the sweep.
+        job: its key.
+        sweep_name: the grid's name.
+        sweep: the sweep's folder.
+        folder: the trial's own folder, below it.
+
+    Returns:
+        The status: ok, oom, timeout, crashed, unfair or prepare-failed.
+    """
     row = _identity(cfg, job, sweep_name)
     began = time.monotonic()
     try:
@@ -105,16 +111,15 @@ def _identity(cfg: Config, job: str, sweep_name: str) -> dict[str, Any]:
 
 def _measure(cfg: Config, job: str, sweep: Path, folder: Path) -> dict[str, Any]:
     """Return status, figures and provenance."""
-    note = prepared_file(sweep, job)
-    if not note.exists():
-        note.parent.mkdir(parents=True, exist_ok=True)
-        _prepare(cfg, job, sweep, note.parent)
-    readiness = json.loads(note.read_text())
+    cpus = choose_cpus(cfg.threads)
+    if not prepared_file(sweep, job).exists():
+        prepare_job(cfg, job, sweep, cpus[:1])
+    readiness = json.loads(prepared_file(sweep, job).read_text())
     if readiness["status"] != "ok":
         return dict(readiness)
     box = make_box(cfg.isolation)
     try:
-        prepared = prepare(cfg, box, announce)
+        prepared = prepare(cfg, box, cpus[:1], announce)
     except PrepareError as failure:
         return {"status": "prepare-failed", "error": str(failure), "log": _keep_log(failure.log, folder, sweep)}
     made = {
@@ -124,15 +129,14 @@ def _measure(cfg: Config, job: str, sweep: Path, folder: Path) -> dict[str, Any]
         "artifact_format": prepared.artifact.format,
         "disk_bytes": prepared.artifact.disk_bytes,
     }
-    return made | _run_box(cfg, box, prepared, sweep, folder)
+    return made | _run_box(cfg, box, cpus, prepared, sweep, folder)
 
 
-def _run_box(cfg: Config, box: Box, prepared: Prepared, sweep: Path, folder: Path) -> dict[str, Any]:
+def _run_box(cfg: Config, box: Box, cpus: list[int], prepared: Prepared, sweep: Path, folder: Path) -> dict[str, Any]:
     """Run the trial in its box, and read what it left."""
     output = folder / "box"
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir()
-    cpus = choose_cpus(cfg.threads)
     limit = box.memory_limit(memory_bytes(cfg.isolation.memory))
     request = {
         "engine": cfg.technique.engine,

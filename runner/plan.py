@@ -8,19 +8,27 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from runner.artifacts import digest
-from runner.config import Role
+from runner.config import Config, Role
 from runner.errors import UserError, did_you_mean
 
-_NOT_IDENTITY = ("grid", "measure", "store", "downloads", "stage", "round", "position", "role")
+_NOT_IDENTITY = ("grid", "measure", "store", "downloads", "round", "position", "role")
 
 
 @dataclass(frozen=True)
 class Job:
-    """One point of the grid. `overrides` make Hydra compose it; `config` is what it composes to."""
+    """One point of the grid.
+
+    Attributes:
+        key: see `job_key`.
+        overrides: make Hydra compose it.
+        cfg: what it composes to.
+        config: the same as plain values.
+    """
 
     key: str
-    config: dict[str, Any]
     overrides: tuple[str, ...]
+    cfg: Config
+    config: dict[str, Any]
 
     @property
     def block(self) -> tuple[str, ...]:

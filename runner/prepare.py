@@ -7,6 +7,8 @@ artifact is judged on them. The same artifact for another thread count costs not
 from __future__ import annotations
 
 import json
+import threading
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -18,11 +20,11 @@ from runner.artifacts import Artifact, Store, digest
 from runner.chain import make_chain
 from runner.config import Config
 from runner.isolation import CODE, Box, BoxOrder
-from runner.isolation.cpus import physical_cores
 from runner.provenance import lock_sha256
 from runner.techniques import Step
 
 Announce = Callable[[str], None]
+_making: dict[str, threading.Lock] = defaultdict(threading.Lock)  # one per recipe: what two jobs share is made once
 
 
 class PrepareError(Exception):
@@ -78,14 +80,20 @@ def texts_of(cfg: Config) -> Artifact:
         return store.put(recipe, target, "texts", [{"task": cfg.task.name}])
 
 
-def prepare(cfg: Config, box: Box, announce: Announce) -> Prepared:
+def prepare(cfg: Config, box: Box, cpus: list[int], announce: Announce) -> Prepared:
     """Return all that the job's trials need, from the store or newly made.
+
+    Args:
+        cfg: the job.
+        box: where steps run.
+        cpus: those that a step may use.
+        announce: is told what is being made.
 
     Raises:
         PrepareError: if a step, the tokenizing or the judging ends badly.
         UserError: if the model's or the task's files cannot be had.
     """
-    kitchen = _Kitchen(Store(Path(cfg.store)), box, announce)
+    kitchen = _Kitchen(Store(Path(cfg.store)), box, cpus, announce)
     downloads = Path(cfg.downloads)
     texts = texts_of(cfg)
     own, added = chain_of(cfg)
@@ -104,9 +112,8 @@ def prepare(cfg: Config, box: Box, announce: Announce) -> Prepared:
 class _Kitchen:
     """Makes what is not in the store yet."""
 
-    def __init__(self, store: Store, box: Box, announce: Announce) -> None:
-        self._store, self._box, self._announce = store, box, announce
-        self._cpus = physical_cores()
+    def __init__(self, store: Store, box: Box, cpus: list[int], announce: Announce) -> None:
+        self._store, self._box, self._cpus, self._announce = store, box, cpus, announce
 
     def step(self, step: Step, source: Artifact | None, texts: Artifact, cfg: Config, downloads: Path) -> Artifact:
         """Return the step's result."""
@@ -186,11 +193,11 @@ class _Kitchen:
         title: str,
     ) -> Artifact:
         """Return what the recipe gives: found, or made by `module` in a box as the folder `files`."""
-        if found := self._store.find(recipe):
-            return found
-        self._announce(title)
-        began = datetime.now(UTC)
-        with self._store.workplace() as folder:
+        with _making[digest(recipe)], self._store.workplace() as folder:
+            if found := self._store.find(recipe):
+                return found
+            self._announce(title)
+            began = datetime.now(UTC)
             threads = {"threads": len(self._cpus)}
             end = self._box.run(BoxOrder(module, request | threads, inputs, folder, self._cpus))
             notes = folder / "notes.json"

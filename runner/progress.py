@@ -16,7 +16,6 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.markup import escape
 
-_FILES = {"prepare": "prepared.json", "trial": "trial.json"}
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -55,9 +54,8 @@ class Progress(Callback):
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Remember how long it took, and say so if it failed."""
-        if config.stage.name == "trial":
-            self._seconds.setdefault(_title_of(config), []).append(time.monotonic() - self._began)
-        note = Path(config.hydra.runtime.output_dir) / _FILES[config.stage.name]
+        self._seconds.setdefault(_title_of(config), []).append(time.monotonic() - self._began)
+        note = Path(config.hydra.runtime.output_dir) / "trial.json"
         if note.exists() and (ended := json.loads(note.read_text()))["status"] != "ok":
             say(
                 f"{_title_of(config)}: {ended['status']}: {ended['error']}"
@@ -65,8 +63,6 @@ class Progress(Callback):
             )
 
     def _title(self, config: DictConfig, folder: Path) -> str:
-        if config.stage.name == "prepare":
-            return f"prepare {_title_of(config)}"
         plan = json.loads((folder / "plan.json").read_text())
         trials = plan["trials"]
         place = next(

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -18,14 +20,17 @@ from rich.console import Console
 from runner import provenance
 from runner.artifacts import digest, write_whole
 from runner.checks import check_writable
-from runner.config import Config, IsolationConfig, IsolationKind, Stage
+from runner.config import Config, IsolationConfig, IsolationKind
 from runner.errors import UserError
+from runner.isolation import stop_all
 from runner.isolation.choose import make_box
+from runner.isolation.cpus import physical_cores
+from runner.job import prepare_job
+from runner.layout import SCHEMA, prepared_file, trial_file
 from runner.plan import Job, Trial
 from runner.progress import say
 
 Launch = Callable[[list[list[str]], int], None]
-SCHEMA = 1
 
 
 @dataclass(frozen=True)
@@ -95,18 +100,52 @@ def run(plan: Plan, folder: Path, launch: Launch, fresh: bool, retry: str | None
     write_whole(folder / "plan.json", json.dumps(record, indent=1))
     if retry == "failed":
         forget_failures(folder)
-    missing = [trial for trial in plan.trials if not trial_file(folder, trial).exists()]
+    missing = [trial for trial in plan.trials if not trial_file(folder, trial.name).exists()]
     say(_headline(plan, len(missing)))
     if plan.isolation_note:
         say(plan.isolation_note)
-    overrides = {job.key: list(job.overrides) for job in plan.jobs}
     todo = {trial.job for trial in missing}
-    unready = [key for key in overrides if key in todo and not prepared_file(folder, key).exists()]
-    if unready:
-        launch([[*overrides[key], "stage=prepare", _subfolder("prepared", key)] for key in unready], 0)
+    prepare_all([job for job in plan.jobs if job.key in todo], folder)
+    overrides = {job.key: job.overrides for job in plan.jobs}
+    first = 0
     for number in sorted({trial.round for trial in missing}):
-        batch = [trial for trial in missing if trial.round == number]
-        launch([[*overrides[trial.job], *_place(trial)] for trial in batch], len(unready) + missing.index(batch[0]))
+        batch = [[*overrides[trial.job], *_place(trial)] for trial in missing if trial.round == number]
+        launch(batch, first)
+        first += len(batch)
+
+
+def prepare_all(jobs: list[Job], folder: Path) -> None:
+    """Prepare what is not prepared yet, as many jobs at a time as there are cores.
+
+    Steps get one core each, always: what they make must not depend on how many there were. The first job of each model
+    goes first, since the others build on what it makes.
+    """
+    models: dict[str, list[Job]] = {}
+    for job in jobs:
+        if not prepared_file(folder, job.key).exists():
+            models.setdefault(digest(job.config["model"]), []).append(job)
+    cores: SimpleQueue[int] = SimpleQueue()
+    for core in physical_cores():
+        cores.put(core)
+
+    def work(job: Job) -> None:
+        core = cores.get()
+        try:
+            prepare_job(job.cfg, job.key, folder, [core])
+        finally:
+            cores.put(core)
+
+    with ThreadPoolExecutor(cores.qsize()) as pool:
+        following = {pool.submit(work, group[0]): group[1:] for group in models.values()}
+        try:
+            while following:
+                for done in wait(following, return_when=FIRST_COMPLETED).done:
+                    done.result()
+                    following |= {pool.submit(work, job): [] for job in following.pop(done)}
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            stop_all()
+            raise
 
 
 def finish(folder: Path) -> int:
@@ -120,16 +159,6 @@ def finish(folder: Path) -> int:
     write_report(folder)
     print_summary(tables, Console())
     return outcome(tables)
-
-
-def trial_file(folder: Path, trial: Trial) -> Path:
-    """Return where a trial's result lies."""
-    return folder / "trials" / trial.name / "trial.json"
-
-
-def prepared_file(folder: Path, job: str) -> Path:
-    """Return where it is noted how a job's preparing went."""
-    return folder / "prepared" / job / "prepared.json"
 
 
 def move_aside(folder: Path) -> None:
@@ -172,16 +201,11 @@ def forget_failures(folder: Path) -> None:
 
 def _place(trial: Trial) -> list[str]:
     return [
-        f"stage={Stage.trial.value}",
         f"round={trial.round}",
         f"position={trial.position}",
         f"role={trial.role.name}",
-        _subfolder("trials", trial.name),
+        f"hydra.sweep.subdir=trials/{trial.name}",
     ]
-
-
-def _subfolder(*parts: str) -> str:
-    return f"hydra.sweep.subdir={'/'.join(parts)}"
 
 
 def _headline(plan: Plan, missing: int) -> str:

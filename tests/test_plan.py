@@ -10,7 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.config import Role
+from runner.config import Config, Role
 from runner.errors import UserError
 from runner.plan import Job, find_baselines, is_excluded, job_key, order_trials, override_line
 
@@ -32,7 +32,7 @@ def a_config(model: str = "m", technique: str = "torch-eager", threads: int = 1,
 
 def a_job(*args: Any, **kwargs: Any) -> Job:
     config = a_config(*args, **kwargs)
-    return Job(job_key(config), config, ())
+    return Job(job_key(config), (), Config(), config)
 
 
 def test_key_ignores_what_makes_no_other_job() -> None:

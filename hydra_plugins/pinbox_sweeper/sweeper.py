@@ -105,7 +105,7 @@ class PinboxSweeper(BasicSweeper):
         assert isinstance(checked, Config)
         checks.check_job(checked)
         plain = plain_config(config)
-        return Job(job_key(plain), plain, tuple(overrides))
+        return Job(job_key(plain), tuple(overrides), checked, plain)
 
     def _combinations(self, subgrid: dict[str, Any], arguments: Sequence[str], where: str) -> list[list[str]]:
         """Return the overrides of each job of one sub-grid: the product of its lists and of the command line's."""

@@ -7,7 +7,10 @@ in it, on exactly the CPUs asked for, and reports how the process ended.
 from __future__ import annotations
 
 import json
+import threading
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -76,6 +79,32 @@ class Box(ABC):
     @abstractmethod
     def memory_limit(self, memory_bytes: int) -> int | None:
         """Return the limit that this kind can enforce for the asked one: the same, or None."""
+
+
+_stopping = threading.Event()
+_running: dict[int, Callable[[], None]] = {}  # how to kill each box that runs now
+
+
+@contextmanager
+def stoppable(kill: Callable[[], None]) -> Iterator[None]:
+    """Let `stop_all` end a box for as long as this lasts."""
+    _running[id(kill)] = kill
+    try:
+        yield
+    finally:
+        del _running[id(kill)]
+
+
+def is_stopping() -> bool:
+    """Return whether `stop_all` was called: a box that ended since then may not have ended by itself."""
+    return _stopping.is_set()
+
+
+def stop_all() -> None:
+    """Kill the boxes that other threads of this process are waiting for; this process is about to end."""
+    _stopping.set()
+    for kill in list(_running.values()):
+        kill()
 
 
 def write_request(order: BoxOrder, paths: dict[str, str]) -> Path:

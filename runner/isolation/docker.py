@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from docker.types import Mount, Ulimit
 
 import docker
 from runner.errors import UserError
-from runner.isolation import CODE, Box, BoxEnd, BoxOrder, environment, write_request
+from runner.isolation import CODE, Box, BoxEnd, BoxOrder, environment, stoppable, write_request
 from runner.isolation.cpus import memory_nodes
 from runner.isolation.owner import is_running, owner_labels
 
@@ -78,9 +79,10 @@ class DockerBox(Box):
                 container.start()
             except APIError as error:
                 return BoxEnd(125, False, False, f"the engine could not start the box: {error.explanation}")
-            timed_out = not _wait(container, order.timeout_seconds)
+            with stoppable(partial(_kill, container)):
+                timed_out = not _wait(container, order.timeout_seconds)
             if timed_out:
-                container.kill()
+                _kill(container)
                 container.wait(timeout=60)
             container.reload()
             state = container.attrs["State"]
@@ -146,6 +148,13 @@ def _wait(container: Container, seconds: float) -> bool:
             raise
         return False
     return True
+
+
+def _kill(container: Container) -> None:
+    try:
+        container.kill()
+    except (APIError, NotFound):
+        pass  # it has just ended by itself
 
 
 def _remove(container: Container) -> None:

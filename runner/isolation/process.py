@@ -8,7 +8,7 @@ import subprocess
 import sys
 from functools import partial
 
-from runner.isolation import CODE, Box, BoxEnd, BoxOrder, environment, write_request
+from runner.isolation import CODE, Box, BoxEnd, BoxOrder, environment, stoppable, write_request
 
 
 class ProcessBox(Box):
@@ -38,7 +38,8 @@ class ProcessBox(Box):
             )
             timed_out = False
             try:
-                child.wait(order.timeout_seconds)
+                with stoppable(partial(_kill_session, child)):
+                    child.wait(order.timeout_seconds)
             except subprocess.TimeoutExpired:
                 timed_out = True
             finally:

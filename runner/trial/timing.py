@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from array import array
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -34,20 +35,24 @@ def timed_pass(call: Call, batches: Sequence[Any], seconds: array[float], start:
 
 
 def warm_up(call: Call, batches: Sequence[Any], budget_seconds: float) -> tuple[int, float]:
-    """Run passes until two in a row take the same time, or the budget is spent; at least one.
+    """Go round and round the batches until two rounds in a row take the same time, or the budget is spent.
 
     Returns:
-        The number of passes, and the seconds that the last one took.
+        The number of calls, at least one, and what a call took lately, in seconds.
     """
-    durations = array("d", bytes(8 * len(batches)))
-    passes, spent, before = 0, 0.0, 0.0
+    duration = array("d", bytes(8))
+    lately: deque[float] = deque(maxlen=len(batches))
+    calls, spent, before = 0, 0.0, 0.0
     while True:
-        timed_pass(call, batches, durations, 0)
-        last = sum(durations)
-        passes, spent = passes + 1, spent + last
-        if (before and abs(last / before - 1) < STEADY) or spent >= budget_seconds:
-            return passes, last
-        before = last
+        timed_pass(call, (batches[calls % len(batches)],), duration, 0)
+        lately.append(duration[0])
+        calls, spent = calls + 1, spent + duration[0]
+        steady = False
+        if calls % len(batches) == 0:
+            steady = before > 0 and abs(sum(lately) / before - 1) < STEADY
+            before = sum(lately)
+        if steady or spent >= budget_seconds:
+            return calls, sum(lately) / len(lately)
 
 
 def reference_seconds() -> float:

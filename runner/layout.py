@@ -1,0 +1,17 @@
+"""Where things lie in a sweep's folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+SCHEMA = 1  # version of the JSON files
+
+
+def prepared_file(sweep: Path, job: str) -> Path:
+    """Return where it is noted how a job's preparing went."""
+    return sweep / "prepared" / job / "prepared.json"
+
+
+def trial_file(sweep: Path, trial: str) -> Path:
+    """Return where a trial's result lies, by the trial's name."""
+    return sweep / "trials" / trial / "trial.json"
