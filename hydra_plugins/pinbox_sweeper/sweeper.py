@@ -100,7 +100,7 @@ class PinboxSweeper(BasicSweeper):
         config = self._compose(overrides)
         if config.isolation.kind is IsolationKind.auto:
             overrides = [*overrides, f"isolation.kind={self._kind.value}"]
-            config = self._compose(overrides)
+            config.isolation.kind = self._kind  # as those overrides would compose, without the time that takes
         checked = OmegaConf.to_object(config)
         assert isinstance(checked, Config)
         checks.check_job(checked)
