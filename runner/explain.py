@@ -25,7 +25,7 @@ def check_overrides(arguments: list[str]) -> None:
         UserError: naming the argument and how to write it.
     """
     parser = OverridesParser.create()
-    for override in parser.parse_overrides([argument for argument in arguments if not argument.startswith("-")]):
+    for override in parser.parse_overrides([text for text in arguments if "=" in text and not text.startswith("-")]):
         key = override.key_or_group
         values = None if override.is_sweep_override() else override.value()
         if isinstance(values, list) and key in (*GROUPS, "threads", "seed"):

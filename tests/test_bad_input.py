@@ -129,3 +129,11 @@ def test_a_grid_that_excludes_everything(refused: Refused) -> None:
 def test_a_grid_with_a_list_that_hydra_would_misread(refused: Refused) -> None:
     said = refused("grid.union=[{technique: [[onnx, torch-eager]]}]")
     assert "grid.union[0].technique: ['onnx', 'torch-eager'] is not one value" in said
+
+
+def test_hydra_s_own_options_still_work() -> None:
+    command = [sys.executable, "-m", "runner", "grid=seed", "model=roberta-base", "--cfg", "job"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "weights: random" in done.stdout
+    assert "name: padded-512" in done.stdout
