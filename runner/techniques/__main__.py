@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -23,6 +24,7 @@ def main() -> None:
     step = step_class(request["step"], "request")(**request["config"])
     target = paths["output"] / "files"
     target.mkdir()
+    tempfile.tempdir = str(paths["output"])  # on the disk: /tmp is memory, and too small for a copy of a model
     started = time.monotonic()
     notes = step.run(StepInputs(paths.get("source"), paths["texts"], request["threads"]), target)
     record = {"notes": notes, "seconds": time.monotonic() - started}
