@@ -11,7 +11,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,6 @@ class BoxOrder:
         memory_bytes: limit with swap included, None for no limit.
         pids: limit of processes and threads.
         timeout_seconds: after this the box is killed.
-        labels: noted on the box, so that a later run can tell whose it was.
     """
 
     module: str
@@ -42,7 +41,6 @@ class BoxOrder:
     memory_bytes: int | None = None
     pids: int = 512
     timeout_seconds: float = 3600.0
-    labels: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

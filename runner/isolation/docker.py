@@ -116,7 +116,7 @@ class DockerBox(Box):
             environment=environment(len(order.cpus)) | {"PYTHONPATH": "/pinbox", "HOME": "/tmp"},
             working_dir="/out",
             mounts=mounts,
-            labels={MANAGED: "1"} | owner_labels() | order.labels,
+            labels={MANAGED: "1"} | owner_labels(),
             **memory,
         )
 
