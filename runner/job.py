@@ -79,18 +79,25 @@ def run_trial(cfg: Config, job: str, sweep_name: str, sweep: Path, folder: Path)
     return str(row["status"])
 
 
-def _identity(cfg: Config, job: str, sweep_name: str) -> dict[str, Any]:
-    """Return what a trial is, whatever comes of it."""
+def _names(cfg: Config) -> dict[str, str]:
+    """Return what tells a job from others to a reader."""
     return {
-        "schema": SCHEMA,
-        "sweep": sweep_name,
-        "job": job,
         "model": cfg.model.name,
         "family": cfg.model.family,
         "weights": cfg.model.weights.value,
         "technique": cfg.technique.name,
         "task": cfg.task.name,
         "workload": cfg.workload.name,
+    }
+
+
+def _identity(cfg: Config, job: str, sweep_name: str) -> dict[str, Any]:
+    """Return what a trial is, whatever comes of it."""
+    return {
+        "schema": SCHEMA,
+        "sweep": sweep_name,
+        "job": job,
+        **_names(cfg),
         "batch_size": cfg.workload.batch_size,
         "padding": cfg.workload.padding.value,
         "max_length": cfg.workload.max_length,
@@ -184,12 +191,7 @@ def _write_predictions(cfg: Config, job: str, prepared: Prepared, sweep: Path) -
     record = {
         "schema": SCHEMA,
         "artifact": prepared.artifact.content,
-        "model": cfg.model.name,
-        "family": cfg.model.family,
-        "weights": cfg.model.weights.value,
-        "technique": cfg.technique.name,
-        "task": cfg.task.name,
-        "workload": cfg.workload.name,
+        **_names(cfg),
         "jobs": [job],
         "labels": tasks.read_labels(prepared.texts.path),
         "texts": [example.text for example in examples],
