@@ -11,9 +11,10 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-VERSION: Final = 1
+VERSION: Final = 2
 
-ROLES: Final = ("variant", "baseline-first", "baseline-last")
+ROLES: Final = ("variant", "baseline")
+SAMPLE_ROLES: Final = (*ROLES, "partner")
 STATUSES: Final = ("ok", "oom", "timeout", "crashed", "unfair", "prepare-failed")
 VERDICTS: Final = ("faster", "slower", "tie")
 
@@ -47,16 +48,31 @@ _TRIAL = [
     _column("seed", pa.int64(), "Seed of the sweep."),
     _column("round", pa.int64(), "Round, from 0: one pass over all jobs."),
     _column("position", pa.int64(), "Place of the trial within its round, from 0."),
-    _column("role", pa.string(), "One of " + ", ".join(ROLES) + "."),
+    _column("role", pa.string(), "variant; or baseline: the baseline against itself, the round's A/A test."),
+    _column("baseline_job", pa.string(), "Key of the baseline job, whose box took turns with this one."),
     _column("status", pa.string(), "One of " + ", ".join(STATUSES) + "."),
     _column("error", pa.string(), "One line on why the trial is not ok; null otherwise."),
     _column("log", pa.string(), "Log of the trial, relative to the sweep folder."),
     _column("started_at", pa.string(), "Start of the trial, ISO 8601, UTC."),
     _column("wall_seconds", pa.float64(), "Duration of the whole trial, making the box included."),
+    _column("partner_start_seconds", pa.float64(), "Of that, starting the partner's box; 0 if it was there."),
+    _column("box_seconds", pa.float64(), "Of that, the box from its making to its removal."),
+    _column("process_seconds", pa.float64(), "Of that, the process inside, from its start to its last line."),
     _column("image_id", pa.string(), "Id of the image the box was made from."),
     _column("base_id", pa.string(), "Id of that image's base image."),
     _column("lock_sha256", pa.string(), "SHA-256 of the lock file the image was built from."),
     _column("code_version", pa.string(), "Version of Pinbox's code."),
+]
+
+_PAIRED = [
+    _column("latency_ratio", pa.float64(), "Latency ÷ the partner's: median over the turns that the two took."),
+    _column("turns", pa.int64(), "How many turns that was."),
+    _column("partner_latency_p50_seconds", pa.float64(), "Median time of the partner's calls in its turns."),
+    _column(
+        "disturbance", pa.float64(), "Worst sign of a disturbed machine as a multiple of its limit; above 1: disturbed."
+    ),
+    _column("disturbed_by", pa.string(), "Which sign that was; null if it is within its limit."),
+    _column("counted", pa.bool_(), "Whether the round enters medians and ratios; a disturbed round is run again."),
 ]
 
 #: What a trial measures; the summary holds the median of each.
@@ -87,11 +103,27 @@ _MEASURED = [
     _column("throttled_periods", pa.int64(), "Periods in which the cgroup throttled the box."),
     _column("involuntary_switches", pa.int64(), "Involuntary context switches during the timed calls."),
     _column("reference_seconds", pa.float64(), "Time of a fixed reference kernel around the timed calls."),
+    _column("partner_seconds", pa.float64(), "Time that the partner took for its turns, waiting included."),
+    _column(
+        "energy_joules_per_call", pa.float64(), "Energy of the package per timed call (RAPL); null where not visible."
+    ),
+    _column("flops_per_call", pa.float64(), "Floating-point operations of a mean call, useful tokens only."),
+    _column("padded_flops_per_call", pa.float64(), "The same with the padding."),
+    _column("flops_per_second", pa.float64(), "Rate on useful tokens: flops_per_call ÷ mean latency."),
+    _column("padded_flops_per_second", pa.float64(), "Rate with the padding: padded_flops_per_call ÷ mean latency."),
+    _column(
+        "peak_fraction",
+        pa.float64(),
+        "padded_flops_per_second ÷ the machine's measured peak at these threads and precision.",
+    ),
 ]
 
 MEASURED: Final = tuple(field.name for field in _MEASURED)
 
 _BOX = [
+    _column(
+        "precision", pa.string(), "What the engine really computed its matrix products in: float32, int8, bfloat16."
+    ),
     _column("box_cpus", pa.string(), "CPUs the box was pinned to, read inside it, as '0,2'."),
     _column("box_cgroup_version", pa.int64(), "cgroup version the limits were read from."),
     _column("box_memory_limit_bytes", pa.int64(), "Memory limit read inside the box; null for none."),
@@ -105,18 +137,28 @@ _BOX = [
 ]
 
 _AGAINST_BASELINE = [
-    _column("latency_ratio", pa.float64(), "Latency ÷ baseline's, geometric mean over rounds; below 1 is faster."),
+    _column(
+        "latency_ratio", pa.float64(), "Latency ÷ baseline's, geometric mean over counted rounds; below 1 is faster."
+    ),
     _column("latency_ratio_low", pa.float64(), "Lower end of its 95% interval (Student's t on log ratios)."),
     _column("latency_ratio_high", pa.float64(), "Upper end of its 95% interval."),
+    _column("latency_half_width", pa.float64(), "Half the interval's width as a fraction of the ratio."),
     _column("p_value", pa.float64(), "Two-sided p-value of 'the ratio is 1', this job alone."),
     _column("p_value_holm", pa.float64(), "The same, adjusted (Holm) across the variants of one baseline."),
-    _column("noise_floor", pa.float64(), "Ratio by which a round's two baselines, identical code, were apart."),
+    _column("noise_floor", pa.float64(), "How far from 1 the A/A test cannot exclude identical code to be."),
     _column("verdict", pa.string(), "faster, slower or tie; null if it cannot be judged (one round, no baseline)."),
     _column("disk_ratio", pa.float64(), "disk_bytes ÷ the baseline's."),
     _column("rss_peak_ratio", pa.float64(), "rss_peak_bytes ÷ the baseline's."),
     _column("load_ratio", pa.float64(), "load_seconds ÷ the baseline's."),
     _column("first_call_ratio", pa.float64(), "first_call_seconds ÷ the baseline's."),
     _column("throughput_ratio", pa.float64(), "examples_per_second ÷ the baseline's."),
+]
+
+_SCALING = [
+    _column("thread_speedup", pa.float64(), "Latency with one thread ÷ latency with these; null without that row."),
+    _column("thread_speedup_low", pa.float64(), "Lower end of its 95% interval (Welch's t on log latencies)."),
+    _column("thread_speedup_high", pa.float64(), "Upper end of its 95% interval."),
+    _column("thread_efficiency", pa.float64(), "thread_speedup ÷ threads."),
 ]
 
 _ACCURACY = [
@@ -136,6 +178,8 @@ _SUMMARY_STATUS = [
     _column("log", pa.string(), "Log of the first trial that failed."),
     _column("trials_planned", pa.int64(), "Trials that the plan holds for this job."),
     _column("trials_missing", pa.int64(), "Planned trials without a file: the sweep is unfinished."),
+    _column("rounds_run", pa.int64(), "Rounds that were run."),
+    _column("rounds_counted", pa.int64(), "Rounds that enter medians and ratios; the others were disturbed."),
     *(_column(f"trials_{s.replace('-', '_')}", pa.int64(), f"Trials with status {s}.") for s in STATUSES),
 ]
 
@@ -149,10 +193,10 @@ def _schema(table: str, columns: list[Any]) -> Any:
     return pa.schema(columns, metadata={"pinbox.schema": str(VERSION), "pinbox.table": table})
 
 
-RESULTS: Final = _schema("results", [*_IDENTITY, *_TRIAL, *_ARTIFACT, *_MEASURED, *_BOX])
+RESULTS: Final = _schema("results", [*_IDENTITY, *_TRIAL, *_ARTIFACT, *_MEASURED, *_PAIRED, *_BOX])
 
 SUMMARY: Final = _schema(
-    "summary", [*_IDENTITY, *_SUMMARY_STATUS, *_ARTIFACT, *_MEDIANS, *_AGAINST_BASELINE, *_ACCURACY]
+    "summary", [*_IDENTITY, *_SUMMARY_STATUS, *_ARTIFACT, *_MEDIANS, *_AGAINST_BASELINE, *_SCALING, *_ACCURACY]
 )
 
 SAMPLES: Final = _schema(
@@ -160,7 +204,12 @@ SAMPLES: Final = _schema(
     [
         _column("job", pa.string(), "Key of the job."),
         _column("round", pa.int64(), "Round of the trial."),
-        _column("role", pa.string(), "Role of the trial."),
+        _column(
+            "role", pa.string(), "Whose call: variant, baseline, or partner for the partner's calls in this trial."
+        ),
+        _column(
+            "turn", pa.int64(), "Turn, from 0; in each the box and its partner get the same inputs one after the other."
+        ),
         _column("call", pa.int64(), "Timed call, from 0, in order."),
         _column("batch", pa.int64(), "Which of the distinct inputs was given."),
         _column("latency_seconds", pa.float64(), "Time of the call."),

@@ -1,16 +1,17 @@
 """Statistics as small pure functions over plain lists; each names its method and source.
 
-The unit is the round, because errors inside one process are not independent. A ratio is variant ÷ baseline,
-so a latency ratio below 1 is faster. Ratios are averaged on the log scale, where ×2 and ÷2 are equally far
-from 1.
+The unit is the round, because errors inside one process are not independent (Kalibera & Jones, ISMM 2013): what a
+process was dealt at its start, such as its memory layout, stays with it. Order and neighbours change from round to
+round (multiple interleaved trials: Abedi & Brecht, ICPE 2017). A ratio is variant ÷ baseline, so a latency ratio below
+1 is faster. Ratios are averaged on the log scale, where ×2 and ÷2 are equally far from 1.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from statistics import fmean, median, stdev
 
 from scipy.stats import norm, t
 
@@ -26,17 +27,27 @@ class Estimate:
     high: float | None = None
     p_value: float | None = None
 
+    @property
+    def half_width(self) -> float | None:
+        """Return half the interval's width as a fraction of the ratio, None without an interval."""
+        if self.low is None or self.high is None:
+            return None
+        return math.sqrt(self.high / self.low) - 1
 
-def log_ratio(variant: float | None, baselines: Sequence[float | None]) -> float | None:
-    """Return log(variant ÷ geometric mean of the round's baselines), or None where one side is missing.
 
-    With a baseline at both ends of a round, a linear drift of the machine cancels for a variant in the
-    middle. If only one of the two was measured, it stands alone.
+def paired_log_ratio(variant: Mapping[int, Sequence[float]], partner: Mapping[int, Sequence[float]]) -> float | None:
+    """Return the log of variant ÷ partner from calls that took turns, or None without a common turn.
+
+    Two boxes on the same CPUs get the same inputs turn by turn, so what slows the machine for longer than a turn
+    slows both (duet benchmarking: Bulej et al., ICPE 2020, there on two CPUs at once). Per turn: the difference of
+    the mean log latencies; over the turns: the median, which a burst in some of them does not move.
+
+    Args:
+        variant, partner: latencies in seconds by turn.
     """
-    known = [math.log(b) for b in baselines if b is not None and b > 0]
-    if variant is None or variant <= 0 or not known:
-        return None
-    return math.log(variant) - fmean(known)
+    common = variant.keys() & partner.keys()
+    differences = [fmean(map(math.log, variant[turn])) - fmean(map(math.log, partner[turn])) for turn in common]
+    return median(differences) if differences else None
 
 
 def estimate_ratio(log_ratios: Sequence[float]) -> Estimate | None:
@@ -71,15 +82,37 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def noise_floor(pairs: Sequence[tuple[float | None, float | None]]) -> float | None:
-    """Return the ratio by which identical code was apart: exp(root mean square of log(last ÷ first)).
+def compare(variant: Sequence[float], other: Sequence[float]) -> Estimate | None:
+    """Estimate variant ÷ other from two independent lists of logs: Welch's t (B. L. Welch, Biometrika 34, 1947).
 
-    An A/A test on the two baselines of each round; None without a pair. It does not shrink with more rounds:
-    an effect no larger than what separates two runs of the same code is not called one, however often it is
-    repeated.
+    For what no round pairs: two sweeps, or one job with one thread and with several.
     """
-    squares = [math.log(b / a) ** 2 for a, b in pairs if a is not None and b is not None and a > 0 and b > 0]
-    return math.exp(math.sqrt(fmean(squares))) if squares else None
+    if not variant or not other:
+        return None
+    difference = fmean(variant) - fmean(other)
+    if len(variant) < 2 or len(other) < 2:
+        return Estimate(math.exp(difference))
+    errors = [stdev(logs) ** 2 / len(logs) for logs in (variant, other)]
+    error = math.sqrt(sum(errors))
+    if error == 0:
+        return Estimate(*[math.exp(difference)] * 3, p_value=1.0 if difference == 0 else 0.0)
+    freedom = sum(errors) ** 2 / sum(e**2 / (len(logs) - 1) for e, logs in zip(errors, (variant, other), strict=True))
+    half = float(t.ppf(1 - ALPHA / 2, freedom)) * error
+    p_value = 2 * float(t.sf(abs(difference) / error, freedom))
+    return Estimate(math.exp(difference), math.exp(difference - half), math.exp(difference + half), p_value)
+
+
+def noise_floor(log_ratios: Sequence[float]) -> float | None:
+    """Return how far from 1 the ratio of identical code can still be, by an A/A test of one log ratio per round.
+
+    The end of the 95% interval of baseline ÷ baseline that is farther from 1, as a ratio above 1: an effect within it
+    could be the protocol's own. None with fewer than two rounds. (A/A tests against false changes: Laaber et al.,
+    Empir. Softw. Eng. 24, 2019.)
+    """
+    estimate = estimate_ratio(log_ratios)
+    if estimate is None or estimate.low is None or estimate.high is None:
+        return None
+    return max(estimate.high, 1 / estimate.low)
 
 
 def verdict(estimate: Estimate | None, p_value_holm: float | None, floor: float | None) -> str | None:
