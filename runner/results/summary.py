@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
@@ -17,7 +18,6 @@ from runner.results.statistics import (
     changed_predictions,
     estimate_ratio,
     holm,
-    log_ratio,
     macro_f1,
     noise_floor,
     verdict,
@@ -72,10 +72,10 @@ def outcome(tables: Tables) -> int:
 
 
 def _own_figures(job: Row, planned: int, trials: Sequence[Row]) -> dict[str, Any]:
-    """Return identity, status and medians of one job; only ok trials enter the medians."""
-    ok = _ok(trials)
+    """Return identity, status and medians of one job; only ok trials of counted rounds enter the medians."""
+    ok = _counted(trials)
     failed = next((trial for trial in trials if trial["status"] != "ok"), None)
-    complete = "ok" if len(ok) == planned and ok else "missing"
+    complete = "ok" if len(trials) == planned and trials else "missing"
     fixed = ("sweep", "weights", "batch_size", "padding", "max_length", "artifact", "artifact_format")
     return {
         **{name: job.get(name) for name in SUMMARY.names},
@@ -86,6 +86,8 @@ def _own_figures(job: Row, planned: int, trials: Sequence[Row]) -> dict[str, Any
         "log": failed["log"] if failed else None,
         "trials_planned": planned,
         "trials_missing": planned - len(trials),
+        "rounds_run": len(trials),
+        "rounds_counted": sum(trial["counted"] for trial in trials),
         **{f"trials_{s.replace('-', '_')}": sum(t["status"] == s for t in trials) for s in STATUSES},
         **{name: _median([trial[name] for trial in ok]) for name in MEASURED},
     }
@@ -94,27 +96,22 @@ def _own_figures(job: Row, planned: int, trials: Sequence[Row]) -> dict[str, Any
 def _latency_against_baseline(
     baseline_job: str, jobs: Sequence[str], trials_of: Mapping[str, Sequence[Row]]
 ) -> dict[str, dict[str, Any]]:
-    """Return the latency columns of all jobs that share one baseline: Holm runs across them.
+    """Return the latency columns of all jobs that share one baseline: Holm runs across its variants.
 
     The baseline's own row gets the noise floor and a ratio of exactly 1, without an interval.
     """
-    ends: dict[int, dict[str, float]] = defaultdict(dict)  # round: role: latency
-    for trial in _ok(trials_of[baseline_job]):
-        ends[trial["round"]][trial["role"]] = trial["latency_p50_seconds"]
-    floor = noise_floor([(end.get("baseline-first"), end.get("baseline-last")) for end in ends.values()])
-    estimates: dict[str, Estimate | None] = {}
-    for job in jobs:
-        ratios = [
-            log_ratio(trial["latency_p50_seconds"], list(ends[trial["round"]].values()))
-            for trial in _ok(trials_of[job])
-            if trial["role"] == "variant"
-        ]
-        estimates[job] = estimate_ratio([ratio for ratio in ratios if ratio is not None])
-    if ends and baseline_job in estimates:
+    floor = noise_floor(_log_ratios(trials_of[baseline_job]))
+    estimates = {job: estimate_ratio(_log_ratios(trials_of[job])) for job in jobs if job != baseline_job}
+    if baseline_job in jobs and _counted(trials_of[baseline_job]):
         estimates[baseline_job] = Estimate(1.0)
     p_values = {job: e.p_value for job, e in estimates.items() if e is not None and e.p_value is not None}
     adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
     return {job: _latency_columns(estimate, adjusted.get(job), floor) for job, estimate in estimates.items()}
+
+
+def _log_ratios(trials: Sequence[Row]) -> list[float]:
+    """Return one log ratio to the partner per counted round."""
+    return [math.log(trial["latency_ratio"]) for trial in _counted(trials) if trial["latency_ratio"]]
 
 
 def _latency_columns(estimate: Estimate | None, adjusted: float | None, floor: float | None) -> dict[str, Any]:
@@ -122,6 +119,7 @@ def _latency_columns(estimate: Estimate | None, adjusted: float | None, floor: f
         "latency_ratio": estimate.ratio if estimate else None,
         "latency_ratio_low": estimate.low if estimate else None,
         "latency_ratio_high": estimate.high if estimate else None,
+        "latency_half_width": estimate.half_width if estimate else None,
         "p_value": estimate.p_value if estimate else None,
         "p_value_holm": adjusted,
         "noise_floor": floor,
@@ -149,8 +147,9 @@ def _accuracy_figures(own: Evaluation | None, baseline: Evaluation | None) -> di
     return figures
 
 
-def _ok(trials: Sequence[Row]) -> list[Row]:
-    return [trial for trial in trials if trial["status"] == "ok"]
+def _counted(trials: Sequence[Row]) -> list[Row]:
+    """Return the ok trials of the rounds that count."""
+    return [trial for trial in trials if trial["status"] == "ok" and trial["counted"]]
 
 
 def _ratio(value: float | None, baseline: float | None) -> float | None:

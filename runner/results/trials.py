@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pyarrow as pa
 
 from runner.results.schema import MEMORY, RESULTS, SAMPLES, STATUSES
+from runner.results.statistics import paired_log_ratio
 
 
 @dataclass(frozen=True)
@@ -22,9 +26,9 @@ class Trial:
     memory: Any
 
 
-def trial_folder(job: str, round_: int, role: str) -> str:
+def trial_folder(job: str, round_: int) -> str:
     """Return the name of a trial's folder below `trials/`."""
-    return f"{job}-r{round_}-{role}"
+    return f"{job}-r{round_}"
 
 
 def read_trial(sweep: Path, planned: Mapping[str, Any]) -> Trial | None:
@@ -36,7 +40,7 @@ def read_trial(sweep: Path, planned: Mapping[str, Any]) -> Trial | None:
         sweep: the sweep folder.
         planned: what the plan says of the trial and of its job.
     """
-    relative = f"trials/{trial_folder(planned['job'], planned['round'], planned['role'])}/trial.json"
+    relative = f"trials/{trial_folder(planned['job'], planned['round'])}/trial.json"
     try:
         return _parse((sweep / relative).read_text(encoding="utf-8"), planned)
     except FileNotFoundError:
@@ -53,7 +57,7 @@ def _parse(text: str, planned: Mapping[str, Any]) -> Trial:
     if content["status"] == "ok" and not content["latency_p50_seconds"] > 0:
         raise ValueError("an ok trial without a latency")
     known = {key: value for key, value in planned.items() if value is not None}
-    row = _row(content | known | _box_columns(content.get("box") or {}))
+    row = _row(content | known | _paired_columns(content) | _box_columns(content.get("box") or {}))
     return Trial(row, *_series(content, planned))
 
 
@@ -64,14 +68,43 @@ def _row(values: Mapping[str, Any]) -> dict[str, Any]:
     return checked
 
 
+def _paired_columns(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Compare the trial's calls with those that the partner made in turn with them."""
+    samples, partner = content.get("samples") or {}, _partner_latencies(content)
+    if not partner:
+        return {}
+    own_turns, partner_turns = (_by_turn(samples["turn"], calls) for calls in (samples["latency_seconds"], partner))
+    log_ratio = paired_log_ratio(own_turns, partner_turns)
+    return {
+        "latency_ratio": math.exp(log_ratio) if log_ratio is not None else None,
+        "turns": len(own_turns),
+        "partner_latency_p50_seconds": median(partner),
+    }
+
+
+def _by_turn(turns: Sequence[int], latencies: Sequence[float]) -> dict[int, list[float]]:
+    grouped: dict[int, list[float]] = defaultdict(list)
+    for turn, latency in zip(turns, latencies, strict=True):
+        grouped[turn].append(latency)
+    return grouped
+
+
+def _partner_latencies(content: Mapping[str, Any]) -> list[float]:
+    return (content.get("partner") or {}).get("latency_seconds") or []
+
+
 def _series(content: Mapping[str, Any], planned: Mapping[str, Any]) -> tuple[Any, Any]:
     samples, memory = content.get("samples") or {}, content.get("memory") or {}
-    latencies, seconds = samples.get("latency_seconds") or [], memory.get("seconds") or []
+    own, partner = samples.get("latency_seconds") or [], _partner_latencies(content)
+    seconds = memory.get("seconds") or []
     trial = {"job": planned["job"], "round": planned["round"], "role": planned["role"]}
-    return (
-        _table(SAMPLES, len(latencies), {**samples, **trial, "call": range(len(latencies))}),
-        _table(MEMORY, len(seconds), {**memory, **trial}),
-    )
+    both = [
+        _table(
+            SAMPLES, len(calls), samples | trial | {"latency_seconds": calls, "call": range(len(calls)), "role": role}
+        )
+        for calls, role in ((own, trial["role"]), (partner, "partner"))
+    ]
+    return pa.concat_tables(both), _table(MEMORY, len(seconds), {**memory, **trial})
 
 
 def _table(schema: Any, length: int, values: Mapping[str, Any]) -> Any:

@@ -1,8 +1,8 @@
 """Measure one artifact inside a box: `python -m runner.trial REQUEST`, where REQUEST is a JSON file.
 
-    {"engine": name, "threads": 1, "cpus": [1], "memory_bytes": … or null,
-     "measure": {"batches": …, "timed_seconds": …, "warmup_seconds": …},
-     "paths": {"artifact": …, "inputs": …, "output": …}}
+    {"engine": name, "threads": 1, "cpus": [1], "memory_bytes": … or null, "session": a number of this trial,
+     "measure": {"batches": …, "timed_seconds": …, "warmup_seconds": …, "turn_seconds": …},
+     "paths": {"artifact": …, "inputs": …, "partner": the partner's folder, if there is one, "output": …}}
 
 What was measured goes to `measured.json` in the output folder, written whole.
 """
@@ -14,16 +14,15 @@ import os
 import resource
 import sys
 import time
-from array import array
 from pathlib import Path
 from statistics import fmean, median, quantiles
 from typing import Any
 
-from runner.engines import Engine, import_engine
 from runner.trial import box
-from runner.trial.inputs import load_inputs
 from runner.trial.memory import MemoryWatch
-from runner.trial.timing import no_garbage_collection, reference_seconds, timed_pass, warm_up
+from runner.trial.phases import start
+from runner.trial.timing import no_garbage_collection, reference_seconds
+from runner.trial.turns import Partner, Side, run_turns, schedule
 
 
 def main() -> None:
@@ -38,31 +37,15 @@ def main() -> None:
 
 def measure(request: dict[str, Any], paths: dict[str, Path]) -> dict[str, Any]:
     """Go through the phases import, load, first call, warm-up, timed calls; return their figures."""
-    watch, figures = MemoryWatch(), {}
-    with watch.watching("import"):
-        began = time.perf_counter()
-        engine_class = import_engine(request["engine"])
-        figures["import_seconds"] = time.perf_counter() - began
-    figures["rss_import_bytes"] = watch.phase_peak_bytes()
-
-    with watch.watching("load"):
-        began = time.perf_counter()
-        engine = engine_class(paths["artifact"], request["threads"])
-        figures["load_seconds"] = time.perf_counter() - began
-    figures["rss_load_bytes"] = watch.phase_peak_bytes()
-
-    arrays = load_inputs(paths["inputs"] / "inputs.npz", request["measure"]["batches"])
-    batches = [engine.prepare(*pair) for pair in arrays]
-    with watch.watching("first call"):
-        began = time.perf_counter()
-        engine.run(batches[0])
-        figures["first_call_seconds"] = time.perf_counter() - began
-    figures["rss_first_call_bytes"] = watch.phase_peak_bytes()
-
-    figures |= _steady(engine, batches, request["measure"], watch)
+    watch = MemoryWatch()
+    started = start(request, paths, watch)
+    engine, arrays, figures = started.engine, started.arrays, started.figures
+    with no_garbage_collection():
+        figures |= _timed(started.side, request, paths, watch)
+    batches = len(arrays)
     examples = sum(len(mask) for _, mask in arrays)
     useful_tokens = int(sum(mask.sum() for _, mask in arrays))
-    pass_seconds = figures["timed_seconds"] / (figures["calls"] / len(batches))
+    pass_seconds = figures["timed_seconds"] / (figures["calls"] / batches)
     read = box.read_back() | {
         "engine": engine.describe(),
         "os_threads": box.os_threads(),
@@ -79,49 +62,60 @@ def measure(request: dict[str, Any], paths: dict[str, Path]) -> dict[str, Any]:
         "box": read,
         "unfair": unfair(request, read, figures),
         "memory": {"phase": watch.phases, "seconds": watch.seconds, "rss_bytes": watch.rss_bytes},
+        "process_seconds": time.monotonic() - box.process_start_seconds(),
     }
 
 
-def _steady(engine: Engine, batches: list[Any], measure: dict[str, Any], watch: MemoryWatch) -> dict[str, Any]:
-    """Warm up, then time whole passes; read the machine's own counters right around them."""
-    watch.start("warm-up")
-    with no_garbage_collection():
-        began = time.perf_counter()
-        warmup_calls, call_seconds = warm_up(engine.run, batches, measure["warmup_seconds"])
-        warmup_seconds = time.perf_counter() - began
-        passes = max(1, int(measure["timed_seconds"] / (call_seconds * len(batches))))
-        seconds = array("d", bytes(8 * passes * len(batches)))
-        cpus = sorted(os.sched_getaffinity(0))
+def _timed(side: Side, request: dict[str, Any], paths: dict[str, Path], watch: MemoryWatch) -> dict[str, Any]:
+    """Time whole passes, in turns with the partner; read the machine's own counters right around them."""
+    asked, batches = request["measure"], len(side.batches)
+    partner = Partner(paths["partner"], request["session"]) if "partner" in paths else None
+    partner_call_seconds = partner.begin(0) if partner else 0.0
+    times = asked["timed_seconds"], asked["turn_seconds"]
+    plan = schedule(side.call_seconds, partner_call_seconds, batches, *times)
+    side.expect(plan.calls)
+    if partner:
+        partner.begin(plan.calls)
+    cpus = sorted(os.sched_getaffinity(0))
 
-        watch.start("timed")
-        reference = [reference_seconds()]
-        steal, throttled, usage = box.steal_seconds(cpus), box.throttled_periods(), _usage()
-        began = time.perf_counter()
-        for number in range(passes):
-            timed_pass(engine.run, batches, seconds, number * len(batches))
-        elapsed = time.perf_counter() - began
-        after = _usage()
-        steal, throttled = box.steal_seconds(cpus) - steal, box.throttled_periods() - throttled
-        reference.append(reference_seconds())
-        watch.sample()
+    watch.start("timed")
+    reference = [reference_seconds()]
+    before = _counters(cpus)
+    left = run_turns(side, partner, plan)
+    after = _counters(cpus)
+    reference.append(reference_seconds())
+    watch.sample()
+    if left:
+        left.end()
+    seconds = side.seconds
+    spent = {name: after[name] - before[name] for name in before}
     return {
-        "warmup_seconds": warmup_seconds,
-        "warmup_calls": warmup_calls,
         "timed_seconds": sum(seconds),
         "calls": len(seconds),
         "latency_p50_seconds": median(seconds),
         "latency_p90_seconds": quantiles(seconds, n=10, method="inclusive")[8] if len(seconds) > 1 else seconds[0],
         "latency_mean_seconds": fmean(seconds),
-        "elapsed_seconds": elapsed,
-        "cpu_seconds": after[0] - usage[0],
-        "involuntary_switches": after[1] - usage[1],
-        "steal_seconds": steal,
-        "throttled_periods": throttled,
+        "elapsed_seconds": side.busy_seconds,
+        "partner_seconds": partner.waited_seconds if partner else None,
+        **spent,
         "reference_seconds": fmean(reference),
+        "partner_left": partner is not None and left is None,
         "samples": {
             "latency_seconds": list(seconds),
-            "batch": [index % len(batches) for index in range(len(seconds))],
+            "batch": [call % batches for call in range(len(seconds))],
+            "turn": [plan.turn_of(call) for call in range(len(seconds))],
         },
+    }
+
+
+def _counters(cpus: list[int]) -> dict[str, Any]:
+    """Return what the kernel counts for this process and these CPUs."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return {
+        "cpu_seconds": usage.ru_utime + usage.ru_stime,
+        "involuntary_switches": usage.ru_nivcsw,
+        "steal_seconds": box.steal_seconds(cpus),
+        "throttled_periods": box.throttled_periods(),
     }
 
 
@@ -129,12 +123,6 @@ def _third_party_modules() -> list[str]:
     """Return what was imported besides the standard library."""
     top_level = {name.partition(".")[0] for name in sys.modules}
     return sorted(name for name in top_level - sys.stdlib_module_names if not name.startswith("_"))
-
-
-def _usage() -> tuple[float, int]:
-    """Return CPU seconds (user and system) and involuntary context switches of this process so far."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime, usage.ru_nivcsw
 
 
 def unfair(request: dict[str, Any], read: dict[str, Any], figures: dict[str, Any]) -> str | None:
@@ -145,7 +133,7 @@ def unfair(request: dict[str, Any], read: dict[str, Any], figures: dict[str, Any
         return f"asked for a memory limit of {request['memory_bytes']} bytes, got {read['memory_limit_bytes']}"
     if read["engine"]["threads"] != request["threads"]:
         return f"asked the engine for {request['threads']} threads, it has {read['engine']['threads']}"
-    if figures["cpu_seconds"] > 1.05 * request["threads"] * figures["elapsed_seconds"] + 0.05:
+    if figures["cpu_seconds"] > 1.15 * request["threads"] * figures["elapsed_seconds"] + 0.05:
         return (
             f"used {figures['cpu_seconds']:.2f} CPU seconds in {figures['elapsed_seconds']:.2f} seconds: "
             f"more than {request['threads']} threads"

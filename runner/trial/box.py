@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,13 @@ def steal_seconds(cpus: list[int]) -> float:
     lines = _space_file(Path("/proc/stat"))
     ticks = sum(int(lines[f"cpu{cpu}"].split()[7]) for cpu in cpus if f"cpu{cpu}" in lines)
     return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def process_start_seconds() -> float:
+    """Return when this process was started, on the clock of `time.monotonic` (as near as a tick)."""
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    since_boot = int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    return since_boot + time.clock_gettime(time.CLOCK_MONOTONIC) - time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def os_threads() -> int:

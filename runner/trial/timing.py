@@ -5,13 +5,13 @@ from __future__ import annotations
 import gc
 import time
 from array import array
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 Call = Callable[[Any], Any]
-STEADY = 0.02  # warm-up ends when two passes in a row differ by less than this fraction
+GAIN = 0.02  # warm-up goes on while a batch gets faster by more than this fraction from one pass to the next
+WINDOW = 8  # calls over which that is judged
 
 
 @contextmanager
@@ -25,34 +25,46 @@ def no_garbage_collection() -> Iterator[None]:
         gc.enable()
 
 
-def timed_pass(call: Call, batches: Sequence[Any], seconds: array[float], start: int) -> None:
-    """Call once per batch; write each duration in seconds into `seconds` from index `start` on."""
-    clock = time.perf_counter
-    for index, batch in enumerate(batches, start):
+def timed_calls(call: Call, batches: Sequence[Any], seconds: array[float], first: int, count: int) -> None:
+    """Make calls number `first` to `first + count - 1` of round after round of the batches; note each duration.
+
+    Args:
+        call, batches: call number i gets batch i modulo their number.
+        seconds: durations in seconds, one place per call.
+        first, count: which calls.
+    """
+    clock, n = time.perf_counter, len(batches)
+    for index in range(first, first + count):
+        batch = batches[index % n]
         began = clock()
         call(batch)
         seconds[index] = clock() - began
 
 
 def warm_up(call: Call, batches: Sequence[Any], budget_seconds: float) -> tuple[int, float]:
-    """Go round and round the batches until two rounds in a row take the same time, or the budget is spent.
+    """Call round after round of the batches until they no longer get faster, or the budget is spent.
+
+    Every batch is called once at least, as far as the budget goes, since a new shape costs memory and compiling. Then
+    the last calls are held against those of the same batches one pass before. Warming up only ever makes calls
+    faster, so the test has one side: a machine that just got slower does not prolong it.
 
     Returns:
-        The number of calls, at least one, and what a call took lately, in seconds.
+        The number of calls, at least one, and the mean of the last ones, in seconds.
     """
-    duration = array("d", bytes(8))
-    lately: deque[float] = deque(maxlen=len(batches))
-    calls, spent, before = 0, 0.0, 0.0
+    n = len(batches)
+    window = min(WINDOW, n)
+    durations: list[float] = []
+    single = array("d", bytes(8))
+    spent = 0.0
     while True:
-        timed_pass(call, (batches[calls % len(batches)],), duration, 0)
-        lately.append(duration[0])
-        calls, spent = calls + 1, spent + duration[0]
-        steady = False
-        if calls % len(batches) == 0:
-            steady = before > 0 and abs(sum(lately) / before - 1) < STEADY
-            before = sum(lately)
+        timed_calls(call, (batches[len(durations) % n],), single, 0, 1)
+        durations.append(single[0])
+        spent += single[0]
+        lately = sum(durations[-window:])
+        enough = len(durations) >= n + window
+        steady = enough and lately >= (1 - GAIN) * sum(durations[-window - n : len(durations) - n])
         if steady or spent >= budget_seconds:
-            return calls, sum(lately) / len(lately)
+            return len(durations), sum(durations[-n:]) / len(durations[-n:])
 
 
 def reference_seconds() -> float:
@@ -61,7 +73,7 @@ def reference_seconds() -> float:
     for _ in range(5):
         began = time.perf_counter()
         value = 1
-        for _ in range(50_000):
+        for _ in range(20_000):
             value = (value * 1103515245 + 12345) & 0x7FFFFFFF
         durations.append(time.perf_counter() - began)
     return sorted(durations)[2]

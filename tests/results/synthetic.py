@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from runner.config import DisturbanceLimits
+
 LABELS = ["negative", "neutral", "positive"]
+LIMITS = asdict(DisturbanceLimits())
 
 
 @dataclass(frozen=True)
@@ -69,30 +72,30 @@ def write_sweep(
     baselines = {job.threads: job.key for job in reversed(jobs)}
     planned = []
     for round_ in range(rounds):
-        firsts = [(job, "baseline-first") for job in jobs if job.key in baselines.values()]
-        variants = [(job, "variant") for job in jobs if job.key not in baselines.values()]
-        lasts = [(job, "baseline-last") for job, _ in firsts]
-        for position, (job, role) in enumerate([*firsts, *variants, *lasts]):
+        for position, job in enumerate(jobs):
+            baseline = next(one for one in jobs if one.key == baselines[job.threads])
+            role = "baseline" if job is baseline else "variant"
             trial = {"job": job.key, "round": round_, "position": position, "role": role}
             planned.append(trial)
             common = {"model": job.model, "technique": job.technique, "threads": job.threads}
             _write_trial(
                 folder,
-                {"schema": 1, "sweep": name, "weights": weights, "batch_size": batch_size, "seed": seed}
-                | {"padding": "longest", "max_length": 128}
+                {"schema": 2, "sweep": name, "weights": weights, "batch_size": batch_size, "seed": seed}
+                | {"padding": "longest", "max_length": 128, "baseline_job": baseline.key}
                 | {**identity, **common, **trial},
                 job,
                 job.latency_seconds * (1 + noise * chance.gauss(0, 1)),
+                baseline.latency_seconds * (1 + noise * chance.gauss(0, 1)),
             )
     plan = {
-        "schema": 1,
+        "schema": 2,
         "sweep": name,
+        "overrides": [f"grid={name}"],
         "grid": {"union": [{"technique": "all"}]},
         "seed": seed,
-        "rounds": rounds,
         "isolation": isolation,
         "isolation_note": "no engine answered" if isolation == "process" else None,
-        "measure": {"timed_seconds": 1.0},
+        "measure": {"rounds": rounds, "reruns": 2, "timed_seconds": 1.0, "limits": LIMITS},
         "jobs": [
             {"job": job.key, "model": job.model, "technique": job.technique, "threads": job.threads}
             | {**identity, "baseline": baselines[job.threads]}
@@ -114,9 +117,9 @@ def write_sweep(
     return folder
 
 
-def trial_file(sweep: Path, job: Job, round_: int = 0, role: str = "variant") -> Path:
+def trial_file(sweep: Path, job: Job, round_: int = 0) -> Path:
     """Return the path of one trial's file."""
-    return sweep / "trials" / f"{job.key}-r{round_}-{role}" / "trial.json"
+    return sweep / "trials" / f"{job.key}-r{round_}" / "trial.json"
 
 
 def edit(path: Path, **changes: Any) -> None:
@@ -124,14 +127,14 @@ def edit(path: Path, **changes: Any) -> None:
     _write(path, json.loads(path.read_text()) | changes)
 
 
-def _write_trial(folder: Path, identity: dict[str, Any], job: Job, p50: float) -> None:
-    path = trial_file(folder, job, identity["round"], identity["role"])
+def _write_trial(folder: Path, identity: dict[str, Any], job: Job, p50: float, partner_p50: float) -> None:
+    path = trial_file(folder, job, identity["round"])
     status, error, failing = job.failure or ("ok", None, ())
     head = identity | {"started_at": "2026-01-01T00:00:00Z", "wall_seconds": 5.0, "artifact": "a" * 64}
     if identity["round"] in failing:
         _write(path, head | {"status": status, "error": error, "log": f"trials/{path.parent.name}/log.txt"})
         return
-    latencies = [p50 * (0.9 + 0.2 * i / 30) for i in range(31)]
+    latencies, partner = ([centre * (0.9 + 0.2 * i / 30) for i in range(31)] for centre in (p50, partner_p50))
     _write(
         path,
         head
@@ -149,7 +152,9 @@ def _write_trial(folder: Path, identity: dict[str, Any], job: Job, p50: float) -
         | {"examples_per_second": 1 / p50, "tokens_per_second": 20 / p50}
         | {"useful_tokens": 620, "padded_tokens": 620, "box_peak_bytes": None}
         | {"rss_import_bytes": job.rss_bytes // 4, "rss_load_bytes": job.rss_bytes // 2}
-        | {"rss_first_call_bytes": job.rss_bytes, "rss_peak_bytes": job.rss_bytes, "cpu_seconds": 1.0}
+        | {"rss_first_call_bytes": job.rss_bytes, "rss_peak_bytes": job.rss_bytes}
+        | {"cpu_seconds": sum(latencies), "partner_seconds": sum(partner)}
+        | {"partner_start_seconds": 0.0, "box_seconds": 4.5, "process_seconds": 4.0}
         | {"steal_seconds": 0.0, "throttled_periods": 0, "involuntary_switches": 3, "reference_seconds": 0.01}
         | {
             "box": {
@@ -163,7 +168,9 @@ def _write_trial(folder: Path, identity: dict[str, Any], job: Job, p50: float) -
                 "os_threads": 3,
                 "engine": {"onnxruntime": "1.32.0", "threads": identity["threads"]},
             },
-            "samples": {"latency_seconds": latencies, "batch": [i % 8 for i in range(31)]},
+            "samples": {"latency_seconds": latencies}
+            | {"batch": [i % 8 for i in range(31)], "turn": [i // 4 for i in range(31)]},
+            "partner": {"latency_seconds": partner},
             "memory": _memory(job),
         },
     )
@@ -204,7 +211,7 @@ def _write_predictions(
         logits = [[x + same[0].flips * moved.gauss(0, 1) for x in row] for row in base]
         _write(
             folder / "predictions" / f"{same[0].key}.json",
-            {"schema": 1, "artifact": "a" * 64, "model": model, "technique": technique, "weights": weights}
+            {"schema": 2, "artifact": "a" * 64, "model": model, "technique": technique, "weights": weights}
             | {"family": identity["family"], "task": identity["task"], "workload": identity["workload"]}
             | {"jobs": [job.key for job in same], "labels": labels, "texts": texts}
             | {"label": truth if labels else [None] * len(texts), "logits": logits},

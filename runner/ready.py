@@ -1,0 +1,139 @@
+"""Prepare a job, and keep in its sweep what its trials need to know of that."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from runner import tasks
+from runner.artifacts import write_whole
+from runner.config import Config
+from runner.errors import UserError
+from runner.isolation import is_stopping
+from runner.isolation.choose import make_box
+from runner.layout import SCHEMA, prepared_file
+from runner.prepare import Prepared, PrepareError, prepare
+from runner.progress import announce, say
+
+
+@dataclass(frozen=True)
+class Ready:
+    """How a job's preparing went; with status ok, what its boxes are given.
+
+    Attributes:
+        status: ok or prepare-failed.
+        error, log: why, in one line; a path in the sweep.
+        engine, artifact_path, inputs_path: what a box runs.
+        artifact, artifact_format, disk_bytes: what the artifact is.
+    """
+
+    status: str
+    error: str | None = None
+    log: str | None = None
+    engine: str = ""
+    artifact_path: str = ""
+    inputs_path: str = ""
+    artifact: str | None = None
+    artifact_format: str | None = None
+    disk_bytes: int | None = None
+
+
+def read_ready(sweep: Path, job: str) -> Ready | None:
+    """Return what was noted of a job's preparing; None if nothing was, or the store has lost what was made."""
+    path = prepared_file(sweep, job)
+    if not path.exists():
+        return None
+    ready = Ready(**json.loads(path.read_text()))
+    there = all(Path(kept).exists() for kept in (ready.artifact_path, ready.inputs_path))
+    return ready if ready.status != "ok" or there else None
+
+
+def prepare_job(cfg: Config, job: str, sweep: Path, cpus: list[int]) -> Ready | None:
+    """Prepare, write the predictions, and note how it went beside them; a failure is a note, too.
+
+    Args:
+        cfg: the job, checked.
+        job: its key.
+        sweep: the sweep's folder.
+        cpus: those that its steps may use.
+
+    Returns:
+        The note; None if it was stopped from outside.
+    """
+    folder = prepared_file(sweep, job).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        prepared = prepare(cfg, make_box(cfg.isolation), cpus, announce)
+        _write_predictions(cfg, job, prepared, sweep)
+        ready = _ready(cfg, prepared)
+    except PrepareError as failure:
+        ready = _failed(str(failure), failure.log, folder, sweep)
+    except UserError as failure:
+        ready = _failed(str(failure), str(failure), folder, sweep)
+    except Exception as failure:
+        ready = _failed(f"{type(failure).__name__}: {failure}", traceback.format_exc(), folder, sweep)
+    if is_stopping():
+        return None  # killed with us: that says nothing about the job
+    write_whole(folder / "prepared.json", json.dumps(asdict(ready)))
+    if ready.error:
+        say(f"{cfg.model.name} {cfg.technique.name}: {ready.status}: {ready.error}")
+    return ready
+
+
+def names(cfg: Config) -> dict[str, str]:
+    """Return what tells a job from others to a reader."""
+    return {
+        "model": cfg.model.name,
+        "family": cfg.model.family,
+        "weights": cfg.model.weights.value,
+        "technique": cfg.technique.name,
+        "task": cfg.task.name,
+        "workload": cfg.workload.name,
+    }
+
+
+def keep_log(text: str | None, folder: Path, sweep: Path) -> str | None:
+    """Write a log beside the file that names it; return its path within the sweep."""
+    if text is None:
+        return None
+    path = folder / "log.txt"
+    path.write_text(text)
+    return path.relative_to(sweep).as_posix()
+
+
+def _ready(cfg: Config, prepared: Prepared) -> Ready:
+    artifact = prepared.artifact
+    return Ready(
+        status="ok",
+        engine=cfg.technique.engine,
+        artifact_path=str(artifact.path),
+        inputs_path=str(prepared.inputs.path),
+        artifact=artifact.content,
+        artifact_format=artifact.format,
+        disk_bytes=artifact.disk_bytes,
+    )
+
+
+def _failed(error: str, log: str, folder: Path, sweep: Path) -> Ready:
+    return Ready("prepare-failed", error, keep_log(log, folder, sweep))
+
+
+def _write_predictions(cfg: Config, job: str, prepared: Prepared, sweep: Path) -> None:
+    """Copy texts, labels and logits into the sweep, so that it can be read without the store."""
+    examples = tasks.read(prepared.texts.path, "test")
+    record: dict[str, Any] = {
+        "schema": SCHEMA,
+        "artifact": prepared.artifact.content,
+        **names(cfg),
+        "jobs": [job],
+        "labels": tasks.read_labels(prepared.texts.path),
+        "texts": [example.text for example in examples],
+        "label": [example.label for example in examples],
+        "logits": prepared.logits,
+        "lineage": prepared.artifact.lineage,
+    }
+    (sweep / "predictions").mkdir(exist_ok=True)
+    write_whole(sweep / "predictions" / f"{job}.json", json.dumps(record))

@@ -1,0 +1,116 @@
+"""Which rounds count, and whether one more is needed: pure functions of trial rows.
+
+A block is the trials that share a baseline. Its rounds are judged by signs around the timed calls, never by the
+latencies themselves: choosing rounds by what they measured would bend the result.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Any
+
+from runner.results.statistics import estimate_ratio
+
+Row = Mapping[str, Any]
+
+
+def block_of(row: Row) -> str:
+    """Return the key of the jobs that a trial is compared with: its baseline's, or its own."""
+    return str(row["baseline_job"] or row["job"])
+
+
+def disturbance(row: Row, limits: Mapping[str, float], usual_reference_seconds: float) -> tuple[float, str]:
+    """Return the worst sign of a disturbed machine as a multiple of its limit, and its name.
+
+    Args:
+        row: an ok trial.
+        limits: by the names of `runner.config.DisturbanceLimits`.
+        usual_reference_seconds: the sweep's median time of the reference kernel.
+    """
+    elapsed = row["elapsed_seconds"] or 0.0
+    both = elapsed + (row["partner_seconds"] or 0.0)
+    signs = {
+        "reference_ratio": (row["reference_seconds"] or 0.0) / usual_reference_seconds,
+        "throttled_periods": float(row["throttled_periods"] or 0),
+    }
+    if both:
+        signs["steal_fraction"] = (row["steal_seconds"] or 0.0) / (both * row["threads"])
+    if elapsed:
+        signs["switches_per_second"] = (row["involuntary_switches"] or 0) / elapsed
+    if row["threads"] == 1 and row["cpu_seconds"]:
+        signs["wall_per_cpu"] = elapsed / row["cpu_seconds"]
+    return max((_multiple(value, limits[name]), name) for name, value in signs.items())
+
+
+def _multiple(value: float, limit: float) -> float:
+    if limit > 0:
+        return value / limit
+    return math.inf if value > 0 else 0.0
+
+
+def judge(rows: Sequence[Row], limits: Mapping[str, float], wanted: int) -> list[dict[str, Any]]:
+    """Return the columns disturbance, disturbed_by and counted of every row.
+
+    All undisturbed rounds of a block count. If these are fewer than wanted, the least disturbed ones fill up.
+
+    Args:
+        rows: trials of one sweep.
+        limits: see `disturbance`.
+        wanted: how many rounds the sweep was to have.
+    """
+    references = [row["reference_seconds"] for row in rows if row["status"] == "ok" and row["reference_seconds"]]
+    usual = median(references) if references else 1.0
+    found = [disturbance(row, limits, usual) if row["status"] == "ok" else None for row in rows]
+    scores: dict[str, dict[int, float]] = defaultdict(lambda: defaultdict(float))
+    for row, one in zip(rows, found, strict=True):
+        rounds = scores[block_of(row)]
+        rounds[row["round"]] = max(rounds[row["round"]], one[0] if one else 0.0)
+    counted = {block: counted_rounds(rounds, wanted) for block, rounds in scores.items()}
+    return [
+        {
+            "disturbance": one[0] if one else None,
+            "disturbed_by": one[1] if one and one[0] > 1 else None,
+            "counted": row["round"] in counted[block_of(row)],
+        }
+        for row, one in zip(rows, found, strict=True)
+    ]
+
+
+def counted_rounds(scores: Mapping[int, float], wanted: int) -> set[int]:
+    """Return the rounds with a score of at most 1; if fewer than wanted, the lowest up to that number."""
+    calm = {number for number, score in scores.items() if score <= 1}
+    return calm if len(calm) >= wanted else set(sorted(scores, key=lambda number: (scores[number], number))[:wanted])
+
+
+def needs_round(rows: Sequence[Row], measure: Mapping[str, Any]) -> bool:
+    """Return whether a block needs one more round after those it has.
+
+    It does while too few rounds were undisturbed, or, with `half_width`, while an interval is wider than that; within
+    the bounds `reruns` and `most_rounds`. (Stopping when the interval is narrow enough: Laaber et al., ESEC/FSE 2020.)
+
+    Args:
+        rows: of the block's trials, with the columns of `judge`.
+        measure: the settings of `runner.config.MeasureConfig`.
+    """
+    scores: dict[int, float] = defaultdict(float)
+    for row in rows:
+        scores[row["round"]] = max(scores[row["round"]], row["disturbance"] or 0.0)
+    calm = sum(score <= 1 for score in scores.values())
+    if calm < measure["rounds"]:
+        return len(scores) < measure["rounds"] + measure["reruns"]
+    if measure["half_width"] is None or len(scores) >= measure["most_rounds"]:
+        return False
+    return any(width > measure["half_width"] for width in half_widths(rows))
+
+
+def half_widths(rows: Sequence[Row]) -> list[float]:
+    """Return the half-width of every job's interval, as a fraction of its ratio; jobs without one are left out."""
+    logs: dict[str, list[float]] = defaultdict(list)
+    for row in rows:
+        if row["counted"] and row["status"] == "ok" and row["latency_ratio"]:
+            logs[row["job"]].append(math.log(row["latency_ratio"]))
+    estimates = (estimate_ratio(ratios) for ratios in logs.values())
+    return [e.half_width for e in estimates if e is not None and e.half_width is not None]
