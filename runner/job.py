@@ -17,7 +17,7 @@ from runner.isolation import Box, BoxEnd, BoxOrder
 from runner.isolation.choose import make_box, memory_bytes
 from runner.isolation.cpus import choose_cpus
 from runner.layout import SCHEMA
-from runner.partner import Partner, PartnerFailed, open_partner
+from runner.partner import Partner, PartnerFailedError, open_partner
 from runner.provenance import code_version, lock_sha256
 from runner.ready import Ready, keep_log, names, prepare_job, read_ready
 
@@ -80,7 +80,7 @@ def _measure(cfg: Config, job: str, sweep: Path, folder: Path) -> dict[str, Any]
     if ready is None or ready.status != "ok":
         return {"status": "prepare-failed"} | ({"error": ready.error, "log": ready.log} if ready else {})
     box = make_box(cfg.isolation)
-    made = {
+    made: dict[str, Any] = {
         "image_id": box.image_id,
         "base_id": box.base_id,
         "artifact": ready.artifact,
@@ -102,7 +102,7 @@ def _partner(cfg: Config, box: Box, cpus: list[int], sweep: Path) -> Partner | N
     try:
         name = f"{cfg.baseline}-r{cfg.round}"
         return open_partner(name, make_box(cfg.isolation), _order(cfg, box, cpus, ready), sweep / "trials")
-    except PartnerFailed:
+    except PartnerFailedError:
         return None  # the baseline's own trial says why
 
 

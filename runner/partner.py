@@ -26,7 +26,7 @@ _open: Partner | None = None
 _failed: dict[str, str] = {}  # why, by name: not tried again for every trial of the round
 
 
-class PartnerFailed(Exception):
+class PartnerFailedError(Exception):
     """The partner did not get ready; the reason in one line."""
 
 
@@ -40,7 +40,7 @@ class Partner:
         folder: where to make the partner's own one.
 
     Raises:
-        PartnerFailed: if it does not get ready.
+        PartnerFailedError: if it does not get ready.
     """
 
     def __init__(self, name: str, box: Box, order: BoxOrder, folder: Path) -> None:
@@ -94,7 +94,7 @@ class Partner:
             if not self._thread.is_alive() or time.monotonic() > deadline:
                 self.close()
                 reason = self._end.reason() if self._end else "did not get ready in time (isolation.timeout_seconds)"
-                raise PartnerFailed(reason)
+                raise PartnerFailedError(reason)
             time.sleep(_LOOK_SECONDS)
 
 
@@ -102,16 +102,16 @@ def open_partner(name: str, box: Box, order: BoxOrder, folder: Path) -> Partner:
     """Return the open partner of that name, else close another one and open it; see `Partner`.
 
     Raises:
-        PartnerFailed: if it does not get ready.
+        PartnerFailedError: if it does not get ready.
     """
     global _open
     if name in _failed:
-        raise PartnerFailed(_failed[name])
+        raise PartnerFailedError(_failed[name])
     if _open is None or _open.name != name or not _open.is_open():
         close_partner()
         try:
             _open = Partner(name, box, order, folder)
-        except PartnerFailed as failure:
+        except PartnerFailedError as failure:
             _failed[name] = str(failure)
             raise
     return _open

@@ -72,8 +72,8 @@ class Progress(Callback):
         )
         left = self._seconds_left(plan, trials[place:])
         remaining = f", about {_minutes(left)} left" if left is not None else ""
-        role = "" if config.role.name == "variant" else f" ({config.role.value})"
-        count = f"[{place + 1}/{len(trials)}] round {config.round + 1}/{plan['rounds']}"
+        role = " (baseline)" if trials[place]["role"] == "baseline" else ""
+        count = f"[{place + 1}/{len(trials)}] round {config.round + 1}"
         return f"{count}: {_title_of(config)}{role}{remaining}"
 
     def _seconds_left(self, plan: dict[str, Any], trials: list[dict[str, Any]]) -> float | None:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,19 +17,19 @@ from omegaconf import OmegaConf
 from rich.console import Console
 
 from runner import provenance
-from runner.artifacts import digest, write_whole
+from runner.artifacts import digest
 from runner.checks import check_writable
 from runner.config import Config, IsolationConfig, IsolationKind
 from runner.errors import UserError
 from runner.isolation import stop_all
 from runner.isolation.choose import make_box
 from runner.isolation.cpus import physical_cores
-from runner.job import prepare_job
-from runner.layout import SCHEMA, prepared_file, trial_file
-from runner.plan import Job, Trial
+from runner.layout import SCHEMA
+from runner.partner import close_partner
+from runner.plan import Job, Trial, order_round
 from runner.progress import say
-
-Launch = Callable[[list[list[str]], int], None]
+from runner.ready import prepare_job, read_ready
+from runner.rounds import Launch, Rounds
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Plan:
         isolation_note: a line to print when the box is a lesser one than Docker's.
         jobs: all points of the grid, baselines among them.
         baselines: the key of each job's baseline.
-        trials: in the order in which they run.
+        overrides: those of the command line, less Hydra's own.
     """
 
     name: str
@@ -51,27 +50,31 @@ class Plan:
     isolation_note: str | None
     jobs: list[Job]
     baselines: dict[str, str | None]
-    trials: list[Trial]
+    overrides: list[str]
 
     @property
     def isolation(self) -> str:
         """Return the kind of box of all jobs."""
         return ", ".join(sorted({job.config["isolation"]["kind"] for job in self.jobs}))
 
-    def record(self, image_id: str | None, base_id: str | None) -> dict[str, Any]:
+    def round(self, number: int) -> list[Trial]:
+        """Return the trials of a round in their order."""
+        return order_round(self.jobs, self.baselines, number, self.config.seed)
+
+    def record(self, trials: list[Trial], image_id: str | None, base_id: str | None) -> dict[str, Any]:
         """Return it as JSON-like values; runner/results reads them."""
         return {
             "schema": SCHEMA,
             "sweep": self.name,
+            "overrides": self.overrides,
             "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "grid": _plain(self.config.grid),
             "seed": self.config.seed,
-            "rounds": self.config.measure.rounds,
             "isolation": self.isolation,
             "isolation_note": self.isolation_note,
             "measure": _plain(self.config.measure),
             "jobs": [_job_record(job, self.baselines[job.key]) for job in self.jobs],
-            "trials": [trial.record() for trial in self.trials],
+            "trials": [trial.record() for trial in trials],
             "environment": provenance.environment() | {"image_id": image_id, "base_id": base_id},
         }
 
@@ -94,35 +97,33 @@ def run(plan: Plan, folder: Path, launch: Launch, fresh: bool, retry: str | None
     if fresh:
         move_aside(folder)
     check_writable(folder)
-    record = plan.record(boxes[0].image_id, boxes[0].base_id)
-    check_same_sweep(folder, record)
+    rounds = Rounds(plan, folder, boxes[0])
+    check_same_sweep(folder, plan.record([], boxes[0].image_id, boxes[0].base_id))
     (folder / "trials").mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "plan.json", json.dumps(record, indent=1))
     if retry == "failed":
         forget_failures(folder)
-    missing = [trial for trial in plan.trials if not trial_file(folder, trial.name).exists()]
-    say(_headline(plan, len(missing)))
+    rounds.write_plan()
+    say(_headline(plan, len(rounds.trials), len(rounds.missing())))
     if plan.isolation_note:
         say(plan.isolation_note)
-    todo = {trial.job for trial in missing}
-    prepare_all([job for job in plan.jobs if job.key in todo], folder)
-    overrides = {job.key: job.overrides for job in plan.jobs}
-    first = 0
-    for number in sorted({trial.round for trial in missing}):
-        batch = [[*overrides[trial.job], *_place(trial)] for trial in missing if trial.round == number]
-        launch(batch, first)
-        first += len(batch)
+    todo = {trial.job for trial in rounds.missing()}
+    needed = todo | {plan.baselines[job] for job in todo}
+    prepare_all([job for job in plan.jobs if job.key in needed], folder)
+    try:
+        rounds.run(launch)
+    finally:
+        close_partner()
 
 
 def prepare_all(jobs: list[Job], folder: Path) -> None:
-    """Prepare what is not prepared yet, as many jobs at a time as there are cores.
+    """Prepare what is not prepared yet (or no longer), as many jobs at a time as there are cores.
 
     Steps get one core each, always: what they make must not depend on how many there were. The first job of each model
     goes first, since the others build on what it makes.
     """
     models: dict[str, list[Job]] = {}
     for job in jobs:
-        if not prepared_file(folder, job.key).exists():
+        if read_ready(folder, job.key) is None:
             models.setdefault(digest(job.config["model"]), []).append(job)
     cores: SimpleQueue[int] = SimpleQueue()
     for core in physical_cores():
@@ -189,7 +190,7 @@ def check_same_sweep(folder: Path, record: dict[str, Any]) -> None:
             )
 
 
-_MAY_GROW = ("name", "rounds")
+_MAY_GROW = ("name", "rounds", "reruns", "half_width", "most_rounds", "budget_seconds", "limits")
 
 
 def forget_failures(folder: Path) -> None:
@@ -199,22 +200,11 @@ def forget_failures(folder: Path) -> None:
             path.unlink()
 
 
-def _place(trial: Trial) -> list[str]:
-    return [
-        f"round={trial.round}",
-        f"position={trial.position}",
-        f"role={trial.role.name}",
-        f"hydra.sweep.subdir=trials/{trial.name}",
-    ]
-
-
-def _headline(plan: Plan, missing: int) -> str:
-    done = len(plan.trials) - missing
-    resumed = f", {done} of them done before" if done else ""
+def _headline(plan: Plan, trials: int, missing: int) -> str:
+    resumed = f", {trials - missing} of them done before" if missing < trials else ""
     rounds = plan.config.measure.rounds
     return (
-        f"Sweep {plan.name}: {len(plan.jobs)} jobs, {rounds} rounds, {len(plan.trials)} trials{resumed}; "
-        f"box: {plan.isolation}."
+        f"Sweep {plan.name}: {len(plan.jobs)} jobs, {rounds} rounds, {trials} trials{resumed}; box: {plan.isolation}."
     )
 
 

@@ -19,7 +19,7 @@ from runner import checks, sweep
 from runner.config import Config, IsolationKind, plain_config
 from runner.errors import UserError
 from runner.isolation.choose import resolve
-from runner.plan import Job, blocks, find_baselines, is_excluded, job_key, order_trials, override_line
+from runner.plan import Job, blocks, find_baselines, is_excluded, job_key, override_line
 from runner.progress import say
 
 
@@ -55,7 +55,6 @@ class PinboxSweeper(BasicSweeper):
         self._kind, note = resolve(cfg.isolation.kind)
         jobs = self._with_baselines(self._expand(cfg, arguments), cfg)
         baselines = find_baselines(jobs, cfg.grid.baseline)
-        trials = order_trials(jobs, baselines, cfg.measure.rounds, cfg.seed)
         folder = Path(self.config.hydra.sweep.dir)
         plan = sweep.Plan(
             name=self.config.hydra.runtime.choices.get("grid") or folder.name,
@@ -63,7 +62,7 @@ class PinboxSweeper(BasicSweeper):
             isolation_note=note,
             jobs=jobs,
             baselines=baselines,
-            trials=trials,
+            overrides=[line for line in arguments if not line.lstrip("+~").startswith("hydra")],
         )
         try:
             sweep.run(plan, folder, self._launch, fresh=self._fresh, retry=self._retry)

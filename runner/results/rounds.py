@@ -103,7 +103,8 @@ def needs_round(rows: Sequence[Row], measure: Mapping[str, Any]) -> bool:
         return len(scores) < measure["rounds"] + measure["reruns"]
     if measure["half_width"] is None or len(scores) >= measure["most_rounds"]:
         return False
-    return any(width > measure["half_width"] for width in half_widths(rows))
+    target: float = measure["half_width"]
+    return any(width > target for width in half_widths(rows))
 
 
 def half_widths(rows: Sequence[Row]) -> list[float]:

@@ -28,7 +28,7 @@ _BEGIN, _TURN, _END = 0, 1, 2
 LONG_CALL_SECONDS = 0.1  # beside this, bringing a model back into the cache does not count
 
 
-class PartnerLost(Exception):
+class PartnerLostError(Exception):
     """The partner ended before its time."""
 
 
@@ -55,7 +55,7 @@ class Side:
         self.busy_seconds = 0.0
 
     def take_turn(self, first: int, count: int, lead_in: bool) -> None:
-        """Make the timed calls of a turn. A lead-in is one call more, untimed, to bring the model back into the cache."""
+        """Make the timed calls of a turn. A lead-in: one more, untimed, brings the model back into the cache."""
         began = time.perf_counter()
         if lead_in and self.call_seconds < LONG_CALL_SECONDS:
             self.call(self.batches[first % len(self.batches)])
@@ -85,7 +85,7 @@ class Partner:
         """Let it make its calls of a turn, and wait for the end of them.
 
         Raises:
-            PartnerLost: if it is gone.
+            PartnerLostError: if it is gone.
         """
         began = time.perf_counter()
         self._exchange(_TURN, first, count, lead_in)
@@ -99,12 +99,12 @@ class Partner:
         try:
             os.write(self._ask, _ASK.pack(self._session, what, first, count, lead_in))
         except BrokenPipeError:
-            raise PartnerLost from None
+            raise PartnerLostError from None
         while answer := os.read(self._answer, _ANSWER.size):
             session, value = _ANSWER.unpack(answer)
             if session == self._session:  # else meant for a trial that died waiting for it
                 return float(value)
-        raise PartnerLost
+        raise PartnerLostError
 
 
 def serve(side: Side, folder: Path, write: Any) -> None:
@@ -174,7 +174,7 @@ def run_turns(side: Side, partner: Partner | None, plan: Schedule) -> Partner | 
         if partner is not None:
             try:
                 partner.take_turn(first, count, lead_in=own_first)
-            except PartnerLost:
+            except PartnerLostError:
                 partner = None
         if not own_first:
             side.take_turn(first, count, lead_in=partner is not None)

@@ -1,0 +1,104 @@
+"""What became of a job's accuracy and predictions."""
+
+from __future__ import annotations
+
+import math
+
+from scipy.stats import binomtest, norm
+
+from runner.diff.change import ACCURACY, PREDICTIONS, Change
+from runner.diff.join import Pair, Side
+from runner.results.statistics import changed_predictions, wilson_interval
+
+Interval = tuple[float, float, float, float]  # difference, low, high, p-value
+
+ROUNDING = "judged by accuracy: another CPU may round otherwise"
+
+
+def accuracy_change(pair: Pair) -> Change | None:
+    """Compare accuracies: example by example where both judged the same ones, else as two proportions."""
+    a, b = pair.a.row, pair.b.row
+    if a["accuracy"] is None or b["accuracy"] is None:
+        return None
+    if _judged_the_same(pair):
+        right_a, right_b = _right(pair.a), _right(pair.b)
+        difference, low, high, p_value = mcnemar(right_a, right_b)
+        note = ""
+    else:
+        counts = [(round(row["accuracy"] * row["examples"]), row["examples"]) for row in (a, b)]
+        difference, low, high, p_value = newcombe(*counts[0], *counts[1])
+        note = "not the same labelled examples"
+    return Change(
+        ACCURACY,
+        a=a["accuracy"],
+        b=b["accuracy"],
+        n_a=a["examples"],
+        n_b=b["examples"],
+        difference=difference,
+        low=low,
+        high=high,
+        p_value=p_value,
+        note=note,
+    )
+
+
+def predictions_change(pair: Pair, same_cpu: bool) -> Change | None:
+    """Count the examples that B predicts otherwise than A.
+
+    On one CPU the same artifact predicts the same to the last one, so any change is real. Another CPU may round
+    otherwise, which moves the few that are nearly undecided: there the accuracy must tell.
+    """
+    a, b = ([example["prediction"] for example in side.examples] for side in (pair.a, pair.b))
+    if not a or len(a) != len(b):
+        return None
+    return Change(
+        PREDICTIONS,
+        n_a=len(a),
+        n_b=len(b),
+        difference=changed_predictions(a, b),
+        certain=True,
+        unjudged="" if same_cpu else ROUNDING,
+    )
+
+
+def mcnemar(right_a: list[bool], right_b: list[bool]) -> Interval:
+    """Return accuracy B − A of the same examples, its 95% interval and p-value (Q. McNemar, Psychometrika 12, 1947).
+
+    Exact: of the examples that only one side has right, B's share is binomial with ½ if nothing changed. The interval
+    is Clopper and Pearson's of that share (Biometrika 26, 1934), given how many such examples there are.
+    """
+    pairs = list(zip(right_a, right_b, strict=True))
+    only_b, differing = sum(b and not a for a, b in pairs), sum(a != b for a, b in pairs)
+    if differing == 0:
+        return 0.0, 0.0, 0.0, 1.0
+    test = binomtest(only_b, differing, 0.5)
+    share = test.proportion_ci(0.95, "exact")
+    difference, low, high = (
+        (2 * x - 1) * differing / len(pairs) for x in (only_b / differing, float(share.low), float(share.high))
+    )
+    return difference, low, high, float(test.pvalue)
+
+
+def newcombe(right_a: int, n_a: int, right_b: int, n_b: int) -> Interval:
+    """Return the difference B − A of two independent proportions, its 95% interval and p-value.
+
+    Interval: from both Wilson intervals (R. G. Newcombe, Statist. Med. 17, 1998, method 10); p-value: the score test
+    with a common proportion.
+    """
+    a, b = right_a / n_a, right_b / n_b
+    (low_a, high_a), (low_b, high_b) = wilson_interval(right_a, n_a), wilson_interval(right_b, n_b)
+    low = b - a - math.hypot(b - low_b, high_a - a)
+    high = b - a + math.hypot(high_b - b, a - low_a)
+    common = (right_a + right_b) / (n_a + n_b)
+    error = math.sqrt(common * (1 - common) * (1 / n_a + 1 / n_b))
+    p_value = 2 * float(norm.sf(abs(b - a) / error)) if error else 1.0
+    return b - a, low, high, p_value
+
+
+def _judged_the_same(pair: Pair) -> bool:
+    a, b = ([(example["text"], example["label"]) for example in side.examples] for side in (pair.a, pair.b))
+    return bool(a) and a == b and all(label is not None for _, label in a)
+
+
+def _right(side: Side) -> list[bool]:
+    return [example["prediction"] == example["label"] for example in side.examples]

@@ -1,0 +1,106 @@
+"""One measure of one job in A and in B, and the rule by which a change is real."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from runner.results.statistics import ALPHA, holm
+
+#: Identical code differs in peak memory by under 1% from trial to trial; more is seldom.
+MEMORY_FLOOR = 1.02
+#: Times that no partner shared (raw latency, load, first call) move with the machine from one sweep to the next: on a
+#: shared one, medians of identical code were up to 15% apart, and loads up to 30%.
+TIME_FLOOR = 1.3
+
+RULE = (
+    "Real is what is significant (95%, Holm across the jobs) and beyond a floor: latency against the baseline, the "
+    f"larger noise floor; memory {MEMORY_FLOOR - 1:.0%}; times that no partner shared (raw latency, load, first call) "
+    f"{TIME_FLOOR - 1:.0%} and the machine's own drift. Disk, predictions, settings: any change."
+)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What is compared; `up` and `down` name a change's direction from A to B."""
+
+    name: str
+    title: str
+    unit: str
+    up: str
+    down: str
+
+
+SETTINGS = Measure("settings", "Settings", "", "other-settings", "other-settings")
+STATUS = Measure("status", "Status", "", "mended", "broken")
+RATIO = Measure("latency_ratio", "Latency against the baseline", "ratio", "slower", "faster")
+LATENCY = Measure("latency", "Latency", "seconds", "slower", "faster")
+MEMORY = Measure("memory", "Memory peak", "bytes", "larger", "smaller")
+DISK = Measure("disk", "Disk", "bytes", "larger", "smaller")
+LOAD = Measure("load", "Load", "seconds", "slower", "faster")
+FIRST_CALL = Measure("first_call", "First call", "seconds", "slower", "faster")
+ACCURACY = Measure("accuracy", "Accuracy", "fraction", "more-accurate", "less-accurate")
+PREDICTIONS = Measure("predictions", "Predictions", "examples", "changed", "changed")
+
+MEASURES = (SETTINGS, STATUS, RATIO, LATENCY, MEMORY, DISK, LOAD, FIRST_CALL, ACCURACY, PREDICTIONS)
+
+
+@dataclass(frozen=True)
+class Change:
+    """A measure of one job in both sweeps.
+
+    Attributes:
+        a, b: the figure in A and in B, in the measure's unit.
+        n_a, n_b: on how many values each rests: trials, or examples.
+        ratio, difference: B ÷ A, or B − A (accuracy; for predictions how many changed); one of them is None.
+        low, high: the 95% interval of that one.
+        p_value, p_value_holm: two-sided, of no change; alone, and adjusted across the jobs.
+        floor: a ratio above 1 that a real change must exceed; None for none.
+        certain: an exact figure, which needs no test.
+        unjudged: why it is not judged; empty if it is.
+        note: what else there is to say, such as the settings that differ.
+        real: whether it is a real change.
+    """
+
+    measure: Measure
+    a: float | None = None
+    b: float | None = None
+    n_a: int = 0
+    n_b: int = 0
+    ratio: float | None = None
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p_value: float | None = None
+    p_value_holm: float | None = None
+    floor: float | None = None
+    certain: bool = False
+    unjudged: str = ""
+    note: str = ""
+    real: bool = False
+
+    @property
+    def size(self) -> float:
+        """Return how far from no change it is, signed: a log ratio or a difference."""
+        return math.log(self.ratio) if self.ratio else self.difference or 0.0
+
+    @property
+    def direction(self) -> str:
+        """Return the word for the direction, such as slower; empty without one."""
+        return (self.measure.up if self.size > 0 else self.measure.down) if self.size else ""
+
+
+def judge(changes: Sequence[Change]) -> list[Change]:
+    """Judge one measure across all jobs: real is what is certain, or significant after Holm and beyond its floor."""
+    tested = [i for i, change in enumerate(changes) if change.p_value is not None and not change.unjudged]
+    adjusted = dict(zip(tested, holm([changes[i].p_value or 0.0 for i in tested]), strict=True))
+    return [_judged(change, adjusted.get(i)) for i, change in enumerate(changes)]
+
+
+def _judged(change: Change, p_value_holm: float | None) -> Change:
+    if change.certain:
+        return replace(change, real=change.size != 0 and not change.unjudged)
+    significant = p_value_holm is not None and p_value_holm < ALPHA
+    beyond = abs(change.size) > math.log(change.floor or 1.0)
+    return replace(change, p_value_holm=p_value_holm, real=significant and beyond)

@@ -1,0 +1,119 @@
+"""The whole comparison of two sweeps, and the exit code that it comes to."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from runner.diff import environment
+from runner.diff.change import MEASURES, Change, judge
+from runner.diff.join import Pair, Side, join, sides
+from runner.diff.measures import changes, machine_drift
+from runner.errors import UserError, did_you_mean
+from runner.results.tables import Tables
+
+#: Which directions of a real change each word of FAIL_ON stands for; a job that no longer runs fails always.
+FAIL_ON = {
+    "any": None,
+    "slower": ("slower", "broken"),
+    "larger": ("larger", "broken"),
+    "less-accurate": ("less-accurate", "broken"),
+}
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One job of both sweeps with its changes, judged."""
+
+    pair: Pair
+    changes: list[Change]
+
+    @property
+    def real(self) -> list[Change]:
+        """Return what really changed."""
+        return [change for change in self.changes if change.real]
+
+    @property
+    def same_artifact(self) -> bool | None:
+        """Return whether both ran the same artifact, byte for byte; None if unknown."""
+        a, b = self.pair.a.row["artifact"], self.pair.b.row["artifact"]
+        return None if a is None or b is None else bool(a == b)
+
+    def change(self, name: str) -> Change | None:
+        """Return the change of a measure, None where it was not compared."""
+        return next((change for change in self.changes if change.measure.name == name), None)
+
+
+@dataclass(frozen=True)
+class Diff:
+    """Everything that there is to say about two sweeps.
+
+    Attributes:
+        a, b: the sweeps.
+        environment: what differs around the jobs.
+        warnings: what must be said before anything else.
+        compared: the jobs of both sweeps, in the order of A.
+        other_inputs: jobs of both that were given other texts, so that nothing of them can be compared.
+        only_a, only_b: the jobs that the other sweep does not have.
+    """
+
+    a: Tables
+    b: Tables
+    environment: list[environment.Difference]
+    warnings: list[str]
+    compared: list[Compared]
+    other_inputs: list[Pair]
+    only_a: list[Side]
+    only_b: list[Side]
+
+    @property
+    def real(self) -> list[Compared]:
+        """Return the jobs that really changed."""
+        return [one for one in self.compared if one.real]
+
+
+def diff(a: Tables, b: Tables) -> Diff:
+    """Compare two collected sweeps."""
+    around = environment.differences(a, b)
+    same_cpu = environment.same_cpu(around)
+    joined = join(sides(a), sides(b))
+    pairs = [pair for pair in joined.pairs if pair.same_inputs]
+    drift = machine_drift(pairs)
+    by_measure: dict[str, dict[int, Change]] = defaultdict(dict)  # measure: place of the job: change
+    for place, pair in enumerate(pairs):
+        for change in changes(pair, same_cpu, drift):
+            by_measure[change.measure.name][place] = change
+    judged: list[list[Change]] = [[] for _ in pairs]
+    for measure in MEASURES:
+        of_jobs = by_measure[measure.name]
+        for place, change in zip(of_jobs, judge(list(of_jobs.values())), strict=True):
+            judged[place].append(change)
+    return Diff(
+        a=a,
+        b=b,
+        environment=around,
+        warnings=environment.warnings(around),
+        compared=[Compared(pair, found) for pair, found in zip(pairs, judged, strict=True)],
+        other_inputs=[pair for pair in joined.pairs if not pair.same_inputs],
+        only_a=joined.only_a,
+        only_b=joined.only_b,
+    )
+
+
+def check_fail_on(word: str) -> None:
+    """Check FAIL_ON.
+
+    Raises:
+        UserError: if it is not a word that means something.
+    """
+    if word not in FAIL_ON:
+        raise UserError(f"FAIL_ON (--fail-on) is '{word}', which means nothing. {did_you_mean(word, FAIL_ON)}")
+
+
+def exit_code(found: Diff, fail_on: str = "any") -> int:
+    """Return 0 if nothing is really different, 1 if something is (of the kind asked for), 2 if nothing compares."""
+    if not found.compared:
+        return 2
+    directions = FAIL_ON[fail_on]
+    failing = [c for one in found.real for c in one.real if directions is None or c.direction in directions]
+    return 1 if failing else 0

@@ -1,0 +1,111 @@
+"""What differs around the jobs: the machine, the image, the code, the libraries, the settings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from runner.report.figures import UNKNOWN, short_id
+from runner.results.tables import Tables
+
+_HASHES = ("image", "base image", "lock file")
+_CPU = ("CPU model", "instruction sets")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that was not the same; an empty text is not known."""
+
+    name: str
+    a: str
+    b: str
+
+    @property
+    def shown(self) -> tuple[str, str]:
+        """Return both for a person: hashes cut short."""
+        a, b = (short_id(text) if self.name in _HASHES else text or UNKNOWN for text in (self.a, self.b))
+        return a, b
+
+
+def differences(a: Tables, b: Tables) -> list[Difference]:
+    """Return what differs between the environments of two sweeps, the CPU first.
+
+    A library counts only where both sides name it: a sweep says the versions of the engines that it ran.
+    """
+    of_a, of_b = _facts(a), _facts(b)
+    found = [
+        Difference(name, of_a.get(name, ""), of_b.get(name, ""))
+        for name in dict.fromkeys([*of_a, *of_b])
+        if of_a.get(name, "") != of_b.get(name, "")
+    ]
+    versions_a, versions_b = _versions(a), _versions(b)
+    return found + [
+        Difference(name, version, versions_b[name])
+        for name, version in versions_a.items()
+        if versions_b.get(name, version) != version
+    ]
+
+
+def same_cpu(found: list[Difference]) -> bool:
+    """Return whether both sweeps ran on the same CPU model with the same instruction sets, as far as is known."""
+    return not any(one.name in _CPU and one.a and one.b for one in found)
+
+
+def warnings(found: list[Difference]) -> list[str]:
+    """Return what a reader must know before anything else."""
+    said = []
+    if not same_cpu(found):
+        cpus = "; ".join(f"{one.name} {one.a} → {one.b}" for one in found if one.name in _CPU)
+        said.append(
+            f"Different CPUs: {cpus}. Times are not judged, only latency against each side's own baseline, memory, "
+            "disk and accuracy."
+        )
+    for one in found:
+        if one.name == "isolation":
+            said.append(f"Different boxes: isolation {one.a} → {one.b}. Jobs of different boxes are not compared.")
+    return said
+
+
+def _facts(tables: Tables) -> dict[str, str]:
+    manifest = tables.manifest
+    machine: Mapping[str, Any] = manifest.get("environment") or {}
+    measure = {f"measure.{key}": value for key, value in sorted((manifest.get("measure") or {}).items())}
+    known = {
+        "CPU model": machine.get("cpu_model") or _seen(tables, "box_cpu_model"),
+        "instruction sets": _seen(tables, "box_instruction_sets"),
+        "cores": machine.get("cores"),
+        "logical CPUs": machine.get("logical_cpus"),
+        "memory (bytes)": machine.get("memory_bytes"),
+        "kernel": machine.get("kernel") or _seen(tables, "box_kernel"),
+        "isolation": manifest.get("isolation"),
+        "memory limit (bytes)": _seen(tables, "box_memory_limit_bytes"),
+        "image": machine.get("image_id"),
+        "base image": machine.get("base_id"),
+        "lock file": machine.get("lock_sha256"),
+        "code version": machine.get("code_version"),
+        "results schema": manifest.get("schema"),
+        "rounds": manifest.get("rounds"),
+        "seed": manifest.get("seed"),
+    }
+    return {name: "" if value is None else str(value) for name, value in (known | measure).items()}
+
+
+def _versions(tables: Tables) -> dict[str, str]:
+    """Return the libraries of the host, and those that the engines inside the boxes named."""
+    machine: Mapping[str, Any] = tables.manifest.get("environment") or {}
+    host = {"Python": machine.get("python"), **(machine.get("versions") or {})}
+    engines: dict[str, set[str]] = {}
+    for text in set(tables.results["box_engine"].to_pylist()) - {None}:
+        for name, value in json.loads(text).items():
+            if isinstance(value, str):
+                engines.setdefault(f"{name} (in the box)", set()).add(value)
+    return {name: str(value) for name, value in host.items() if value} | {
+        name: ", ".join(sorted(values)) for name, values in sorted(engines.items())
+    }
+
+
+def _seen(tables: Tables, column: str) -> str:
+    """Return the values of a column of results, once each."""
+    return ", ".join(sorted({str(value) for value in tables.results[column].to_pylist() if value is not None}))

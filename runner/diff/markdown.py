@@ -1,0 +1,65 @@
+"""A diff as Markdown, for pull requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from runner.diff import words
+from runner.diff.change import ACCURACY, DISK, FIRST_CALL, LATENCY, LOAD, MEMORY, PREDICTIONS, RATIO, RULE
+from runner.diff.compare import Diff, exit_code
+from runner.report.markdown import escape
+
+_COLUMNS = (RATIO, LATENCY, MEMORY, DISK, LOAD, FIRST_CALL, ACCURACY, PREDICTIONS)
+
+
+def render_markdown(found: Diff, fail_on: str) -> str:
+    """Return diff.md; every text is escaped, so that none can become markup."""
+    parts = [f"> **{escape(warning)}**" for warning in found.warnings]
+    parts += [
+        "# Diff",
+        f"**{escape(words.conclusion(found, fail_on, exit_code(found, fail_on)))}**",
+        f"- A: {escape(words.sweep_line(found.a))}\n- B: {escape(words.sweep_line(found.b))}",
+        *_environment(found),
+        *_real(found),
+        *_jobs(found),
+    ]
+    for side, name in ((found.only_a, "A"), (found.only_b, "B")):
+        if side:
+            parts += [f"## Only in {name}", _list(words.labels(side))]
+    notes = words.notes(found)
+    parts += ["## Notes", _list(notes)] if notes else []
+    return "\n\n".join([*parts, escape(RULE)]) + "\n"
+
+
+def _environment(found: Diff) -> list[str]:
+    if not found.environment:
+        return ["Environment: nothing differs."]
+    return ["## Environment", _table(("Differs", "A", "B"), ((one.name, *one.shown) for one in found.environment))]
+
+
+def _real(found: Diff) -> list[str]:
+    lines = [
+        f"- **{escape(label)}**: " + "; ".join(escape(words.sentence(change)) for change in one.real)
+        for label, one in zip(words.compared_labels(found), found.compared, strict=True)
+        if one.real
+    ]
+    return ["## Really different", "\n".join(lines)] if lines else []
+
+
+def _jobs(found: Diff) -> list[str]:
+    if not found.compared:
+        return []
+    rows = [
+        (label, *(words.cell(one.change(measure.name), with_interval=True) for measure in _COLUMNS))
+        for label, one in zip(words.compared_labels(found), found.compared, strict=True)
+    ]
+    return ["## B against A, with 95% intervals", _table(("Job", *(measure.title for measure in _COLUMNS)), rows)]
+
+
+def _list(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {escape(line)}" for line in lines)
+
+
+def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [titles, ["---"] * len(titles), *([escape(text) for text in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

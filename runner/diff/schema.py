@@ -1,0 +1,54 @@
+"""The columns of diff.parquet: one row per measure and job that both sweeps have."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pyarrow as pa
+
+VERSION: Final = 1
+
+
+def _column(name: str, type_: Any, description: str) -> Any:
+    return pa.field(name, type_, metadata={"description": description})
+
+
+DIFF: Final = pa.schema(
+    [
+        _column("sweep_a", pa.string(), "Name of sweep A."),
+        _column("sweep_b", pa.string(), "Name of sweep B."),
+        _column("job_a", pa.string(), "Key of the job in A."),
+        _column("job_b", pa.string(), "Key of the job in B."),
+        _column("model", pa.string(), "Name of the model."),
+        _column("technique", pa.string(), "Name of the technique."),
+        _column("task", pa.string(), "Name of the task."),
+        _column("workload", pa.string(), "Name of the workload."),
+        _column("isolation", pa.string(), "Kind of box, the same on both sides."),
+        _column("threads_a", pa.int64(), "Threads in A."),
+        _column("threads_b", pa.int64(), "Threads in B."),
+        _column("same_artifact", pa.bool_(), "Whether both ran the same artifact, byte for byte; null if unknown."),
+        _column(
+            "measure",
+            pa.string(),
+            "settings, status, latency_ratio (against each side's own baseline), latency, memory, disk, load, "
+            "first_call, accuracy or predictions.",
+        ),
+        _column("unit", pa.string(), "Unit of a and b: seconds, bytes, fraction or ratio."),
+        _column("a", pa.float64(), "The figure in A: geometric mean over its counted trials, or accuracy."),
+        _column("b", pa.float64(), "The same in B."),
+        _column("n_a", pa.int64(), "Trials or examples that a rests on."),
+        _column("n_b", pa.int64(), "Trials or examples that b rests on."),
+        _column("ratio", pa.float64(), "b ÷ a; null for what is compared by difference."),
+        _column("difference", pa.float64(), "Accuracy: b − a. Predictions, settings: how many differ."),
+        _column("low", pa.float64(), "Lower end of the 95% interval of ratio or difference."),
+        _column("high", pa.float64(), "Upper end of the 95% interval."),
+        _column("p_value", pa.float64(), "Two-sided p-value of no change; null for exact figures."),
+        _column("p_value_holm", pa.float64(), "The same, adjusted (Holm) across the jobs; null if not judged."),
+        _column("floor", pa.float64(), "Ratio above 1 that a real change must exceed; null for none."),
+        _column("direction", pa.string(), "Of B against A: slower, larger, less-accurate …; null for no change."),
+        _column("real", pa.bool_(), "Whether it is a real change: significant and beyond the floor."),
+        _column("unjudged", pa.string(), "Why it is not judged; null if it is."),
+        _column("note", pa.string(), "What else there is to say, such as the settings that differ."),
+    ],
+    metadata={"pinbox.schema": str(VERSION), "pinbox.table": "diff"},
+)

@@ -1,0 +1,96 @@
+"""A diff on a terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from runner.diff import words
+from runner.diff.change import ACCURACY, DISK, LATENCY, LOAD, MEMORY, PREDICTIONS, RATIO, RULE, Change
+from runner.diff.compare import Compared, Diff, exit_code
+
+_NARROW_WIDTH = 100  # columns of the terminal below which the narrow set is shown
+_NARROW = (RATIO, MEMORY, ACCURACY, PREDICTIONS)
+_WIDE = (RATIO, LATENCY, MEMORY, DISK, LOAD, ACCURACY, PREDICTIONS)
+_HEADS = {"latency_ratio": "Latency", "latency": "Raw", "memory": "Memory", "predictions": "Changed"}
+_REAL, _NOISE = "yellow", "bright_black"
+
+
+def print_diff(found: Diff, fail_on: str, console: Console) -> None:
+    """Print what must be known first, what differs around, what really changed, and every job's changes."""
+    for warning in found.warnings:
+        console.print(_text(warning, "bold red"))
+    console.print(_text(f"A: {words.sweep_line(found.a)}"))
+    console.print(_text(f"B: {words.sweep_line(found.b)}"))
+    console.print()
+    console.print(_environment(found))
+    console.print()
+    _print_real(found, console)
+    if found.compared:
+        console.print(_jobs(found, console.width))
+        console.print()
+    for side, name in ((found.only_a, "A"), (found.only_b, "B")):
+        for label in words.labels(side):
+            console.print(_text(f"Only in {name}: {label}"))
+    for note in words.notes(found):
+        console.print(_text(note))
+    console.print(_text(RULE, _NOISE))
+    console.print(_text(words.conclusion(found, fail_on, exit_code(found, fail_on)), "bold"))
+
+
+def _environment(found: Diff) -> Table | Text:
+    if not found.environment:
+        return _text("Environment: nothing differs.")
+    table = Table(title=_text("Environment"), title_justify="left", box=None, pad_edge=False)
+    for title in ("Differs", "A", "B"):
+        table.add_column(title, overflow="fold")
+    for one in found.environment:
+        table.add_row(*map(_text, (one.name, *one.shown)))
+    return table
+
+
+def _print_real(found: Diff, console: Console) -> None:
+    for label, one in zip(words.compared_labels(found), found.compared, strict=True):
+        if one.real:
+            console.print(_text(label, "bold"))
+            for change in one.real:
+                console.print(_text(f"  {words.sentence(change)}", _REAL))
+    if found.real:
+        console.print()
+
+
+def _jobs(found: Diff, width: int) -> Table:
+    wide = width >= _NARROW_WIDTH
+    measures = _WIDE if wide else _NARROW
+    table = Table(
+        title=_text("B against A"),
+        title_justify="left",
+        caption=_text("Latency: against each side's own baseline, with its 95% interval."),
+        caption_justify="left",
+        box=None,
+        pad_edge=False,
+    )
+    table.add_column("Job", overflow="fold")
+    for measure in measures:
+        table.add_column(_HEADS.get(measure.name, measure.title), justify="right")
+    table.add_column("Real")
+    for label, one in zip(words.compared_labels(found), found.compared, strict=True):
+        cells = [_cell(one.change(measure.name), wide and measure is RATIO) for measure in measures]
+        table.add_row(_text(label), *cells, _verdict(one))
+    return table
+
+
+def _cell(change: Change | None, with_interval: bool) -> Text:
+    shown = words.cell(change, with_interval)
+    return _text(shown.replace(" points", ""), _REAL if change is not None and change.real else _NOISE)
+
+
+def _verdict(one: Compared) -> Text:
+    directions = dict.fromkeys(change.direction for change in one.real)
+    return _text(", ".join(directions), _REAL) if directions else _text("no", _NOISE)
+
+
+def _text(text: str, style: str = "") -> Text:
+    """Neither markup nor control characters in a name reach the terminal."""
+    return Text("".join(c if c.isprintable() else " " for c in text), style)

@@ -1,0 +1,154 @@
+"""What a diff says, as text: made once, then drawn as Markdown or on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from runner.diff.change import ACCURACY, PREDICTIONS, RATIO, SETTINGS, STATUS, Change
+from runner.diff.compare import FAIL_ON, Compared, Diff
+from runner.diff.join import Pair, Row, Side
+from runner.report.figures import UNKNOWN, counted, megabytes, milliseconds, percent, seconds, significant, speedup
+from runner.report.view import job_label
+from runner.results.tables import Tables
+
+_FIGURES: dict[str, Callable[[float | None], str]] = {
+    "latency_ratio": speedup,
+    "latency": milliseconds,
+    "memory": megabytes,
+    "disk": megabytes,
+    "load": seconds,
+    "first_call": milliseconds,
+    "accuracy": percent,
+}
+
+
+def sweep_line(tables: Tables) -> str:
+    """Return a sweep's folder, name and the time of its first trial."""
+    started = sorted(moment[:16].replace("T", " ") for moment in tables.results["started_at"].to_pylist() if moment)
+    return ", ".join([str(tables.folder), str(tables.manifest.get("sweep")), *(f"{when} UTC" for when in started[:1])])
+
+
+def labels(sides: Sequence[Side]) -> list[str]:
+    """Name jobs: by task and workload, too, where those differ; by key where nothing else tells them apart."""
+    rows = [side.row for side in sides]
+    several = len({(row["task"], row["workload"]) for row in rows}) > 1
+    named = [f"{job_label(row)} · {row['task']} · {row['workload']}" if several else job_label(row) for row in rows]
+    return [name if named.count(name) == 1 else f"{name} ({row['job']})" for name, row in zip(named, rows, strict=True)]
+
+
+def compared_labels(found: Diff) -> list[str]:
+    """Name the compared jobs, as B has them."""
+    return labels([one.pair.b for one in found.compared])
+
+
+def relative(change: Change) -> str:
+    """Return a change's size: +12.9%, ×2.31, −1.7 points, or a number of examples."""
+    if change.ratio is not None:
+        return _percent_or_times(change.ratio)
+    if change.measure is ACCURACY:
+        return f"{_signed(100 * (change.difference or 0.0))} points"
+    return f"{change.difference or 0:,.0f}"
+
+
+def interval(change: Change) -> str:
+    """Return a change's 95% interval; empty where there is none."""
+    if change.low is None or change.high is None:
+        return ""
+    if change.ratio is not None:
+        return f"{_percent_or_times(change.low)} to {_percent_or_times(change.high)}"
+    return f"{_signed(100 * change.low)} to {_signed(100 * change.high)}"
+
+
+def sentence(change: Change) -> str:
+    """Return a change in one line, as 'Memory peak 180 MB → 240 MB, +33.3% (+32.9% to +33.8%), larger'."""
+    title = change.measure.title
+    if change.measure in (SETTINGS, STATUS):
+        return f"{title}: {change.note}"
+    if change.measure is PREDICTIONS:
+        return f"{relative(change)} of {change.n_b:,} predictions changed"
+    figure = _FIGURES[change.measure.name]
+    name = "Speedup" if change.measure is RATIO else title
+    ends = interval(change)
+    size = f"latency {relative(change)}" if change.measure is RATIO else relative(change)
+    parts = [f"{name} {figure(change.a)} → {figure(change.b)}", size + (f" ({ends})" if ends else "")]
+    return ", ".join([*parts, *([change.direction] if change.real else []), *([change.note] if change.note else [])])
+
+
+def cell(change: Change | None, with_interval: bool) -> str:
+    """Return a change for a table: its size, and its interval if wanted."""
+    if change is None:
+        return UNKNOWN
+    ends = interval(change) if with_interval else ""
+    return f"{relative(change)} ({ends})" if ends else relative(change)
+
+
+def conclusion(found: Diff, fail_on: str, code: int) -> str:
+    """Return the last line: how many jobs really changed, and the exit code."""
+    if code == 2:
+        return f"Not comparable: {_why_not(found)} Exit code 2."
+    real, total = len(found.real), len(found.compared)
+    words = {change.direction for one in found.real for change in one.real}
+    said = f"Really different: {real} of {counted(total, 'job')} ({', '.join(sorted(words))})."
+    if not real:
+        said = f"Nothing is really different in {counted(total, 'job')}."
+    directions = FAIL_ON[fail_on]
+    asked = "" if directions is None else f" of FAIL_ON={fail_on} ({', '.join(directions)})"
+    return f"{said} Exit code {code}{asked}."
+
+
+def notes(found: Diff) -> list[str]:
+    """Return what else is worth knowing: artifacts, failed trials, other keys, jobs without a comparison."""
+    known = [one for one in found.compared if one.same_artifact is not None]
+    same = sum(bool(one.same_artifact) for one in known)
+    said = [f"Artifacts: {same} of {len(known)} identical byte for byte."] if known else []
+    raw = [one for one in found.compared if one.change(RATIO.name) is None and not one.pair.b.is_baseline]
+    if raw:
+        said.append(
+            f"{counted(len(raw), 'job')} had no latency against a baseline in every round (no baseline, or an older "
+            "protocol): raw latency is judged."
+        )
+    renamed = [one for one in found.compared if _hidden_setting(one.pair)]
+    if renamed:
+        said.append(
+            f"{counted(len(renamed), 'job')} had another key, though no recorded setting differs: "
+            "conf/ or its schema changed between the two code versions."
+        )
+    for label, one in zip(compared_labels(found), found.compared, strict=True):
+        said += [f"{label}: {text}" for text in _problems(one)]
+    pairs_b = [pair.b for pair in found.other_inputs]
+    said += [f"{label}: not compared, its texts differ." for label in labels(pairs_b)]
+    return said
+
+
+def _problems(one: Compared) -> list[str]:
+    rows = (("A", one.pair.a.row), ("B", one.pair.b.row))
+    return [f"{name} has {problem}." for name, row in rows if (problem := _trials_not_ok(row))]
+
+
+def _trials_not_ok(row: Row) -> str:
+    """Return as '1 of 8 trials oom'; a job without any good trial is told as a change of status."""
+    planned, ok, missing = row["trials_planned"], row["trials_ok"], row["trials_missing"]
+    failed = planned - ok - missing
+    parts = [f"{failed} of {counted(planned, 'trial')} {row['status']}"] if failed else []
+    return ", ".join(parts + ([f"{missing} of {counted(planned, 'trial')} missing"] if missing else []))
+
+
+def _hidden_setting(pair: Pair) -> bool:
+    return bool(pair.a.row["job"] != pair.b.row["job"] and not pair.settings)
+
+
+def _why_not(found: Diff) -> str:
+    if found.other_inputs:
+        return "both have the same jobs, but their texts differ. Sweep the same task on both sides."
+    isolation = [one for one in found.environment if one.name == "isolation"]
+    if isolation:
+        return f"{isolation[0].a} and {isolation[0].b} boxes. Sweep with the same isolation on both sides."
+    return "no job is in both. Give two sweeps of the same grid."
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.1f}".replace("-", "−")
+
+
+def _percent_or_times(ratio: float) -> str:
+    return f"×{significant(ratio)}" if ratio >= 2 else f"{_signed(100 * (ratio - 1))}%"

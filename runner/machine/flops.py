@@ -1,0 +1,90 @@
+"""How many floating-point operations a call takes, counted from the shapes in a checkpoint's file.
+
+A multiplication and an addition are two. Only matrix products count, as in `torch.utils.flop_counter`: of an encoder,
+softmax, normalization and activation are some percent more. A quantized model takes the operations of the checkpoint
+it was made from, only in integers.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_LAYER = re.compile(r"\.layer\.\d+\.")
+_QUERY = re.compile(r"\.(query|attn\.q)\.weight$")  # BERT and RoBERTa, MPNet
+_LOOK_UP = re.compile(r"embeddings\.|relative_attention_bias")
+
+
+class CallFlops(NamedTuple):
+    """FLOPs of a mean call: of the tokens that are not padding, and of all."""
+
+    useful: float
+    padded: float
+
+
+@dataclass(frozen=True)
+class FlopCount:
+    """FLOPs of one text as a function of its tokens t: per_example + per_token · t + per_token_squared · t²."""
+
+    per_example: int
+    per_token: int
+    per_token_squared: int
+
+    def of(self, tokens: int) -> int:
+        """Return the FLOPs of one text of this length."""
+        return self.per_example + self.per_token * tokens + self.per_token_squared * tokens * tokens
+
+    def per_call(self, masks: Sequence[np.ndarray]) -> CallFlops:
+        """Return the FLOPs of a mean call, given each call's attention mask, [texts, padded length].
+
+        Raises:
+            ValueError: if there are no masks.
+        """
+        if not masks:
+            raise ValueError("FLOPs of no calls")
+        useful = sum(self.of(int(tokens)) for mask in masks for tokens in mask.sum(axis=1))
+        padded = sum(mask.shape[0] * self.of(mask.shape[1]) for mask in masks)
+        return CallFlops(useful / len(masks), padded / len(masks))
+
+
+def count_flops(checkpoint: Path) -> FlopCount:
+    """Count the matrix products of a checkpoint of an encoder that classifies: BERT, RoBERTa or MPNet.
+
+    A weight of a layer meets every token; any other (pooler, classifier) meets one token of a text; an embedding is
+    looked up. Attention multiplies queries by keys and the result by values: two products of each two tokens, as wide
+    as the query is, which after pruning differs from layer to layer.
+
+    Args:
+        checkpoint: folder with model.safetensors, of which only the header is read.
+
+    Raises:
+        ValueError: if no attention layer is found: another architecture.
+    """
+    per_example, per_token, per_token_squared = 0, 0, 0
+    for name, shape in _shapes(checkpoint / "model.safetensors").items():
+        if len(shape) != 2 or _LOOK_UP.search(name):
+            continue
+        if not _LAYER.search(name):
+            per_example += 2 * prod(shape)
+            continue
+        per_token += 2 * prod(shape)
+        if _QUERY.search(name):
+            per_token_squared += 4 * shape[0]
+    if not per_token_squared:
+        raise ValueError(f"{checkpoint}: no attention layer found, so its FLOPs cannot be counted")
+    return FlopCount(per_example, per_token, per_token_squared)
+
+
+def _shapes(weights: Path) -> dict[str, list[int]]:
+    """Read the shapes in a safetensors file: 8 bytes of length, then JSON (https://github.com/huggingface/safetensors)."""
+    with weights.open("rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    return {name: tensor["shape"] for name, tensor in header.items() if name != "__metadata__"}
