@@ -143,9 +143,14 @@ def _onnx(operator: str, domain: str = "") -> Callable[[tuple[int, int, int], in
         generator = np.random.default_rng(_SEED)
         weight = generator.standard_normal((k, n), np.float32)
         left = generator.standard_normal((m, k), np.float32)
-        constants, inputs = {"weight": weight}, ["left", "weight"]
+        constants: dict[str, np.ndarray] = {"weight": weight}
+        inputs = ["left", "weight"]
         if operator == "DynamicQuantizeMatMul":
-            constants = {"weight": (weight * 30).astype(np.int8), "scale": np.float32([0.03]), "zero": np.int8([0])}
+            constants = {
+                "weight": (weight * 30).astype(np.int8),
+                "scale": np.full(1, 0.03, np.float32),
+                "zero": np.zeros(1, np.int8),
+            }
             inputs = ["left", "weight", "scale", "zero"]
         elif operator == "MatMulInteger":
             constants = {"weight": (weight * 30).astype(np.int8)}
@@ -156,7 +161,7 @@ def _onnx(operator: str, domain: str = "") -> Callable[[tuple[int, int, int], in
     return make
 
 
-def _model(operator: str, domain: str, inputs: list[str], constants: dict[str, Any], left: np.ndarray) -> bytes:
+def _model(operator: str, domain: str, inputs: list[str], constants: dict[str, np.ndarray], left: np.ndarray) -> bytes:
     output = TensorProto.INT32 if operator == "MatMulInteger" else TensorProto.FLOAT
     element = helper.np_dtype_to_tensor_dtype(left.dtype)
     graph = helper.make_graph(
@@ -164,7 +169,7 @@ def _model(operator: str, domain: str, inputs: list[str], constants: dict[str, A
         operator,
         [helper.make_tensor_value_info("left", element, left.shape)],
         [helper.make_tensor_value_info("out", output, None)],
-        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
     serialized: bytes = helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()

@@ -1,0 +1,59 @@
+"""FLOPs counted from shapes, against torch's own count of a forward pass."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from runner.machine.flops import FlopCount, count_flops
+from tests.techniques.conftest import run_step, save_random, texts
+
+__all__ = ["texts"]  # a fixture
+
+
+def counted_by_torch(checkpoint: Path, rows: int, tokens: int) -> int:
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from runner.engines.checkpoint import load_checkpoint
+
+    model = load_checkpoint(checkpoint, attention="eager")
+    ids = torch.arange(rows * tokens).reshape(rows, tokens) % 200 + 5
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        model(input_ids=ids, attention_mask=torch.ones_like(ids))
+    return int(counter.get_total_flops())
+
+
+@pytest.mark.parametrize("model_type", ["bert", "roberta", "mpnet"])
+def test_the_count_is_torch_s(model_type: str, texts: Path, tmp_path: Path) -> None:
+    checkpoint = save_random(tmp_path / "model", texts, model_type)
+    assert 3 * count_flops(checkpoint).of(40) == counted_by_torch(checkpoint, 3, 40)
+
+
+def test_pruned_heads_are_not_counted(texts: Path, tmp_path: Path) -> None:
+    whole = save_random(tmp_path / "whole", texts, "bert")
+    pruned, _ = run_step(
+        tmp_path / "pruned", whole, texts, step="head-pruning", fraction=0.5, criterion="random", seed=1
+    )
+    found = count_flops(pruned)
+    assert found.of(40) == counted_by_torch(pruned, 1, 40)
+    assert found.per_token_squared * 2 == count_flops(whole).per_token_squared
+
+
+def test_padding_is_counted_apart() -> None:
+    flops = FlopCount(per_example=10, per_token=3, per_token_squared=1)
+    one = np.array([[1, 1, 0, 0], [1, 1, 1, 1]])
+    other = np.array([[1, 0]])
+    useful, padded = flops.per_call([one, other])
+    assert useful == ((10 + 6 + 4) + (10 + 12 + 16) + (10 + 3 + 1)) / 2
+    assert padded == (2 * (10 + 12 + 16) + (10 + 6 + 4)) / 2
+
+
+def test_an_unknown_architecture_is_refused(tmp_path: Path) -> None:
+    from safetensors.numpy import save_file
+
+    save_file({"other.weight": np.zeros((2, 2), np.float32)}, tmp_path / "model.safetensors")
+    with pytest.raises(ValueError, match="no attention layer"):
+        count_flops(tmp_path)
