@@ -1,4 +1,4 @@
-"""The statistics against scipy, against worked examples, and by simulation."""
+"""The statistics against scipy and against worked examples; test_coverage.py has the simulation."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ import pytest
 from scipy import special, stats
 
 from runner.results.statistics import (
+    Estimate,
     accuracy,
     changed_predictions,
+    compare,
     confusion_matrix,
     estimate_ratio,
     holm,
-    log_ratio,
     macro_f1,
     noise_floor,
+    paired_log_ratio,
     softmax,
     total_variation,
     verdict,
@@ -24,16 +26,22 @@ from runner.results.statistics import (
 )
 
 
-def test_log_ratio_uses_the_geometric_mean_of_both_baselines_or_the_one_there_is() -> None:
-    assert log_ratio(2.0, [1.0, 4.0]) == pytest.approx(0.0)
-    assert log_ratio(2.0, [None, 4.0]) == pytest.approx(math.log(0.5))
-    assert log_ratio(2.0, [1.0]) == pytest.approx(math.log(2))
-    assert log_ratio(2.0, []) is None
-    assert log_ratio(None, [1.0, 1.0]) is None
+def test_calls_are_paired_within_their_turn() -> None:
+    variant = {0: [0.2, 0.4], 1: [0.6, 0.8]}
+    partner = {1: [0.3, 0.4], 0: [0.1, 0.2]}
+    assert paired_log_ratio(variant, partner) == pytest.approx(math.log(2))
 
 
-def test_linear_drift_cancels_for_a_variant_in_the_middle() -> None:
-    assert log_ratio(1.05, [1.00, 1.1025]) == pytest.approx(0.0)
+def test_pairs_that_met_two_speeds_do_not_move_the_ratio() -> None:
+    quiet = {turn: [0.1 + 0.001 * turn] * 2 for turn in range(5)}
+    disturbed = {turn: [9.0 if turn == 1 else seconds for seconds in calls] for turn, calls in quiet.items()}
+    assert paired_log_ratio(disturbed, quiet) == 0
+
+
+def test_only_common_turns_and_calls_count() -> None:
+    assert paired_log_ratio({0: [0.2, 9.0], 1: [9.0]}, {0: [0.1], 2: [9.0]}) == pytest.approx(math.log(2))
+    assert paired_log_ratio({0: [0.2]}, {1: [0.1]}) is None
+    assert paired_log_ratio({}, {}) is None
 
 
 @pytest.mark.parametrize("rounds", [2, 3, 8, 20])
@@ -71,10 +79,38 @@ def test_holm_by_a_worked_example() -> None:
     assert holm([]) == []
 
 
-def test_noise_floor_is_the_distance_of_identical_code() -> None:
-    assert noise_floor([(1.0, 1.1), (1.1, 1.0)]) == pytest.approx(1.1)
-    assert noise_floor([(1.0, 1.0)]) == 1
-    assert noise_floor([(1.0, None), (None, 1.0)]) is None
+@pytest.mark.parametrize("centre", [-0.02, 0.0, 0.3])
+def test_comparing_two_lists_agrees_with_scipy(centre: float) -> None:
+    chance = random.Random(7)
+    one = [chance.gauss(centre, 0.01) for _ in range(8)]
+    other = [chance.gauss(0, 0.05) for _ in range(5)]
+    found, expected = compare(one, other), stats.ttest_ind(one, other, equal_var=False)
+    interval = expected.confidence_interval(0.95)
+    assert found is not None
+    assert found.ratio == pytest.approx(stats.gmean(list(map(math.exp, one))) / stats.gmean(list(map(math.exp, other))))
+    assert (found.low, found.high) == pytest.approx((math.exp(interval.low), math.exp(interval.high)))
+    assert found.p_value == pytest.approx(expected.pvalue)
+
+
+def test_comparing_too_little_or_what_agrees_exactly() -> None:
+    assert compare([], [0.0]) is None
+    assert compare([0.0], [-1.0, -1.0]) == Estimate(math.e)
+    assert compare([0.5, 0.5], [0.5, 0.5]) == Estimate(1.0, 1.0, 1.0, 1.0)
+    assert compare([1.0, 1.0], [0.0, 0.0]) == Estimate(math.e, math.e, math.e, 0.0)
+
+
+def test_half_width_is_a_fraction_of_the_ratio() -> None:
+    assert Estimate(2.0, 2.0 / 1.1, 2.0 * 1.1, 0.01).half_width == pytest.approx(0.1)
+    assert Estimate(2.0).half_width is None
+
+
+def test_noise_floor_is_the_farther_end_of_the_interval_of_identical_code() -> None:
+    higher, lower = [0.00, 0.01, 0.02], [0.00, -0.01, -0.02]
+    estimate = estimate_ratio(higher)
+    assert estimate is not None
+    assert noise_floor(higher) == noise_floor(lower) == pytest.approx(estimate.high)
+    assert noise_floor([0.0, 0.0]) == 1
+    assert noise_floor([0.1]) is noise_floor([]) is None
 
 
 def test_verdict_needs_significance_and_more_than_the_floor() -> None:
@@ -85,52 +121,6 @@ def test_verdict_needs_significance_and_more_than_the_floor() -> None:
     assert verdict(faster, 0.01, 1.12) == "tie"
     assert verdict(faster, 0.01, None) is None
     assert verdict(estimate_ratio([-1.0]), None, 1.01) is None
-
-
-def _round(chance: random.Random, variants: int, noise: float) -> tuple[float, float, list[float]]:
-    """One round of identical code on a drifting machine: both baselines, and the variants between them."""
-    drift = chance.gauss(0, 0.02)
-    trials = [1 + drift * i / (variants + 1) + chance.gauss(0, noise) for i in range(variants + 2)]
-    return trials[0], trials[-1], trials[1:-1]
-
-
-def _verdicts(chance: random.Random, true_ratios: list[float], rounds: int = 8) -> list[str | None]:
-    """Judge variants of known ratio, as summary.py does."""
-    drawn = [_round(chance, len(true_ratios), 0.01) for _ in range(rounds)]
-    estimates = [
-        estimate_ratio([x for first, last, v in drawn if (x := log_ratio(v[i] * ratio, [first, last])) is not None])
-        for i, ratio in enumerate(true_ratios)
-    ]
-    adjusted = holm([e.p_value for e in estimates if e is not None and e.p_value is not None])
-    floor = noise_floor([(first, last) for first, last, _ in drawn])
-    return [verdict(e, p, floor) for e, p in zip(estimates, adjusted, strict=True)]
-
-
-def test_the_interval_covers_the_truth_95_times_in_100() -> None:
-    chance, hits, sweeps = random.Random(1), 0, 1500
-    for _ in range(sweeps):
-        logs = []
-        for _ in range(8):
-            first, last, (variant,) = _round(chance, 1, 0.01)
-            logs.append(log_ratio(0.9 * variant, [first, last]))
-        found = estimate_ratio([x for x in logs if x is not None])
-        assert found is not None
-        assert found.low is not None
-        assert found.high is not None
-        hits += found.low <= 0.9 <= found.high
-    assert hits / sweeps == pytest.approx(0.95, abs=4 * math.sqrt(0.95 * 0.05 / sweeps))
-
-
-def test_identical_code_is_hardly_ever_told_apart_in_a_whole_family() -> None:
-    chance, sweeps = random.Random(2), 300
-    alarms = sum(any(v != "tie" for v in _verdicts(chance, [1.0] * 10)) for _ in range(sweeps))
-    assert alarms / sweeps <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / sweeps)
-
-
-def test_a_true_five_percent_is_found() -> None:
-    chance, sweeps = random.Random(3), 60
-    found = [_verdicts(chance, [1.05, 0.95, 1.0, 1.0])[:2] for _ in range(sweeps)]
-    assert sum(pair == ["slower", "faster"] for pair in found) >= 0.9 * sweeps
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 5), (5, 5), (70, 100), (702, 829)])
