@@ -65,7 +65,9 @@ _TRIAL = [
 ]
 
 _PAIRED = [
-    _column("latency_ratio", pa.float64(), "Latency ÷ the partner's: median over the turns that the two took."),
+    _column(
+        "latency_ratio", pa.float64(), "Latency ÷ the partner's on the same input: median over the calls of the turns."
+    ),
     _column("turns", pa.int64(), "How many turns that was."),
     _column("partner_latency_p50_seconds", pa.float64(), "Median time of the partner's calls in its turns."),
     _column(
