@@ -12,7 +12,9 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
-from runner.errors import UserError
+from runner.errors import UserError, did_you_mean
+
+PRECISIONS = ("float32", "bfloat16", "int8")
 
 
 class Weights(Enum):
@@ -85,6 +87,14 @@ class TechniqueConfig:
     name: str = MISSING
     steps: list[Any] = field(default_factory=list)
     engine: str = MISSING
+    precision: str | None = None  # what the engine is meant to compute matrix products in; null is not checked
+
+    def __post_init__(self) -> None:
+        if self.precision not in (None, *PRECISIONS):
+            raise UserError(
+                f"technique.precision of '{self.name}' is '{self.precision}'. "
+                + did_you_mean(str(self.precision), PRECISIONS)
+            )
 
 
 @dataclass

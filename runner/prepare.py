@@ -20,6 +20,7 @@ from runner.artifacts import Artifact, Store, digest
 from runner.chain import make_chain
 from runner.config import Config
 from runner.isolation import CODE, Box, BoxOrder
+from runner.machine.flops import FlopCount, count_flops
 from runner.provenance import lock_sha256
 from runner.techniques import Step
 
@@ -44,12 +45,16 @@ class Prepared:
         inputs: the tokenized texts, one .npz.
         texts: the task's folder.
         logits: of every test text, [texts, labels].
+        precision: what the engine computes matrix products with weights in; None if it cannot be told.
+        flops: of one text, by the last checkpoint of the chain; None if they cannot be counted.
     """
 
     artifact: Artifact
     inputs: Artifact
     texts: Artifact
     logits: list[list[float]]
+    precision: str | None
+    flops: FlopCount | None
 
 
 def chain_of(cfg: Config) -> tuple[list[Step], list[Step]]:
@@ -101,12 +106,16 @@ def prepare(cfg: Config, box: Box, cpus: list[int], announce: Announce) -> Prepa
     for step in own:
         artifact = kitchen.step(step, artifact, texts, cfg, downloads)
     checkpoint = artifact
+    assert checkpoint is not None
+    counted = checkpoint
     for step in added:
         artifact = kitchen.step(step, artifact, texts, cfg, downloads)
-    assert checkpoint is not None
+        if artifact.format == "checkpoint":
+            counted = artifact
     assert artifact is not None
     inputs = kitchen.tokenize(checkpoint, texts, cfg)
-    return Prepared(artifact, inputs, texts, kitchen.judge(artifact, inputs, cfg))
+    logits, precision = kitchen.judge(artifact, inputs, cfg)
+    return Prepared(artifact, inputs, texts, logits, precision, count_flops(counted.path))
 
 
 class _Kitchen:
@@ -166,21 +175,21 @@ class _Kitchen:
         title = f"{cfg.model.name}: tokenize for {cfg.workload.name}"
         return self._make(recipe, "runner.tasks.tokenize", settings | tokenizer, inputs, "inputs", [], title)
 
-    def judge(self, artifact: Artifact, inputs: Artifact, cfg: Config) -> list[list[float]]:
-        """Return the artifact's logits for every test text."""
+    def judge(self, artifact: Artifact, inputs: Artifact, cfg: Config) -> tuple[list[list[float]], str | None]:
+        """Return the artifact's logits for every test text, and the precision that the engine computes them in."""
         engine = cfg.technique.engine
         recipe = {
             "logits": artifact.content,
             "inputs": inputs.content,
             "engine": engine,
-            "code": [_source_of(f"engines/{engine}.py"), _source_of("trial/evaluate.py")],
+            "code": [_source_of(f"{part}.py") for part in (f"engines/{engine}", "engines/__init__", "trial/evaluate")],
             "lock": lock_sha256(),
         }
         folders = {"artifact": artifact.path, "inputs": inputs.path}
         title = f"{cfg.model.name}: predictions of {cfg.technique.name}"
         made = self._make(recipe, "runner.trial.evaluate", {"engine": engine}, folders, "logits", [], title)
         logits: list[list[float]] = json.loads((made.path / "logits.json").read_text())
-        return logits
+        return logits, made.lineage[-1]["notes"]["precision"]
 
     def _make(
         self,

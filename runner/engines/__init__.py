@@ -6,6 +6,7 @@ To add an engine: one module here with a class `Engine` as below, named in `FORM
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -35,10 +36,28 @@ class Engine(Protocol):
         """Turn an output of `run` into float32 logits [batch, labels]; not timed."""
 
     def describe(self) -> dict[str, Any]:
-        """Return what is really in use: library versions, threads, instruction set."""
+        """Return what is really in use, as far as that costs nothing: library versions, threads, instruction set."""
+
+    def precision(self, batch: Any) -> str | None:
+        """Return what matrix products with weights are computed in, None if that cannot be told; not for a trial.
+
+        Read from what the runtime really has or runs (on `batch`, as made by `prepare`), not from what was asked for.
+        """
 
 
 def import_engine(name: str) -> type[Engine]:
     """Import an engine's module, and with it its runtime."""
     engine: type[Engine] = importlib.import_module(f"runner.engines.{name}").Engine
     return engine
+
+
+def main_precision(work: Mapping[str, float]) -> str | None:
+    """Return the precision that nine tenths of the work are done in; of mixed work all that have a tenth, joined by +.
+
+    Args:
+        work: of each precision, how much: FLOPs, weights, or layers.
+    """
+    total = sum(work.values())
+    if not total:
+        return None
+    return "+".join(sorted(name for name, part in work.items() if part / total >= 0.1))

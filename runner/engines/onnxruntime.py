@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
+from collections import Counter
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 
+from runner.engines import main_precision
+from runner.trial.box import instruction_sets
+
+# Kernels that multiply matrices of integers; those of the second kind multiply what type their input has.
+_INTEGER_PRODUCTS = (
+    "DynamicQuantizeMatMul",
+    "MatMulInteger",
+    "MatMulIntegerToFloat",
+    "QAttention",
+    "QGemm",
+    "QLinearMatMul",
+)
+_OTHER_PRODUCTS = ("Attention", "FusedGemm", "FusedMatMul", "Gemm", "MatMul")
+_TYPE_NAMES = {"float": "float32"}
+_PROBE_TOKENS = 8  # so few that products of two activations, in attention, hardly count
+
 
 class Engine:
     """Loads an ONNX model."""
 
     def __init__(self, artifact: Path, threads: int) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads  # its default ignores the cpuset
-        options.inter_op_num_threads = 1
+        self._model = artifact / "model.onnx"
         self._threads = threads
-        self._session = onnxruntime.InferenceSession(
-            artifact / "model.onnx", options, providers=["CPUExecutionProvider"]
-        )
+        self._session = self._start(_options(threads))
 
     def prepare(self, input_ids: np.ndarray, attention_mask: np.ndarray) -> dict[str, np.ndarray]:
         """Name the two inputs."""
@@ -35,5 +51,45 @@ class Engine:
         return array
 
     def describe(self) -> dict[str, Any]:
-        """Versions and threads; ONNX Runtime does not tell its instruction set, it takes the CPU's best."""
-        return {"onnxruntime": onnxruntime.__version__, "threads": self._threads}
+        """Versions, threads, and what of the CPU its kernels may choose by; it does not tell which they chose."""
+        return {
+            "onnxruntime": onnxruntime.__version__,
+            "threads": self._threads,
+            "instruction_set": " ".join(instruction_sets()),
+        }
+
+    def precision(self, batch: dict[str, np.ndarray]) -> str | None:
+        """What the kernels that really ran computed in, by their FLOPs, from a profile of one short call."""
+        with tempfile.TemporaryDirectory() as folder:
+            options = _options(self._threads)
+            options.enable_profiling = True
+            options.profile_file_prefix = str(Path(folder) / "profile")
+            session = self._start(options)
+            session.run(None, {name: array[:1, :_PROBE_TOKENS] for name, array in batch.items()})
+            events = json.loads(Path(session.end_profiling()).read_text())
+        return main_precision(products(events))
+
+    def _start(self, options: Any) -> Any:
+        return onnxruntime.InferenceSession(self._model, options, providers=["CPUExecutionProvider"])
+
+
+def products(events: list[dict[str, Any]]) -> Counter[str]:
+    """Return the FLOPs by precision of the matrix products in a profile of ONNX Runtime."""
+    work: Counter[str] = Counter()
+    for event in events:
+        kernel = event.get("args", {})
+        operator = kernel.get("op_name")
+        if not event["name"].endswith("_kernel_time") or operator not in _INTEGER_PRODUCTS + _OTHER_PRODUCTS:
+            continue
+        ((type_name, left),) = kernel["input_type_shape"][0].items()
+        ((_, out),) = kernel["output_type_shape"][0].items()
+        precision = "int8" if operator in _INTEGER_PRODUCTS else _TYPE_NAMES.get(type_name, type_name)
+        work[precision] += 2 * prod(out) * left[-1]
+    return work
+
+
+def _options(threads: int) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads  # its default ignores the cpuset
+    options.inter_op_num_threads = 1
+    return options

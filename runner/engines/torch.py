@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 import transformers
 
+from runner.engines import main_precision
 from runner.engines.checkpoint import load_checkpoint
 
 
@@ -41,4 +43,13 @@ class Engine:
             "transformers": transformers.__version__,
             "threads": torch.get_num_threads(),
             "instruction_set": torch.backends.cpu.get_cpu_capability(),
+            "float32_matmul_precision": torch.get_float32_matmul_precision(),
         }
+
+    def precision(self, batch: dict[str, torch.Tensor]) -> str | None:
+        """The type of the linear layers' weights, by size; nothing here quantizes while it runs."""
+        work: Counter[str] = Counter()
+        for module in self._model.modules():
+            if isinstance(module, torch.nn.Linear):
+                work[str(module.weight.dtype).removeprefix("torch.")] += module.weight.numel()
+        return main_precision(work)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+
+from runner.engines import main_precision
 
 
 class Engine:
@@ -37,4 +40,16 @@ class Engine:
             "torch": torch.__version__,
             "threads": torch.get_num_threads(),
             "instruction_set": torch.backends.cpu.get_cpu_capability(),
+            "quantized_engine": torch.backends.quantized.engine,
         }
+
+    def precision(self, batch: tuple[torch.Tensor, torch.Tensor]) -> str | None:
+        """What the graph's linear layers compute in; each counts once, as a packed int8 weight hides its size."""
+        work: Counter[str] = Counter()
+        for node in self._model.inlined_graph.nodes():
+            if node.kind().startswith("quantized::linear"):
+                work["int8"] += 1
+            elif node.kind() == "aten::linear":
+                weight = list(node.inputs())[1].toIValue()  # frozen, so a constant
+                work[str(weight.dtype).removeprefix("torch.")] += 1
+        return main_precision(work)

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     import numpy as np
 
+_COUNTED = ("bert", "roberta", "xlm-roberta", "camembert", "mpnet", "distilbert")  # whose weights' names are known
 _LAYER = re.compile(r"\.layer\.\d+\.")
-_QUERY = re.compile(r"\.(query|attn\.q)\.weight$")  # BERT and RoBERTa, MPNet
+_QUERY = re.compile(r"\.(query|attn\.q|q_lin)\.weight$")  # BERT and RoBERTa, MPNet, DistilBERT
 _LOOK_UP = re.compile(r"embeddings\.|relative_attention_bias")
 
 
@@ -55,19 +56,18 @@ class FlopCount:
         return CallFlops(useful / len(masks), padded / len(masks))
 
 
-def count_flops(checkpoint: Path) -> FlopCount:
-    """Count the matrix products of a checkpoint of an encoder that classifies: BERT, RoBERTa or MPNet.
+def count_flops(checkpoint: Path) -> FlopCount | None:
+    """Count the matrix products of a checkpoint that classifies texts; None for an architecture not in `_COUNTED`.
 
     A weight of a layer meets every token; any other (pooler, classifier) meets one token of a text; an embedding is
     looked up. Attention multiplies queries by keys and the result by values: two products of each two tokens, as wide
     as the query is, which after pruning differs from layer to layer.
 
     Args:
-        checkpoint: folder with model.safetensors, of which only the header is read.
-
-    Raises:
-        ValueError: if no attention layer is found: another architecture.
+        checkpoint: folder with config.json and model.safetensors, of which only the header is read.
     """
+    if json.loads((checkpoint / "config.json").read_text()).get("model_type") not in _COUNTED:
+        return None
     per_example, per_token, per_token_squared = 0, 0, 0
     for name, shape in _shapes(checkpoint / "model.safetensors").items():
         if len(shape) != 2 or _LOOK_UP.search(name):
@@ -78,8 +78,6 @@ def count_flops(checkpoint: Path) -> FlopCount:
         per_token += 2 * prod(shape)
         if _QUERY.search(name):
             per_token_squared += 4 * shape[0]
-    if not per_token_squared:
-        raise ValueError(f"{checkpoint}: no attention layer found, so its FLOPs cannot be counted")
     return FlopCount(per_example, per_token, per_token_squared)
 
 

@@ -18,13 +18,12 @@ def read_back() -> dict[str, Any]:
     """Return affinity, limits, rights and the CPU, as this process sees them."""
     cpu = _cpu_info()
     status = _colon_file(Path("/proc/self/status"))
-    flags = cpu.get("flags", cpu.get("Features", "")).split()
     return {
         "cpus": sorted(os.sched_getaffinity(0)),
         "cgroup_version": cgroup_version(),
         "memory_limit_bytes": memory_limit_bytes(),
         "cpu_model": cpu.get("model name", platform.processor()),
-        "instruction_sets": [name for name in _INSTRUCTION_SETS if name in flags],
+        "instruction_sets": instruction_sets(),
         "kernel": platform.release(),
         "python": platform.python_version(),
         "uid": os.getuid(),
@@ -33,6 +32,13 @@ def read_back() -> dict[str, Any]:
         "network_interfaces": [name for _, name in socket.if_nameindex()],
         "root_writable": os.access("/", os.W_OK),
     }
+
+
+def instruction_sets() -> list[str]:
+    """Return what the CPU has of the instruction sets that kernels are chosen by, as the kernel names them."""
+    cpu = _cpu_info()
+    flags = cpu.get("flags", cpu.get("Features", "")).split()
+    return [name for name in _INSTRUCTION_SETS if name in flags]
 
 
 def cgroup_version() -> int:

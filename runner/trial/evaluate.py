@@ -1,4 +1,7 @@
-"""Judge one artifact: logits of every text, in the workload's own batches. Apart from timing, once per artifact."""
+"""Judge one artifact: logits of every text, in the workload's own batches, and the precision it is computed in.
+
+Apart from timing, once per artifact.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +20,14 @@ def main() -> None:
     paths = {name: Path(path) for name, path in request["paths"].items()}
     engine = import_engine(request["engine"])(paths["artifact"], request["threads"])
     logits: list[list[float]] = []
-    for input_ids, attention_mask in load_inputs(paths["inputs"] / "inputs.npz"):
+    arrays = load_inputs(paths["inputs"] / "inputs.npz")
+    for input_ids, attention_mask in arrays:
         output = engine.run(engine.prepare(input_ids, attention_mask))
         logits.extend(engine.logits(output).tolist())
     (paths["output"] / "files").mkdir()
     (paths["output"] / "files" / "logits.json").write_text(json.dumps(logits))
-    (paths["output"] / "notes.json").write_text(json.dumps({"notes": engine.describe()}))
+    notes = engine.describe() | {"precision": engine.precision(engine.prepare(*arrays[0]))}
+    (paths["output"] / "notes.json").write_text(json.dumps({"notes": notes}))
 
 
 if __name__ == "__main__":

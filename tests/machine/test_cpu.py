@@ -13,7 +13,9 @@ def write(path: Path, text: str) -> None:
 
 
 def test_a_cpu_is_read(tmp_path: Path) -> None:
-    one = "vendor_id\t: Maker\ncpu family\t: 6\nmodel\t\t: 7\nmodel name\t: Fast One\nstepping\t: 8\nflags\t: fma avx2\n\n"
+    one = (
+        "vendor_id\t: Maker\ncpu family\t: 6\nmodel\t\t: 7\nmodel name\t: Fast One\nstepping\t: 8\nflags\t: fma avx2\n"
+    )
     write(tmp_path / "proc/cpuinfo", one + one.replace("Fast", "Slow"))
     write(tmp_path / "proc/sys/kernel/osrelease", "6.1.0\n")
     for index, (level, kind, size) in enumerate([(1, "Data", "32K"), (1, "Instruction", "32K"), (2, "Unified", "1M")]):

@@ -25,6 +25,11 @@ def test_without_precision_or_peak_there_is_no_fraction() -> None:
     assert rates(FLOPS, 0.04, "bfloat16", PEAKS)["peak_fraction"] is None
 
 
+def test_without_a_count_there_are_no_rates() -> None:
+    assert set(rates(None, 0.04, "float32", PEAKS).values()) == {None}
+    assert impossible_rate(None, "float32", PEAKS) is None
+
+
 def test_a_rate_above_the_peak_is_impossible() -> None:
     assert impossible_rate(124e9, "float32", PEAKS) is None
     reason = impossible_rate(126e9, "float32", PEAKS)
