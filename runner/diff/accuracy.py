@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from scipy.stats import binomtest, norm
 
 from runner.diff.change import ACCURACY, PREDICTIONS, Change
 from runner.diff.join import Pair, Side
-from runner.results.statistics import changed_predictions, wilson_interval
+from runner.results.statistics import ALPHA, changed_predictions, wilson_interval
 
 Interval = tuple[float, float, float, float]  # difference, low, high, p-value
 
@@ -61,22 +62,21 @@ def predictions_change(pair: Pair, same_cpu: bool) -> Change | None:
     )
 
 
-def mcnemar(right_a: list[bool], right_b: list[bool]) -> Interval:
-    """Return accuracy B − A of the same examples, its 95% interval and p-value (Q. McNemar, Psychometrika 12, 1947).
+def mcnemar(right_a: Sequence[bool], right_b: Sequence[bool]) -> Interval:
+    """Return accuracy B − A on the same examples, its 95% interval and p-value (Q. McNemar, Psychometrika 12, 1947).
 
-    Exact: of the examples that only one side has right, B's share is binomial with ½ if nothing changed. The interval
-    is Clopper and Pearson's of that share (Biometrika 26, 1934), given how many such examples there are.
+    Exact test: of the examples that only one side has right, B's share is binomial with ½ if nothing changed. Interval:
+    adjusted Wald for paired proportions (D. G. Bonett, R. M. Price, J. Educ. Behav. Statist. 37, 2012).
     """
-    pairs = list(zip(right_a, right_b, strict=True))
-    only_b, differing = sum(b and not a for a, b in pairs), sum(a != b for a, b in pairs)
-    if differing == 0:
+    n, pairs = len(right_a), list(zip(right_a, right_b, strict=True))
+    only_a, only_b = sum(a and not b for a, b in pairs), sum(b and not a for a, b in pairs)
+    if only_a + only_b == 0:
         return 0.0, 0.0, 0.0, 1.0
-    test = binomtest(only_b, differing, 0.5)
-    share = test.proportion_ci(0.95, "exact")
-    difference, low, high = (
-        (2 * x - 1) * differing / len(pairs) for x in (only_b / differing, float(share.low), float(share.high))
-    )
-    return difference, low, high, float(test.pvalue)
+    share_a, share_b = (only_a + 1) / (n + 2), (only_b + 1) / (n + 2)
+    centre = share_b - share_a
+    half = float(norm.ppf(1 - ALPHA / 2)) * math.sqrt((share_a + share_b - centre**2) / (n + 2))
+    p_value = float(binomtest(only_b, only_a + only_b, 0.5).pvalue)
+    return (only_b - only_a) / n, centre - half, centre + half, p_value
 
 
 def newcombe(right_a: int, n_a: int, right_b: int, n_b: int) -> Interval:

@@ -15,9 +15,9 @@ MEMORY_FLOOR = 1.02
 TIME_FLOOR = 1.3
 
 RULE = (
-    "Real is what is significant (95%, Holm across the jobs) and beyond a floor: latency against the baseline, the "
-    f"larger noise floor; memory {MEMORY_FLOOR - 1:.0%}; times that no partner shared (raw latency, load, first call) "
-    f"{TIME_FLOOR - 1:.0%} and the machine's own drift. Disk, predictions, settings: any change."
+    "Real is what is significant (95%, Holm across the jobs) and beyond a floor: latency against the baseline, both "
+    f"noise floors together; memory {MEMORY_FLOOR - 1:.0%}; times that no partner shared (raw latency, load, first "
+    f"call) {TIME_FLOOR - 1:.0%} and the machine's own drift. Disk, predictions, settings: any change."
 )
 
 
@@ -32,7 +32,7 @@ class Measure:
     down: str
 
 
-SETTINGS = Measure("settings", "Settings", "", "other-settings", "other-settings")
+SETTINGS = Measure("settings", "Settings", "", "settings", "settings")
 STATUS = Measure("status", "Status", "", "mended", "broken")
 RATIO = Measure("latency_ratio", "Latency against the baseline", "ratio", "slower", "faster")
 LATENCY = Measure("latency", "Latency", "seconds", "slower", "faster")
@@ -41,7 +41,7 @@ DISK = Measure("disk", "Disk", "bytes", "larger", "smaller")
 LOAD = Measure("load", "Load", "seconds", "slower", "faster")
 FIRST_CALL = Measure("first_call", "First call", "seconds", "slower", "faster")
 ACCURACY = Measure("accuracy", "Accuracy", "fraction", "more-accurate", "less-accurate")
-PREDICTIONS = Measure("predictions", "Predictions", "examples", "changed", "changed")
+PREDICTIONS = Measure("predictions", "Predictions", "examples", "predictions", "predictions")
 
 MEASURES = (SETTINGS, STATUS, RATIO, LATENCY, MEMORY, DISK, LOAD, FIRST_CALL, ACCURACY, PREDICTIONS)
 

@@ -86,7 +86,6 @@ def _facts(tables: Tables) -> dict[str, str]:
         "lock file": machine.get("lock_sha256"),
         "code version": machine.get("code_version"),
         "results schema": manifest.get("schema"),
-        "rounds": manifest.get("rounds"),
         "seed": manifest.get("seed"),
     }
     return {name: "" if value is None else str(value) for name, value in (known | measure).items()}

@@ -82,12 +82,15 @@ def _status(pair: Pair) -> Change | None:
 
 
 def _latency_ratio(pair: Pair) -> Change | None:
-    """Against each side's own baseline, round by round; a baseline has none."""
+    """Against each side's own baseline, round by round; a baseline has none.
+
+    Each side's ratio may be off by its own noise floor, so their quotient may be by both.
+    """
     if pair.a.is_baseline or pair.b.is_baseline:
         return None
     logs_a, logs_b = (_logs(side, "latency_ratio") for side in (pair.a, pair.b))
     floors = [side.row["noise_floor"] for side in (pair.a, pair.b) if side.row["noise_floor"] is not None]
-    found = _compared(RATIO, logs_a, logs_b, max(floors, default=None))
+    found = _compared(RATIO, logs_a, logs_b, math.prod(floors))
     if found is None or floors:
         return found
     return _compared(RATIO, logs_a, logs_b, None, ONE_ROUND)

@@ -73,7 +73,7 @@ def _jobs(found: Diff, width: int) -> Table:
     )
     table.add_column("Job", overflow="fold")
     for measure in measures:
-        table.add_column(_HEADS.get(measure.name, measure.title), justify="right")
+        table.add_column(_HEADS.get(measure.name, measure.title), justify="right", no_wrap=True)
     table.add_column("Real")
     for label, one in zip(words.compared_labels(found), found.compared, strict=True):
         cells = [_cell(one.change(measure.name), wide and measure is RATIO) for measure in measures]
@@ -82,8 +82,8 @@ def _jobs(found: Diff, width: int) -> Table:
 
 
 def _cell(change: Change | None, with_interval: bool) -> Text:
-    shown = words.cell(change, with_interval)
-    return _text(shown.replace(" points", ""), _REAL if change is not None and change.real else _NOISE)
+    shown = words.cell(change, with_interval).replace(" points", "").replace(" to ", "…")
+    return _text(shown, _REAL if change is not None and change.real else _NOISE)
 
 
 def _verdict(one: Compared) -> Text:

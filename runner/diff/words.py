@@ -8,7 +8,7 @@ from runner.diff.change import ACCURACY, PREDICTIONS, RATIO, SETTINGS, STATUS, C
 from runner.diff.compare import FAIL_ON, Compared, Diff
 from runner.diff.join import Pair, Row, Side
 from runner.report.figures import UNKNOWN, counted, megabytes, milliseconds, percent, seconds, significant, speedup
-from runner.report.view import job_label
+from runner.report.view import group_label, job_label
 from runner.results.tables import Tables
 
 _FIGURES: dict[str, Callable[[float | None], str]] = {
@@ -29,10 +29,12 @@ def sweep_line(tables: Tables) -> str:
 
 
 def labels(sides: Sequence[Side]) -> list[str]:
-    """Name jobs: by task and workload, too, where those differ; by key where nothing else tells them apart."""
+    """Name jobs: by what differs between them, and by key where nothing else tells them apart."""
     rows = [side.row for side in sides]
-    several = len({(row["task"], row["workload"]) for row in rows}) > 1
-    named = [f"{job_label(row)} · {row['task']} · {row['workload']}" if several else job_label(row) for row in rows]
+    families, conditions = ({*map(part, rows)} for part in (_family, _conditions))
+    named = [job_label(row) if len(families) > 1 else f"{group_label(row)} · {_threads(row)}" for row in rows]
+    if len(conditions) > 1:
+        named = [f"{name} · {' · '.join(_conditions(row))}" for name, row in zip(named, rows, strict=True)]
     return [name if named.count(name) == 1 else f"{name} ({row['job']})" for name, row in zip(named, rows, strict=True)]
 
 
@@ -55,7 +57,7 @@ def interval(change: Change) -> str:
     if change.low is None or change.high is None:
         return ""
     if change.ratio is not None:
-        return f"{_percent_or_times(change.low)} to {_percent_or_times(change.high)}"
+        return f"{_percent_or_times(change.low)} to {_percent_or_times(change.high)}".replace("% to", " to")
     return f"{_signed(100 * change.low)} to {_signed(100 * change.high)}"
 
 
@@ -118,6 +120,18 @@ def notes(found: Diff) -> list[str]:
     pairs_b = [pair.b for pair in found.other_inputs]
     said += [f"{label}: not compared, its texts differ." for label in labels(pairs_b)]
     return said
+
+
+def _family(row: Row) -> str:
+    return str(row["family"])
+
+
+def _conditions(row: Row) -> tuple[str, str]:
+    return str(row["task"]), str(row["workload"])
+
+
+def _threads(row: Row) -> str:
+    return counted(row["threads"], "thread")
 
 
 def _problems(one: Compared) -> list[str]:
