@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 _CGROUP = Path("/sys/fs/cgroup")
-_INSTRUCTION_SETS = ("avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
+INSTRUCTION_SETS = ("avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
 _UNLIMITED = 1 << 60  # version 1 says "no limit" by a number near 2**63
 
 
@@ -38,7 +38,7 @@ def instruction_sets() -> list[str]:
     """Return what the CPU has of the instruction sets that kernels are chosen by, as the kernel names them."""
     cpu = _cpu_info()
     flags = cpu.get("flags", cpu.get("Features", "")).split()
-    return [name for name in _INSTRUCTION_SETS if name in flags]
+    return [name for name in INSTRUCTION_SETS if name in flags]
 
 
 def cgroup_version() -> int:
