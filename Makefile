@@ -7,16 +7,22 @@ RETRY ?=
 LAUNCHER ?=
 ARGS ?=
 UPGRADE ?=
+A ?=
+B ?=
+FAIL_ON ?=
+REBUILD ?=
+OWN_OUT = $(if $(filter-out file,$(origin OUT)),--out $(OUT))
+NO_A_B = $(error name two sweeps: make diff A=outputs/x B=outputs/y)
 # The first of these that is a Python 3.11, looked for once. Only set-up uses it; all else runs in .venv.
 PYTHON ?= $(eval PYTHON := $(shell for name in python3.11 python3 python; do $$name -c \
 	'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$name && break; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help sweep report test lint setup image lock clean python image-if-engine
+.PHONY: help sweep report diff reproduce test lint setup image lock clean python image-if-engine
 
 help: ## Print this help
 	@echo "usage: make TARGET [NAME=VALUE …]"
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-8s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-9s %s\n", $$1, $$2 }'
 
 sweep: setup ## Run a grid: GRID=demo OUT=outputs/demo FRESH=1 RETRY=failed LAUNCHER=name ARGS="threads=1"
 	@.venv/bin/python -m runner -m grid=$(GRID) hydra.sweep.dir=$(OUT) \
@@ -25,6 +31,13 @@ sweep: setup ## Run a grid: GRID=demo OUT=outputs/demo FRESH=1 RETRY=failed LAUN
 
 report: .venv/.ready ## Write a sweep's report anew: SWEEP=outputs/demo
 	@.venv/bin/python -m runner.report $(SWEEP)
+
+diff: .venv/.ready ## Say what really differs between two sweeps: A=outputs/x B=outputs/y FAIL_ON=slower OUT=folder
+	@.venv/bin/python -m runner.diff $(or $(A),$(NO_A_B)) $(or $(B),$(NO_A_B)) \
+		$(if $(FAIL_ON),--fail-on $(FAIL_ON)) $(OWN_OUT)
+
+reproduce: setup ## Run a recorded sweep again, and diff: SWEEP=outputs/demo OUT=outputs/demo.reproduced REBUILD=1
+	@.venv/bin/python -m runner.reproduce $(SWEEP) $(if $(REBUILD),--rebuild) $(OWN_OUT)
 
 test: setup ## Run the tests: ARGS="-k word"; those that need Docker are skipped where no engine answers
 	@.venv/bin/python -m pytest $(ARGS)

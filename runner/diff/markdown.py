@@ -23,9 +23,10 @@ def render_markdown(found: Diff, fail_on: str) -> str:
         *_real(found),
         *_jobs(found),
     ]
-    for side, name in ((found.only_a, "A"), (found.only_b, "B")):
-        if side:
-            parts += [f"## Only in {name}", _list(words.labels(side))]
+    name = words.namer(found)
+    for side, jobs in (("A", found.only_a), ("B", found.only_b)):
+        if jobs:
+            parts += [f"## Only in {side}", _list(map(name, jobs))]
     notes = words.notes(found)
     parts += ["## Notes", _list(notes)] if notes else []
     return "\n\n".join([*parts, escape(RULE)]) + "\n"
@@ -38,10 +39,10 @@ def _environment(found: Diff) -> list[str]:
 
 
 def _real(found: Diff) -> list[str]:
+    name = words.namer(found)
     lines = [
-        f"- **{escape(label)}**: " + "; ".join(escape(words.sentence(change)) for change in one.real)
-        for label, one in zip(words.compared_labels(found), found.compared, strict=True)
-        if one.real
+        f"- **{escape(name(one.pair.b))}**: " + "; ".join(escape(words.sentence(change)) for change in one.real)
+        for one in found.real
     ]
     return ["## Really different", "\n".join(lines)] if lines else []
 
@@ -49,9 +50,10 @@ def _real(found: Diff) -> list[str]:
 def _jobs(found: Diff) -> list[str]:
     if not found.compared:
         return []
+    name = words.namer(found)
     rows = [
-        (label, *(words.cell(one.change(measure.name), with_interval=True) for measure in _COLUMNS))
-        for label, one in zip(words.compared_labels(found), found.compared, strict=True)
+        (name(one.pair.b), *(words.cell(one.change(measure.name), with_interval=True) for measure in _COLUMNS))
+        for one in found.compared
     ]
     return ["## B against A, with 95% intervals", _table(("Job", *(measure.title for measure in _COLUMNS)), rows)]
 

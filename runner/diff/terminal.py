@@ -30,12 +30,16 @@ def print_diff(found: Diff, fail_on: str, console: Console) -> None:
     if found.compared:
         console.print(_jobs(found, console.width))
         console.print()
-    for side, name in ((found.only_a, "A"), (found.only_b, "B")):
-        for label in words.labels(side):
-            console.print(_text(f"Only in {name}: {label}"))
+    name = words.namer(found)
+    for side, jobs in (("A", found.only_a), ("B", found.only_b)):
+        if jobs:
+            console.print(_text(f"Only in {side}:", "bold"))
+        for job in jobs:
+            console.print(_text(f"  {name(job)}"))
     for note in words.notes(found):
         console.print(_text(note))
-    console.print(_text(RULE, _NOISE))
+    if found.compared:
+        console.print(_text(RULE, _NOISE))
     console.print(_text(words.conclusion(found, fail_on, exit_code(found, fail_on)), "bold"))
 
 
@@ -51,11 +55,11 @@ def _environment(found: Diff) -> Table | Text:
 
 
 def _print_real(found: Diff, console: Console) -> None:
-    for label, one in zip(words.compared_labels(found), found.compared, strict=True):
-        if one.real:
-            console.print(_text(label, "bold"))
-            for change in one.real:
-                console.print(_text(f"  {words.sentence(change)}", _REAL))
+    name = words.namer(found)
+    for one in found.real:
+        console.print(_text(name(one.pair.b), "bold"))
+        for change in one.real:
+            console.print(_text(f"  {words.sentence(change)}", _REAL))
     if found.real:
         console.print()
 
@@ -75,9 +79,10 @@ def _jobs(found: Diff, width: int) -> Table:
     for measure in measures:
         table.add_column(_HEADS.get(measure.name, measure.title), justify="right", no_wrap=True)
     table.add_column("Real")
-    for label, one in zip(words.compared_labels(found), found.compared, strict=True):
+    name = words.namer(found)
+    for one in found.compared:
         cells = [_cell(one.change(measure.name), wide and measure is RATIO) for measure in measures]
-        table.add_row(_text(label), *cells, _verdict(one))
+        table.add_row(_text(name(one.pair.b)), *cells, _verdict(one))
     return table
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable
 
 from runner.diff.change import ACCURACY, PREDICTIONS, RATIO, SETTINGS, STATUS, Change
 from runner.diff.compare import FAIL_ON, Compared, Diff
@@ -28,19 +29,19 @@ def sweep_line(tables: Tables) -> str:
     return ", ".join([str(tables.folder), str(tables.manifest.get("sweep")), *(f"{when} UTC" for when in started[:1])])
 
 
-def labels(sides: Sequence[Side]) -> list[str]:
-    """Name jobs: by what differs between them, and by key where nothing else tells them apart."""
-    rows = [side.row for side in sides]
-    families, conditions = ({*map(part, rows)} for part in (_family, _conditions))
-    named = [job_label(row) if len(families) > 1 else f"{group_label(row)} · {_threads(row)}" for row in rows]
-    if len(conditions) > 1:
-        named = [f"{name} · {' · '.join(_conditions(row))}" for name, row in zip(named, rows, strict=True)]
-    return [name if named.count(name) == 1 else f"{name} ({row['job']})" for name, row in zip(named, rows, strict=True)]
+def namer(found: Diff) -> Callable[[Side], str]:
+    """Return a function that names a job by what tells the jobs of both sweeps apart: by key if nothing else does."""
+    pairs = [*(one.pair for one in found.compared), *found.other_inputs]
+    rows = [side.row for side in [*(pair.b for pair in pairs), *found.only_a, *found.only_b]]
+    one_family = len({row["family"] for row in rows}) == 1
+    one_input = len({(row["task"], row["workload"]) for row in rows}) == 1
 
+    def name(row: Row) -> str:
+        job = f"{group_label(row)} · {counted(row['threads'], 'thread')}" if one_family else job_label(row)
+        return job if one_input else f"{job} · {row['task']} · {row['workload']}"
 
-def compared_labels(found: Diff) -> list[str]:
-    """Name the compared jobs, as B has them."""
-    return labels([one.pair.b for one in found.compared])
+    counts = Counter(map(name, rows))
+    return lambda side: name(side.row) if counts[name(side.row)] <= 1 else f"{name(side.row)} ({side.row['job']})"
 
 
 def relative(change: Change) -> str:
@@ -115,23 +116,10 @@ def notes(found: Diff) -> list[str]:
             f"{counted(len(renamed), 'job')} had another key, though no recorded setting differs: "
             "conf/ or its schema changed between the two code versions."
         )
-    for label, one in zip(compared_labels(found), found.compared, strict=True):
-        said += [f"{label}: {text}" for text in _problems(one)]
-    pairs_b = [pair.b for pair in found.other_inputs]
-    said += [f"{label}: not compared, its texts differ." for label in labels(pairs_b)]
-    return said
-
-
-def _family(row: Row) -> str:
-    return str(row["family"])
-
-
-def _conditions(row: Row) -> tuple[str, str]:
-    return str(row["task"]), str(row["workload"])
-
-
-def _threads(row: Row) -> str:
-    return counted(row["threads"], "thread")
+    name = namer(found)
+    for one in found.compared:
+        said += [f"{name(one.pair.b)}: {text}" for text in _problems(one)]
+    return said + [f"{name(pair.b)}: not compared, its texts differ." for pair in found.other_inputs]
 
 
 def _problems(one: Compared) -> list[str]:

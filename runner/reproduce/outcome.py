@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from runner.diff.compare import Compared, Diff
+from runner.diff.compare import Diff
 from runner.diff.environment import same_cpu
 from runner.diff.join import Side
-from runner.diff.words import labels
+from runner.diff.words import namer
 from runner.report.figures import counted
 from runner.reproduce.recorded import Recorded
 
@@ -51,12 +49,12 @@ def _artifact_lines(found: Diff, stored: frozenset[str]) -> list[str]:
         f"Artifacts: {len(same)} of {counted(len(known), 'job')} identical byte for byte: "
         f"{reused} reused from the store, {made} made anew."
     ]
-    return lines + [
-        f"  Another artifact: {label}" for label in _labels([one for one in known if not one.same_artifact])
-    ]
+    name = namer(found)
+    return lines + [f"  Another artifact: {name(one.pair.b)}" for one in known if not one.same_artifact]
 
 
 def _float32_lines(found: Diff) -> list[str]:
+    name = namer(found)
     judged = [
         (one, change.difference)
         for one in found.compared
@@ -69,8 +67,4 @@ def _float32_lines(found: Diff) -> list[str]:
         return [f"Predictions: identical in all {counted(len(judged), 'float32 job')}."]
     demanded = "they must not" if same_cpu(found.environment) else "another CPU may round otherwise"
     line = f"Predictions: differ in {len(differing)} of {counted(len(judged), 'float32 job')} ({demanded})."
-    return [line, *(f"  Other predictions: {label}" for label in _labels(differing))]
-
-
-def _labels(some: Sequence[Compared]) -> list[str]:
-    return labels([one.pair.b for one in some])
+    return [line, *(f"  Other predictions: {name(one.pair.b)}" for one in differing)]

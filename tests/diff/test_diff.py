@@ -1,0 +1,144 @@
+"""What counts as really different, on made-up sweeps."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from runner.diff.change import TIME_FLOOR
+from runner.diff.compare import Diff, check_fail_on, diff, exit_code
+from runner.errors import UserError
+from tests.diff.sweeps import BASELINE, JOBS, TEXTS, Job, sweep
+
+TORCH, ONNX, INT8 = JOBS
+
+
+def _real(found: Diff) -> dict[str, dict[str, str]]:
+    """Return the direction of every real change, by technique and measure."""
+    return {
+        one.pair.b.row["technique"]: {change.measure.name: change.direction for change in one.real}
+        for one in found.real
+    }
+
+
+def test_a_sweep_does_not_differ_from_itself_nor_from_another_run_of_it() -> None:
+    for seed in (0, 1):
+        found = diff(sweep(), sweep(seed=seed))
+        assert exit_code(found) == 0
+        assert len(found.compared) == 3
+        assert found.environment == []
+
+
+def test_changed_threads_are_real_and_named() -> None:
+    found = diff(sweep(), sweep([TORCH, ONNX, replace(INT8, threads=2), replace(TORCH, threads=2)], seed=1))
+    assert exit_code(found) == 1
+    (one,) = found.real
+    assert one.pair.b.row["technique"] == "onnx-int8"
+    assert one.real[0].note == "threads 1 → 2"
+    assert [side.row["job"] for side in found.only_b] == ["m_torch-eager_t2"]
+
+
+def test_another_key_without_a_recorded_setting_is_the_same_job() -> None:
+    renamed = [replace(job, setting="-f00") for job in JOBS]
+    found = diff(sweep(), sweep(renamed, seed=1))
+    assert exit_code(found) == 0
+    assert len(found.compared) == 3
+
+
+def test_each_measure_is_found() -> None:
+    after = [
+        TORCH,
+        replace(ONNX, latency_ratio=0.66, rss_bytes=3.6e8, load_seconds=2.0),
+        replace(INT8, disk_bytes=24_000_000, wrong=90),
+    ]
+    assert _real(diff(sweep(), sweep(after, seed=1))) == {
+        "onnx": {"latency_ratio": "slower", "memory": "smaller", "load": "slower"},
+        "onnx-int8": {"disk": "larger", "accuracy": "less-accurate", "predictions": "predictions"},
+    }
+
+
+def test_one_changed_prediction_is_real_on_the_same_cpu_only() -> None:
+    after = [TORCH, ONNX, replace(INT8, wrong=INT8.wrong + 1)]
+    assert _real(diff(sweep(), sweep(after))) == {"onnx-int8": {"predictions": "predictions"}}
+    assert exit_code(diff(sweep(), sweep(after, cpu_model="Other CPU"))) == 0
+
+
+def test_another_cpu_is_said_first_and_no_times_are_judged() -> None:
+    slow = [replace(job, load_seconds=9.0) for job in JOBS]
+    found = diff(sweep(), sweep(slow, seed=1, machine=5.0, cpu_model="Other CPU"))
+    assert "Test CPU → Other CPU" in found.warnings[0]
+    assert found.environment[0].name == "CPU model"
+    assert exit_code(found) == 0
+    slower = [TORCH, replace(ONNX, latency_ratio=0.7), INT8]
+    assert _real(diff(sweep(), sweep(slower, cpu_model="Other CPU"))) == {"onnx": {"latency_ratio": "slower"}}
+
+
+def test_a_slow_machine_is_not_a_slow_job() -> None:
+    assert exit_code(diff(sweep(), sweep(seed=1, machine=1.8))) == 0
+
+
+def test_a_baseline_is_judged_by_raw_latency() -> None:
+    """The reference kernel says that the machine is the same."""
+    before, after = sweep([TORCH]), sweep([replace(TORCH, latency_ratio=2 * TIME_FLOOR)], seed=1)
+    assert _real(diff(before, after))["torch-eager"]["latency"] == "slower"
+
+
+def test_a_job_that_no_longer_runs_is_real_whatever_is_asked() -> None:
+    found = diff(sweep(), sweep([TORCH, ONNX, replace(INT8, failure="oom")]))
+    assert found.real[0].real[0].note == "ok → oom"
+    assert exit_code(found, "slower") == 1
+
+
+@pytest.mark.parametrize(
+    ("word", "codes"), [("any", (1, 1, 1)), ("slower", (1, 0, 0)), ("larger", (0, 1, 0)), ("less-accurate", (0, 0, 1))]
+)
+def test_fail_on(word: str, codes: tuple[int, ...]) -> None:
+    changed = (replace(ONNX, latency_ratio=0.7), replace(ONNX, disk_bytes=91_000_000), replace(ONNX, wrong=80))
+    assert tuple(exit_code(diff(sweep(), sweep([TORCH, job, INT8])), word) for job in changed) == codes
+    better = replace(ONNX, latency_ratio=0.5, disk_bytes=1_000_000, wrong=10)
+    assert exit_code(diff(sweep(), sweep([TORCH, better, INT8])), word) == (word == "any")
+
+
+def test_a_mistyped_fail_on_names_what_is_allowed() -> None:
+    with pytest.raises(UserError, match=r"'slowr'.*Did you mean 'slower'"):
+        check_fail_on("slowr")
+
+
+def test_jobs_on_one_side_only_are_listed_and_harmless() -> None:
+    found = diff(sweep([*JOBS, Job("pruned")]), sweep([*JOBS, Job("distilled")]))
+    assert [side.row["technique"] for side in found.only_a] == ["pruned"]
+    assert [side.row["technique"] for side in found.only_b] == ["distilled"]
+    assert exit_code(found) == 0
+
+
+def test_what_cannot_be_compared() -> None:
+    assert exit_code(diff(sweep([BASELINE]), sweep([Job("onnx")]))) == 2
+    boxes = diff(sweep(), sweep(isolation="process"))
+    assert exit_code(boxes) == 2
+    assert "docker → process" in boxes.warnings[0]
+    texts = diff(sweep(), sweep(texts=[*TEXTS[:-1], "another"]))
+    assert len(texts.other_inputs) == 3
+    assert exit_code(texts) == 2
+
+
+def test_without_labels_or_with_one_round_what_is_left_is_compared() -> None:
+    found = diff(sweep(labelled=False, rounds=1), sweep(labelled=False, rounds=1, seed=1))
+    assert exit_code(found) == 0
+    assert found.compared[1].change("accuracy") is None
+    ratio = found.compared[1].change("latency_ratio")
+    assert ratio is not None
+    assert "two rounds" in ratio.unjudged
+
+
+def test_identical_sweeps_of_a_noisy_machine_hardly_ever_differ() -> None:
+    jobs = [BASELINE, *(Job(f"v{i}") for i in range(4))]
+    chance, alarms = random.Random(0), 0
+    for seed in range(60):
+        a, b = (
+            sweep(jobs, seed=2 * seed + side, texts=TEXTS[:20], machine=chance.lognormvariate(0, 0.1))
+            for side in (0, 1)
+        )
+        alarms += exit_code(diff(a, b))
+    assert alarms <= 60 * 0.05
