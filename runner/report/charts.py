@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from runner.report.threads import Scaling
 from runner.report.view import Group, Variant
 from runner.results.tables import Tables
 
@@ -161,8 +162,43 @@ def _thinned(phase: pd.DataFrame) -> pd.DataFrame:
     return phase.loc[sorted({phase.index[0], *kept, phase.index[-1]})]
 
 
+def scaling_chart(scaling: Scaling) -> Figure | None:
+    """One line per technique: speedup by the number of threads; the dotted one has an efficiency of 1."""
+    if len(scaling.threads) < 2:
+        return None  # two points say no more than the table does
+    threads = [1, *scaling.threads]
+    lines = [
+        {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "name": _plain(label),
+            "x": [number for number in threads if number in (1, *rows)],
+            "y": [1 if number == 1 else rows[number]["thread_speedup"] for number in threads if number in (1, *rows)],
+            "line": {"color": _PALETTE[i % len(_PALETTE)], "dash": _DASHES[i // len(_PALETTE) % len(_DASHES)]},
+            "hovertemplate": "%{fullData.name}<br>%{x} threads: %{y:.2f}×<extra></extra>",
+        }
+        for i, (label, rows) in enumerate(scaling.variants)
+    ]
+    ideal = {
+        "type": "line",
+        "x0": 1,
+        "y0": 1,
+        "x1": threads[-1],
+        "y1": threads[-1],
+        "line": {"dash": "dot", "width": 1},
+    }
+    layout = {
+        "height": 380,
+        "xaxis": {"title": {"text": "threads"}, "tickvals": threads},
+        "yaxis": {"title": {"text": "speedup over one thread"}, "rangemode": "tozero"},
+        "shapes": [ideal],
+        "showlegend": True,
+    }
+    return {"data": lines, "layout": layout}
+
+
 def _of_ok_trials(table: Any, tables: Tables, jobs: Sequence[str]) -> pd.DataFrame:
-    """Return the rows that belong to ok trials of these jobs."""
+    """Return the rows that belong to ok trials of these jobs; the partner's calls have a role of their own."""
     trials = tables.results.select(["job", "round", "role", "status"]).to_pandas()
     ok = trials[(trials["status"] == "ok") & trials["job"].isin(list(jobs))].drop(columns="status")
     frame: pd.DataFrame = table.to_pandas().merge(ok, on=["job", "round", "role"])

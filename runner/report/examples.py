@@ -24,6 +24,13 @@ class Judged:
     matrix: list[list[int]]  # rows true, columns predicted; empty where there is no accuracy
     moved: list[Row]  # changed predictions, those whose probabilities moved most first
 
+    @property
+    def is_comparable(self) -> bool:
+        """Return whether it can be held against the baseline, and that means something."""
+        row = self.row
+        other = row["job"] != row["baseline_job"] and row["changed_predictions"] is not None
+        return other and row["weights"] != "random"
+
 
 @dataclass(frozen=True)
 class Judgement:

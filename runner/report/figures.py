@@ -36,6 +36,11 @@ def gibibytes(size_bytes: float | None) -> str:
     return UNKNOWN if size_bytes is None else f"{size_bytes / 2**30:.1f} GiB"
 
 
+def gigaflops(flops_per_second: float | None) -> str:
+    """Return a rate in GFLOP/s of 10⁹ operations."""
+    return UNKNOWN if flops_per_second is None else f"{significant(flops_per_second / 1e9)} GFLOP/s"
+
+
 def percent(fraction: float | None) -> str:
     """Return a fraction as a percentage."""
     return UNKNOWN if fraction is None else f"{fraction * 100:.1f}%"

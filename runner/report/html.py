@@ -10,10 +10,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from runner.report import seed_study, view
-from runner.report.charts import latency_chart, memory_chart, speedup_chart
+from runner.report import seed_study, threads, view
+from runner.report.charts import latency_chart, memory_chart, scaling_chart, speedup_chart
 from runner.report.examples import judgements
 from runner.report.run import facts, notes
+from runner.report.threads import scalings
+from runner.report.trial_time import PARTS, trial_time
 from runner.results.tables import Tables
 
 
@@ -41,8 +43,10 @@ def render_html(tables: Tables) -> str:
         facts=facts(tables),
         notes=notes(tables),
         failures=view.failures(tables),
-        columns=view.COLUMNS,
-        groups=list(zip(groups, charts, strict=True)),
+        groups=list(zip(groups, charts, [trial_time(group, tables) for group in groups], strict=True)),
+        parts=PARTS,
+        scalings=[(scaling, scaling_chart(scaling)) for scaling in scalings(tables)],
+        scaling_explained=threads.EXPLAINED,
         judgements=judgements(tables),
         seed=seed_study,
         seed_studies=seed_study.seed_studies(tables),

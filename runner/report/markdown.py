@@ -10,6 +10,9 @@ from runner.report import seed_study, view
 from runner.report.examples import Judged, judgements
 from runner.report.figures import UNKNOWN, counted, percent
 from runner.report.run import facts, notes
+from runner.report.threads import EXPLAINED as SCALING_EXPLAINED
+from runner.report.threads import Scaling, scalings
+from runner.report.trial_time import PARTS, TrialTime, trial_time
 from runner.results.tables import Tables
 
 
@@ -23,7 +26,9 @@ def render_markdown(tables: Tables) -> str:
     for study in seed_study.seed_studies(tables):
         parts += _seed_study(study)
     for group in groups:
-        parts += _group(group)
+        parts += [*_group(group), *_trial_time(trial_time(group, tables))]
+    for scaling in scalings(tables):
+        parts += _scaling(scaling)
     for judgement in judgements(tables):
         parts.append(f"## Predictions: {escape(judgement.title)}")
         for judged in judgement.judged:
@@ -50,13 +55,26 @@ def _group(group: view.Group) -> list[str]:
         (variant.label, _verdict(variant), *(f"{cell.text} {_small(cell.note)}" for cell in variant.cells))
         for variant in group.variants
     ]
-    titles = ("Variant", "Verdict", *(column.title for column in view.COLUMNS))
+    titles = ("Variant", "Verdict", *(column.title for column in group.columns))
     return [
         f"## {escape(group.title)}",
         f"{escape(group.caption)} Speedup is baseline ÷ variant, with its 95% interval; ×0.25 is a figure ÷ the "
-        "baseline's.",
+        f"baseline's. {escape(group.noise)}".rstrip(),
         _table(titles, rows),
     ]
+
+
+def _trial_time(spent: TrialTime | None) -> list[str]:
+    if spent is None:
+        return []
+    table = _table(("Variant", *PARTS), [(label, *texts) for label, texts in spent.texts()])
+    return [_folded("Where the time of a trial goes: seconds, medians over the trials", table)]
+
+
+def _scaling(scaling: Scaling) -> list[str]:
+    titles = ("Variant", *(counted(number, "thread") for number in scaling.threads))
+    rows = [(label, *(f"{cell.text} {_small(cell.note)}" for cell in cells)) for label, cells in scaling.cells()]
+    return [f"## Thread scaling: {escape(scaling.title)}", SCALING_EXPLAINED, _table(titles, rows)]
 
 
 def _verdict(variant: view.Variant) -> str:
@@ -78,7 +96,7 @@ def _seed_study(study: seed_study.SeedStudy) -> list[str]:
 
 
 def _judged(judged: Judged) -> list[str]:
-    if judged.row["job"] == judged.row["baseline_job"] or judged.row["changed_predictions"] is None:
+    if not judged.is_comparable:
         return []
     summary = f"{judged.label}: {judged.row['changed_predictions']} of {judged.row['examples']} predictions changed"
     if not judged.moved:
@@ -93,7 +111,11 @@ def _judged(judged: Judged) -> list[str]:
         for example in judged.moved
     ]
     table = _table(("Text", "Label", "Baseline", "Variant"), rows)
-    return [f"<details><summary>{html.escape(summary)}</summary>\n\n{table}\n\n</details>"]
+    return [_folded(summary, table)]
+
+
+def _folded(summary: str, table: str) -> str:
+    return f"<details><summary>{html.escape(summary)}</summary>\n\n{table}\n\n</details>"
 
 
 def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -29,8 +29,8 @@ def facts(tables: Tables) -> list[tuple[str, str]]:
     versions = {"Python": machine.get("python"), **(machine.get("versions") or {})}
     pairs = [
         ("Measured", f"{counted(len(rows), 'job')}, {planned:,} trials planned, {ok:,} ok"),
-        ("Rounds", str(manifest.get("rounds") or "")),
-        ("Settings", ", ".join(f"{k} {v}" for k, v in measure.items() if k not in ("name", "rounds"))),
+        ("Rounds asked for", str(_rounds(manifest) or "")),
+        ("Settings", _settings(measure)),
         ("When (UTC)", " to ".join(dict.fromkeys(started[:1] + started[-1:]))),
         ("Box", _joined(box)),
         ("Image", short_id(machine["image_id"]) if machine.get("image_id") else ""),
@@ -60,9 +60,21 @@ def notes(tables: Tables) -> list[str]:
         )
     if missing:
         said.append(f"The sweep is unfinished: {counted(missing, 'planned trial')} left no file.")
-    if manifest.get("rounds") == 1:
+    if _rounds(manifest) == 1:
         said.append("One round only: speedups have no interval and are not judged.")
     return said + [str(warning) for warning in manifest.get("warnings") or []]
+
+
+def _rounds(manifest: Row) -> int | None:
+    """Return how many rounds were asked for; sweeps of schema 1 told it elsewhere."""
+    rounds: int | None = (manifest.get("measure") or {}).get("rounds") or manifest.get("rounds")
+    return rounds
+
+
+def _settings(measure: Row) -> str:
+    """Return the settings of measuring on one line; the limits of disturbance are in the manifest."""
+    shown = {k: v for k, v in measure.items() if k not in ("name", "rounds", "limits") and v is not None}
+    return ", ".join(f"{name} {value}" for name, value in shown.items())
 
 
 def _joined(parts: Sequence[str | None]) -> str:

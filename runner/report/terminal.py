@@ -12,7 +12,7 @@ from runner.results.tables import Tables
 
 _STYLES = {"faster": "green", "slower": "yellow", "failed": "red", "baseline": "bold"}
 _TIE = "bright_black"
-_WIDE = ("Latency p50", "Speedup", "Accuracy", "Changed", "Disk", "Memory peak")
+_WIDE = ("Latency p50", "Speedup", "±", "Accuracy", "Changed", "Disk", "Memory peak")
 _NARROW = ("Latency p50", "Speedup", "Accuracy")
 _NARROW_WIDTH = 100  # columns of the terminal below which the narrow set is shown
 
@@ -37,17 +37,18 @@ def _group_table(group: view.Group, shown: tuple[str, ...]) -> Table:
     table = Table(
         title=_text(group.title),
         title_justify="left",
-        caption=_text(group.caption),
+        caption=_text(f"{group.caption} {group.noise}".strip()),
         caption_justify="left",
         box=None,
         pad_edge=False,
     )
     table.add_column("Variant", overflow="fold")
+    shown = tuple(column.title for column in group.columns if column.title in shown)
     for title in shown:
         table.add_column(title, justify="right")
     table.add_column("Verdict")
     for variant in group.variants:
-        cells = {column.title: cell for column, cell in zip(view.COLUMNS, variant.cells, strict=True)}
+        cells = {column.title: cell for column, cell in zip(group.columns, variant.cells, strict=True)}
         figures = [f"{cells[title].text} {cells[title].note}".strip() for title in shown]
         verdict = f"{variant.verdict}, {variant.problem}" if variant.problem else variant.verdict
         style = "red" if variant.problem else _STYLES.get(variant.verdict, _TIE)

@@ -3,42 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from runner.report.figures import (
-    UNKNOWN,
-    counted,
-    megabytes,
-    milliseconds,
-    of_baseline,
-    percent,
-    seconds,
-    significant,
-    speedup,
-    speedup_interval,
-)
+from runner.report.columns import Cell, Column, columns_for
+from runner.report.figures import counted
+from runner.report.noise import floor_sentence, rounds_sentence
 from runner.results.tables import Tables
 
 Row = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A figure, and beside it the small print: a ratio, an interval, or why there is none."""
-
-    text: str
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of the table of a group."""
-
-    title: str
-    explanation: str
-    cell: Callable[[Row], Cell]
 
 
 @dataclass(frozen=True)
@@ -56,12 +30,14 @@ class Variant:
 class Group:
     """The jobs that can be compared: those that share a baseline, and with it all but model and technique.
 
-    Fastest first.
+    Fastest first. `caption` says what was measured, `noise` how far that can be trusted.
     """
 
     title: str
     lead: str
     caption: str
+    noise: str
+    columns: list[Column]
     variants: list[Variant]
 
 
@@ -75,67 +51,20 @@ class Failure:
     log: str
 
 
-def _accuracy_cell(row: Row) -> Cell:
-    if row["accuracy"] is not None:
-        low, high = (100 * row[f"accuracy_{end}"] for end in ("low", "high"))
-        return Cell(percent(row["accuracy"]), f"{low:.1f}–{high:.1f}")
-    if row["weights"] == "random":
-        return Cell(UNKNOWN, "random weights")
-    return Cell(UNKNOWN, "not judged" if row["examples"] is None else "no labels")
-
-
-def _changed_cell(row: Row) -> Cell:
-    if row["changed_predictions"] is None:
-        return Cell(UNKNOWN)
-    return Cell(f"{row['changed_predictions']:,}", percent(row["changed_fraction"]))
-
-
-def _speedup_cell(row: Row) -> Cell:
-    interval = speedup_interval(row["latency_ratio_low"], row["latency_ratio_high"])
-    return Cell(speedup(row["latency_ratio"]), interval)
-
-
-def _throughput_cell(row: Row) -> Cell:
-    rate = row["examples_per_second"]
-    return Cell(UNKNOWN if rate is None else f"{significant(rate)} /s", of_baseline(row["throughput_ratio"]))
-
-
-COLUMNS = (
-    Column("Latency p50", "median time of a call", lambda r: Cell(milliseconds(r["latency_p50_seconds"]))),
-    Column("Speedup", "baseline ÷ variant, with its 95% interval", _speedup_cell),
-    Column("Accuracy", "with its 95% interval (Wilson)", _accuracy_cell),
-    Column("Changed", "predictions other than the baseline's", _changed_cell),
-    Column("Disk", "size of the artifact", lambda r: Cell(megabytes(r["disk_bytes"]), of_baseline(r["disk_ratio"]))),
-    Column(
-        "Memory peak",
-        "resident memory of the whole trial (VmHWM)",
-        lambda r: Cell(megabytes(r["rss_peak_bytes"]), of_baseline(r["rss_peak_ratio"])),
-    ),
-    Column(
-        "Load",
-        "from files to a model ready to be called, import not included",
-        lambda r: Cell(seconds(r["load_seconds"]), of_baseline(r["load_ratio"])),
-    ),
-    Column(
-        "First call",
-        "the first inference",
-        lambda r: Cell(milliseconds(r["first_call_seconds"]), of_baseline(r["first_call_ratio"])),
-    ),
-    Column("Throughput", "texts per second", _throughput_cell),
-)
-
-
 _PADDED_TO = {"longest": "the longest of the call", "max_length": "full length"}
+_OF_TRIALS = ["job", "round", "status", "precision", "disturbance", "disturbed_by", "counted"]
 _SHARED = ("baseline_job", "family", "task", "workload", "threads", "isolation")
 
 
 def groups(tables: Tables) -> list[Group]:
     """Return the comparable jobs, group by group in the order of the plan, each fastest first."""
+    trials = tables.results.select(_OF_TRIALS).to_pylist()
+    precisions = {trial["job"]: trial["precision"] for trial in trials if trial["precision"]}
     found: dict[tuple[Any, ...], list[Row]] = {}
     for row in tables.summary.to_pylist():
         key = tuple(row[name] for name in _SHARED)
-        found.setdefault(key, []).append(row)
-    return [_group(rows) for rows in found.values()]
+        found.setdefault(key, []).append(row | {"precision": precisions.get(row["job"])})
+    return [_group(rows, trials) for rows in found.values()]
 
 
 def failures(tables: Tables) -> list[Failure]:
@@ -152,8 +81,9 @@ def job_label(row: Row) -> str:
     return f"{row['model']} · {row['technique']} · {counted(row['threads'], 'thread')}"
 
 
-def _group(rows: Sequence[Row]) -> Group:
-    ranked = sorted(rows, key=_speed)
+def _group(rows: Sequence[Row], trials: Sequence[Row]) -> Group:
+    ranked, columns = sorted(rows, key=_speed), columns_for(rows)
+    jobs = {row["job"] for row in rows}
     labels = Counter(map(group_label, rows))
     variants = [
         Variant(
@@ -161,13 +91,14 @@ def _group(rows: Sequence[Row]) -> Group:
             group_label(row) if labels[group_label(row)] == 1 else f"{group_label(row)} ({row['job']})",
             _verdict(row),
             _problem(row) if row["status"] != "ok" else "",
-            [column.cell(row) for column in COLUMNS],
+            [column.cell(row) for column in columns],
         )
         for row in ranked
     ]
     first = rows[0]
     title = f"{first['family']} on {first['task']}, workload {first['workload']}, {counted(first['threads'], 'thread')}"
-    return Group(title, _lead(variants), _caption(rows), variants)
+    said = [floor_sentence(rows), rounds_sentence([trial for trial in trials if trial["job"] in jobs])]
+    return Group(title, _lead(variants, columns), _caption(rows), " ".join(filter(None, said)), columns, variants)
 
 
 def group_label(row: Row) -> str:
@@ -201,27 +132,26 @@ def _problem(row: Row) -> str:
     return ", ".join(parts) or status
 
 
-def _lead(variants: Sequence[Variant]) -> str:
+def _lead(variants: Sequence[Variant], columns: Sequence[Column]) -> str:
     """Return the answer in one sentence, or why there is none."""
     faster = [v for v in variants if v.verdict == "faster"]
     unjudged = [v for v in variants if v.verdict == "not judged" and (v.row["latency_ratio"] or 1) < 1]
     if not faster and not unjudged:
         return "No variant was shown to be faster than the baseline."
     best = (faster or unjudged)[0]
-    figure = {column.title: cell for column, cell in zip(COLUMNS, best.cells, strict=True)}
+    figure = {column.title: cell for column, cell in zip(columns, best.cells, strict=True)}
     how_sure = figure["Speedup"].note or "not judged"
     parts = [f"Fastest: {best.label}, {figure['Speedup'].text} ({how_sure})"]
     parts += [f"{title.lower()} {figure[title].note}" for title in ("Disk", "Memory peak") if figure[title].note]
     if best.row["accuracy"] is not None:
         parts.append(f"accuracy {figure['Accuracy'].text}")
-    if best.row["changed_predictions"] is not None:
+    if best.row["changed_predictions"] is not None and best.row["weights"] != "random":
         parts.append(f"{best.row['changed_predictions']:,} predictions changed")
     return ", ".join(parts) + "."
 
 
 def _caption(rows: Sequence[Row]) -> str:
-    """Name the baseline and say how small an effect this group can show."""
-    floor = next((row["noise_floor"] for row in rows if row["noise_floor"] is not None), None)
+    """Name the baseline, what a call is, and the box."""
     baseline = next((row for row in rows if row["job"] == row["baseline_job"]), None)
     parts = [f"Baseline: {baseline['model']} · {baseline['technique']}."] if baseline is not None else []
     calls = next((row for row in rows if row["batch_size"] is not None), None)
@@ -230,6 +160,4 @@ def _caption(rows: Sequence[Row]) -> str:
         texts, limit = counted(calls["batch_size"], "text"), counted(calls["max_length"], "token")
         parts.append(f"A call is {texts}, padded to {padded_to}, cut at {limit}.")
     parts.append(f"Box: {rows[0]['isolation']}.")
-    if floor is not None:
-        parts.append(f"Noise floor {100 * (floor - 1):.1f}%: so far apart were two runs of the baseline.")
     return " ".join(parts)

@@ -1,0 +1,129 @@
+"""The columns of a group's table: a figure per job, and beside it the small print."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from runner.report.figures import (
+    UNKNOWN,
+    gigaflops,
+    megabytes,
+    milliseconds,
+    of_baseline,
+    percent,
+    seconds,
+    significant,
+    speedup,
+    speedup_interval,
+)
+
+Row = Mapping[str, Any]
+RANDOM_WEIGHTS = "random weights"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A figure, and beside it the small print: a ratio, an interval, or why there is none.
+
+    `hint` is what a page tells who points at it.
+    """
+
+    text: str
+    note: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the table of a group. It is left out if no job of the group has any of what it `needs`."""
+
+    title: str
+    explanation: str
+    cell: Callable[[Row], Cell]
+    needs: tuple[str, ...] = ()
+
+
+def columns_for(rows: Sequence[Row]) -> list[Column]:
+    """Return the columns that have something to say on these jobs."""
+    return [c for c in COLUMNS if not c.needs or any(row[name] is not None for row in rows for name in c.needs)]
+
+
+def _speedup_cell(row: Row) -> Cell:
+    interval = speedup_interval(row["latency_ratio_low"], row["latency_ratio_high"])
+    return Cell(speedup(row["latency_ratio"]), interval)
+
+
+def _half_width_cell(row: Row) -> Cell:
+    width = row["latency_half_width"]
+    return Cell(UNKNOWN if width is None else f"±{percent(width)}")
+
+
+def _accuracy_cell(row: Row) -> Cell:
+    if row["accuracy"] is not None:
+        low, high = (100 * row[f"accuracy_{end}"] for end in ("low", "high"))
+        return Cell(percent(row["accuracy"]), f"{low:.1f}–{high:.1f}")
+    if row["weights"] == "random":
+        return Cell(UNKNOWN, RANDOM_WEIGHTS)
+    return Cell(UNKNOWN, "not judged" if row["examples"] is None else "no labels")
+
+
+def _changed_cell(row: Row) -> Cell:
+    if row["weights"] == "random":
+        return Cell(UNKNOWN, RANDOM_WEIGHTS)
+    if row["changed_predictions"] is None:
+        return Cell(UNKNOWN)
+    return Cell(f"{row['changed_predictions']:,}", percent(row["changed_fraction"]))
+
+
+def _throughput_cell(row: Row) -> Cell:
+    rate = row["examples_per_second"]
+    return Cell(UNKNOWN if rate is None else f"{significant(rate)} /s", of_baseline(row["throughput_ratio"]))
+
+
+def _peak_cell(row: Row) -> Cell:
+    useful, padded = row["flops_per_second"], row["padded_flops_per_second"]
+    rates = "" if padded is None else f"{gigaflops(useful)} on useful tokens, {gigaflops(padded)} with the padding"
+    return Cell(percent(row["peak_fraction"]), row["precision"] or "", rates)
+
+
+def _energy_cell(row: Row) -> Cell:
+    joules = row["energy_joules_per_call"]
+    return Cell(UNKNOWN if joules is None else f"{significant(joules)} J")
+
+
+COLUMNS = (
+    Column("Latency p50", "median time of a call", lambda r: Cell(milliseconds(r["latency_p50_seconds"]))),
+    Column("Speedup", "baseline ÷ variant, with its 95% interval", _speedup_cell),
+    Column(
+        "±", "half the width of the speedup's interval, as a fraction of it", _half_width_cell, ("latency_half_width",)
+    ),
+    Column("Accuracy", "with its 95% interval (Wilson)", _accuracy_cell),
+    Column("Changed", "predictions other than the baseline's", _changed_cell),
+    Column("Disk", "size of the artifact", lambda r: Cell(megabytes(r["disk_bytes"]), of_baseline(r["disk_ratio"]))),
+    Column(
+        "Memory peak",
+        "resident memory of the whole trial (VmHWM)",
+        lambda r: Cell(megabytes(r["rss_peak_bytes"]), of_baseline(r["rss_peak_ratio"])),
+    ),
+    Column(
+        "Load",
+        "from files to a model ready to be called, import not included",
+        lambda r: Cell(seconds(r["load_seconds"]), of_baseline(r["load_ratio"])),
+    ),
+    Column(
+        "First call",
+        "the first inference",
+        lambda r: Cell(milliseconds(r["first_call_seconds"]), of_baseline(r["first_call_ratio"])),
+    ),
+    Column("Throughput", "texts per second", _throughput_cell),
+    Column(
+        "Of peak",
+        "share of the rate that this machine reached in matrix products of this precision with these threads, "
+        "padding counted as work",
+        _peak_cell,
+        ("peak_fraction", "precision"),
+    ),
+    Column("Energy", "of the CPU package, per call (RAPL)", _energy_cell, ("energy_joules_per_call",)),
+)

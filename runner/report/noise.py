@@ -1,0 +1,64 @@
+"""How far a sweep can be trusted, in words: its A/A test, and the rounds that the machine disturbed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from runner.report.figures import counted, percent
+
+Row = Mapping[str, Any]
+
+_SIGNS = {
+    "reference_ratio": "a fixed kernel ran slower than usual",
+    "throttled_periods": "the box was throttled",
+    "steal_fraction": "the hypervisor took time away",
+    "switches_per_second": "other processes took the CPU",
+    "wall_per_cpu": "calls waited for the CPU",
+}
+
+
+def floor_sentence(rows: Sequence[Row]) -> str:
+    """Say what the A/A test of a group found; empty where there was none.
+
+    Args:
+        rows: of the summary.
+    """
+    floor = next((row["noise_floor"] for row in rows if row["noise_floor"] is not None), None)
+    if floor is None:
+        return ""
+    return f"Noise floor {percent(floor - 1)}: identical code could be that far apart in this sweep."
+
+
+def rounds_sentence(trials: Sequence[Row]) -> str:
+    """Say how many rounds count, how many do not, and why; empty where that is not known.
+
+    Args:
+        trials: rows of results that share a baseline.
+    """
+    by_round: dict[int, list[Row]] = {}
+    for trial in trials:
+        if trial["counted"] is not None:
+            by_round.setdefault(trial["round"], []).append(trial)
+    if not by_round:
+        return ""
+    left_out = [rows for rows in by_round.values() if not rows[0]["counted"]]
+    kept = [rows for rows in by_round.values() if rows[0]["counted"]]
+    disturbed = [rows for rows in kept if any(row["disturbed_by"] for row in rows)]
+    if not left_out:
+        said = f"{counted(len(kept), 'round')}, all counted."
+    else:
+        said = f"{len(kept)} of {counted(len(by_round), 'round')} counted; "
+        said += f"the machine was disturbed in {len(left_out)}, which the others stand in for: {_reasons(left_out)}."
+    if disturbed:
+        said += f" Of those counted, {len(disturbed)} {'was' if len(disturbed) == 1 else 'were'} disturbed too, "
+        said += f"for want of better ones: {_reasons(disturbed)}."
+    return said
+
+
+def _reasons(rounds: Iterable[Sequence[Row]]) -> str:
+    """Return the worst sign of each round, the most frequent first."""
+    worst = (max(rows, key=lambda row: (bool(row["disturbed_by"]), row["disturbance"] or 0.0)) for rows in rounds)
+    signs = Counter(row["disturbed_by"] for row in worst if row["disturbed_by"])
+    return ", ".join(f"{_SIGNS.get(sign, sign)} ({number}×)" for sign, number in signs.most_common()) or "no sign left"

@@ -1,0 +1,146 @@
+"""What the report says of noise, of disturbed rounds, of where the time goes, of the peak and of threads."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from plotly.graph_objects import Figure
+
+from runner.report.charts import scaling_chart
+from runner.report.columns import Cell
+from runner.report.noise import floor_sentence, rounds_sentence
+from runner.report.threads import scalings
+from runner.report.trial_time import PARTS, trial_time
+from runner.report.view import Group, groups
+from runner.results.collect import collect
+from runner.results.scaling import thread_scaling
+from runner.results.schema import SUMMARY
+from runner.results.tables import Tables
+from tests.results.synthetic import BASELINE, DEMO, Job, edit, trial_file, write_sweep
+
+
+def _trial(round_: int, counted: bool = True, disturbance: float = 0.5, by: str | None = None) -> dict[str, Any]:
+    return {"round": round_, "counted": counted, "disturbance": disturbance, "disturbed_by": by}
+
+
+def test_the_noise_floor_is_said_in_words() -> None:
+    assert floor_sentence([{"noise_floor": None}, {"noise_floor": 1.012}]).startswith("Noise floor 1.2%: identical")
+    assert floor_sentence([{"noise_floor": None}]) == ""
+
+
+def test_quiet_rounds_need_few_words() -> None:
+    assert rounds_sentence([_trial(r) for r in (0, 0, 1, 1, 2)]) == "3 rounds, all counted."
+    assert rounds_sentence([]) == rounds_sentence([_trial(0) | {"counted": None}]) == ""
+
+
+def test_rounds_that_were_run_again_are_named_with_their_worst_sign() -> None:
+    calm = [_trial(r) for r in range(8)]
+    trials = [
+        *calm,
+        _trial(8, False, 3.0, "steal_fraction"),
+        _trial(8, False, 1.2, "wall_per_cpu"),
+        _trial(8, False, 0.1),
+        _trial(9, False, 2.0, "steal_fraction"),
+    ]
+    said = rounds_sentence(trials)
+    assert said.startswith("8 of 10 rounds counted; the machine was disturbed in 2")
+    assert said.endswith(": the hypervisor took time away (2×).")
+
+
+def test_disturbed_rounds_that_count_for_want_of_better_ones_are_named() -> None:
+    said = rounds_sentence([_trial(0), _trial(1, True, 1.5, "throttled_periods"), _trial(2, True, 2, "wall_per_cpu")])
+    assert "3 rounds, all counted. Of those counted, 2 were disturbed too" in said
+    assert "the box was throttled (1×), calls waited for the CPU (1×)" in said
+
+
+def test_a_group_says_what_was_disturbed(tmp_path: Path) -> None:
+    write_sweep(tmp_path, rounds=4)
+    edit(tmp_path / "plan.json", measure=json.loads((tmp_path / "plan.json").read_text())["measure"] | {"rounds": 3})
+    edit(trial_file(tmp_path, DEMO[1], 2), steal_seconds=60.0)
+    (group,) = groups(collect(tmp_path))
+    assert "Noise floor" in group.noise
+    assert "3 of 4 rounds counted" in group.noise
+    assert "the hypervisor took time away (1×)" in group.noise
+
+
+def test_where_the_time_goes_adds_up(tmp_path: Path) -> None:
+    write_sweep(tmp_path, noise=0.0)
+    baseline = trial_file(tmp_path, BASELINE)
+    edit(baseline, partner_start_seconds=3.0, wall_seconds=8.0)
+    tables = collect(tmp_path)
+    (group,) = groups(tables)
+    spent = trial_time(group, tables)
+    assert spent is not None
+    rows = {label: dict(zip(PARTS, values, strict=True)) for label, values in spent.rows}
+    content = json.loads(trial_file(tmp_path, DEMO[1]).read_text())
+    onnx = rows["onnx"]
+    assert onnx["Timed turns"] == content["elapsed_seconds"]
+    assert onnx["Partner's turns"] == content["partner_seconds"]
+    assert onnx["Partner's start"] == pytest.approx(3 / 15), "one start, 15 trials"
+    assert onnx["Outside"] == pytest.approx(5 - onnx["Timed turns"] - onnx["Partner's turns"] + 3 / 15)
+    assert onnx["Box"] == pytest.approx(0.5)
+    for row in rows.values():
+        values = list(row.values())
+        assert values[0] == pytest.approx(sum(values[1:4]))
+        assert values[3] == pytest.approx(sum(values[4:]))
+    assert spent.texts()[0][1][0] == "5.20"
+
+
+def test_without_the_times_there_is_no_table(tmp_path: Path) -> None:
+    tables = collect(write_sweep(tmp_path, [Job("torch-eager", failure=("oom", "no", (0, 1, 2)))]))
+    assert trial_time(groups(tables)[0], tables) is None
+
+
+def _cells(group: Group, label: str) -> dict[str, Cell]:
+    variant = next(v for v in group.variants if v.label == label)
+    return dict(zip((column.title for column in group.columns), variant.cells, strict=True))
+
+
+def test_peak_precision_and_energy_are_shown_where_known(tmp_path: Path) -> None:
+    write_sweep(tmp_path)
+    assert {"Of peak", "Energy"}.isdisjoint(_cells(groups(collect(tmp_path))[0], "onnx"))
+    figures = {"peak_fraction": 0.42, "flops_per_second": 40e9, "padded_flops_per_second": 42e9}
+    for round_ in range(3):
+        edit(trial_file(tmp_path, DEMO[1], round_), **figures, precision="float32", energy_joules_per_call=0.25)
+    (group,) = groups(collect(tmp_path))
+    hint = "40.0 GFLOP/s on useful tokens, 42.0 GFLOP/s with the padding"
+    assert _cells(group, "onnx")["Of peak"] == Cell("42.0%", "float32", hint)
+    assert _cells(group, "onnx")["Energy"] == Cell("0.250 J")
+    assert _cells(group, "heads-50")["Of peak"] == Cell("–")
+
+
+def _scaled(tables: Tables) -> Tables:
+    rows, trials = tables.summary.to_pylist(), tables.results.to_pylist()
+    by_job = {row["job"]: [trial for trial in trials if trial["job"] == row["job"]] for row in rows}
+    scaled = thread_scaling(rows, by_job)
+    return replace(tables, summary=pa.Table.from_pylist([r | scaled.get(r["job"], {}) for r in rows], schema=SUMMARY))
+
+
+def test_thread_scaling_by_technique(tmp_path: Path) -> None:
+    jobs = [BASELINE, Job("onnx", 0.08), Job("torch-eager", 0.06, threads=2), Job("onnx", 0.04, threads=2)]
+    (scaling,) = scalings(_scaled(collect(write_sweep(tmp_path, jobs, noise=0.0))))
+    assert (scaling.title, scaling.threads) == ("minilm-l6 on tweets, workload b1", [2])
+    assert dict(scaling.cells()) == {
+        "torch-eager": [Cell("1.67×", "1.67–1.67, efficiency 83.3%")],
+        "onnx": [Cell("2.00×", "2.00–2.00, efficiency 100.0%")],
+    }
+    assert scaling_chart(scaling) is None
+
+
+def test_several_numbers_of_threads_make_a_chart(tmp_path: Path) -> None:
+    jobs = [Job("onnx", 0.1 / threads, threads=threads) for threads in (1, 2, 4)]
+    (scaling,) = scalings(_scaled(collect(write_sweep(tmp_path, jobs, noise=0.0))))
+    chart = scaling_chart(scaling)
+    assert chart is not None
+    Figure(chart)
+    assert chart["data"][0]["x"] == [1, 2, 4]
+    assert chart["data"][0]["y"] == pytest.approx([1, 2, 4])
+
+
+def test_one_number_of_threads_is_no_scaling(tmp_path: Path) -> None:
+    assert scalings(_scaled(collect(write_sweep(tmp_path)))) == []
