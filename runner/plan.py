@@ -40,7 +40,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Trial:
-    """One planned measurement of a job; `position` is its place within the round, `baseline` the job it is held against."""
+    """One planned measurement of a job: its place within the round, and the job it is held against."""
 
     job: str
     round: int

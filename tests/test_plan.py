@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 import pytest
@@ -10,9 +9,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.config import Config, Role
+from runner.config import Config
 from runner.errors import UserError
-from runner.plan import Job, find_baselines, is_excluded, job_key, order_trials, override_line
+from runner.plan import Job, find_baselines, is_excluded, job_key, order_round, override_line
 
 
 def a_config(model: str = "m", technique: str = "torch-eager", threads: int = 1, family: str = "m") -> dict[str, Any]:
@@ -26,7 +25,7 @@ def a_config(model: str = "m", technique: str = "torch-eager", threads: int = 1,
         "threads": threads,
         "seed": 0,
         "round": 0,
-        "role": "variant",
+        "baseline": None,
     }
 
 
@@ -36,7 +35,7 @@ def a_job(*args: Any, **kwargs: Any) -> Job:
 
 
 def test_key_ignores_what_makes_no_other_job() -> None:
-    changed = a_config() | {"round": 5, "role": "baseline_last", "measure": {"rounds": 9}}
+    changed = a_config() | {"round": 5, "baseline": "another", "measure": {"rounds": 9}}
     assert job_key(changed) == job_key(a_config())
     assert job_key(a_config(threads=2)) != job_key(a_config())
 
@@ -84,35 +83,30 @@ grids = st.lists(
 )
 
 
-@given(grids, st.integers(1, 4), st.integers(0, 99))
-def test_every_job_runs_once_a_round_and_its_baseline_twice(jobs: list[Job], rounds: int, seed: int) -> None:
+@given(grids, st.integers(0, 3), st.integers(0, 99))
+def test_a_round_runs_every_job_once_the_jobs_of_a_baseline_together(jobs: list[Job], number: int, seed: int) -> None:
     baselines = find_baselines(jobs, "torch-eager")
-    trials = order_trials(jobs, baselines, rounds, seed)
-    assert trials == order_trials(jobs, baselines, rounds, seed)
-    for round_ in range(rounds):
-        inside = [trial for trial in trials if trial.round == round_]
-        assert [trial.position for trial in inside] == list(range(len(inside)))
-        counts = Counter(trial.job for trial in inside)
-        assert counts == {job.key: 2 if baselines[job.key] == job.key else 1 for job in jobs}
-    assert len({trial.name for trial in trials}) == len(trials)
-
-
-@given(grids, st.integers(0, 99))
-def test_baselines_enclose_their_variants(jobs: list[Job], seed: int) -> None:
-    baselines = find_baselines(jobs, "torch-eager")
-    trials = order_trials(jobs, baselines, 1, seed)
+    trials = order_round(jobs, baselines, number, seed)
+    assert trials == order_round(jobs, baselines, number, seed)
+    assert [trial.position for trial in trials] == list(range(len(jobs)))
+    assert {trial.job for trial in trials} == {job.key for job in jobs}
+    assert {trial.round for trial in trials} == {number}
+    assert all(trial.record()["role"] == ("baseline" if trial.job == trial.baseline else "variant") for trial in trials)
     for baseline in {key for key in baselines.values() if key}:
-        block = [trial for trial in trials if baselines[trial.job] == baseline]
-        assert block[0].role is Role.baseline_first
-        assert block[-1].role is Role.baseline_last
-        assert [trial.position for trial in block] == list(range(block[0].position, block[0].position + len(block)))
+        places = [trial.position for trial in trials if trial.baseline == baseline]
+        assert places == list(range(places[0], places[0] + len(places)))
 
 
-def test_rounds_differ_in_order() -> None:
+def test_rounds_differ_in_order_and_a_round_does_not_depend_on_others() -> None:
     jobs = [a_job(technique=f"t{number}") for number in range(8)]
-    trials = order_trials(jobs, find_baselines(jobs, "torch-eager"), 2, 0)
-    first, second = ([trial.job for trial in trials if trial.round == number] for number in (0, 1))
-    assert first != second
+    orders = [[trial.job for trial in order_round(jobs, find_baselines(jobs, "t0"), number, 0)] for number in range(3)]
+    assert orders[0] != orders[1] != orders[2]
+    assert orders[1] == [trial.job for trial in order_round(jobs, find_baselines(jobs, "t0"), 1, 0)]
+
+
+def test_key_ignores_the_image() -> None:
+    other = a_config() | {"isolation": {"kind": "process", "memory": "4GiB", "image": "sha256:1"}}
+    assert job_key(other) == job_key(a_config() | {"isolation": {"kind": "process", "memory": "4GiB", "image": None}})
 
 
 @pytest.mark.parametrize(

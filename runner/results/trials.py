@@ -98,11 +98,12 @@ def _series(content: Mapping[str, Any], planned: Mapping[str, Any]) -> tuple[Any
     own, partner = samples.get("latency_seconds") or [], _partner_latencies(content)
     seconds = memory.get("seconds") or []
     trial = {"job": planned["job"], "round": planned["round"], "role": planned["role"]}
+    sides = {trial["role"]: own} | ({"partner": partner} if partner else {})
     both = [
         _table(
             SAMPLES, len(calls), samples | trial | {"latency_seconds": calls, "call": range(len(calls)), "role": role}
         )
-        for calls, role in ((own, trial["role"]), (partner, "partner"))
+        for role, calls in sides.items()
     ]
     return pa.concat_tables(both), _table(MEMORY, len(seconds), {**memory, **trial})
 

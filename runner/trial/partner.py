@@ -30,9 +30,8 @@ def main() -> None:
         unfinished.write_text(json.dumps(list(side.seconds)))
         unfinished.rename(output / f"{session}.json")
 
-    (output / "ready").touch()
     with no_garbage_collection():
-        serve(side, output, write)
+        serve(side, output, (output / "ready").touch, write)
 
 
 if __name__ == "__main__":

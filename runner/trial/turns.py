@@ -14,7 +14,7 @@ import os
 import struct
 import time
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -107,16 +107,18 @@ class Partner:
         raise PartnerLostError
 
 
-def serve(side: Side, folder: Path, write: Any) -> None:
+def serve(side: Side, folder: Path, ready: Callable[[], None], write: Callable[[int, Side], None]) -> None:
     """Be the partner: answer trials until nobody holds the pipe any more.
 
     Args:
         side: the baseline's model and inputs.
         folder: with the two pipes.
+        ready: is called once the pipes are open.
         write: is given a session's number and the side when the session ends.
     """
     answers = os.open(folder / TO_TRIAL, os.O_RDWR)
     asked = os.open(folder / TO_PARTNER, os.O_RDONLY)
+    ready()
     while question := os.read(asked, _ASK.size):
         session, what, first, count, lead_in = _ASK.unpack(question)
         if what == _BEGIN:

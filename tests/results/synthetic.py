@@ -85,7 +85,7 @@ def write_sweep(
                 | {**identity, **common, **trial},
                 job,
                 job.latency_seconds * (1 + noise * chance.gauss(0, 1)),
-                baseline.latency_seconds * (1 + noise * chance.gauss(0, 1)),
+                None if baseline.failure else baseline.latency_seconds * (1 + noise * chance.gauss(0, 1)),
             )
     plan = {
         "schema": 2,
@@ -127,14 +127,14 @@ def edit(path: Path, **changes: Any) -> None:
     _write(path, json.loads(path.read_text()) | changes)
 
 
-def _write_trial(folder: Path, identity: dict[str, Any], job: Job, p50: float, partner_p50: float) -> None:
+def _write_trial(folder: Path, identity: dict[str, Any], job: Job, p50: float, partner_p50: float | None) -> None:
     path = trial_file(folder, job, identity["round"])
     status, error, failing = job.failure or ("ok", None, ())
     head = identity | {"started_at": "2026-01-01T00:00:00Z", "wall_seconds": 5.0, "artifact": "a" * 64}
     if identity["round"] in failing:
         _write(path, head | {"status": status, "error": error, "log": f"trials/{path.parent.name}/log.txt"})
         return
-    latencies, partner = ([centre * (0.9 + 0.2 * i / 30) for i in range(31)] for centre in (p50, partner_p50))
+    latencies, partner = ([centre * (0.9 + 0.2 * i / 30) for i in range(31)] for centre in (p50, partner_p50 or 0.0))
     _write(
         path,
         head
@@ -170,7 +170,7 @@ def _write_trial(folder: Path, identity: dict[str, Any], job: Job, p50: float, p
             },
             "samples": {"latency_seconds": latencies}
             | {"batch": [i % 8 for i in range(31)], "turn": [i // 4 for i in range(31)]},
-            "partner": {"latency_seconds": partner},
+            "partner": {"latency_seconds": partner} if partner_p50 else None,
             "memory": _memory(job),
         },
     )

@@ -6,29 +6,41 @@ import gc
 import time
 from array import array
 
-from runner.trial.timing import no_garbage_collection, timed_pass, warm_up
+from runner.trial.timing import no_garbage_collection, timed_calls, warm_up
 
 
-def test_a_pass_times_each_call_once_in_order() -> None:
+def test_calls_are_timed_once_each_round_and_round_the_batches() -> None:
     seen: list[float] = []
 
     def call(seconds: float) -> None:
         seen.append(seconds)
         time.sleep(seconds)
 
-    durations = array("d", bytes(8 * 4))
-    timed_pass(call, [0.02, 0.0, 0.01], durations, 1)
-    assert seen == [0.02, 0.0, 0.01]
-    assert durations[0] == 0
-    assert all(got >= slept for got, slept in zip(durations[1:], seen, strict=True))
+    durations = array("d", bytes(8 * 6))
+    timed_calls(call, [0.02, 0.0, 0.01], durations, 2, 3)
+    assert seen == [0.01, 0.02, 0.0]
+    assert list(durations[:2]) == [0, 0]
+    assert durations[5] == 0
+    assert all(got >= slept for got, slept in zip(durations[2:5], seen, strict=True))
 
 
-def test_warm_up_goes_on_until_steady() -> None:
-    delays = iter([0.03, 0.02, 0.02, 0.01] + [0.01] * 100)
+def test_warm_up_goes_on_while_calls_get_faster() -> None:
+    delays = iter([0.05, 0.04, 0.03, 0.02, 0.01, 0.005] + [0.005] * 100)
     calls, last = warm_up(lambda _: time.sleep(next(delays)), [None, None], budget_seconds=10)
     assert 6 <= calls < 50
-    assert calls % 2 == 0
-    assert 0.009 < last < 0.02
+    assert 0.004 < last < 0.02
+
+
+def test_warm_up_calls_every_batch_and_does_not_wait_for_a_machine_that_slows_down() -> None:
+    seen: list[int] = []
+
+    def call(number: int) -> None:
+        seen.append(number)
+        time.sleep(0.0005 * len(seen))
+
+    calls, _ = warm_up(call, list(range(20)), budget_seconds=10)
+    assert set(seen) == set(range(20))
+    assert calls == 28
 
 
 def test_warm_up_ends_when_its_budget_is_spent_even_within_a_pass() -> None:

@@ -1,0 +1,101 @@
+"""Which rounds count, and when one more is needed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from runner.results.rounds import counted_rounds, disturbance, half_widths, judge, needs_round
+
+LIMITS = {
+    "reference_ratio": 2.0,
+    "steal_fraction": 0.1,
+    "throttled_periods": 0.0,
+    "switches_per_second": 100.0,
+    "wall_per_cpu": 1.25,
+}
+MEASURE: dict[str, Any] = {"rounds": 3, "reruns": 2, "half_width": None, "most_rounds": 6}
+
+
+def a_row(round_: int = 0, job: str = "variant", **changes: Any) -> dict[str, Any]:
+    return {
+        "job": job,
+        "baseline_job": "baseline",
+        "round": round_,
+        "status": "ok",
+        "threads": 1,
+        "elapsed_seconds": 1.0,
+        "partner_seconds": 1.0,
+        "cpu_seconds": 1.0,
+        "reference_seconds": 0.01,
+        "steal_seconds": 0.0,
+        "throttled_periods": 0,
+        "involuntary_switches": 5,
+        "latency_ratio": 1.0,
+    } | changes
+
+
+def judged(rows: list[dict[str, Any]], wanted: int = 3) -> list[dict[str, Any]]:
+    return [row | columns for row, columns in zip(rows, judge(rows, LIMITS, wanted), strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sign", "multiple"),
+    [
+        ({"reference_seconds": 0.03}, "reference_ratio", 1.5),
+        ({"steal_seconds": 0.6}, "steal_fraction", 3.0),
+        ({"throttled_periods": 1}, "throttled_periods", float("inf")),
+        ({"involuntary_switches": 250}, "switches_per_second", 2.5),
+        ({"elapsed_seconds": 2.0}, "wall_per_cpu", 1.6),
+        ({"elapsed_seconds": 1.0, "cpu_seconds": 0.5, "threads": 2}, "reference_ratio", 0.5),
+    ],
+)
+def test_the_worst_sign_is_named_as_a_multiple_of_its_limit(changes: Any, sign: str, multiple: float) -> None:
+    found = disturbance(a_row(**changes), LIMITS, usual_reference_seconds=0.01)
+    assert found == (pytest.approx(multiple), sign)
+
+
+def test_one_disturbed_trial_discounts_the_whole_round_of_its_block_only() -> None:
+    rows = [a_row(n, job) for n in range(4) for job in ("variant", "baseline")]
+    rows[2] |= {"steal_seconds": 1.0}
+    other = [a_row(n, "elsewhere", baseline_job="another") for n in range(4)]
+    found = judged([*rows, *other])
+    assert [row["counted"] for row in found[:8]] == [True, True, False, False, True, True, True, True]
+    assert all(row["counted"] for row in found[8:])
+    assert [row["disturbed_by"] for row in found[:4]] == [None, None, "steal_fraction", None]
+
+
+def test_latencies_have_no_say() -> None:
+    rows = [a_row(n, latency_ratio=10.0**n) for n in range(4)]
+    assert all(row["counted"] for row in judged(rows))
+
+
+def test_with_too_few_calm_rounds_the_least_disturbed_fill_up() -> None:
+    assert counted_rounds({0: 0.5, 1: 3.0, 2: 1.5, 3: 9.0}, wanted=3) == {0, 1, 2}
+    assert counted_rounds({0: 0.5, 1: 0.9, 2: 0.2, 3: 9.0}, wanted=2) == {0, 1, 2}
+
+
+def test_a_disturbed_round_is_run_again_within_bounds() -> None:
+    rows = [a_row(n) for n in range(3)]
+    assert not needs_round(judged(rows), MEASURE)
+    for number in range(3):
+        rows[number] |= {"steal_seconds": 1.0}
+    assert needs_round(judged(rows), MEASURE)
+    rows += [a_row(n, steal_seconds=1.0) for n in (3, 4)]
+    assert not needs_round(judged(rows), MEASURE), "reruns are bounded"
+
+
+def test_failed_trials_ask_for_no_rerun() -> None:
+    assert not needs_round(judged([a_row(n, status="oom") for n in range(3)]), MEASURE)
+
+
+def test_rounds_go_on_until_every_interval_is_narrow() -> None:
+    thorough = MEASURE | {"half_width": 0.02}
+    narrow = [a_row(n, latency_ratio=ratio) for n, ratio in enumerate((1.0, 1.001, 1.002))]
+    wide = [a_row(n, "other", latency_ratio=ratio) for n, ratio in enumerate((1.0, 1.1, 1.2))]
+    assert not needs_round(judged(narrow), thorough)
+    assert needs_round(judged(narrow + wide), thorough)
+    assert max(half_widths(judged(narrow + wide))) > 0.1
+    many = [a_row(n, latency_ratio=1 + n % 2) for n in range(6)]
+    assert not needs_round(judged(many), thorough), "most_rounds is the end"

@@ -1,0 +1,140 @@
+"""Taking turns: the schedule, the order, and partners that get lost. Both sides run here, as two threads."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from runner.trial.turns import TO_PARTNER, TO_TRIAL, Partner, Schedule, Side, run_turns, schedule, serve
+
+
+@pytest.fixture
+def pipes(tmp_path: Path) -> Path:
+    for name in (TO_PARTNER, TO_TRIAL):
+        os.mkfifo(tmp_path / name)
+    return tmp_path
+
+
+class Both:
+    """A partner in a thread, and what both sides called, in order."""
+
+    def __init__(self, folder: Path) -> None:
+        self.called: list[tuple[str, int]] = []
+        self.written: dict[int, int] = {}
+        self.folder = folder
+        self._held = os.open(folder / TO_PARTNER, os.O_RDWR)
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    def side(self, name: str) -> Side:
+        return Side(lambda batch: self.called.append((name, batch)), [0, 1, 2, 3], call_seconds=0.01)
+
+    def close(self) -> None:
+        os.close(self._held)
+
+    def _serve(self) -> None:
+        serve(
+            self.side("partner"), self.folder, lambda session, side: self.written.update({session: len(side.seconds)})
+        )
+
+
+@pytest.fixture
+def both(pipes: Path) -> Iterator[Both]:
+    running = Both(pipes)
+    yield running
+    running.close()
+
+
+def test_turns_alternate_on_the_same_batches_with_a_lead_in_after_the_other_side(both: Both) -> None:
+    side, partner = both.side("own"), Partner(both.folder, session=7)
+    assert partner.begin(6) == 0.01
+    side.expect(6)
+    assert run_turns(side, partner, Schedule(calls=6, per_turn=2)) is partner
+    partner.end()
+    lead = both.called
+    assert lead == [
+        *[("own", 0), ("own", 0), ("own", 1)],  # the first call of a switch is made twice: once untimed
+        *[("partner", 0), ("partner", 0), ("partner", 1)],
+        *[("partner", 2), ("partner", 3)],
+        *[("own", 2), ("own", 2), ("own", 3)],
+        *[("own", 0), ("own", 1)],
+        *[("partner", 0), ("partner", 0), ("partner", 1)],
+    ]
+    assert all(seconds > 0 for seconds in side.seconds)
+    assert both.written == {7: 6}
+
+
+def test_a_partner_serves_one_trial_after_the_other_and_ends_with_its_pipe(both: Both) -> None:
+    for session in (1, 2):
+        partner = Partner(both.folder, session)
+        partner.begin(4)
+        side = both.side("own")
+        side.expect(4)
+        run_turns(side, partner, Schedule(4, 4))
+        partner.end()
+    assert both.written == {1: 4, 2: 4}
+    assert both.thread.is_alive()
+
+
+def test_an_answer_meant_for_a_trial_that_died_is_passed_over(both: Both) -> None:
+    dead = Partner(both.folder, session=1)
+    os.write(dead._ask, b"\1\0\0\0" + b"\0" * 12 + b"\0")
+    alive = Partner(both.folder, session=2)
+    assert alive.begin(3) == 0.01
+    alive.end()
+    assert both.written == {2: 3}
+
+
+def test_a_partner_that_gets_lost_leaves_the_trial_to_finish_alone(pipes: Path) -> None:
+    answers_once = (
+        f"import os; held = os.open({TO_TRIAL!r}, os.O_RDWR); asked = os.open({TO_PARTNER!r}, os.O_RDONLY);"
+        "question = os.read(asked, 17); os.write(held, question[:4] + bytes(8))"
+    )
+    with subprocess.Popen([sys.executable, "-c", answers_once], cwd=pipes):
+        partner = Partner(pipes, session=5)
+        side = Side(lambda _: None, [0], call_seconds=0.01)
+        partner.begin(4)
+        side.expect(4)
+        assert run_turns(side, partner, Schedule(4, 2)) is None
+        assert all(seconds > 0 for seconds in side.seconds)
+
+
+def test_without_a_partner_every_call_is_made_once_but_for_the_first_lead_in() -> None:
+    seen: list[int] = []
+    side = Side(seen.append, [0, 1, 2], call_seconds=0.01)
+    side.expect(6)
+    assert run_turns(side, None, Schedule(6, 2)) is None
+    assert seen == [0, 0, 1, 2, 0, 1, 2]
+
+
+def test_long_calls_need_no_lead_in() -> None:
+    seen: list[int] = []
+    side = Side(seen.append, [0], call_seconds=0.5)
+    side.expect(1)
+    side.take_turn(0, 1, lead_in=True)
+    assert seen == [0]
+
+
+@pytest.mark.parametrize(
+    ("own", "partner", "batches", "expected"),
+    [
+        (0.01, 0.01, 32, Schedule(96, 4)),  # three passes fit 2 s
+        (0.01, 0.02, 32, Schedule(64, 2)),  # a turn is as long as the slower one allows
+        (1.0, 1.5, 8, Schedule(8, 1)),  # one pass at least, one call at least
+        (0.0001, 0.0, 4, Schedule(20000, 400)),
+        (0.001, 0.001, 2, Schedule(1000, 40)),
+    ],
+)
+def test_the_schedule_is_whole_passes_in_short_turns(
+    own: float, partner: float, batches: int, expected: Schedule
+) -> None:
+    found = schedule(own, partner, batches, timed=2.0, turn=0.04)
+    assert found == expected
+    assert found.turn_of(found.calls - 1) == found.turns - 1
+    assert found.calls % batches == 0
