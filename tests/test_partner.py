@@ -26,8 +26,8 @@ class FakeBox(Box):
     def run(self, order: BoxOrder) -> BoxEnd:
         self.runs += 1
         if not self.log:
-            (order.output / "ready").touch()
             with (order.output / TO_PARTNER).open("rb") as pipe:
+                (order.output / "ready").touch()
                 pipe.read()
         return BoxEnd(1 if self.log else 0, False, False, self.log)
 
@@ -82,7 +82,7 @@ def test_one_that_does_not_get_ready_in_time(tmp_path: Path) -> None:
             return BoxEnd(0, False, False, "")
 
     order = BoxOrder("runner.trial", {}, {}, Path(), [0], timeout_seconds=0.1)
-    with pytest.raises(PartnerFailedError, match="exit code 0|in time"):
+    with pytest.raises(PartnerFailedError, match=r"exit code 0|in time"):
         open_partner("job-r0", Slow(), order, tmp_path)
 
 

@@ -39,9 +39,10 @@ class Both:
         os.close(self._held)
 
     def _serve(self) -> None:
-        serve(
-            self.side("partner"), self.folder, lambda session, side: self.written.update({session: len(side.seconds)})
-        )
+        def write(session: int, side: Side) -> None:
+            self.written[session] = len(side.seconds)
+
+        serve(self.side("partner"), self.folder, lambda: None, write)
 
 
 @pytest.fixture
