@@ -5,24 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from runner.machine.cpu import read_cpu
-
-
-def write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+from tests.machines import show
 
 
 def test_a_cpu_is_read(tmp_path: Path) -> None:
     one = (
         "vendor_id\t: Maker\ncpu family\t: 6\nmodel\t\t: 7\nmodel name\t: Fast One\nstepping\t: 8\nflags\t: fma avx2\n"
     )
-    write(tmp_path / "proc/cpuinfo", one + one.replace("Fast", "Slow"))
-    write(tmp_path / "proc/sys/kernel/osrelease", "6.1.0\n")
+    show(tmp_path, {"proc/cpuinfo": one + one.replace("Fast", "Slow"), "proc/sys/kernel/osrelease": "6.1.0\n"})
     for index, (level, kind, size) in enumerate([(1, "Data", "32K"), (1, "Instruction", "32K"), (2, "Unified", "1M")]):
-        folder = tmp_path / f"sys/devices/system/cpu/cpu0/cache/index{index}"
-        write(folder / "level", str(level))
-        write(folder / "type", kind)
-        write(folder / "size", size)
+        folder = f"sys/devices/system/cpu/cpu0/cache/index{index}"
+        show(tmp_path, {f"{folder}/level": str(level), f"{folder}/type": kind, f"{folder}/size": size})
     cpu = read_cpu(tmp_path)
     assert (cpu.name, cpu.version, cpu.flags, cpu.kernel) == ("Fast One", "Maker 6 7 8", ["avx2", "fma"], "6.1.0")
     assert cpu.caches == {"L1d": "32K", "L2": "1M"}
@@ -30,6 +23,6 @@ def test_a_cpu_is_read(tmp_path: Path) -> None:
 
 
 def test_little_is_enough(tmp_path: Path) -> None:
-    write(tmp_path / "proc/cpuinfo", "processor\t: 0\nFeatures\t: asimd\nCPU part\t: 0xd0c\n")
+    show(tmp_path, {"proc/cpuinfo": "processor\t: 0\nFeatures\t: asimd\nCPU part\t: 0xd0c\n"})
     cpu = read_cpu(tmp_path)
     assert (cpu.name, cpu.version, cpu.flags, cpu.caches) == ("unknown", "0xd0c", ["asimd"], {})
