@@ -6,6 +6,7 @@ FRESH ?=
 RETRY ?=
 LAUNCHER ?=
 ARGS ?=
+JSON ?=
 UPGRADE ?=
 A ?=
 B ?=
@@ -18,7 +19,7 @@ PYTHON ?= $(eval PYTHON := $(shell for name in python3.11 python3 python; do $$n
 	'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$name && break; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help sweep report diff reproduce test lint setup image lock clean python image-if-engine
+.PHONY: help sweep report diff reproduce doctor test lint setup image lock clean python image-if-engine
 
 help: ## Print this help
 	@echo "usage: make TARGET [NAME=VALUE …]"
@@ -38,6 +39,9 @@ diff: .venv/.ready ## Say what really differs between two sweeps: A=outputs/x B=
 
 reproduce: setup ## Run a recorded sweep again, and diff: SWEEP=outputs/demo OUT=outputs/demo.reproduced REBUILD=1
 	@.venv/bin/python -m runner.reproduce $(SWEEP) $(if $(REBUILD),--rebuild) $(OWN_OUT)
+
+doctor: .venv/.ready ## What this machine can and cannot tell: JSON=1 FRESH=1 (measure peaks again)
+	@.venv/bin/python -m runner.doctor $(if $(JSON),--json) $(if $(FRESH),--fresh)
 
 test: setup ## Run the tests: ARGS="-k word"; those that need Docker are skipped where no engine answers
 	@.venv/bin/python -m pytest $(ARGS)
