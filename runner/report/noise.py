@@ -49,8 +49,11 @@ def rounds_sentence(trials: Sequence[Row]) -> str:
     if not left_out:
         said = f"{counted(len(kept), 'round')}, all counted."
     else:
-        said = f"{len(kept)} of {counted(len(by_round), 'round')} counted; "
-        said += f"the machine was disturbed in {len(left_out)}, which the others stand in for: {_reasons(left_out)}."
+        was = "was" if len(left_out) == 1 else "were"
+        said = (
+            f"{len(kept)} of {counted(len(by_round), 'round')} counted; {len(left_out)} {was} left out and run again "
+        )
+        said += f"because the machine was disturbed: {_reasons(left_out)}."
     if disturbed:
         said += f" Of those counted, {len(disturbed)} {'was' if len(disturbed) == 1 else 'were'} disturbed too, "
         said += f"for want of better ones: {_reasons(disturbed)}."

@@ -37,7 +37,7 @@ def _group_table(group: view.Group, shown: tuple[str, ...]) -> Table:
     table = Table(
         title=_text(group.title),
         title_justify="left",
-        caption=_text(f"{group.caption} {group.noise}".strip()),
+        caption=Text("\n").join(_text(said) for said in (group.caption, group.noise) if said),
         caption_justify="left",
         box=None,
         pad_edge=False,
