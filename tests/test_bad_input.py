@@ -55,6 +55,7 @@ CASES = {
     "no threads": (["threads=0"], "threads is 0, but must be at least 1."),
     "threads": (["threads=999"], "threads is 999, but only"),
     "batch size": (["workload.batch_size=0"], "workload.batch_size is 0, but must be at least 1."),
+    "precision": (["technique.precision=int7"], "is 'int7'. Did you mean 'int8'? Allowed: bfloat16, float32, int8."),
     "memory": (["isolation.memory=1MiB"], "too small for any engine to start in"),
     "not memory": (["isolation.memory=much"], "not a size"),
     "rounds": (["measure.rounds=0"], "measure.rounds is 0, but must be at least 1."),

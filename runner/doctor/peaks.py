@@ -7,6 +7,8 @@ from dataclasses import asdict
 from runner.doctor import Fact, Section, plural
 from runner.machine.peaks import Peaks
 
+_SCALES = 0.75  # of what as many single threads reach together
+
 
 def thread_counts(cores: int) -> list[int]:
     """Return 1, 2, 4 … and all cores: enough to see how the peaks scale."""
@@ -17,11 +19,11 @@ def thread_counts(cores: int) -> list[int]:
 def peaks_section(found: list[Peaks], kind: str) -> Section:
     """Show the peaks of each number of threads, as measured in boxes of this kind."""
     facts = [Fact("Measured", f"matrix products at model shapes, in GFLOP/s; best of some seconds (box: {kind})")]
-    facts += [_fact(peaks) for peaks in found]
+    facts += [_fact(peaks, found[0]) for peaks in found]
     return Section("Peaks", facts, {"peaks": [asdict(peaks) for peaks in found]})
 
 
-def _fact(peaks: Peaks) -> Fact:
+def _fact(peaks: Peaks, one: Peaks) -> Fact:
     name = plural(peaks.threads, "thread")
     if peaks.error:
         return Fact(name, "could not be measured", peaks.error)
@@ -35,10 +37,19 @@ def _fact(peaks: Peaks) -> Fact:
     ]
     bandwidth = peaks.bandwidth_bytes_per_second
     memory = f"memory {bandwidth / 1e9:.0f} GB/s" if bandwidth else "memory –"
-    return Fact(name, "  ".join([*rates, memory]), _advice(peaks) if peaks.threads == 1 else None)
+    return Fact(name, "  ".join([*rates, memory]), _cannot_pay(peaks) if peaks is one else _scaling(peaks, one))
 
 
-def _advice(peaks: Peaks) -> str | None:
+def _scaling(peaks: Peaks, one: Peaks) -> str | None:
+    """Matrix products of these sizes use all cores, so a low peak was disturbed, or the cores are not ours alone."""
+    reached, single = peaks.float32_flops_per_second, one.float32_flops_per_second
+    if not reached or not single or reached >= _SCALES * peaks.threads * single:
+        return None
+    ratio = reached / single
+    return f"Only {ratio:.1f}× one thread: something else ran meanwhile, or still does. FRESH=1 measures again."
+
+
+def _cannot_pay(peaks: Peaks) -> str | None:
     """Say which precisions cannot pay on this CPU, whatever the variant."""
     float32 = peaks.float32_flops_per_second or 0.0
     slower = [

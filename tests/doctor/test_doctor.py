@@ -82,6 +82,13 @@ def test_peaks_are_told_with_what_cannot_pay() -> None:
     assert (found[2].value, found[2].advice) == ("could not be measured", "no memory")
 
 
+def test_peaks_that_do_not_scale_are_doubted() -> None:
+    one = Peaks(1, float32_flops_per_second=90e9)
+    found = peaks_section([one, Peaks(2, float32_flops_per_second=99e9), Peaks(4, float32_flops_per_second=300e9)], "x")
+    assert [fact.advice is not None for fact in found.facts] == [False, False, True, False]
+    assert "Only 1.1× one thread" in (found.facts[2].advice or "")
+
+
 def test_all_fits_80_columns() -> None:
     out = io.StringIO()
     long = "word " * 40
