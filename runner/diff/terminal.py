@@ -29,6 +29,7 @@ def print_diff(found: Diff, fail_on: str, console: Console) -> None:
     _print_real(found, console)
     if found.compared:
         console.print(_jobs(found, console.width))
+        console.print(_text("Latency is against each side's own baseline. Raw latency has the machine's speed in it."))
         console.print()
     name = words.namer(found)
     for side, jobs in (("A", found.only_a), ("B", found.only_b)):
@@ -70,8 +71,6 @@ def _jobs(found: Diff, width: int) -> Table:
     table = Table(
         title=_text("B against A"),
         title_justify="left",
-        caption=_text("Latency: against each side's own baseline, with its 95% interval."),
-        caption_justify="left",
         box=None,
         pad_edge=False,
     )

@@ -46,7 +46,7 @@ def _artifact_lines(found: Diff, stored: frozenset[str]) -> list[str]:
     reused = sum(one.pair.a.row["artifact"] in stored for one in same)
     made = len(same) - reused
     lines = [
-        f"Artifacts: {len(same)} of {counted(len(known), 'job')} identical byte for byte: "
+        f"Artifacts: those of {len(same)} of {counted(len(known), 'job')} identical byte for byte: "
         f"{reused} reused from the store, {made} made anew."
     ]
     name = namer(found)
@@ -64,7 +64,7 @@ def _float32_lines(found: Diff) -> list[str]:
         return ["Predictions: no float32 job has any on both sides."]
     differing = [one for one, number in judged if number]
     if not differing:
-        return [f"Predictions: identical in all {counted(len(judged), 'float32 job')}."]
+        return [f"Predictions: identical in every float32 job, {len(judged)} in all."]
     demanded = "they must not" if same_cpu(found.environment) else "another CPU may round otherwise"
     line = f"Predictions: differ in {len(differing)} of {counted(len(judged), 'float32 job')} ({demanded})."
     return [line, *(f"  Other predictions: {name(one.pair.b)}" for one in differing)]
