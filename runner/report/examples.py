@@ -24,13 +24,6 @@ class Judged:
     matrix: list[list[int]]  # rows true, columns predicted; empty where there is no accuracy
     moved: list[Row]  # changed predictions, those whose probabilities moved most first
 
-    @property
-    def is_comparable(self) -> bool:
-        """Return whether it can be held against the baseline, and that means something."""
-        row = self.row
-        other = row["job"] != row["baseline_job"] and row["changed_predictions"] is not None
-        return other and row["weights"] != "random"
-
 
 @dataclass(frozen=True)
 class Judgement:
@@ -42,11 +35,14 @@ class Judgement:
 
 
 def judgements(tables: Tables) -> list[Judgement]:
-    """Return the judged variants by family, task and workload, in the order of the plan."""
+    """Return the judged variants by family, task and workload, in the order of the plan.
+
+    Models with random weights are left out: what they predict means nothing.
+    """
     predictions = _by_job(tables)
     found: dict[tuple[str, str, str], dict[tuple[str, str], Row]] = {}
     for row in tables.summary.to_pylist():
-        if row["job"] in predictions:
+        if row["job"] in predictions and row["weights"] != "random":
             family = found.setdefault((row["family"], row["task"], row["workload"]), {})
             family.setdefault((row["model"], row["technique"]), row)
     labels = tables.manifest.get("labels") or {}

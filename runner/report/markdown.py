@@ -96,7 +96,7 @@ def _seed_study(study: seed_study.SeedStudy) -> list[str]:
 
 
 def _judged(judged: Judged) -> list[str]:
-    if not judged.is_comparable:
+    if judged.row["job"] == judged.row["baseline_job"] or judged.row["changed_predictions"] is None:
         return []
     summary = f"{judged.label}: {judged.row['changed_predictions']} of {judged.row['examples']} predictions changed"
     if not judged.moved:

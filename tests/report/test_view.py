@@ -93,6 +93,7 @@ def test_notes_say_what_limits_the_numbers(tmp_path: Path) -> None:
     cells = dict(zip((column.title for column in group.columns), group.variants[0].cells, strict=True))
     assert cells["Accuracy"] == cells["Changed"] == Cell("–", "random weights")
     assert "predictions changed" not in group.lead
+    assert judgements(collect(tmp_path)) == []
 
 
 def test_no_labels_is_a_reason(tmp_path: Path) -> None:
