@@ -95,7 +95,7 @@ def conclusion(found: Diff, fail_on: str, code: int) -> str:
     if not real:
         said = f"Nothing is really different in {counted(total, 'job')}."
     directions = FAIL_ON[fail_on]
-    asked = "" if directions is None else f" of FAIL_ON={fail_on} ({', '.join(directions)})"
+    asked = "" if directions is None else f": FAIL_ON={fail_on} looks only for {' and '.join(directions)}"
     return f"{said} Exit code {code}{asked}."
 
 
