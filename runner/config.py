@@ -151,6 +151,7 @@ class MeasureConfig:
     timed_seconds: float = 2.0  # of a trial's box and its partner together; at least one pass
     turn_seconds: float = 0.04  # of the slower of the two; at least one call
     warmup_seconds: float = 0.5  # at most; it ends when calls no longer get faster
+    peaks: bool = True  # measure first, once a machine, how fast it can be: some 10 seconds per number of threads
     limits: DisturbanceLimits = field(default_factory=DisturbanceLimits)
 
     def __post_init__(self) -> None:

@@ -16,7 +16,9 @@ from runner.config import Config
 from runner.isolation import Box, BoxEnd, BoxOrder
 from runner.isolation.choose import make_box, memory_bytes
 from runner.isolation.cpus import choose_cpus
-from runner.layout import SCHEMA
+from runner.layout import SCHEMA, peaks_file
+from runner.machine.peaks import Peaks, measured_peaks
+from runner.machine.rates import impossible_rate, rates, wrong_precision
 from runner.partner import Partner, PartnerFailedError, open_partner
 from runner.provenance import code_version, lock_sha256
 from runner.ready import Ready, keep_log, names, prepare_job, read_ready
@@ -86,11 +88,13 @@ def _measure(cfg: Config, job: str, sweep: Path, folder: Path) -> dict[str, Any]
         "artifact": ready.artifact,
         "artifact_format": ready.artifact_format,
         "disk_bytes": ready.disk_bytes,
+        "precision": ready.precision,
     }
     began = time.monotonic()
     partner = _partner(cfg, box, cpus, sweep)
     made["partner_start_seconds"] = time.monotonic() - began
-    return made | _run_box(box, _order(cfg, box, cpus, ready), partner, sweep, folder)
+    measured = _run_box(box, _order(cfg, box, cpus, ready), partner, sweep, folder)
+    return made | _checked(measured, cfg, ready, box, cpus, sweep)
 
 
 def _partner(cfg: Config, box: Box, cpus: list[int], sweep: Path) -> Partner | None:
@@ -149,6 +153,28 @@ def _run_box(box: Box, order: BoxOrder, partner: Partner | None, sweep: Path, fo
         return measured | spent | {"status": status}
     error = unfair if status == "unfair" else end.reason()
     return measured | spent | {"status": status, "error": error, "log": keep_log(end.log, folder, sweep)}
+
+
+def _checked(
+    measured: dict[str, Any], cfg: Config, ready: Ready, box: Box, cpus: list[int], sweep: Path
+) -> dict[str, Any]:
+    """Add how much was computed; a trial that computed otherwise than asked, or faster than can be, is unfair."""
+    if measured["status"] != "ok":
+        return measured
+    peaks = _peaks(sweep, cfg.threads)
+    figures = rates(ready.flops, measured["latency_mean_seconds"], ready.precision, peaks)
+    rate = figures["padded_flops_per_second"]
+    unfair = wrong_precision(cfg.technique.precision, ready.precision)
+    if unfair is None and impossible_rate(rate, ready.precision, peaks):
+        peaks = measured_peaks(Path(cfg.store), box, cpus, fresh=True)  # it may have been measured on a busy machine
+        unfair = impossible_rate(rate, ready.precision, peaks)
+    return measured | figures | ({"status": "unfair", "error": unfair} if unfair else {})
+
+
+def _peaks(sweep: Path, threads: int) -> Peaks:
+    path = peaks_file(sweep)
+    known = json.loads(path.read_text()) if path.exists() else {}
+    return Peaks(**known.get(str(threads), {"threads": threads}))
 
 
 def _status(end: BoxEnd, measured: dict[str, Any]) -> str:

@@ -12,6 +12,11 @@ def prepared_file(sweep: Path, job: str) -> Path:
     return sweep / "prepared" / job / "prepared.json"
 
 
+def peaks_file(sweep: Path) -> Path:
+    """Return where the machine's peaks lie, by the number of threads."""
+    return sweep / "peaks.json"
+
+
 def trial_file(sweep: Path, trial: str) -> Path:
     """Return where a trial's result lies, by the trial's name."""
     return sweep / "trials" / trial / "trial.json"

@@ -17,10 +17,11 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from runner.isolation import Box, BoxEnd, BoxOrder
+from runner.isolation import Box, BoxEnd, BoxOrder, stop
 from runner.trial.turns import TO_PARTNER, TO_TRIAL
 
 _LIFETIME_SECONDS = 7 * 24 * 3600.0  # a round may take long; the partner ends with this process at the latest
+_FAREWELL_SECONDS = 5.0  # to end by itself; then it is killed
 _LOOK_SECONDS = 0.02  # nothing is being measured while we wait for it
 _open: Partner | None = None
 _failed: dict[str, str] = {}  # why, by name: not tried again for every trial of the round
@@ -79,7 +80,10 @@ class Partner:
         if self._held >= 0:
             os.close(self._held)
             self._held = -1
-            self._thread.join(60)
+            self._thread.join(_FAREWELL_SECONDS)
+            while self._thread.is_alive():
+                stop(self._thread)
+                self._thread.join(1)
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _run(self, box: Box, order: BoxOrder) -> None:

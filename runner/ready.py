@@ -15,8 +15,10 @@ from runner.errors import UserError
 from runner.isolation import is_stopping
 from runner.isolation.choose import make_box
 from runner.layout import SCHEMA, prepared_file
+from runner.machine.flops import CallFlops
 from runner.prepare import Prepared, PrepareError, prepare
 from runner.progress import announce, say
+from runner.trial.inputs import load_inputs
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Ready:
         error, log: why, in one line; a path in the sweep.
         engine, artifact_path, inputs_path: what a box runs.
         artifact, artifact_format, disk_bytes: what the artifact is.
+        precision: what its engine computes matrix products in; None if not known.
+        useful_flops, padded_flops: of a mean call; None if they cannot be counted.
     """
 
     status: str
@@ -39,6 +43,16 @@ class Ready:
     artifact: str | None = None
     artifact_format: str | None = None
     disk_bytes: int | None = None
+    precision: str | None = None
+    useful_flops: float | None = None
+    padded_flops: float | None = None
+
+    @property
+    def flops(self) -> CallFlops | None:
+        """Return the FLOPs of a mean call."""
+        if self.useful_flops is None or self.padded_flops is None:
+            return None
+        return CallFlops(self.useful_flops, self.padded_flops)
 
 
 def read_ready(sweep: Path, job: str) -> Ready | None:
@@ -105,7 +119,10 @@ def keep_log(text: str | None, folder: Path, sweep: Path) -> str | None:
 
 
 def _ready(cfg: Config, prepared: Prepared) -> Ready:
-    artifact = prepared.artifact
+    artifact, flops = prepared.artifact, None
+    if prepared.flops:
+        batches = load_inputs(prepared.inputs.path / "inputs.npz", cfg.measure.batches)
+        flops = prepared.flops.per_call([mask for _, mask in batches])
     return Ready(
         status="ok",
         engine=cfg.technique.engine,
@@ -114,6 +131,9 @@ def _ready(cfg: Config, prepared: Prepared) -> Ready:
         artifact=artifact.content,
         artifact_format=artifact.format,
         disk_bytes=artifact.disk_bytes,
+        precision=prepared.precision,
+        useful_flops=flops.useful if flops else None,
+        padded_flops=flops.padded if flops else None,
     )
 
 

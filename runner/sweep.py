@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import SimpleQueue
@@ -17,17 +17,18 @@ from omegaconf import OmegaConf
 from rich.console import Console
 
 from runner import provenance
-from runner.artifacts import digest
+from runner.artifacts import digest, write_whole
 from runner.checks import check_writable
 from runner.config import Config, IsolationConfig, IsolationKind
 from runner.errors import UserError
 from runner.isolation import stop_all
 from runner.isolation.choose import make_box
-from runner.isolation.cpus import physical_cores
-from runner.layout import SCHEMA
+from runner.isolation.cpus import choose_cpus, physical_cores
+from runner.layout import SCHEMA, peaks_file
+from runner.machine.peaks import measured_peaks
 from runner.partner import close_partner
 from runner.plan import Job, Trial, order_round
-from runner.progress import say
+from runner.progress import announce, say
 from runner.ready import prepare_job, read_ready
 from runner.rounds import Launch, Rounds
 
@@ -109,10 +110,22 @@ def run(plan: Plan, folder: Path, launch: Launch, fresh: bool, retry: str | None
     todo = {trial.job for trial in rounds.missing()}
     needed = todo | {plan.baselines[job] for job in todo}
     prepare_all([job for job in plan.jobs if job.key in needed], folder)
+    if plan.config.measure.peaks and todo:
+        measure_peaks(plan, folder)
     try:
         rounds.run(launch)
     finally:
         close_partner()
+
+
+def measure_peaks(plan: Plan, folder: Path) -> None:
+    """Write how fast this machine can be with each number of threads; from the store, where it was measured before."""
+    box, store = make_box(isolation_of(plan.jobs[0].config["isolation"])), Path(plan.config.store)
+    peaks = {}
+    for threads in sorted({job.config["threads"] for job in plan.jobs}):
+        announce(f"the machine's peak with {threads} threads" if threads > 1 else "the machine's peak with 1 thread")
+        peaks[threads] = asdict(measured_peaks(store, box, choose_cpus(threads)))
+    write_whole(peaks_file(folder), json.dumps(peaks, indent=1))
 
 
 def prepare_all(jobs: list[Job], folder: Path) -> None:

@@ -57,7 +57,7 @@ def test_what_is_prepared_is_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_pat
     done: list[str] = []
     note = tmp_path / "prepared" / "large-a" / "prepared.json"
     note.parent.mkdir(parents=True)
-    note.write_text("{}")
+    note.write_text('{"status": "prepare-failed"}')
     monkeypatch.setattr(sweep, "prepare_job", lambda cfg, key, folder, cpus: done.append(key))
     sweep.prepare_all(JOBS, tmp_path)
     assert sorted(done) == ["large-b", "large-c", "small-a", "small-b", "small-c"]

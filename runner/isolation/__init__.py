@@ -80,17 +80,24 @@ class Box(ABC):
 
 
 _stopping = threading.Event()
-_running: dict[int, Callable[[], None]] = {}  # how to kill each box that runs now
+_running: dict[int, Callable[[], None]] = {}  # how to kill the box that a thread, by its number, waits for
 
 
 @contextmanager
 def stoppable(kill: Callable[[], None]) -> Iterator[None]:
-    """Let `stop_all` end a box for as long as this lasts."""
-    _running[id(kill)] = kill
+    """Let `stop` and `stop_all` end a box for as long as this lasts."""
+    _running[threading.get_ident()] = kill
     try:
         yield
     finally:
-        del _running[id(kill)]
+        del _running[threading.get_ident()]
+
+
+def stop(thread: threading.Thread) -> None:
+    """Kill the box that a thread waits for, if it does."""
+    kill = _running.get(thread.ident or 0)
+    if kill is not None:
+        kill()
 
 
 def is_stopping() -> bool:

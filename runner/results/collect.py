@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from runner.errors import UserError
-from runner.layout import SCHEMA
+from runner.layout import SCHEMA, peaks_file
 from runner.results.predictions import Evaluation, predictions_table, read_evaluations
 from runner.results.rounds import judge
 from runner.results.schema import MEMORY, RESULTS, SAMPLES, VERSION
@@ -50,7 +50,7 @@ def collect(sweep: Path) -> Tables:
         samples=pa.concat_tables([SAMPLES.empty_table(), *(trial.samples for trial in read)]),
         memory=pa.concat_tables([MEMORY.empty_table(), *(trial.memory for trial in read)]),
         predictions=predictions_table(plan["jobs"], evaluations),
-        manifest=_manifest(plan, evaluations, [*warnings, *_unplanned(sweep, planned)]),
+        manifest=_manifest(sweep, plan, evaluations, [*warnings, *_unplanned(sweep, planned)]),
     )
     write_tables(tables)
     return tables
@@ -70,7 +70,9 @@ def _read_plan(sweep: Path) -> dict[str, Any]:
     return plan
 
 
-def _manifest(plan: Mapping[str, Any], evaluations: Sequence[Evaluation], warnings: Sequence[str]) -> dict[str, Any]:
+def _manifest(
+    sweep: Path, plan: Mapping[str, Any], evaluations: Sequence[Evaluation], warnings: Sequence[str]
+) -> dict[str, Any]:
     """Return what the tables do not say: the grid, the environment, labels in order, lineages, what was odd."""
     copied = ("sweep", "overrides", "grid", "seed", "isolation", "isolation_note", "measure", "environment")
     task_of = {job["job"]: job.get("task") for job in plan["jobs"]}
@@ -79,9 +81,15 @@ def _manifest(plan: Mapping[str, Any], evaluations: Sequence[Evaluation], warnin
         "schema": VERSION,
         **{key: plan.get(key) for key in copied},
         "labels": {task: names for task, names in sorted(labels.items()) if task is not None},
+        "peaks": _peaks(sweep),
         "lineage": {e.artifact: e.lineage for e in sorted(evaluations, key=lambda e: e.artifact)},
         "warnings": list(warnings),
     }
+
+
+def _peaks(sweep: Path) -> Any:
+    path = peaks_file(sweep)
+    return json.loads(path.read_text()) if path.exists() else None
 
 
 def _unplanned(sweep: Path, planned: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -100,7 +100,7 @@ def needs_round(rows: Sequence[Row], measure: Mapping[str, Any]) -> bool:
         scores[row["round"]] = max(scores[row["round"]], row["disturbance"] or 0.0)
     calm = sum(score <= 1 for score in scores.values())
     if calm < measure["rounds"]:
-        return len(scores) < measure["rounds"] + measure["reruns"]
+        return bool(len(scores) < measure["rounds"] + measure["reruns"])
     if measure["half_width"] is None or len(scores) >= measure["most_rounds"]:
         return False
     target: float = measure["half_width"]

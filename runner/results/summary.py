@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from runner.results.predictions import Evaluation
+from runner.results.scaling import thread_scaling
 from runner.results.schema import MEASURED, STATUSES, SUMMARY
 from runner.results.statistics import (
     Estimate,
@@ -60,6 +61,8 @@ def summarize(
         compared = _latency_against_baseline(baseline_job, [row["job"] for row in sharing], trials_of)
         for job, figures in compared.items():
             rows[job] |= figures
+    for job, columns in thread_scaling(list(rows.values()), trials_of).items():
+        rows[job] |= columns
     return pa.Table.from_pylist(list(rows.values()), schema=SUMMARY)
 
 

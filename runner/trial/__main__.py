@@ -97,6 +97,7 @@ def _timed(side: Side, request: dict[str, Any], paths: dict[str, Path], watch: M
         "latency_mean_seconds": fmean(seconds),
         "elapsed_seconds": side.busy_seconds,
         "partner_seconds": partner.waited_seconds if partner else None,
+        "energy_joules_per_call": side.joules / len(seconds) if side.joules is not None else None,
         **spent,
         "reference_seconds": fmean(reference),
         "partner_left": partner is not None and left is None,

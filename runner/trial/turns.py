@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from runner.trial.energy import EnergyMeter
 from runner.trial.timing import Call, timed_calls
 
 TO_PARTNER, TO_TRIAL = "to-partner", "to-trial"
@@ -41,6 +42,7 @@ class Side:
         call_seconds: what a call takes, more or less.
         seconds: of each call, by its number.
         busy_seconds: of all its turns, untimed calls included.
+        joules: that the CPU took during the timed calls; None where the machine does not show it.
     """
 
     call: Call
@@ -48,18 +50,25 @@ class Side:
     call_seconds: float
     seconds: array[float] = field(default_factory=lambda: array("d"))
     busy_seconds: float = 0.0
+    joules: float | None = None
 
     def expect(self, calls: int) -> None:
         """Make room for so many calls."""
         self.seconds = array("d", bytes(8 * calls))
         self.busy_seconds = 0.0
+        self._meter = EnergyMeter()
+        self.joules = self._meter.joules()
 
     def take_turn(self, first: int, count: int, lead_in: bool) -> None:
         """Make the timed calls of a turn. A lead-in: one more, untimed, brings the model back into the cache."""
         began = time.perf_counter()
         if lead_in and self.call_seconds < LONG_CALL_SECONDS:
             self.call(self.batches[first % len(self.batches)])
+        before = self._meter.joules()
         timed_calls(self.call, self.batches, self.seconds, first, count)
+        after = self._meter.joules()
+        if self.joules is not None and before is not None and after is not None:
+            self.joules += after - before
         self.busy_seconds += time.perf_counter() - began
 
 
