@@ -47,9 +47,11 @@ def start(request: dict[str, Any], paths: dict[str, Path], watch: MemoryWatch) -
         figures["first_call_seconds"] = time.perf_counter() - began
     figures["rss_first_call_bytes"] = watch.phase_peak_bytes()
 
+    shapes = {mask.shape: batch for (_, mask), batch in zip(arrays, batches, strict=True)}
     watch.start("warm-up")
     with no_garbage_collection():
         began = time.perf_counter()
-        figures["warmup_calls"], call_seconds = warm_up(engine.run, batches, request["measure"]["warmup_seconds"])
+        budget_seconds = request["measure"]["warmup_seconds"]
+        figures["warmup_calls"], call_seconds = warm_up(engine.run, list(shapes.values()), budget_seconds)
         figures["warmup_seconds"] = time.perf_counter() - began
     return Started(engine, arrays, Side(engine.run, batches, call_seconds), figures)

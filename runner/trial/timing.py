@@ -44,15 +44,18 @@ def timed_calls(call: Call, batches: Sequence[Any], seconds: array[float], first
 def warm_up(call: Call, batches: Sequence[Any], budget_seconds: float) -> tuple[int, float]:
     """Call round after round of the batches until they no longer get faster, or the budget is spent.
 
-    Every batch is called once at least, as far as the budget goes, since a new shape costs memory and compiling. Then
-    the last calls are held against those of the same batches one pass before. Warming up only ever makes calls
-    faster, so the test has one side: a machine that just got slower does not prolong it.
+    The last calls are held against earlier ones of the same batches. Warming up only ever makes calls faster, so the
+    test has one side: a machine that just got slower does not prolong it.
+
+    Args:
+        call, batches: one batch of each shape, since a new shape costs memory and compiling.
+        budget_seconds: the end in any case.
 
     Returns:
         The number of calls, at least one, and the mean of the last ones, in seconds.
     """
     n = len(batches)
-    window = min(WINDOW, n)
+    back = n * -(-WINDOW // n)  # as many whole passes as the window needs
     durations: list[float] = []
     single = array("d", bytes(8))
     spent = 0.0
@@ -60,9 +63,9 @@ def warm_up(call: Call, batches: Sequence[Any], budget_seconds: float) -> tuple[
         timed_calls(call, (batches[len(durations) % n],), single, 0, 1)
         durations.append(single[0])
         spent += single[0]
-        lately = sum(durations[-window:])
-        enough = len(durations) >= n + window
-        steady = enough and lately >= (1 - GAIN) * sum(durations[-window - n : len(durations) - n])
+        enough = len(durations) >= back + WINDOW
+        before = sum(durations[-WINDOW - back : len(durations) - back])
+        steady = enough and sum(durations[-WINDOW:]) >= (1 - GAIN) * before
         if steady or spent >= budget_seconds:
             return len(durations), sum(durations[-n:]) / len(durations[-n:])
 
