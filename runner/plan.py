@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from runner.artifacts import digest
-from runner.config import Config
+from runner.config import Config, Role
 from runner.errors import UserError, did_you_mean
 
-_NOT_IDENTITY = ("grid", "measure", "store", "downloads", "round", "position", "baseline")
+_NOT_IDENTITY = ("grid", "measure", "store", "downloads", "round", "position", "role", "baseline")
 
 
 @dataclass(frozen=True)
@@ -45,17 +45,17 @@ class Trial:
     job: str
     round: int
     position: int
+    role: Role
     baseline: str | None
 
     @property
     def name(self) -> str:
         """Return the name of its folder."""
-        return f"{self.job}-r{self.round}"
+        return f"{self.job}-r{self.round}-{self.role.value}"
 
     def record(self) -> dict[str, Any]:
         """Return it for JSON."""
-        role = "baseline" if self.job == self.baseline else "variant"
-        return {"job": self.job, "round": self.round, "position": self.position, "role": role}
+        return {"job": self.job, "round": self.round, "position": self.position, "role": self.role.value}
 
 
 def job_key(config: dict[str, Any]) -> str:
@@ -119,18 +119,21 @@ def blocks(jobs: list[Job]) -> list[list[Job]]:
 def order_round(jobs: list[Job], baselines: dict[str, str | None], number: int, seed: int) -> list[Trial]:
     """Return the trials of one round in the order in which they run: its own, whatever other rounds there are.
 
-    A round runs every job once, each block of jobs by itself, since its baseline's box stays open as the partner of
-    all of them; blocks, and the jobs in each, in a fresh random order. The baseline runs among its variants: against
-    its own partner it is the round's A/A test.
+    A round runs each block of jobs by itself, since its baseline's box stays open as the partner of all of them: its
+    baseline first, its variants, its baseline last. Blocks, and the variants in each, come in a fresh random order.
     """
     generator = random.Random(f"{seed}-{number}")
     shuffled = blocks(jobs)
     generator.shuffle(shuffled)
-    trials: list[Trial] = []
+    places: list[tuple[str, Role]] = []
     for block in shuffled:
-        generator.shuffle(block)
-        trials += [Trial(job.key, number, len(trials) + i, baselines[job.key]) for i, job in enumerate(block)]
-    return trials
+        baseline = baselines[block[0].key]
+        variants = [(job.key, Role.variant) for job in block if job.key != baseline]
+        generator.shuffle(variants)
+        first = [(baseline, Role.baseline_first)] if baseline else []
+        last = [(baseline, Role.baseline_last)] if baseline else []
+        places += [*first, *variants, *last]
+    return [Trial(job, number, position, role, baselines[job]) for position, (job, role) in enumerate(places)]
 
 
 def override_line(key: str, value: Any, where: str) -> str:

@@ -72,7 +72,7 @@ class Progress(Callback):
         )
         left = self._seconds_left(plan, trials[place:])
         remaining = f", about {_minutes(left)} left" if left is not None else ""
-        role = " (baseline)" if trials[place]["role"] == "baseline" else ""
+        role = "" if config.role.name == "variant" else f" ({config.role.value})"
         count = f"[{place + 1}/{len(trials)}] round {config.round + 1}"
         return f"{count}: {_title_of(config)}{role}{remaining}"
 

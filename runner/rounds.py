@@ -128,6 +128,7 @@ def _place(trial: Trial) -> list[str]:
     return [
         f"round={trial.round}",
         f"position={trial.position}",
+        f"role={trial.role.name}",
         f"baseline={trial.baseline or 'null'}",
         f"hydra.sweep.subdir=trials/{trial.name}",
     ]

@@ -8,7 +8,7 @@ from typing import NoReturn
 from omegaconf import DictConfig
 
 from runner import checks, job, sweep
-from runner.config import Config, plain_config
+from runner.config import Config, Role, plain_config
 from runner.isolation.choose import resolve
 from runner.plan import Job, Trial, job_key
 
@@ -25,7 +25,7 @@ def run(cfg: Config, composed: DictConfig, folder: Path) -> NoReturn:
     config = plain_config(composed)
     key = job_key(config)
     cfg.measure.rounds, cfg.measure.reruns, cfg.measure.half_width = 1, 0, None
-    trial = Trial(key, round=0, position=0, baseline=None)
+    trial = Trial(key, round=0, position=0, role=Role.variant, baseline=None)
     plan = sweep.Plan("single", cfg, note, [Job(key, (), cfg, config)], {key: None}, [])
 
     def launch(batch: list[list[str]], first: int) -> None:

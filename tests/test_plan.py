@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.config import Config
+from runner.config import Config, Role
 from runner.errors import UserError
 from runner.plan import Job, find_baselines, is_excluded, job_key, order_round, override_line
 
@@ -25,6 +26,7 @@ def a_config(model: str = "m", technique: str = "torch-eager", threads: int = 1,
         "threads": threads,
         "seed": 0,
         "round": 0,
+        "role": "variant",
         "baseline": None,
     }
 
@@ -35,7 +37,7 @@ def a_job(*args: Any, **kwargs: Any) -> Job:
 
 
 def test_key_ignores_what_makes_no_other_job() -> None:
-    changed = a_config() | {"round": 5, "baseline": "another", "measure": {"rounds": 9}}
+    changed = a_config() | {"round": 5, "role": "baseline_last", "baseline": "another", "measure": {"rounds": 9}}
     assert job_key(changed) == job_key(a_config())
     assert job_key(a_config(threads=2)) != job_key(a_config())
 
@@ -84,17 +86,26 @@ grids = st.lists(
 
 
 @given(grids, st.integers(0, 3), st.integers(0, 99))
-def test_a_round_runs_every_job_once_the_jobs_of_a_baseline_together(jobs: list[Job], number: int, seed: int) -> None:
+def test_a_round_runs_every_job_once_and_its_baseline_twice(jobs: list[Job], number: int, seed: int) -> None:
     baselines = find_baselines(jobs, "torch-eager")
     trials = order_round(jobs, baselines, number, seed)
     assert trials == order_round(jobs, baselines, number, seed)
-    assert [trial.position for trial in trials] == list(range(len(jobs)))
-    assert {trial.job for trial in trials} == {job.key for job in jobs}
+    assert [trial.position for trial in trials] == list(range(len(trials)))
+    counts = Counter(trial.job for trial in trials)
+    assert counts == {job.key: 2 if baselines[job.key] == job.key else 1 for job in jobs}
     assert {trial.round for trial in trials} == {number}
-    assert all(trial.record()["role"] == ("baseline" if trial.job == trial.baseline else "variant") for trial in trials)
+    assert len({trial.name for trial in trials}) == len(trials)
+
+
+@given(grids, st.integers(0, 99))
+def test_baselines_enclose_their_variants(jobs: list[Job], seed: int) -> None:
+    baselines = find_baselines(jobs, "torch-eager")
+    trials = order_round(jobs, baselines, 0, seed)
     for baseline in {key for key in baselines.values() if key}:
-        places = [trial.position for trial in trials if trial.baseline == baseline]
-        assert places == list(range(places[0], places[0] + len(places)))
+        block = [trial for trial in trials if trial.baseline == baseline]
+        assert block[0].role is Role.baseline_first
+        assert block[-1].role is Role.baseline_last
+        assert [trial.position for trial in block] == list(range(block[0].position, block[0].position + len(block)))
 
 
 def test_rounds_differ_in_order_and_a_round_does_not_depend_on_others() -> None:

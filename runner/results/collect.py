@@ -41,8 +41,9 @@ def collect(sweep: Path) -> Tables:
     read = [trial for trial in (read_trial(sweep, one) for one in planned) if trial is not None]
     evaluations, warnings = read_evaluations(sweep)
     rows = [trial.row for trial in read]
-    for row, judged in zip(rows, judge(rows, plan["measure"]["limits"], plan["measure"]["rounds"]), strict=True):
-        row |= judged
+    judged = judge(rows, plan["measure"]["limits"], plan["measure"]["rounds"])
+    for row, columns in zip(rows, judged, strict=True):
+        row |= columns
     tables = Tables(
         folder=sweep,
         results=pa.Table.from_pylist(rows, schema=RESULTS),
@@ -94,6 +95,6 @@ def _peaks(sweep: Path) -> Any:
 
 def _unplanned(sweep: Path, planned: Sequence[Mapping[str, Any]]) -> list[str]:
     """Say which trials were left out because the plan does not hold them."""
-    expected = {trial_folder(trial["job"], trial["round"]) for trial in planned}
+    expected = {trial_folder(trial["job"], trial["round"], trial["role"]) for trial in planned}
     found = sorted(path.parent.name for path in (sweep / "trials").glob("*/trial.json"))
     return [f"trials/{name} is not in the plan and was left out" for name in found if name not in expected]

@@ -1,7 +1,8 @@
 """Which rounds count, and whether one more is needed: pure functions of trial rows.
 
-A block is the trials that share a baseline. Its rounds are judged by signs around the timed calls, never by the
-latencies themselves: choosing rounds by what they measured would bend the result.
+A block is the trials that share a baseline. In a round, each trial's latency is a ratio to the partner's, and that to
+those of the two baselines: the partner is the clock, the baselines are what is compared with. Rounds are judged by
+signs around the timed calls, never by latencies: choosing rounds by what they measured would bend the result.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from runner.results.statistics import estimate_ratio
+from runner.results.statistics import estimate_ratio, log_ratio
 
 Row = Mapping[str, Any]
 
@@ -52,7 +53,7 @@ def _multiple(value: float, limit: float) -> float:
 
 
 def judge(rows: Sequence[Row], limits: Mapping[str, float], wanted: int) -> list[dict[str, Any]]:
-    """Return the columns disturbance, disturbed_by and counted of every row.
+    """Return the columns latency_ratio, disturbance, disturbed_by and counted of every row.
 
     All undisturbed rounds of a block count. If these are fewer than wanted, the least disturbed ones fill up.
 
@@ -69,14 +70,27 @@ def judge(rows: Sequence[Row], limits: Mapping[str, float], wanted: int) -> list
         rounds = scores[block_of(row)]
         rounds[row["round"]] = max(rounds[row["round"]], one[0] if one else 0.0)
     counted = {block: counted_rounds(rounds, wanted) for block, rounds in scores.items()}
+    ratios = _latency_ratios(rows)
     return [
         {
+            "latency_ratio": ratio,
             "disturbance": one[0] if one else None,
             "disturbed_by": one[1] if one and one[0] > 1 else None,
             "counted": row["round"] in counted[block_of(row)],
         }
-        for row, one in zip(rows, found, strict=True)
+        for row, one, ratio in zip(rows, found, ratios, strict=True)
     ]
+
+
+def _latency_ratios(rows: Sequence[Row]) -> list[float | None]:
+    """Return each ok trial's ratio to its round's two baselines, all three taken against the same partner."""
+    baselines: dict[tuple[str, int], list[float]] = defaultdict(list)
+    for row in rows:
+        if row["status"] == "ok" and row["role"] != "variant" and row["partner_ratio"]:
+            baselines[block_of(row), row["round"]].append(row["partner_ratio"])
+    own = [row["partner_ratio"] if row["status"] == "ok" else None for row in rows]
+    logs = [log_ratio(v, baselines[block_of(row), row["round"]]) for row, v in zip(rows, own, strict=True)]
+    return [math.exp(log) if log is not None else None for log in logs]
 
 
 def counted_rounds(scores: Mapping[int, float], wanted: int) -> set[int]:
@@ -111,7 +125,7 @@ def half_widths(rows: Sequence[Row]) -> list[float]:
     """Return the half-width of every job's interval, as a fraction of its ratio; jobs without one are left out."""
     logs: dict[str, list[float]] = defaultdict(list)
     for row in rows:
-        if row["counted"] and row["status"] == "ok" and row["latency_ratio"]:
+        if row["counted"] and row["role"] == "variant" and row["latency_ratio"]:
             logs[row["job"]].append(math.log(row["latency_ratio"]))
     estimates = (estimate_ratio(ratios) for ratios in logs.values())
     return [e.half_width for e in estimates if e is not None and e.half_width is not None]

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 VERSION: Final = 2
 
-ROLES: Final = ("variant", "baseline")
+ROLES: Final = ("variant", "baseline-first", "baseline-last")
 SAMPLE_ROLES: Final = (*ROLES, "partner")
 STATUSES: Final = ("ok", "oom", "timeout", "crashed", "unfair", "prepare-failed")
 VERDICTS: Final = ("faster", "slower", "tie")
@@ -48,7 +48,7 @@ _TRIAL = [
     _column("seed", pa.int64(), "Seed of the sweep."),
     _column("round", pa.int64(), "Round, from 0: one pass over all jobs."),
     _column("position", pa.int64(), "Place of the trial within its round, from 0."),
-    _column("role", pa.string(), "variant; or baseline: the baseline against itself, the round's A/A test."),
+    _column("role", pa.string(), "One of " + ", ".join(ROLES) + "."),
     _column("baseline_job", pa.string(), "Key of the baseline job, whose box took turns with this one."),
     _column("status", pa.string(), "One of " + ", ".join(STATUSES) + "."),
     _column("error", pa.string(), "One line on why the trial is not ok; null otherwise."),
@@ -66,8 +66,9 @@ _TRIAL = [
 
 _PAIRED = [
     _column(
-        "latency_ratio", pa.float64(), "Latency ÷ the partner's on the same input: median over the calls of the turns."
+        "partner_ratio", pa.float64(), "Latency ÷ the partner's on the same input: median over the calls of the turns."
     ),
+    _column("latency_ratio", pa.float64(), "partner_ratio ÷ geometric mean of those of the round's two baselines."),
     _column("turns", pa.int64(), "How many turns that was."),
     _column("partner_latency_p50_seconds", pa.float64(), "Median time of the partner's calls in its turns."),
     _column(
@@ -206,9 +207,7 @@ SAMPLES: Final = _schema(
     [
         _column("job", pa.string(), "Key of the job."),
         _column("round", pa.int64(), "Round of the trial."),
-        _column(
-            "role", pa.string(), "Whose call: variant, baseline, or partner for the partner's calls in this trial."
-        ),
+        _column("role", pa.string(), "Whose call: the trial's role, or partner for the partner's calls in this trial."),
         _column(
             "turn", pa.int64(), "Turn, from 0; in each the box and its partner get the same inputs one after the other."
         ),

@@ -55,6 +55,19 @@ def paired_log_ratio(variant: Mapping[int, Sequence[float]], partner: Mapping[in
     return median(differences) if differences else None
 
 
+def log_ratio(variant: float | None, baselines: Sequence[float | None]) -> float | None:
+    """Return log(variant ÷ geometric mean of the round's baselines), or None where one side is missing.
+
+    All of them are ratios to the round's partner, which drops out, and with it whatever its box was dealt. A drift
+    that is linear over the round cancels for a variant in the middle. If only one baseline was measured, it stands
+    alone.
+    """
+    known = [math.log(b) for b in baselines if b is not None and b > 0]
+    if variant is None or variant <= 0 or not known:
+        return None
+    return math.log(variant) - fmean(known)
+
+
 def estimate_ratio(log_ratios: Sequence[float]) -> Estimate | None:
     """Estimate a ratio from one log ratio per round: Student's t against 0 ("Student", Biometrika 6, 1908).
 

@@ -89,8 +89,8 @@ def _own_figures(job: Row, planned: int, trials: Sequence[Row]) -> dict[str, Any
         "log": failed["log"] if failed else None,
         "trials_planned": planned,
         "trials_missing": planned - len(trials),
-        "rounds_run": len(trials),
-        "rounds_counted": sum(trial["counted"] for trial in trials),
+        "rounds_run": len({trial["round"] for trial in trials}),
+        "rounds_counted": len({trial["round"] for trial in trials if trial["counted"]}),
         **{f"trials_{s.replace('-', '_')}": sum(t["status"] == s for t in trials) for s in STATUSES},
         **{name: _median([trial[name] for trial in ok]) for name in MEASURED},
     }
@@ -103,7 +103,7 @@ def _latency_against_baseline(
 
     The baseline's own row gets the noise floor and a ratio of exactly 1, without an interval.
     """
-    floor = noise_floor(_log_ratios(trials_of[baseline_job]))
+    floor = noise_floor(_a_a_log_ratios(trials_of[baseline_job]))
     estimates = {job: estimate_ratio(_log_ratios(trials_of[job])) for job in jobs if job != baseline_job}
     if baseline_job in jobs and _counted(trials_of[baseline_job]):
         estimates[baseline_job] = Estimate(1.0)
@@ -112,8 +112,18 @@ def _latency_against_baseline(
     return {job: _latency_columns(estimate, adjusted.get(job), floor) for job, estimate in estimates.items()}
 
 
+def _a_a_log_ratios(trials: Sequence[Row]) -> list[float]:
+    """Return log(last ÷ first) of the baseline's two trials in each counted round."""
+    ends: dict[int, dict[str, float]] = defaultdict(dict)
+    for trial in _counted(trials):
+        if trial["partner_ratio"]:
+            ends[trial["round"]][trial["role"]] = math.log(trial["partner_ratio"])
+    both = [end for end in ends.values() if len(end) == 2]
+    return [end["baseline-last"] - end["baseline-first"] for end in both]
+
+
 def _log_ratios(trials: Sequence[Row]) -> list[float]:
-    """Return one log ratio to the partner per counted round."""
+    """Return one log ratio per counted round."""
     return [math.log(trial["latency_ratio"]) for trial in _counted(trials) if trial["latency_ratio"]]
 
 

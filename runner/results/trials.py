@@ -26,9 +26,9 @@ class Trial:
     memory: Any
 
 
-def trial_folder(job: str, round_: int) -> str:
+def trial_folder(job: str, round_: int, role: str) -> str:
     """Return the name of a trial's folder below `trials/`."""
-    return f"{job}-r{round_}"
+    return f"{job}-r{round_}-{role}"
 
 
 def read_trial(sweep: Path, planned: Mapping[str, Any]) -> Trial | None:
@@ -40,7 +40,7 @@ def read_trial(sweep: Path, planned: Mapping[str, Any]) -> Trial | None:
         sweep: the sweep folder.
         planned: what the plan says of the trial and of its job.
     """
-    relative = f"trials/{trial_folder(planned['job'], planned['round'])}/trial.json"
+    relative = f"trials/{trial_folder(planned['job'], planned['round'], planned['role'])}/trial.json"
     try:
         return _parse((sweep / relative).read_text(encoding="utf-8"), planned)
     except FileNotFoundError:
@@ -76,7 +76,7 @@ def _paired_columns(content: Mapping[str, Any]) -> dict[str, Any]:
     own_turns, partner_turns = (_by_turn(samples["turn"], calls) for calls in (samples["latency_seconds"], partner))
     log_ratio = paired_log_ratio(own_turns, partner_turns)
     return {
-        "latency_ratio": math.exp(log_ratio) if log_ratio is not None else None,
+        "partner_ratio": math.exp(log_ratio) if log_ratio is not None else None,
         "turns": len(own_turns),
         "partner_latency_p50_seconds": median(partner),
     }

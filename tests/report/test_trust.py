@@ -70,7 +70,7 @@ def test_a_group_says_what_was_disturbed(tmp_path: Path) -> None:
 
 def test_where_the_time_goes_adds_up(tmp_path: Path) -> None:
     write_sweep(tmp_path, noise=0.0)
-    baseline = trial_file(tmp_path, BASELINE)
+    baseline = trial_file(tmp_path, BASELINE, 0, "baseline-first")
     edit(baseline, partner_start_seconds=3.0, wall_seconds=8.0)
     tables = collect(tmp_path)
     (group,) = groups(tables)
@@ -81,14 +81,14 @@ def test_where_the_time_goes_adds_up(tmp_path: Path) -> None:
     onnx = rows["onnx"]
     assert onnx["Timed turns"] == content["elapsed_seconds"]
     assert onnx["Partner's turns"] == content["partner_seconds"]
-    assert onnx["Partner's start"] == pytest.approx(3 / 15), "one start, 15 trials"
-    assert onnx["Outside"] == pytest.approx(5 - onnx["Timed turns"] - onnx["Partner's turns"] + 3 / 15)
+    assert onnx["Partner's start"] == pytest.approx(3 / 18), "one start, 18 trials"
+    assert onnx["Outside"] == pytest.approx(5 - onnx["Timed turns"] - onnx["Partner's turns"] + 3 / 18)
     assert onnx["Box"] == pytest.approx(0.5)
     for row in rows.values():
         values = list(row.values())
         assert values[0] == pytest.approx(sum(values[1:4]))
         assert values[3] == pytest.approx(sum(values[4:]))
-    assert spent.texts()[0][1][0] == "5.20"
+    assert spent.texts()[0][1][0] == "5.17"
 
 
 def test_without_the_times_there_is_no_table(tmp_path: Path) -> None:

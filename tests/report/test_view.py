@@ -103,7 +103,7 @@ def test_no_labels_is_a_reason(tmp_path: Path) -> None:
 
 def test_facts_name_box_image_and_machine(tmp_path: Path) -> None:
     said = dict(facts(collect(write_sweep(tmp_path))))
-    assert said["Measured"] == "5 jobs, 15 trials planned, 15 ok"
+    assert said["Measured"] == "5 jobs, 18 trials planned, 18 ok"
     assert said["Rounds asked for"] == "3"
     assert said["Settings"] == "reruns 2, timed_seconds 1.0"
     assert said["Box"] == "docker, memory 4.0 GiB"

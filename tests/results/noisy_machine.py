@@ -29,6 +29,7 @@ class Machine:
         box: what a fresh box is dealt.
         drift: from the first to the last round.
         jitter: of a call.
+        partner: by how much every partner is slower, for having been there longer.
         bursts: chance that a call meets a delay, of 0.2 calls and more (Pareto, exponent 1.5).
     """
 
@@ -36,6 +37,7 @@ class Machine:
     box: float = 0.01
     drift: float = 0.1
     jitter: float = 0.01
+    partner: float = 0.006
     bursts: float = 0.02
 
 
@@ -71,7 +73,7 @@ def measure(
         machine.drift * chance.standard_normal((sweeps, 1, 1, 1, 1)) * np.linspace(0, 1, rounds)[:, None, None, None]
     )
     box = machine.box * chance.standard_normal((sweeps, rounds, trials, 1, 1))
-    partners_box = machine.box * chance.standard_normal((sweeps, rounds, 1, 1, 1))
+    partners_box = machine.partner + machine.box * chance.standard_normal((sweeps, rounds, 1, 1, 1))
     return Measured(
         np.log(own + _delays(chance, machine, own.shape, quicker)) + drift + box,
         np.log(partner + _delays(chance, machine, partner.shape, 1)) + drift + partners_box,

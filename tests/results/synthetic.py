@@ -72,9 +72,11 @@ def write_sweep(
     baselines = {job.threads: job.key for job in reversed(jobs)}
     planned = []
     for round_ in range(rounds):
-        for position, job in enumerate(jobs):
+        firsts = [(job, "baseline-first") for job in jobs if job.key in baselines.values()]
+        variants = [(job, "variant") for job in jobs if job.key not in baselines.values()]
+        lasts = [(job, "baseline-last") for job, _ in firsts]
+        for position, (job, role) in enumerate([*firsts, *variants, *lasts]):
             baseline = next(one for one in jobs if one.key == baselines[job.threads])
-            role = "baseline" if job is baseline else "variant"
             trial = {"job": job.key, "round": round_, "position": position, "role": role}
             planned.append(trial)
             common = {"model": job.model, "technique": job.technique, "threads": job.threads}
@@ -117,9 +119,9 @@ def write_sweep(
     return folder
 
 
-def trial_file(sweep: Path, job: Job, round_: int = 0) -> Path:
+def trial_file(sweep: Path, job: Job, round_: int = 0, role: str = "variant") -> Path:
     """Return the path of one trial's file."""
-    return sweep / "trials" / f"{job.key}-r{round_}" / "trial.json"
+    return sweep / "trials" / f"{job.key}-r{round_}-{role}" / "trial.json"
 
 
 def edit(path: Path, **changes: Any) -> None:
@@ -128,7 +130,7 @@ def edit(path: Path, **changes: Any) -> None:
 
 
 def _write_trial(folder: Path, identity: dict[str, Any], job: Job, p50: float, partner_p50: float | None) -> None:
-    path = trial_file(folder, job, identity["round"])
+    path = trial_file(folder, job, identity["round"], identity["role"])
     status, error, failing = job.failure or ("ok", None, ())
     head = identity | {"started_at": "2026-01-01T00:00:00Z", "wall_seconds": 5.0, "artifact": "a" * 64}
     if identity["round"] in failing:

@@ -89,7 +89,7 @@ def test_missing_trials_are_counted_and_are_no_rows(tmp_path: Path) -> None:
     write_sweep(tmp_path)
     trial_file(tmp_path, ONNX, 2).unlink()
     tables = collect(tmp_path)
-    assert len(tables.results) == 14
+    assert len(tables.results) == 17
     row = summary(tables, ONNX)
     assert (row["status"], row["trials_planned"], row["trials_ok"], row["trials_missing"]) == ("missing", 3, 2, 1)
     assert outcome(tables) == 1
@@ -128,7 +128,7 @@ def test_a_failed_job_is_a_row_with_its_first_error(tmp_path: Path) -> None:
     assert (row["status"], row["error"], row["trials_oom"]) == ("oom", "killed at 4.0 GiB", 3)
     assert row["latency_ratio"] is None
     assert row["verdict"] is None
-    assert row["log"] == f"trials/{broken.key}-r0/log.txt"
+    assert row["log"] == f"trials/{broken.key}-r0-variant/log.txt"
     row = summary(tables, flaky)
     assert (row["status"], row["trials_ok"], row["verdict"]) == ("timeout", 2, "faster")
     assert outcome(tables) == 1
@@ -146,11 +146,22 @@ def test_unfair_trials_are_kept_but_enter_no_median(tmp_path: Path) -> None:
 def test_a_round_without_its_partner_has_no_ratio_and_the_others_stand(tmp_path: Path) -> None:
     write_sweep(tmp_path, rounds=4)
     edit(trial_file(tmp_path, INT8, 0), partner=None)
+    trial_file(tmp_path, BASELINE, 1, "baseline-last").unlink()  # the other one stands alone
     tables = collect(tmp_path)
     rows = [row for row in tables.results.to_pylist() if row["job"] == INT8.key]
     assert [row["latency_ratio"] is None for row in rows] == [True, False, False, False]
-    assert summary(tables, INT8)["latency_ratio"] == pytest.approx(0.36, rel=0.03)
+    assert summary(tables, INT8)["latency_ratio"] == pytest.approx(0.36, rel=0.06)
     assert summary(tables, INT8)["trials_ok"] == 4
+
+
+def test_the_partner_is_the_clock_and_the_two_baselines_are_what_is_compared_with(tmp_path: Path) -> None:
+    write_sweep(tmp_path, noise=0.05)
+    rows = [row for row in collect(tmp_path).results.to_pylist() if row["round"] == 1]
+    by_role = {row["role"]: row["partner_ratio"] for row in rows}
+    variant = next(row for row in rows if row["job"] == INT8.key)
+    assert variant["latency_ratio"] == pytest.approx(
+        variant["partner_ratio"] / (by_role["baseline-first"] * by_role["baseline-last"]) ** 0.5
+    )
 
 
 def test_a_disturbed_round_is_kept_and_does_not_count(tmp_path: Path) -> None:
@@ -208,13 +219,13 @@ def test_unreadable_predictions_and_unplanned_trials_are_said(tmp_path: Path) ->
     write_sweep(tmp_path)
     (tmp_path / "predictions" / f"{ONNX.key}.json").write_text("{")
     edit(tmp_path / "predictions" / f"{INT8.key}.json", logits=[[float("nan")] * 3] * 60)
-    extra = tmp_path / "trials" / "stray-r0" / "trial.json"
+    extra = tmp_path / "trials" / "stray-r0-variant" / "trial.json"
     extra.parent.mkdir()
     extra.write_text("{}")
     tables = collect(tmp_path)
     assert [w.split()[0] for w in tables.manifest["warnings"]] == [
         f"predictions/{ONNX.key}.json",
-        "trials/stray-r0",
+        "trials/stray-r0-variant",
     ]
     assert summary(tables, ONNX)["accuracy"] is None
     assert summary(tables, INT8)["accuracy"] == 0
@@ -269,4 +280,4 @@ def test_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     assert "plan.json does not exist" in capsys.readouterr().err
     write_sweep(tmp_path)
     assert main() == 0
-    assert "results.parquet  15 rows" in capsys.readouterr().out
+    assert "results.parquet  18 rows" in capsys.readouterr().out

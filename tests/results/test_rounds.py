@@ -32,7 +32,8 @@ def a_row(round_: int = 0, job: str = "variant", **changes: Any) -> dict[str, An
         "steal_seconds": 0.0,
         "throttled_periods": 0,
         "involuntary_switches": 5,
-        "latency_ratio": 1.0,
+        "role": "variant",
+        "partner_ratio": 1.0,
     } | changes
 
 
@@ -67,7 +68,7 @@ def test_one_disturbed_trial_discounts_the_whole_round_of_its_block_only() -> No
 
 
 def test_latencies_have_no_say() -> None:
-    rows = [a_row(n, latency_ratio=10.0**n) for n in range(4)]
+    rows = [a_row(n, partner_ratio=10.0**n) for n in range(4)]
     assert all(row["counted"] for row in judged(rows))
 
 
@@ -92,10 +93,11 @@ def test_failed_trials_ask_for_no_rerun() -> None:
 
 def test_rounds_go_on_until_every_interval_is_narrow() -> None:
     thorough = MEASURE | {"half_width": 0.02}
-    narrow = [a_row(n, latency_ratio=ratio) for n, ratio in enumerate((1.0, 1.001, 1.002))]
-    wide = [a_row(n, "other", latency_ratio=ratio) for n, ratio in enumerate((1.0, 1.1, 1.2))]
-    assert not needs_round(judged(narrow), thorough)
-    assert needs_round(judged(narrow + wide), thorough)
-    assert max(half_widths(judged(narrow + wide))) > 0.1
-    many = [a_row(n, latency_ratio=1 + n % 2) for n in range(6)]
-    assert not needs_round(judged(many), thorough), "most_rounds is the end"
+    baselines = [a_row(n, "baseline", role=f"baseline-{end}") for n in range(6) for end in ("first", "last")]
+    narrow = [a_row(n, partner_ratio=ratio) for n, ratio in enumerate((1.0, 1.001, 1.002))]
+    wide = [a_row(n, "other", partner_ratio=ratio) for n, ratio in enumerate((1.0, 1.1, 1.2))]
+    assert not needs_round(judged(baselines[:6] + narrow), thorough)
+    assert needs_round(judged(baselines[:6] + narrow + wide), thorough)
+    assert max(half_widths(judged(baselines[:6] + narrow + wide))) > 0.1
+    many = [a_row(n, partner_ratio=1 + n % 2) for n in range(6)]
+    assert not needs_round(judged(baselines + many), thorough), "most_rounds is the end"
