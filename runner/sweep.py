@@ -176,9 +176,20 @@ def finish(folder: Path) -> int:
 
 
 def move_aside(folder: Path) -> None:
-    """Rename an old sweep's folder to a name that tells when it was moved."""
-    if folder.exists():
+    """Rename an old sweep's folder to a name that tells when it was moved.
+
+    Raises:
+        UserError: if that is not allowed.
+    """
+    if not folder.exists():
+        return
+    try:
         folder.rename(folder.with_name(f"{folder.name}.{datetime.now():%Y%m%d-%H%M%S}"))
+    except OSError as error:
+        raise UserError(
+            f"FRESH=1 cannot move the old sweep {folder} aside: {error.strerror}. Make {folder.parent} writable, or "
+            "name another folder with OUT=…"
+        ) from None
 
 
 def check_same_sweep(folder: Path, record: dict[str, Any]) -> None:

@@ -58,6 +58,8 @@ CASES = {
     "precision": (["technique.precision=int7"], "is 'int7'. Did you mean 'int8'? Allowed: bfloat16, float32, int8."),
     "memory": (["isolation.memory=1MiB"], "too small for any engine to start in"),
     "not memory": (["isolation.memory=much"], "not a size"),
+    "fewer rounds at most": (["measure.most_rounds=1"], "measure.most_rounds is 1, but must be at least"),
+    "limit": (["measure.limits.steal_fraction=-1"], "measure.limits.steal_fraction is -1"),
     "rounds": (["measure.rounds=0"], "measure.rounds is 0, but must be at least 1."),
     "chain": (
         ["technique.steps=[{step: onnx-dynamic-int8}]", "technique.engine=onnxruntime"],
@@ -130,6 +132,22 @@ def test_a_grid_that_excludes_everything(refused: Refused) -> None:
 def test_a_grid_with_a_list_that_hydra_would_misread(refused: Refused) -> None:
     said = refused("grid.union=[{technique: [[onnx, torch-eager]]}]")
     assert "grid.union[0].technique: ['onnx', 'torch-eager'] is not one value" in said
+
+
+def test_a_bad_key_within_a_grid_is_named_with_its_place(refused: Refused) -> None:
+    said = refused("grid.union=[{technique: onnx}, {technique: onnx, thread: 2}]")
+    assert "grid.union[1]: there is no key 'thread'. Did you mean 'threads'?" in said
+
+
+def test_an_old_sweep_that_cannot_be_moved_aside(
+    refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rename(self: Path, target: Path) -> Path:
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "out").mkdir()
+    monkeypatch.setattr(Path, "rename", rename)
+    assert "FRESH=1 cannot move the old sweep" in refused("hydra.sweeper.fresh=true")
 
 
 def test_hydra_s_own_options_still_work() -> None:

@@ -13,11 +13,14 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
 from runner import checks, sweep
 from runner.config import Config, IsolationKind, plain_config
 from runner.errors import UserError
+from runner.explain import explain
 from runner.isolation.choose import resolve
 from runner.plan import Job, blocks, find_baselines, is_excluded, job_key, override_line
 from runner.progress import say
@@ -78,10 +81,17 @@ class PinboxSweeper(BasicSweeper):
 
     def _expand(self, cfg: Config, arguments: Sequence[str]) -> list[Job]:
         """Return the jobs of all sub-grids, each once, each checked; what the command line says wins."""
-        jobs: dict[str, Job] = {}
+        assert self.config is not None
+        grid, jobs = self.config.hydra.runtime.choices.get("grid"), dict[str, Job]()
         for number, subgrid in enumerate(cfg.grid.union or [{}]):
-            for overrides in self._combinations(subgrid, arguments, f"grid.union[{number}]"):
-                job = self._job(overrides)
+            where = f"conf/grid/{grid}.yaml: grid.union[{number}]" if grid else f"grid.union[{number}]"
+            for overrides in self._combinations(subgrid, arguments, where):
+                try:
+                    job = self._job(overrides)
+                except (HydraException, OmegaConfBaseException) as error:
+                    if not subgrid:
+                        raise  # it is the command line's
+                    raise UserError(f"{where}: {explain(error)}") from error
                 if job.key not in jobs and not is_excluded(job.config, cfg.grid.exclude):
                     jobs[job.key] = job
         if not jobs:
