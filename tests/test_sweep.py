@@ -14,6 +14,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from runner.isolation.cpus import choose_cpus
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -181,6 +183,21 @@ def test_an_interrupted_sweep_goes_on_where_it_stopped(tmp_path: Path, swept: Sw
     assert done.returncode == 0, done.stderr
     assert f"{kept} of them done before" in done.stderr
     assert len(pd.read_parquet(out / "results.parquet")) == 10
+
+
+def test_a_round_on_a_busy_cpu_is_run_again(tmp_path: Path, swept: Sweep) -> None:
+    spin = f"import os; os.sched_setaffinity(0, {choose_cpus(1)})\nwhile True: pass"
+    alone = ["grid.union=[{technique: onnx}]", "grid.baseline=onnx", "measure.rounds=1", "measure.reruns=1"]
+    with subprocess.Popen([sys.executable, "-c", spin]) as neighbour:
+        arguments = [f"isolation={swept.kind}", f"store={swept.store}", *alone, "measure.timed_seconds=1"]
+        done = pinbox(tmp_path, *arguments)
+        neighbour.kill()
+    assert done.returncode == 0, done.stderr
+    assert "Round 2 is needed: the machine was disturbed" in done.stderr
+    results = pd.read_parquet(tmp_path / "results.parquet")
+    assert sorted(results["round"]) == [0, 0, 1, 1]
+    assert results.disturbed_by.notna().any()
+    assert results.counted.sum() == 2
 
 
 @pytest.mark.docker
