@@ -24,10 +24,16 @@ _MODULES = {
     "random-weights": "random_weights",
     "fine-tune": "fine_tune",
     "head-pruning": "head_pruning",
+    "ffn-pruning": "ffn_pruning",
+    "layer-pruning": "layer_pruning",
     "torchscript": "torchscript",
     "torch-dynamic-int8": "torch_dynamic_int8",
     "onnx-export": "onnx_export",
     "onnx-dynamic-int8": "onnx_dynamic_int8",
+    "onnx-fusion": "onnx_fusion",
+    "onnx-static-int8": "onnx_static_int8",
+    "onnx-weight-only": "onnx_weight_only",
+    "bfloat16": "bfloat16",
 }
 _SHARED = ("tracing.py", "batches.py", "../engines/checkpoint.py")
 
@@ -54,6 +60,7 @@ class Step(ABC):
     name: ClassVar[str]
     takes: ClassVar[str | None]  # a format, "files" for a model's raw files, or None
     gives: ClassVar[str]
+    uses: ClassVar[tuple[str, ...]] = ()  # files beside this one whose code is also the step's own
 
     @property
     def reads_texts(self) -> bool:
@@ -71,11 +78,11 @@ class Step(ABC):
 
     @classmethod
     def code(cls) -> str:
-        """Return the hash of this step's module and of what steps share, so that changed code never meets an old
-        artifact."""
+        """Return the hash of this step's module and of those it shares with others, so that changed code never meets
+        an old artifact."""
         own = inspect.getsourcefile(cls)
         assert own is not None
-        sources = [Path(own), *(Path(__file__).parent / name for name in _SHARED)]
+        sources = [Path(own), *(Path(__file__).parent / name for name in (*_SHARED, *cls.uses))]
         return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
 
 

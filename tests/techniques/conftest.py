@@ -40,6 +40,17 @@ def save_random(target: Path, texts: Path, model_type: str, seed: int = 0) -> Pa
     ]
 
 
+def random_logits(model: Any) -> Any:
+    """Return the logits of three random texts, one of them padded."""
+    import torch
+
+    ids = torch.randint(5, 300, (3, 11), generator=torch.Generator().manual_seed(0))
+    mask = torch.ones_like(ids)
+    mask[1, 6:] = 0
+    with torch.inference_mode():
+        return model(input_ids=ids, attention_mask=mask).logits
+
+
 def _sentences(count: int, seed: int) -> list[Example]:
     generator = random.Random(seed)
     common = [f"word{number}" for number in range(20)]
