@@ -26,6 +26,7 @@ _MODULES = {
     "head-pruning": "head_pruning",
     "ffn-pruning": "ffn_pruning",
     "layer-pruning": "layer_pruning",
+    "low-rank": "low_rank",
     "torchscript": "torchscript",
     "torch-dynamic-int8": "torch_dynamic_int8",
     "onnx-export": "onnx_export",
@@ -46,11 +47,13 @@ class StepInputs:
         source: the files of the artifact it transforms (None for a step that takes nothing).
         texts: the task's folder with train.jsonl, validation.jsonl, test.jsonl and labels.json.
         threads: CPU threads it may use.
+        checkpoint: the last checkpoint before this step, for a step that `reads_tokenizer`.
     """
 
     source: Path | None
     texts: Path
     threads: int
+    checkpoint: Path | None = None
 
 
 @dataclass
@@ -70,6 +73,11 @@ class Step(ABC):
     @property
     def reads_labels(self) -> bool:
         """Whether the task must have labelled training texts; then they are part of its key too."""
+        return False
+
+    @property
+    def reads_tokenizer(self) -> bool:
+        """Whether it needs the tokenizer of a checkpoint that its own source does not hold."""
         return False
 
     @abstractmethod
