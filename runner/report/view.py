@@ -157,6 +157,8 @@ def _caption(rows: Sequence[Row]) -> str:
     calls = next((row for row in rows if row["batch_size"] is not None), None)
     if calls is not None:
         padded_to = _PADDED_TO.get(calls["padding"], calls["padding"])
+        if calls["bucket"] is not None:
+            padded_to = f"the next multiple of {calls['bucket']} tokens"
         texts, limit = counted(calls["batch_size"], "text"), counted(calls["max_length"], "token")
         parts.append(f"A call is {texts}, padded to {padded_to}, cut at {limit}.")
     parts.append(f"Box: {rows[0]['isolation']}.")
