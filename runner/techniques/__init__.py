@@ -27,6 +27,7 @@ _MODULES = {
     "ffn-pruning": "ffn_pruning",
     "layer-pruning": "layer_pruning",
     "low-rank": "low_rank",
+    "vocabulary-trimming": "vocabulary_trimming",
     "torchscript": "torchscript",
     "torch-dynamic-int8": "torch_dynamic_int8",
     "onnx-export": "onnx_export",
