@@ -25,10 +25,12 @@ _SHAPE = {
 }
 
 
-def run_step(target: Path, source: Path | None, texts: Path, **entry: Any) -> tuple[Path, dict[str, Any]]:
+def run_step(
+    target: Path, source: Path | None, texts: Path, checkpoint: Path | None = None, **entry: Any
+) -> tuple[Path, dict[str, Any]]:
     """Run one step, as in YAML, into the new folder `target`; return it and the step's notes."""
     target.mkdir()
-    notes = make_step(entry, "test").run(StepInputs(source, texts, threads=1), target)
+    notes = make_step(entry, "test").run(StepInputs(source, texts, 1, checkpoint), target)
     json.dumps(notes)  # the store keeps them as JSON
     return target, notes
 
