@@ -26,6 +26,7 @@ _MODULES = {
     "head-pruning": "head_pruning",
     "ffn-pruning": "ffn_pruning",
     "layer-pruning": "layer_pruning",
+    "distil": "distil",
     "low-rank": "low_rank",
     "vocabulary-trimming": "vocabulary_trimming",
     "torchscript": "torchscript",
