@@ -204,6 +204,7 @@ class GridConfig:
     union: list[dict[str, Any]] = field(default_factory=list)
     exclude: list[dict[str, Any]] = field(default_factory=list)
     baseline: str = "torch-eager"  # the technique that ratios are taken against
+    waterfall: list[dict[str, Any]] = field(default_factory=list)  # jobs in a row, each a step from the one before
 
 
 @dataclass
