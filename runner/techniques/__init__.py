@@ -27,6 +27,8 @@ _MODULES = {
     "ffn-pruning": "ffn_pruning",
     "layer-pruning": "layer_pruning",
     "distil": "distil",
+    "magnitude-pruning": "magnitude_pruning",
+    "movement-pruning": "movement_pruning",
     "low-rank": "low_rank",
     "vocabulary-trimming": "vocabulary_trimming",
     "torchscript": "torchscript",
