@@ -87,11 +87,11 @@ class Distillation(Objective):
             teacher = self._teacher(**batch, output_hidden_states=True)
         student = model(**batch, output_hidden_states=True)
         tokens = batch["attention_mask"].bool()
-        states = (output.hidden_states[-1][tokens] for output in (student, teacher))
+        own, taught = student.hidden_states[-1][tokens], teacher.hidden_states[-1][tokens]
         losses = (
             soft_loss(student.logits, teacher.logits, self._temperature),
             functional.cross_entropy(student.logits, labels),
-            1 - functional.cosine_similarity(*states, dim=-1).mean(),
+            1 - functional.cosine_similarity(own, taught, dim=-1).mean(),
         )
         return sum(weight * loss for weight, loss in zip(self._weights, losses, strict=True))
 
@@ -103,5 +103,5 @@ def soft_loss(student: Any, teacher: Any, temperature: float) -> Any:
     """
     from torch.nn import functional
 
-    softened = [functional.log_softmax(logits / temperature, dim=-1) for logits in (student, teacher)]
-    return functional.kl_div(*softened, reduction="batchmean", log_target=True) * temperature**2
+    own, taught = (functional.log_softmax(logits / temperature, dim=-1) for logits in (student, teacher))
+    return functional.kl_div(own, taught, reduction="batchmean", log_target=True) * temperature**2

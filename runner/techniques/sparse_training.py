@@ -136,8 +136,8 @@ def growth(progress: float, begin: float, end: float) -> float:
     return 1 - (1 - max(0.0, progress - begin) / (end - begin)) ** 3 if progress > begin else 0.0
 
 
-def layer_weights(model: Any, step: str) -> list[torch.nn.Parameter]:
-    """Return the matrices of every linear layer within the encoder's layers."""
+def layer_weights(model: Any, step: str) -> list[Any]:
+    """Return the matrix of every linear layer within the encoder's layers."""
     import torch
 
     from runner.techniques.layers import encoder_layers

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from runner.errors import UserError
 from runner.tasks import Example, read
@@ -41,7 +41,7 @@ class TrainingStep(Step):
 
     takes = "checkpoint"
     gives = "checkpoint"
-    uses = ("training.py",)
+    uses: ClassVar[tuple[str, ...]] = ("training.py",)
     reads_texts = True
     reads_labels = True
 
