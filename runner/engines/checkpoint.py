@@ -19,7 +19,7 @@ WEIGHTS = "model.safetensors"
 
 
 def load_checkpoint(folder: Path, attention: str = "sdpa") -> PreTrainedModel:
-    """Load a sequence classifier in float32, in eval mode, on the CPU.
+    """Load a sequence classifier in the type of its file (float32, or bfloat16), in eval mode, on the CPU.
 
     Args:
         folder: holds config.json and model.safetensors.
