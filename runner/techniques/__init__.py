@@ -29,6 +29,7 @@ _MODULES = {
     "distil": "distil",
     "magnitude-pruning": "magnitude_pruning",
     "movement-pruning": "movement_pruning",
+    "block-movement-pruning": "block_movement_pruning",
     "low-rank": "low_rank",
     "vocabulary-trimming": "vocabulary_trimming",
     "torchscript": "torchscript",

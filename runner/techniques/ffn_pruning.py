@@ -72,8 +72,7 @@ class FfnPruning(Step):
         for layer, neurons in zip(layers, keep, strict=True):
             keep_neurons(layer, neurons)
         sizes = [len(neurons) for neurons in keep]
-        if len(set(sizes)) == 1:  # then transformers itself can load it, too
-            model.config.intermediate_size = sizes[0]
+        set_intermediate_size(model, sizes)
         save_checkpoint(model, target, tokenizer_from=inputs.source)
         return {"neurons_before": [len(row) for row in scores], "neurons_kept": sizes}
 
@@ -107,3 +106,9 @@ def keep_neurons(layer: Any, neurons: torch.Tensor) -> None:
     into, out = feed_forward(layer)
     cut(into, neurons, dim=0)
     cut(out, neurons, dim=1)
+
+
+def set_intermediate_size(model: Any, sizes: list[int]) -> None:
+    """Write the number of neurons into the config if all layers agree: then transformers itself can load it, too."""
+    if len(set(sizes)) == 1:
+        model.config.intermediate_size = sizes[0]

@@ -42,11 +42,17 @@ def full_weight(linear: Any) -> torch.Tensor:
     return weight
 
 
+def side(linear: Any, dim: int) -> Any:
+    """Return what holds the outputs (dim 0) or the inputs (dim 1) of a linear layer: itself, or one of two factors."""
+    if isinstance(linear, LowRank):
+        return linear.up if dim == 0 else linear.down
+    return linear
+
+
 def cut(linear: Any, indices: torch.Tensor, dim: int) -> None:
     """Keep these outputs (dim 0) or inputs (dim 1) of a linear layer, in this order."""
-    if isinstance(linear, LowRank):
-        linear = linear.up if dim == 0 else linear.down
-    linear.weight.data = linear.weight.data.index_select(dim, indices)
-    if dim == 0 and linear.bias is not None:
-        linear.bias.data = linear.bias.data[indices]
-    linear.out_features, linear.in_features = linear.weight.shape
+    part = side(linear, dim)
+    part.weight.data = part.weight.data.index_select(dim, indices)
+    if dim == 0 and part.bias is not None:
+        part.bias.data = part.bias.data[indices]
+    part.out_features, part.in_features = part.weight.shape

@@ -123,10 +123,11 @@ class Pruning(Objective):
         return self._reached
 
     def _choose(self, sparsity: float) -> None:
-        """Mask this share of every matrix: where the scores are lowest."""
+        """Mask this share of every matrix: where the scores are lowest; the highest always stays."""
         for mask, scores in zip(self._masks, self.scores(), strict=True):
             pruned = round(sparsity * scores.numel())
-            mask.copy_(scores > scores.flatten().kthvalue(pruned).values if pruned else mask.new_ones(()))
+            least = scores.flatten().kthvalue(pruned).values if pruned else scores.min() - 1
+            mask.copy_((scores > least) | (scores == scores.max()))
 
 
 def growth(progress: float, begin: float, end: float) -> float:
