@@ -68,6 +68,7 @@ class Step(ABC):
     name: ClassVar[str]
     takes: ClassVar[str | None]  # a format, "files" for a model's raw files, or None
     gives: ClassVar[str]
+    allows_next: ClassVar[tuple[str, ...] | None] = None  # the steps that may come after it; None: any that fits
     uses: ClassVar[tuple[str, ...]] = ()  # files beside this one whose code is also the step's own
 
     @property

@@ -25,6 +25,8 @@ def bert(texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         ([], "torch", "float32"),
         (["torchscript"], "torchscript", "float32"),
         (["torch-dynamic-int8"], "torchscript", "int8"),
+        (["bfloat16"], "torch", "bfloat16"),
+        (["bfloat16", "torchscript"], "torchscript", "bfloat16"),
         (["onnx-export"], "onnxruntime", "float32"),
         (["onnx-export", "onnx-dynamic-int8"], "onnxruntime", "int8"),
         (["onnx-export", "onnx-static-int8"], "onnxruntime", "int8"),
