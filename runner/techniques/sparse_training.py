@@ -14,7 +14,7 @@ import zlib
 from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from runner.techniques import StepInputs
 from runner.techniques.training import Objective, TrainingStep
@@ -34,7 +34,7 @@ class SparseTraining(TrainingStep):
         begin, end: between which shares of all steps the sparsity grows; then the weights that are left settle.
     """
 
-    uses = ("training.py", "sparse_training.py", "layers.py")
+    uses: ClassVar[tuple[str, ...]] = ("training.py", "sparse_training.py", "layers.py")
 
     epochs: int = 8
     sparsity: float = 0.7
