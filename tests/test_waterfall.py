@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from hydra_plugins.pinbox_sweeper.sweeper import _waterfalls
+from runner.config import Config, GridConfig
 from runner.errors import UserError
 from runner.waterfall import find_waterfalls
 from tests.test_plan import a_job
@@ -47,3 +49,10 @@ def test_a_row_changes_what_it_names_and_a_chain_without_all_its_jobs_is_left_ou
 def test_a_row_that_matches_no_single_job_is_named(row: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         find_waterfalls(JOBS, [*CHAIN[:2], row])
+
+
+def test_what_the_command_line_leaves_out_is_no_error_of_the_grid() -> None:
+    lacking = Config(grid=GridConfig(waterfall=[*CHAIN, {"technique": "none"}]))
+    with pytest.raises(UserError, match="no job of the grid"):
+        _waterfalls(JOBS, lacking, ["grid=demo"])
+    assert _waterfalls(JOBS, lacking, ["grid=demo", "technique=onnx"]) == []

@@ -87,7 +87,8 @@ def _manifest(
         "waterfalls",
     )
     task_of = {job["job"]: job.get("task") for job in plan["jobs"]}
-    labels = {task_of.get(job): evaluation.names for evaluation in evaluations for job in evaluation.jobs}
+    judged = [(job, evaluation.names) for evaluation in evaluations for job in evaluation.jobs]
+    labels = {task_of[job]: names for job, names in judged if job in task_of}  # a job may have left the plan
     return {
         "schema": VERSION,
         **{key: plan.get(key) for key in copied},

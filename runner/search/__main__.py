@@ -92,7 +92,7 @@ def print_front(found: list[Candidate], console: Console) -> None:
         pad_edge=False,
     )
     for title in ("Variant", "Latency p50", "Speedup", "Disk", "Memory peak", "Accuracy", "Negative flips", "Rounds"):
-        table.add_column(title, justify="left" if title == "Variant" else "right")
+        table.add_column(title, justify="left" if title == "Variant" else "right", overflow="fold")
     for row in (one.row for one in found):
         interval = speedup_interval(row["latency_ratio_low"], row["latency_ratio_high"])
         cells = (

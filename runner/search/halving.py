@@ -94,7 +94,7 @@ def _run_rung(
 
 
 def _collected(folder: Path, state: State) -> Tables:
-    if not state.plan:
+    if not state.plan or not state.plan["trials"]:
         raise UserError("The time budget ended before anything was measured. Give more with BUDGET=…")
     tables = collect(folder)
     write_report(folder)
