@@ -35,7 +35,7 @@ class Distil(TrainingStep):
 
     uses = ("training.py", "layers.py", "layer_pruning.py")
 
-    epochs: int = 8
+    epochs: int = 6
     learning_rate: float = 2e-4
     minutes: float = 10.0
     keep: Any = 0.5

@@ -36,7 +36,7 @@ class SparseTraining(TrainingStep):
 
     uses: ClassVar[tuple[str, ...]] = ("training.py", "sparse_training.py", "layers.py")
 
-    epochs: int = 8
+    epochs: int = 6
     sparsity: float = 0.7
     begin: float = 0.1
     end: float = 0.6
