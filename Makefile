@@ -8,6 +8,10 @@ LAUNCHER ?=
 ARGS ?=
 JSON ?=
 UPGRADE ?=
+MODEL ?= minilm-l6
+TASK ?= tweets
+BUDGET ?= 30m
+TECHNIQUES ?=
 A ?=
 B ?=
 FAIL_ON ?=
@@ -19,7 +23,7 @@ PYTHON ?= $(eval PYTHON := $(shell for name in python3.11 python3 python; do $$n
 	'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$name && break; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help sweep report diff reproduce doctor test lint setup image lock clean python image-if-engine
+.PHONY: help sweep search report diff reproduce doctor test lint setup image lock clean python image-if-engine
 
 help: ## Print this help
 	@echo "usage: make TARGET [NAME=VALUE …]"
@@ -29,6 +33,10 @@ sweep: setup ## Run a grid: GRID=demo OUT=outputs/demo FRESH=1 RETRY=failed LAUN
 	@.venv/bin/python -m runner -m grid=$(GRID) hydra.sweep.dir=$(OUT) \
 		$(if $(FRESH),hydra.sweeper.fresh=true) $(if $(RETRY),hydra.sweeper.retry=$(RETRY)) \
 		$(if $(LAUNCHER),hydra/launcher=$(LAUNCHER)) $(ARGS)
+
+search: setup ## Find the best variants of a model in a given time: MODEL=minilm-l6 TASK=tweets BUDGET=30m TECHNIQUES=a,b
+	@.venv/bin/python -m runner.search --model $(MODEL) --task $(TASK) --budget $(BUDGET) \
+		$(if $(TECHNIQUES),--techniques $(TECHNIQUES)) $(OWN_OUT) $(ARGS)
 
 report: .venv/.ready ## Write a sweep's report anew: SWEEP=outputs/demo
 	@.venv/bin/python -m runner.report $(SWEEP)

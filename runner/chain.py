@@ -56,6 +56,11 @@ def check_chain(steps: list[Step], engine_format: str, where: str) -> None:
                 f"'{before.name}', gives {before.gives}. Put a step between them that turns {before.gives} into "
                 f"{after.takes}, or reorder them."
             )
+        if before.allows_next is not None and after.name not in before.allows_next:
+            raise UserError(
+                f"{where}: step '{after.name}' cannot come after '{before.name}', only "
+                f"{', '.join(before.allows_next)} can. Put it before, or leave '{before.name}' out."
+            )
     if steps[-1].gives != engine_format:
         raise UserError(
             f"{where}: the engine takes {engine_format}, but the last step, '{steps[-1].name}', gives "

@@ -36,6 +36,7 @@ class Padding(Enum):
     """How the texts of a batch are brought to one length."""
 
     longest = "longest"
+    bucketed = "bucketed"
     max_length = "max_length"
 
 
@@ -118,16 +119,27 @@ class TaskConfig:
 
 @dataclass
 class WorkloadConfig:
-    """How texts become calls: `batch_size` texts a call, padded to `max_length` tokens or to the longest."""
+    """How texts become calls: `batch_size` texts a call, padded to one length.
+
+    That is the longest of the call, the next multiple of `bucket` tokens, or always `max_length`.
+    """
 
     name: str = MISSING
     batch_size: int = 1
     padding: Padding = Padding.longest
     max_length: int = 128
+    bucket: int | None = None  # with padding: bucketed
 
     def __post_init__(self) -> None:
         _at_least("workload.batch_size", self.batch_size, 1)
         _at_least("workload.max_length", self.max_length, 2)
+        if (self.bucket is not None) != (self.padding == Padding.bucketed):
+            raise UserError(
+                f"workload '{self.name}': padding is {getattr(self.padding, 'value', self.padding)} and bucket is "
+                f"{self.bucket or 'not set'}. bucket goes with padding=bucketed: set both, or neither."
+            )
+        if self.bucket is not None:
+            _at_least("workload.bucket", self.bucket, 1)
 
 
 @dataclass
@@ -192,6 +204,7 @@ class GridConfig:
     union: list[dict[str, Any]] = field(default_factory=list)
     exclude: list[dict[str, Any]] = field(default_factory=list)
     baseline: str = "torch-eager"  # the technique that ratios are taken against
+    waterfall: list[dict[str, Any]] = field(default_factory=list)  # jobs in a row, each a step from the one before
 
 
 @dataclass

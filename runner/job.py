@@ -59,6 +59,7 @@ def _identity(cfg: Config, job: str, sweep_name: str) -> dict[str, Any]:
         "batch_size": cfg.workload.batch_size,
         "padding": cfg.workload.padding.value,
         "max_length": cfg.workload.max_length,
+        "bucket": cfg.workload.bucket,
         "threads": cfg.threads,
         "isolation": cfg.isolation.kind.value,
         "seed": cfg.seed,

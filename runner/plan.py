@@ -78,15 +78,20 @@ def is_excluded(config: dict[str, Any], rules: list[dict[str, Any]]) -> bool:
     Raises:
         UserError: if a rule names a key that no config has.
     """
-    return any(all(_matches(config, key, wanted) for key, wanted in rule.items()) for rule in rules)
+    return any(all(matches(config, key, wanted, "grid.exclude") for key, wanted in rule.items()) for rule in rules)
 
 
-def _matches(config: dict[str, Any], key: str, wanted: Any) -> bool:
+def matches(config: dict[str, Any], key: str, wanted: Any, where: str) -> bool:
+    """Return whether a job's key has the wanted value, or one of a list of values; a group's value is its choice.
+
+    Raises:
+        UserError: if no config has such a key; it names `where`.
+    """
     value: Any = config
     for part in key.split("."):
         if not isinstance(value, dict) or part not in value:
             allowed = value if isinstance(value, dict) else []
-            raise UserError(f"grid.exclude: there is no key '{key}' in a job. {did_you_mean(part, allowed)}")
+            raise UserError(f"{where}: there is no key '{key}' in a job. {did_you_mean(part, allowed)}")
         value = value[part]
     if isinstance(value, dict):
         value = value.get("name")  # `technique: onnx` means the group's choice, as it does elsewhere in a grid

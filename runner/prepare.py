@@ -25,6 +25,7 @@ from runner.provenance import lock_sha256
 from runner.techniques import Step
 
 Announce = Callable[[str], None]
+_JUDGING = ("trial/evaluate", "trial/neighbours")
 _making: dict[str, threading.Lock] = defaultdict(threading.Lock)  # one per recipe: what two jobs share is made once
 
 
@@ -45,6 +46,7 @@ class Prepared:
         inputs: the tokenized texts, one .npz.
         texts: the task's folder.
         logits: of every test text, [texts, labels].
+        neighbours: how far these depend on batch and padding; see runner/trial/neighbours.py.
         precision: what the engine computes matrix products with weights in; None if it cannot be told.
         flops: of one text, by the last checkpoint of the chain; None if they cannot be counted.
     """
@@ -53,6 +55,7 @@ class Prepared:
     inputs: Artifact
     texts: Artifact
     logits: list[list[float]]
+    neighbours: dict[str, Any]
     precision: str | None
     flops: FlopCount | None
 
@@ -103,19 +106,17 @@ def prepare(cfg: Config, box: Box, cpus: list[int], announce: Announce) -> Prepa
     texts = texts_of(cfg)
     own, added = chain_of(cfg)
     artifact: Artifact | None = None
-    for step in own:
-        artifact = kitchen.step(step, artifact, texts, cfg, downloads)
-    checkpoint = artifact
-    assert checkpoint is not None
-    counted = checkpoint
-    for step in added:
-        artifact = kitchen.step(step, artifact, texts, cfg, downloads)
+    checkpoint: Artifact | None = None  # the last one: what comes after it has its tokenizer and its shapes
+    for step in [*own, *added]:
+        artifact = kitchen.step(step, artifact, checkpoint, texts, cfg, downloads)
         if artifact.format == "checkpoint":
-            counted = artifact
+            checkpoint = artifact
     assert artifact is not None
+    assert checkpoint is not None
     inputs = kitchen.tokenize(checkpoint, texts, cfg)
-    logits, precision = kitchen.judge(artifact, inputs, cfg)
-    return Prepared(artifact, inputs, texts, logits, precision, count_flops(counted.path))
+    logits, notes = kitchen.judge(artifact, inputs, cfg)
+    flops = count_flops(checkpoint.path)
+    return Prepared(artifact, inputs, texts, logits, notes["neighbours"], notes["precision"], flops)
 
 
 class _Kitchen:
@@ -124,8 +125,16 @@ class _Kitchen:
     def __init__(self, store: Store, box: Box, cpus: list[int], announce: Announce) -> None:
         self._store, self._box, self._cpus, self._announce = store, box, cpus, announce
 
-    def step(self, step: Step, source: Artifact | None, texts: Artifact, cfg: Config, downloads: Path) -> Artifact:
-        """Return the step's result."""
+    def step(
+        self,
+        step: Step,
+        source: Artifact | None,
+        checkpoint: Artifact | None,
+        texts: Artifact,
+        cfg: Config,
+        downloads: Path,
+    ) -> Artifact:
+        """Return the step's result; `checkpoint` is the one whose tokenizer it may read."""
         from_files = step.takes == "files"
         reads_texts = step.reads_texts or step.reads_labels
         recipe = {
@@ -137,6 +146,10 @@ class _Kitchen:
             "lock": lock_sha256(),
         }
         inputs = {"texts": texts.path}
+        if step.reads_tokenizer:
+            assert checkpoint is not None
+            recipe["checkpoint"] = checkpoint.content
+            inputs["checkpoint"] = checkpoint.path
         if from_files:
             if found := self._store.find(recipe):
                 return found
@@ -156,6 +169,7 @@ class _Kitchen:
         settings = {
             "batch_size": cfg.workload.batch_size,
             "padding": cfg.workload.padding.value,
+            "bucket": cfg.workload.bucket,
             "max_length": cfg.workload.max_length,
         }
         model = json.loads((checkpoint.path / "config.json").read_text())
@@ -175,21 +189,21 @@ class _Kitchen:
         title = f"{cfg.model.name}: tokenize for {cfg.workload.name}"
         return self._make(recipe, "runner.tasks.tokenize", settings | tokenizer, inputs, "inputs", [], title)
 
-    def judge(self, artifact: Artifact, inputs: Artifact, cfg: Config) -> tuple[list[list[float]], str | None]:
-        """Return the artifact's logits for every test text, and the precision that the engine computes them in."""
+    def judge(self, artifact: Artifact, inputs: Artifact, cfg: Config) -> tuple[list[list[float]], dict[str, Any]]:
+        """Return the artifact's logits for every test text, and what was noted of them (runner/trial/evaluate.py)."""
         engine = cfg.technique.engine
         recipe = {
             "logits": artifact.content,
             "inputs": inputs.content,
             "engine": engine,
-            "code": [_source_of(f"{part}.py") for part in (f"engines/{engine}", "engines/__init__", "trial/evaluate")],
+            "code": [_source_of(f"{part}.py") for part in (f"engines/{engine}", "engines/__init__", *_JUDGING)],
             "lock": lock_sha256(),
         }
         folders = {"artifact": artifact.path, "inputs": inputs.path}
         title = f"{cfg.model.name}: predictions of {cfg.technique.name}"
         made = self._make(recipe, "runner.trial.evaluate", {"engine": engine}, folders, "logits", [], title)
         logits: list[list[float]] = json.loads((made.path / "logits.json").read_text())
-        return logits, made.lineage[-1]["notes"]["precision"]
+        return logits, made.lineage[-1]["notes"]
 
     def _make(
         self,

@@ -153,6 +153,7 @@ def _write_predictions(cfg: Config, job: str, prepared: Prepared, sweep: Path) -
         "texts": [example.text for example in examples],
         "label": [example.label for example in examples],
         "logits": prepared.logits,
+        "neighbours": prepared.neighbours,
         "lineage": prepared.artifact.lineage,
     }
     (sweep / "predictions").mkdir(exist_ok=True)

@@ -26,7 +26,7 @@ def run(cfg: Config, composed: DictConfig, folder: Path) -> NoReturn:
     key = job_key(config)
     cfg.measure.rounds, cfg.measure.reruns, cfg.measure.half_width = 1, 0, None
     trial = Trial(key, round=0, position=0, role=Role.variant, baseline=None)
-    plan = sweep.Plan("single", cfg, note, [Job(key, (), cfg, config)], {key: None}, [])
+    plan = sweep.Plan("single", cfg, note, [Job(key, (), cfg, config)], {key: None}, [], [])
 
     def launch(batch: list[list[str]], first: int) -> None:
         own = folder / "trials" / trial.name

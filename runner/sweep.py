@@ -44,6 +44,7 @@ class Plan:
         jobs: all points of the grid, baselines among them.
         baselines: the key of each job's baseline.
         overrides: those of the command line, less Hydra's own.
+        waterfalls: keys of jobs in a row; see runner/waterfall.py.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Plan:
     jobs: list[Job]
     baselines: dict[str, str | None]
     overrides: list[str]
+    waterfalls: list[list[str]]
 
     @property
     def isolation(self) -> str:
@@ -76,6 +78,7 @@ class Plan:
             "measure": _plain(self.config.measure),
             "jobs": [_job_record(job, self.baselines[job.key]) for job in self.jobs],
             "trials": [trial.record() for trial in trials],
+            "waterfalls": self.waterfalls,
             "environment": provenance.environment() | {"image_id": image_id, "base_id": base_id},
         }
 

@@ -48,7 +48,7 @@ CASES = {
     "top key": (["thread=2"], "Did you mean 'threads'?"),
     "added key": (["+thread=2"], "Did you mean 'threads'?"),
     "type": (["threads=two"], "threads (threads=two): Value 'two' of type 'str' could not be converted to Integer."),
-    "choice": (["workload.padding=left"], "expected one of [longest, max_length]"),
+    "choice": (["workload.padding=left"], "expected one of [longest, bucketed, max_length]"),
     "list of a group": (["technique=[onnx,torch-eager]"], "To run each, write technique=onnx,torch-eager."),
     "list of a value": (["threads=[1,2]"], "To run each, write threads=1,2."),
     "syntax": (["threads=1,"], "is not an override"),

@@ -45,3 +45,11 @@ def test_an_engine_of_another_format_is_refused() -> None:
     steps = make_chain([{"step": "onnx-export"}], "steps")
     with pytest.raises(UserError, match="the engine takes torchscript, but the last step, 'onnx-export', gives onnx"):
         check_chain(steps, "torchscript", "technique 'x'")
+
+
+def test_a_step_may_say_what_can_follow_it() -> None:
+    check_chain(make_chain([{"step": "bfloat16"}], "steps"), "checkpoint", "technique 'x'")
+    check_chain(make_chain([{"step": "bfloat16"}, {"step": "torchscript"}], "steps"), "torchscript", "technique 'x'")
+    steps = make_chain([{"step": "bfloat16"}, {"step": "onnx-export"}], "steps")
+    with pytest.raises(UserError, match="'onnx-export' cannot come after 'bfloat16', only torchscript can"):
+        check_chain(steps, "onnx", "technique 'x'")

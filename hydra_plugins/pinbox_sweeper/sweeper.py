@@ -24,6 +24,7 @@ from runner.explain import explain
 from runner.isolation.choose import resolve
 from runner.plan import Job, blocks, find_baselines, is_excluded, job_key, override_line
 from runner.progress import say
+from runner.waterfall import find_waterfalls
 
 
 @dataclass
@@ -66,6 +67,7 @@ class PinboxSweeper(BasicSweeper):
             jobs=jobs,
             baselines=baselines,
             overrides=[line for line in arguments if not line.lstrip("+~").startswith("hydra")],
+            waterfalls=_waterfalls(jobs, cfg, arguments),
         )
         try:
             sweep.run(plan, folder, self._launch, fresh=self._fresh, retry=self._retry)
@@ -128,6 +130,17 @@ class PinboxSweeper(BasicSweeper):
         assert self.hydra_context is not None
         assert self.config is not None
         return _without_hydra(self.hydra_context.config_loader.load_sweep_config(self.config, overrides))
+
+
+def _waterfalls(jobs: list[Job], cfg: Config, arguments: Sequence[str]) -> list[list[str]]:
+    """Return the grid's waterfalls; none where the command line, which wins, left out a job that they need."""
+    try:
+        return find_waterfalls(jobs, cfg.grid.waterfall)
+    except UserError as error:
+        if all(line.startswith(("grid=", "hydra")) for line in arguments):
+            raise
+        say(f"There will be no waterfall. {error}")
+        return []
 
 
 def _without_hydra(config: DictConfig) -> DictConfig:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
-from scipy.stats import binomtest, norm
+from scipy.stats import norm
 
 from runner.diff.change import ACCURACY, PREDICTIONS, Change
 from runner.diff.join import Pair, Side
-from runner.results.statistics import ALPHA, changed_predictions, wilson_interval
-
-Interval = tuple[float, float, float, float]  # difference, low, high, p-value
+from runner.results.accuracy import changed_predictions, mcnemar
+from runner.results.statistics import wilson_interval
 
 ROUNDING = "judged by accuracy: another CPU may round otherwise"
 
@@ -62,24 +60,7 @@ def predictions_change(pair: Pair, same_cpu: bool) -> Change | None:
     )
 
 
-def mcnemar(right_a: Sequence[bool], right_b: Sequence[bool]) -> Interval:
-    """Return accuracy B − A on the same examples, its 95% interval and p-value (Q. McNemar, Psychometrika 12, 1947).
-
-    Exact test: of the examples that only one side has right, B's share is binomial with ½ if nothing changed. Interval:
-    adjusted Wald for paired proportions (D. G. Bonett, R. M. Price, J. Educ. Behav. Statist. 37, 2012).
-    """
-    n, pairs = len(right_a), list(zip(right_a, right_b, strict=True))
-    only_a, only_b = sum(a and not b for a, b in pairs), sum(b and not a for a, b in pairs)
-    if only_a + only_b == 0:
-        return 0.0, 0.0, 0.0, 1.0
-    share_a, share_b = (only_a + 1) / (n + 2), (only_b + 1) / (n + 2)
-    centre = share_b - share_a
-    half = float(norm.ppf(1 - ALPHA / 2)) * math.sqrt((share_a + share_b - centre**2) / (n + 2))
-    p_value = float(binomtest(only_b, only_a + only_b, 0.5).pvalue)
-    return (only_b - only_a) / n, centre - half, centre + half, p_value
-
-
-def newcombe(right_a: int, n_a: int, right_b: int, n_b: int) -> Interval:
+def newcombe(right_a: int, n_a: int, right_b: int, n_b: int) -> tuple[float, float, float, float]:
     """Return the difference B − A of two independent proportions, its 95% interval and p-value.
 
     Interval: from both Wilson intervals (R. G. Newcombe, Statist. Med. 17, 1998, method 10); p-value: the score test

@@ -11,7 +11,7 @@ from runner.results.tables import Tables
 
 Row = Mapping[str, Any]
 
-_SETTINGS = ("threads", "family", "weights", "batch_size", "padding", "max_length")
+_SETTINGS = ("threads", "family", "weights", "batch_size", "padding", "max_length", "bucket")
 
 
 @dataclass(frozen=True)

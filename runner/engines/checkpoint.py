@@ -6,6 +6,7 @@ from the tensors in the file instead (tried: facts differ by 0 from the model be
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ WEIGHTS = "model.safetensors"
 
 
 def load_checkpoint(folder: Path, attention: str = "sdpa") -> PreTrainedModel:
-    """Load a sequence classifier in float32, in eval mode, on the CPU.
+    """Load a sequence classifier in the type of its file (float32, or bfloat16), in eval mode, on the CPU.
 
     Args:
         folder: holds config.json and model.safetensors.
@@ -59,15 +60,47 @@ def attention_heads(attention: Any) -> int:
     return int(attention.self.query.out_features // attention.self.attention_head_size)
 
 
+class LowRank(nn.Sequential):
+    """A linear layer as the product of two: `down` to `rank` values, and `up` from them, with the bias."""
+
+    down: nn.Linear
+    up: nn.Linear
+
+    def __init__(self, inputs: int, rank: int, outputs: int, bias: bool) -> None:
+        down, up = nn.Linear(inputs, rank, bias=False), nn.Linear(rank, outputs, bias=bias)
+        super().__init__(OrderedDict(down=down, up=up))
+
+    @property
+    def in_features(self) -> int:
+        """As of the linear layer that it stands for."""
+        return self.down.in_features
+
+    @property
+    def out_features(self) -> int:
+        """As of the linear layer that it stands for."""
+        return self.up.out_features
+
+
+def replace_module(model: nn.Module, name: str, module: nn.Module) -> None:
+    """Put a module in the place of the one of this dotted name."""
+    parent, _, attribute = name.rpartition(".")
+    setattr(model.get_submodule(parent), attribute, module)
+
+
 def _shrink(model: nn.Module, state: dict[str, torch.Tensor]) -> None:
-    """Give every linear layer the size that its weights in the file have."""
+    """Give every linear layer the size that its weights in the file have, and two factors where the file has two."""
     for name, module in list(model.named_modules()):
-        weight = state.get(f"{name}.weight")
-        if isinstance(module, nn.Linear) and weight is not None and weight.shape != module.weight.shape:
+        if not isinstance(module, nn.Linear):
+            continue
+        weight, bias = state.get(f"{name}.weight"), module.bias is not None
+        if weight is not None and weight.shape != module.weight.shape:
             outputs, inputs = weight.shape
-            parent, _, attribute = name.rpartition(".")
-            smaller = nn.Linear(inputs, outputs, bias=module.bias is not None, device="meta")
-            setattr(model.get_submodule(parent), attribute, smaller)
+            replace_module(model, name, nn.Linear(inputs, outputs, bias=bias, device="meta"))
+        elif f"{name}.down.weight" in state:
+            rank, inputs = state[f"{name}.down.weight"].shape
+            outputs = len(state[f"{name}.up.weight"])
+            with torch.device("meta"):
+                replace_module(model, name, LowRank(inputs, rank, outputs, bias))
     part: Any
     for part in model.modules():
         if hasattr(part, "query") and hasattr(part, "attention_head_size"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections import Counter
+from collections.abc import Collection
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ _INTEGER_PRODUCTS = (
     "QGemm",
     "QLinearMatMul",
 )
-_OTHER_PRODUCTS = ("Attention", "FusedGemm", "FusedMatMul", "Gemm", "MatMul")
+_OTHER_PRODUCTS = ("Attention", "FusedGemm", "FusedMatMul", "Gemm", "MatMul", "MatMulNBits")
+_INT8 = 4  # an accuracy level of MatMulNBits
 _TYPE_NAMES = {"float": "float32"}
 _PROBE_TOKENS = 8  # so few that products of two activations, in attention, hardly count
 
@@ -67,14 +69,19 @@ class Engine:
             session = self._start(options)
             session.run(None, {name: array[:1, :_PROBE_TOKENS] for name, array in batch.items()})
             events = json.loads(Path(session.end_profiling()).read_text())
-        return main_precision(products(events))
+        return main_precision(products(events, _rounding_nodes(self._model)))
 
     def _start(self, options: Any) -> Any:
         return onnxruntime.InferenceSession(self._model, options, providers=["CPUExecutionProvider"])
 
 
-def products(events: list[dict[str, Any]]) -> Counter[str]:
-    """Return the FLOPs by precision of the matrix products in a profile of ONNX Runtime."""
+def products(events: list[dict[str, Any]], rounding: Collection[str] = ()) -> Counter[str]:
+    """Return the FLOPs by precision of the matrix products in a profile of ONNX Runtime.
+
+    Args:
+        events: the profile.
+        rounding: names of the nodes that take floating point, but round it to int8 before they multiply.
+    """
     work: Counter[str] = Counter()
     for event in events:
         kernel = event.get("args", {})
@@ -83,9 +90,25 @@ def products(events: list[dict[str, Any]]) -> Counter[str]:
             continue
         ((type_name, left),) = kernel["input_type_shape"][0].items()
         ((_, out),) = kernel["output_type_shape"][0].items()
-        precision = "int8" if operator in _INTEGER_PRODUCTS else _TYPE_NAMES.get(type_name, type_name)
+        in_integers = operator in _INTEGER_PRODUCTS or event["name"].removesuffix("_kernel_time") in rounding
+        precision = "int8" if in_integers else _TYPE_NAMES.get(type_name, type_name)
         work[precision] += 2 * prod(out) * left[-1]
     return work
+
+
+def _rounding_nodes(model: Path) -> set[str]:
+    """Return the names of the MatMulNBits nodes whose accuracy level lets them round activations to int8.
+
+    https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.MatMulNBits
+    """
+    import onnx  # here and not above: a trial has no need of it
+
+    nodes = onnx.load(model, load_external_data=False).graph.node
+    return {
+        node.name
+        for node in nodes
+        if node.op_type == "MatMulNBits" and any(a.name == "accuracy_level" and a.i == _INT8 for a in node.attribute)
+    }
 
 
 def _options(threads: int) -> Any:

@@ -1,4 +1,4 @@
-"""PyTorch in eager mode, with transformers, in float32."""
+"""PyTorch in eager mode, with transformers, in the type of the checkpoint."""
 
 from __future__ import annotations
 

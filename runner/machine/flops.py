@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _COUNTED = ("bert", "roberta", "xlm-roberta", "camembert", "mpnet", "distilbert")  # whose weights' names are known
 _LAYER = re.compile(r"\.layer\.\d+\.")
-_QUERY = re.compile(r"\.(query|attn\.q|q_lin)\.weight$")  # BERT and RoBERTa, MPNet, DistilBERT
+_QUERY = re.compile(r"\.(query|attn\.q|q_lin)(\.up)?\.weight$")  # BERT and RoBERTa, MPNet, DistilBERT; also factorised
 _LOOK_UP = re.compile(r"embeddings\.|relative_attention_bias")
 
 

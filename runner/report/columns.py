@@ -45,9 +45,9 @@ class Column:
     needs: tuple[str, ...] = ()
 
 
-def columns_for(rows: Sequence[Row]) -> list[Column]:
-    """Return the columns that have something to say on these jobs."""
-    return [c for c in COLUMNS if not c.needs or any(row[name] is not None for row in rows for name in c.needs)]
+def columns_for(rows: Sequence[Row], columns: Sequence[Column]) -> list[Column]:
+    """Return those of the columns that have something to say on these jobs."""
+    return [c for c in columns if not c.needs or any(row[name] is not None for row in rows for name in c.needs)]
 
 
 def _speedup_cell(row: Row) -> Cell:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runner.report.view import group_label
-from runner.results.statistics import confusion_matrix
+from runner.results.accuracy import confusion_matrix
 from runner.results.tables import Tables
 
 Row = Mapping[str, Any]

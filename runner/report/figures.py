@@ -46,6 +46,17 @@ def percent(fraction: float | None) -> str:
     return UNKNOWN if fraction is None else f"{fraction * 100:.1f}%"
 
 
+def points(fraction: float | None) -> str:
+    """Return a difference of two fractions in percentage points, with its sign."""
+    return UNKNOWN if fraction is None else signed(fraction * 100, 1)
+
+
+def signed(value: float, decimals: int) -> str:
+    """Return a difference with its sign; one that rounds to zero has none."""
+    text = f"{value:+.{decimals}f}"
+    return text.replace("-", "−") if float(text) else text[1:]
+
+
 def of_baseline(ratio: float | None) -> str:
     """Return figure ÷ baseline's figure, as ×0.25; empty where it is not known."""
     return "" if ratio is None else f"×{significant(ratio)}"

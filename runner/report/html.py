@@ -10,12 +10,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from runner.report import seed_study, threads, view
+from runner.report import accuracy, seed_study, threads, view, waterfall
+from runner.report.accuracy import accuracy_detail
 from runner.report.charts import latency_chart, memory_chart, scaling_chart, speedup_chart
 from runner.report.examples import judgements
 from runner.report.run import facts, notes
 from runner.report.threads import scalings
 from runner.report.trial_time import PARTS, trial_time
+from runner.report.waterfall import waterfall_chart, waterfalls
 from runner.results.tables import Tables
 
 
@@ -38,12 +40,17 @@ def render_html(tables: Tables) -> str:
         }
         for group in groups
     ]
+    labels = tables.manifest.get("labels") or {}
     return environment.get_template("report.html").render(
         sweep=tables.manifest["sweep"],
         facts=facts(tables),
         notes=notes(tables),
         failures=view.failures(tables),
         groups=list(zip(groups, charts, [trial_time(group, tables) for group in groups], strict=True)),
+        details=[accuracy_detail(group, labels.get(group.variants[0].row["task"], [])) for group in groups],
+        detail=accuracy,
+        waterfalls=[(one, waterfall_chart(one)) for one in waterfalls(tables)],
+        waterfall=waterfall,
         parts=PARTS,
         scalings=[(scaling, scaling_chart(scaling)) for scaling in scalings(tables)],
         scaling_explained=threads.EXPLAINED,

@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
-from runner.report import seed_study, view
+from runner.report import accuracy, seed_study, view, waterfall
 from runner.report.examples import Judged, judgements
 from runner.report.figures import UNKNOWN, counted, percent
 from runner.report.run import facts, notes
@@ -25,8 +25,12 @@ def render_markdown(tables: Tables) -> str:
     parts += ["## What was run", _table(("", ""), facts(tables))]
     for study in seed_study.seed_studies(tables):
         parts += _seed_study(study)
+    for one in waterfall.waterfalls(tables):
+        parts += _waterfall(one)
+    labels = tables.manifest.get("labels") or {}
     for group in groups:
-        parts += [*_group(group), *_trial_time(trial_time(group, tables))]
+        detail = accuracy.accuracy_detail(group, labels.get(group.variants[0].row["task"], []))
+        parts += [*_group(group), *_accuracy_detail(detail), *_trial_time(trial_time(group, tables))]
     for scaling in scalings(tables):
         parts += _scaling(scaling)
     for judgement in judgements(tables):
@@ -69,6 +73,27 @@ def _trial_time(spent: TrialTime | None) -> list[str]:
         return []
     table = _table(("Variant", *PARTS), [(label, *texts) for label, texts in spent.texts()])
     return [_folded("Where the time of a trial goes: seconds, medians over the trials", table)]
+
+
+def _accuracy_detail(detail: accuracy.AccuracyDetail | None) -> list[str]:
+    if detail is None:
+        return []
+    rows = [(label, *(f"{cell.text} {_small(cell.note)}" for cell in cells)) for label, cells in detail.rows]
+    table = _table(("Variant", *(column.title for column in detail.columns)), rows)
+    return [_folded(accuracy.TITLE, f"{escape(accuracy.EXPLAINED)}\n\n{table}")]
+
+
+def _waterfall(one: waterfall.Waterfall) -> list[str]:
+    titles = ("Step", *(title for measure in waterfall.MEASURES for title in (measure, "so far")))
+    rows = [
+        (f"{number}. {label}", *(text for f in factors for text in (f"{f.text()} {_small(f.note)}", f.total())))
+        for number, (label, factors) in enumerate(one.steps, 1)
+    ]
+    return [
+        f"## Step by step: {escape(one.title)}",
+        escape(f"From {one.start}. {waterfall.EXPLAINED}"),
+        _table(titles, rows),
+    ]
 
 
 def _scaling(scaling: Scaling) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from runner.report.columns import Cell, Column, columns_for
+from runner.report.columns import COLUMNS, Cell, Column, columns_for
 from runner.report.figures import counted
 from runner.report.noise import floor_sentence, rounds_sentence
 from runner.results.tables import Tables
@@ -82,7 +82,7 @@ def job_label(row: Row) -> str:
 
 
 def _group(rows: Sequence[Row], trials: Sequence[Row]) -> Group:
-    ranked, columns = sorted(rows, key=_speed), columns_for(rows)
+    ranked, columns = sorted(rows, key=_speed), columns_for(rows, COLUMNS)
     jobs = {row["job"] for row in rows}
     labels = Counter(map(group_label, rows))
     variants = [
@@ -157,6 +157,8 @@ def _caption(rows: Sequence[Row]) -> str:
     calls = next((row for row in rows if row["batch_size"] is not None), None)
     if calls is not None:
         padded_to = _PADDED_TO.get(calls["padding"], calls["padding"])
+        if calls["bucket"] is not None:
+            padded_to = f"the next multiple of {calls['bucket']} tokens"
         texts, limit = counted(calls["batch_size"], "text"), counted(calls["max_length"], "token")
         parts.append(f"A call is {texts}, padded to {padded_to}, cut at {limit}.")
     parts.append(f"Box: {rows[0]['isolation']}.")

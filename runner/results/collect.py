@@ -75,9 +75,20 @@ def _manifest(
     sweep: Path, plan: Mapping[str, Any], evaluations: Sequence[Evaluation], warnings: Sequence[str]
 ) -> dict[str, Any]:
     """Return what the tables do not say: the grid, the environment, labels in order, lineages, what was odd."""
-    copied = ("sweep", "overrides", "grid", "seed", "isolation", "isolation_note", "measure", "environment")
+    copied = (
+        "sweep",
+        "overrides",
+        "grid",
+        "seed",
+        "isolation",
+        "isolation_note",
+        "measure",
+        "environment",
+        "waterfalls",
+    )
     task_of = {job["job"]: job.get("task") for job in plan["jobs"]}
-    labels = {task_of.get(job): evaluation.names for evaluation in evaluations for job in evaluation.jobs}
+    judged = [(job, evaluation.names) for evaluation in evaluations for job in evaluation.jobs]
+    labels = {task_of[job]: names for job, names in judged if job in task_of}  # a job may have left the plan
     return {
         "schema": VERSION,
         **{key: plan.get(key) for key in copied},

@@ -28,6 +28,7 @@ class Evaluation:
     labels: list[str | None]
     probabilities: list[list[float] | None]  # None where a logit was not a finite number
     predictions: list[str | None]
+    neighbours: Mapping[str, Any]  # how far they depend on batch and padding; see runner/trial/neighbours.py
 
 
 def read_evaluations(sweep: Path) -> tuple[list[Evaluation], list[str]]:
@@ -72,6 +73,7 @@ def _parse(content: Mapping[str, Any]) -> Evaluation:
         labels=[None if label is None else names[label] for label in content["label"]],
         probabilities=probabilities,
         predictions=[None if p is None else names[p.index(max(p))] for p in probabilities],
+        neighbours=content.get("neighbours") or {},
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 ROLES: Final = ("variant", "baseline-first", "baseline-last")
 SAMPLE_ROLES: Final = (*ROLES, "partner")
@@ -35,6 +35,7 @@ _IDENTITY = [
     _column("batch_size", pa.int64(), "Texts in one call."),
     _column("padding", pa.string(), "How the texts of a call are brought to one length."),
     _column("max_length", pa.int64(), "Longest input in tokens; the rest is cut off."),
+    _column("bucket", pa.int64(), "Tokens that lengths are padded to a multiple of; null unless padding is bucketed."),
     _column("threads", pa.int64(), "Threads of the engine, one per pinned physical core."),
     _column("isolation", pa.string(), "Kind of box: docker or process."),
 ]
@@ -170,8 +171,42 @@ _ACCURACY = [
     _column("accuracy_low", pa.float64(), "Lower end of its 95% interval (Wilson)."),
     _column("accuracy_high", pa.float64(), "Upper end of its 95% interval."),
     _column("macro_f1", pa.float64(), "Mean over the labels of F1."),
+    _column("calibration_error", pa.float64(), "Expected calibration error, 15 bins of equal width, 0 to 1."),
+    _column("brier_score", pa.float64(), "Mean of the summed squared errors of the probabilities, 0 to 2."),
     _column("changed_predictions", pa.int64(), "Examples predicted otherwise than by the baseline."),
     _column("changed_fraction", pa.float64(), "The same as a fraction of the examples."),
+]
+
+#: Null for the baseline itself, without labels (but for the divergence) and for random weights.
+_ACCURACY_AGAINST_BASELINE = [
+    _column("accuracy_difference", pa.float64(), "accuracy − the baseline's, on the same examples."),
+    _column("accuracy_difference_low", pa.float64(), "Lower end of its 95% interval (paired bootstrap, BCa)."),
+    _column("accuracy_difference_high", pa.float64(), "Upper end of its 95% interval."),
+    _column(
+        "accuracy_p_value", pa.float64(), "Two-sided p-value of 'equally accurate' (McNemar, exact), not adjusted."
+    ),
+    _column("macro_f1_difference", pa.float64(), "macro_f1 − the baseline's."),
+    _column("macro_f1_difference_low", pa.float64(), "Lower end of its 95% interval (paired bootstrap, BCa)."),
+    _column("macro_f1_difference_high", pa.float64(), "Upper end of its 95% interval."),
+    _column("negative_flips_fraction", pa.float64(), "Fraction of the examples that only the baseline has right."),
+    _column("positive_flips_fraction", pa.float64(), "Fraction of the examples that only this job has right."),
+    _column(
+        "kl_mean_nats", pa.float64(), "Mean Kullback-Leibler divergence from the baseline; null if not all are finite."
+    ),
+    _column("kl_p99_nats", pa.float64(), "Its 99th percentile over the examples."),
+    _column("recall_changes", pa.list_(pa.float64()), "Recall − the baseline's, per label in manifest.json's order."),
+    _column("worst_recall_label", pa.string(), "Label with the lowest of these changes."),
+    _column("worst_recall_change", pa.float64(), "That change."),
+]
+
+_NEIGHBOURS = [
+    _column(
+        "batch_examples", pa.int64(), "Examples judged also alone, and in eights padded to the longest; up to 128."
+    ),
+    _column(
+        "batch_changed_predictions", pa.int64(), "Of these, those not predicted alike alone, in eights, and as called."
+    ),
+    _column("batch_logit_difference", pa.float64(), "Largest difference of a logit between these; null if not finite."),
 ]
 
 _SUMMARY_STATUS = [
@@ -199,7 +234,18 @@ def _schema(table: str, columns: list[Any]) -> Any:
 RESULTS: Final = _schema("results", [*_IDENTITY, *_TRIAL, *_ARTIFACT, *_MEASURED, *_PAIRED, *_BOX])
 
 SUMMARY: Final = _schema(
-    "summary", [*_IDENTITY, *_SUMMARY_STATUS, *_ARTIFACT, *_MEDIANS, *_AGAINST_BASELINE, *_SCALING, *_ACCURACY]
+    "summary",
+    [
+        *_IDENTITY,
+        *_SUMMARY_STATUS,
+        *_ARTIFACT,
+        *_MEDIANS,
+        *_AGAINST_BASELINE,
+        *_SCALING,
+        *_ACCURACY,
+        *_ACCURACY_AGAINST_BASELINE,
+        *_NEIGHBOURS,
+    ],
 )
 
 SAMPLES: Final = _schema(

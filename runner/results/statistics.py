@@ -146,47 +146,12 @@ def verdict(estimate: Estimate | None, p_value_holm: float | None, floor: float 
     return "faster" if estimate.ratio < 1 else "slower"
 
 
-def accuracy(labels: Sequence[str], predictions: Sequence[str | None]) -> float:
-    """Return the fraction of predictions that equal their label."""
-    return fmean(a == b for a, b in zip(labels, predictions, strict=True))
-
-
 def wilson_interval(successes: int, n: int) -> tuple[float, float]:
     """Return the 95% score interval of a proportion (E. B. Wilson, J. Am. Statist. Assoc. 22, 1927)."""
     z = float(ndtri(1 - ALPHA / 2))
     centre = (successes + z * z / 2) / (n + z * z)
     half = z / (n + z * z) * math.sqrt(successes * (n - successes) / n + z * z / 4)
     return max(0.0, centre - half), min(1.0, centre + half)
-
-
-def confusion_matrix(labels: Sequence[str], predictions: Sequence[str | None], names: Sequence[str]) -> list[list[int]]:
-    """Return counts: one row per true label, one column per predicted label, both in the order of `names`."""
-    place = {name: i for i, name in enumerate(names)}
-    counts = [[0] * len(names) for _ in names]
-    for label, prediction in zip(labels, predictions, strict=True):
-        if prediction is not None:
-            counts[place[label]][place[prediction]] += 1
-    return counts
-
-
-def macro_f1(labels: Sequence[str], predictions: Sequence[str | None]) -> float:
-    """Return the unweighted mean over labels of F1 = 2·TP ÷ (2·TP + FP + FN).
-
-    A label counts if it was seen or predicted, as in scikit-learn's `f1_score(average="macro")`.
-    """
-    pairs = list(zip(labels, predictions, strict=True))
-    names = sorted({*labels, *(p for p in predictions if p is not None)})
-    scores = []
-    for name in names:
-        hits = sum(a == b == name for a, b in pairs)
-        misses = sum((a == name) != (b == name) for a, b in pairs)
-        scores.append(2 * hits / (2 * hits + misses))
-    return fmean(scores)
-
-
-def changed_predictions(baseline: Sequence[str | None], variant: Sequence[str | None]) -> int:
-    """Return how many examples the variant predicts otherwise than the baseline."""
-    return sum(a != b for a, b in zip(baseline, variant, strict=True))
 
 
 def softmax(logits: Sequence[float]) -> list[float]:

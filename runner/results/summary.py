@@ -10,19 +10,16 @@ from typing import Any
 
 import pyarrow as pa
 
+from runner.results.judged import judged_columns
 from runner.results.predictions import Evaluation
 from runner.results.scaling import thread_scaling
 from runner.results.schema import MEASURED, STATUSES, SUMMARY
 from runner.results.statistics import (
     Estimate,
-    accuracy,
-    changed_predictions,
     estimate_ratio,
     holm,
-    macro_f1,
     noise_floor,
     verdict,
-    wilson_interval,
 )
 from runner.results.tables import Tables
 
@@ -56,7 +53,7 @@ def summarize(
         baseline = rows.get(row["baseline_job"])
         if baseline is not None:
             row |= {name: _ratio(row[column], baseline[column]) for name, column in _PLAIN_RATIOS.items()}
-        row |= _accuracy_figures(evaluation_of.get(key), evaluation_of.get(row["baseline_job"]))
+        row |= judged_columns(evaluation_of.get(key), evaluation_of.get(row["baseline_job"]))
     for baseline_job, sharing in _grouped(rows.values(), "baseline_job").items():
         compared = _latency_against_baseline(baseline_job, [row["job"] for row in sharing], trials_of)
         for job, figures in compared.items():
@@ -79,7 +76,7 @@ def _own_figures(job: Row, planned: int, trials: Sequence[Row]) -> dict[str, Any
     ok = _counted(trials)
     failed = next((trial for trial in trials if trial["status"] != "ok"), None)
     complete = "ok" if len(trials) == planned and trials else "missing"
-    fixed = ("sweep", "weights", "batch_size", "padding", "max_length", "artifact", "artifact_format")
+    fixed = ("sweep", "weights", "batch_size", "padding", "max_length", "bucket", "artifact", "artifact_format")
     return {
         **{name: job.get(name) for name in SUMMARY.names},
         **{name: _first_known(trials, name) for name in fixed},
@@ -138,26 +135,6 @@ def _latency_columns(estimate: Estimate | None, adjusted: float | None, floor: f
         "noise_floor": floor,
         "verdict": verdict(estimate, adjusted, floor),
     }
-
-
-def _accuracy_figures(own: Evaluation | None, baseline: Evaluation | None) -> dict[str, Any]:
-    if own is None or not own.texts:
-        return {}
-    figures: dict[str, Any] = {"examples": len(own.texts)}
-    labels = [label for label in own.labels if label is not None]
-    if own.trained and len(labels) == len(own.texts):
-        share = accuracy(labels, own.predictions)
-        low, high = wilson_interval(round(share * len(labels)), len(labels))
-        figures |= {
-            "accuracy": share,
-            "accuracy_low": low,
-            "accuracy_high": high,
-            "macro_f1": macro_f1(labels, own.predictions),
-        }
-    if baseline is not None and baseline.texts == own.texts:
-        changed = changed_predictions(baseline.predictions, own.predictions)
-        figures |= {"changed_predictions": changed, "changed_fraction": changed / len(own.texts)}
-    return figures
 
 
 def _counted(trials: Sequence[Row]) -> list[Row]:

@@ -34,11 +34,12 @@ def tokenize(texts: list[str], tokenizer: Tokenizer, settings: dict[str, Any]) -
     Args:
         texts: in the order of the calls.
         tokenizer: adds the special tokens; its own padding is not used.
-        settings: batch_size, padding (longest or max_length), max_length and pad_token_id; and for the check of
-            lengths `positions` and `model_type` of the model.
+        settings: batch_size, padding (longest, bucketed or max_length), bucket, max_length and pad_token_id; and for
+            the check of lengths `positions` and `model_type` of the model.
 
     Returns:
-        shapes int64 [batches, 2] as (rows, columns), and input_ids and attention_mask int32, all batches end to end.
+        shapes int64 [batches, 2] as (rows, columns), and input_ids and attention_mask int32, all batches end to end;
+        pad_token_id, int64, for who cuts the batches anew.
 
     Raises:
         ValueError: if max_length exceeds the positions that the model knows.
@@ -55,19 +56,30 @@ def tokenize(texts: list[str], tokenizer: Tokenizer, settings: dict[str, Any]) -
         "shapes": np.array([ids.shape for ids, _ in batches], dtype=np.int64),
         "input_ids": np.concatenate([ids.ravel() for ids, _ in batches]).astype(np.int32),
         "attention_mask": np.concatenate([mask.ravel() for _, mask in batches]).astype(np.int32),
+        "pad_token_id": np.array(settings["pad_token_id"], dtype=np.int64),
     }
 
 
 def _batch(encodings: list[Encoding], settings: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Pad to the longest or to max_length."""
-    to_longest = settings["padding"] == "longest"
-    length = max(len(encoding.ids) for encoding in encodings) if to_longest else settings["max_length"]
+    """Pad to one length."""
+    length = _padded_length(max(len(encoding.ids) for encoding in encodings), settings)
     ids = np.full((len(encodings), length), settings["pad_token_id"])
     mask = np.zeros_like(ids)
     for row, encoding in enumerate(encodings):
         ids[row, : len(encoding.ids)] = encoding.ids
         mask[row, : len(encoding.ids)] = 1
     return ids, mask
+
+
+def _padded_length(longest: int, settings: dict[str, Any]) -> int:
+    """Return the length of a batch; a bucket that max_length cuts ends there."""
+    limit: int = settings["max_length"]
+    if settings["padding"] == "max_length":
+        return limit
+    if settings["padding"] == "longest":
+        return longest
+    bucket: int = settings["bucket"]
+    return min(-(-longest // bucket) * bucket, limit)
 
 
 def _positions(settings: dict[str, Any]) -> int | None:

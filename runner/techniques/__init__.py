@@ -24,10 +24,22 @@ _MODULES = {
     "random-weights": "random_weights",
     "fine-tune": "fine_tune",
     "head-pruning": "head_pruning",
+    "ffn-pruning": "ffn_pruning",
+    "layer-pruning": "layer_pruning",
+    "distil": "distil",
+    "magnitude-pruning": "magnitude_pruning",
+    "movement-pruning": "movement_pruning",
+    "block-movement-pruning": "block_movement_pruning",
+    "low-rank": "low_rank",
+    "vocabulary-trimming": "vocabulary_trimming",
     "torchscript": "torchscript",
     "torch-dynamic-int8": "torch_dynamic_int8",
     "onnx-export": "onnx_export",
     "onnx-dynamic-int8": "onnx_dynamic_int8",
+    "onnx-fusion": "onnx_fusion",
+    "onnx-static-int8": "onnx_static_int8",
+    "onnx-weight-only": "onnx_weight_only",
+    "bfloat16": "bfloat16",
 }
 _SHARED = ("tracing.py", "batches.py", "../engines/checkpoint.py")
 
@@ -40,11 +52,13 @@ class StepInputs:
         source: the files of the artifact it transforms (None for a step that takes nothing).
         texts: the task's folder with train.jsonl, validation.jsonl, test.jsonl and labels.json.
         threads: CPU threads it may use.
+        checkpoint: the last checkpoint before this step, for a step that `reads_tokenizer`.
     """
 
     source: Path | None
     texts: Path
     threads: int
+    checkpoint: Path | None = None
 
 
 @dataclass
@@ -54,6 +68,8 @@ class Step(ABC):
     name: ClassVar[str]
     takes: ClassVar[str | None]  # a format, "files" for a model's raw files, or None
     gives: ClassVar[str]
+    allows_next: ClassVar[tuple[str, ...] | None] = None  # the steps that may come after it; None: any that fits
+    uses: ClassVar[tuple[str, ...]] = ()  # files beside this one whose code is also the step's own
 
     @property
     def reads_texts(self) -> bool:
@@ -65,17 +81,22 @@ class Step(ABC):
         """Whether the task must have labelled training texts; then they are part of its key too."""
         return False
 
+    @property
+    def reads_tokenizer(self) -> bool:
+        """Whether it needs the tokenizer of a checkpoint that its own source does not hold."""
+        return False
+
     @abstractmethod
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
         """Write the new artifact's files into the empty folder `target`; return notes for its lineage."""
 
     @classmethod
     def code(cls) -> str:
-        """Return the hash of this step's module and of what steps share, so that changed code never meets an old
-        artifact."""
+        """Return the hash of this step's module and of those it shares with others, so that changed code never meets
+        an old artifact."""
         own = inspect.getsourcefile(cls)
         assert own is not None
-        sources = [Path(own), *(Path(__file__).parent / name for name in _SHARED)]
+        sources = [Path(own), *(Path(__file__).parent / name for name in (*_SHARED, *cls.uses))]
         return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
 
 

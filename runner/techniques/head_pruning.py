@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from runner.errors import UserError, did_you_mean
-from runner.tasks import read
 from runner.techniques import Step, StepInputs, step
 
 _CRITERIA = ("random", "importance")
-_MAX_LENGTH = 64  # tokens of a text that importance is judged on
 
 
 @step("head-pruning")
@@ -33,6 +30,7 @@ class HeadPruning(Step):
 
     takes = "checkpoint"
     gives = "checkpoint"
+    uses = ("layers.py", "importance.py")
 
     fraction: float = 0.5
     criterion: str = "random"
@@ -78,19 +76,10 @@ class HeadPruning(Step):
         return {"heads_before": counts, "heads_kept": keep}
 
     def _importance(self, model: Any, inputs: StepInputs) -> list[list[float]]:
-        from runner.techniques.batches import Batches, positions
+        from runner.techniques.importance import sample_batches
 
-        assert inputs.source is not None
-        examples = [example for example in read(inputs.texts, "train") if example.label is not None]
-        if not examples:
-            raise UserError(
-                "step 'head-pruning': criterion is importance, but the task has no labelled training texts to judge "
-                "heads by. Take criterion: random, or a task with labels."
-            )
-        random.Random(self.seed).shuffle(examples)
-        length = min(_MAX_LENGTH, positions(model.config))
-        samples = Batches(inputs.source, examples[: self.samples], length, model.config)
-        return head_importance(model, samples.in_order(32))
+        samples = sample_batches(inputs, model.config, self.samples, self.seed, "head-pruning", instead="random")
+        return head_importance(model, samples)
 
 
 def attention_blocks(model: Any) -> list[Any]:
@@ -128,66 +117,27 @@ def choose_important(importance: list[list[float]], fraction: float) -> list[lis
 
 
 def head_importance(model: Any, batches: Iterator[dict[str, Any]]) -> list[list[float]]:
-    """Return the importance of every head: mean over examples of |dL/dm|, m a mask variable (1) on its output.
-
-    Equation 2 of Michel et al. 2019, divided by the L2 norm over each layer, as they do. One mask per example, so that
-    a batch gives every example's own gradient.
-    """
-    import torch
+    """Return the importance of every head (see `runner.techniques.importance`), divided by its layer's L2 norm, as
+    Michel et al. do."""
+    from runner.engines.checkpoint import attention_heads
+    from runner.techniques.importance import gate_importance
 
     blocks = attention_blocks(model)
-    total: list[Any] = [0.0] * len(blocks)
-    for batch in batches:
-        with _masked(blocks, len(batch["labels"])) as masks:
-            logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
-            loss = torch.nn.functional.cross_entropy(logits, batch["labels"], reduction="sum")
-            gradients = torch.autograd.grad(loss, masks)
-        total = [value + gradient.abs().sum(0) for value, gradient in zip(total, gradients, strict=True)]
+    counts = [attention_heads(block) for block in blocks]
+    total = gate_importance(model, [block.output.dense for block in blocks], counts, batches)
     return [(value / value.norm().clamp_min(1e-20)).tolist() for value in total]
-
-
-@contextmanager
-def _masked(blocks: list[Any], examples: int) -> Iterator[list[Any]]:
-    """Multiply every head's output by a mask variable of its own, [examples, heads], while the context lasts."""
-    import torch
-
-    from runner.engines.checkpoint import attention_heads
-
-    masks = [torch.ones(examples, attention_heads(block), requires_grad=True) for block in blocks]
-
-    def apply(mask: Any) -> Any:
-        def hook(module: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
-            heads = args[0].unflatten(-1, (mask.shape[1], -1))  # [examples, length, heads, head size]
-            return ((heads * mask[:, None, :, None]).flatten(-2), *args[1:])
-
-        return hook
-
-    handles = [
-        block.output.dense.register_forward_pre_hook(apply(mask)) for block, mask in zip(blocks, masks, strict=True)
-    ]
-    try:
-        yield masks
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def keep_heads(block: Any, heads: list[int]) -> None:
     """Cut an attention block down to these heads: rows of query, key and value, columns of the output."""
     import torch
 
+    from runner.techniques.layers import cut
+
     size = block.self.attention_head_size
     rows = torch.cat([torch.arange(head * size, (head + 1) * size) for head in heads])
     for name in ("query", "key", "value"):
-        _cut(getattr(block.self, name), rows, dim=0)
-    _cut(block.output.dense, rows, dim=1)
+        cut(getattr(block.self, name), rows, dim=0)
+    cut(block.output.dense, rows, dim=1)
     block.self.num_attention_heads = len(heads)
     block.self.all_head_size = len(rows)
-
-
-def _cut(linear: Any, indices: Any, dim: int) -> None:
-    """Keep these outputs (dim 0) or inputs (dim 1) of a linear layer."""
-    linear.weight.data = linear.weight.data.index_select(dim, indices)
-    if dim == 0:
-        linear.bias.data = linear.bias.data[indices]
-    linear.out_features, linear.in_features = linear.weight.shape

@@ -1,18 +1,26 @@
 """Export a checkpoint to ONNX (https://onnx.ai) with torch's tracing exporter and eager attention.
 
-That pair gives the graph whose attention ONNX Runtime fuses; the newer exporter's graph is not fused.
+That pair gives the graph whose attention ONNX Runtime fuses; the newer exporter's graph is not fused, so it is only
+tried for what the tracing one cannot export (https://docs.pytorch.org/docs/stable/onnx.html).
 """
 
 from __future__ import annotations
 
+import importlib.util
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runner.errors import UserError
 from runner.techniques import Step, StepInputs, step
 
+if TYPE_CHECKING:
+    from runner.techniques.tracing import Logits
+
 MODEL = "model.onnx"
+_NAMES: dict[str, Any] = {"input_names": ["input_ids", "attention_mask"], "output_names": ["logits"]}
+_LEAST_OPSET = 18  # of the newer exporter
 
 
 @step("onnx-export")
@@ -30,30 +38,101 @@ class OnnxExport(Step):
             raise UserError(f"step 'onnx-export': opset is {self.opset}, but must be from 14 to 20.")
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Export and compare with the checkpoint on other shapes."""
+        """Export and compare with the checkpoint on other shapes.
+
+        Raises:
+            UserError: naming the operator that cannot be exported.
+            ValueError: if the exported graph's logits differ.
+        """
         import onnxruntime
         import torch
 
-        from runner.techniques.tracing import example, largest_difference, load_logits
+        from runner.techniques.tracing import largest_difference, load_logits
 
         assert inputs.source is not None
         model = load_logits(inputs.source, attention="eager")
-        tokens = {0: "batch", 1: "length"}
         with torch.inference_mode():
-            torch.onnx.export(
-                model,
-                example(model, 3, 77),
-                str(target / MODEL),
-                input_names=["input_ids", "attention_mask"],
-                output_names=["logits"],
-                dynamic_axes={"input_ids": tokens, "attention_mask": tokens, "logits": {0: "batch"}},
-                opset_version=self.opset,
-                dynamo=False,
-            )
+            exporter = self._export(model, target / MODEL)
         session = onnxruntime.InferenceSession(target / MODEL, providers=["CPUExecutionProvider"])
 
         def exported(input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
             feed = {"input_ids": input_ids.numpy(), "attention_mask": attention_mask.numpy()}
             return torch.from_numpy(session.run(None, feed)[0])
 
-        return {"largest_logit_difference": largest_difference(model, exported)}
+        return {"exporter": exporter, "largest_logit_difference": largest_difference(model, exported)}
+
+    def _export(self, model: Logits, path: Path) -> str:
+        """Export with the first exporter that can; return which."""
+        import torch
+
+        try:
+            export_traced(model, path, self.opset)
+        except torch.onnx.errors.UnsupportedOperatorError as error:
+            export_captured(model, path, max(self.opset, _LEAST_OPSET), _operator(error))
+            return "captured"
+        return "traced"
+
+
+def export_traced(model: Logits, path: Path, opset: int) -> None:
+    """Export with the tracing exporter.
+
+    Raises:
+        torch.onnx.errors.UnsupportedOperatorError: if the model has an operator that this exporter does not know.
+    """
+    import torch
+
+    from runner.techniques.tracing import example
+
+    tokens = {0: "batch", 1: "length"}
+    torch.onnx.export(
+        model,
+        example(model, 3, 77),
+        str(path),
+        **_NAMES,
+        dynamic_axes={"input_ids": tokens, "attention_mask": tokens, "logits": {0: "batch"}},
+        opset_version=opset,
+        dynamo=False,
+    )
+
+
+def export_captured(model: Logits, path: Path, opset: int, operator: str) -> None:
+    """Export with the newer exporter, which captures the whole model with `torch.export` first.
+
+    Args:
+        model: to export.
+        path: of the file to write.
+        opset: version of ONNX's operators, at least 18.
+        operator: the one that the tracing exporter does not know.
+
+    Raises:
+        UserError: if this exporter cannot either, or lacks the package it needs.
+    """
+    import torch
+
+    from runner.techniques.tracing import example
+
+    reason = f"step 'onnx-export': torch's tracing exporter cannot export the operator {operator}"
+    if importlib.util.find_spec("onnxscript") is None:
+        raise UserError(f"{reason}, and its newer exporter needs the package onnxscript, which is not installed.")
+    tokens = {0: torch.export.Dim("batch"), 1: torch.export.Dim("length")}
+    try:
+        torch.onnx.export(
+            model,
+            example(model, 3, 77),
+            str(path),
+            **_NAMES,
+            dynamic_shapes={"input_ids": tokens, "attention_mask": tokens},
+            opset_version=opset,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+    except torch.onnx.OnnxExporterError as error:
+        said = re.sub(r"\x1b\[\d+m", "", str(error)).strip().splitlines()[0]  # it comes in colours
+        raise UserError(f"{reason}, and its newer exporter cannot export the model: {said}") from error
+
+
+def _operator(error: Exception) -> str:
+    """Return the name of the operator that an error of the tracing exporter is about, such as aten::cosh."""
+    named = re.search(r"'([\w:]+)'", str(error))
+    return named[1] if named else str(error).splitlines()[0]

@@ -22,7 +22,7 @@ class Logits(nn.Module):
         self.model = model
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        """Return float32 logits [batch, labels]."""
+        """Return logits [batch, labels], of the type of the weights."""
         logits: torch.Tensor = self.model(input_ids=input_ids, attention_mask=attention_mask).logits
         return logits
 

@@ -1,4 +1,4 @@
-"""Judge one artifact: logits of every text, in the workload's own batches, and the precision it is computed in.
+"""Judge one artifact: logits of every text, in the workload's own batches, how far they depend on these, and precision.
 
 Apart from timing, once per artifact.
 """
@@ -10,8 +10,11 @@ import os
 import sys
 from pathlib import Path
 
-from runner.engines import import_engine
-from runner.trial.inputs import load_inputs
+import numpy as np
+
+from runner.engines import Engine, import_engine
+from runner.trial.inputs import load_inputs, pad_token_id
+from runner.trial.neighbours import Batch, compare_batchings
 
 
 def main() -> None:
@@ -19,15 +22,21 @@ def main() -> None:
     request = json.loads(Path(sys.argv[1]).read_text())
     paths = {name: Path(path) for name, path in request["paths"].items()}
     engine = import_engine(request["engine"])(paths["artifact"], request["threads"])
-    logits: list[list[float]] = []
-    arrays = load_inputs(paths["inputs"] / "inputs.npz")
-    for input_ids, attention_mask in arrays:
-        output = engine.run(engine.prepare(input_ids, attention_mask))
-        logits.extend(engine.logits(output).tolist())
+    file = paths["inputs"] / "inputs.npz"
+    batches = load_inputs(file)
+    logits = np.concatenate([judge(engine, batch) for batch in batches])
     (paths["output"] / "files").mkdir()
-    (paths["output"] / "files" / "logits.json").write_text(json.dumps(logits))
-    notes = engine.describe() | {"precision": engine.precision(engine.prepare(*arrays[0]))}
+    (paths["output"] / "files" / "logits.json").write_text(json.dumps(logits.tolist()))
+    notes = engine.describe() | {
+        "precision": engine.precision(engine.prepare(*batches[0])),
+        "neighbours": compare_batchings(lambda batch: judge(engine, batch), batches, logits, pad_token_id(file)),
+    }
     (paths["output"] / "notes.json").write_text(json.dumps({"notes": notes}))
+
+
+def judge(engine: Engine, batch: Batch) -> np.ndarray:
+    """Return the logits of a batch, [texts, labels]."""
+    return engine.logits(engine.run(engine.prepare(*batch))).copy()  # the engine may use its buffer again
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Read tokenized inputs: one .npz with all batches, laid end to end (written by runner/tasks/inputs.py)."""
+"""Read tokenized inputs: one .npz with all batches, laid end to end (written by runner/tasks/tokenize.py)."""
 
 from __future__ import annotations
 
@@ -22,3 +22,11 @@ def load_inputs(path: Path, batches: int | None = None) -> list[tuple[np.ndarray
         loaded.append((ids[part].astype(np.int64).reshape(shape), mask[part].astype(np.int64).reshape(shape)))
         start = part.stop
     return loaded
+
+
+def pad_token_id(path: Path) -> int:
+    """Return the token id that pads: RoBERTa and its kin count positions by it."""
+    import numpy as np
+
+    with np.load(path) as file:
+        return int(file["pad_token_id"])

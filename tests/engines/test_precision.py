@@ -25,12 +25,19 @@ def bert(texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         ([], "torch", "float32"),
         (["torchscript"], "torchscript", "float32"),
         (["torch-dynamic-int8"], "torchscript", "int8"),
+        (["bfloat16"], "torch", "bfloat16"),
+        (["bfloat16", "torchscript"], "torchscript", "bfloat16"),
         (["onnx-export"], "onnxruntime", "float32"),
         (["onnx-export", "onnx-dynamic-int8"], "onnxruntime", "int8"),
+        (["onnx-export", "onnx-static-int8"], "onnxruntime", "int8"),
+        (["onnx-export", "onnx-fusion"], "onnxruntime", "float32"),
+        (["onnx-export", "onnx-fusion", "onnx-dynamic-int8"], "onnxruntime", "int8"),
+        (["onnx-export", {"step": "onnx-weight-only", "products": "int8"}], "onnxruntime", "int8"),
+        (["onnx-export", {"step": "onnx-weight-only", "products": "float32"}], "onnxruntime", "float32"),
     ],
 )
 def test_the_precision_is_read_back(
-    steps: list[str],
+    steps: list[str | dict[str, Any]],
     engine: str,
     precision: str,
     bert: Path,
@@ -40,8 +47,9 @@ def test_the_precision_is_read_back(
 ) -> None:
     monkeypatch.setattr("torch.set_num_interop_threads", lambda threads: None)  # can be set once in a process
     artifact = bert
-    for step in steps:
-        artifact, _ = run_step(tmp_path / step, artifact, texts, step=step)
+    for number, step in enumerate(steps):
+        entry = {"step": step} if isinstance(step, str) else step
+        artifact, _ = run_step(tmp_path / str(number), artifact, texts, bert, **entry)
     loaded = import_engine(engine)(artifact, 1)
     ids = np.arange(60).reshape(2, 30) + 5
     assert loaded.precision(loaded.prepare(ids, np.ones_like(ids))) == precision

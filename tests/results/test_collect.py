@@ -232,6 +232,14 @@ def test_unreadable_predictions_and_unplanned_trials_are_said(tmp_path: Path) ->
     assert summary(tables, INT8)["changed_predictions"] == 60
 
 
+def test_predictions_of_a_job_that_left_the_plan_do_no_harm(tmp_path: Path) -> None:
+    write_sweep(tmp_path)
+    plan = json.loads((tmp_path / "plan.json").read_text())
+    kept = {name: [one for one in plan[name] if one["job"] != ONNX.key] for name in ("jobs", "trials")}
+    edit(tmp_path / "plan.json", **kept)
+    assert list(collect(tmp_path).manifest["labels"]) == ["tweets"]
+
+
 def test_an_empty_sweep_and_one_that_never_began(tmp_path: Path) -> None:
     assert outcome(collect(write_sweep(tmp_path / "empty", []))) == 2
     planned = write_sweep(tmp_path / "planned")

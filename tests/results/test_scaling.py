@@ -13,7 +13,11 @@ from runner.results.statistics import compare
 
 def _job(key: str, threads: int, **other: Any) -> dict[str, Any]:
     same = {"model": "m", "technique": "onnx", "task": "tweets", "workload": "b1", "isolation": "docker"}
-    return same | {"batch_size": 1, "padding": "longest", "max_length": 128, "job": key, "threads": threads} | other
+    return (
+        same
+        | {"batch_size": 1, "padding": "longest", "max_length": 128, "bucket": None, "job": key, "threads": threads}
+        | other
+    )
 
 
 def _trials(*latencies: float, **other: Any) -> list[dict[str, Any]]:

@@ -10,13 +10,9 @@ from scipy import special, stats
 
 from runner.results.statistics import (
     Estimate,
-    accuracy,
-    changed_predictions,
     compare,
-    confusion_matrix,
     estimate_ratio,
     holm,
-    macro_f1,
     noise_floor,
     paired_log_ratio,
     softmax,
@@ -127,14 +123,6 @@ def test_verdict_needs_significance_and_more_than_the_floor() -> None:
 def test_wilson_agrees_with_scipy(successes: int, n: int) -> None:
     expected = stats.binomtest(successes, n).proportion_ci(method="wilson")
     assert wilson_interval(successes, n) == pytest.approx((expected.low, expected.high), abs=1e-12)
-
-
-def test_figures_of_a_classifier() -> None:
-    labels, predictions = ["a", "a", "b", "b", "c"], ["a", "b", "b", "b", None]
-    assert accuracy(labels, predictions) == pytest.approx(3 / 5)
-    assert confusion_matrix(labels, predictions, ["a", "b", "c"]) == [[1, 1, 0], [0, 2, 0], [0, 0, 0]]
-    assert macro_f1(labels, predictions) == pytest.approx((2 / 3 + 4 / 5 + 0) / 3)
-    assert changed_predictions(labels, predictions) == 2
 
 
 def test_softmax_and_total_variation() -> None:

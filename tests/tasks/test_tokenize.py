@@ -13,7 +13,7 @@ from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 
 from runner.tasks.tokenize import tokenize
-from runner.trial.inputs import load_inputs
+from runner.trial.inputs import load_inputs, pad_token_id
 
 TEXTS = ["a", "a b c", "b b b b b b b b b b", "c"]
 SETTINGS: dict[str, Any] = {
@@ -51,6 +51,21 @@ def test_batches_are_padded_to_their_longest(tokenizer: Tokenizer, tmp_path: Pat
 def test_batches_are_padded_to_max_length(tokenizer: Tokenizer, tmp_path: Path) -> None:
     batches = through_a_file(tokenize(TEXTS, tokenizer, SETTINGS | {"padding": "max_length"}), tmp_path)
     assert {ids.shape for ids, _ in batches} == {(2, 8)}
+
+
+@pytest.mark.parametrize(("bucket", "lengths"), [(1, [5, 8]), (2, [6, 8]), (5, [5, 8]), (8, [8, 8]), (16, [8, 8])])
+def test_batches_are_padded_to_the_next_multiple_of_a_bucket(
+    tokenizer: Tokenizer, tmp_path: Path, bucket: int, lengths: list[int]
+) -> None:
+    settings = SETTINGS | {"padding": "bucketed", "bucket": bucket}
+    batches = through_a_file(tokenize(TEXTS, tokenizer, settings), tmp_path)
+    assert [ids.shape[1] for ids, _ in batches] == lengths
+    assert [mask.sum(axis=1).tolist() for _, mask in batches] == [[3, 5], [8, 3]]
+
+
+def test_the_padding_id_is_kept(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    np.savez(tmp_path / "inputs.npz", **tokenize(TEXTS, tokenizer, SETTINGS))
+    assert pad_token_id(tmp_path / "inputs.npz") == 9
 
 
 def test_the_last_batch_may_be_short(tokenizer: Tokenizer, tmp_path: Path) -> None:

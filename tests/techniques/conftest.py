@@ -25,10 +25,12 @@ _SHAPE = {
 }
 
 
-def run_step(target: Path, source: Path | None, texts: Path, **entry: Any) -> tuple[Path, dict[str, Any]]:
+def run_step(
+    target: Path, source: Path | None, texts: Path, checkpoint: Path | None = None, **entry: Any
+) -> tuple[Path, dict[str, Any]]:
     """Run one step, as in YAML, into the new folder `target`; return it and the step's notes."""
     target.mkdir()
-    notes = make_step(entry, "test").run(StepInputs(source, texts, threads=1), target)
+    notes = make_step(entry, "test").run(StepInputs(source, texts, 1, checkpoint), target)
     json.dumps(notes)  # the store keeps them as JSON
     return target, notes
 
@@ -38,6 +40,17 @@ def save_random(target: Path, texts: Path, model_type: str, seed: int = 0) -> Pa
     return run_step(target, None, texts, step="random-weights", shape={"model_type": model_type, **_SHAPE}, seed=seed)[
         0
     ]
+
+
+def random_logits(model: Any) -> Any:
+    """Return the logits of three random texts, one of them padded."""
+    import torch
+
+    ids = torch.randint(5, 300, (3, 11), generator=torch.Generator().manual_seed(0))
+    mask = torch.ones_like(ids)
+    mask[1, 6:] = 0
+    with torch.inference_mode():
+        return model(input_ids=ids, attention_mask=mask).logits
 
 
 def _sentences(count: int, seed: int) -> list[Example]:

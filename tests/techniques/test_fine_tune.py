@@ -14,7 +14,7 @@ from runner.artifacts import folder_sha256
 from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
 from runner.techniques.batches import Batches
-from runner.techniques.fine_tune import evaluate
+from runner.techniques.training import evaluate
 from tests.techniques.conftest import run_step
 
 QUICK = {"step": "fine-tune", "epochs": 3, "learning_rate": 5e-3, "batch_size": 16, "dropout": 0.0}
@@ -73,6 +73,7 @@ def test_dropout_in_the_config_is_left_alone(bert: Path, texts: Path, tmp_path: 
         ("batch_size", 0, "batch_size is 0, but must be above 0"),
         ("learning_rate", -1, r"learning_rate is -1.*, but must be above 0"),
         ("max_length", 2, "max_length is 2, but must be at least 3"),
+        ("minutes", 0, "minutes is 0.*, but must be above 0"),
         ("warmup", 1.5, r"warmup is 1\.5, but must be at least 0 and below 1"),
         ("dropout", 1, r"dropout is 1.*, but must be at least 0 and below 1"),
         ("weight_decay", -0.1, r"weight_decay is -0\.1, but must be at least 0"),
@@ -90,3 +91,10 @@ def test_bad_settings_are_refused(key: str, value: Any, message: str, bert: Path
 def test_a_task_without_labels_is_refused(bert: Path, unlabelled: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"the task has no labelled texts to train on"):
         run_step(tmp_path / "f", bert, unlabelled, **QUICK)
+
+
+def test_it_ends_when_the_time_is_up(bert: Path, texts: Path, tmp_path: Path) -> None:
+    folder, notes = run_step(tmp_path / "f", bert, texts, **QUICK | {"minutes": 1e-9})
+    assert [epoch["epoch"] for epoch in notes["epochs"]] == [1]
+    assert notes["time_was_up"]
+    assert _accuracy(folder, texts, "validation") == pytest.approx(notes["validation_accuracy"])

@@ -1,0 +1,132 @@
+"""Accuracy in detail: one row per variant of a group, beside the main table and folded away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from runner.report.columns import Cell, Column, columns_for
+from runner.report.figures import UNKNOWN, percent, points, signed, significant
+from runner.report.view import Group
+
+Row = Mapping[str, Any]
+
+TITLE = "Accuracy in detail"
+EXPLAINED = (
+    "Differences are to the baseline on the same examples, in percentage points or F1, with 95% intervals (paired "
+    "bootstrap, BCa). p is McNemar's exact test, each variant by itself."
+)
+
+
+@dataclass(frozen=True)
+class AccuracyDetail:
+    """The columns that have something to say on a group, and the label and cells of each variant."""
+
+    columns: list[Column]
+    rows: list[tuple[str, list[Cell]]]
+
+
+def accuracy_detail(group: Group, labels: list[str]) -> AccuracyDetail | None:
+    """Return the table of a group; None where nothing was judged.
+
+    Args:
+        group: its variants in order.
+        labels: the names of the task's labels, in the order of the summary's `recall_changes`.
+    """
+    rows = [{**variant.row, "labels": labels} for variant in group.variants if variant.row["weights"] != "random"]
+    columns = columns_for(rows, _COLUMNS)
+    if not columns:
+        return None
+    names = [variant.label for variant in group.variants if variant.row["weights"] != "random"]
+    cells = [[column.cell(row) for column in columns] for row in rows]
+    return AccuracyDetail(columns, list(zip(names, cells, strict=True)))
+
+
+def _accuracy_cell(row: Row) -> Cell:
+    ends = (row["accuracy_difference_low"], row["accuracy_difference_high"])
+    return Cell(points(row["accuracy_difference"]), "" if ends[0] is None else " to ".join(map(points, ends)))
+
+
+def _p_cell(row: Row) -> Cell:
+    p = row["accuracy_p_value"]
+    return Cell(UNKNOWN if p is None else "<0.001" if p < 0.001 else f"{p:.3f}")
+
+
+def _f1_cell(row: Row) -> Cell:
+    if row["macro_f1"] is None:
+        return Cell(UNKNOWN)
+    difference = row["macro_f1_difference"]
+    if difference is None:
+        return Cell(f"{row['macro_f1']:.3f}")
+    ends = " to ".join(signed(row[f"macro_f1_difference_{end}"], 3) for end in ("low", "high"))
+    return Cell(f"{row['macro_f1']:.3f}", f"{signed(difference, 3)}, {ends}")
+
+
+def _divergence_cell(row: Row) -> Cell:
+    if row["kl_mean_nats"] is None:
+        return Cell(UNKNOWN)
+    return Cell(_small(row["kl_mean_nats"]), f"p99 {_small(row['kl_p99_nats'])}")
+
+
+def _small(value: float) -> str:
+    return "<0.0001" if 0 < value < 1e-4 else significant(value, 2)
+
+
+def _recall_cell(row: Row) -> Cell:
+    if row["worst_recall_change"] is None:
+        return Cell(UNKNOWN)
+    changes = row["recall_changes"]
+    each = zip(row["labels"], changes, strict=True) if len(row["labels"]) == len(changes) else []
+    return Cell(
+        points(row["worst_recall_change"]),
+        row["worst_recall_label"],
+        ", ".join(f"{label} {points(change)}" for label, change in each),
+    )
+
+
+def _batch_cell(row: Row) -> Cell:
+    changed, difference = row["batch_changed_predictions"], row["batch_logit_difference"]
+    if changed is None:
+        return Cell(UNKNOWN)
+    moved = "" if difference is None else "logits by " + _small(difference)
+    return Cell(f"{changed} of {row['batch_examples']}", moved)
+
+
+_COLUMNS = (
+    Column("Δ accuracy", "accuracy − the baseline's", _accuracy_cell, ("accuracy_difference",)),
+    Column("p", "McNemar's exact test", _p_cell, ("accuracy_p_value",)),
+    Column("Macro-F1", "and its difference to the baseline's", _f1_cell, ("macro_f1",)),
+    Column(
+        "Negative flips",
+        "examples that only the baseline has right",
+        lambda r: Cell(percent(r["negative_flips_fraction"])),
+        ("negative_flips_fraction",),
+    ),
+    Column(
+        "Positive flips",
+        "examples that only the variant has right",
+        lambda r: Cell(percent(r["positive_flips_fraction"])),
+        ("positive_flips_fraction",),
+    ),
+    Column("Worst recall", "the label whose recall fell most", _recall_cell, ("worst_recall_change",)),
+    Column("KL, nats", "divergence from the baseline's probabilities: mean", _divergence_cell, ("kl_mean_nats",)),
+    Column(
+        "ECE",
+        "expected calibration error, 15 bins",
+        lambda r: Cell(UNKNOWN if r["calibration_error"] is None else f"{r['calibration_error']:.3f}"),
+        ("calibration_error",),
+    ),
+    Column(
+        "Brier",
+        "summed squared error of the probabilities, 0 to 2",
+        lambda r: Cell(UNKNOWN if r["brier_score"] is None else f"{r['brier_score']:.3f}"),
+        ("brier_score",),
+    ),
+    Column(
+        "By batch",
+        "predictions that differ when a text is judged alone, among seven others, or as the workload calls",
+        _batch_cell,
+        ("batch_changed_predictions",),
+    ),
+)

@@ -1,0 +1,109 @@
+"""What a job's predictions are worth, by themselves and against its baseline's: columns of the summary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from runner.results.accuracy import (
+    accuracy,
+    brier_score,
+    calibration_error,
+    changed_predictions,
+    flips,
+    kl_divergence,
+    macro_f1,
+    mcnemar,
+    paired_differences,
+    recall_changes,
+)
+from runner.results.predictions import Evaluation
+from runner.results.statistics import wilson_interval
+
+
+def judged_columns(own: Evaluation | None, baseline: Evaluation | None) -> dict[str, Any]:
+    """Return the columns on accuracy, changed predictions and neighbours that are known of a job.
+
+    Args:
+        own: its predictions; None if there are none.
+        baseline: its baseline's, the same object for the baseline itself.
+    """
+    if own is None or not own.texts:
+        return {}
+    labels = [label for label in own.labels if label is not None]
+    labelled = own.trained and len(labels) == len(own.texts)
+    columns: dict[str, Any] = {"examples": len(own.texts)} | _neighbours(own)
+    if labelled:
+        columns |= _own_figures(labels, own)
+    if baseline is None or baseline.texts != own.texts:
+        return columns
+    changed = changed_predictions(baseline.predictions, own.predictions)
+    columns |= {"changed_predictions": changed, "changed_fraction": changed / len(own.texts)}
+    comparable = own.trained and baseline.trained and own.names == baseline.names and own is not baseline
+    if comparable:
+        columns |= _divergence(baseline, own)
+    if comparable and labelled:
+        columns |= _against_baseline(labels, baseline, own)
+    return columns
+
+
+def _own_figures(labels: list[str], own: Evaluation) -> dict[str, Any]:
+    share = accuracy(labels, own.predictions)
+    low, high = wilson_interval(round(share * len(labels)), len(labels))
+    figures = {
+        "accuracy": share,
+        "accuracy_low": low,
+        "accuracy_high": high,
+        "macro_f1": macro_f1(labels, own.predictions),
+    }
+    probabilities = _all_known(own.probabilities)
+    if probabilities is not None:
+        confidences = [max(row) for row in probabilities]
+        figures |= {
+            "calibration_error": calibration_error(labels, own.predictions, confidences),
+            "brier_score": brier_score([own.names.index(label) for label in labels], probabilities),
+        }
+    return figures
+
+
+def _against_baseline(labels: list[str], baseline: Evaluation, own: Evaluation) -> dict[str, Any]:
+    before, after = baseline.predictions, own.predictions
+    right = [[a == b for a, b in zip(labels, side, strict=True)] for side in (before, after)]
+    accuracies, f1s = paired_differences(labels, before, after)
+    negative, positive = flips(labels, before, after)
+    changes = recall_changes(labels, before, after, own.names)
+    known = [(change, name) for change, name in zip(changes, own.names, strict=True) if change is not None]
+    worst, worst_label = min(known)
+    return {
+        "accuracy_difference": accuracies.value,
+        "accuracy_difference_low": accuracies.low,
+        "accuracy_difference_high": accuracies.high,
+        "accuracy_p_value": mcnemar(*right)[3],
+        "macro_f1_difference": f1s.value,
+        "macro_f1_difference_low": f1s.low,
+        "macro_f1_difference_high": f1s.high,
+        "negative_flips_fraction": negative,
+        "positive_flips_fraction": positive,
+        "recall_changes": changes,
+        "worst_recall_label": worst_label,
+        "worst_recall_change": worst,
+    }
+
+
+def _divergence(baseline: Evaluation, own: Evaluation) -> dict[str, Any]:
+    before, after = _all_known(baseline.probabilities), _all_known(own.probabilities)
+    if before is None or after is None:
+        return {}
+    mean, p99 = kl_divergence(before, after)
+    return {"kl_mean_nats": mean, "kl_p99_nats": p99}
+
+
+def _neighbours(own: Evaluation) -> dict[str, Any]:
+    names = ("examples", "changed_predictions", "logit_difference")
+    return {f"batch_{name}": own.neighbours[name] for name in names if name in own.neighbours}
+
+
+def _all_known(probabilities: Sequence[list[float] | None]) -> list[list[float]] | None:
+    """Return the probabilities, None if any example has none: a mean over the others would flatter."""
+    known = [row for row in probabilities if row is not None]
+    return known if len(known) == len(probabilities) else None

@@ -1,0 +1,92 @@
+"""Keep some of the layers, and drop the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runner.errors import UserError
+from runner.techniques import Step, StepInputs, step
+
+
+@step("layer-pruning")
+@dataclass
+class LayerPruning(Step):
+    """checkpoint → checkpoint of fewer layers; fine-tune or distil it afterwards.
+
+    Sajjad et al., "On the Effect of Dropping Layers of Pre-trained Transformer Models", 2020 (arXiv:2004.03844).
+
+    Attributes:
+        keep: a share below 1 or a number of layers, evenly spaced with the lowest and the highest among them (as
+            DistilBERT was initialised, Sanh et al. 2019); or a list of the layers themselves, from 0.
+    """
+
+    takes = "checkpoint"
+    gives = "checkpoint"
+    uses = ("layers.py",)
+
+    keep: Any = 0.5
+
+    def __post_init__(self) -> None:
+        check_keep(self.keep, "layer-pruning")
+
+    def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
+        """Write the shallower checkpoint; return the layers kept.
+
+        Raises:
+            UserError: if the architecture is unknown, or has fewer layers than are to be kept.
+        """
+        from runner.engines.checkpoint import load_checkpoint, save_checkpoint
+
+        assert inputs.source is not None
+        model = load_checkpoint(inputs.source)
+        kept = keep_layers(model, self.keep, "layer-pruning")
+        save_checkpoint(model, target, tokenizer_from=inputs.source)
+        return {"layers_kept": kept}
+
+
+def check_keep(keep: Any, step: str) -> None:
+    """Check that `keep` is a share, a number or a list of layers.
+
+    Raises:
+        UserError: if not.
+    """
+    if isinstance(keep, list):
+        good = bool(keep) and all(type(layer) is int and layer >= 0 for layer in keep) and sorted(set(keep)) == keep
+    else:
+        good = (type(keep) is int and keep >= 1) or (type(keep) is float and 0 < keep < 1)
+    if not good:
+        raise UserError(
+            f"step '{step}': keep is {keep}, but must be a share above 0 and below 1, a number of layers from 1 on, or "
+            "a list of layers in rising order, such as [0, 2, 4]."
+        )
+
+
+def choose_layers(count: int, keep: Any, step: str) -> list[int]:
+    """Return which of `count` layers to keep.
+
+    Raises:
+        UserError: if there are not as many.
+    """
+    if isinstance(keep, list):
+        if keep[-1] >= count:
+            raise UserError(f"step '{step}': keep names layer {keep[-1]}, but the model has 0 to {count - 1}.")
+        return list(keep)
+    number = keep if isinstance(keep, int) else max(1, round(keep * count))
+    if number > count:
+        raise UserError(f"step '{step}': keep is {number}, but the model has {count} layers.")
+    return [round(place * (count - 1) / max(1, number - 1)) for place in range(number)]
+
+
+def keep_layers(model: Any, keep: Any, step: str) -> list[int]:
+    """Drop the other layers from a model and its config; return those kept. For errors see `choose_layers`."""
+    import torch
+
+    from runner.techniques.layers import encoder_layers
+
+    layers = encoder_layers(model, step)
+    kept = choose_layers(len(layers), keep, step)
+    model.base_model.encoder.layer = torch.nn.ModuleList(layers[index] for index in kept)
+    model.config.num_hidden_layers = len(kept)
+    return kept

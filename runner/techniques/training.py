@@ -1,0 +1,248 @@
+"""Training on the task's texts: what fine-tuning, distillation and pruning during training share.
+
+AdamW (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR 2019) with linear warm-up and decay of the
+learning rate; the best epoch by validation accuracy is kept. The result is the same for the same seed, threads, library
+versions and kind of CPU, unless the time was up (`minutes`).
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from runner.errors import UserError
+from runner.tasks import Example, read
+from runner.techniques import Step, StepInputs
+
+if TYPE_CHECKING:
+    from runner.techniques.batches import Batches
+
+
+@dataclass
+class TrainingStep(Step):
+    """checkpoint → checkpoint, by training.
+
+    Attributes:
+        epochs: passes over the training texts.
+        learning_rate: at its peak.
+        batch_size: texts a step.
+        max_length: tokens a text is cut to.
+        warmup: share of all steps during which the learning rate rises.
+        weight_decay: of AdamW.
+        dropout: probability, in place of the one in the model's config; 0 is quicker.
+        seed: of the order of texts, and of dropout.
+        minutes: no epoch begins that would not end within them, by the time the longest one took; the first always
+            does.
+    """
+
+    takes = "checkpoint"
+    gives = "checkpoint"
+    uses: ClassVar[tuple[str, ...]] = ("training.py",)
+    reads_texts = True
+    reads_labels = True
+
+    epochs: int = 3
+    learning_rate: float = 1e-4
+    batch_size: int = 32
+    max_length: int = 64
+    warmup: float = 0.1
+    weight_decay: float = 0.01
+    dropout: float = 0.1
+    seed: int = 0
+    minutes: float = 30.0
+
+    def __post_init__(self) -> None:
+        for key in ("epochs", "batch_size", "learning_rate", "minutes"):
+            self.check(key, "above 0", lambda value: value > 0)
+        self.check("weight_decay", "at least 0", lambda value: value >= 0)
+        for key in ("warmup", "dropout"):
+            self.check(key, "at least 0 and below 1", lambda value: 0 <= value < 1)
+        self.check("max_length", "at least 3", lambda value: value >= 3)
+
+    def check(self, key: str, allowed: str, holds: Callable[[float], bool]) -> None:
+        """Check one number of the config.
+
+        Raises:
+            UserError: if it does not hold.
+        """
+        value = getattr(self, key)
+        if isinstance(value, int | float) and not holds(value):
+            raise UserError(f"step '{self.name}': {key} is {value}, but must be {allowed}.")
+
+    def start(self, inputs: StepInputs) -> Any:
+        """Return the model to train, threads, seed and dropout set.
+
+        Raises:
+            UserError: if it takes fewer than `max_length` tokens.
+        """
+        import torch
+
+        from runner.engines.checkpoint import load_checkpoint
+        from runner.techniques.batches import positions
+
+        assert inputs.source is not None
+        torch.set_num_threads(inputs.threads)
+        torch.manual_seed(self.seed)
+        model = load_checkpoint(inputs.source)
+        set_dropout(model, self.dropout)
+        if self.max_length > positions(model.config):
+            raise UserError(
+                f"step '{self.name}': max_length is {self.max_length}, but the model has positions for "
+                f"{positions(model.config)} tokens."
+            )
+        return model
+
+    def fit(self, model: Any, inputs: StepInputs, objective: Objective) -> dict[str, Any]:
+        """Train, printing one line per epoch, and leave the weights of the best epoch in `model`.
+
+        Returns:
+            The loss, validation accuracy and seconds of every epoch, the accuracy of the best, and whether the time was
+            up before all epochs were done.
+
+        Raises:
+            UserError: if the task has no labelled texts.
+        """
+        from runner.techniques.batches import Batches
+
+        assert inputs.source is not None
+        train, validation = (
+            Batches(inputs.source, self._labelled(inputs.texts, split), self.max_length, model.config)
+            for split in ("train", "validation")
+        )
+        return _Run(self, model, objective, steps=self.epochs * train.count(self.batch_size)).fit(train, validation)
+
+    def _labelled(self, texts: Path, split: str) -> list[Example]:
+        examples = [example for example in read(texts, split) if example.label is not None]
+        if not examples:
+            raise UserError(
+                f"step '{self.name}': the task has no labelled texts to train on (none in {split}). Take a task that "
+                "has, or leave this step out: a model may be trained already (model=folder), or be measured with "
+                "model.weights=random."
+            )
+        return examples
+
+
+class Objective:
+    """What is minimised, and what is done to the weights beside the optimizer's steps. This one: plain fine-tuning."""
+
+    def loss(self, model: Any, batch: dict[str, Any], labels: Any) -> Any:
+        """Return the loss of a batch (input_ids and attention_mask, int64 [batch, length]; labels, int64 [batch])."""
+        import torch
+
+        return torch.nn.functional.cross_entropy(model(**batch).logits, labels)
+
+    def before_step(self) -> None:
+        """See the gradients before they are clipped and used."""
+
+    def after_step(self, progress: float) -> None:
+        """See the weights after a step; `progress` is the share of all steps that is done."""
+
+    def may_stop(self) -> bool:
+        """Return whether the model as it is now could be the result."""
+        return True
+
+
+class _Run:
+    """One training of one model."""
+
+    def __init__(self, step: TrainingStep, model: Any, objective: Objective, steps: int) -> None:
+        self._step, self._model, self._objective, self._steps = step, model, objective, steps
+        self._optimizer, self._schedule = _optimizer(model, step, steps)
+        self._generator = random.Random(step.seed)
+        self._done = 0
+
+    def fit(self, train: Batches, validation: Batches) -> dict[str, Any]:
+        began = time.monotonic()
+        epochs: list[dict[str, float]] = []
+        best: dict[str, Any] = {}
+        accuracy = -1.0
+        for number in range(1, self._step.epochs + 1):
+            if epochs and not self._time_left(began, epochs):
+                break
+            epochs.append(self._epoch(number, train, validation))
+            if self._objective.may_stop() and epochs[-1]["validation_accuracy"] > accuracy:
+                accuracy = epochs[-1]["validation_accuracy"]
+                best = {name: tensor.clone() for name, tensor in self._model.state_dict().items()}
+        if not best:
+            raise UserError(
+                f"step '{self._step.name}': minutes is {self._step.minutes:g}, too few to end {self._step.epochs} "
+                "epochs in. Take more minutes or fewer epochs."
+            )
+        self._model.load_state_dict(best)
+        time_was_up = len(epochs) < self._step.epochs
+        return {"epochs": epochs, "validation_accuracy": accuracy, "time_was_up": time_was_up}
+
+    def _epoch(self, number: int, train: Batches, validation: Batches) -> dict[str, float]:
+        started = time.monotonic()
+        loss = self._train(train)
+        accuracy = evaluate(self._model, validation)
+        seconds = time.monotonic() - started
+        print(
+            f"{self._step.name}: epoch {number}/{self._step.epochs}, loss {loss:.3f}, "
+            f"validation accuracy {accuracy:.3f}, {seconds:.0f} s",
+            flush=True,
+        )
+        return {"epoch": number, "loss": loss, "validation_accuracy": accuracy, "seconds": seconds}
+
+    def _train(self, train: Batches) -> float:
+        """Take one step per batch; return the mean loss."""
+        import torch
+
+        self._model.train()
+        losses = []
+        for batch in train.shuffled(self._step.batch_size, self._generator):
+            labels = batch.pop("labels")
+            loss = self._objective.loss(self._model, batch, labels)
+            loss.backward()
+            self._objective.before_step()
+            torch.nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
+            self._optimizer.step()
+            self._schedule.step()
+            self._optimizer.zero_grad()
+            self._done += 1
+            self._objective.after_step(self._done / self._steps)
+            losses.append(float(loss.detach()))
+        return sum(losses) / len(losses)
+
+    def _time_left(self, began: float, epochs: list[dict[str, float]]) -> bool:
+        longest = max(epoch["seconds"] for epoch in epochs)
+        return time.monotonic() - began + longest <= 60 * self._step.minutes
+
+
+def evaluate(model: Any, batches: Batches, batch_size: int = 32) -> float:
+    """Return the share of examples whose label the model predicts; leaves the model in eval mode."""
+    import torch
+
+    model.eval()
+    right = total = 0
+    with torch.inference_mode():
+        for batch in batches.in_order(batch_size):
+            labels = batch.pop("labels")
+            right += int((model(**batch).logits.argmax(-1) == labels).sum())
+            total += len(labels)
+    return right / total
+
+
+def set_dropout(model: Any, probability: float) -> None:
+    """Set it on the modules, not in the config, which is saved."""
+    import torch
+
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = probability
+
+
+def _optimizer(model: Any, step: TrainingStep, steps: int) -> tuple[Any, Any]:
+    """Return AdamW and its schedule, which rises to the learning rate and falls to 0 in `steps` steps."""
+    import torch
+
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=step.learning_rate, weight_decay=step.weight_decay, fused=True)
+    rising = max(1, round(step.warmup * steps))
+    return optimizer, torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda done: min((done + 1) / rising, (steps - done) / max(1, steps - rising))
+    )

@@ -1,0 +1,66 @@
+"""Does a prediction depend on the texts beside it, or on padding? It does where scales are taken from a whole batch.
+
+Dynamic int8 takes one scale per tensor from the activations of all texts and of the padding among them
+(https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html), so the same text may be judged
+otherwise in other company. In float32 only the order of additions differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Batch = tuple["np.ndarray", "np.ndarray"]  # input_ids and attention_mask, int64 [texts, length]
+
+MOST_TEXTS = 128
+TEXTS_A_BATCH = 8
+
+
+def compare_batchings(
+    judge: Callable[[Batch], np.ndarray], batches: Sequence[Batch], logits: np.ndarray, pad_token_id: int
+) -> dict[str, Any]:
+    """Judge the first texts alone, without padding, and in eights padded to the longest; compare these and `logits`.
+
+    Args:
+        judge: returns the logits of a batch, [texts, labels].
+        batches: all texts as the workload has them.
+        logits: of all texts in those batches, [texts, labels].
+        pad_token_id: what to pad with.
+
+    Returns:
+        examples: how many texts, up to 128; the task's texts come shuffled, so the first are a fair sample.
+        changed_predictions: texts that the three ways do not predict alike.
+        logit_difference: the largest between any two of them; None if one is not a finite number.
+    """
+    import numpy as np
+
+    texts = _texts(batches)[:MOST_TEXTS]
+    alone = [_batch([text], pad_token_id) for text in texts]
+    eights = [_batch(texts[i : i + TEXTS_A_BATCH], pad_token_id) for i in range(0, len(texts), TEXTS_A_BATCH)]
+    ways = [logits[: len(texts)], *(np.concatenate([judge(batch) for batch in cut]) for cut in (alone, eights))]
+    judged = np.stack(ways).astype(float)  # [ways, texts, labels]
+    predictions = judged.argmax(axis=-1)
+    difference = float(np.ptp(judged, axis=0).max())
+    return {
+        "examples": len(texts),
+        "changed_predictions": int((predictions != predictions[0]).any(axis=0).sum()),
+        "logit_difference": difference if np.isfinite(difference) else None,
+    }
+
+
+def _texts(batches: Sequence[Batch]) -> list[np.ndarray]:
+    """Return the token ids of each text, without padding."""
+    return [row[kept.astype(bool)] for ids, mask in batches for row, kept in zip(ids, mask, strict=True)]
+
+
+def _batch(texts: Sequence[np.ndarray], pad_token_id: int) -> Batch:
+    import numpy as np
+
+    ids = np.full((len(texts), max(map(len, texts))), pad_token_id, dtype=np.int64)
+    mask = np.zeros_like(ids)
+    for row, text in enumerate(texts):
+        ids[row, : len(text)], mask[row, : len(text)] = text, 1
+    return ids, mask

@@ -1,0 +1,186 @@
+"""Figures of predictions against worked examples, scipy, and by simulation."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from runner.results.accuracy import (
+    accuracy,
+    brier_score,
+    calibration_error,
+    changed_predictions,
+    confusion_matrix,
+    flips,
+    kl_divergence,
+    macro_f1,
+    mcnemar,
+    paired_differences,
+    recall_changes,
+)
+from runner.results.collect import collect
+from tests.results.synthetic import BASELINE, DEMO, Job, edit, write_sweep
+
+NAMES = ["a", "b", "c"]
+HEADS = DEMO[-1]
+
+
+def _judged(chance: np.random.Generator, n: int, right: float, same: float) -> tuple[list[str], list[str], list[str]]:
+    """Return labels, the baseline's predictions and the variant's, which keeps a fraction of them."""
+    labels = chance.choice(NAMES, n, p=[0.5, 0.3, 0.2])
+    baseline = np.where(chance.random(n) < right, labels, chance.choice(NAMES, n))
+    variant = np.where(chance.random(n) < same, baseline, chance.choice(NAMES, n))
+    return labels.tolist(), baseline.tolist(), variant.tolist()
+
+
+def test_figures_of_a_classifier() -> None:
+    labels, predictions = ["a", "a", "b", "b", "c"], ["a", "b", "b", "b", None]
+    assert accuracy(labels, predictions) == pytest.approx(3 / 5)
+    assert confusion_matrix(labels, predictions, ["a", "b", "c"]) == [[1, 1, 0], [0, 2, 0], [0, 0, 0]]
+    assert macro_f1(labels, predictions) == pytest.approx((2 / 3 + 4 / 5 + 0) / 3)
+    assert changed_predictions(labels, predictions) == 2
+
+
+def test_mcnemar_is_a_sign_test_of_what_differs() -> None:
+    right_a = [True] * 60 + [True] * 4 + [False] * 15 + [False] * 21
+    right_b = [True] * 60 + [False] * 4 + [True] * 15 + [False] * 21
+    difference, low, high, p_value = mcnemar(right_a, right_b)
+    assert difference == pytest.approx(0.11)
+    assert 0 < low < 0.11 < high < 0.22
+    assert p_value == pytest.approx(stats.binomtest(15, 19, 0.5).pvalue)
+    assert mcnemar(right_b, right_a)[:3] == pytest.approx((-difference, -high, -low))
+
+
+def test_mcnemar_of_the_same_answers() -> None:
+    assert mcnemar([True, False], [True, False]) == (0.0, 0.0, 0.0, 1.0)
+
+
+def test_flips_are_what_only_one_side_has_right() -> None:
+    labels, baseline, variant = ["a", "a", "b", "b", "c"], ["a", "a", "b", "a", "c"], ["a", "b", "c", "b", None]
+    negative, positive = flips(labels, baseline, variant)
+    assert (negative, positive) == (pytest.approx(3 / 5), pytest.approx(1 / 5))
+    assert positive - negative == pytest.approx(accuracy(labels, variant) - accuracy(labels, baseline))
+
+
+def test_intervals_agree_with_scipy() -> None:
+    judged = _judged(np.random.default_rng(3), 400, 0.8, 0.9)
+    ours = paired_differences(*judged)
+    labels, baseline, variant = judged
+    places = {name: place for place, name in enumerate(NAMES)}
+    data = tuple(np.array([places[name] for name in side]) for side in judged)
+
+    def f1(labels: Any, predictions: Any) -> Any:
+        scores = []
+        for k in range(3):
+            named = (labels == k).sum(axis=-1) + (predictions == k).sum(axis=-1)
+            scores.append(2 * ((labels == k) & (predictions == k)).sum(axis=-1) / named)
+        return np.mean(scores, axis=0)
+
+    statistics = (
+        lambda y, a, b, axis=-1: (y == b).mean(axis=axis) - (y == a).mean(axis=axis),
+        lambda y, a, b, axis=-1: f1(y, b) - f1(y, a),
+    )
+    expected = [score(labels, variant) - score(labels, baseline) for score in (accuracy, macro_f1)]
+    for own, statistic, value in zip(ours, statistics, expected, strict=True):
+        theirs = stats.bootstrap(
+            data, statistic, paired=True, vectorized=True, n_resamples=5000, random_state=1
+        ).confidence_interval
+        assert own.value == pytest.approx(value)
+        assert (own.low, own.high) == pytest.approx((theirs.low, theirs.high), abs=0.003)
+
+
+def test_intervals_hold_the_true_difference_95_times_in_100() -> None:
+    """Over 200 samples, 90.4% would not be surprising (three standard errors)."""
+    chance = np.random.default_rng(0)
+    judged = _judged(chance, 200_000, 0.8, 0.93)
+    whole, sides = paired_differences(*judged), [np.array(side) for side in judged]
+    held = np.zeros(2)
+    for _ in range(200):
+        drawn = chance.integers(0, 200_000, 800)
+        sample = paired_differences(*(side[drawn].tolist() for side in sides))
+        held += [own.low <= true.value <= own.high for own, true in zip(sample, whole, strict=True)]
+    assert (held / 200 > 0.904).all(), held
+
+
+def test_the_same_seed_gives_the_same_interval_and_equal_predictions_none() -> None:
+    labels, baseline, variant = _judged(np.random.default_rng(1), 100, 0.7, 0.8)
+    assert paired_differences(labels, baseline, variant) == paired_differences(labels, baseline, variant)
+    for one in (*paired_differences(labels, baseline, baseline), *paired_differences(["a"], ["b"], ["b"])):
+        assert (one.value, one.low, one.high) == (0, 0, 0)
+    assert paired_differences(["a"], ["b"], ["a"])[0].value == 1
+
+
+def test_a_prediction_that_is_no_number_is_wrong() -> None:
+    accuracies, f1s = paired_differences(["a", "b", "a", "b"], ["a", "b", "a", "b"], ["a", None, "a", "b"])
+    assert accuracies.value == -0.25
+    assert f1s.value == pytest.approx((1 + 2 / 3) / 2 - 1)
+
+
+def test_divergence_agrees_with_scipy() -> None:
+    chance = np.random.default_rng(2)
+    p, q = chance.dirichlet([1, 1, 1], (2, 50))
+    each = [stats.entropy(a, b) for a, b in zip(p, q, strict=True)]
+    assert kl_divergence(p, q) == pytest.approx((np.mean(each), np.quantile(each, 0.99)))
+    assert kl_divergence(p, p) == (0, 0)
+    assert math.isfinite(kl_divergence([[0.5, 0.5]], [[1.0, 0.0]])[0])
+
+
+def test_calibration_error_by_a_worked_example() -> None:
+    """Two bins: 4 of 5 right at 0.9, off by 0.1; 1 of 5 right at 0.5, off by 0.3."""
+    predictions = ["a"] * 10
+    labels = ["a"] * 4 + ["b"] + ["a"] + ["b"] * 4
+    assert calibration_error(labels, predictions, [0.9] * 5 + [0.5] * 5) == pytest.approx(0.2)
+    assert calibration_error(["a"] * 3, ["a"] * 3, [1.0] * 3) == 0
+
+
+def test_a_bin_has_its_upper_end() -> None:
+    """0.2 is the end of bin 3 of 15: with 0.19 it cancels, with 0.21 it would not."""
+    assert calibration_error(["a", "b"], ["a", "a"], [0.2, 0.19]) == pytest.approx(0.5 - 0.195)
+
+
+def test_brier_is_the_squared_error_over_all_labels() -> None:
+    """As scikit-learn documents for several classes (brier_score_loss, scale_by_half=False)."""
+    places, probabilities = [0, 1, 2], [[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.2, 0.5, 0.3]]
+    squares = (0.04 + 0.01 + 0.01) + (0.04 + 0.09 + 0.01) + (0.04 + 0.25 + 0.49)
+    assert brier_score(places, probabilities) == pytest.approx(squares / 3)
+    assert brier_score([0], [[0.0, 1.0]]) == 2
+
+
+def test_recall_changes_by_label() -> None:
+    labels, baseline, variant = ["a", "a", "b", "b"], ["a", "a", "b", "a"], ["a", "b", "b", "b"]
+    assert recall_changes(labels, baseline, variant, NAMES) == [-0.5, 0.5, None]
+
+
+def test_the_summary_holds_them_for_a_variant_and_not_for_the_baseline(tmp_path: Path) -> None:
+    rows = {row["technique"]: row for row in collect(write_sweep(tmp_path)).summary.to_pylist()}
+    row, same = rows[HEADS.technique], rows["torchscript"]
+    assert row["accuracy_difference"] == pytest.approx(row["accuracy"] - rows["torch-eager"]["accuracy"])
+    assert row["accuracy_difference_low"] < row["accuracy_difference"] < row["accuracy_difference_high"]
+    assert row["positive_flips_fraction"] - row["negative_flips_fraction"] == pytest.approx(row["accuracy_difference"])
+    assert min(row["recall_changes"]) == row["worst_recall_change"]
+    assert 0 < row["kl_mean_nats"] < row["kl_p99_nats"]
+    assert (same["accuracy_difference"], same["accuracy_p_value"], same["kl_mean_nats"]) == (0, 1, 0)
+    assert rows["torch-eager"]["accuracy_difference"] is None
+    assert rows["torch-eager"]["calibration_error"] > 0
+
+
+@pytest.mark.parametrize("options", [{"labels": []}, {"weights": "random"}])
+def test_what_needs_labels_or_trained_weights_is_null_without(tmp_path: Path, options: dict[str, Any]) -> None:
+    row = collect(write_sweep(tmp_path, **options)).summary.to_pylist()[-1]
+    nulls = ("accuracy_difference", "accuracy_p_value", "negative_flips_fraction", "brier_score", "recall_changes")
+    assert [row[name] for name in nulls] == [None] * 5
+    assert (row["kl_mean_nats"] is None) == ("weights" in options)
+
+
+def test_logits_that_are_no_numbers_leave_no_divergence(tmp_path: Path) -> None:
+    broken = Job("broken")
+    write_sweep(tmp_path, [BASELINE, broken])
+    edit(tmp_path / "predictions" / f"{broken.key}.json", logits=[[float("nan")] * 3] * 60)
+    row = collect(tmp_path).summary.to_pylist()[1]
+    assert row["kl_mean_nats"] is row["brier_score"] is row["calibration_error"] is None
+    assert row["negative_flips_fraction"] > 0

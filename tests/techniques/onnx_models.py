@@ -1,0 +1,47 @@
+"""Tiny ONNX models, and their logits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from tests.techniques.conftest import run_step
+
+
+def export(checkpoint: Path, texts: Path, target: Path) -> Path:
+    """Export a checkpoint as the plain graph."""
+    return run_step(target, checkpoint, texts, step="onnx-export")[0]
+
+
+def batch(rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return input_ids and attention_mask, int64 [rows, columns]; all rows but the first end in padding."""
+    ids = np.arange(rows * columns).reshape(rows, columns) % 200 + 5
+    mask = np.ones_like(ids)
+    mask[1:, columns // 2 :] = 0
+    return ids, mask
+
+
+def logits(folder: Path, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Run an ONNX model on one thread; return [rows, labels]."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(folder / "model.onnx", options, providers=["CPUExecutionProvider"])
+    found: np.ndarray = session.run(None, {"input_ids": ids, "attention_mask": mask})[0]
+    return found
+
+
+def difference(one: Path, other: Path) -> float:
+    """Return the largest difference of two models' logits over several shapes."""
+    shapes = [batch(rows, columns) for rows, columns in ((1, 7), (3, 20), (2, 60))]
+    return max(float(np.abs(logits(one, *shape) - logits(other, *shape)).max()) for shape in shapes)
+
+
+def alone_and_together(folder: Path) -> float:
+    """Return how far the logits of texts of one length are from what they are in a batch, at most."""
+    ids, _ = batch(4, 20)
+    mask = np.ones_like(ids)
+    together = logits(folder, ids, mask)
+    alone = np.concatenate([logits(folder, ids[row : row + 1], mask[row : row + 1]) for row in range(len(ids))])
+    return float(np.abs(together - alone).max())

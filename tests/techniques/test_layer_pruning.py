@@ -1,0 +1,72 @@
+"""The layers kept are those of the original, in order; transformers itself loads the result."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForSequenceClassification, DistilBertConfig, DistilBertForSequenceClassification
+
+from runner.chain import make_step
+from runner.engines.checkpoint import load_checkpoint
+from runner.errors import UserError
+from runner.techniques.layer_pruning import choose_layers, keep_layers
+from tests.techniques.conftest import random_logits, run_step, save_random
+
+
+@pytest.mark.parametrize("model_type", ["bert", "roberta", "mpnet"])
+@pytest.mark.parametrize("layer", [0, 1])
+def test_the_other_layers_are_as_if_skipped(model_type: str, layer: int, texts: Path, tmp_path: Path) -> None:
+    source = save_random(tmp_path / "model", texts, model_type)
+    folder, notes = run_step(tmp_path / "p", source, texts, step="layer-pruning", keep=[layer])
+    assert notes == {"layers_kept": [layer]}
+    skipping = load_checkpoint(source)
+    other = skipping.base_model.encoder.layer[1 - layer]
+    plain = model_type != "mpnet"
+    other.forward = lambda hidden, *args, **kwargs: hidden if plain else (hidden,)
+    own, stock = load_checkpoint(folder), AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    assert torch.equal(random_logits(own), random_logits(skipping))
+    assert torch.equal(random_logits(own), random_logits(stock))
+    assert json.loads((folder / "config.json").read_text())["num_hidden_layers"] == 1
+
+
+@pytest.mark.parametrize(
+    ("count", "keep", "expected"),
+    [
+        (12, 6, [0, 2, 4, 7, 9, 11]),
+        (12, 0.5, [0, 2, 4, 7, 9, 11]),
+        (6, 0.5, [0, 2, 5]),
+        (6, 1, [0]),
+        (6, 0.01, [0]),
+        (6, 6, [0, 1, 2, 3, 4, 5]),
+        (6, [1, 5], [1, 5]),
+    ],
+)
+def test_layers_are_evenly_spaced(count: int, keep: Any, expected: list[int]) -> None:
+    assert choose_layers(count, keep, "test") == expected
+
+
+@pytest.mark.parametrize("keep", [0, 1.0, 0.0, -1, [], [2, 1], [1, 1], [-1, 2], ["a"], True, "half"])
+def test_a_bad_choice_is_refused_when_composed(keep: Any) -> None:
+    with pytest.raises(UserError, match=r"step 'layer-pruning': keep is .*, but must be a share above 0 and below 1"):
+        make_step({"step": "layer-pruning", "keep": keep}, "test")
+
+
+@pytest.mark.parametrize(
+    ("keep", "message"),
+    [(3, "keep is 3, but the model has 2 layers"), ([0, 2], "keep names layer 2, but the model has 0 to 1")],
+)
+def test_more_layers_than_there_are_are_refused(
+    keep: Any, message: str, bert: Path, texts: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=message):
+        run_step(tmp_path / "p", bert, texts, step="layer-pruning", keep=keep)
+
+
+def test_another_architecture_is_named() -> None:
+    model = DistilBertForSequenceClassification(DistilBertConfig(n_layers=1, dim=8, hidden_dim=8, n_heads=2))
+    with pytest.raises(UserError, match=r"'test' knows the layers of BERT, RoBERTa and MPNet, but not .* distilbert"):
+        keep_layers(model, 1, "test")
