@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from runner import models, tasks
 from runner.chain import check_chain
-from runner.config import Config, TechniqueConfig
+from runner.config import Config, IsolationKind, TechniqueConfig
 from runner.engines import FORMATS
 from runner.errors import UserError, did_you_mean
-from runner.isolation.choose import check_threads, memory_bytes
+from runner.isolation.choose import check_threads, memory_bytes, resolve
 from runner.prepare import chain_of, texts_of
 from runner.techniques import Step
 
@@ -25,6 +26,7 @@ def check_job(cfg: Config) -> None:
     _check_engine(cfg.technique)
     own, added = chain_of(cfg)
     check_chain([*own, *added], FORMATS[cfg.technique.engine], f"technique '{cfg.technique.name}'")
+    _check_compiler([*own, *added], cfg)
     texts = texts_of(cfg)
     models.fetch(cfg.model, Path(cfg.downloads))
     _check_labels([*own, *added], tasks.read_labels(texts.path), cfg)
@@ -36,6 +38,22 @@ def _check_labels(steps: list[Step], labels: list[str], cfg: Config) -> None:
         raise UserError(
             f"task '{cfg.task.name}' has no labels, but {_user(cfg, hungry[0])} has the step '{hungry[0]}', which "
             "learns from them. Take a task with labels, or a model that needs no training (model.weights=random)."
+        )
+
+
+def _check_compiler(steps: list[Step], cfg: Config) -> None:
+    hungry = [step.name for step in steps if step.needs_compiler]
+    if not hungry:
+        return
+    if resolve(cfg.isolation.kind)[0] is IsolationKind.docker:
+        raise UserError(
+            f"{_user(cfg, hungry[0])} has the step '{hungry[0]}', which needs a C++ compiler, and the image has none. "
+            "Leave it out, or take isolation=process."
+        )
+    if not shutil.which("g++"):
+        raise UserError(
+            f"{_user(cfg, hungry[0])} has the step '{hungry[0]}', which needs a C++ compiler, and there is no g++ on "
+            "this machine. Install it, or leave the technique out."
         )
 
 

@@ -156,3 +156,13 @@ def test_hydra_s_own_options_still_work() -> None:
     assert done.returncode == 0, done.stderr
     assert "weights: random" in done.stdout
     assert "name: padded-512" in done.stdout
+
+
+@pytest.mark.docker
+def test_a_step_that_needs_a_compiler_in_docker(refused: Refused) -> None:
+    assert "needs a C++ compiler, and the image has none" in refused("technique=aot-inductor", "isolation=docker")
+
+
+def test_a_step_that_needs_a_compiler_without_one(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    assert "there is no g++ on this machine" in refused("technique=aot-inductor", "isolation=process")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 FORMATS = {  # engine (and module) -> the format it loads
     "torch": "checkpoint",
     "torchscript": "torchscript",
+    "aot_inductor": "pt2",
     "onnxruntime": "onnx",
 }
 

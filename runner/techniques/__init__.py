@@ -34,6 +34,7 @@ _MODULES = {
     "vocabulary-trimming": "vocabulary_trimming",
     "torchscript": "torchscript",
     "torch-dynamic-int8": "torch_dynamic_int8",
+    "aot-inductor": "aot_inductor",
     "onnx-export": "onnx_export",
     "onnx-dynamic-int8": "onnx_dynamic_int8",
     "onnx-fusion": "onnx_fusion",
@@ -69,6 +70,7 @@ class Step(ABC):
     takes: ClassVar[str | None]  # a format, "files" for a model's raw files, or None
     gives: ClassVar[str]
     allows_next: ClassVar[tuple[str, ...] | None] = None  # the steps that may come after it; None: any that fits
+    needs_compiler: ClassVar[bool] = False  # of C++; the image of the boxes has none
     uses: ClassVar[tuple[str, ...]] = ()  # files beside this one whose code is also the step's own
 
     @property
