@@ -99,9 +99,13 @@ def _measure(cfg: Config, job: str, sweep: Path, folder: Path) -> dict[str, Any]
 
 
 def _partner(cfg: Config, box: Box, cpus: list[int], sweep: Path) -> Partner | None:
-    """Return the round's partner, open and ready; None where the job has no baseline, or that one does not run."""
+    """Return the round's partner, open and ready; None where the job has no baseline, or that one does not run.
+
+    Nor do several threads take turns: an engine's idle threads go on spinning for tens of milliseconds after a call
+    (ONNX Runtime, OpenMP), which would be in the other's turn. Then the latencies themselves are compared.
+    """
     ready = read_ready(sweep, cfg.baseline) if cfg.baseline else None
-    if ready is None or ready.status != "ok":
+    if ready is None or ready.status != "ok" or cfg.threads > 1:
         return None
     (sweep / "trials").mkdir(exist_ok=True)
     try:

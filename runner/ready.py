@@ -115,7 +115,7 @@ def keep_log(text: str | None, folder: Path, sweep: Path) -> str | None:
         return None
     path = folder / "log.txt"
     path.write_text(text)
-    return path.relative_to(sweep).as_posix()
+    return path.absolute().relative_to(sweep.absolute()).as_posix()
 
 
 def _ready(cfg: Config, prepared: Prepared) -> Ready:

@@ -66,7 +66,7 @@ def trial(sweep: Path, declared: str | None = "float32", **ready: Any) -> dict[s
     )
     folder = sweep / "trials" / "one"
     folder.mkdir(parents=True)
-    job.run_trial(cfg, "job", "sweep", sweep, folder)
+    job.run_trial(cfg, "job", "sweep", sweep, folder.absolute())
     read: dict[str, Any] = json.loads((folder / "trial.json").read_text())
     return read
 
@@ -89,6 +89,16 @@ def test_another_precision_than_declared_is_unfair(sweep: Path) -> None:
     row = trial(sweep, declared="int8", precision="float32")
     assert row["status"] == "unfair"
     assert row["error"] == "asked for int8 matrix products, the engine runs float32"
+
+
+def test_a_failed_trial_keeps_its_log_also_when_the_sweep_is_named_relatively(
+    sweep: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeBox, "run", lambda self, order: BoxEnd(1, False, False, "it broke"))
+    monkeypatch.chdir(sweep)
+    row = trial(Path(), precision="float32")
+    assert (row["status"], row["error"]) == ("crashed", "ended with exit code 1: it broke")
+    assert (sweep / row["log"]).read_text() == "it broke"
 
 
 def test_what_is_not_known_is_null(sweep: Path) -> None:

@@ -83,14 +83,26 @@ def judge(rows: Sequence[Row], limits: Mapping[str, float], wanted: int) -> list
 
 
 def _latency_ratios(rows: Sequence[Row]) -> list[float | None]:
-    """Return each ok trial's ratio to its round's two baselines, all three taken against the same partner."""
-    baselines: dict[tuple[str, int], list[float]] = defaultdict(list)
+    """Return each ok trial's ratio to its round's two baselines, all three by the same partner's clock.
+
+    Trials that had no partner are compared by their median latencies, the wall clock's.
+    """
+    baselines: dict[tuple[str, int, str], list[float]] = defaultdict(list)
     for row in rows:
-        if row["status"] == "ok" and row["role"] != "variant" and row["partner_ratio"]:
-            baselines[block_of(row), row["round"]].append(row["partner_ratio"])
-    own = [row["partner_ratio"] if row["status"] == "ok" else None for row in rows]
-    logs = [log_ratio(v, baselines[block_of(row), row["round"]]) for row, v in zip(rows, own, strict=True)]
+        if row["status"] == "ok" and row["role"] != "variant":
+            baselines[block_of(row), row["round"], clock(row)].append(row[clock(row)])
+    logs = [
+        log_ratio(row[clock(row)], baselines[block_of(row), row["round"], clock(row)])
+        if row["status"] == "ok"
+        else None
+        for row in rows
+    ]
     return [math.exp(log) if log is not None else None for log in logs]
+
+
+def clock(row: Row) -> str:
+    """Return the column by which a trial is compared with others of its round."""
+    return "partner_ratio" if row["partner_ratio"] else "latency_p50_seconds"
 
 
 def counted_rounds(scores: Mapping[int, float], wanted: int) -> set[int]:

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from runner.results.judged import judged_columns
 from runner.results.predictions import Evaluation
+from runner.results.rounds import clock
 from runner.results.scaling import thread_scaling
 from runner.results.schema import MEASURED, STATUSES, SUMMARY
 from runner.results.statistics import (
@@ -110,11 +111,10 @@ def _latency_against_baseline(
 
 
 def _a_a_log_ratios(trials: Sequence[Row]) -> list[float]:
-    """Return log(last ÷ first) of the baseline's two trials in each counted round."""
-    ends: dict[int, dict[str, float]] = defaultdict(dict)
+    """Return log(last ÷ first) of the baseline's two trials in each counted round, by the same clock."""
+    ends: dict[tuple[int, str], dict[str, float]] = defaultdict(dict)
     for trial in _counted(trials):
-        if trial["partner_ratio"]:
-            ends[trial["round"]][trial["role"]] = math.log(trial["partner_ratio"])
+        ends[trial["round"], clock(trial)][trial["role"]] = math.log(trial[clock(trial)])
     both = [end for end in ends.values() if len(end) == 2]
     return [end["baseline-last"] - end["baseline-first"] for end in both]
 

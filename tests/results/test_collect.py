@@ -149,6 +149,7 @@ def test_a_round_without_its_partner_has_no_ratio_and_the_others_stand(tmp_path:
     trial_file(tmp_path, BASELINE, 1, "baseline-last").unlink()  # the other one stands alone
     tables = collect(tmp_path)
     rows = [row for row in tables.results.to_pylist() if row["job"] == INT8.key]
+    assert [row["partner_ratio"] is None for row in rows] == [True, False, False, False]
     assert [row["latency_ratio"] is None for row in rows] == [True, False, False, False]
     assert summary(tables, INT8)["latency_ratio"] == pytest.approx(0.36, rel=0.06)
     assert summary(tables, INT8)["trials_ok"] == 4

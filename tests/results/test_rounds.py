@@ -34,6 +34,7 @@ def a_row(round_: int = 0, job: str = "variant", **changes: Any) -> dict[str, An
         "involuntary_switches": 5,
         "role": "variant",
         "partner_ratio": 1.0,
+        "latency_p50_seconds": 0.1,
     } | changes
 
 
@@ -65,6 +66,14 @@ def test_one_disturbed_trial_discounts_the_whole_round_of_its_block_only() -> No
     assert [row["counted"] for row in found[:8]] == [True, True, False, False, True, True, True, True]
     assert all(row["counted"] for row in found[8:])
     assert [row["disturbed_by"] for row in found[:4]] == [None, None, "steal_fraction", None]
+
+
+def test_without_a_partner_latencies_are_compared_but_never_with_ratios() -> None:
+    ends = [a_row(0, "baseline", role=f"baseline-{end}", partner_ratio=None) for end in ("first", "last")]
+    ends[1] |= {"latency_p50_seconds": 0.4}
+    found = judged([*ends, a_row(partner_ratio=None), a_row(job="paired")])
+    assert found[2]["latency_ratio"] == pytest.approx(0.5)
+    assert found[3]["latency_ratio"] is None
 
 
 def test_latencies_have_no_say() -> None:
