@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from runner.isolation import Box, BoxEnd, BoxOrder, stop
+from runner.progress import say
 from runner.trial.turns import TO_PARTNER, TO_TRIAL
 
 _LIFETIME_SECONDS = 7 * 24 * 3600.0  # a round may take long; the partner ends with this process at the latest
@@ -117,6 +118,7 @@ def open_partner(name: str, box: Box, order: BoxOrder, folder: Path) -> Partner:
             _open = Partner(name, box, order, folder)
         except PartnerFailedError as failure:
             _failed[name] = str(failure)
+            say(f"No turns in this round: the baseline's box, open as partner, {failure}.")
             raise
     return _open
 

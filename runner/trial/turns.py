@@ -29,10 +29,6 @@ _BEGIN, _TURN, _END = 0, 1, 2
 LONG_CALL_SECONDS = 0.1  # beside this, bringing a model back into the cache does not count
 
 
-class PartnerLostError(Exception):
-    """The partner ended before its time."""
-
-
 @dataclass
 class Side:
     """One side's calls: its model, its inputs, and what they took.
@@ -73,7 +69,7 @@ class Side:
 
 
 class Partner:
-    """The partner as its trial sees it.
+    """The partner as its trial sees it. If it ends before its time, the trial goes on alone and `lost` is true.
 
     Args:
         folder: with the two pipes.
@@ -82,20 +78,18 @@ class Partner:
 
     def __init__(self, folder: Path, session: int) -> None:
         self._ask = os.open(folder / TO_PARTNER, os.O_WRONLY)
-        self._answer = os.open(folder / TO_TRIAL, os.O_RDONLY)
+        self._answer = os.open(folder / TO_TRIAL, os.O_RDONLY | os.O_NONBLOCK)  # else it waits for a partner that died
+        os.set_blocking(self._answer, True)
         self._session = session
         self.waited_seconds = 0.0
+        self.lost = False
 
     def begin(self, calls: int) -> float:
-        """Announce how many calls will be asked for at most; return what one takes, in seconds."""
+        """Announce how many calls will be asked for at most; return what one takes in seconds, 0 if it is lost."""
         return self._exchange(_BEGIN, 0, calls)
 
     def take_turn(self, first: int, count: int, lead_in: bool) -> None:
-        """Let it make its calls of a turn, and wait for the end of them.
-
-        Raises:
-            PartnerLostError: if it is gone.
-        """
+        """Let it make its calls of a turn, and wait for the end of them."""
         began = time.perf_counter()
         self._exchange(_TURN, first, count, lead_in)
         self.waited_seconds += time.perf_counter() - began
@@ -106,14 +100,19 @@ class Partner:
 
     def _exchange(self, what: int, first: int, count: int, lead_in: bool = False) -> float:
         try:
-            os.write(self._ask, _ASK.pack(self._session, what, first, count, lead_in))
+            if not self.lost:
+                os.write(self._ask, _ASK.pack(self._session, what, first, count, lead_in))
         except BrokenPipeError:
-            raise PartnerLostError from None
-        while answer := os.read(self._answer, _ANSWER.size):
+            self.lost = True
+        while not self.lost:
+            answer = os.read(self._answer, _ANSWER.size)
+            if not answer:
+                self.lost = True
+                break
             session, value = _ANSWER.unpack(answer)
             if session == self._session:  # else meant for a trial that died waiting for it
                 return float(value)
-        raise PartnerLostError
+        return 0.0
 
 
 def serve(side: Side, folder: Path, ready: Callable[[], None], write: Callable[[int, Side], None]) -> None:
@@ -171,8 +170,8 @@ def schedule(call_seconds: float, partner_call_seconds: float, batches: int, tim
     return Schedule(passes * batches, min(per_turn, passes * batches))
 
 
-def run_turns(side: Side, partner: Partner | None, plan: Schedule) -> Partner | None:
-    """Run all turns, the partner's in between; return the partner, or None if there is none or it got lost.
+def run_turns(side: Side, partner: Partner | None, plan: Schedule) -> None:
+    """Run all turns, the partner's in between.
 
     The order is AB BA AB …, so a steady drift of the machine's speed cancels over two turns.
     """
@@ -183,10 +182,6 @@ def run_turns(side: Side, partner: Partner | None, plan: Schedule) -> Partner | 
         if own_first:
             side.take_turn(first, count, lead_in=turn == 0)
         if partner is not None:
-            try:
-                partner.take_turn(first, count, lead_in=own_first)
-            except PartnerLostError:
-                partner = None
+            partner.take_turn(first, count, lead_in=own_first)
         if not own_first:
             side.take_turn(first, count, lead_in=partner is not None)
-    return partner

@@ -29,8 +29,10 @@ class Both:
         self.written: dict[int, int] = {}
         self.folder = folder
         self._held = os.open(folder / TO_PARTNER, os.O_RDWR)
+        self._ready = threading.Event()
         self.thread = threading.Thread(target=self._serve, daemon=True)
         self.thread.start()
+        assert self._ready.wait(10)  # as the host does, before it starts a trial
 
     def side(self, name: str) -> Side:
         return Side(lambda batch: self.called.append((name, batch)), [0, 1, 2, 3], call_seconds=0.01)
@@ -42,7 +44,7 @@ class Both:
         def write(session: int, side: Side) -> None:
             self.written[session] = len(side.seconds)
 
-        serve(self.side("partner"), self.folder, lambda: None, write)
+        serve(self.side("partner"), self.folder, self._ready.set, write)
 
 
 @pytest.fixture
@@ -56,8 +58,9 @@ def test_turns_alternate_on_the_same_batches_with_a_lead_in_after_the_other_side
     side, partner = both.side("own"), Partner(both.folder, session=7)
     assert partner.begin(6) == 0.01
     side.expect(6)
-    assert run_turns(side, partner, Schedule(calls=6, per_turn=2)) is partner
+    run_turns(side, partner, Schedule(calls=6, per_turn=2))
     partner.end()
+    assert not partner.lost
     lead = both.called
     assert lead == [
         *[("own", 0), ("own", 0), ("own", 1)],  # the first call of a switch is made twice: once untimed
@@ -102,15 +105,25 @@ def test_a_partner_that_gets_lost_leaves_the_trial_to_finish_alone(pipes: Path) 
         side = Side(lambda _: None, [0], call_seconds=0.01)
         partner.begin(4)
         side.expect(4)
-        assert run_turns(side, partner, Schedule(4, 2)) is None
+        run_turns(side, partner, Schedule(4, 2))
+        partner.end()
+        assert partner.lost
         assert all(seconds > 0 for seconds in side.seconds)
+
+
+def test_a_partner_that_died_before_the_trial_began_is_not_waited_for(pipes: Path) -> None:
+    held = os.open(pipes / TO_PARTNER, os.O_RDWR)  # as whoever started it does
+    partner = Partner(pipes, session=5)
+    assert partner.begin(4) == 0.0
+    assert partner.lost
+    os.close(held)
 
 
 def test_without_a_partner_every_call_is_made_once_but_for_the_first_lead_in() -> None:
     seen: list[int] = []
     side = Side(seen.append, [0, 1, 2], call_seconds=0.01)
     side.expect(6)
-    assert run_turns(side, None, Schedule(6, 2)) is None
+    run_turns(side, None, Schedule(6, 2))
     assert seen == [0, 0, 1, 2, 0, 1, 2]
 
 
