@@ -13,7 +13,10 @@ from typing import Any
 from runner.isolation import CODE
 from runner.isolation.cpus import cpu_model, physical_cores, total_memory_bytes
 
-_LIBRARIES = ("torch", "transformers", "onnx", "onnxruntime", "numpy", "tokenizers", "safetensors", "hydra-core")
+_LIBRARIES = (
+    *("torch", "transformers", "onnx", "onnxruntime", "openvino", "nncf"),
+    *("numpy", "tokenizers", "safetensors", "hydra-core"),
+)
 
 
 @cache

@@ -18,6 +18,7 @@ FORMATS = {  # engine (and module) -> the format it loads
     "torchscript": "torchscript",
     "aot_inductor": "pt2",
     "onnxruntime": "onnx",
+    "openvino": "openvino",
 }
 
 

@@ -40,6 +40,9 @@ _MODULES = {
     "onnx-fusion": "onnx_fusion",
     "onnx-static-int8": "onnx_static_int8",
     "onnx-weight-only": "onnx_weight_only",
+    "openvino-export": "openvino_export",
+    "openvino-static-int8": "openvino_static_int8",
+    "openvino-weight-only": "openvino_weight_only",
     "bfloat16": "bfloat16",
 }
 _SHARED = ("tracing.py", "batches.py", "../engines/checkpoint.py")

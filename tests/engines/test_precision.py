@@ -34,6 +34,9 @@ def bert(texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["onnx-export", "onnx-fusion", "onnx-dynamic-int8"], "onnxruntime", "int8"),
         (["onnx-export", {"step": "onnx-weight-only", "products": "int8"}], "onnxruntime", "int8"),
         (["onnx-export", {"step": "onnx-weight-only", "products": "float32"}], "onnxruntime", "float32"),
+        (["openvino-export"], "openvino", "float32"),
+        (["openvino-export", "openvino-static-int8"], "openvino", "int8"),
+        (["openvino-export", "openvino-weight-only"], "openvino", "float32"),
     ],
 )
 def test_the_precision_is_read_back(

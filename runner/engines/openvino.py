@@ -1,0 +1,111 @@
+"""OpenVINO on the CPU: neither torch nor transformers (https://docs.openvino.ai)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from runner.engines import main_precision
+from runner.engines.no_telemetry import hide_openvino_telemetry
+from runner.trial.box import instruction_sets
+
+hide_openvino_telemetry()
+import openvino  # noqa: E402
+
+_DYNAMIC = "DYNAMIC_QUANTIZATION_GROUP_SIZE"
+_TYPE_NAMES = {"f32": "float32", "bf16": "bfloat16", "f16": "float16", "i8": "int8", "u8": "int8", "I8": "int8"}
+_INTEGERS = ("i8", "u8", "i4", "u4")
+_SAME = 1e-4  # two float32 kernels differ by far less than this share of the largest logit, rounding to int8 by more
+
+
+class Engine:
+    """Loads an OpenVINO model."""
+
+    def __init__(self, artifact: Path, threads: int) -> None:
+        self._model, self._threads = artifact / "model.xml", threads
+        self._compiled = self._compile()
+        self._request = self._compiled.create_infer_request()
+
+    def prepare(self, input_ids: np.ndarray, attention_mask: np.ndarray) -> dict[str, Any]:
+        """Wrap one batch, without a copy."""
+        arrays = {"input_ids": input_ids, "attention_mask": attention_mask}
+        return {name: openvino.Tensor(array, shared_memory=True) for name, array in arrays.items()}
+
+    def run(self, batch: dict[str, Any]) -> Any:
+        """One call of the one infer request; what it returns is overwritten by the next."""
+        return self._request.infer(batch, share_inputs=True, share_outputs=True)
+
+    def logits(self, output: Any) -> np.ndarray:
+        """Take the only output."""
+        array: np.ndarray = output[0]
+        return array
+
+    def describe(self) -> dict[str, Any]:
+        """Version, and the properties that the compiled model says it has."""
+        return {
+            "openvino": openvino.__version__,
+            "threads": self._property("INFERENCE_NUM_THREADS"),
+            "streams": self._property("NUM_STREAMS"),
+            "pinning": self._property("ENABLE_CPU_PINNING"),
+            "inference_precision": self._property("INFERENCE_PRECISION_HINT").get_type_name(),
+            "dynamic_quantization_group_size": self._property(_DYNAMIC),
+            "instruction_set": " ".join(instruction_sets()),
+        }
+
+    def precision(self, batch: dict[str, Any]) -> str | None:
+        """What the compiled kernels of layers compute in, by the size of their weights."""
+        work = products(self._compiled.get_runtime_model(), self._rounds_activations(batch))
+        return main_precision(work)
+
+    def _rounds_activations(self, batch: dict[str, Any]) -> bool:
+        """Return whether kernels round activations to int8 before they multiply them by weights of integers.
+
+        They do not tell, so the logits are compared with those of a model that may not.
+        """
+        if not self._property(_DYNAMIC):
+            return False
+        plain = self._compile(**{_DYNAMIC: 0}).create_infer_request().infer(batch)[0]
+        found = self.logits(self.run(batch))
+        return bool(np.abs(found - plain).max() > _SAME * np.abs(plain).max())
+
+    def _compile(self, **properties: Any) -> Any:
+        wanted = {
+            "INFERENCE_NUM_THREADS": self._threads,
+            "NUM_STREAMS": 1,
+            "PERFORMANCE_HINT": "LATENCY",
+            "ENABLE_CPU_PINNING": False,  # the box does that
+            "INFERENCE_PRECISION_HINT": "f32",  # else it takes bfloat16 where the CPU has it
+        }
+        return openvino.Core().compile_model(self._model, "CPU", wanted | properties)
+
+    def _property(self, name: str) -> Any:
+        return self._compiled.get_property(name)
+
+
+def products(runtime_model: Any, rounds_activations: bool) -> Counter[str]:
+    """Return how many weights are multiplied in each precision.
+
+    Args:
+        runtime_model: the graph of kernels that a compiled model has.
+        rounds_activations: whether float activations are rounded to int8 where the weights are integers.
+    """
+    work: Counter[str] = Counter()
+    for node in runtime_model.get_ordered_ops():
+        if _info(node, "layerType") not in ("FullyConnected", "MatMul"):
+            continue
+        weight = node.input_value(1)
+        if _info(weight.get_node(), "layerType") != "Const":
+            continue
+        activations = _info(node, "primitiveType").rpartition("_")[2]  # such as brgemm_avx2_f32: what it is given
+        integers = _info(weight.get_node(), "runtimePrecision") in _INTEGERS
+        precision = "int8" if integers and rounds_activations else _TYPE_NAMES.get(activations, activations)
+        work[precision] += prod(weight.get_shape())
+    return work
+
+
+def _info(node: Any, key: str) -> str:
+    return str(node.get_rt_info()[key].astype(str))

@@ -1,0 +1,59 @@
+"""Export a checkpoint to OpenVINO's intermediate representation, from a trace by torch
+(https://docs.openvino.ai/2026/openvino-workflow/model-preparation/convert-model-pytorch.html).
+
+Its converter keeps PyTorch's attention as one operation, and the graph has no detour through ONNX.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from runner.techniques import Step, StepInputs, step
+from runner.techniques.openvino_graphs import import_openvino, save
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import torch
+
+
+@step("openvino-export")
+@dataclass
+class OpenVinoExport(Step):
+    """checkpoint → openvino, with a free batch size and length; the weights stay float32."""
+
+    takes = "checkpoint"
+    gives = "openvino"
+    uses: ClassVar[tuple[str, ...]] = ("openvino_graphs.py",)
+
+    def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
+        """Export and compare with the checkpoint on other shapes.
+
+        Raises:
+            ValueError: if the exported model's logits differ.
+        """
+        import torch
+
+        from runner.engines.openvino import Engine
+        from runner.techniques.tracing import example, largest_difference, load_logits
+
+        assert inputs.source is not None
+        openvino = import_openvino()
+        model = load_logits(inputs.source, attention="sdpa")
+        anything = openvino.PartialShape([-1, -1])
+        with torch.inference_mode():
+            exported = openvino.convert_model(
+                model,
+                example_input=example(model, 3, 77),
+                input=[("input_ids", anything), ("attention_mask", anything)],
+            )
+        exported.outputs[0].get_tensor().set_names({"logits"})
+        save(exported, target)
+        engine = Engine(target, inputs.threads)
+
+        def run(input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+            batch = engine.prepare(input_ids.numpy(), attention_mask.numpy())
+            return torch.from_numpy(engine.logits(engine.run(batch)))
+
+        return {"largest_logit_difference": largest_difference(model, run)}

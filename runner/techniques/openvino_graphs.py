@@ -1,0 +1,47 @@
+"""What the steps that give an OpenVINO model share."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from runner.engines.no_telemetry import hide_openvino_telemetry
+
+MODEL = "model.xml"  # the graph; its weights lie in model.bin beside it
+
+
+def import_openvino() -> Any:
+    """Return the module openvino; importing nncf after this sends no statistics either."""
+    hide_openvino_telemetry()
+    import openvino
+
+    return openvino
+
+
+def read(folder: Path) -> Any:
+    """Return the `openvino.Model` of an artifact."""
+    return import_openvino().Core().read_model(folder / MODEL)
+
+
+def save(model: Any, folder: Path) -> None:
+    """Write an `openvino.Model`, its weights in the types they have; the same model gives the same bytes.
+
+    A node without a name of its own was numbered by a counter of the process: it gets its place in the graph instead.
+    """
+    for place, node in enumerate(model.get_ordered_ops()):
+        if re.fullmatch(rf"{node.get_type_name()}_\d+", node.get_friendly_name()):
+            node.set_friendly_name(f"{node.get_type_name()}_{place}")
+    model.set_friendly_name("model")
+    import_openvino().save_model(model, folder / MODEL, compress_to_fp16=False)
+
+
+def silent_nncf() -> Any:
+    """Return the module nncf, without its messages and progress bars in the log."""
+    import_openvino()
+    import logging
+
+    import nncf
+
+    nncf.set_log_level(logging.ERROR)
+    return nncf
