@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from runner.techniques import StepInputs
+from runner.techniques.shape import Shape, check_layers
 from runner.techniques.training import Objective, TrainingStep
 
 if TYPE_CHECKING:
@@ -47,6 +48,11 @@ class SparseTraining(TrainingStep):
         self.check("begin", "at least 0 and below 1", lambda value: 0 <= value < 1)
         self.check("end", "at least begin and below 1", lambda value: self.begin <= value < 1)
 
+    def fits(self, shape: Shape) -> Shape:
+        """The same shape, if the layers are known."""
+        check_layers(shape, self.name)
+        return super().fits(shape)
+
     @abstractmethod
     def pruning(self, weights: list[torch.nn.Parameter]) -> Pruning:
         """Return what prunes these weights."""
@@ -55,7 +61,7 @@ class SparseTraining(TrainingStep):
         """Train, printing one line per epoch; return what `fit` does, the sparsity and the compressed size.
 
         Raises:
-            UserError: if the architecture is unknown, or the time is up before the sparsity is reached.
+            UserError: if the time is up before the sparsity is reached.
         """
         from runner.engines.checkpoint import WEIGHTS, save_checkpoint
 
