@@ -61,6 +61,8 @@ def test_what_a_config_leaves_out_is_as_in_transformers(model_type: str) -> None
         [{"step": "fine-tune", **TRAINED}],
         [{"step": "distil", "keep": 1, **TRAINED}],
         [{"step": "magnitude-pruning", **TRAINED}],
+        [{"step": "block-movement-pruning", **TRAINED}],
+        [{"step": "block-movement-pruning", "heads": 0.7, "neurons": 0.3, **TRAINED}],
         [{"step": "bfloat16"}],
     ],
     ids=lambda entries: "+".join(entry["step"] for entry in entries),
@@ -107,6 +109,8 @@ def test_what_only_the_texts_decide_is_not_foretold(checkpoint: Path, texts: Pat
             "of the model's 72 heads that is none. Take more than 0.0069",
         ),
         ([{"step": "ffn-pruning", "fraction": 0.0001}], "of the model's 1536 neurons .* is none"),
+        ([{"step": "block-movement-pruning", "heads": 0.04}], "heads is 0.04, but of the model's 12 heads a layer"),
+        ([{"step": "block-movement-pruning", "neurons": 1e-4}], "neurons is 0.0001, but of the model's 1536 neurons"),
         ([{"step": "low-rank", "rank": 385}], "rank is 385, but the model's hidden width is 384: at most 384"),
         (
             [{"step": "ffn-pruning", "fraction": 0.9}, {"step": "low-rank"}],
@@ -138,6 +142,14 @@ def test_what_does_not_fit_is_refused(entries: list[dict[str, Any]], message: st
 def test_an_unknown_architecture_is_refused(step: str) -> None:
     with pytest.raises(UserError, match=rf"model 'm': step '{step}' knows the \w+ of bert, .*model_type is distilbert"):
         follow(replace(BERT, model_type="distilbert"), {"step": step})
+
+
+def test_another_attention_than_bert_s_keeps_its_heads() -> None:
+    mpnet = replace(BERT, model_type="mpnet")
+    for entry in ({"step": "head-pruning"}, {"step": "block-movement-pruning", "heads": 0.5}):
+        with pytest.raises(UserError, match=r"knows the attention of bert, .*model_type is mpnet"):
+            follow(mpnet, entry)
+    assert follow(mpnet, {"step": "block-movement-pruning"}).neurons == 768
 
 
 def test_another_tokenizer_is_refused() -> None:
