@@ -12,6 +12,7 @@ from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from runner.errors import UserError, did_you_mean
 from runner.techniques import Step, step_class
+from runner.techniques.shape import Shape
 
 
 def make_step(entry: Any, where: str) -> Step:
@@ -57,12 +58,32 @@ def check_chain(steps: list[Step], engine_format: str, where: str) -> None:
                 f"{after.takes}, or reorder them."
             )
         if before.allows_next is not None and after.name not in before.allows_next:
+            allowed = f"only {', '.join(before.allows_next)} can" if before.allows_next else "no step can"
             raise UserError(
-                f"{where}: step '{after.name}' cannot come after '{before.name}', only "
-                f"{', '.join(before.allows_next)} can. Put it before, or leave '{before.name}' out."
+                f"{where}: step '{after.name}' cannot come after '{before.name}', {allowed}. Put it before, or leave "
+                f"'{before.name}' out."
             )
     if steps[-1].gives != engine_format:
         raise UserError(
             f"{where}: the engine takes {engine_format}, but the last step, '{steps[-1].name}', gives "
             f"{steps[-1].gives}. Choose another engine, or end with a step that gives {engine_format}."
         )
+
+
+def follow_shape(steps: list[Step], shape: Shape, where: str) -> Shape:
+    """Return the shape that a model has after these steps.
+
+    Args:
+        steps: in order.
+        shape: before them, as far as it is known.
+        where: names the model and the technique.
+
+    Raises:
+        UserError: naming the first step that does not fit the shape which those before it leave.
+    """
+    for step in steps:
+        try:
+            shape = step.fits(shape)
+        except UserError as error:
+            raise UserError(f"{where}: {error}") from None
+    return shape

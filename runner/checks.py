@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from runner import models, tasks
-from runner.chain import check_chain
+from runner.chain import check_chain, follow_shape
 from runner.config import Config, IsolationKind, TechniqueConfig
 from runner.engines import FORMATS
 from runner.errors import UserError, did_you_mean
 from runner.isolation.choose import check_threads, memory_bytes, resolve
 from runner.prepare import chain_of, texts_of
 from runner.techniques import Step
+from runner.techniques.shape import Shape, shape_of_config, shape_of_files
 
 
 def check_job(cfg: Config) -> None:
-    """Check engine, chain, threads, memory, and that the model's and the task's files can be had.
+    """Check engine, chain, threads, memory, that the model's and the task's files can be had, and that all steps fit
+    the model.
 
     Raises:
         UserError: for the first thing that is wrong.
@@ -28,8 +31,31 @@ def check_job(cfg: Config) -> None:
     check_chain([*own, *added], FORMATS[cfg.technique.engine], f"technique '{cfg.technique.name}'")
     _check_compiler([*own, *added], cfg)
     texts = texts_of(cfg)
-    models.fetch(cfg.model, Path(cfg.downloads))
+    files = models.fetch(cfg.model, Path(cfg.downloads))
+    _check_shape(own, added, _raw_shape(cfg, files), cfg)
     _check_labels([*own, *added], tasks.read_labels(texts.path), cfg)
+
+
+def _raw_shape(cfg: Config, files: Path | None) -> Shape:
+    """Return what is known of a model's raw files: by their config.json, or else by the model's YAML."""
+    if files is None:
+        return Shape()  # of random weights: their own step has it
+    shape = shape_of_files(files)
+    if shape.model_type is not None or not cfg.model.shape:
+        return shape
+    return replace(shape_of_config(cfg.model.shape, f"model '{cfg.model.name}': shape"), tokenizer=shape.tokenizer)
+
+
+def _check_shape(own: list[Step], added: list[Step], raw: Shape, cfg: Config) -> None:
+    """Follow the model's shape through all steps, up to the texts that it is called with."""
+    where = f"model '{cfg.model.name}'"
+    shape = follow_shape(own, raw, where)
+    follow_shape(added, shape, f"{where} with technique '{cfg.technique.name}'")
+    if shape.tokens is not None and cfg.workload.max_length > shape.tokens:
+        raise UserError(
+            f"workload '{cfg.workload.name}': workload.max_length is {cfg.workload.max_length}, but {where} has "
+            f"positions for {shape.tokens} tokens."
+        )
 
 
 def _check_labels(steps: list[Step], labels: list[str], cfg: Config) -> None:

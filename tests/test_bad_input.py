@@ -69,6 +69,24 @@ CASES = {
     "engine": (["technique.engine=onnxruntme"], "there is no engine 'onnxruntme'. Did you mean 'onnxruntime'?"),
     "step": (["technique.steps=[{step: onnx-exprt}]"], "Did you mean 'onnx-export'?"),
     "labels wanted": (["technique=heads-50-importance"], "task 'alice' has no labels"),
+    "layers that the model has not": (
+        ["technique.steps=[{step: layer-pruning, keep: 3}]"],
+        "model 'tiny' with technique 'torch-eager': step 'layer-pruning': keep is 3, but the model has 2 layers.",
+    ),
+    "layers that an earlier step took": (
+        ["technique.steps=[{step: layer-pruning, keep: 1}, {step: layer-pruning, keep: [0, 1]}]"],
+        "step 'layer-pruning': keep names layer 1, but the model has 0 to 0.",
+    ),
+    "rank": (["technique=svd-192"], "step 'low-rank': rank is 192, but the model's hidden width is 32: at most 32."),
+    "architecture": (
+        ["technique=heads-50", "model.shape.model_type=mpnet"],
+        "step 'head-pruning' knows the attention of bert, camembert",
+    ),
+    "shape": (["model.shape.hidden_size=30"], "hidden_size 30 is not a multiple of num_attention_heads 4."),
+    "positions": (
+        ["workload.max_length=600"],
+        "workload.max_length is 600, but model 'tiny' has positions for 512 tokens.",
+    ),
     "retry": (["hydra.sweeper.retry=all"], "the only value is 'failed'"),
 }
 

@@ -53,3 +53,11 @@ def test_a_step_may_say_what_can_follow_it() -> None:
     steps = make_chain([{"step": "bfloat16"}, {"step": "onnx-export"}], "steps")
     with pytest.raises(UserError, match="'onnx-export' cannot come after 'bfloat16', only torchscript can"):
         check_chain(steps, "onnx", "technique 'x'")
+
+
+@pytest.mark.parametrize("first", ["onnx-dynamic-int8", "onnx-static-int8"])
+@pytest.mark.parametrize("second", ["onnx-fusion", "onnx-weight-only", "onnx-dynamic-int8"])
+def test_nothing_comes_after_int8(first: str, second: str) -> None:
+    steps = make_chain([{"step": first}, {"step": second}], "steps")
+    with pytest.raises(UserError, match=f"'{second}' cannot come after '{first}', no step can"):
+        check_chain(steps, "onnx", "technique 'x'")

@@ -69,7 +69,7 @@ def count_flops(checkpoint: Path) -> FlopCount | None:
     if json.loads((checkpoint / "config.json").read_text()).get("model_type") not in _COUNTED:
         return None
     per_example, per_token, per_token_squared = 0, 0, 0
-    for name, shape in _shapes(checkpoint / "model.safetensors").items():
+    for name, shape in tensor_shapes(checkpoint / "model.safetensors").items():
         if len(shape) != 2 or _LOOK_UP.search(name):
             continue
         if not _LAYER.search(name):
@@ -81,7 +81,7 @@ def count_flops(checkpoint: Path) -> FlopCount | None:
     return FlopCount(per_example, per_token, per_token_squared)
 
 
-def _shapes(weights: Path) -> dict[str, list[int]]:
+def tensor_shapes(weights: Path) -> dict[str, list[int]]:
     """Read the shapes in a safetensors file: 8 bytes of length, then JSON (https://github.com/huggingface/safetensors)."""
     with weights.open("rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))

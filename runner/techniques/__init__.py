@@ -1,8 +1,9 @@
 """Steps: each file here transforms an artifact of one format into one of another.
 
 To add a step: one file with a dataclass derived from `Step` and decorated with `step("its-name")`, its module
-named in `_MODULES`. Its fields (numbers, strings, booleans) are its YAML keys, checked in `__post_init__`. `run`
-happens inside a box, so heavy libraries are imported there and not at the top: composing a config must stay light.
+named in `_MODULES`. Its fields (numbers, strings, booleans) are its YAML keys, checked in `__post_init__`, and in
+`fits` against the model's shape. `run` happens inside a box, so heavy libraries are imported there and not at the top:
+composing a config must stay light.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from runner.errors import UserError, did_you_mean
+from runner.techniques.shape import Shape, shape_of_checkpoint, shape_of_files
 
 _MODULES = {
     "import-checkpoint": "import_checkpoint",
@@ -91,6 +93,14 @@ class Step(ABC):
         """Whether it needs the tokenizer of a checkpoint that its own source does not hold."""
         return False
 
+    def fits(self, shape: Shape) -> Shape:
+        """Check that a model of this shape can be so transformed, and return the shape that it then has.
+
+        Raises:
+            UserError: if not, naming the key at fault, what the model has, and what is allowed.
+        """
+        return shape
+
     @abstractmethod
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
         """Write the new artifact's files into the empty folder `target`; return notes for its lineage."""
@@ -103,6 +113,20 @@ class Step(ABC):
         assert own is not None
         sources = [Path(own), *(Path(__file__).parent / name for name in (*_SHARED, *cls.uses))]
         return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
+
+
+def carry_out(step: Step, inputs: StepInputs, target: Path) -> dict[str, Any]:
+    """Check the step against the model itself, of which less may have been known before, and run it.
+
+    Raises:
+        UserError: see `Step.fits` and `Step.run`.
+    """
+    checkpoint = inputs.source if step.takes == "checkpoint" else inputs.checkpoint
+    if checkpoint is not None:
+        step.fits(shape_of_checkpoint(checkpoint))
+    elif step.takes in ("files", None):
+        step.fits(shape_of_files(inputs.source) if inputs.source else Shape())
+    return step.run(inputs, target)
 
 
 _CLASSES: dict[str, type[Step]] = {}

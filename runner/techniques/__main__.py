@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from runner.techniques import StepInputs, step_class
+from runner.techniques import StepInputs, carry_out, step_class
 
 
 def main() -> None:
@@ -27,7 +27,7 @@ def main() -> None:
     tempfile.tempdir = str(paths["output"])  # on the disk: /tmp is memory, and too small for a copy of a model
     started = time.monotonic()
     inputs = StepInputs(paths.get("source"), paths["texts"], request["threads"], paths.get("checkpoint"))
-    notes = step.run(inputs, target)
+    notes = carry_out(step, inputs, target)
     record = {"notes": notes, "seconds": time.monotonic() - started}
     (paths["output"] / "notes.json").write_text(json.dumps(record))
 

@@ -1,19 +1,22 @@
-"""Movement pruning of whole neurons, which are then removed.
+"""Movement pruning of whole heads and neurons, which are then removed.
 
 Lagunas, Charlaix, Sanh and Rush, "Block Pruning For Faster Transformers", EMNLP 2021: scores are learnt as in movement
-pruning (`runner.techniques.movement_pruning`), but for blocks of weights that can be taken out. The blocks here are the
-neurons of the feed-forward networks: a row of the one matrix and a column of the other.
+pruning (`runner.techniques.movement_pruning`), but for blocks of weights that can be taken out. A block here is an
+attention head (its rows of query, key and value, its columns of the output) or a neuron of the feed-forward network (a
+row of the one matrix and a column of the other). Of every layer the same share goes.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from runner.errors import UserError
 from runner.techniques import StepInputs, step
-from runner.techniques.movement_pruning import Movement
-from runner.techniques.sparse_training import Pruning, SparseTraining
+from runner.techniques.movement_pruning import add_movement
+from runner.techniques.shape import Shape, check_attention, check_removes, remaining
+from runner.techniques.sparse_training import GradualPruning, Pruning
 
 if TYPE_CHECKING:
     import torch
@@ -21,67 +24,162 @@ if TYPE_CHECKING:
 
 @step("block-movement-pruning")
 @dataclass
-class BlockMovementPruning(SparseTraining):
-    """checkpoint → checkpoint with fewer neurons, chosen while it is trained; see `runner.techniques.sparse_training`.
+class BlockMovementPruning(GradualPruning):
+    """checkpoint → checkpoint with fewer heads and neurons, chosen while it is trained; see
+    `runner.techniques.sparse_training`.
 
-    `sparsity` is the share of every layer's neurons that goes; at least one stays.
+    Attributes:
+        heads: the share of every layer's attention heads that goes; at least one stays.
+        neurons: the share of every layer's neurons that goes; at least one stays.
     """
 
-    uses = (*SparseTraining.uses, "movement_pruning.py", "ffn_pruning.py")
+    uses = (*GradualPruning.uses, "movement_pruning.py", "head_pruning.py", "ffn_pruning.py", "shape.py")
 
-    def pruning(self, weights: list[torch.nn.Parameter]) -> Pruning:
-        """Score neurons by movement."""
-        return NeuronMovement(weights, self)
+    heads: float = 0.0
+    neurons: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for key in ("heads", "neurons"):
+            self.check(key, "at least 0 and below 1", lambda value: 0 <= value < 1)
+        if not self.heads and not self.neurons:
+            raise UserError("step 'block-movement-pruning': heads and neurons are both 0: nothing to remove.")
+
+    def fits(self, shape: Shape) -> Shape:
+        """Fewer heads and neurons, if any are removed."""
+        shape = super().fits(shape)
+        if self.neurons and shape.neurons is not None:
+            check_removes(self.name, "neurons", self.neurons, shape.neurons, "neurons a layer")
+            shape = replace(shape, neurons=remaining(shape.neurons, self.neurons))
+        if not self.heads:
+            return shape
+        check_attention(shape, self.name)
+        if shape.heads is None:
+            return shape
+        check_removes(self.name, "heads", self.heads, max(shape.heads), "heads a layer")
+        return replace(shape, heads=tuple(remaining(count, self.heads) for count in shape.heads))
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Train, printing one line per epoch; return what `fit` does, and how many neurons each layer has.
+        """Train, printing one line per epoch; return what `fit` does, and what each layer has left.
 
         Raises:
-            UserError: if the architecture is unknown, or the time is up before the sparsity is reached.
+            UserError: if the time is up before so many are removed.
         """
         from runner.engines.checkpoint import save_checkpoint
-        from runner.techniques.ffn_pruning import set_intermediate_size
         from runner.techniques.layers import encoder_layers
 
         assert inputs.source is not None
         model = self.start(inputs)
         layers = encoder_layers(model, self.name)
-        notes = self.fit(model, inputs, self.pruning([weight for layer in layers for weight in neuron_weights(layer)]))
-        sizes = [remove_masked(layer) for layer in layers]
-        set_intermediate_size(model, sizes)
+        heads = [head_blocks(layer, self.heads) for layer in layers if self.heads]
+        neurons = [neuron_blocks(layer, self.neurons) for layer in layers if self.neurons]
+        pruning = BlockMovement([*heads, *neurons], self)
+        notes = self.fit(model, inputs, pruning)
+        kept = pruning.kept
+        notes |= remove_heads(layers, kept[: len(heads)]) | remove_neurons(model, layers, kept[len(heads) :])
         save_checkpoint(model, target, tokenizer_from=inputs.source)
-        return notes | {"neurons_kept": sizes}
+        return notes
 
 
-class NeuronMovement(Movement):
-    """The score of all weights of a neuron is the sum of their movement.
+class Blocks(NamedTuple):
+    """The heads or the neurons of one layer.
 
-    Args:
-        weights: of every layer the weights into the neurons, [neurons, …], and those out of them, [hidden, neurons].
+    Attributes:
+        rows: weights whose outputs are theirs, [count · size, …].
+        columns: the weight whose inputs are theirs, […, count · size].
+        count: how many there are.
+        share: of them that goes.
     """
 
-    def scores(self) -> list[torch.Tensor]:
-        """Return the sums, spread over both matrices."""
-        single, spread = super().scores(), []
-        for into, out in zip(single[::2], single[1::2], strict=True):
-            total = into.sum(1) + out.sum(0)
-            spread += [total[:, None].expand_as(into), total.expand_as(out)]
-        return spread
+    rows: list[torch.nn.Parameter]
+    columns: torch.nn.Parameter
+    count: int
+    share: float
+
+    def sums(self, values: list[torch.Tensor]) -> torch.Tensor:
+        """Return the sum over each block, [count], of values shaped as its rows and, the last, its columns."""
+        by_row = [value.unflatten(0, (self.count, -1)).sum((1, 2)) for value in (*values[:-1], values[-1].T)]
+        return sum(by_row[1:], by_row[0])
+
+    def write_masks(self, masks: list[torch.Tensor], kept: torch.Tensor) -> None:
+        """Set masks, shaped as `values` above, to 1 on the kept blocks and to 0 elsewhere."""
+        for mask in (*masks[:-1], masks[-1].T):
+            mask.zero_()
+            mask.unflatten(0, (self.count, -1))[kept] = 1
 
 
-def neuron_weights(layer: Any) -> tuple[Any, Any]:
-    """Return the weights of a layer into its neurons, [neurons, …], and those out of them, […, neurons]."""
+class BlockMovement(Pruning):
+    """The score of a block is the sum of its weights' movement.
+
+    Args:
+        blocks: of every layer and kind.
+        schedule: when they go.
+
+    Attributes:
+        kept: which of them are left, in rising order, for each entry of `blocks`.
+    """
+
+    def __init__(self, blocks: list[Blocks], schedule: GradualPruning) -> None:
+        import torch
+
+        super().__init__([weight for one in blocks for weight in (*one.rows, one.columns)], schedule)
+        self._blocks = blocks
+        self._scores = [torch.zeros_like(whole) for whole in self.whole]
+        self.kept = [torch.arange(one.count) for one in blocks]
+
+    def see_gradients(self, gradients: list[torch.Tensor]) -> None:
+        """Add one step's movement."""
+        add_movement(self._scores, gradients, self.whole)
+
+    def choose(self, grown: float) -> None:
+        """Mask, in every layer, the blocks that moved most towards 0."""
+        from runner.techniques.ffn_pruning import strongest
+
+        first = 0
+        for index, one in enumerate(self._blocks):
+            part = slice(first, first + len(one.rows) + 1)
+            self.kept[index] = strongest(one.sums(self._scores[part]), grown * one.share)
+            one.write_masks(self.masks[part], self.kept[index])
+            first = part.stop
+
+
+def head_blocks(layer: Any, share: float) -> Blocks:
+    """Return a layer's attention heads, of which a share is to go."""
+    from runner.engines.checkpoint import attention_heads
+    from runner.techniques.layers import side
+
+    attention = layer.attention
+    rows = [side(getattr(attention.self, name), 0).weight for name in ("query", "key", "value")]
+    return Blocks(rows, side(attention.output.dense, 1).weight, attention_heads(attention), share)
+
+
+def neuron_blocks(layer: Any, share: float) -> Blocks:
+    """Return a layer's neurons, of which a share is to go."""
     from runner.techniques.layers import feed_forward, side
 
     into, out = feed_forward(layer)
-    return side(into, 0).weight, side(out, 1).weight
+    return Blocks([side(into, 0).weight], side(out, 1).weight, into.out_features, share)
 
 
-def remove_masked(layer: Any) -> int:
-    """Remove the neurons whose weights are all 0 on the way out; return how many are left."""
-    from runner.techniques.ffn_pruning import keep_neurons
+def remove_heads(layers: Any, kept: list[torch.Tensor]) -> dict[str, list[list[int]]]:
+    """Remove the other heads of every layer; return a note of those kept. An empty list removes none."""
+    from runner.techniques.head_pruning import keep_heads
 
-    _, out = neuron_weights(layer)
-    alive = (out != 0).any(dim=0).nonzero().flatten()
-    keep_neurons(layer, alive)
-    return len(alive)
+    if not kept:
+        return {}
+    for layer, heads in zip(layers, kept, strict=True):
+        keep_heads(layer.attention, heads.tolist())
+    return {"heads_kept": [heads.tolist() for heads in kept]}
+
+
+def remove_neurons(model: Any, layers: Any, kept: list[torch.Tensor]) -> dict[str, list[int]]:
+    """Remove the other neurons of every layer; return a note of how many are kept. An empty list removes none."""
+    from runner.techniques.ffn_pruning import keep_neurons, set_intermediate_size
+
+    if not kept:
+        return {}
+    for layer, neurons in zip(layers, kept, strict=True):
+        keep_neurons(layer, neurons)
+    sizes = [len(neurons) for neurons in kept]
+    set_intermediate_size(model, sizes)
+    return {"neurons_kept": sizes}

@@ -13,7 +13,8 @@ from typing import Any
 
 from runner.errors import UserError
 from runner.techniques import StepInputs, step
-from runner.techniques.layer_pruning import check_keep, keep_layers
+from runner.techniques.layer_pruning import check_keep, keep_in_shape, keep_layers
+from runner.techniques.shape import Shape
 from runner.techniques.training import Objective, TrainingStep
 
 
@@ -53,12 +54,12 @@ class Distil(TrainingStep):
         if not self.soft_weight + self.hard_weight + self.hidden_weight:
             raise UserError("step 'distil': soft_weight, hard_weight and hidden_weight are all 0: nothing to learn.")
 
-    def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Train, printing one line per epoch; return the teacher's layers kept, and of every epoch what `fit` does.
+    def fits(self, shape: Shape) -> Shape:
+        """Fewer layers, if there are as many as are to be kept."""
+        return keep_in_shape(super().fits(shape), self.keep, self.name)
 
-        Raises:
-            UserError: if the architecture is unknown, or the teacher has not so many layers.
-        """
+    def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
+        """Train, printing one line per epoch; return the teacher's layers kept, and of every epoch what `fit` does."""
         from runner.engines.checkpoint import load_checkpoint, save_checkpoint
 
         assert inputs.source is not None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import UserError, did_you_mean
 from runner.techniques import Step, StepInputs, step
+from runner.techniques.shape import Shape, check_layers, check_removes, remaining
 
 if TYPE_CHECKING:
     import torch
@@ -31,7 +32,7 @@ class FfnPruning(Step):
 
     takes = "checkpoint"
     gives = "checkpoint"
-    uses = ("layers.py", "importance.py")
+    uses = ("layers.py", "importance.py", "shape.py")
 
     fraction: float = 0.5
     criterion: str = "magnitude"
@@ -52,11 +53,19 @@ class FfnPruning(Step):
         """Only importance needs labelled texts."""
         return self.criterion == "importance"
 
+    def fits(self, shape: Shape) -> Shape:
+        """Fewer neurons, if any are removed."""
+        check_layers(shape, self.name)
+        if shape.neurons is None:
+            return shape
+        check_removes(self.name, "fraction", self.fraction, shape.neurons, "neurons a layer")
+        return replace(shape, neurons=remaining(shape.neurons, self.fraction))
+
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
         """Write the smaller checkpoint; return how many neurons each layer had and has.
 
         Raises:
-            UserError: if the architecture is unknown, or importance finds no labelled texts.
+            UserError: if importance finds no labelled texts.
         """
         import torch
 
@@ -95,8 +104,7 @@ def magnitudes(layers: Any) -> list[torch.Tensor]:
 
 def strongest(scores: torch.Tensor, fraction: float) -> torch.Tensor:
     """Return the neurons to keep, in order: all but the lowest `fraction`, and at least one."""
-    kept = max(1, len(scores) - round(fraction * len(scores)))
-    return scores.argsort(descending=True, stable=True)[:kept].sort().values
+    return scores.argsort(descending=True, stable=True)[: remaining(len(scores), fraction)].sort().values
 
 
 def keep_neurons(layer: Any, neurons: torch.Tensor) -> None:

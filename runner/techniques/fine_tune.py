@@ -8,6 +8,7 @@ from typing import Any
 
 from runner.errors import UserError
 from runner.techniques import StepInputs, step
+from runner.techniques.shape import Shape, check_layers
 from runner.techniques.training import Objective, TrainingStep
 
 
@@ -26,6 +27,16 @@ class FineTune(TrainingStep):
         super().__post_init__()
         self.check("frozen_layers", "at least 0", lambda value: value >= 0)
 
+    def fits(self, shape: Shape) -> Shape:
+        """The same shape, if there are as many layers as are to be frozen."""
+        if self.frozen_layers:
+            check_layers(shape, self.name)
+            if shape.layers is not None and self.frozen_layers > shape.layers:
+                raise UserError(
+                    f"step 'fine-tune': frozen_layers is {self.frozen_layers}, but the model has {shape.layers} layers."
+                )
+        return super().fits(shape)
+
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
         """Train, printing one line per epoch; return the loss, validation accuracy and seconds of every epoch."""
         from runner.engines.checkpoint import save_checkpoint
@@ -40,9 +51,6 @@ class FineTune(TrainingStep):
 
 def _freeze(model: Any, layers: int) -> None:
     """Leave out of training the embeddings and the lowest layers: no gradient need flow that far down."""
-    stack = model.base_model.encoder.layer
-    if layers > len(stack):
-        raise UserError(f"step 'fine-tune': frozen_layers is {layers}, but the model has {len(stack)} layers.")
     if layers:
         model.base_model.embeddings.requires_grad_(False)
-        stack[:layers].requires_grad_(False)
+        model.base_model.encoder.layer[:layers].requires_grad_(False)

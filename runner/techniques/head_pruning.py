@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from runner.errors import UserError, did_you_mean
 from runner.techniques import Step, StepInputs, step
+from runner.techniques.shape import Shape, check_attention, check_removes, remaining
 
 _CRITERIA = ("random", "importance")
 
@@ -30,7 +31,7 @@ class HeadPruning(Step):
 
     takes = "checkpoint"
     gives = "checkpoint"
-    uses = ("layers.py", "importance.py")
+    uses = ("layers.py", "importance.py", "shape.py")
 
     fraction: float = 0.5
     criterion: str = "random"
@@ -51,11 +52,22 @@ class HeadPruning(Step):
         """Only importance needs labelled texts."""
         return self.criterion == "importance"
 
+    def fits(self, shape: Shape) -> Shape:
+        """Fewer heads, if any are removed; how importance spreads them over the layers is not known."""
+        check_attention(shape, self.name)
+        if shape.heads is None:
+            return shape
+        if self.criterion == "random":
+            check_removes(self.name, "fraction", self.fraction, max(shape.heads), "heads a layer")
+            return replace(shape, heads=tuple(remaining(count, self.fraction) for count in shape.heads))
+        check_removes(self.name, "fraction", self.fraction, sum(shape.heads), "heads")
+        return replace(shape, heads=None)
+
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
         """Write the smaller checkpoint; return the heads kept, by layer.
 
         Raises:
-            UserError: if the architecture is not BERT's or RoBERTa's, or importance finds no labelled texts.
+            UserError: if importance finds no labelled texts.
         """
         import torch
 
@@ -83,25 +95,14 @@ class HeadPruning(Step):
 
 
 def attention_blocks(model: Any) -> list[Any]:
-    """Return the attention block of every layer, lowest first.
-
-    Raises:
-        UserError: if they are not made as in BERT and RoBERTa.
-    """
-    layers = getattr(getattr(model.base_model, "encoder", None), "layer", [])
-    blocks = [layer.attention for layer in layers if hasattr(layer, "attention")]
-    if not blocks or not all(hasattr(getattr(block, "self", None), "query") for block in blocks):
-        raise UserError(
-            f"step 'head-pruning' knows the attention of BERT and RoBERTa, but not that of "
-            f"{model.config.model_type}. Exclude the two from meeting in the grid."
-        )
-    return blocks
+    """Return the attention block of every layer, lowest first."""
+    return [layer.attention for layer in model.base_model.encoder.layer]
 
 
 def choose_random(counts: list[int], fraction: float, seed: int) -> list[list[int]]:
     """Return the heads to keep in every layer: of each the same share, at random, but at least one."""
     generator = random.Random(seed)
-    return [sorted(generator.sample(range(count), max(1, count - round(fraction * count)))) for count in counts]
+    return [sorted(generator.sample(range(count), remaining(count, fraction))) for count in counts]
 
 
 def choose_important(importance: list[list[float]], fraction: float) -> list[list[int]]:

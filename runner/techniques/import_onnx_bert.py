@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from runner.errors import UserError
 from runner.tasks import read_labels
 from runner.techniques import Step, StepInputs, step
+from runner.techniques.shape import Shape
 
 _NO_PREFIX = "embeddings.word_embeddings.weight"  # tells where the encoder's names begin
 
@@ -36,6 +37,20 @@ class ImportOnnxBert(Step):
     def __post_init__(self) -> None:
         if isinstance(self.heads, int) and self.heads < 1:
             raise UserError(f"step 'import-onnx-bert': heads is {self.heads}, but must be at least 1.")
+
+    def fits(self, shape: Shape) -> Shape:
+        """A BERT of so many heads, if they share the hidden width evenly."""
+        if shape.hidden is not None and shape.hidden % self.heads:
+            raise UserError(
+                f"step 'import-onnx-bert': heads is {self.heads}, but must divide the model's hidden width, "
+                f"{shape.hidden}."
+            )
+        return replace(
+            shape,
+            model_type="bert",
+            heads=(self.heads,) * shape.layers if shape.layers else None,
+            head_size=shape.hidden // self.heads if shape.hidden else None,
+        )
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
         """Write the checkpoint; return how far its hidden states are from those of the ONNX file.

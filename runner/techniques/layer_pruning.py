@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from runner.errors import UserError
 from runner.techniques import Step, StepInputs, step
+from runner.techniques.shape import Shape, check_layers
 
 
 @step("layer-pruning")
@@ -31,12 +32,12 @@ class LayerPruning(Step):
     def __post_init__(self) -> None:
         check_keep(self.keep, "layer-pruning")
 
-    def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Write the shallower checkpoint; return the layers kept.
+    def fits(self, shape: Shape) -> Shape:
+        """Fewer layers, if there are as many as are to be kept."""
+        return keep_in_shape(shape, self.keep, "layer-pruning")
 
-        Raises:
-            UserError: if the architecture is unknown, or has fewer layers than are to be kept.
-        """
+    def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
+        """Write the shallower checkpoint; return the layers kept."""
         from runner.engines.checkpoint import load_checkpoint, save_checkpoint
 
         assert inputs.source is not None
@@ -77,6 +78,20 @@ def choose_layers(count: int, keep: Any, step: str) -> list[int]:
     if number > count:
         raise UserError(f"step '{step}': keep is {number}, but the model has {count} layers.")
     return [round(place * (count - 1) / max(1, number - 1)) for place in range(number)]
+
+
+def keep_in_shape(shape: Shape, keep: Any, step: str) -> Shape:
+    """Return the shape of a model without the other layers.
+
+    Raises:
+        UserError: if the architecture is unknown, or has fewer layers than are to be kept.
+    """
+    check_layers(shape, step)
+    if shape.layers is None:
+        return shape
+    kept = choose_layers(shape.layers, keep, step)
+    heads = shape.heads and tuple(shape.heads[layer] for layer in kept)
+    return replace(shape, layers=len(kept), heads=heads)
 
 
 def keep_layers(model: Any, keep: Any, step: str) -> list[int]:

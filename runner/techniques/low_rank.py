@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.errors import UserError
 from runner.techniques import Step, StepInputs, step
+from runner.techniques.shape import Shape, check_layers
 
 if TYPE_CHECKING:
     from runner.engines.checkpoint import LowRank
@@ -39,12 +40,21 @@ class LowRankFactors(Step):
         if isinstance(self.rank, int) and self.rank < 1:
             raise UserError(f"step 'low-rank': rank is {self.rank}, but must be at least 1.")
 
-    def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Write the factorised checkpoint; return its parameters, and how much of the weights' square sum is kept.
+    def fits(self, shape: Shape) -> Shape:
+        """The same shape, if the smallest of the matrices has so high a rank."""
+        check_layers(shape, self.name)
+        sides = {"hidden width": shape.hidden, "neurons": shape.neurons}
+        if self.attention and shape.heads and shape.head_size:
+            sides["heads' width"] = min(shape.heads) * shape.head_size
+        for what, size in sides.items():
+            if size is not None and self.rank > size:
+                raise UserError(
+                    f"step 'low-rank': rank is {self.rank}, but the model's {what} is {size}: at most {size}."
+                )
+        return shape
 
-        Raises:
-            UserError: if the architecture is unknown, or a layer has not so high a rank.
-        """
+    def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
+        """Write the factorised checkpoint; return its parameters, and how much of the weights' square sum is kept."""
         import torch
 
         from runner.engines.checkpoint import load_checkpoint, replace_module, save_checkpoint
@@ -55,12 +65,6 @@ class LowRankFactors(Step):
         before = _parameters(model)
         kept = {}
         for name, linear in _chosen(model, self.attention).items():
-            most = min(linear.in_features, linear.out_features)
-            if self.rank > most:
-                raise UserError(
-                    f"step 'low-rank': rank is {self.rank}, but {name} has {linear.in_features} inputs and "
-                    f"{linear.out_features} outputs: at most {most}."
-                )
             factors, kept[name] = factorise(linear, self.rank)
             replace_module(model, name, factors)
         save_checkpoint(model, target, tokenizer_from=inputs.source)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.techniques import step
-from runner.techniques.sparse_training import Pruning, SparseTraining
+from runner.techniques.sparse_training import Pruning, SparseTraining, Unstructured
 
 if TYPE_CHECKING:
     import torch
@@ -26,7 +26,7 @@ class MagnitudePruning(SparseTraining):
         return Magnitude(weights, self)
 
 
-class Magnitude(Pruning):
+class Magnitude(Unstructured):
     """The score is |weight|."""
 
     def scores(self) -> list[torch.Tensor]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.techniques import step
-from runner.techniques.sparse_training import Pruning, SparseTraining
+from runner.techniques.sparse_training import Pruning, SparseTraining, Unstructured
 
 if TYPE_CHECKING:
     import torch
@@ -26,7 +26,7 @@ class MovementPruning(SparseTraining):
         return Movement(weights, self)
 
 
-class Movement(Pruning):
+class Movement(Unstructured):
     """The score is −Σ gradient · weight over all steps (equation 3 of Sanh et al. 2020, a straight-through estimate).
 
     The gradient is that at the masked weight, so the score of a pruned weight can still rise. The rate at which scores
@@ -39,9 +39,14 @@ class Movement(Pruning):
 
     def see_gradients(self, gradients: list[torch.Tensor]) -> None:
         """Add one step's movement."""
-        for score, gradient, whole in zip(self._scores, gradients, self.whole, strict=True):
-            score.addcmul_(gradient, whole, value=-1)
+        add_movement(self._scores, gradients, self.whole)
 
     def scores(self) -> list[torch.Tensor]:
         """Return the movement so far."""
         return self._scores
+
+
+def add_movement(scores: list[torch.Tensor], gradients: list[torch.Tensor], whole: list[torch.Tensor]) -> None:
+    """Add one step's movement to the scores of weights, in place; three lists of tensors of the same shapes."""
+    for score, gradient, weight in zip(scores, gradients, whole, strict=True):
+        score.addcmul_(gradient, weight, value=-1)

@@ -33,6 +33,7 @@ class OnnxDynamicInt8(Step):
 
     takes = "onnx"
     gives = "onnx"
+    allows_next = ()
 
     weight_type: str = "int8"
     per_channel: bool = False

@@ -18,6 +18,7 @@ from runner.errors import UserError, did_you_mean
 from runner.tasks import read
 from runner.techniques import Step, StepInputs, step
 from runner.techniques.onnx_export import MODEL
+from runner.techniques.shape import Shape, check_tokens
 
 _METHODS = {"min-max": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}
 _TYPES = {"int8": "QInt8", "uint8": "QUInt8"}
@@ -44,6 +45,7 @@ class OnnxStaticInt8(Step):
 
     takes = "onnx"
     gives = "onnx"
+    allows_next = ()
     reads_texts = True
     reads_tokenizer = True
 
@@ -75,6 +77,11 @@ class OnnxStaticInt8(Step):
             raise UserError(
                 f"step 'onnx-static-int8': percentile is {self.percentile}, but must be above 50 and at most 100."
             )
+
+    def fits(self, shape: Shape) -> Shape:
+        """The same shape, if the model takes texts of `max_length`."""
+        check_tokens(shape, self.name, self.max_length)
+        return shape
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
         """Calibrate and quantize; return how many texts were seen, and of which split."""

@@ -36,6 +36,7 @@ class OnnxWeightOnly(Step):
 
     takes = "onnx"
     gives = "onnx"
+    allows_next = ("onnx-dynamic-int8",)  # for the embeddings
 
     bits: int = 8
     block_size: int = 32

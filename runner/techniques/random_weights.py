@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from runner.errors import UserError, did_you_mean
 from runner.tasks import SPLITS, read, read_labels
 from runner.techniques import Step, StepInputs, step
+from runner.techniques.shape import Shape, shape_of_config
 
 # Special tokens in the order of their ids, and which of them begin and end a text. BERT's ids follow from the
 # positions; the others are RoBERTa's, so that the model's own pad, bos and eos ids hold.
@@ -46,11 +47,22 @@ class RandomWeights(Step):
                 f"step 'random-weights': shape.model_type is {model_type!r}. {did_you_mean(str(model_type), _SPECIAL)}"
             )
 
+    def fits(self, shape: Shape) -> Shape:
+        """The shape asked for, if its sizes fit together."""
+        made = shape_of_config(self.shape, "step 'random-weights': shape")
+        least = _BYTES + len(_SPECIAL[self.shape["model_type"]])
+        if made.vocabulary is not None and made.vocabulary < least:
+            raise UserError(
+                f"step 'random-weights': shape.vocab_size is {made.vocabulary}, but must be at least {least}: every "
+                "byte, and the special tokens."
+            )
+        return replace(made, tokenizer="BPE")
+
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
         """Write config.json, model.safetensors and tokenizer.json.
 
         Raises:
-            UserError: if the shape has a field that its config has not, or sizes that do not fit together.
+            UserError: if the shape has a field that its config has not.
         """
         import torch
         from transformers import AutoModelForSequenceClassification
@@ -78,18 +90,7 @@ def _config(shape: dict[str, Any], labels: list[str]) -> Any:
     names = {"id2label": dict(enumerate(labels)), "label2id": {name: index for index, name in enumerate(labels)}}
     special = _SPECIAL[shape["model_type"]]
     pad = {"pad_token_id": 0} if special is _BERT else {"bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2}
-    config = AutoConfig.for_model(shape["model_type"], **(sizes | names | pad))
-    if config.hidden_size % config.num_attention_heads:
-        raise UserError(
-            f"step 'random-weights': shape.hidden_size {config.hidden_size} is not a multiple of "
-            f"shape.num_attention_heads {config.num_attention_heads}."
-        )
-    if config.vocab_size < _BYTES + len(special):
-        raise UserError(
-            f"step 'random-weights': shape.vocab_size is {config.vocab_size}, but must be at least "
-            f"{_BYTES + len(special)}: every byte, and the special tokens."
-        )
-    return config
+    return AutoConfig.for_model(shape["model_type"], **(sizes | names | pad))
 
 
 def _train_tokenizer(texts: Iterable[str], special: tuple[str, ...], config: Any) -> Any:

@@ -1,11 +1,12 @@
-"""Pruning single weights during fine-tuning: what magnitude and movement pruning share.
+"""Pruning during fine-tuning: what magnitude, movement and block movement pruning share.
 
 The share of weights that are 0 grows along a cubic curve, fast at first, while training goes on (Zhu and Gupta, "To
 Prune, or Not to Prune", 2017, arXiv:1710.01878): s(t) = s_final · (1 − (1 − t)³), with t from 0 to 1 between `begin`
-and `end`. Every matrix of the layers is pruned by the same share; embeddings and head are left whole.
+and `end`.
 
-The result is masked: it has as many weights as before, some of them 0. Files and latency stay as they are; only a
-compressed file is smaller, and by how much is in the notes.
+Where single weights are pruned, every matrix of the layers is pruned by the same share; embeddings and head are left
+whole. The result is masked: it has as many weights as before, some of them 0. Files and latency stay as they are; only
+the compressed files, as they would be sent to a machine, are smaller.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from runner.techniques import StepInputs
+from runner.techniques.shape import Shape, check_layers
 from runner.techniques.training import Objective, TrainingStep
 
 if TYPE_CHECKING:
@@ -26,26 +28,43 @@ _INTERVAL = 10  # steps from one choice of weights to the next
 
 
 @dataclass
-class SparseTraining(TrainingStep):
-    """checkpoint → checkpoint with many weights 0; see `runner.techniques.training`.
+class GradualPruning(TrainingStep):
+    """checkpoint → checkpoint, pruned more and more while it is trained; see `runner.techniques.training`.
 
     Attributes:
-        sparsity: the share of the layers' weights that are 0 in the end.
-        begin, end: between which shares of all steps the sparsity grows; then the weights that are left settle.
+        begin, end: between which shares of all steps the pruned share grows; then the weights that are left settle.
     """
 
     uses: ClassVar[tuple[str, ...]] = ("training.py", "sparse_training.py", "layers.py")
 
     epochs: int = 6
-    sparsity: float = 0.7
     begin: float = 0.1
     end: float = 0.6
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.check("sparsity", "above 0 and below 1", lambda value: 0 < value < 1)
         self.check("begin", "at least 0 and below 1", lambda value: 0 <= value < 1)
         self.check("end", "at least begin and below 1", lambda value: self.begin <= value < 1)
+
+    def fits(self, shape: Shape) -> Shape:
+        """The same shape, if the layers are known."""
+        check_layers(shape, self.name)
+        return super().fits(shape)
+
+
+@dataclass
+class SparseTraining(GradualPruning):
+    """checkpoint → checkpoint with many weights 0; see `GradualPruning`.
+
+    Attributes:
+        sparsity: the share of the layers' weights that are 0 in the end.
+    """
+
+    sparsity: float = 0.7
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check("sparsity", "above 0 and below 1", lambda value: 0 < value < 1)
 
     @abstractmethod
     def pruning(self, weights: list[torch.nn.Parameter]) -> Pruning:
@@ -55,7 +74,7 @@ class SparseTraining(TrainingStep):
         """Train, printing one line per epoch; return what `fit` does, the sparsity and the compressed size.
 
         Raises:
-            UserError: if the architecture is unknown, or the time is up before the sparsity is reached.
+            UserError: if the time is up before the sparsity is reached.
         """
         from runner.engines.checkpoint import WEIGHTS, save_checkpoint
 
@@ -81,21 +100,21 @@ class Pruning(Objective):
 
     Args:
         weights: the matrices to prune.
-        settings: how many, and when.
+        schedule: when.
     """
 
-    def __init__(self, weights: list[torch.nn.Parameter], settings: SparseTraining) -> None:
+    def __init__(self, weights: list[torch.nn.Parameter], schedule: GradualPruning) -> None:
         import torch
 
-        self._weights, self._settings = weights, settings
+        self._weights, self._schedule = weights, schedule
         self.whole = [weight.data for weight in weights]
-        self._masks = [torch.ones_like(weight.data) for weight in weights]
+        self.masks = [torch.ones_like(weight.data) for weight in weights]
         self._steps = 0
         self._reached = False
 
     @abstractmethod
-    def scores(self) -> list[torch.Tensor]:
-        """Return a score for every weight; the lowest go."""
+    def choose(self, grown: float) -> None:
+        """Set the masks; `grown` is which part of the final share is to be pruned by now, 0 to 1."""
 
     def see_gradients(self, gradients: list[torch.Tensor]) -> None:
         """See the loss's derivatives at the masked weights, also where the mask is 0."""
@@ -104,34 +123,47 @@ class Pruning(Objective):
         """Hide the gradients of masked weights, and give the optimizer the whole weights."""
         gradients = [weight.grad for weight in self._weights if weight.grad is not None]
         self.see_gradients(gradients)
-        for weight, gradient, mask, whole in zip(self._weights, gradients, self._masks, self.whole, strict=True):
+        for weight, gradient, mask, whole in zip(self._weights, gradients, self.masks, self.whole, strict=True):
             gradient *= mask
             weight.data = whole
 
     def after_step(self, progress: float) -> None:
-        """Choose anew now and then until the sparsity is reached, and mask."""
+        """Choose anew now and then until the final share is reached, and mask."""
         self._steps += 1
-        now = progress >= self._settings.end
+        now = progress >= self._schedule.end
         if not self._reached and (now or self._steps % _INTERVAL == 0):
-            self._choose(self._settings.sparsity * growth(progress, self._settings.begin, self._settings.end))
+            self.choose(growth(progress, self._schedule.begin, self._schedule.end))
             self._reached = now
-        for weight, mask, whole in zip(self._weights, self._masks, self.whole, strict=True):
+        for weight, mask, whole in zip(self._weights, self.masks, self.whole, strict=True):
             weight.data = whole * mask
 
     def may_stop(self) -> bool:
-        """Only what is as sparse as asked for is a result."""
+        """Only what is pruned as far as asked for is a result."""
         return self._reached
 
-    def _choose(self, sparsity: float) -> None:
-        """Mask this share of every matrix: where the scores are lowest; the highest always stays."""
-        for mask, scores in zip(self._masks, self.scores(), strict=True):
+
+class Unstructured(Pruning):
+    """Pruning of single weights, of every matrix the same share."""
+
+    def __init__(self, weights: list[torch.nn.Parameter], settings: SparseTraining) -> None:
+        super().__init__(weights, settings)
+        self._sparsity = settings.sparsity
+
+    @abstractmethod
+    def scores(self) -> list[torch.Tensor]:
+        """Return a score for every weight; the lowest go."""
+
+    def choose(self, grown: float) -> None:
+        """Mask where the scores are lowest; the highest always stays."""
+        sparsity = grown * self._sparsity
+        for mask, scores in zip(self.masks, self.scores(), strict=True):
             pruned = round(sparsity * scores.numel())
             least = scores.flatten().kthvalue(pruned).values if pruned else scores.min() - 1
             mask.copy_((scores > least) | (scores == scores.max()))
 
 
 def growth(progress: float, begin: float, end: float) -> float:
-    """Return the share of the final sparsity at this share of all steps (equation 1 of Zhu and Gupta, from 0)."""
+    """Return the part of the final share at this share of all steps (equation 1 of Zhu and Gupta, from 0)."""
     if progress >= end:
         return 1.0
     return 1 - (1 - max(0.0, progress - begin) / (end - begin)) ** 3 if progress > begin else 0.0

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from runner.errors import UserError
 from runner.tasks import Example, read
 from runner.techniques import Step, StepInputs
+from runner.techniques.shape import Shape, check_tokens
 
 if TYPE_CHECKING:
     from runner.techniques.batches import Batches
@@ -73,27 +74,22 @@ class TrainingStep(Step):
         if isinstance(value, int | float) and not holds(value):
             raise UserError(f"step '{self.name}': {key} is {value}, but must be {allowed}.")
 
-    def start(self, inputs: StepInputs) -> Any:
-        """Return the model to train, threads, seed and dropout set.
+    def fits(self, shape: Shape) -> Shape:
+        """The same shape, if the model takes texts of `max_length`."""
+        check_tokens(shape, self.name, self.max_length)
+        return shape
 
-        Raises:
-            UserError: if it takes fewer than `max_length` tokens.
-        """
+    def start(self, inputs: StepInputs) -> Any:
+        """Return the model to train, threads, seed and dropout set."""
         import torch
 
         from runner.engines.checkpoint import load_checkpoint
-        from runner.techniques.batches import positions
 
         assert inputs.source is not None
         torch.set_num_threads(inputs.threads)
         torch.manual_seed(self.seed)
         model = load_checkpoint(inputs.source)
         set_dropout(model, self.dropout)
-        if self.max_length > positions(model.config):
-            raise UserError(
-                f"step '{self.name}': max_length is {self.max_length}, but the model has positions for "
-                f"{positions(model.config)} tokens."
-            )
         return model
 
     def fit(self, model: Any, inputs: StepInputs, objective: Objective) -> dict[str, Any]:

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from runner.errors import UserError
 from runner.tasks import SPLITS, read
 from runner.techniques import Step, StepInputs, step
+from runner.techniques.shape import Shape
 
-_MODELS = ("WordPiece", "BPE")
+_KINDS = ("WordPiece", "BPE")
 
 
 @step("vocabulary-trimming")
@@ -46,11 +47,20 @@ class VocabularyTrimming(Step):
         if isinstance(self.common, int) and self.common < 0:
             raise UserError(f"step 'vocabulary-trimming': common is {self.common}, but must be at least 0.")
 
+    def fits(self, shape: Shape) -> Shape:
+        """A smaller vocabulary, of a size that the texts decide, if the tokenizer is of a kind that can be trimmed."""
+        if shape.tokenizer is not None and shape.tokenizer not in _KINDS:
+            raise UserError(
+                f"step 'vocabulary-trimming' knows {' and '.join(_KINDS)} tokenizers, but the model's is "
+                f"{shape.tokenizer}. Exclude the two from meeting in the grid."
+            )
+        return replace(shape, vocabulary=None)
+
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
         """Write the smaller checkpoint and its tokenizer; return how many tokens there were and are.
 
         Raises:
-            UserError: if the tokenizer is neither WordPiece nor BPE.
+            UserError: if the tokenizer is that of another model.
         """
         from tokenizers import Tokenizer
 
@@ -87,16 +97,8 @@ def kept_tokens(tokenizer: dict[str, Any], used: set[int], common: int, pad: int
         used: ids to keep in any case.
         common: how many of the first ordinary tokens to keep.
         pad: the padding id. It must not change, as RoBERTa numbers positions from it on; so nothing before it goes.
-
-    Raises:
-        UserError: if the tokenizer is neither WordPiece nor BPE.
     """
     model = tokenizer["model"]
-    if model.get("type") not in _MODELS:
-        raise UserError(
-            f"step 'vocabulary-trimming' knows WordPiece and BPE tokenizers, but not {model.get('type')}. Exclude the "
-            "two from meeting in the grid."
-        )
     vocabulary: dict[str, int] = model["vocab"]
     special = {token["id"] for token in tokenizer["added_tokens"]}
     special |= {vocabulary[token] for token in (model.get("unk_token"), *_around(tokenizer)) if token in vocabulary}

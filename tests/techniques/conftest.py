@@ -12,7 +12,7 @@ import pytest
 from runner import tasks
 from runner.chain import make_step
 from runner.tasks import Example, Texts
-from runner.techniques import StepInputs
+from runner.techniques import StepInputs, carry_out
 
 _SHAPE = {
     "vocab_size": 600,
@@ -30,7 +30,7 @@ def run_step(
 ) -> tuple[Path, dict[str, Any]]:
     """Run one step, as in YAML, into the new folder `target`; return it and the step's notes."""
     target.mkdir()
-    notes = make_step(entry, "test").run(StepInputs(source, texts, 1, checkpoint), target)
+    notes = carry_out(make_step(entry, "test"), StepInputs(source, texts, 1, checkpoint), target)
     json.dumps(notes)  # the store keeps them as JSON
     return target, notes
 

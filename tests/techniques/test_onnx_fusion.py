@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import onnx
-import pytest
 
-from runner.errors import UserError
 from tests.techniques.conftest import run_step, save_random
 from tests.techniques.onnx_models import difference, export
 
@@ -61,13 +59,6 @@ def test_a_fused_graph_can_be_quantized(checkpoint: Path, texts: Path, tmp_path:
     assert {"QAttention", "MatMulInteger"} <= operators
     assert "Attention" not in operators
     assert 0 < difference(plain, made) < 0.1
-
-
-def test_a_quantized_graph_is_refused(bert: Path, texts: Path, tmp_path: Path) -> None:
-    plain = export(bert, texts, tmp_path / "plain")
-    quantized, _ = run_step(tmp_path / "int8", plain, texts, step="onnx-dynamic-int8")
-    with pytest.raises(UserError, match=r"takes a float32 graph, but this one is quantized\. Fuse first"):
-        run_step(tmp_path / "fused", quantized, texts, step="onnx-fusion")
 
 
 def test_fusion_gives_the_same_bytes_again(bert: Path, texts: Path, tmp_path: Path) -> None:

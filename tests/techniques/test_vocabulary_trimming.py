@@ -146,7 +146,7 @@ def test_a_task_without_training_texts_takes_its_texts(bert: Path, unlabelled: P
 def test_another_kind_of_tokenizer_is_refused(bert: Path, few: Path, tmp_path: Path) -> None:
     source = shutil.copytree(bert, tmp_path / "s")
     Tokenizer(models.Unigram([("<unk>", 0.0), ("a", -1.0)], unk_id=0)).save(str(source / "tokenizer.json"))
-    with pytest.raises(UserError, match=r"knows WordPiece and BPE tokenizers, but not Unigram"):
+    with pytest.raises(UserError, match=r"knows WordPiece and BPE tokenizers, but the model's is Unigram"):
         run_step(tmp_path / "t", source, few, step="vocabulary-trimming")
 
 

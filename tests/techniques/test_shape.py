@@ -1,0 +1,193 @@
+"""The shape that a step foretells is that of what it makes; what does not fit a model's shape is refused beforehand."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.chain import follow_shape, make_chain
+from runner.errors import UserError
+from runner.techniques.shape import Shape, shape_of_checkpoint, shape_of_config, shape_of_files
+from tests.techniques.conftest import run_step, save_random
+
+BERT = Shape("bert", 6, (12,) * 6, 32, 384, 1536, 30522, 512, "WordPiece")
+TRAINED = {"epochs": 1, "batch_size": 64, "max_length": 16}
+
+
+def follow(shape: Shape, *entries: dict[str, Any]) -> Shape:
+    return follow_shape(make_chain(list(entries), "steps"), shape, "model 'm'")
+
+
+@pytest.mark.parametrize("model_type", ["bert", "roberta", "mpnet"])
+def test_a_random_model_has_the_shape_foretold(model_type: str, texts: Path, tmp_path: Path) -> None:
+    folder = save_random(tmp_path / "model", texts, model_type)
+    shape = {
+        "model_type": model_type,
+        "vocab_size": 600,
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 64,
+        "max_position_embeddings": 130,
+    }
+    assert follow(Shape(), {"step": "random-weights", "shape": shape}) == shape_of_checkpoint(folder)
+    assert shape_of_checkpoint(folder).tokens == (130 if model_type == "bert" else 128)
+
+
+@pytest.mark.parametrize("model_type", ["bert", "roberta", "mpnet"])
+def test_what_a_config_leaves_out_is_as_in_transformers(model_type: str) -> None:
+    from transformers import AutoConfig
+
+    whole = json.loads(AutoConfig.for_model(model_type).to_json_string(use_diff=False))
+    assert shape_of_config({"model_type": model_type}, "x") == shape_of_config(whole, "x")
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [{"step": "layer-pruning", "keep": [1]}],
+        [{"step": "head-pruning", "fraction": 0.5}],
+        [{"step": "head-pruning", "fraction": 0.9}],
+        [{"step": "ffn-pruning", "fraction": 0.3}],
+        [{"step": "low-rank", "rank": 8, "attention": True}],
+        [{"step": "head-pruning", "fraction": 0.25}, {"step": "layer-pruning", "keep": 1}],
+        [{"step": "low-rank", "rank": 8, "attention": True}, {"step": "head-pruning"}, {"step": "ffn-pruning"}],
+        [{"step": "fine-tune", **TRAINED}],
+        [{"step": "distil", "keep": 1, **TRAINED}],
+        [{"step": "magnitude-pruning", **TRAINED}],
+        [{"step": "block-movement-pruning", **TRAINED}],
+        [{"step": "block-movement-pruning", "heads": 0.7, "neurons": 0.3, **TRAINED}],
+        [{"step": "bfloat16"}],
+    ],
+    ids=lambda entries: "+".join(entry["step"] for entry in entries),
+)
+def test_a_step_leaves_the_shape_it_foretells(
+    entries: list[dict[str, Any]], checkpoint: Path, texts: Path, tmp_path: Path
+) -> None:
+    foretold = follow(shape_of_checkpoint(checkpoint), *entries)
+    made = checkpoint
+    for number, entry in enumerate(entries):
+        made, _ = run_step(tmp_path / str(number), made, texts, **entry)
+    assert shape_of_checkpoint(made) == foretold
+
+
+def test_what_only_the_texts_decide_is_not_foretold(checkpoint: Path, texts: Path, tmp_path: Path) -> None:
+    shape = shape_of_checkpoint(checkpoint)
+    trimmed, _ = run_step(tmp_path / "t", checkpoint, texts, step="vocabulary-trimming")
+    assert follow(shape, {"step": "vocabulary-trimming"}) == replace(shape_of_checkpoint(trimmed), vocabulary=None)
+    pruned, _ = run_step(tmp_path / "p", checkpoint, texts, step="head-pruning", criterion="importance")
+    foretold = follow(shape, {"step": "head-pruning", "criterion": "importance"})
+    assert foretold == replace(shape_of_checkpoint(pruned), heads=None)
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ([{"step": "layer-pruning", "keep": 7}], "'layer-pruning': keep is 7, but the model has 6 layers"),
+        ([{"step": "layer-pruning", "keep": [6]}], "keep names layer 6, but the model has 0 to 5"),
+        ([{"step": "distil", "keep": 7}], "'distil': keep is 7, but the model has 6 layers"),
+        ([{"step": "layer-pruning", "keep": 3}, {"step": "distil", "keep": 4}], "keep is 4, but the model has 3"),
+        ([{"step": "distil", "keep": 2}, {"step": "fine-tune", "frozen_layers": 3}], "3, but the model has 2 layers"),
+        ([{"step": "fine-tune", "frozen_layers": 7}], "frozen_layers is 7, but the model has 6 layers"),
+        ([{"step": "fine-tune", "max_length": 513}], "max_length is 513, but the model has positions for 512"),
+        ([{"step": "distil", "max_length": 513}], "max_length is 513, but the model has positions for 512"),
+        ([{"step": "movement-pruning", "max_length": 513}], "max_length is 513, but the model has positions for 512"),
+        ([{"step": "onnx-static-int8", "max_length": 513}], "max_length is 513, but the model has positions for 512"),
+        ([{"step": "head-pruning", "fraction": 0.04}], "of the model's 12 heads .* is none. Take more than 0.042"),
+        (
+            [{"step": "head-pruning", "fraction": 0.9}] * 2,
+            "fraction is 0.9, but of the model's 1 heads .* The last one always stays",
+        ),
+        (
+            [{"step": "head-pruning", "fraction": 0.001, "criterion": "importance"}],
+            "of the model's 72 heads that is none. Take more than 0.0069",
+        ),
+        ([{"step": "ffn-pruning", "fraction": 0.0001}], "of the model's 1536 neurons .* is none"),
+        ([{"step": "block-movement-pruning", "heads": 0.04}], "heads is 0.04, but of the model's 12 heads a layer"),
+        ([{"step": "block-movement-pruning", "neurons": 1e-4}], "neurons is 0.0001, but of the model's 1536 neurons"),
+        ([{"step": "low-rank", "rank": 385}], "rank is 385, but the model's hidden width is 384: at most 384"),
+        (
+            [{"step": "ffn-pruning", "fraction": 0.9}, {"step": "low-rank"}],
+            "rank is 192, but the model's neurons is 154: at most 154",
+        ),
+        (
+            [{"step": "head-pruning", "fraction": 0.75}, {"step": "low-rank", "attention": True}],
+            "rank is 192, but the model's heads' width is 96: at most 96",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(entries: list[dict[str, Any]], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        follow(BERT, *entries)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "layer-pruning",
+        "distil",
+        "ffn-pruning",
+        "head-pruning",
+        "low-rank",
+        "magnitude-pruning",
+        "block-movement-pruning",
+    ],
+)
+def test_an_unknown_architecture_is_refused(step: str) -> None:
+    with pytest.raises(UserError, match=rf"model 'm': step '{step}' knows the \w+ of bert, .*model_type is distilbert"):
+        follow(replace(BERT, model_type="distilbert"), {"step": step})
+
+
+def test_another_attention_than_bert_s_keeps_its_heads() -> None:
+    mpnet = replace(BERT, model_type="mpnet")
+    for entry in ({"step": "head-pruning"}, {"step": "block-movement-pruning", "heads": 0.5}):
+        with pytest.raises(UserError, match=r"knows the attention of bert, .*model_type is mpnet"):
+            follow(mpnet, entry)
+    assert follow(mpnet, {"step": "block-movement-pruning"}).neurons == 768
+
+
+def test_another_tokenizer_is_refused() -> None:
+    with pytest.raises(UserError, match="knows WordPiece and BPE tokenizers, but the model's is Unigram"):
+        follow(replace(BERT, tokenizer="Unigram"), {"step": "vocabulary-trimming"})
+
+
+def test_heads_of_an_onnx_file_must_share_the_width() -> None:
+    with pytest.raises(UserError, match="heads is 7, but must divide the model's hidden width, 384"):
+        follow(BERT, {"step": "import-onnx-bert", "heads": 7})
+    assert follow(replace(BERT, heads=None), {"step": "import-onnx-bert", "heads": 6}).heads == (6,) * 6
+
+
+@pytest.mark.parametrize("step", ["head-pruning", "ffn-pruning", "layer-pruning", "low-rank", "fine-tune", "distil"])
+def test_what_is_not_known_is_not_refused(step: str) -> None:
+    assert follow(Shape(), {"step": step}) == Shape()
+
+
+def test_a_distilbert_s_config_has_other_names() -> None:
+    config = {"model_type": "distilbert", "n_layers": 3, "n_heads": 4, "dim": 64, "hidden_dim": 256}
+    shape = shape_of_config(config, "x")
+    assert (shape.layers, shape.heads, shape.head_size, shape.hidden, shape.neurons) == (3, (4, 4, 4), 16, 64, 256)
+
+
+def test_a_config_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="num_hidden_layers is 'six', but must be a whole number above 0"):
+        shape_of_config({"num_hidden_layers": "six"}, "config.json")
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(UserError, match=r"config\.json cannot be read"):
+        shape_of_files(tmp_path)
+
+
+def test_following_shapes_imports_no_heavy_library() -> None:
+    steps = [{"step": name} for name in ("fine-tune", "distil", "head-pruning", "low-rank", "vocabulary-trimming")]
+    program = (
+        "import sys; from runner.chain import follow_shape, make_chain; from runner.techniques.shape import Shape; "
+        f"follow_shape(make_chain({steps}, 'x'), Shape('bert', 6), 'x'); "
+        "print([name for name in ('torch', 'transformers', 'onnxruntime') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
