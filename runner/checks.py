@@ -12,7 +12,7 @@ from runner.config import Config, IsolationKind, TechniqueConfig
 from runner.engines import FORMATS
 from runner.errors import UserError, did_you_mean
 from runner.isolation.choose import check_threads, memory_bytes, resolve
-from runner.prepare import chain_of, texts_of
+from runner.prepare import chain_of, teacher_chain, texts_of
 from runner.techniques import Step
 from runner.techniques.shape import Shape, shape_of_config, shape_of_files
 
@@ -32,8 +32,29 @@ def check_job(cfg: Config) -> None:
     _check_compiler([*own, *added], cfg)
     texts = texts_of(cfg)
     files = models.fetch(cfg.model, Path(cfg.downloads))
+    _check_teacher(added, cfg)
     _check_shape(own, added, _raw_shape(cfg, files), cfg)
     _check_labels([*own, *added], tasks.read_labels(texts.path), cfg)
+
+
+def _check_teacher(added: list[Step], cfg: Config) -> None:
+    """Check that a teacher has somebody to teach, by the same tokenizer, and can be had."""
+    where, teacher = f"technique '{cfg.technique.name}'", cfg.technique.teacher
+    pupils = [number for number, step in enumerate(added) if step.reads_teacher]
+    if teacher and not pupils:
+        raise UserError(
+            f"{where} has a teacher, but no step that learns from one. Add the step distil, or leave it out."
+        )
+    for step in added[: pupils[-1]] if pupils else []:
+        if step.changes_tokenizer:
+            raise UserError(
+                f"{where}: after the step '{step.name}', '{added[pupils[-1]].name}' cannot give student and "
+                "teacher the same tokens. Put it before."
+            )
+    if teacher:
+        chain = teacher_chain(cfg)
+        check_chain(chain, "checkpoint", f"{where}: teacher '{teacher.name}'")
+        models.fetch(teacher, Path(cfg.downloads))
 
 
 def _raw_shape(cfg: Config, files: Path | None) -> Shape:

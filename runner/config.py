@@ -95,6 +95,7 @@ class TechniqueConfig:
 
     name: str = MISSING
     steps: list[Any] = field(default_factory=list)
+    teacher: ModelConfig | None = None  # of the step distil; null is the job's model itself
     engine: str = MISSING
     precision: str | None = None  # what the engine is meant to compute matrix products in; null is not checked
 

@@ -18,7 +18,7 @@ from typing import Any
 from runner import models, tasks
 from runner.artifacts import Artifact, Store, digest
 from runner.chain import make_chain
-from runner.config import Config
+from runner.config import Config, ModelConfig
 from runner.isolation import CODE, Box, BoxOrder
 from runner.machine.flops import FlopCount, count_flops
 from runner.provenance import lock_sha256
@@ -71,6 +71,19 @@ def chain_of(cfg: Config) -> tuple[list[Step], list[Step]]:
     return own, added
 
 
+def teacher_chain(cfg: Config) -> list[Step]:
+    """Return the steps of the technique's own teacher, none if it has none.
+
+    Raises:
+        UserError: for a bad step; see `runner.chain`.
+    """
+    teacher = cfg.technique.teacher
+    if not teacher:
+        return []
+    where = f"technique '{cfg.technique.name}': teacher '{teacher.name}': steps"
+    return make_chain(models.chain_entries(teacher, cfg.seed), where)
+
+
 def texts_of(cfg: Config) -> Artifact:
     """Return the task's texts and labels as files; made here and not in a box, since they may come over the network.
 
@@ -102,17 +115,13 @@ def prepare(cfg: Config, box: Box, cpus: list[int], announce: Announce) -> Prepa
         UserError: if the model's or the task's files cannot be had.
     """
     kitchen = _Kitchen(Store(Path(cfg.store)), box, cpus, announce)
-    downloads = Path(cfg.downloads)
     texts = texts_of(cfg)
     own, added = chain_of(cfg)
-    artifact: Artifact | None = None
-    checkpoint: Artifact | None = None  # the last one: what comes after it has its tokenizer and its shapes
-    for step in [*own, *added]:
-        artifact = kitchen.step(step, artifact, checkpoint, texts, cfg, downloads)
-        if artifact.format == "checkpoint":
-            checkpoint = artifact
-    assert artifact is not None
-    assert checkpoint is not None
+    original = kitchen.chain(own, cfg.model, texts, cfg)[0]
+    teacher: Artifact | None = original
+    if cfg.technique.teacher:
+        teacher = kitchen.chain(teacher_chain(cfg), cfg.technique.teacher, texts, cfg)[0]
+    artifact, checkpoint = kitchen.chain(added, cfg.model, texts, cfg, original, teacher)
     inputs = kitchen.tokenize(checkpoint, texts, cfg)
     logits, notes = kitchen.judge(artifact, inputs, cfg)
     flops = count_flops(checkpoint.path)
@@ -125,44 +134,69 @@ class _Kitchen:
     def __init__(self, store: Store, box: Box, cpus: list[int], announce: Announce) -> None:
         self._store, self._box, self._cpus, self._announce = store, box, cpus, announce
 
-    def step(
+    def chain(
+        self,
+        steps: list[Step],
+        model: ModelConfig,
+        texts: Artifact,
+        cfg: Config,
+        source: Artifact | None = None,
+        teacher: Artifact | None = None,
+    ) -> tuple[Artifact, Artifact]:
+        """Return the result of all steps, and the last checkpoint: what comes after it has its tokenizer and shapes.
+
+        Args:
+            source: the checkpoint to start from; None for a model's own steps.
+            teacher: for the steps that learn from one.
+        """
+        artifact = checkpoint = source
+        for step in steps:
+            beside = {}
+            if step.reads_tokenizer and checkpoint:
+                beside["checkpoint"] = checkpoint
+            if step.reads_teacher and teacher:
+                beside["teacher"] = teacher
+            artifact = self._step(step, artifact, beside, model, texts, Path(cfg.downloads))
+            if artifact.format == "checkpoint":
+                checkpoint = artifact
+        assert artifact is not None
+        assert checkpoint is not None
+        return artifact, checkpoint
+
+    def _step(
         self,
         step: Step,
         source: Artifact | None,
-        checkpoint: Artifact | None,
+        beside: dict[str, Artifact],
+        model: ModelConfig,
         texts: Artifact,
-        cfg: Config,
         downloads: Path,
     ) -> Artifact:
-        """Return the step's result; `checkpoint` is the one whose tokenizer it may read."""
+        """Return the step's result; `beside` are the artifacts that it reads besides its source."""
         from_files = step.takes == "files"
         reads_texts = step.reads_texts or step.reads_labels
         recipe = {
             "step": step.name,
             "config": asdict(step),
             "code": step.code(),
-            "input": models.identity(cfg.model, downloads) if from_files else source.content if source else None,
+            "input": models.identity(model, downloads) if from_files else source.content if source else None,
             "texts": texts.content if reads_texts else None,
             "lock": lock_sha256(),
         }
-        inputs = {"texts": texts.path}
-        if step.reads_tokenizer:
-            assert checkpoint is not None
-            recipe["checkpoint"] = checkpoint.content
-            inputs["checkpoint"] = checkpoint.path
+        recipe |= {name: artifact.content for name, artifact in beside.items()}
+        inputs = {"texts": texts.path} | {name: artifact.path for name, artifact in beside.items()}
         if from_files:
             if found := self._store.find(recipe):
                 return found
-            files = models.fetch(cfg.model, downloads)
+            files = models.fetch(model, downloads)
             assert files is not None
             inputs["source"] = files
         elif source:
             inputs["source"] = source.path
         order = {"step": step.name, "config": asdict(step)}
         lineage = source.lineage if source else []
-        return self._make(
-            recipe, "runner.techniques", order, inputs, step.gives, lineage, f"{cfg.model.name}: {step.name}"
-        )
+        title = f"{model.name}: {step.name}"
+        return self._make(recipe, "runner.techniques", order, inputs, step.gives, lineage, title)
 
     def tokenize(self, checkpoint: Artifact, texts: Artifact, cfg: Config) -> Artifact:
         """Return the test texts as token ids, in the workload's batches."""

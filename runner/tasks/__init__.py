@@ -11,7 +11,7 @@ import hashlib
 import importlib
 import inspect
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SOURCES = ("alice", "file", "tweets")
 SPLITS = ("train", "validation", "test")
+UNLABELLED = "unlabelled"
 
 
 class Example(NamedTuple):
@@ -40,12 +41,14 @@ class Texts:
         train: to fit weights to.
         validation: to choose between fits, and to calibrate on.
         test: to measure and to judge on, and for nothing else.
+        unlabelled: more texts of the same kind, without labels, for steps that learn from a teacher.
     """
 
     labels: list[str]
     train: list[Example]
     validation: list[Example]
     test: list[Example]
+    unlabelled: list[Example] = field(default_factory=list)
 
 
 def load(task: TaskConfig, downloads: Path) -> Texts:
@@ -75,15 +78,15 @@ def identity(task: TaskConfig) -> dict[str, Any]:
 
 
 def write(texts: Texts, folder: Path) -> None:
-    """Write train.jsonl, validation.jsonl, test.jsonl and labels.json into `folder`; the same bytes every time."""
-    for split in SPLITS:
+    """Write a file of each split, unlabelled.jsonl and labels.json into `folder`; the same bytes every time."""
+    for split in (*SPLITS, UNLABELLED):
         lines = [json.dumps(example._asdict(), ensure_ascii=False) + "\n" for example in getattr(texts, split)]
         (folder / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8")
     (folder / "labels.json").write_text(json.dumps(texts.labels, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read(folder: Path, split: str) -> list[Example]:
-    """Return the examples of one split from a folder that `write` filled."""
+    """Return the examples of one split, or the unlabelled ones, from a folder that `write` filled."""
     with (folder / f"{split}.jsonl").open(encoding="utf-8") as lines:
         return [Example(**json.loads(line)) for line in lines]
 

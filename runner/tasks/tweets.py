@@ -12,6 +12,9 @@ Some tweets are there several times, with other capitals or an intensifier more,
     | train      |      756 |     548 |    1,662 | 2,966 |
     | validation |       95 |      71 |      222 |   388 |
     | test       |      215 |     149 |      434 |   798 |
+
+The same study rated 19,503 sentences of film reviews, product reviews and newspaper editorials; here they are the texts
+without labels.
 """
 
 from __future__ import annotations
@@ -26,14 +29,20 @@ from runner.config import TaskConfig
 from runner.downloads import archive
 from runner.errors import UserError
 from runner.tasks import Example, Texts
-from runner.tasks.split import near_duplicates, split
+from runner.tasks.split import near_duplicates, shuffled, split
 
 LABELS = ["negative", "neutral", "positive"]
 THRESHOLD = 0.5
 _REQUIREMENT = "vaderSentiment==3.3.2"
 _SHA256 = "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9"
 _INNER = "vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz"
-_RATINGS = "hutto_ICWSM_2014/tweets_GroundTruth.txt"
+_FOLDER = "hutto_ICWSM_2014"
+_RATINGS = "tweets_GroundTruth.txt"
+_UNLABELLED = (
+    "amazonReviewSnippets_GroundTruth.txt",
+    "movieReviewSnippets_GroundTruth.txt",
+    "nytEditorialSnippets_GroundTruth.txt",
+)
 
 
 def load(task: TaskConfig, downloads: Path) -> Texts:
@@ -43,11 +52,12 @@ def load(task: TaskConfig, downloads: Path) -> Texts:
         UserError: if the package cannot be downloaded.
     """
     path = archive(_REQUIREMENT, _SHA256, downloads, where=f"task '{task.name}'", sdist=True)
-    examples = [Example(text, label_of(rating)) for rating, text in _ratings(path)]
+    examples = [Example(text, label_of(rating)) for rating, text in _ratings(path, _RATINGS)]
+    unlabelled = [Example(text, None) for name in _UNLABELLED for _, text in _ratings(path, name)]
     train, validation, test = split(examples)
     firsts = {examples[index] for index in near_duplicates([example.text for example in examples])}
     validation, test = ([example for example in side if example in firsts] for side in (validation, test))
-    return Texts(LABELS, train, validation, test)
+    return Texts(LABELS, train, validation, test, shuffled(unlabelled))
 
 
 def identity(task: TaskConfig) -> dict[str, Any]:
@@ -60,10 +70,10 @@ def label_of(rating: float) -> int:
     return 0 if rating <= -THRESHOLD else 2 if rating >= THRESHOLD else 1
 
 
-def _ratings(path: Path) -> list[tuple[float, str]]:
-    """Return mean rating and text of every tweet, in the file's order (lines of: number, rating, text)."""
+def _ratings(path: Path, name: str) -> list[tuple[float, str]]:
+    """Return mean rating and text of every line of a file, in its order (lines of: number, rating, text)."""
     with tarfile.open(path) as outer, tarfile.open(fileobj=_member(outer, _INNER)) as inner:
-        text = io.TextIOWrapper(_member(inner, _RATINGS), encoding="utf-8").read()
+        text = io.TextIOWrapper(_member(inner, f"{_FOLDER}/{name}"), encoding="utf-8").read()
     rows = [line.split("\t", 2) for line in text.splitlines()]
     return [(float(rating), html.unescape(tweet).strip()) for _, rating, tweet in rows]
 

@@ -59,12 +59,14 @@ class StepInputs:
         texts: the task's folder with train.jsonl, validation.jsonl, test.jsonl and labels.json.
         threads: CPU threads it may use.
         checkpoint: the last checkpoint before this step, for a step that `reads_tokenizer`.
+        teacher: a checkpoint to learn from, for a step that `reads_teacher`.
     """
 
     source: Path | None
     texts: Path
     threads: int
     checkpoint: Path | None = None
+    teacher: Path | None = None
 
 
 @dataclass
@@ -76,6 +78,7 @@ class Step(ABC):
     gives: ClassVar[str]
     allows_next: ClassVar[tuple[str, ...] | None] = None  # the steps that may come after it; None: any that fits
     needs_compiler: ClassVar[bool] = False  # of C++; the image of the boxes has none
+    changes_tokenizer: ClassVar[bool] = False
     uses: ClassVar[tuple[str, ...]] = ()  # files beside this one whose code is also the step's own
 
     @property
@@ -91,6 +94,11 @@ class Step(ABC):
     @property
     def reads_tokenizer(self) -> bool:
         """Whether it needs the tokenizer of a checkpoint that its own source does not hold."""
+        return False
+
+    @property
+    def reads_teacher(self) -> bool:
+        """Whether it learns from another checkpoint: the technique's teacher, else the model before the technique."""
         return False
 
     def fits(self, shape: Shape) -> Shape:

@@ -26,7 +26,8 @@ def main() -> None:
     target.mkdir()
     tempfile.tempdir = str(paths["output"])  # on the disk: /tmp is memory, and too small for a copy of a model
     started = time.monotonic()
-    inputs = StepInputs(paths.get("source"), paths["texts"], request["threads"], paths.get("checkpoint"))
+    beside = paths.get("checkpoint"), paths.get("teacher")
+    inputs = StepInputs(paths.get("source"), paths["texts"], request["threads"], *beside)
     notes = carry_out(step, inputs, target)
     record = {"notes": notes, "seconds": time.monotonic() - started}
     (paths["output"] / "notes.json").write_text(json.dumps(record))

@@ -11,6 +11,8 @@ import torch
 
 from runner.tasks import Example
 
+NO_LABEL = -100  # what torch's cross_entropy passes over
+
 
 def positions(config: Any) -> int:
     """Return how many tokens a model can take; RoBERTa and its kin number positions from the padding id on."""
@@ -23,7 +25,7 @@ class Batches:
 
     Args:
         checkpoint: the folder whose tokenizer.json is used.
-        examples: labelled texts.
+        examples: texts, with labels or without.
         max_length: tokens a text is cut to, special tokens included.
         config: the model's; its padding id fills up shorter texts.
     """
@@ -35,7 +37,7 @@ class Batches:
         tokenizer.no_padding()
         tokenizer.enable_truncation(max_length)
         self._ids = [encoding.ids for encoding in tokenizer.encode_batch([example.text for example in examples])]
-        self._labels = [example.label for example in examples]
+        self._labels = [NO_LABEL if example.label is None else example.label for example in examples]
         self._pad = config.pad_token_id
 
     def count(self, size: int) -> int:
@@ -61,7 +63,7 @@ class Batches:
             yield self._batch(group)
 
     def _batch(self, group: Sequence[int]) -> dict[str, Any]:
-        """Return input_ids and attention_mask, int64 [batch, longest], and labels, int64 [batch]."""
+        """Return input_ids and attention_mask, int64 [batch, longest], and labels, int64 [batch], NO_LABEL for none."""
         longest = max(len(self._ids[index]) for index in group)
         rows = [self._ids[index] + [self._pad] * (longest - len(self._ids[index])) for index in group]
         mask = [[1] * len(self._ids[index]) + [0] * (longest - len(self._ids[index])) for index in group]

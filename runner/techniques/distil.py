@@ -1,8 +1,8 @@
-"""Knowledge distillation: a student of fewer layers learns from the model it was cut from.
+"""Knowledge distillation: a student learns from a teacher, on texts with labels and without.
 
-Sanh et al., "DistilBERT, a distilled version of BERT", 2019 (arXiv:1910.01108); soft targets after Hinton, Vinyals and
-Dean, 2015 (arXiv:1503.02531). DistilBERT's third term is that of masked language modelling, on texts without labels. A
-checkpoint here is a classifier and has no head for it, so the labels' cross-entropy stands in its place.
+Sanh et al., "DistilBERT, a distilled version of BERT", 2019 (arXiv:1910.01108), whose triple loss joins soft targets
+(Hinton, Vinyals and Dean, 2015, arXiv:1503.02531), masked language modelling and the cosine of hidden states. There the
+soft targets are a language model's; here teacher and student are classifiers, and so are their targets.
 """
 
 from __future__ import annotations
@@ -12,89 +12,125 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import UserError
+from runner.tasks import UNLABELLED, Example, read
 from runner.techniques import StepInputs, step
-from runner.techniques.layer_pruning import check_keep, keep_in_shape, keep_layers
-from runner.techniques.shape import Shape
 from runner.techniques.training import Objective, TrainingStep
+
+_WEIGHTS = ("soft_weight", "hard_weight", "hidden_weight", "masked_weight")
 
 
 @step("distil")
 @dataclass
 class Distil(TrainingStep):
-    """checkpoint (the teacher) → checkpoint (the student); see `runner.techniques.training`.
+    """checkpoint (the student) → checkpoint, taught by the model as it was before the technique, or by
+    `technique.teacher`; see `runner.techniques.training`.
 
-    The student starts as some of the teacher's layers, with its embeddings and its head.
+    The student is what the steps before made of the model: fewer of the teacher's layers, heads or neurons, low-rank
+    products, another model. It must read texts by the teacher's tokenizer. Embeddings that are the teacher's stay as
+    they are.
 
     Attributes:
-        keep: which layers; see the step layer-pruning.
         temperature: that both sides' logits are divided by for the soft targets.
         soft_weight: of the Kullback-Leibler divergence from the teacher's softened predictions, × temperature².
-        hard_weight: of the cross-entropy with the labels.
-        hidden_weight: of 1 − cosine of the last hidden states, mean over tokens. Only the ratio of the three counts;
-            by default DistilBERT's.
+        hard_weight: of the cross-entropy with the labels, where there are any.
+        hidden_weight: of 1 − cosine of the last hidden states, mean over tokens; those of a narrower student go through
+            a linear map that is learned beside (Jiao et al., "TinyBERT", 2020, arXiv:1909.10351).
+        masked_weight: of masked language modelling, by a head that is learned beside. Above 0, teacher and student both
+            read the masked text. Only the ratio of the four counts.
+        unlabelled: how many of the task's texts without labels are learned from as well, if it has any.
     """
 
-    uses = ("training.py", "layers.py", "layer_pruning.py")
+    uses = ("training.py", "masking.py")
+    reads_teacher = True
 
-    epochs: int = 6
-    learning_rate: float = 2e-4
+    epochs: int = 4
+    learning_rate: float = 3e-4
+    dropout: float = 0.0
     minutes: float = 10.0
-    keep: Any = 0.5
     temperature: float = 2.0
     soft_weight: float = 5.0
     hard_weight: float = 2.0
     hidden_weight: float = 1.0
+    masked_weight: float = 0.0
+    unlabelled: int = 3000
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_keep(self.keep, "distil")
         self.check("temperature", "above 0", lambda value: value > 0)
-        for key in ("soft_weight", "hard_weight", "hidden_weight"):
+        for key in (*_WEIGHTS, "unlabelled"):
             self.check(key, "at least 0", lambda value: value >= 0)
-        if not self.soft_weight + self.hard_weight + self.hidden_weight:
-            raise UserError("step 'distil': soft_weight, hard_weight and hidden_weight are all 0: nothing to learn.")
-
-    def fits(self, shape: Shape) -> Shape:
-        """Fewer layers, if there are as many as are to be kept."""
-        return keep_in_shape(super().fits(shape), self.keep, self.name)
+        if not sum(getattr(self, key) for key in _WEIGHTS):
+            raise UserError(f"step 'distil': {', '.join(_WEIGHTS)} are all 0: nothing to learn.")
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Train, printing one line per epoch; return the teacher's layers kept, and of every epoch what `fit` does."""
+        """Train, printing one line per epoch; return of every epoch what `fit` does.
+
+        Raises:
+            UserError: if student and teacher have different tokenizers, or a text cannot be masked.
+        """
         from runner.engines.checkpoint import load_checkpoint, save_checkpoint
 
         assert inputs.source is not None
-        student = self.start(inputs)
-        kept = keep_layers(student, self.keep, "distil")
-        notes = self.fit(student, inputs, Distillation(load_checkpoint(inputs.source), self))
+        assert inputs.teacher is not None
+        _check_tokenizers(inputs.source, inputs.teacher)
+        student, teacher = self.start(inputs), load_checkpoint(inputs.teacher)
+        keep_shared_embeddings(student, teacher)
+        notes = self.fit(student, inputs, Distillation(student, teacher, self, inputs.teacher / "tokenizer.json"))
         save_checkpoint(student, target, tokenizer_from=inputs.source)
-        return {"layers_kept": kept} | notes
+        return notes
+
+    def training_texts(self, texts: Path) -> list[Example]:
+        """The labelled texts, and the first of those without labels."""
+        return super().training_texts(texts) + read(texts, UNLABELLED)[: self.unlabelled]
 
 
 class Distillation(Objective):
-    """The weighted mean of the three losses, with a teacher in eval mode."""
+    """The weighted mean of the losses, with a teacher in eval mode.
 
-    def __init__(self, teacher: Any, settings: Distil) -> None:
-        self._teacher = teacher
-        self._temperature = settings.temperature
-        weights = (settings.soft_weight, settings.hard_weight, settings.hidden_weight)
-        self._weights = [weight / sum(weights) for weight in weights]
+    Args:
+        student: as it is before training.
+        teacher: of the same tokenizer.
+        settings: the weights.
+        tokenizer: the file, read for masked language modelling alone.
+    """
+
+    def __init__(self, student: Any, teacher: Any, settings: Distil, tokenizer: Path) -> None:
+        import torch
+
+        self._teacher, self._temperature = teacher.eval(), settings.temperature
+        weights = [getattr(settings, key) for key in _WEIGHTS]
+        self._soft, self._hard, self._hidden, self._masked = (weight / sum(weights) for weight in weights)
+        own, taught = student.config.hidden_size, teacher.config.hidden_size
+        self._widen = torch.nn.Identity() if own == taught else torch.nn.Linear(own, taught, bias=False)
+        self._masking = None
+        if settings.masked_weight:
+            from runner.techniques.masking import Masking
+
+            self._masking = Masking(tokenizer, own, settings.seed)
+
+    def parameters(self) -> list[Any]:
+        """Return those of the maps that are learned beside the student."""
+        beside = list(self._widen.parameters())
+        return beside + (list(self._masking.parameters()) if self._masking else [])
 
     def loss(self, model: Any, batch: dict[str, Any], labels: Any) -> Any:
         """Return it for one batch."""
         import torch
-        from torch.nn import functional
 
+        if self._masking:
+            batch, hidden_words = self._masking.mask(batch)
         with torch.no_grad():
             teacher = self._teacher(**batch, output_hidden_states=True)
         student = model(**batch, output_hidden_states=True)
         tokens = batch["attention_mask"].bool()
-        own, taught = student.hidden_states[-1][tokens], teacher.hidden_states[-1][tokens]
-        losses = (
-            soft_loss(student.logits, teacher.logits, self._temperature),
-            functional.cross_entropy(student.logits, labels),
-            1 - functional.cosine_similarity(own, taught, dim=-1).mean(),
-        )
-        return sum(weight * loss for weight, loss in zip(self._weights, losses, strict=True))
+        own, taught = student.hidden_states[-1], teacher.hidden_states[-1]
+        loss = self._soft * soft_loss(student.logits, teacher.logits, self._temperature)
+        loss = loss + self._hard * hard_loss(student.logits, labels)
+        loss = loss + self._hidden * hidden_loss(self._widen(own[tokens]), taught[tokens])
+        if self._masking:
+            words = model.base_model.get_input_embeddings().weight
+            loss = loss + self._masked * self._masking.loss(own, hidden_words, words)
+        return loss
 
 
 def soft_loss(student: Any, teacher: Any, temperature: float) -> Any:
@@ -106,3 +142,36 @@ def soft_loss(student: Any, teacher: Any, temperature: float) -> Any:
 
     own, taught = (functional.log_softmax(logits / temperature, dim=-1) for logits in (student, teacher))
     return functional.kl_div(own, taught, reduction="batchmean", log_target=True) * temperature**2
+
+
+def hard_loss(logits: Any, labels: Any) -> Any:
+    """Return the cross-entropy with the labels (int64 [batch], NO_LABEL where there is none), mean over the batch."""
+    from torch.nn import functional
+
+    from runner.techniques.batches import NO_LABEL
+
+    return functional.cross_entropy(logits, labels, ignore_index=NO_LABEL, reduction="sum") / len(labels)
+
+
+def hidden_loss(student: Any, teacher: Any) -> Any:
+    """Return 1 − cosine of hidden states (both [tokens, hidden]), mean over the tokens."""
+    from torch.nn import functional
+
+    return 1 - functional.cosine_similarity(student, teacher, dim=-1).mean()
+
+
+def keep_shared_embeddings(student: Any, teacher: Any) -> None:
+    """Leave the student's embeddings out of training if they are the teacher's: they are learned already."""
+    import torch
+
+    own, taught = (model.base_model.embeddings.state_dict() for model in (student, teacher))
+    if own.keys() == taught.keys() and all(torch.equal(own[name], taught[name]) for name in own):
+        student.base_model.embeddings.requires_grad_(False)
+
+
+def _check_tokenizers(student: Path, teacher: Path) -> None:
+    if (student / "tokenizer.json").read_bytes() != (teacher / "tokenizer.json").read_bytes():
+        raise UserError(
+            "step 'distil': student and teacher have different tokenizers, so they cannot be given the same text. "
+            "Take a teacher with the student's (technique.teacher)."
+        )

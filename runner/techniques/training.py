@@ -106,10 +106,14 @@ class TrainingStep(Step):
 
         assert inputs.source is not None
         train, validation = (
-            Batches(inputs.source, self._labelled(inputs.texts, split), self.max_length, model.config)
-            for split in ("train", "validation")
+            Batches(inputs.source, examples, self.max_length, model.config)
+            for examples in (self.training_texts(inputs.texts), self._labelled(inputs.texts, "validation"))
         )
         return _Run(self, model, objective, steps=self.epochs * train.count(self.batch_size)).fit(train, validation)
+
+    def training_texts(self, texts: Path) -> list[Example]:
+        """Return what an epoch passes over."""
+        return self._labelled(texts, "train")
 
     def _labelled(self, texts: Path, split: str) -> list[Example]:
         examples = [example for example in read(texts, split) if example.label is not None]
@@ -131,6 +135,10 @@ class Objective:
 
         return torch.nn.functional.cross_entropy(model(**batch).logits, labels)
 
+    def parameters(self) -> list[Any]:
+        """Return what is learned beside the model's weights."""
+        return []
+
     def before_step(self) -> None:
         """See the gradients before they are clipped and used."""
 
@@ -147,7 +155,7 @@ class _Run:
 
     def __init__(self, step: TrainingStep, model: Any, objective: Objective, steps: int) -> None:
         self._step, self._model, self._objective, self._steps = step, model, objective, steps
-        self._optimizer, self._schedule = _optimizer(model, step, steps)
+        self._optimizer, self._schedule = _optimizer([*model.parameters(), *objective.parameters()], step, steps)
         self._generator = random.Random(step.seed)
         self._done = 0
 
@@ -232,11 +240,11 @@ def set_dropout(model: Any, probability: float) -> None:
             module.p = probability
 
 
-def _optimizer(model: Any, step: TrainingStep, steps: int) -> tuple[Any, Any]:
+def _optimizer(parameters: list[Any], step: TrainingStep, steps: int) -> tuple[Any, Any]:
     """Return AdamW and its schedule, which rises to the learning rate and falls to 0 in `steps` steps."""
     import torch
 
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    trained = [parameter for parameter in parameters if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=step.learning_rate, weight_decay=step.weight_decay, fused=True)
     rising = max(1, round(step.warmup * steps))
     return optimizer, torch.optim.lr_scheduler.LambdaLR(

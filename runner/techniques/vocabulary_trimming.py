@@ -36,6 +36,7 @@ class VocabularyTrimming(Step):
 
     takes = "checkpoint"
     gives = "checkpoint"
+    changes_tokenizer = True
     reads_texts = True
 
     min_count: int = 1

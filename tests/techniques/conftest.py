@@ -26,11 +26,16 @@ _SHAPE = {
 
 
 def run_step(
-    target: Path, source: Path | None, texts: Path, checkpoint: Path | None = None, **entry: Any
+    target: Path,
+    source: Path | None,
+    texts: Path,
+    checkpoint: Path | None = None,
+    teacher: Path | None = None,
+    **entry: Any,
 ) -> tuple[Path, dict[str, Any]]:
     """Run one step, as in YAML, into the new folder `target`; return it and the step's notes."""
     target.mkdir()
-    notes = carry_out(make_step(entry, "test"), StepInputs(source, texts, 1, checkpoint), target)
+    notes = carry_out(make_step(entry, "test"), StepInputs(source, texts, 1, checkpoint, teacher), target)
     json.dumps(notes)  # the store keeps them as JSON
     return target, notes
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from runner.artifacts import folder_sha256
 from runner.chain import make_step
 from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
-from runner.techniques.batches import Batches
-from runner.techniques.distil import Distil, Distillation, soft_loss
+from runner.techniques.batches import NO_LABEL, Batches
+from runner.techniques.distil import Distil, Distillation, hard_loss, soft_loss
+from runner.techniques.masking import Masking
 from tests.techniques.conftest import run_step
 
-QUICK = {"step": "distil", "epochs": 2, "learning_rate": 2e-3, "batch_size": 16, "dropout": 0.0}
+QUICK: dict[str, Any] = {"step": "distil", "epochs": 2, "learning_rate": 2e-3, "batch_size": 16, "dropout": 0.0}
 
 
 @pytest.fixture(scope="module")
@@ -37,36 +39,108 @@ def _divergence(student: Path, teacher: Path, texts: Path) -> float:
         return float(soft_loss(*(model(**batch).logits for model in models), temperature=1))
 
 
-def test_with_a_teacher_is_nearer_to_it_than_without(teacher: Path, texts: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def student(teacher: Path, texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One of the teacher's two layers, untrained."""
+    return run_step(tmp_path_factory.mktemp("student") / "s", teacher, texts, step="layer-pruning", keep=1)[0]
+
+
+def test_with_a_teacher_is_nearer_to_it_and_no_less_right_than_without(
+    teacher: Path, student: Path, texts: Path, tmp_path: Path
+) -> None:
+    right: dict[str, list[float]] = {"with": [], "without": []}
     for seed in range(3):
         found = []
         for name, weights in {"with": {}, "without": {"soft_weight": 0, "hidden_weight": 0}}.items():
-            folder, notes = run_step(tmp_path / f"{name}{seed}", teacher, texts, **QUICK | weights, seed=seed)
-            assert notes["layers_kept"] == [0]
-            assert notes["validation_accuracy"] > 0.9
+            folder, notes = run_step(
+                tmp_path / f"{name}{seed}", student, texts, teacher=teacher, **QUICK | weights, seed=seed
+            )
+            right[name].append(notes["validation_accuracy"])
             found.append(_divergence(folder, teacher, texts))
         assert found[0] < found[1]
+    assert min(right["with"]) > 0.9
+    assert sum(right["with"]) >= sum(right["without"])
 
 
-def test_the_student_is_smaller_and_says_what_it_does(
-    teacher: Path, texts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder, notes = run_step(tmp_path / "d", teacher, texts, **QUICK, keep=[1])
-    model = load_checkpoint(folder)
-    assert model.config.num_hidden_layers == len(model.base_model.encoder.layer) == 1
-    assert notes["layers_kept"] == [1]
-    assert "distil: epoch 2/2, loss" in capsys.readouterr().out
+def test_texts_without_labels_teach_too(teacher: Path, student: Path, texts: Path, tmp_path: Path) -> None:
+    more = tmp_path / "texts"
+    more.mkdir()
+    given = [tasks.read(texts, split) for split in tasks.SPLITS]
+    spare = [example._replace(label=None) for example in given[0][40:]]
+    tasks.write(tasks.Texts(tasks.read_labels(texts), given[0][:40], *given[1:], spare), more)
+    found = [
+        run_step(tmp_path / f"d{count}", student, more, teacher=teacher, **QUICK | {"epochs": 6}, unlabelled=count)[0]
+        for count in (0, len(spare))
+    ]
+    assert _divergence(found[1], teacher, texts) < _divergence(found[0], teacher, texts)
+
+
+@pytest.mark.parametrize("hidden", [32, 16])
+def test_any_student_can_learn(teacher: Path, hidden: int, texts: Path, tmp_path: Path) -> None:
+    shape = {"model_type": "bert", "vocab_size": 600, "hidden_size": hidden, "num_hidden_layers": 1}
+    shape |= {
+        "num_attention_heads": 4,
+        "intermediate_size": 48,
+        "max_position_embeddings": 130,
+        "initializer_range": 0.1,
+    }
+    raw = run_step(tmp_path / "r", None, texts, step="random-weights", shape=shape)[0]
+    folder, notes = run_step(
+        tmp_path / "d", raw, texts, teacher=teacher, **QUICK | {"epochs": 6, "learning_rate": 5e-3}, masked_weight=1
+    )
+    assert load_checkpoint(folder).config.hidden_size == hidden
+    assert notes["epochs"][-1]["loss"] < notes["epochs"][0]["loss"]
+    assert notes["validation_accuracy"] > 0.6
+
+
+def test_the_teachers_embeddings_stay_as_they_are(teacher: Path, student: Path, texts: Path, tmp_path: Path) -> None:
+    folder = run_step(tmp_path / "d", student, texts, teacher=teacher, **QUICK)[0]
+    before, after = (load_checkpoint(path).base_model for path in (teacher, folder))
+    assert torch.equal(before.get_input_embeddings().weight, after.get_input_embeddings().weight)
+    assert not torch.equal(before.encoder.layer[0].output.dense.weight, after.encoder.layer[0].output.dense.weight)
+
+
+def _objective(teacher: Path, **weights: float) -> Distillation:
+    settings = Distil(**{"soft_weight": 0, "hard_weight": 0, "hidden_weight": 0} | weights)
+    model = load_checkpoint(teacher)
+    return Distillation(model, model, settings, teacher / "tokenizer.json")
 
 
 def test_a_student_like_its_teacher_has_nothing_to_learn(teacher: Path, texts: Path) -> None:
     model = load_checkpoint(teacher)
     batch = next(Batches(teacher, tasks.read(texts, "train"), 64, model.config).in_order(8))
     labels = batch.pop("labels")
-    objective = Distillation(load_checkpoint(teacher), Distil(hard_weight=0))
+    objective = _objective(teacher, soft_weight=5, hidden_weight=1)
     assert objective.loss(model, batch, labels).item() == pytest.approx(0, abs=1e-6)
-    only_labels = Distillation(load_checkpoint(teacher), Distil(soft_weight=0, hidden_weight=0))
     expected = torch.nn.functional.cross_entropy(model(**batch).logits, labels)
-    assert torch.equal(only_labels.loss(model, batch, labels), expected)
+    torch.testing.assert_close(_objective(teacher, hard_weight=1).loss(model, batch, labels), expected)
+
+
+def test_labels_count_where_there_are_any() -> None:
+    logits = torch.tensor([[1.0, 2.0], [3.0, 0.0]])
+    both = hard_loss(logits, torch.tensor([1, 0]))
+    assert float(both) == pytest.approx(
+        float(hard_loss(logits[:1], torch.tensor([1])) / 2 + hard_loss(logits[1:], torch.tensor([0])) / 2)
+    )
+    assert float(hard_loss(logits, torch.tensor([1, NO_LABEL]))) == pytest.approx(
+        float(hard_loss(logits[:1], torch.tensor([1])) / 2)
+    )
+    assert float(hard_loss(logits, torch.tensor([NO_LABEL, NO_LABEL]))) == 0
+
+
+def test_masking_hides_words_but_no_special_token_and_no_padding(teacher: Path, texts: Path) -> None:
+    model = load_checkpoint(teacher)
+    masking = Masking(teacher / "tokenizer.json", 32, seed=0)
+    batches = list(Batches(teacher, tasks.read(texts, "train"), 64, model.config).in_order(32))
+    chosen = words = 0
+    for batch in batches:
+        hidden, was = masking.mask(batch)
+        hit = was != NO_LABEL
+        assert torch.equal(torch.where(hit, was, hidden["input_ids"]), batch["input_ids"])
+        ordinary = batch["attention_mask"].bool() & (batch["input_ids"] > 4)
+        assert not (hit & ~ordinary).any()
+        chosen, words = chosen + int(hit.sum()), words + int(ordinary.sum())
+    assert chosen / words == pytest.approx(0.15, abs=0.03)
 
 
 def test_the_soft_loss_is_the_divergence() -> None:
@@ -75,10 +149,10 @@ def test_the_soft_loss_is_the_divergence() -> None:
     assert float(soft_loss(student, teacher, temperature=2)) == pytest.approx(4 * expected)
 
 
-def test_the_same_seed_gives_the_same_bytes(teacher: Path, texts: Path, tmp_path: Path) -> None:
-    settings = QUICK | {"epochs": 1, "dropout": 0.1}
+def test_the_same_seed_gives_the_same_bytes(teacher: Path, student: Path, texts: Path, tmp_path: Path) -> None:
+    settings = QUICK | {"epochs": 1, "dropout": 0.1, "masked_weight": 1}
     contents = [
-        folder_sha256(run_step(tmp_path / str(number), teacher, texts, **settings, seed=seed)[0])
+        folder_sha256(run_step(tmp_path / str(number), student, texts, teacher=teacher, **settings, seed=seed)[0])
         for number, seed in enumerate((1, 1, 2))
     ]
     assert contents[0] == contents[1] != contents[2]
@@ -90,7 +164,7 @@ def test_the_same_seed_gives_the_same_bytes(teacher: Path, texts: Path, tmp_path
         ({"temperature": 0}, "temperature is 0.*, but must be above 0"),
         ({"soft_weight": -1}, "soft_weight is -1.*, but must be at least 0"),
         ({"soft_weight": 0, "hard_weight": 0, "hidden_weight": 0}, "are all 0: nothing to learn"),
-        ({"keep": 0}, "step 'distil': keep is 0, but must be a share"),
+        ({"unlabelled": -1}, "unlabelled is -1, but must be at least 0"),
         ({"epochs": 0}, "step 'distil': epochs is 0, but must be above 0"),
     ],
 )
@@ -99,11 +173,14 @@ def test_bad_settings_are_refused_when_composed(settings: dict[str, Any], messag
         make_step(QUICK | settings, "test")
 
 
-def test_more_layers_than_the_teacher_has_are_refused(teacher: Path, texts: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="step 'distil': keep is 3, but the model has 2 layers"):
-        run_step(tmp_path / "d", teacher, texts, **QUICK, keep=3)
+def test_another_tokenizer_is_refused(teacher: Path, student: Path, texts: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(teacher, other)
+    (other / "tokenizer.json").write_text((teacher / "tokenizer.json").read_text() + " ")
+    with pytest.raises(UserError, match="student and teacher have different tokenizers"):
+        run_step(tmp_path / "d", student, texts, teacher=other, **QUICK)
 
 
-def test_a_task_without_labels_is_refused(teacher: Path, unlabelled: Path, tmp_path: Path) -> None:
+def test_a_task_without_labels_is_refused(teacher: Path, student: Path, unlabelled: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"step 'distil': the task has no labelled texts to train on"):
-        run_step(tmp_path / "d", teacher, unlabelled, **QUICK)
+        run_step(tmp_path / "d", student, unlabelled, teacher=teacher, **QUICK)
