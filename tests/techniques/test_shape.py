@@ -59,7 +59,6 @@ def test_what_a_config_leaves_out_is_as_in_transformers(model_type: str) -> None
         [{"step": "head-pruning", "fraction": 0.25}, {"step": "layer-pruning", "keep": 1}],
         [{"step": "low-rank", "rank": 8, "attention": True}, {"step": "head-pruning"}, {"step": "ffn-pruning"}],
         [{"step": "fine-tune", **TRAINED}],
-        [{"step": "distil", "keep": 1, **TRAINED}],
         [{"step": "magnitude-pruning", **TRAINED}],
         [{"step": "block-movement-pruning", **TRAINED}],
         [{"step": "block-movement-pruning", "heads": 0.7, "neurons": 0.3, **TRAINED}],
@@ -91,9 +90,12 @@ def test_what_only_the_texts_decide_is_not_foretold(checkpoint: Path, texts: Pat
     [
         ([{"step": "layer-pruning", "keep": 7}], "'layer-pruning': keep is 7, but the model has 6 layers"),
         ([{"step": "layer-pruning", "keep": [6]}], "keep names layer 6, but the model has 0 to 5"),
-        ([{"step": "distil", "keep": 7}], "'distil': keep is 7, but the model has 6 layers"),
-        ([{"step": "layer-pruning", "keep": 3}, {"step": "distil", "keep": 4}], "keep is 4, but the model has 3"),
-        ([{"step": "distil", "keep": 2}, {"step": "fine-tune", "frozen_layers": 3}], "3, but the model has 2 layers"),
+        ([{"step": "layer-pruning", "keep": 7}], "'layer-pruning': keep is 7, but the model has 6 layers"),
+        (
+            [{"step": "layer-pruning", "keep": 3}, {"step": "layer-pruning", "keep": 4}],
+            "keep is 4, but the model has 3",
+        ),
+        ([{"step": "layer-pruning", "keep": 2}, {"step": "fine-tune", "frozen_layers": 3}], "3, but the model has 2"),
         ([{"step": "fine-tune", "frozen_layers": 7}], "frozen_layers is 7, but the model has 6 layers"),
         ([{"step": "fine-tune", "max_length": 513}], "max_length is 513, but the model has positions for 512"),
         ([{"step": "distil", "max_length": 513}], "max_length is 513, but the model has positions for 512"),
@@ -131,7 +133,6 @@ def test_what_does_not_fit_is_refused(entries: list[dict[str, Any]], message: st
     "step",
     [
         "layer-pruning",
-        "distil",
         "ffn-pruning",
         "head-pruning",
         "low-rank",
