@@ -9,7 +9,7 @@ from pathlib import Path
 from runner import models, tasks
 from runner.chain import check_chain, follow_shape
 from runner.config import Config, IsolationKind, TechniqueConfig
-from runner.engines import FORMATS
+from runner.engines import FORMATS, NEED_A_COMPILER
 from runner.errors import UserError, did_you_mean
 from runner.isolation.choose import check_threads, memory_bytes, resolve
 from runner.prepare import chain_of, teacher_chain, texts_of
@@ -89,18 +89,19 @@ def _check_labels(steps: list[Step], labels: list[str], cfg: Config) -> None:
 
 
 def _check_compiler(steps: list[Step], cfg: Config) -> None:
-    hungry = [step.name for step in steps if step.needs_compiler]
+    hungry = [f"{_user(cfg, step.name)} has the step '{step.name}'" for step in steps if step.needs_compiler]
+    if cfg.technique.engine in NEED_A_COMPILER:
+        hungry.append(f"technique '{cfg.technique.name}' has the engine '{cfg.technique.engine}'")
     if not hungry:
         return
     if resolve(cfg.isolation.kind)[0] is IsolationKind.docker:
         raise UserError(
-            f"{_user(cfg, hungry[0])} has the step '{hungry[0]}', which needs a C++ compiler, and the image has none. "
-            "Leave it out, or take isolation=process."
+            f"{hungry[0]}, which needs a C++ compiler, and the image has none. Leave it out, or take isolation=process."
         )
     if not shutil.which("g++"):
         raise UserError(
-            f"{_user(cfg, hungry[0])} has the step '{hungry[0]}', which needs a C++ compiler, and there is no g++ on "
-            "this machine. Install it, or leave the technique out."
+            f"{hungry[0]}, which needs a C++ compiler, and there is no g++ on this machine. Install it, or leave the "
+            "technique out."
         )
 
 

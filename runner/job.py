@@ -89,6 +89,8 @@ def _measure(cfg: Config, job: str, sweep: Path, folder: Path) -> dict[str, Any]
         "artifact": ready.artifact,
         "artifact_format": ready.artifact_format,
         "disk_bytes": ready.disk_bytes,
+        "compressed_bytes": ready.compressed_bytes,
+        "masked": ready.masked,
         "precision": ready.precision,
     }
     began = time.monotonic()

@@ -19,13 +19,14 @@ from runner import models, tasks
 from runner.artifacts import Artifact, Store, digest
 from runner.chain import make_chain
 from runner.config import Config, ModelConfig
+from runner.engines import source_files
 from runner.isolation import CODE, Box, BoxOrder
 from runner.machine.flops import FlopCount, count_flops
 from runner.provenance import lock_sha256
 from runner.techniques import Step
 
 Announce = Callable[[str], None]
-_JUDGING = ("trial/evaluate", "trial/neighbours")
+_JUDGING = (CODE / "trial/evaluate.py", CODE / "trial/neighbours.py")
 _making: dict[str, threading.Lock] = defaultdict(threading.Lock)  # one per recipe: what two jobs share is made once
 
 
@@ -216,7 +217,7 @@ class _Kitchen:
             "tokenize": settings | tokenizer,
             "tokenizer": digest((checkpoint.path / "tokenizer.json").read_text()),
             "texts": texts.content,
-            "code": _source_of("tasks/tokenize.py"),
+            "code": _source_of(CODE / "tasks/tokenize.py"),
             "lock": lock_sha256(),
         }
         inputs = {"checkpoint": checkpoint.path, "texts": texts.path}
@@ -230,7 +231,7 @@ class _Kitchen:
             "logits": artifact.content,
             "inputs": inputs.content,
             "engine": engine,
-            "code": [_source_of(f"{part}.py") for part in (f"engines/{engine}", "engines/__init__", *_JUDGING)],
+            "code": [_source_of(path) for path in (*source_files(engine), *_JUDGING)],
             "lock": lock_sha256(),
         }
         folders = {"artifact": artifact.path, "inputs": inputs.path}
@@ -265,6 +266,6 @@ class _Kitchen:
             return self._store.put(recipe, folder / "files", format, [*lineage, record])
 
 
-def _source_of(name: str) -> str:
+def _source_of(path: Path) -> str:
     """Return a hash of one of our source files, so that changed code never meets an old result."""
-    return digest((CODE / name).read_text())[:16]
+    return digest(path.read_text())[:16]

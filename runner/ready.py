@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from runner import tasks
-from runner.artifacts import write_whole
+from runner.artifacts import Store, write_whole
 from runner.config import Config
 from runner.errors import UserError
 from runner.isolation import is_stopping
@@ -29,7 +29,7 @@ class Ready:
         status: ok or prepare-failed.
         error, log: why, in one line; a path in the sweep.
         engine, artifact_path, inputs_path: what a box runs.
-        artifact, artifact_format, disk_bytes: what the artifact is.
+        artifact, artifact_format, disk_bytes, compressed_bytes, masked: what the artifact is.
         precision: what its engine computes matrix products in; None if not known.
         useful_flops, padded_flops: of a mean call; None if they cannot be counted.
     """
@@ -43,6 +43,8 @@ class Ready:
     artifact: str | None = None
     artifact_format: str | None = None
     disk_bytes: int | None = None
+    compressed_bytes: int | None = None
+    masked: bool | None = None
     precision: str | None = None
     useful_flops: float | None = None
     padded_flops: float | None = None
@@ -118,6 +120,16 @@ def keep_log(text: str | None, folder: Path, sweep: Path) -> str | None:
     return path.absolute().relative_to(sweep.absolute()).as_posix()
 
 
+def is_masked(lineage: list[dict[str, Any]]) -> bool:
+    """Return whether weights of an artifact were set to 0 and kept, and nothing has filled them again since: training
+    and factorising do."""
+    masked = False
+    for record in lineage:
+        notes = record.get("notes") or {}
+        masked = bool(notes.get("masked")) or (masked and not {"epochs", "energy_kept"} & notes.keys())
+    return masked
+
+
 def _ready(cfg: Config, prepared: Prepared) -> Ready:
     artifact, flops = prepared.artifact, None
     if prepared.flops:
@@ -131,6 +143,8 @@ def _ready(cfg: Config, prepared: Prepared) -> Ready:
         artifact=artifact.content,
         artifact_format=artifact.format,
         disk_bytes=artifact.disk_bytes,
+        compressed_bytes=Store(Path(cfg.store)).compressed_bytes(artifact),
+        masked=is_masked(artifact.lineage),
         precision=prepared.precision,
         useful_flops=flops.useful if flops else None,
         padded_flops=flops.padded if flops else None,

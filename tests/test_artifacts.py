@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,3 +73,15 @@ def test_write_whole_replaces_and_leaves_no_other_file(tmp_path: Path) -> None:
     write_whole(tmp_path / "a.json", "new")
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
     assert (tmp_path / "a.json").read_text() == "new"
+
+
+def test_the_compressed_size_is_that_of_every_file(tmp_path: Path) -> None:
+    store, texts = Store(tmp_path), {"model": b"abcd" * 5000, "part/config": random.Random(0).randbytes(3000)}
+    with store.workplace() as folder:
+        for name, content in texts.items():
+            (folder / "files" / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / "files" / name).write_bytes(content)
+        artifact = store.put({"a": "1"}, folder / "files", "onnx", [])
+    size = store.compressed_bytes(artifact)
+    assert 3000 < size < 3200  # what is random stays as it is, what is repeated nearly vanishes
+    assert Store(tmp_path).compressed_bytes(replace(artifact, path=tmp_path / "gone")) == size  # counted once

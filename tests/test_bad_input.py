@@ -177,10 +177,18 @@ def test_hydra_s_own_options_still_work() -> None:
 
 
 @pytest.mark.docker
-def test_a_step_that_needs_a_compiler_in_docker(refused: Refused) -> None:
-    assert "needs a C++ compiler, and the image has none" in refused("technique=aot-inductor", "isolation=docker")
+@pytest.mark.parametrize("technique", ["aot-inductor", "torch-compile"])
+def test_what_needs_a_compiler_in_docker(technique: str, refused: Refused) -> None:
+    assert "needs a C++ compiler, and the image has none" in refused(f"technique={technique}", "isolation=docker")
 
 
-def test_a_step_that_needs_a_compiler_without_one(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("technique", "what"), [("aot-inductor", "step 'aot-inductor'"), ("torch-compile", "engine 'torch_compile'")]
+)
+def test_what_needs_a_compiler_without_one(
+    technique: str, what: str, refused: Refused, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("shutil.which", lambda name: None)
-    assert "there is no g++ on this machine" in refused("technique=aot-inductor", "isolation=process")
+    said = refused(f"technique={technique}", "isolation=process")
+    assert f"technique '{technique}' has the {what}, which needs a C++ compiler" in said
+    assert "there is no g++ on this machine" in said

@@ -13,7 +13,7 @@ from runner.config import PRECISIONS
 from runner.engines import FORMATS
 
 CONF = Path(__file__).parents[1] / "conf"
-NEED_A_COMPILER = ["aot-inductor"]  # which the image has not
+NEED_A_COMPILER = ["aot-inductor", "torch-compile"]  # which the image has not
 TECHNIQUES = sorted(path.stem for path in (CONF / "technique").glob("*.yaml"))
 
 

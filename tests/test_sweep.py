@@ -53,7 +53,9 @@ def test_every_trial_is_a_row(swept: Sweep) -> None:
     assert set(results.status) == {"ok"}
     assert set(results.isolation) == {swept.kind}
     assert (results.latency_p50_seconds > 0).all()
-    assert (results.disk_bytes > 0).all()
+    assert (results.compressed_bytes > 0).all()
+    assert (results.compressed_bytes < results.disk_bytes).all()
+    assert not results.masked.any()
     assert results.image_id.notna().all() == (swept.kind == "docker")
 
 

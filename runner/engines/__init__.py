@@ -6,6 +6,7 @@ To add an engine: one module here with a class `Engine` as below, named in `FORM
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,11 +16,14 @@ if TYPE_CHECKING:
 
 FORMATS = {  # engine (and module) -> the format it loads
     "torch": "checkpoint",
+    "torch_compile": "checkpoint",
     "torchscript": "torchscript",
     "aot_inductor": "pt2",
     "onnxruntime": "onnx",
     "openvino": "openvino",
 }
+NEED_A_COMPILER = ("torch_compile",)  # of C++, wherever they run; the image of the boxes has none
+_SHARED = re.compile(r"^from runner\.engines\.(\w+) import ", re.MULTILINE)
 
 
 class Engine(Protocol):
@@ -51,6 +55,18 @@ def import_engine(name: str) -> type[Engine]:
     """Import an engine's module, and with it its runtime."""
     engine: type[Engine] = importlib.import_module(f"runner.engines.{name}").Engine
     return engine
+
+
+def source_files(name: str) -> list[Path]:
+    """Return the files of this package whose code is an engine's: its module and all that it imports from here."""
+    folder = Path(__file__).parent
+    found, waiting = [Path(__file__)], [folder / f"{name}.py"]
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.append(path)
+            waiting += [folder / f"{shared}.py" for shared in _SHARED.findall(path.read_text())]
+    return sorted(found)
 
 
 def main_precision(work: Mapping[str, float]) -> str | None:

@@ -12,41 +12,28 @@ import transformers
 
 from runner.engines import main_precision
 from runner.engines.checkpoint import load_checkpoint
+from runner.engines.pytorch import PyTorch
 
 
-class Engine:
+class Engine(PyTorch):
     """Loads a checkpoint."""
 
-    def __init__(self, artifact: Path, threads: int) -> None:
-        torch.set_num_threads(threads)
-        torch.set_num_interop_threads(1)
-        self._model = load_checkpoint(artifact)
-
-    def prepare(self, input_ids: np.ndarray, attention_mask: np.ndarray) -> dict[str, torch.Tensor]:
-        """Wrap one batch, without a copy."""
-        return {"input_ids": torch.from_numpy(input_ids), "attention_mask": torch.from_numpy(attention_mask)}
-
-    def run(self, batch: dict[str, torch.Tensor]) -> Any:
-        """One forward pass."""
-        with torch.inference_mode():
-            return self._model(**batch)
+    def load(self, artifact: Path) -> Any:
+        """Read config and weights; every architecture's first two arguments are input_ids and attention_mask."""
+        return load_checkpoint(artifact)
 
     def logits(self, output: Any) -> np.ndarray:
         """Unwrap."""
-        array: np.ndarray = output.logits.float().numpy()
-        return array
+        return super().logits(output.logits)
 
     def describe(self) -> dict[str, Any]:
         """Versions, threads, instruction set."""
-        return {
-            "torch": torch.__version__,
+        return super().describe() | {
             "transformers": transformers.__version__,
-            "threads": torch.get_num_threads(),
-            "instruction_set": torch.backends.cpu.get_cpu_capability(),
             "float32_matmul_precision": torch.get_float32_matmul_precision(),
         }
 
-    def precision(self, batch: dict[str, torch.Tensor]) -> str | None:
+    def precision(self, batch: tuple[torch.Tensor, torch.Tensor]) -> str | None:
         """The type of the linear layers' weights, by size; nothing here quantizes while it runs."""
         work: Counter[str] = Counter()
         for module in self._model.modules():

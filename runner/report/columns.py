@@ -77,6 +77,11 @@ def _changed_cell(row: Row) -> Cell:
     return Cell(f"{row['changed_predictions']:,}", percent(row["changed_fraction"]))
 
 
+def _disk_cell(row: Row) -> Cell:
+    notes = [of_baseline(row["disk_ratio"]), "masked" if row["masked"] else ""]
+    return Cell(megabytes(row["disk_bytes"]), ", ".join(filter(None, notes)))
+
+
 def _throughput_cell(row: Row) -> Cell:
     rate = row["examples_per_second"]
     return Cell(UNKNOWN if rate is None else f"{significant(rate)} /s", of_baseline(row["throughput_ratio"]))
@@ -101,7 +106,13 @@ COLUMNS = (
     ),
     Column("Accuracy", "with its 95% interval (Wilson)", _accuracy_cell),
     Column("Changed", "predictions other than the baseline's", _changed_cell),
-    Column("Disk", "size of the artifact", lambda r: Cell(megabytes(r["disk_bytes"]), of_baseline(r["disk_ratio"]))),
+    Column("Disk", "size of the artifact; masked: many weights are 0, but all are there", _disk_cell),
+    Column(
+        "Compressed",
+        "the same files, each compressed (zstd): what a download costs",
+        lambda r: Cell(megabytes(r["compressed_bytes"]), of_baseline(r["compressed_ratio"])),
+        ("compressed_bytes",),
+    ),
     Column(
         "Memory peak",
         "resident memory of the whole trial (VmHWM)",

@@ -31,6 +31,20 @@ def floor_sentence(rows: Sequence[Row]) -> str:
     return f"Noise floor {percent(floor - 1)}: identical code could be that far apart in this sweep."
 
 
+def turns_sentence(trials: Sequence[Row]) -> str:
+    """Say where no trial of a group took turns with the baseline's box; empty where any did, or none was measured.
+
+    Args:
+        trials: rows of results that share a baseline.
+    """
+    ok = [trial for trial in trials if trial["status"] == "ok"]
+    if not ok or any(trial["partner_ratio"] is not None for trial in ok):
+        return ""
+    several = max(trial["threads"] for trial in ok) > 1
+    why = "with several threads none are taken" if several else "the baseline's box did not run beside them"
+    return f"No turns ({why}): latencies of whole trials are compared, minutes apart, so intervals are wider."
+
+
 def rounds_sentence(trials: Sequence[Row]) -> str:
     """Say how many rounds count, how many do not, and why; empty where that is not known.
 

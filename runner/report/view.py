@@ -9,7 +9,7 @@ from typing import Any
 
 from runner.report.columns import COLUMNS, Cell, Column, columns_for
 from runner.report.figures import counted
-from runner.report.noise import floor_sentence, rounds_sentence
+from runner.report.noise import floor_sentence, rounds_sentence, turns_sentence
 from runner.results.tables import Tables
 
 Row = Mapping[str, Any]
@@ -52,7 +52,17 @@ class Failure:
 
 
 _PADDED_TO = {"longest": "the longest of the call", "max_length": "full length"}
-_OF_TRIALS = ["job", "round", "status", "precision", "disturbance", "disturbed_by", "counted"]
+_OF_TRIALS = [
+    "job",
+    "round",
+    "status",
+    "threads",
+    "precision",
+    "partner_ratio",
+    "disturbance",
+    "disturbed_by",
+    "counted",
+]
 _SHARED = ("baseline_job", "family", "task", "workload", "threads", "isolation")
 
 
@@ -97,7 +107,8 @@ def _group(rows: Sequence[Row], trials: Sequence[Row]) -> Group:
     ]
     first = rows[0]
     title = f"{first['family']} on {first['task']}, workload {first['workload']}, {counted(first['threads'], 'thread')}"
-    said = [floor_sentence(rows), rounds_sentence([trial for trial in trials if trial["job"] in jobs])]
+    own = [trial for trial in trials if trial["job"] in jobs]
+    said = [floor_sentence(rows), turns_sentence(own), rounds_sentence(own)]
     return Group(title, _lead(variants, columns), _caption(rows), " ".join(filter(None, said)), columns, variants)
 
 

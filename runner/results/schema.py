@@ -43,6 +43,7 @@ _IDENTITY = [
 _ARTIFACT = [
     _column("artifact", pa.string(), "SHA-256 of the artifact's files."),
     _column("artifact_format", pa.string(), "Format of the artifact: checkpoint, onnx, torchscript …"),
+    _column("masked", pa.bool_(), "Whether weights were pruned by setting them to 0: there are no fewer of them."),
 ]
 
 _TRIAL = [
@@ -82,6 +83,7 @@ _PAIRED = [
 #: What a trial measures; the summary holds the median of each.
 _MEASURED = [
     _column("disk_bytes", pa.int64(), "Size of the artifact's files on disk."),
+    _column("compressed_bytes", pa.int64(), "Size of the same files, each compressed (zstd, level 10)."),
     _column("import_seconds", pa.float64(), "Phase import: importing the engine."),
     _column("load_seconds", pa.float64(), "Phase load: from files to a model ready to be called."),
     _column("first_call_seconds", pa.float64(), "Phase first call: the first inference."),
@@ -152,6 +154,7 @@ _AGAINST_BASELINE = [
     _column("noise_floor", pa.float64(), "How far from 1 the A/A test cannot exclude identical code to be."),
     _column("verdict", pa.string(), "faster, slower or tie; null if it cannot be judged (one round, no baseline)."),
     _column("disk_ratio", pa.float64(), "disk_bytes ÷ the baseline's."),
+    _column("compressed_ratio", pa.float64(), "compressed_bytes ÷ the baseline's."),
     _column("rss_peak_ratio", pa.float64(), "rss_peak_bytes ÷ the baseline's."),
     _column("load_ratio", pa.float64(), "load_seconds ÷ the baseline's."),
     _column("first_call_ratio", pa.float64(), "first_call_seconds ÷ the baseline's."),

@@ -28,6 +28,7 @@ Row = Mapping[str, Any]
 
 _PLAIN_RATIOS = {
     "disk_ratio": "disk_bytes",
+    "compressed_ratio": "compressed_bytes",
     "rss_peak_ratio": "rss_peak_bytes",
     "load_ratio": "load_seconds",
     "first_call_ratio": "first_call_seconds",
@@ -77,7 +78,8 @@ def _own_figures(job: Row, planned: int, trials: Sequence[Row]) -> dict[str, Any
     ok = _counted(trials)
     failed = next((trial for trial in trials if trial["status"] != "ok"), None)
     complete = "ok" if len(trials) == planned and trials else "missing"
-    fixed = ("sweep", "weights", "batch_size", "padding", "max_length", "bucket", "artifact", "artifact_format")
+    settings = ("sweep", "weights", "batch_size", "padding", "max_length", "bucket")
+    fixed = (*settings, "artifact", "artifact_format", "masked")
     return {
         **{name: job.get(name) for name in SUMMARY.names},
         **{name: _first_known(trials, name) for name in fixed},

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from runner.errors import UserError
 from runner.techniques import StepInputs, step
@@ -81,7 +81,8 @@ class BlockMovementPruning(GradualPruning):
         return notes
 
 
-class Blocks(NamedTuple):
+@dataclass(frozen=True)
+class Blocks:
     """The heads or the neurons of one layer.
 
     Attributes:
@@ -98,14 +99,16 @@ class Blocks(NamedTuple):
 
     def sums(self, values: list[torch.Tensor]) -> torch.Tensor:
         """Return the sum over each block, [count], of values shaped as its rows and, the last, its columns."""
-        by_row = [value.unflatten(0, (self.count, -1)).sum((1, 2)) for value in (*values[:-1], values[-1].T)]
-        return sum(by_row[1:], by_row[0])
+        import torch
+
+        by_row = [value.view(self.count, -1, value.shape[1]) for value in (*values[:-1], values[-1].T)]
+        return torch.stack([value.sum((1, 2)) for value in by_row]).sum(0)
 
     def write_masks(self, masks: list[torch.Tensor], kept: torch.Tensor) -> None:
         """Set masks, shaped as `values` above, to 1 on the kept blocks and to 0 elsewhere."""
         for mask in (*masks[:-1], masks[-1].T):
             mask.zero_()
-            mask.unflatten(0, (self.count, -1))[kept] = 1
+            mask.view(self.count, -1, mask.shape[1])[kept] = 1
 
 
 class BlockMovement(Pruning):

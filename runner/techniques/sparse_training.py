@@ -11,7 +11,6 @@ the compressed files, as they would be sent to a machine, are smaller.
 
 from __future__ import annotations
 
-import zlib
 from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,12 +70,12 @@ class SparseTraining(GradualPruning):
         """Return what prunes these weights."""
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Train, printing one line per epoch; return what `fit` does, the sparsity and the compressed size.
+        """Train, printing one line per epoch; return what `fit` does, and the sparsity.
 
         Raises:
             UserError: if the time is up before the sparsity is reached.
         """
-        from runner.engines.checkpoint import WEIGHTS, save_checkpoint
+        from runner.engines.checkpoint import save_checkpoint
 
         assert inputs.source is not None
         model = self.start(inputs)
@@ -85,12 +84,7 @@ class SparseTraining(GradualPruning):
         notes = self.fit(model, inputs, pruning)
         zeros = sum((weight == 0).sum().item() for weight in weights)
         save_checkpoint(model, target, tokenizer_from=inputs.source)
-        return notes | {
-            "masked": True,
-            "sparsity": zeros / sum(weight.numel() for weight in weights),
-            "compressed_bytes": len(zlib.compress((target / WEIGHTS).read_bytes(), 9)),
-            "compressed_with": "zlib level 9",
-        }
+        return notes | {"masked": True, "sparsity": zeros / sum(weight.numel() for weight in weights)}
 
 
 class Pruning(Objective):

@@ -16,7 +16,7 @@ from runner.report.run import facts, notes
 from runner.report.seed_study import COLUMNS, PUBLISHED, seed_studies
 from runner.report.view import failures, groups
 from runner.results.collect import collect
-from tests.results.synthetic import BASELINE, DEMO, Job, trial_file, write_sweep
+from tests.results.synthetic import BASELINE, DEMO, Job, edit, trial_file, write_sweep
 
 
 @pytest.mark.parametrize(
@@ -52,6 +52,34 @@ def test_a_group_is_sorted_fastest_first_and_shows_the_summary(tmp_path: Path) -
     assert best.cells[2].text == f"±{100 * row['latency_half_width']:.1f}%"
     assert best.cells[4].text == str(row["changed_predictions"])
     assert group.lead.startswith(f"Fastest: onnx-int8, {speedup(row['latency_ratio'])}")
+
+
+def test_a_masked_variant_is_marked_and_only_its_compressed_files_are_smaller(tmp_path: Path) -> None:
+    jobs = [BASELINE, Job("magnitude-70", 0.1, compressed_bytes=40_000_000, masked=True)]
+    (group,) = groups(collect(write_sweep(tmp_path, jobs)))
+    cells = {v.label: dict(zip([c.title for c in group.columns], v.cells, strict=True)) for v in group.variants}
+    assert cells["magnitude-70"]["Disk"] == Cell("90.0 MB", "×1.00, masked")
+    assert cells["magnitude-70"]["Compressed"] == Cell("40.0 MB", "×0.500")
+    assert cells["torch-eager"]["Disk"] == Cell("90.0 MB", "×1.00")
+
+
+def test_no_compressed_size_no_column(tmp_path: Path) -> None:
+    (group,) = groups(collect(write_sweep(tmp_path, [Job("torch-eager", compressed_bytes=None)])))
+    assert "Compressed" not in [column.title for column in group.columns]
+
+
+@pytest.mark.parametrize(
+    ("threads", "why"), [(1, "the baseline's box did not run beside them"), (2, "with several threads none are taken")]
+)
+def test_a_group_without_turns_says_so(threads: int, why: str, tmp_path: Path) -> None:
+    jobs = [Job("torch-eager", threads=threads), Job("onnx", 0.05, threads=threads)]
+    sweep = write_sweep(tmp_path, jobs)
+    (group,) = groups(collect(sweep))
+    assert "No turns" not in group.noise
+    for path in sweep.glob("trials/*/trial.json"):
+        edit(path, partner=None)
+    (group,) = groups(collect(sweep))
+    assert f"No turns ({why})" in group.noise
 
 
 def test_other_threads_are_another_group_and_another_model_of_the_family_the_same(tmp_path: Path) -> None:

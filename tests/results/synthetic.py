@@ -24,6 +24,8 @@ class Job:
     model: str = "minilm-l6"
     threads: int = 1
     disk_bytes: int = 90_000_000
+    compressed_bytes: int | None = 80_000_000
+    masked: bool = False
     rss_bytes: int = 500_000_000
     load_seconds: float = 1.0
     flips: float = 0.0  # how far the logits are moved from the baseline's
@@ -146,6 +148,8 @@ def _write_trial(folder: Path, identity: dict[str, Any], job: Job, p50: float, p
             "log": None,
             "artifact_format": "onnx",
             "disk_bytes": job.disk_bytes,
+            "compressed_bytes": job.compressed_bytes,
+            "masked": job.masked,
         }
         | {"import_seconds": 0.5, "load_seconds": job.load_seconds, "first_call_seconds": 2 * p50}
         | {"warmup_seconds": 1.0, "warmup_calls": 10, "timed_seconds": sum(latencies), "calls": 31}

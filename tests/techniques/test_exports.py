@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import numpy as np
 import onnx
 import pytest
 
-from tests.techniques.conftest import run_step
+from tests.techniques.conftest import run_step, save_random
 
 LOGITS = """
 import sys, numpy as np
@@ -47,6 +48,19 @@ def test_torchscript_is_exact(checkpoint: Path, texts: Path, tmp_path: Path, log
     made, notes = run_step(tmp_path / "made", checkpoint, texts, step="torchscript")
     assert notes["largest_logit_difference"] < 1e-5
     np.testing.assert_allclose(logits("torchscript", made), logits("torch", checkpoint), atol=1e-5)
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="needs a C++ compiler")
+def test_torch_compile_is_exact(texts: Path, tmp_path: Path, logits: Logits) -> None:
+    model = save_random(tmp_path / "model", texts, "roberta")
+    np.testing.assert_allclose(logits("torch_compile", model), logits("torch", model), atol=1e-5)
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="needs a C++ compiler")
+def test_aot_inductor_is_exact(bert: Path, texts: Path, tmp_path: Path, logits: Logits) -> None:
+    made, notes = run_step(tmp_path / "made", bert, texts, step="aot-inductor")
+    assert notes["largest_logit_difference"] < 1e-5
+    np.testing.assert_allclose(logits("aot_inductor", made), logits("torch", bert), atol=1e-5)
 
 
 def test_onnx_is_exact(checkpoint: Path, texts: Path, tmp_path: Path, logits: Logits) -> None:

@@ -1,0 +1,44 @@
+"""What the engines that run in PyTorch share: threads, tensors without a copy, one forward pass."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+
+class PyTorch:
+    """Calls a loaded model with input_ids and attention_mask; a subclass has a method `load` that loads one."""
+
+    def __init__(self, artifact: Path, threads: int) -> None:
+        torch.set_num_threads(threads)
+        torch.set_num_interop_threads(1)
+        self._model = self.load(artifact)
+
+    def load(self, artifact: Path) -> Any:
+        """Return the artifact's model, a function of both inputs in this order."""
+        raise NotImplementedError
+
+    def prepare(self, input_ids: np.ndarray, attention_mask: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        """Wrap one batch, without a copy."""
+        return torch.from_numpy(input_ids), torch.from_numpy(attention_mask)
+
+    def run(self, batch: tuple[torch.Tensor, torch.Tensor]) -> Any:
+        """One forward pass."""
+        with torch.inference_mode():
+            return self._model(*batch)
+
+    def logits(self, output: Any) -> np.ndarray:
+        """Unwrap."""
+        array: np.ndarray = output.float().numpy()
+        return array
+
+    def describe(self) -> dict[str, Any]:
+        """Versions, threads, instruction set."""
+        return {
+            "torch": torch.__version__,
+            "threads": torch.get_num_threads(),
+            "instruction_set": torch.backends.cpu.get_cpu_capability(),
+        }

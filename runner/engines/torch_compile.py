@@ -1,0 +1,42 @@
+"""torch.compile: the checkpoint, compiled by TorchInductor each time that it is loaded
+(https://docs.pytorch.org/docs/stable/generated/torch.compile.html).
+
+All compiling belongs to the load: one graph serves every batch size and length, a call that would need another fails,
+and nothing is kept for the next load, which would find it done. It needs a C++ compiler wherever it runs.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch._inductor.config
+import torch.fx.experimental._config
+
+from runner.engines.torch import Engine as Eager
+
+
+class Engine(Eager):
+    """Loads a checkpoint and compiles it, its weights as constants."""
+
+    def load(self, artifact: Path) -> Any:
+        """Compile by a first call."""
+        torch._inductor.config.freezing = True
+        torch._inductor.config.compile_threads = 1  # more are processes that stay
+        torch.fx.experimental._config.backed_size_oblivious = True  # or a batch of one text would be compiled apart
+        model, example = torch.compile(super().load(artifact), fullgraph=True, dynamic=True), _example()
+        with tempfile.TemporaryDirectory() as cache, torch.inference_mode():
+            os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
+            model(*example)
+        torch.compiler.set_stance("fail_on_recompile")
+        return model
+
+
+def _example() -> tuple[torch.Tensor, torch.Tensor]:
+    """Return input_ids and attention_mask of several texts, one of them padded."""
+    attention_mask = torch.ones(3, 7, dtype=torch.int64)
+    attention_mask[1, 4:] = 0
+    return torch.full_like(attention_mask, 5), attention_mask

@@ -1,0 +1,30 @@
+"""Whether an artifact is masked follows from how it was made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from runner.ready import is_masked
+
+MASKED = {"masked": True, "epochs": [], "sparsity": 0.7}
+
+
+@pytest.mark.parametrize(
+    ("notes", "masked"),
+    [
+        ([], False),
+        ([{"epochs": []}], False),
+        ([{"epochs": []}, MASKED], True),
+        ([MASKED, {"exporter": "traced"}, {}], True),
+        ([MASKED, {"epochs": []}], False),
+        ([MASKED, {"energy_kept": {}}], False),
+    ],
+)
+def test_masked_until_weights_are_made_anew(notes: list[dict[str, Any]], masked: bool) -> None:
+    assert is_masked([{"step": "x", "notes": one} for one in notes]) is masked
+
+
+def test_a_record_may_have_no_notes() -> None:
+    assert not is_masked([{"task": "tweets"}])
