@@ -36,8 +36,8 @@ def save(model: Any, folder: Path) -> None:
     import_openvino().save_model(model, folder / MODEL, compress_to_fp16=False)
 
 
-def silent_nncf() -> Any:
-    """Return the module nncf, without its messages and progress bars in the log."""
+def import_nncf() -> Any:
+    """Return the module nncf, which then reports only errors and progress."""
     import_openvino()
     import logging
 

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from runner.errors import UserError, did_you_mean
 from runner.techniques import Step, StepInputs, step
 from runner.techniques.onnx_static_int8 import calibration_texts, encode
-from runner.techniques.openvino_graphs import read, save, silent_nncf
+from runner.techniques.openvino_graphs import import_nncf, read, save
 
 _PRESETS = {"mixed": "MIXED", "performance": "PERFORMANCE"}
 
@@ -69,7 +69,7 @@ class OpenVinoStaticInt8(Step):
         return {"calibration_texts": len(texts), "calibration_split": split}
 
     def _quantize(self, model: Any, calls: list[Any]) -> Any:
-        nncf = silent_nncf()
+        nncf = import_nncf()
         return nncf.quantize(
             model,
             nncf.Dataset(calls),

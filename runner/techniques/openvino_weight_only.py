@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from runner.errors import UserError, did_you_mean
 from runner.techniques import Step, StepInputs, step
-from runner.techniques.openvino_graphs import read, save, silent_nncf
+from runner.techniques.openvino_graphs import import_nncf, read, save
 
 _BITS = (4, 8)
 _GROUP_SIZES = (16, 32, 64, 128)
@@ -55,7 +55,7 @@ class OpenVinoWeightOnly(Step):
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
         """Quantize the weights, and tell OpenVINO in the model's own settings what to multiply in."""
         assert inputs.source is not None
-        nncf = silent_nncf()
+        nncf = import_nncf()
         mode = nncf.CompressWeightsMode[f"INT{self.bits}_{'SYM' if self.symmetric else 'ASYM'}"]
         grouped = {"group_size": self.group_size} if self.bits == 4 else {}
         model = nncf.compress_weights(read(inputs.source), mode=mode, **grouped)
