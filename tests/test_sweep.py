@@ -210,3 +210,12 @@ def test_running_out_of_memory_is_a_row(tmp_path: Path) -> None:
     results = sweep.read("results")
     assert set(results.status) == {"oom"}
     assert results.error.str.contains("isolation.memory").all()
+
+
+@pytest.mark.docker
+def test_openvino_is_fair_on_one_thread(tmp_path: Path) -> None:
+    """It starts more threads than it computes on."""
+    arguments = ["grid.union=[{technique: [torch-eager, openvino, openvino-int8-weights]}]", "measure.rounds=1"]
+    results = Sweep("docker", tmp_path, [*arguments, "threads=1"]).read("results")
+    assert set(results.technique) == {"torch-eager", "openvino", "openvino-int8-weights"}
+    assert set(results.status) == {"ok"}
