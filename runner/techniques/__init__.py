@@ -42,6 +42,7 @@ _MODULES = {
     "onnx-fusion": "onnx_fusion",
     "onnx-static-int8": "onnx_static_int8",
     "onnx-weight-only": "onnx_weight_only",
+    "quantization-aware-training": "quantization_aware_training",
     "bfloat16": "bfloat16",
 }
 _SHARED = ("tracing.py", "batches.py", "../engines/checkpoint.py")

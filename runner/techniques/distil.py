@@ -18,15 +18,11 @@ from runner.techniques.shape import Shape
 from runner.techniques.training import Objective, TrainingStep
 
 
-@step("distil")
 @dataclass
-class Distil(TrainingStep):
-    """checkpoint (the teacher) → checkpoint (the student); see `runner.techniques.training`.
-
-    The student starts as some of the teacher's layers, with its embeddings and its head.
+class TaughtStep(TrainingStep):
+    """A step whose model learns from the one it was made of; see `Distillation`.
 
     Attributes:
-        keep: which layers; see the step layer-pruning.
         temperature: that both sides' logits are divided by for the soft targets.
         soft_weight: of the Kullback-Leibler divergence from the teacher's softened predictions, × temperature².
         hard_weight: of the cross-entropy with the labels.
@@ -34,12 +30,7 @@ class Distil(TrainingStep):
             by default DistilBERT's.
     """
 
-    uses = ("training.py", "layers.py", "layer_pruning.py")
-
-    epochs: int = 6
-    learning_rate: float = 2e-4
     minutes: float = 10.0
-    keep: Any = 0.5
     temperature: float = 2.0
     soft_weight: float = 5.0
     hard_weight: float = 2.0
@@ -47,12 +38,35 @@ class Distil(TrainingStep):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_keep(self.keep, "distil")
         self.check("temperature", "above 0", lambda value: value > 0)
         for key in ("soft_weight", "hard_weight", "hidden_weight"):
             self.check(key, "at least 0", lambda value: value >= 0)
         if not self.soft_weight + self.hard_weight + self.hidden_weight:
-            raise UserError("step 'distil': soft_weight, hard_weight and hidden_weight are all 0: nothing to learn.")
+            raise UserError(
+                f"step '{self.name}': soft_weight, hard_weight and hidden_weight are all 0: nothing to learn."
+            )
+
+
+@step("distil")
+@dataclass
+class Distil(TaughtStep):
+    """checkpoint (the teacher) → checkpoint (the student); see `runner.techniques.training`.
+
+    The student starts as some of the teacher's layers, with its embeddings and its head.
+
+    Attributes:
+        keep: which layers; see the step layer-pruning.
+    """
+
+    uses = ("training.py", "layers.py", "layer_pruning.py")
+
+    epochs: int = 6
+    learning_rate: float = 2e-4
+    keep: Any = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_keep(self.keep, "distil")
 
     def fits(self, shape: Shape) -> Shape:
         """Fewer layers, if there are as many as are to be kept."""
@@ -73,7 +87,7 @@ class Distil(TrainingStep):
 class Distillation(Objective):
     """The weighted mean of the three losses, with a teacher in eval mode."""
 
-    def __init__(self, teacher: Any, settings: Distil) -> None:
+    def __init__(self, teacher: Any, settings: TaughtStep) -> None:
         self._teacher = teacher
         self._temperature = settings.temperature
         weights = (settings.soft_weight, settings.hard_weight, settings.hidden_weight)
