@@ -116,6 +116,17 @@ def test_missing_model_folder(refused: Refused, tmp_path: Path) -> None:
     assert f"{tmp_path}/none" in said
 
 
+@pytest.mark.parametrize("layers", [2, 6])
+def test_a_local_model_s_own_config_is_followed(layers: int, refused: Refused, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(f'{{"model_type": "bert", "num_hidden_layers": {layers}}}')
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    said = refused("model=folder", f"model.path={tmp_path}", "technique.steps=[{step: layer-pruning, keep: 7}]")
+    assert (
+        f"model 'folder' with technique 'torch-eager': step 'layer-pruning': keep is 7, but the model has {layers}"
+        in said
+    )
+
+
 def test_a_pickle_without_safetensors(refused: Refused, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     (tmp_path / "pytorch_model.bin").write_bytes(b"\x80\x04")

@@ -45,6 +45,7 @@ _MODULES = {
     "openvino-export": "openvino_export",
     "openvino-static-int8": "openvino_static_int8",
     "openvino-weight-only": "openvino_weight_only",
+    "quantization-aware-training": "quantization_aware_training",
     "bfloat16": "bfloat16",
 }
 _SHARED = ("tracing.py", "batches.py", "../engines/checkpoint.py")

@@ -19,15 +19,9 @@ from runner.techniques.training import Objective, TrainingStep
 _WEIGHTS = ("soft_weight", "hard_weight", "hidden_weight", "masked_weight")
 
 
-@step("distil")
 @dataclass
-class Distil(TrainingStep):
-    """checkpoint (the student) → checkpoint, taught by the model as it was before the technique, or by
-    `technique.teacher`; see `runner.techniques.training`.
-
-    The student is what the steps before made of the model: fewer of the teacher's layers, heads or neurons, low-rank
-    products, another model. It must read texts by the teacher's tokenizer. Embeddings that are the teacher's stay as
-    they are.
+class TaughtStep(TrainingStep):
+    """A step whose model learns from another one as well; see `Distillation`.
 
     Attributes:
         temperature: that both sides' logits are divided by for the soft targets.
@@ -40,19 +34,13 @@ class Distil(TrainingStep):
         unlabelled: how many of the task's texts without labels are learned from as well, if it has any.
     """
 
-    uses = ("training.py", "masking.py")
-    reads_teacher = True
-
-    epochs: int = 4
-    learning_rate: float = 3e-4
-    dropout: float = 0.0
     minutes: float = 10.0
     temperature: float = 2.0
     soft_weight: float = 5.0
     hard_weight: float = 2.0
     hidden_weight: float = 1.0
     masked_weight: float = 0.0
-    unlabelled: int = 3000
+    unlabelled: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -60,7 +48,31 @@ class Distil(TrainingStep):
         for key in (*_WEIGHTS, "unlabelled"):
             self.check(key, "at least 0", lambda value: value >= 0)
         if not sum(getattr(self, key) for key in _WEIGHTS):
-            raise UserError(f"step 'distil': {', '.join(_WEIGHTS)} are all 0: nothing to learn.")
+            raise UserError(f"step '{self.name}': {', '.join(_WEIGHTS)} are all 0: nothing to learn.")
+
+    def training_texts(self, texts: Path) -> list[Example]:
+        """The labelled texts, and the first of those without labels."""
+        return super().training_texts(texts) + read(texts, UNLABELLED)[: self.unlabelled]
+
+
+@step("distil")
+@dataclass
+class Distil(TaughtStep):
+    """checkpoint (the student) → checkpoint, taught by the model as it was before the technique, or by
+    `technique.teacher`; see `runner.techniques.training`.
+
+    The student is what the steps before made of the model: fewer of the teacher's layers, heads or neurons, low-rank
+    products, another model. It must read texts by the teacher's tokenizer. Embeddings that are the teacher's stay as
+    they are.
+    """
+
+    uses = ("training.py", "masking.py")
+    reads_teacher = True
+
+    epochs: int = 4
+    learning_rate: float = 3e-4
+    dropout: float = 0.0
+    unlabelled: int = 3000
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
         """Train, printing one line per epoch; return of every epoch what `fit` does.
@@ -75,13 +87,9 @@ class Distil(TrainingStep):
         _check_tokenizers(inputs.source, inputs.teacher)
         student, teacher = self.start(inputs), load_checkpoint(inputs.teacher)
         keep_shared_embeddings(student, teacher)
-        notes = self.fit(student, inputs, Distillation(student, teacher, self, inputs.teacher / "tokenizer.json"))
+        notes = self.fit(student, inputs, Distillation(student, teacher, self, inputs.teacher))
         save_checkpoint(student, target, tokenizer_from=inputs.source)
         return notes
-
-    def training_texts(self, texts: Path) -> list[Example]:
-        """The labelled texts, and the first of those without labels."""
-        return super().training_texts(texts) + read(texts, UNLABELLED)[: self.unlabelled]
 
 
 class Distillation(Objective):
@@ -91,10 +99,10 @@ class Distillation(Objective):
         student: as it is before training.
         teacher: of the same tokenizer.
         settings: the weights.
-        tokenizer: the file, read for masked language modelling alone.
+        checkpoint: the folder of either, whose tokenizer is read for masked language modelling.
     """
 
-    def __init__(self, student: Any, teacher: Any, settings: Distil, tokenizer: Path) -> None:
+    def __init__(self, student: Any, teacher: Any, settings: TaughtStep, checkpoint: Path) -> None:
         import torch
 
         self._teacher, self._temperature = teacher.eval(), settings.temperature
@@ -106,7 +114,7 @@ class Distillation(Objective):
         if settings.masked_weight:
             from runner.techniques.masking import Masking
 
-            self._masking = Masking(tokenizer, own, settings.seed)
+            self._masking = Masking(checkpoint / "tokenizer.json", own, settings.seed)
 
     def parameters(self) -> list[Any]:
         """Return those of the maps that are learned beside the student."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ from runner.errors import UserError
 from runner.techniques import Step, StepInputs, step
 
 if TYPE_CHECKING:
+    import torch
+
     from runner.techniques.tracing import Logits
 
 MODEL = "model.onnx"
@@ -44,7 +47,6 @@ class OnnxExport(Step):
             UserError: naming the operator that cannot be exported.
             ValueError: if the exported graph's logits differ.
         """
-        import onnxruntime
         import torch
 
         from runner.techniques.tracing import largest_difference, load_logits
@@ -53,13 +55,8 @@ class OnnxExport(Step):
         model = load_logits(inputs.source, attention="eager")
         with torch.inference_mode():
             exporter = self._export(model, target / MODEL)
-        session = onnxruntime.InferenceSession(target / MODEL, providers=["CPUExecutionProvider"])
-
-        def exported(input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-            feed = {"input_ids": input_ids.numpy(), "attention_mask": attention_mask.numpy()}
-            return torch.from_numpy(session.run(None, feed)[0])
-
-        return {"exporter": exporter, "largest_logit_difference": largest_difference(model, exported)}
+        difference = largest_difference(model, exported(target / MODEL))
+        return {"exporter": exporter, "largest_logit_difference": difference}
 
     def _export(self, model: Logits, path: Path) -> str:
         """Export with the first exporter that can; return which."""
@@ -71,6 +68,20 @@ class OnnxExport(Step):
             export_captured(model, path, max(self.opset, _LEAST_OPSET), _operator(error))
             return "captured"
         return "traced"
+
+
+def exported(path: Path) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    """Return an ONNX model as a function of input_ids and attention_mask (int64, [batch, length]) to logits."""
+    import onnxruntime
+    import torch
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+
+    def logits(input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        feed = {"input_ids": input_ids.numpy(), "attention_mask": attention_mask.numpy()}
+        return torch.from_numpy(session.run(None, feed)[0])
+
+    return logits
 
 
 def export_traced(model: Logits, path: Path, opset: int) -> None:

@@ -39,7 +39,8 @@ class OnnxStaticInt8(Step):
         activation_type: "uint8" with a zero point, the fastest on x86; "int8".
         weight_type: "int8" rounds symmetrically around 0; "uint8" has a zero point.
         per_channel: one scale per output column of a weight rather than per tensor.
-        reduce_range: 7-bit weights; on CPUs without VNNI, 8-bit ones can overflow the 16-bit sums of the kernel.
+        reduce_range: 7-bit weights; on CPUs without VNNI, 8-bit ones can overflow the 16-bit sums of the kernel. Tables
+            of embeddings, which nothing is multiplied by, keep 8 bits.
         embeddings: whether the tables of embeddings are stored in int8 too.
     """
 
@@ -91,16 +92,26 @@ class OnnxStaticInt8(Step):
         assert inputs.checkpoint is not None
         split, texts = calibration_texts(inputs.texts, self.samples)
         model = onnx.load(inputs.source / MODEL)
-        self._quantize(model, encode(texts, inputs.checkpoint, self.max_length), target / MODEL)
+        self.quantize(model, target / MODEL, reader=_reader(encode(texts, inputs.checkpoint, self.max_length)))
         return {"calibration_texts": len(texts), "calibration_split": split}
 
-    def _quantize(self, model: Any, samples: list[dict[str, np.ndarray]], path: Path) -> None:
+    def quantize(self, model: Any, path: Path, reader: Any = None, ranges: Path | None = None) -> None:
+        """Quantize a graph, by the ranges of activations that it has on some calls, or by given ones.
+
+        Args:
+            model: an `onnx.ModelProto`, float32.
+            path: of the file to write.
+            reader: gives the calls, as ONNX Runtime's `CalibrationDataReader`.
+            ranges: a file of ranges, as ONNX Runtime's `save_tensors_data` writes it; then nothing is run.
+        """
+        import onnx
         from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
         quantize_static(
             model,
             path,
-            _reader(samples),
+            reader,
+            calibration_cache_path=ranges,
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["MatMul", "Gemm", *(["Gather"] if self.embeddings else [])],
             nodes_to_exclude=_without_weights(model),
@@ -113,8 +124,12 @@ class OnnxStaticInt8(Step):
                 "CalibPercentile": self.percentile,  # read by that method alone
                 "CalibStridedMinMax": 1,  # one text after the other: they differ in length, and all would take GBs
                 "OpTypesToExcludeOutputQuantization": ["MatMul", "Gemm"],  # sums stay exact up to the next product
+                "TensorQuantOverrides": {table: [{"reduce_range": False}] for table in _tables(model)},
             },
         )
+        quantized = onnx.load(path)
+        _round_for_products_alone(quantized)
+        onnx.save(quantized, path)
 
 
 def calibration_texts(folder: Path, count: int) -> tuple[str, list[str]]:
@@ -147,6 +162,30 @@ def _without_weights(model: Any) -> list[str]:
         for node in model.graph.node
         if node.op_type in ("MatMul", "Gemm", "Gather") and not weights.intersection(node.input)
     ]
+
+
+def _round_for_products_alone(model: Any) -> None:
+    """Give every node but a product the activations as they were before rounding.
+
+    ONNX Runtime's quantizer lets all nodes read the rounded ones, and so puts the rounding into the residual
+    connections, where it adds up from layer to layer and saves nothing. What is looked up in a table is left alone: a
+    table is only kept in int8 if its rows are rounded again.
+    """
+    makers = {output: node for node in model.graph.node for output in node.output}
+    exact = {}
+    for node in model.graph.node:
+        rounding = makers.get(node.input[0]) if node.op_type == "DequantizeLinear" else None
+        if rounding is not None and makers[rounding.input[0]].op_type != "Gather":
+            exact[node.output[0]] = rounding.input[0]
+    for node in model.graph.node:
+        if node.op_type not in ("MatMul", "Gemm"):
+            node.input[:] = [exact.get(name, name) for name in node.input]
+
+
+def _tables(model: Any) -> set[str]:
+    """Return the names of the tables that embeddings are looked up in."""
+    weights = {tensor.name for tensor in model.graph.initializer if len(tensor.dims) == 2}
+    return {node.input[0] for node in model.graph.node if node.op_type == "Gather" and node.input[0] in weights}
 
 
 def _reader(samples: list[dict[str, np.ndarray]]) -> Any:

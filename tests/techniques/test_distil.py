@@ -103,7 +103,7 @@ def test_the_teachers_embeddings_stay_as_they_are(teacher: Path, student: Path, 
 def _objective(teacher: Path, **weights: float) -> Distillation:
     settings = Distil(**{"soft_weight": 0, "hard_weight": 0, "hidden_weight": 0} | weights)
     model = load_checkpoint(teacher)
-    return Distillation(model, model, settings, teacher / "tokenizer.json")
+    return Distillation(model, model, settings, teacher)
 
 
 def test_a_student_like_its_teacher_has_nothing_to_learn(teacher: Path, texts: Path) -> None:

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from runner.chain import follow_shape, make_chain
+from runner.engines.checkpoint import load_checkpoint, save_checkpoint
 from runner.errors import UserError
 from runner.techniques.shape import Shape, shape_of_checkpoint, shape_of_config, shape_of_files
-from tests.techniques.conftest import run_step, save_random
+from tests.techniques.conftest import random_logits, run_step, save_random
 
 BERT = Shape("bert", 6, (12,) * 6, 32, 384, 1536, 30522, 512, "WordPiece")
 TRAINED = {"epochs": 1, "batch_size": 64, "max_length": 16}
@@ -191,3 +192,21 @@ def test_following_shapes_imports_no_heavy_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("model_type", ["bert", "camembert", "electra", "ernie", "mpnet", "roberta", "xlm-roberta"])
+def test_every_known_architecture_can_be_cut(model_type: str, bert: Path, texts: Path, tmp_path: Path) -> None:
+    from transformers import AutoConfig, AutoModelForSequenceClassification
+
+    sizes = {"vocab_size": 600, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
+    config = AutoConfig.for_model(model_type, **sizes, intermediate_size=64, max_position_embeddings=130)
+    (tmp_path / "model").mkdir()
+    save_checkpoint(AutoModelForSequenceClassification.from_config(config), tmp_path / "model", tokenizer_from=bert)
+    entries = [{"step": "layer-pruning", "keep": [1]}, {"step": "ffn-pruning"}, {"step": "low-rank", "rank": 8}]
+    entries += [{"step": "head-pruning"}] if model_type != "mpnet" else []
+    made = tmp_path / "model"
+    foretold = follow(shape_of_checkpoint(made), *entries)
+    for number, entry in enumerate(entries):
+        made, _ = run_step(tmp_path / str(number), made, texts, **entry)
+    assert shape_of_checkpoint(made) == foretold
+    assert random_logits(load_checkpoint(made)).isfinite().all()

@@ -1,0 +1,113 @@
+"""Quantization-aware training: fine-tune with the rounding of static int8, then quantize with the ranges so learnt.
+
+Jacob et al. 2018 (see `runner.techniques.fake_quantization`); for BERT, Zafrir et al., "Q8BERT: Quantized 8Bit BERT",
+2019 (arXiv:1910.06188). The model before rounding is the teacher, as in Jin et al., "KDLSQ-BERT", 2021
+(arXiv:2101.05938), though ranges follow moving averages here: what counts is to predict as it did.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runner.techniques import StepInputs, step
+from runner.techniques.distil import Distillation, TaughtStep
+from runner.techniques.onnx_export import MODEL, OnnxExport, exported
+from runner.techniques.onnx_static_int8 import OnnxStaticInt8
+
+_TOLERANCE = 0.1  # of logits: a sum in another order may round to the next level
+
+
+@step("quantization-aware-training")
+@dataclass
+class QuantizationAwareTraining(TaughtStep):
+    """checkpoint → onnx in int8, the graph of the step onnx-static-int8; see `runner.techniques.training`.
+
+    Attributes:
+        reduce_range: 7-bit weights. On CPUs without VNNI, the kernels add two products in 16 bits, which 8-bit weights
+            can overflow (255 · 127 · 2), so that what runs is not what was trained; 7-bit ones cannot (255 · 64 · 2).
+            By default, therefore, a model is the same on every CPU, and training makes up for the bit.
+        embeddings: whether the tables of embeddings are stored in uint8 too.
+    """
+
+    gives = "onnx"
+    allows_next = ()
+    uses = ("training.py", "distil.py", "masking.py", "fake_quantization.py", "onnx_export.py", "onnx_static_int8.py")
+
+    epochs: int = 2
+    learning_rate: float = 2e-5
+    dropout: float = 0.0
+    reduce_range: bool = True
+    embeddings: bool = True
+
+    def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
+        """Train, printing one line per epoch, and quantize; return what `fit` does, and how far logits are from those
+        that were trained.
+
+        Raises:
+            ValueError: if that is too far.
+        """
+        from runner.engines.checkpoint import load_checkpoint
+        from runner.techniques.fake_quantization import fake_quantize
+        from runner.techniques.tracing import Logits, largest_difference
+
+        assert inputs.source is not None
+        model = self.start(inputs)
+        fake_quantize(model, self.reduce_range, self.embeddings)
+        notes = self.fit(model, inputs, Distillation(model, load_checkpoint(inputs.source), self, inputs.source))
+        quantize(model, inputs.source, target / MODEL, self.reduce_range, self.embeddings)
+        tolerance = _TOLERANCE if self.reduce_range else None  # 8-bit weights may overflow on this CPU
+        difference = largest_difference(Logits(model).eval(), exported(target / MODEL), tolerance)
+        return notes | {"largest_logit_difference": difference}
+
+
+def quantize(model: Any, checkpoint: Path, path: Path, reduce_range: bool, embeddings: bool) -> None:
+    """Write a fake-quantized model as an ONNX graph in int8, with the ranges that it has learnt.
+
+    Args:
+        model: as `runner.techniques.fake_quantization.fake_quantize` wraps it, with the same settings.
+        checkpoint: the folder it came from.
+        path: of the file to write; its folder holds files for a while that are gone afterwards.
+        reduce_range, embeddings: see `QuantizationAwareTraining`.
+    """
+    import onnx
+    from onnxruntime.quantization.calibrate import save_tensors_data
+
+    from runner.engines.checkpoint import save_checkpoint
+    from runner.techniques.fake_quantization import input_ranges, unwrapped
+
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        plain, graph, ranges = (Path(folder) / name for name in ("plain", "graph", "ranges.json"))
+        plain.mkdir()
+        graph.mkdir()
+        save_checkpoint(unwrapped(model), plain, tokenizer_from=checkpoint)
+        OnnxExport().run(StepInputs(source=plain, texts=plain, threads=1), graph)
+        loaded = onnx.load(graph / MODEL)
+        save_tensors_data(tensor_ranges(loaded, input_ranges(model)), ranges)
+        OnnxStaticInt8(reduce_range=reduce_range, embeddings=embeddings).quantize(loaded, path, ranges=ranges)
+
+
+def tensor_ranges(graph: Any, ranges: dict[str, tuple[float, float]]) -> Any:
+    """Return the ranges of a graph's activations, as ONNX Runtime's `TensorsData`.
+
+    Args:
+        graph: an `onnx.ModelProto` from the tracing exporter, which names nodes by the modules they come from.
+        ranges: of the inputs of the model's linear layers, by the layers' names.
+
+    Raises:
+        ValueError: if a linear layer has no node.
+    """
+    import numpy as np
+    from onnxruntime.quantization.calibrate import CalibrationMethod, TensorsData
+
+    inputs = {
+        node.name.rpartition("/")[0].replace("/", ".").removeprefix(".model."): node.input[0]
+        for node in graph.graph.node
+        if node.op_type in ("MatMul", "Gemm")
+    }
+    if missing := sorted(ranges.keys() - inputs.keys()):
+        raise ValueError(f"the exported graph has no product for {missing[0]}")
+    found = {inputs[name]: tuple(np.array(end, np.float32) for end in ends) for name, ends in ranges.items()}
+    return TensorsData(CalibrationMethod.MinMax, found)
