@@ -49,7 +49,7 @@ class Prepared:
         logits: of every test text, [texts, labels].
         neighbours: how far these depend on batch and padding; see runner/trial/neighbours.py.
         precision: what the engine computes matrix products with weights in; None if it cannot be told.
-        flops: of one text, by the last checkpoint of the chain; None if they cannot be counted.
+        flops: of one text, by the last checkpoint of the chain; None if a step changed them or they cannot be counted.
     """
 
     artifact: Artifact
@@ -125,7 +125,7 @@ def prepare(cfg: Config, box: Box, cpus: list[int], announce: Announce) -> Prepa
     artifact, checkpoint = kitchen.chain(added, cfg.model, texts, cfg, original, teacher)
     inputs = kitchen.tokenize(checkpoint, texts, cfg)
     logits, notes = kitchen.judge(artifact, inputs, cfg)
-    flops = count_flops(checkpoint.path)
+    flops = count_flops(checkpoint.path) if all(step.keeps_flops for step in [*own, *added]) else None
     return Prepared(artifact, inputs, texts, logits, notes["neighbours"], notes["precision"], flops)
 
 

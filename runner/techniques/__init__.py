@@ -34,6 +34,7 @@ _MODULES = {
     "block-movement-pruning": "block_movement_pruning",
     "low-rank": "low_rank",
     "vocabulary-trimming": "vocabulary_trimming",
+    "static-embedding": "static_embedding",
     "torchscript": "torchscript",
     "torch-dynamic-int8": "torch_dynamic_int8",
     "aot-inductor": "aot_inductor",
@@ -80,6 +81,7 @@ class Step(ABC):
     allows_next: ClassVar[tuple[str, ...] | None] = None  # the steps that may come after it; None: any that fits
     needs_compiler: ClassVar[bool] = False  # of C++; the image of the boxes has none
     changes_tokenizer: ClassVar[bool] = False
+    keeps_flops: ClassVar[bool] = True  # of the checkpoint that it transforms, if only in another precision
     uses: ClassVar[tuple[str, ...]] = ()  # files beside this one whose code is also the step's own
 
     @property
