@@ -11,7 +11,7 @@ arXiv:1308.3432).
 from __future__ import annotations
 
 import copy
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -115,13 +115,37 @@ def input_ranges(model: nn.Module) -> dict[str, tuple[float, float]]:
 def round_to_range(values: torch.Tensor, low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
     """Return values rounded to 256 levels from `low` to `high`, of which one is 0, and cut to them."""
     low, high = low.double().clamp(max=0), high.double().clamp(min=0)
-    scale = ((high - low) / _LEVELS).clamp(min=_TINY)
-    zero = (-low / scale).round().int()
-    return torch.fake_quantize_per_tensor_affine(values, scale.float(), zero, 0, _LEVELS)
+    step = ((high - low) / _LEVELS).clamp(min=_TINY)
+    zero = (-low / step).round().float()
+    return _round(values, step.float(), -zero, _LEVELS - zero)
 
 
 def round_rows(weights: torch.Tensor, largest: int) -> torch.Tensor:
     """Return weights [outputs, inputs] rounded to whole multiples, at most `largest`, of each row's own step."""
-    scales = (weights.detach().abs().amax(1) / largest).clamp(min=_TINY)
-    zeros = torch.zeros(len(weights), dtype=torch.int32)
-    return torch.fake_quantize_per_channel_affine(weights, scales, zeros, 0, -largest, largest)
+    steps = (weights.detach().abs().amax(1, keepdim=True).double() / largest).clamp(min=_TINY)
+    return _round(weights, steps.float(), -largest, largest)
+
+
+def _round(values: torch.Tensor, step: torch.Tensor, lowest: Any, highest: Any) -> torch.Tensor:
+    rounded: torch.Tensor = _Rounding.apply(values, step, lowest, highest)  # type: ignore[no-untyped-call]
+    return rounded
+
+
+class _Rounding(torch.autograd.Function):
+    """Rounds values to whole multiples of a step, from the one multiple to the other, with a straight-through gradient.
+
+    It divides as ONNX Runtime does: torch's own fake quantization multiplies by the inverse, and so comes to another
+    multiple where a value lies between two.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, values: torch.Tensor, step: torch.Tensor, lowest: Any, highest: Any) -> torch.Tensor:
+        multiples = (values / step).round_()
+        if ctx.needs_input_grad[0]:
+            ctx.save_for_backward((multiples >= lowest) & (multiples <= highest))
+        return multiples.clamp_(lowest, highest).mul_(step)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
+        (inside,) = ctx.saved_tensors
+        return gradient * inside, None, None, None

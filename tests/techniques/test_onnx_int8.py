@@ -100,6 +100,21 @@ def test_static_int8_does_not_depend_on_the_batch(plain: Path, bert: Path, texts
     assert alone_and_together(dynamic) > 1e-4
 
 
+def test_only_products_read_rounded_activations(plain: Path, bert: Path, texts: Path, tmp_path: Path) -> None:
+    made, _ = static(tmp_path / "made", plain, bert, texts, samples=20, embeddings=False)
+    nodes = onnx.load(made / "model.onnx").graph.node
+    rounded = {node.output[0] for node in nodes if node.op_type == "DequantizeLinear"}
+    readers = {node.op_type for node in nodes if rounded.intersection(node.input)}
+    assert readers == {"MatMul", "Gemm"}  # and no residual connection
+
+
+def test_tables_of_embeddings_keep_8_bits(plain: Path, bert: Path, texts: Path, tmp_path: Path) -> None:
+    made, _ = static(tmp_path / "made", plain, bert, texts, samples=20, reduce_range=True)
+    tensors = onnx.load(made / "model.onnx").graph.initializer
+    arrays = [onnx.numpy_helper.to_array(tensor) for tensor in tensors if len(tensor.dims) == 2]
+    assert all(array.max() == (255 if array.dtype == np.uint8 else 64) for array in arrays)
+
+
 def test_calibration_takes_training_texts(texts: Path, unlabelled: Path) -> None:
     from runner.techniques.onnx_static_int8 import calibration_texts
 
