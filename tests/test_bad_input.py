@@ -77,6 +77,14 @@ CASES = {
         ["technique.steps=[{step: layer-pruning, keep: 1}, {step: layer-pruning, keep: [0, 1]}]"],
         "step 'layer-pruning': keep names layer 1, but the model has 0 to 0.",
     ),
+    "tokens that the teacher does not know": (
+        ["technique.steps=[{step: vocabulary-trimming}, {step: distil}]", "task=tweets"],
+        "after the step 'vocabulary-trimming', 'distil' cannot give student and teacher the same tokens.",
+    ),
+    "a teacher of nobody": (
+        ["+model@technique.teacher=tiny"],
+        "technique 'torch-eager' has a teacher, but no step that learns from one.",
+    ),
     "rank": (["technique=svd-192"], "step 'low-rank': rank is 192, but the model's hidden width is 32: at most 32."),
     "architecture": (
         ["technique=heads-50", "model.shape.model_type=mpnet"],
