@@ -66,7 +66,7 @@ class Distil(TaughtStep):
     they are.
     """
 
-    uses = ("training.py", "masking.py")
+    uses = ("training.py", "teacher.py", "masking.py")
     reads_teacher = True
 
     epochs: int = 4
@@ -105,7 +105,10 @@ class Distillation(Objective):
     def __init__(self, student: Any, teacher: Any, settings: TaughtStep, checkpoint: Path) -> None:
         import torch
 
-        self._teacher, self._temperature = teacher.eval(), settings.temperature
+        from runner.techniques.teacher import Teacher
+
+        self._teacher = Teacher(teacher, remembers=not settings.masked_weight)
+        self._temperature = settings.temperature
         weights = [getattr(settings, key) for key in _WEIGHTS]
         self._soft, self._hard, self._hidden, self._masked = (weight / sum(weights) for weight in weights)
         own, taught = student.config.hidden_size, teacher.config.hidden_size
@@ -123,18 +126,14 @@ class Distillation(Objective):
 
     def loss(self, model: Any, batch: dict[str, Any], labels: Any) -> Any:
         """Return it for one batch."""
-        import torch
-
         if self._masking:
             batch, hidden_words = self._masking.mask(batch)
-        with torch.no_grad():
-            teacher = self._teacher(**batch, output_hidden_states=True)
+        teacher = self._teacher.answer(batch)
         student = model(**batch, output_hidden_states=True)
-        tokens = batch["attention_mask"].bool()
-        own, taught = student.hidden_states[-1], teacher.hidden_states[-1]
+        own = student.hidden_states[-1]
         loss = self._soft * soft_loss(student.logits, teacher.logits, self._temperature)
         loss = loss + self._hard * hard_loss(student.logits, labels)
-        loss = loss + self._hidden * hidden_loss(self._widen(own[tokens]), taught[tokens])
+        loss = loss + self._hidden * hidden_loss(self._widen(own[batch["attention_mask"].bool()]), teacher.hidden)
         if self._masking:
             words = model.base_model.get_input_embeddings().weight
             loss = loss + self._masked * self._masking.loss(own, hidden_words, words)

@@ -37,7 +37,15 @@ class QuantizationAwareTraining(TaughtStep):
 
     gives = "onnx"
     allows_next = ()
-    uses = ("training.py", "distil.py", "masking.py", "fake_quantization.py", "onnx_export.py", "onnx_static_int8.py")
+    uses = (
+        "training.py",
+        "distil.py",
+        "teacher.py",
+        "masking.py",
+        "fake_quantization.py",
+        "onnx_export.py",
+        "onnx_static_int8.py",
+    )
 
     epochs: int = 2
     learning_rate: float = 2e-5

@@ -18,7 +18,7 @@ import numpy as np
 
 from runner.errors import UserError
 from runner.techniques import StepInputs, step
-from runner.techniques.distil import soft_loss
+from runner.techniques.distil import hard_loss, soft_loss
 from runner.techniques.onnx_export import MODEL
 from runner.techniques.shape import Shape
 from runner.techniques.training import Objective, TrainingStep, set_dropout
@@ -44,7 +44,7 @@ class StaticEmbedding(TrainingStep):
 
     gives = "onnx"
     keeps_flops = False
-    uses = ("training.py", "distil.py", "onnx_export.py")
+    uses = ("training.py", "distil.py", "teacher.py", "onnx_export.py")
 
     epochs: int = 12
     learning_rate: float = 1e-3
@@ -153,33 +153,21 @@ def make_student(vectors: Any, hidden: int, config: Any) -> Any:
 
 
 class Taught(Objective):
-    """The weighted mean of both losses. The teacher is asked once per text: its answer is the same in every epoch."""
+    """The weighted mean of both losses."""
 
     def __init__(self, teacher: Any, settings: StaticEmbedding) -> None:
-        self._teacher = teacher
+        from runner.techniques.teacher import Teacher
+
+        self._teacher = Teacher(teacher)
         self._temperature = settings.temperature
         total = settings.soft_weight + settings.hard_weight
         self._soft, self._hard = settings.soft_weight / total, settings.hard_weight / total
-        self._answers: dict[tuple[int, ...], Any] = {}
 
     def loss(self, model: Any, batch: dict[str, Any], labels: Any) -> Any:
         """Return it for one batch."""
-        from torch.nn import functional
-
         own = model(**batch).logits
-        soft = soft_loss(own, self._taught(batch), self._temperature)
-        return self._soft * soft + self._hard * functional.cross_entropy(own, labels)
-
-    def _taught(self, batch: dict[str, Any]) -> Any:
-        """Return the teacher's logits, [texts, labels]."""
-        import torch
-
-        rows = zip(batch["input_ids"], batch["attention_mask"].bool(), strict=True)
-        texts = [tuple(row[mask].tolist()) for row, mask in rows]
-        if not all(text in self._answers for text in texts):
-            with torch.no_grad():
-                self._answers |= dict(zip(texts, self._teacher(**batch).logits, strict=True))
-        return torch.stack([self._answers[text] for text in texts])
+        soft = soft_loss(own, self._teacher.answer(batch).logits, self._temperature)
+        return self._soft * soft + self._hard * hard_loss(own, labels)
 
 
 def write_graph(student: Any, path: Path) -> None:

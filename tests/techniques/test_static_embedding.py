@@ -16,7 +16,7 @@ from runner.chain import make_step
 from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
 from runner.techniques.batches import Batches
-from runner.techniques.static_embedding import StaticEmbedding, Taught, make_student, reduce, token_vectors
+from runner.techniques.static_embedding import reduce, token_vectors
 from tests.techniques.conftest import run_step
 from tests.techniques.onnx_models import alone_and_together, batch, difference, logits
 
@@ -89,25 +89,6 @@ def test_all_components_keep_all_distances() -> None:
     assert float(part.norm(dim=1).mean()) == pytest.approx(1)
     ratio = part[:, 0] / whole[:, 0]
     torch.testing.assert_close(ratio, ratio[:1].expand(50))  # the same first component
-
-
-def test_the_teacher_is_asked_once_per_text(bert: Path, texts: Path) -> None:
-    teacher, calls = load_checkpoint(bert), []
-
-    def counting(**inputs: Any) -> Any:
-        calls.append(len(inputs["input_ids"]))
-        return teacher(**inputs)
-
-    student = make_student(torch.randn(teacher.config.vocab_size, 4), 4, teacher.config).eval()
-    objective = Taught(counting, StaticEmbedding(hard_weight=0))
-    data = Batches(bert, tasks.read(texts, "test"), 64, teacher.config)
-    for size in (20, 20, 30):  # otherwise padded, too
-        for inputs in data.in_order(size):
-            labels = inputs.pop("labels")
-            loss = objective.loss(student, inputs, labels)
-    assert sum(calls) == 60
-    exact = Taught(teacher, StaticEmbedding(hard_weight=0)).loss(student, inputs, labels)
-    assert float(loss.detach()) == pytest.approx(float(exact.detach()), abs=1e-5)
 
 
 def test_the_same_seed_gives_the_same_bytes(bert: Path, texts: Path, tmp_path: Path) -> None:

@@ -1,0 +1,38 @@
+"""A teacher is asked once per text, and answers as its model does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from runner import tasks
+from runner.engines.checkpoint import load_checkpoint
+from runner.techniques.batches import Batches
+from runner.techniques.teacher import Teacher
+
+
+class Counting:
+    """A model that counts the texts that it is asked."""
+
+    def __init__(self, model: Any) -> None:
+        self.model, self.texts = model.eval(), 0
+
+    def eval(self) -> Counting:
+        return self
+
+    def __call__(self, **inputs: Any) -> Any:
+        self.texts += len(inputs["input_ids"])
+        return self.model(**inputs)
+
+
+def test_its_answers_are_the_model_s_however_texts_are_batched(bert: Path, texts: Path) -> None:
+    model = Counting(load_checkpoint(bert))
+    teacher, forgetful = Teacher(model), Teacher(model.model, remembers=False)
+    data = Batches(bert, tasks.read(texts, "test"), 64, model.model.config)
+    for size in (20, 20, 30):  # otherwise padded, too
+        for batch in data.in_order(size):
+            del batch["labels"]
+            torch.testing.assert_close(teacher.answer(batch), forgetful.answer(batch), atol=1e-5, rtol=1e-4)
+    assert model.texts == 60
