@@ -48,7 +48,7 @@ class StaticEmbedding(TrainingStep):
     uses = ("training.py", "distil.py", "onnx_export.py")
 
     epochs: int = 12
-    learning_rate: float = 3e-3
+    learning_rate: float = 2e-3
     batch_size: int = 64
     weight_decay: float = 0.0
     dropout: float = 0.2
