@@ -9,6 +9,7 @@ predictions, as a bag of words does in fastText (Joulin et al., "Bag of Tricks f
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -47,7 +48,7 @@ class StaticEmbedding(TrainingStep):
     uses = ("training.py", "distil.py", "teacher.py", "onnx_export.py")
 
     epochs: int = 12
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     batch_size: int = 64
     weight_decay: float = 0.0
     dropout: float = 0.2
@@ -111,9 +112,10 @@ def token_vectors(teacher: Any, checkpoint: Path) -> Any:
 
 
 def reduce(vectors: Any, dimensions: int) -> Any:
-    """Return the principal components of vectors [tokens, width], centred, [tokens, dimensions], of mean length 1.
+    """Return the principal components of vectors [tokens, width], centred, [tokens, dimensions].
 
-    The sign of a component is chosen such that its largest entry is positive, so the result is one and the same.
+    Their mean length is √dimensions, the scale that layers expect of their inputs. The sign of a component is chosen
+    such that its largest entry is positive, so the result is one and the same.
     """
     import torch
 
@@ -121,7 +123,7 @@ def reduce(vectors: Any, dimensions: int) -> Any:
     directions = torch.linalg.eigh(centred.T @ centred).eigenvectors.flip(1)[:, :dimensions]  # largest variance first
     largest = directions.gather(0, directions.abs().argmax(0, keepdim=True))
     reduced = centred @ (directions * largest.sign())
-    return (reduced / reduced.norm(dim=1).mean()).float()
+    return (reduced / reduced.norm(dim=1).mean() * math.sqrt(dimensions)).float()
 
 
 def make_student(vectors: Any, hidden: int, config: Any) -> Any:
