@@ -50,6 +50,7 @@ class QuantizationAwareTraining(TaughtStep):
     epochs: int = 2
     learning_rate: float = 2e-5
     dropout: float = 0.0
+    hard_weight: float = 0.0  # labels that the teacher was trained with pull the model away from it
     reduce_range: bool = True
     embeddings: bool = True
 
