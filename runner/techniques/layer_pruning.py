@@ -30,78 +30,53 @@ class LayerPruning(Step):
     keep: Any = 0.5
 
     def __post_init__(self) -> None:
-        check_keep(self.keep, "layer-pruning")
+        keep = self.keep
+        if isinstance(keep, list):
+            good = bool(keep) and all(type(layer) is int and layer >= 0 for layer in keep) and sorted(set(keep)) == keep
+        else:
+            good = (type(keep) is int and keep >= 1) or (type(keep) is float and 0 < keep < 1)
+        if not good:
+            raise UserError(
+                f"step 'layer-pruning': keep is {keep}, but must be a share above 0 and below 1, a number of layers "
+                "from 1 on, or a list of layers in rising order, such as [0, 2, 4]."
+            )
 
     def fits(self, shape: Shape) -> Shape:
         """Fewer layers, if there are as many as are to be kept."""
-        return keep_in_shape(shape, self.keep, "layer-pruning")
+        check_layers(shape, self.name)
+        if shape.layers is None:
+            return shape
+        kept = choose_layers(shape.layers, self.keep)
+        return replace(shape, layers=len(kept), heads=shape.heads and tuple(shape.heads[layer] for layer in kept))
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
         """Write the shallower checkpoint; return the layers kept."""
+        import torch
+
         from runner.engines.checkpoint import load_checkpoint, save_checkpoint
+        from runner.techniques.layers import encoder_layers
 
         assert inputs.source is not None
         model = load_checkpoint(inputs.source)
-        kept = keep_layers(model, self.keep, "layer-pruning")
+        layers = encoder_layers(model, self.name)
+        kept = choose_layers(len(layers), self.keep)
+        model.base_model.encoder.layer = torch.nn.ModuleList(layers[index] for index in kept)
+        model.config.num_hidden_layers = len(kept)
         save_checkpoint(model, target, tokenizer_from=inputs.source)
         return {"layers_kept": kept}
 
 
-def check_keep(keep: Any, step: str) -> None:
-    """Check that `keep` is a share, a number or a list of layers.
-
-    Raises:
-        UserError: if not.
-    """
-    if isinstance(keep, list):
-        good = bool(keep) and all(type(layer) is int and layer >= 0 for layer in keep) and sorted(set(keep)) == keep
-    else:
-        good = (type(keep) is int and keep >= 1) or (type(keep) is float and 0 < keep < 1)
-    if not good:
-        raise UserError(
-            f"step '{step}': keep is {keep}, but must be a share above 0 and below 1, a number of layers from 1 on, or "
-            "a list of layers in rising order, such as [0, 2, 4]."
-        )
-
-
-def choose_layers(count: int, keep: Any, step: str) -> list[int]:
-    """Return which of `count` layers to keep.
+def choose_layers(count: int, keep: Any) -> list[int]:
+    """Return which of `count` layers to keep; for `keep` see `LayerPruning`.
 
     Raises:
         UserError: if there are not as many.
     """
     if isinstance(keep, list):
         if keep[-1] >= count:
-            raise UserError(f"step '{step}': keep names layer {keep[-1]}, but the model has 0 to {count - 1}.")
+            raise UserError(f"step 'layer-pruning': keep names layer {keep[-1]}, but the model has 0 to {count - 1}.")
         return list(keep)
     number = keep if isinstance(keep, int) else max(1, round(keep * count))
     if number > count:
-        raise UserError(f"step '{step}': keep is {number}, but the model has {count} layers.")
+        raise UserError(f"step 'layer-pruning': keep is {number}, but the model has {count} layers.")
     return [round(place * (count - 1) / max(1, number - 1)) for place in range(number)]
-
-
-def keep_in_shape(shape: Shape, keep: Any, step: str) -> Shape:
-    """Return the shape of a model without the other layers.
-
-    Raises:
-        UserError: if the architecture is unknown, or has fewer layers than are to be kept.
-    """
-    check_layers(shape, step)
-    if shape.layers is None:
-        return shape
-    kept = choose_layers(shape.layers, keep, step)
-    heads = shape.heads and tuple(shape.heads[layer] for layer in kept)
-    return replace(shape, layers=len(kept), heads=heads)
-
-
-def keep_layers(model: Any, keep: Any, step: str) -> list[int]:
-    """Drop the other layers from a model and its config; return those kept. For errors see `choose_layers`."""
-    import torch
-
-    from runner.techniques.layers import encoder_layers
-
-    layers = encoder_layers(model, step)
-    kept = choose_layers(len(layers), keep, step)
-    model.base_model.encoder.layer = torch.nn.ModuleList(layers[index] for index in kept)
-    model.config.num_hidden_layers = len(kept)
-    return kept

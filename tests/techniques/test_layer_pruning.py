@@ -13,7 +13,8 @@ from transformers import AutoModelForSequenceClassification, DistilBertConfig, D
 from runner.chain import make_step
 from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
-from runner.techniques.layer_pruning import choose_layers, keep_layers
+from runner.techniques.layer_pruning import choose_layers
+from runner.techniques.layers import encoder_layers
 from tests.techniques.conftest import random_logits, run_step, save_random
 
 
@@ -46,7 +47,7 @@ def test_the_other_layers_are_as_if_skipped(model_type: str, layer: int, texts: 
     ],
 )
 def test_layers_are_evenly_spaced(count: int, keep: Any, expected: list[int]) -> None:
-    assert choose_layers(count, keep, "test") == expected
+    assert choose_layers(count, keep) == expected
 
 
 @pytest.mark.parametrize("keep", [0, 1.0, 0.0, -1, [], [2, 1], [1, 1], [-1, 2], ["a"], True, "half"])
@@ -69,4 +70,4 @@ def test_more_layers_than_there_are_are_refused(
 def test_another_architecture_is_named() -> None:
     model = DistilBertForSequenceClassification(DistilBertConfig(n_layers=1, dim=8, hidden_dim=8, n_heads=2))
     with pytest.raises(UserError, match=r"'test' knows the layers of BERT, RoBERTa and MPNet, but not .* distilbert"):
-        keep_layers(model, 1, "test")
+        encoder_layers(model, "test")
