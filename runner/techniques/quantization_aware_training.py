@@ -28,6 +28,9 @@ _TOLERANCE = 0.02
 class QuantizationAwareTraining(TaughtStep):
     """checkpoint → onnx in int8, the graph of the step onnx-static-int8; see `runner.techniques.training`.
 
+    By default the labels only judge the epochs, since the model has learnt from these texts before: on the tweets,
+    DistilBERT's share of labels cost MiniLM accuracy on the validation texts.
+
     Attributes:
         reduce_range: 7-bit weights. On CPUs without VNNI, the kernels add two products in 16 bits, which 8-bit weights
             can overflow (255 · 127 · 2), so that what runs is not what was trained; 7-bit ones cannot (255 · 64 · 2).
@@ -42,6 +45,7 @@ class QuantizationAwareTraining(TaughtStep):
     epochs: int = 2
     learning_rate: float = 2e-5
     dropout: float = 0.0
+    hard_weight: float = 0.0
     reduce_range: bool = True
     embeddings: bool = True
 
