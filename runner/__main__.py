@@ -39,7 +39,7 @@ def _run_one(composed: DictConfig) -> str:
 def main() -> NoReturn:
     """Run; end with 0 if all is ok, 1 if some job failed, 2 if nothing could run."""
     signal.signal(signal.SIGTERM, _terminate)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell script's background jobs inherit a deaf ear
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell script's background jobs ignore it otherwise
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # so that errors reach us, to be told in our own words
     config.register()
     try:

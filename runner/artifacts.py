@@ -93,7 +93,7 @@ class Store:
     def compressed_bytes(self, artifact: Artifact) -> int:
         """Return the size of an artifact's files when each is compressed: what sending them to a machine costs.
 
-        Zstandard (RFC 8878) at level 10: a second for 90 MB. Level 19 takes minutes for hardly less.
+        Zstandard (RFC 8878) at level 10: about a second for 90 MB.
         """
         path = self.root / "compressed" / artifact.content
         if not path.is_file():

@@ -80,6 +80,11 @@ class FakeQuantizedEmbedding(nn.Module):
         super().__init__()
         self.layer = layer
 
+    @property
+    def weight(self) -> torch.Tensor:
+        """The table as it is trained, not rounded."""
+        return self.layer.weight
+
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         """Return rows of the rounded table."""
         return round_to_range(self.layer(ids), *self.layer.weight.detach().aminmax())

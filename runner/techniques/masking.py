@@ -32,9 +32,7 @@ class Masking:
         special = {number: token.content for number, token in words.get_added_tokens_decoder().items() if token.special}
         masks = [number for number, content in special.items() if content in ("[MASK]", "<mask>")]
         if not masks:
-            raise UserError(
-                "step 'distil': masked_weight is above 0, but the tokenizer has no [MASK] or <mask>. Set it to 0."
-            )
+            raise UserError("masked_weight is above 0, but the model's tokenizer has no [MASK] or <mask>. Set it to 0.")
         self._mask, self._vocabulary = masks[0], words.get_vocab_size()
         self._special = torch.tensor(sorted(special))
         self._generator = torch.Generator().manual_seed(seed)

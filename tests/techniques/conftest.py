@@ -14,7 +14,7 @@ from runner.chain import make_step
 from runner.tasks import Example, Texts
 from runner.techniques import StepInputs, carry_out
 
-_SHAPE = {
+SHAPE = {
     "vocab_size": 600,
     "hidden_size": 32,
     "num_hidden_layers": 2,
@@ -42,9 +42,7 @@ def run_step(
 
 def save_random(target: Path, texts: Path, model_type: str, seed: int = 0) -> Path:
     """Make a tiny checkpoint of this architecture."""
-    return run_step(target, None, texts, step="random-weights", shape={"model_type": model_type, **_SHAPE}, seed=seed)[
-        0
-    ]
+    return run_step(target, None, texts, step="random-weights", shape={"model_type": model_type, **SHAPE}, seed=seed)[0]
 
 
 def random_logits(model: Any) -> Any:

@@ -76,6 +76,11 @@ def logits_and_labels(run: Any, checkpoint: Path, texts: Path) -> tuple[torch.Te
         return run(together["input_ids"], together["attention_mask"]), labels
 
 
+def test_masked_words_can_be_learned_beside(trained: Path, texts: Path, tmp_path: Path) -> None:
+    _, notes = run_step(tmp_path / "q", trained, texts, **QUICK, masked_weight=1)
+    assert notes["validation_accuracy"] > 0.9
+
+
 @pytest.mark.parametrize("embeddings", [True, False])
 def test_what_was_trained_is_what_runs(checkpoint: Path, texts: Path, tmp_path: Path, embeddings: bool) -> None:
     model = load_checkpoint(checkpoint)

@@ -15,7 +15,7 @@ from runner.chain import follow_shape, make_chain
 from runner.engines.checkpoint import load_checkpoint, save_checkpoint
 from runner.errors import UserError
 from runner.techniques.shape import Shape, shape_of_checkpoint, shape_of_config, shape_of_files
-from tests.techniques.conftest import random_logits, run_step, save_random
+from tests.techniques.conftest import SHAPE, random_logits, run_step, save_random
 
 BERT = Shape("bert", 6, (12,) * 6, 32, 384, 1536, 30522, 512, "WordPiece")
 TRAINED = {"epochs": 1, "batch_size": 64, "max_length": 16}
@@ -28,15 +28,7 @@ def follow(shape: Shape, *entries: dict[str, Any]) -> Shape:
 @pytest.mark.parametrize("model_type", ["bert", "roberta", "mpnet"])
 def test_a_random_model_has_the_shape_foretold(model_type: str, texts: Path, tmp_path: Path) -> None:
     folder = save_random(tmp_path / "model", texts, model_type)
-    shape = {
-        "model_type": model_type,
-        "vocab_size": 600,
-        "hidden_size": 32,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "intermediate_size": 64,
-        "max_position_embeddings": 130,
-    }
+    shape = {"model_type": model_type, **SHAPE}
     assert follow(Shape(), {"step": "random-weights", "shape": shape}) == shape_of_checkpoint(folder)
     assert shape_of_checkpoint(folder).tokens == (130 if model_type == "bert" else 128)
 
