@@ -121,7 +121,7 @@ def test_only_dead_owners_containers_are_removed(docker_box: DockerBox) -> None:
     living = client.containers.create(docker_box.image_id, ["true"], labels={MANAGED: "1"} | owner_labels())
     stranger = client.containers.create(docker_box.image_id, ["true"])
     try:
-        assert remove_orphans(client) == 1
+        assert remove_orphans(client) >= 1, "tests that kill a sweep leave orphans as well"
         left = {container.id for container in client.containers.list(all=True)}
         assert orphan not in left
         assert {living.id, stranger.id} <= left
