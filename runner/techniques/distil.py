@@ -69,10 +69,10 @@ class Distil(TaughtStep):
     uses = ("training.py", "teacher.py", "masking.py")
     reads_teacher = True
 
-    epochs: int = 4
+    epochs: int = 1
     learning_rate: float = 3e-4
     dropout: float = 0.0
-    unlabelled: int = 3000
+    unlabelled: int = 20000
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
         """Train, printing one line per epoch; return of every epoch what `fit` does.
