@@ -10,6 +10,9 @@ from runner import config
 from runner.errors import UserError
 from runner.isolation.docker import DockerBox, connect
 from runner.isolation.process import ProcessBox
+from tests.browser import browser, open_page
+
+__all__ = ["browser", "open_page"]
 
 config.register()
 

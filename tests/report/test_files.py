@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import html
 import io
-import json
 import re
-import shutil
-import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
@@ -21,6 +17,7 @@ from runner.report.markdown import escape
 from runner.report.terminal import print_summary
 from runner.report.write import write_report
 from runner.results.collect import collect
+from tests.browser import OpenPage
 from tests.results.synthetic import BASELINE, DEMO, Job, write_sweep
 
 HOSTILE = "</script><script>document.title='owned'</script><img src=http://example.invalid/x onerror=alert(1)>"
@@ -138,55 +135,27 @@ def test_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / "report.html")
 
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+def test_a_browser_draws_it_without_errors_and_without_the_network(hostile: Path, open_page: OpenPage) -> None:
+    opened = open_page(hostile / "report.html")
+    assert (opened.errors, opened.requests) == ([], [])
+    assert opened.page.title() == f"e{HOSTILE} · Pinbox"
+    assert opened.page.locator(".js-plotly-plot").count() == 3
+    assert HOSTILE_JOBS[1].technique in opened.page.locator("body").inner_text()
 
 
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium (apt-get install chromium)")
-
-
-@needs_chromium
-def test_a_browser_draws_it_without_errors_and_without_the_network(hostile: Path, tmp_path: Path) -> None:
-    dom, log, requests = _load_in_browser(hostile / "report.html", tmp_path)
-    assert "CONSOLE" not in log, log
-    assert requests == []
-    assert f"<title>{html.escape(f'e{HOSTILE}', quote=False)} · Pinbox</title>" in dom
-    assert len(re.findall(r'class="[^"]*js-plotly-plot', dom)) == 3
-    assert html.escape(HOSTILE_JOBS[1].technique, quote=False) in dom
-
-
-@needs_chromium
-def test_a_browser_opens_an_empty_report(tmp_path: Path) -> None:
+def test_a_browser_opens_an_empty_report(tmp_path: Path, open_page: OpenPage) -> None:
     collect(write_sweep(tmp_path, []))
-    dom, log, requests = _load_in_browser(write_report(tmp_path), tmp_path)
-    assert ("CONSOLE" in log, requests) == (False, [])
-    assert "This sweep has no jobs." in dom
+    opened = open_page(write_report(tmp_path))
+    assert (opened.errors, opened.requests) == ([], [])
+    assert "This sweep has no jobs." in opened.page.locator("body").inner_text()
 
 
-@needs_chromium
-def test_the_browser_would_tell(tmp_path: Path) -> None:
+def test_the_browser_would_tell(tmp_path: Path, open_page: OpenPage) -> None:
     page = tmp_path / "page.html"
-    page.write_text("<img src='http://example.invalid/x'><script>console.error('no')</script>")
-    _, log, requests = _load_in_browser(page, tmp_path)
-    assert "CONSOLE" in log
-    assert requests == ["http://example.invalid/x"]
-
-
-def _load_in_browser(page: Path, scratch: Path) -> tuple[str, str, list[str]]:
-    """Return the page's DOM after its scripts, the browser's log, and every address the page asked for."""
-    assert CHROMIUM is not None
-    net_log = scratch / "net.json"
-    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-    quiet = "--disable-component-update --disable-sync --disable-extensions --enable-logging=stderr"
-    own = ["--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={scratch / 'profile'}"]
-    asked_for = [f"--log-net-log={net_log}", "--virtual-time-budget=5000", "--dump-dom", page.as_uri()]
-    done = subprocess.run(
-        [CHROMIUM, *flags.split(), *quiet.split(), *own, *asked_for],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
+    page.write_text(
+        "<img src='http://example.invalid/x'><script>console.error('no'); throw new Error('thrown')</script>"
     )
-    events = [event.get("params", {}) for event in json.loads(net_log.read_text())["events"]]
-    # The browser's own requests have no origin; those of a page do.
-    asked = {event["url"] for event in events if event.get("initiator", "not an origin") != "not an origin"}
-    return done.stdout, done.stderr, sorted(address for address in asked if not address.startswith(("file:", "data:")))
+    opened = open_page(page)
+    assert "no" in opened.errors
+    assert "thrown" in opened.errors
+    assert opened.requests == ["http://example.invalid/x"]
