@@ -21,10 +21,10 @@ EXPLAINED = (
 
 @dataclass(frozen=True)
 class AccuracyDetail:
-    """The columns that have something to say on a group, and the label and cells of each variant."""
+    """The columns that have something to say on a group, and the label, row of summary and cells of each variant."""
 
     columns: list[Column]
-    rows: list[tuple[str, list[Cell]]]
+    rows: list[tuple[str, Row, list[Cell]]]
 
 
 def accuracy_detail(group: Group, labels: list[str]) -> AccuracyDetail | None:
@@ -40,7 +40,7 @@ def accuracy_detail(group: Group, labels: list[str]) -> AccuracyDetail | None:
         return None
     names = [variant.label for variant in group.variants if variant.row["weights"] != "random"]
     cells = [[column.cell(row) for column in columns] for row in rows]
-    return AccuracyDetail(columns, list(zip(names, cells, strict=True)))
+    return AccuracyDetail(columns, list(zip(names, rows, cells, strict=True)))
 
 
 def _accuracy_cell(row: Row) -> Cell:
@@ -94,39 +94,58 @@ def _batch_cell(row: Row) -> Cell:
 
 
 _COLUMNS = (
-    Column("Δ accuracy", "accuracy − the baseline's", _accuracy_cell, ("accuracy_difference",)),
-    Column("p", "McNemar's exact test", _p_cell, ("accuracy_p_value",)),
-    Column("Macro-F1", "and its difference to the baseline's", _f1_cell, ("macro_f1",)),
+    Column(
+        "Δ accuracy", "accuracy − the baseline's", _accuracy_cell, "accuracy_difference", needs=("accuracy_difference",)
+    ),
+    Column("p", "McNemar's exact test", _p_cell, "accuracy_p_value", needs=("accuracy_p_value",)),
+    Column("Macro-F1", "and its difference to the baseline's", _f1_cell, "macro_f1", needs=("macro_f1",)),
     Column(
         "Negative flips",
         "examples that only the baseline has right",
         lambda r: Cell(percent(r["negative_flips_fraction"])),
-        ("negative_flips_fraction",),
+        "negative_flips_fraction",
+        needs=("negative_flips_fraction",),
     ),
     Column(
         "Positive flips",
         "examples that only the variant has right",
         lambda r: Cell(percent(r["positive_flips_fraction"])),
-        ("positive_flips_fraction",),
+        "positive_flips_fraction",
+        needs=("positive_flips_fraction",),
     ),
-    Column("Worst recall", "the label whose recall fell most", _recall_cell, ("worst_recall_change",)),
-    Column("KL, nats", "divergence from the baseline's probabilities: mean", _divergence_cell, ("kl_mean_nats",)),
+    Column(
+        "Worst recall",
+        "the label whose recall fell most",
+        _recall_cell,
+        "worst_recall_change",
+        needs=("worst_recall_change",),
+    ),
+    Column(
+        "KL, nats",
+        "divergence from the baseline's probabilities: mean",
+        _divergence_cell,
+        "kl_mean_nats",
+        needs=("kl_mean_nats",),
+    ),
     Column(
         "ECE",
         "expected calibration error, 15 bins",
         lambda r: Cell(UNKNOWN if r["calibration_error"] is None else f"{r['calibration_error']:.3f}"),
-        ("calibration_error",),
+        "calibration_error",
+        needs=("calibration_error",),
     ),
     Column(
         "Brier",
         "summed squared error of the probabilities, 0 to 2",
         lambda r: Cell(UNKNOWN if r["brier_score"] is None else f"{r['brier_score']:.3f}"),
-        ("brier_score",),
+        "brier_score",
+        needs=("brier_score",),
     ),
     Column(
         "By batch",
         "predictions that differ when a text is judged alone, among seven others, or as the workload calls",
         _batch_cell,
-        ("batch_changed_predictions",),
+        "batch_changed_predictions",
+        needs=("batch_changed_predictions",),
     ),
 )

@@ -37,12 +37,27 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the table of a group. It is left out if no job of the group has any of what it `needs`."""
+    """A column of the table of a group.
+
+    Attributes:
+        key: the column of the summary that it is sorted by on a page.
+        needs: it is left out if no job of the group has any of these.
+        detail: a page hides it until it is asked for.
+        inverted: the page shows the inverse of the key.
+    """
 
     title: str
     explanation: str
     cell: Callable[[Row], Cell]
+    key: str = ""
     needs: tuple[str, ...] = ()
+    detail: bool = False
+    inverted: bool = False
+
+    def value(self, row: Row) -> float | None:
+        """Return what the cell is sorted by."""
+        value = row[self.key] if self.key else None
+        return None if value is None else float(1 / value if self.inverted else value)
 
 
 def columns_for(rows: Sequence[Row], columns: Sequence[Column]) -> list[Column]:
@@ -99,42 +114,71 @@ def _energy_cell(row: Row) -> Cell:
 
 
 COLUMNS = (
-    Column("Latency p50", "median time of a call", lambda r: Cell(milliseconds(r["latency_p50_seconds"]))),
-    Column("Speedup", "baseline ÷ variant, with its 95% interval", _speedup_cell),
     Column(
-        "±", "half the width of the speedup's interval, as a fraction of it", _half_width_cell, ("latency_half_width",)
+        "Latency p50",
+        "median time of a call",
+        lambda r: Cell(milliseconds(r["latency_p50_seconds"])),
+        "latency_p50_seconds",
     ),
-    Column("Accuracy", "with its 95% interval (Wilson)", _accuracy_cell),
-    Column("Changed", "predictions other than the baseline's", _changed_cell),
-    Column("Disk", "size of the artifact; masked: many weights are 0, but all are there", _disk_cell),
+    Column("Speedup", "baseline ÷ variant, with its 95% interval", _speedup_cell, "latency_ratio", inverted=True),
+    Column(
+        "±",
+        "half the width of the speedup's interval, as a fraction of it",
+        _half_width_cell,
+        "latency_half_width",
+        needs=("latency_half_width",),
+    ),
+    Column("Accuracy", "with its 95% interval (Wilson)", _accuracy_cell, "accuracy"),
+    Column("Changed", "predictions other than the baseline's", _changed_cell, "changed_predictions"),
+    Column("Disk", "size of the artifact; masked: many weights are 0, but all are there", _disk_cell, "disk_bytes"),
     Column(
         "Compressed",
         "the same files, each compressed (zstd): what a download costs",
         lambda r: Cell(megabytes(r["compressed_bytes"]), of_baseline(r["compressed_ratio"])),
-        ("compressed_bytes",),
+        "compressed_bytes",
+        needs=("compressed_bytes",),
+        detail=True,
     ),
     Column(
         "Memory peak",
         "resident memory of the whole trial (VmHWM)",
         lambda r: Cell(megabytes(r["rss_peak_bytes"]), of_baseline(r["rss_peak_ratio"])),
+        "rss_peak_bytes",
     ),
     Column(
         "Load",
         "from files to a model ready to be called, import not included",
         lambda r: Cell(seconds(r["load_seconds"]), of_baseline(r["load_ratio"])),
+        "load_seconds",
+    ),
+    Column(
+        "Latency p90",
+        "nine of ten calls took at most this",
+        lambda r: Cell(milliseconds(r["latency_p90_seconds"])),
+        "latency_p90_seconds",
+        detail=True,
     ),
     Column(
         "First call",
         "the first inference",
         lambda r: Cell(milliseconds(r["first_call_seconds"]), of_baseline(r["first_call_ratio"])),
+        "first_call_seconds",
+        detail=True,
     ),
-    Column("Throughput", "texts per second", _throughput_cell),
+    Column("Throughput", "texts per second", _throughput_cell, "examples_per_second", detail=True),
     Column(
         "Of peak",
         "share of the rate that this machine reached in matrix products of this precision with these threads, "
         "padding counted as work",
         _peak_cell,
-        ("peak_fraction", "precision"),
+        "peak_fraction",
+        needs=("peak_fraction", "precision"),
     ),
-    Column("Energy", "of the CPU package, per call (RAPL)", _energy_cell, ("energy_joules_per_call",)),
+    Column(
+        "Energy",
+        "of the CPU package, per call (RAPL)",
+        _energy_cell,
+        "energy_joules_per_call",
+        needs=("energy_joules_per_call",),
+    ),
 )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import pyarrow.compute as pc
 
 from runner.report.view import group_label
 from runner.results.accuracy import confusion_matrix
@@ -12,7 +14,7 @@ from runner.results.tables import Tables
 
 Row = Mapping[str, Any]
 
-MOST_MOVED = 10
+MOST = 100  # variants of one judgement that are shown
 
 
 @dataclass(frozen=True)
@@ -22,16 +24,17 @@ class Judged:
     label: str
     row: Row  # of summary
     matrix: list[list[int]]  # rows true, columns predicted; empty where there is no accuracy
-    moved: list[Row]  # changed predictions, those whose probabilities moved most first
+    changed: list[Row]  # changed predictions, those whose probabilities moved most first
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """All that was judged on one family, task and workload."""
+    """What was judged on one family, task and workload: the first MOST of `variants`."""
 
     title: str
     names: list[str]  # of the labels
     judged: list[Judged]
+    variants: int
 
 
 def judgements(tables: Tables) -> list[Judgement]:
@@ -39,28 +42,32 @@ def judgements(tables: Tables) -> list[Judgement]:
 
     Models with random weights are left out: what they predict means nothing.
     """
-    predictions = _by_job(tables)
+    with_predictions = set(pc.unique(tables.predictions["job"]).to_pylist())
     found: dict[tuple[str, str, str], dict[tuple[str, str], Row]] = {}
     for row in tables.summary.to_pylist():
-        if row["job"] in predictions and row["weights"] != "random":
+        if row["job"] in with_predictions and row["weights"] != "random":
             family = found.setdefault((row["family"], row["task"], row["workload"]), {})
             family.setdefault((row["model"], row["technique"]), row)
+    shown = {key: list(rows.values())[:MOST] for key, rows in found.items()}
+    predictions = _by_job(tables, [row["job"] for rows in shown.values() for row in rows])
     labels = tables.manifest.get("labels") or {}
     return [
         Judgement(
             f"{family} on {task}, workload {workload}",
             labels.get(task, []),
-            [_judged(row, predictions[row["job"]], labels.get(task, [])) for row in rows.values()],
+            [_judged(row, predictions[row["job"]], labels.get(task, [])) for row in rows],
+            len(found[(family, task, workload)]),
         )
-        for (family, task, workload), rows in found.items()
+        for (family, task, workload), rows in shown.items()
     ]
 
 
-def _by_job(tables: Tables) -> dict[str, list[Row]]:
+def _by_job(tables: Tables, jobs: Iterable[str]) -> dict[str, list[Row]]:
     columns = [name for name in tables.predictions.column_names if name != "probabilities"]
-    by_job: dict[str, list[Row]] = {}
-    for row in tables.predictions.select(columns).to_pylist():
-        by_job.setdefault(row["job"], []).append(row)
+    by_job: dict[str, list[Row]] = {job: [] for job in jobs}
+    chosen = pc.field("job").isin(list(by_job))
+    for row in tables.predictions.select(columns).filter(chosen).to_pylist():
+        by_job[row["job"]].append(row)
     return by_job
 
 
@@ -75,4 +82,4 @@ def _judged(row: Row, examples: Sequence[Row], names: Sequence[str]) -> Judged:
     if row["accuracy"] is not None:
         truth, predicted = ([e[key] for e in examples] for key in ("label", "prediction"))
         matrix = confusion_matrix(truth, predicted, names)
-    return Judged(group_label(row), row, matrix, changed[:MOST_MOVED])
+    return Judged(group_label(row), row, matrix, changed)

@@ -9,11 +9,14 @@ from collections.abc import Iterable, Sequence
 from runner.report import accuracy, seed_study, view, waterfall
 from runner.report.examples import Judged, judgements
 from runner.report.figures import UNKNOWN, counted, percent
+from runner.report.recordings import recordings
 from runner.report.run import facts, notes
 from runner.report.threads import EXPLAINED as SCALING_EXPLAINED
 from runner.report.threads import Scaling, scalings
 from runner.report.trial_time import PARTS, TrialTime, trial_time
 from runner.results.tables import Tables
+
+_MOST_MOVED = 10  # changed predictions of a variant that are shown
 
 
 def render_markdown(tables: Tables) -> str:
@@ -27,10 +30,10 @@ def render_markdown(tables: Tables) -> str:
         parts += _seed_study(study)
     for one in waterfall.waterfalls(tables):
         parts += _waterfall(one)
-    labels = tables.manifest.get("labels") or {}
+    labels, recorded = tables.manifest.get("labels") or {}, recordings(tables)
     for group in groups:
         detail = accuracy.accuracy_detail(group, labels.get(group.variants[0].row["task"], []))
-        parts += [*_group(group), *_accuracy_detail(detail), *_trial_time(trial_time(group, tables))]
+        parts += [*_group(group), *_accuracy_detail(detail), *_trial_time(trial_time(group, recorded))]
     for scaling in scalings(tables):
         parts += _scaling(scaling)
     for judgement in judgements(tables):
@@ -56,7 +59,7 @@ def _failures(tables: Tables) -> list[str]:
 
 def _group(group: view.Group) -> list[str]:
     rows = [
-        (variant.label, _verdict(variant), *(f"{cell.text} {_small(cell.note)}" for cell in variant.cells))
+        (variant.label, _verdict(variant), *(f"{cell.text} {_small(cell.note)}" for cell in variant.cells.values()))
         for variant in group.variants
     ]
     titles = ("Variant", "Verdict", *(column.title for column in group.columns))
@@ -78,7 +81,7 @@ def _trial_time(spent: TrialTime | None) -> list[str]:
 def _accuracy_detail(detail: accuracy.AccuracyDetail | None) -> list[str]:
     if detail is None:
         return []
-    rows = [(label, *(f"{cell.text} {_small(cell.note)}" for cell in cells)) for label, cells in detail.rows]
+    rows = [(label, *(f"{cell.text} {_small(cell.note)}" for cell in cells)) for label, _, cells in detail.rows]
     table = _table(("Variant", *(column.title for column in detail.columns)), rows)
     return [_folded(accuracy.TITLE, f"{escape(accuracy.EXPLAINED)}\n\n{table}")]
 
@@ -124,7 +127,7 @@ def _judged(judged: Judged) -> list[str]:
     if judged.row["job"] == judged.row["baseline_job"] or judged.row["changed_predictions"] is None:
         return []
     summary = f"{judged.label}: {judged.row['changed_predictions']} of {judged.row['examples']} predictions changed"
-    if not judged.moved:
+    if not judged.changed:
         return [escape(summary)]
     rows = [
         (
@@ -133,7 +136,7 @@ def _judged(judged: Judged) -> list[str]:
             f"{example['baseline_prediction']} {percent(example['baseline_probability'])}",
             f"{example['prediction'] or UNKNOWN} {percent(example['probability'])}",
         )
-        for example in judged.moved
+        for example in judged.changed[:_MOST_MOVED]
     ]
     table = _table(("Text", "Label", "Baseline", "Variant"), rows)
     return [_folded(summary, table)]

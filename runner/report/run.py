@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pyarrow.compute as pc
+
 from runner.report.figures import counted, gibibytes, short_id
 from runner.results.tables import Tables
 
@@ -17,7 +19,8 @@ def facts(tables: Tables) -> list[tuple[str, str]]:
     machine, measure = manifest.get("environment") or {}, manifest.get("measure") or {}
     rows = tables.summary.to_pylist()
     planned, ok = (sum(row[name] for row in rows) for name in ("trials_planned", "trials_ok"))
-    first: Row = next((row for row in tables.results.to_pylist() if row["box_cpu_model"]), {})
+    boxes = tables.results.filter(pc.field("box_cpu_model").is_valid()).slice(0, 1)
+    first: Row = next(iter(boxes.to_pylist()), {})
     started = sorted(moment[:16].replace("T", " ") for moment in tables.results["started_at"].to_pylist() if moment)
     limit = first.get("box_memory_limit_bytes")
     box = [manifest.get("isolation"), f"memory {gibibytes(limit)}" if limit else None]
@@ -42,6 +45,17 @@ def facts(tables: Tables) -> list[tuple[str, str]]:
         ("Libraries", ", ".join(f"{k} {v}" for k, v in versions.items() if v)),
     ]
     return [(name, value) for name, value in pairs if value]
+
+
+def in_brief(tables: Tables) -> str:
+    """Return the most important of the facts on one line."""
+    known = dict(facts(tables))
+    names = ("Measured", "Rounds asked for", "Box", "Machine", "When (UTC)")
+    return " · ".join(
+        counted(int(known[name]), "round") if name == "Rounds asked for" else known[name]
+        for name in names
+        if name in known
+    )
 
 
 def notes(tables: Tables) -> list[str]:

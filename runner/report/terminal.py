@@ -48,8 +48,8 @@ def _group_table(group: view.Group, shown: tuple[str, ...]) -> Table:
         table.add_column(title, justify="right")
     table.add_column("Verdict")
     for variant in group.variants:
-        cells = {column.title: cell for column, cell in zip(group.columns, variant.cells, strict=True)}
-        figures = [f"{cells[title].text} {cells[title].note}".strip() for title in shown]
+        cells = [variant.cells[title] for title in shown]
+        figures = [f"{cell.text} {cell.note}".strip() for cell in cells]
         verdict = f"{variant.verdict}, {variant.problem}" if variant.problem else variant.verdict
         style = "red" if variant.problem else _STYLES.get(variant.verdict, _TIE)
         table.add_row(*(_text(text, style) for text in (variant.label, *figures, verdict)))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Any
 
+from runner.report.recordings import TRIAL_SECONDS, Recordings
 from runner.report.view import Group
-from runner.results.tables import Tables
 
 Row = Mapping[str, Any]
 
@@ -27,18 +27,6 @@ PARTS = {
     "Other": "Python's start, reading inputs, writing results, the runner outside the box",
 }
 
-_NEEDED = (
-    "wall_seconds",
-    "partner_start_seconds",
-    "box_seconds",
-    "process_seconds",
-    "import_seconds",
-    "load_seconds",
-    "first_call_seconds",
-    "warmup_seconds",
-    "elapsed_seconds",
-)
-
 
 @dataclass(frozen=True)
 class TrialTime:
@@ -51,13 +39,12 @@ class TrialTime:
         return [(label, [_seconds(value) for value in values]) for label, values in self.rows]
 
 
-def trial_time(group: Group, tables: Tables) -> TrialTime | None:
+def trial_time(group: Group, recorded: Recordings) -> TrialTime | None:
     """Return the medians over each variant's ok trials; None where none tells where its time went."""
-    names = ["job", "status", "partner_seconds", *_NEEDED]
-    by_job: dict[str, list[Row]] = {variant.row["job"]: [] for variant in group.variants}
-    for trial in tables.results.select(names).to_pylist():
-        if trial["job"] in by_job and trial["status"] == "ok" and all(trial[name] is not None for name in _NEEDED):
-            by_job[trial["job"]].append(trial)
+    by_job = {
+        job: [t for t in recorded.trials.get(job, []) if all(t[name] is not None for name in TRIAL_SECONDS)]
+        for job in (variant.row["job"] for variant in group.variants)
+    }
     all_trials = [trial for trials in by_job.values() for trial in trials]
     if not all_trials:
         return None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runner.report.columns import COLUMNS, Cell, Column, columns_for
-from runner.report.figures import counted
+from runner.report.figures import UNKNOWN, counted, percent
 from runner.report.noise import floor_sentence, rounds_sentence, turns_sentence
 from runner.results.tables import Tables
 
@@ -23,7 +23,7 @@ class Variant:
     label: str
     verdict: str
     problem: str  # such as "oom in 2 of 3 trials"; empty if all went well
-    cells: list[Cell]
+    cells: dict[str, Cell]  # by the title of their column, in order
 
 
 @dataclass(frozen=True)
@@ -43,14 +43,16 @@ class Group:
 
 @dataclass(frozen=True)
 class Failure:
-    """A job that did not go well."""
+    """A job that did not go well. `problem` is such as "oom in 2 of 3 trials", `reason` the first error's."""
 
     label: str
+    status: str
     problem: str
     reason: str
     log: str
 
 
+_A_POINT = 0.01  # of accuracy
 _PADDED_TO = {"longest": "the longest of the call", "max_length": "full length"}
 _OF_TRIALS = [
     "job",
@@ -68,8 +70,10 @@ _SHARED = ("baseline_job", "family", "task", "workload", "threads", "isolation")
 
 def groups(tables: Tables) -> list[Group]:
     """Return the comparable jobs, group by group in the order of the plan, each fastest first."""
-    trials = tables.results.select(_OF_TRIALS).to_pylist()
-    precisions = {trial["job"]: trial["precision"] for trial in trials if trial["precision"]}
+    trials: dict[str, list[Row]] = {}
+    for trial in tables.results.select(_OF_TRIALS).to_pylist():
+        trials.setdefault(trial["job"], []).append(trial)
+    precisions = {job: trial["precision"] for job, own in trials.items() for trial in own if trial["precision"]}
     found: dict[tuple[Any, ...], list[Row]] = {}
     for row in tables.summary.to_pylist():
         key = tuple(row[name] for name in _SHARED)
@@ -80,10 +84,18 @@ def groups(tables: Tables) -> list[Group]:
 def failures(tables: Tables) -> list[Failure]:
     """Return every job with a trial that failed or is missing."""
     return [
-        Failure(job_label(row), _problem(row), row["error"] or "", row["log"] or "")
+        Failure(job_label(row), row["status"], _problem(row), row["error"] or "", row["log"] or "")
         for row in tables.summary.to_pylist()
         if row["status"] != "ok"
     ]
+
+
+def failures_by_reason(tables: Tables) -> dict[tuple[str, str], list[Failure]]:
+    """Return them by status and reason, the most frequent first."""
+    found: dict[tuple[str, str], list[Failure]] = {}
+    for failure in failures(tables):
+        found.setdefault((failure.status, failure.reason), []).append(failure)
+    return dict(sorted(found.items(), key=lambda entry: -len(entry[1])))
 
 
 def job_label(row: Row) -> str:
@@ -91,9 +103,8 @@ def job_label(row: Row) -> str:
     return f"{row['model']} · {row['technique']} · {counted(row['threads'], 'thread')}"
 
 
-def _group(rows: Sequence[Row], trials: Sequence[Row]) -> Group:
+def _group(rows: Sequence[Row], trials: Mapping[str, Sequence[Row]]) -> Group:
     ranked, columns = sorted(rows, key=_speed), columns_for(rows, COLUMNS)
-    jobs = {row["job"] for row in rows}
     labels = Counter(map(group_label, rows))
     variants = [
         Variant(
@@ -101,15 +112,15 @@ def _group(rows: Sequence[Row], trials: Sequence[Row]) -> Group:
             group_label(row) if labels[group_label(row)] == 1 else f"{group_label(row)} ({row['job']})",
             _verdict(row),
             _problem(row) if row["status"] != "ok" else "",
-            [column.cell(row) for column in columns],
+            {column.title: column.cell(row) for column in columns},
         )
         for row in ranked
     ]
     first = rows[0]
     title = f"{first['family']} on {first['task']}, workload {first['workload']}, {counted(first['threads'], 'thread')}"
-    own = [trial for trial in trials if trial["job"] in jobs]
+    own = [trial for row in rows for trial in trials.get(row["job"], [])]
     said = [floor_sentence(rows), turns_sentence(own), rounds_sentence(own)]
-    return Group(title, _lead(variants, columns), _caption(rows), " ".join(filter(None, said)), columns, variants)
+    return Group(title, _lead(variants), _caption(rows), " ".join(filter(None, said)), columns, variants)
 
 
 def group_label(row: Row) -> str:
@@ -143,22 +154,35 @@ def _problem(row: Row) -> str:
     return ", ".join(parts) or status
 
 
-def _lead(variants: Sequence[Variant], columns: Sequence[Column]) -> str:
-    """Return the answer in one sentence, or why there is none."""
+def _lead(variants: Sequence[Variant]) -> str:
+    """Return the answer in a sentence or two, or why there is none."""
     faster = [v for v in variants if v.verdict == "faster"]
-    unjudged = [v for v in variants if v.verdict == "not judged" and (v.row["latency_ratio"] or 1) < 1]
-    if not faster and not unjudged:
+    faster = faster or [v for v in variants if v.verdict == "not judged" and (v.row["latency_ratio"] or 1) < 1]
+    if not faster:
         return "No variant was shown to be faster than the baseline."
-    best = (faster or unjudged)[0]
-    figure = {column.title: cell for column, cell in zip(columns, best.cells, strict=True)}
-    how_sure = figure["Speedup"].note or "not judged"
-    parts = [f"Fastest: {best.label}, {figure['Speedup'].text} ({how_sure})"]
-    parts += [f"{title.lower()} {figure[title].note}" for title in ("Disk", "Memory peak") if figure[title].note]
-    if best.row["accuracy"] is not None:
-        parts.append(f"accuracy {figure['Accuracy'].text}")
-    if best.row["changed_predictions"] is not None and best.row["weights"] != "random":
-        parts.append(f"{best.row['changed_predictions']:,} predictions changed")
-    return ", ".join(parts) + "."
+    said = f"Fastest: {_praise(faster[0])}."
+    baseline = next((v.row["accuracy"] for v in variants if v.verdict == "baseline"), None)
+    if baseline is None or faster[0].row["accuracy"] is None or faster[0].row["accuracy"] >= baseline - _A_POINT:
+        return said
+    near = next((v for v in faster if (v.row["accuracy"] or 0.0) >= baseline - _A_POINT), None)
+    if near is None:
+        return f"{said} No faster variant keeps accuracy within a point of the baseline's {percent(baseline)}."
+    return f"{said} Fastest within a point of the baseline's accuracy: {_praise(near)}."
+
+
+def _praise(variant: Variant) -> str:
+    cells = variant.cells
+    parts = [f"{variant.label}, {cells['Speedup'].text} ({cells['Speedup'].note or 'not judged'})"]
+    if variant.row["accuracy"] is not None:
+        parts.append(f"accuracy {cells['Accuracy'].text}")
+    parts += [
+        f"{cells[title].text} of {title.lower().removesuffix(' peak')}{f' ({note})' if note else ''}"
+        for title in ("Disk", "Memory peak")
+        if (note := cells[title].note) or cells[title].text != UNKNOWN
+    ]
+    if variant.row["changed_predictions"] is not None and variant.row["weights"] != "random":
+        parts.append(f"{variant.row['changed_predictions']:,} predictions changed")
+    return ", ".join(parts)
 
 
 def _caption(rows: Sequence[Row]) -> str:

@@ -1,0 +1,59 @@
+"""What all charts share: colours, names, and how many variants one can hold."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from runner.report.view import Group, Variant
+
+Figure = dict[str, Any]
+
+# Okabe and Ito's palette, safe for colour-blind readers, less black and yellow: legible on light and on dark.
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+DASHES = ("solid", "dash", "dot", "dashdot")
+GREY = "#7b828d"
+VERDICT_COLOURS = {"faster": "#0072B2", "slower": "#D55E00"}
+MOST_ROWS, MOST_LINES = 60, 12
+ROW_PIXELS = 30
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A figure and what the page says above it. `name` is unique within a group; a wide one takes the whole width."""
+
+    name: str
+    title: str
+    explanation: str
+    figure: Figure
+    wide: bool = False
+
+
+def plain(text: str) -> str:
+    """Plotly reads a subset of HTML in names; this keeps a name the text that it is."""
+    return html.escape(text)
+
+
+def most(group: Group, variants: Sequence[Variant], number: int) -> tuple[list[Variant], str]:
+    """Return at most that many, the fastest and the baseline, and a sentence if some were left out."""
+    if len(variants) <= number:
+        return list(variants), ""
+    baseline = [v for v in variants[number - 1 :] if v.verdict == "baseline"]
+    shown = [*variants[: number - len(baseline)], *baseline]
+    return shown, f" The {number - len(baseline)} fastest of {len(variants):,}" + (
+        ", and the baseline." if baseline else "."
+    )
+
+
+def line_style(number: int) -> dict[str, Any]:
+    """Return colour and dash of the line with that number; grey only ever means the baseline."""
+    return {"color": PALETTE[number % len(PALETTE)], "dash": DASHES[number // len(PALETTE) % len(DASHES)]}
+
+
+def log_axis(title: str, low: float, high: float) -> Figure:
+    """Return an axis that is logarithmic, and says so, where the values span more than a decade."""
+    if low > 0 and high / low > 10:
+        return {"title": {"text": f"{title} (logarithmic axis)"}, "type": "log"}
+    return {"title": {"text": title}}

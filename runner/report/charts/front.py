@@ -1,0 +1,235 @@
+"""The Pareto fronts: latency against accuracy, disk and memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from runner.report.charts.chart import GREY, VERDICT_COLOURS, Chart, Figure, log_axis, plain
+from runner.report.charts.labels import label_places
+from runner.report.front import Point, Standing, standings
+from runner.report.view import Group, Row, Variant
+
+_MOST_BEATEN, _MOST_WHISKERS = 300, 80
+_POINTS_SHOWN = 20.0  # of accuracy, below the best
+_WIDTH, _HEIGHT = 1040, 440  # pixels: of a wide chart's plane, of any chart
+_BLUE = VERDICT_COLOURS["faster"]
+_EXPLAINED = (
+    "Filled: no other variant is at least as fast and as {good}. Hollow: cannot be told from the filled one that it is "
+    "joined to. Grey: beaten in both."
+)
+
+
+@dataclass(frozen=True)
+class _Measure:
+    """What latency is set against.
+
+    Attributes:
+        value: in the unit of the axis; None where it is not known.
+        interval: how far below and above the value its 95% interval reaches; None where there is none.
+        sign: −1 where more is better.
+    """
+
+    name: str
+    title: str
+    axis: str
+    good: str
+    value: Callable[[Row], float | None]
+    interval: Callable[[Row], tuple[float, float] | None]
+    sign: int
+    explanation: str = ""
+
+
+def front_charts(group: Group) -> list[Chart]:
+    """Return one chart per measure in which the variants differ."""
+    return [chart for measure in _MEASURES if (chart := _front_chart(group, measure))]
+
+
+def _front_chart(group: Group, measure: _Measure) -> Chart | None:
+    baseline = next((v.row for v in group.variants if v.verdict == "baseline"), None)
+    shown = [v for v in group.variants if v.row["latency_ratio"] and measure.value(v.row) is not None]
+    if baseline is None or len({measure.value(v.row) for v in shown}) < 2:
+        return None
+    unit_ms = 1e3 * baseline["latency_p50_seconds"]
+    points = [_point(v.row, unit_ms, measure) for v in shown]
+    values = [float(measure.value(v.row) or 0.0) for v in shown]
+    axes = _axes(measure, [point.latency for point in points], values)
+    drawn = _Drawn(shown, points, values, standings(points), measure, axes)
+    data = [drawn.ties(), drawn.beaten(), drawn.tied(), drawn.front()]
+    said = f"{_EXPLAINED.format(good=measure.good)} {measure.explanation}".strip()
+    if min(values) < axes.floor:
+        said += f" Triangles at the lower edge are below {axes.floor:.0f}."
+    layout = {"height": _HEIGHT, "xaxis": axes.x, "yaxis": axes.y, "hovermode": "closest"}
+    wide = measure.name == "accuracy"
+    return Chart(f"front-{measure.name}", measure.title, said, {"data": data, "layout": layout}, wide)
+
+
+@dataclass(frozen=True)
+class _Axes:
+    """The layout of both axes, their ranges as drawn, and the least value that is drawn where it is."""
+
+    x: Figure
+    y: Figure
+    floor: float
+
+    def place(self, x: float, y: float) -> tuple[float, float]:
+        """Return where a point is, from 0 to 1 along each axis."""
+        return _along(self.x, x), _along(self.y, max(y, self.floor))
+
+
+def _axes(measure: _Measure, latencies: Sequence[float], values: Sequence[float]) -> _Axes:
+    """Accuracy is cut off far below the best, since useless variants would flatten all others."""
+    floor = max(values) - _POINTS_SHOWN if measure.sign < 0 else 0.0
+    title = "latency of a call, ms"
+    x = log_axis(title, min(latencies), max(latencies))
+    shown = [max(value, floor) for value in values]
+    y = {"title": {"text": measure.axis}} if measure.sign < 0 else log_axis(measure.axis, min(shown), max(shown))
+    return _Axes(x | {"range": _range(x, latencies)}, y | {"range": _range(y, shown)}, floor)
+
+
+def _range(axis: Figure, values: Sequence[float]) -> list[float]:
+    """Return its range with some room, in powers of ten for a logarithmic one, as Plotly has it."""
+    ends = [math.log10(v) if axis.get("type") == "log" else v for v in (min(values), max(values))]
+    room = 0.08 * (ends[1] - ends[0]) or 0.1
+    return [ends[0] - room, ends[1] + room]
+
+
+def _along(axis: Figure, value: float) -> float:
+    low, high = axis["range"]
+    return ((math.log10(value) if axis.get("type") == "log" else value) - low) / (high - low)
+
+
+def _point(row: Row, unit_ms: float, measure: _Measure) -> Point:
+    """Ratios are what is known well; times a latency of the baseline they are what people ask for."""
+    ratio = row["latency_ratio"]
+    low, high = row["latency_ratio_low"] or ratio, row["latency_ratio_high"] or ratio
+    return Point(unit_ms * ratio, unit_ms * low, unit_ms * high, measure.sign * float(measure.value(row) or 0.0))
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """The traces of one chart."""
+
+    variants: Sequence[Variant]
+    points: Sequence[Point]
+    values: Sequence[float]
+    standings: Sequence[Standing]
+    measure: _Measure
+    axes: _Axes
+
+    def front(self) -> Figure:
+        """The variants that no other beats, labelled, joined by a line."""
+        chosen = [i for i, standing in enumerate(self.standings) if standing.on_front]
+        chosen.sort(key=lambda i: self.points[i].latency)
+        places = [self.axes.place(self.points[i].latency, self.values[i]) for i in chosen]
+        width = _WIDTH if self.measure.name == "accuracy" else _WIDTH / 2
+        return self._trace(chosen, {"color": _BLUE, "size": 10}) | {
+            "mode": "lines+markers+text",
+            "line": {"color": _BLUE, "width": 1},
+            "textposition": label_places(places, [self.variants[i].label for i in chosen], width, _HEIGHT - 100),
+            "cliponaxis": False,
+        }
+
+    def tied(self) -> Figure:
+        """Those that may be as good."""
+        chosen = [i for i, standing in enumerate(self.standings) if standing.tied_to is not None]
+        return self._trace(chosen, {"color": _BLUE, "size": 8, "symbol": "circle-open", "line": {"width": 2}})
+
+    def beaten(self) -> Figure:
+        """All others; of very many, evenly chosen ones."""
+        chosen = [i for i, standing in enumerate(self.standings) if standing.beaten]
+        return self._trace(chosen[:: -(-len(chosen) // _MOST_BEATEN) or 1], {"color": GREY, "size": 6})
+
+    def ties(self) -> Figure:
+        """A line from each that is tied to the one that it is tied to."""
+        x: list[float | None] = []
+        y: list[float | None] = []
+        for i, standing in enumerate(self.standings):
+            if standing.tied_to is not None:
+                ends = (i, standing.tied_to)
+                x += [*(self.points[end].latency for end in ends), None]
+                y += [*(max(self.values[end], self.axes.floor) for end in ends), None]
+        return {
+            "type": "scatter",
+            "mode": "lines",
+            "x": x,
+            "y": y,
+            "line": {"color": _BLUE, "width": 1, "dash": "dot"},
+            "hoverinfo": "skip",
+        }
+
+    def _trace(self, chosen: Sequence[int], marker: dict[str, Any]) -> Figure:
+        trace: Figure = {
+            "type": "scatter",
+            "mode": "markers",
+            "x": [self.points[i].latency for i in chosen],
+            "y": [max(self.values[i], self.axes.floor) for i in chosen],
+            "text": [plain(self.variants[i].label) for i in chosen],
+            "customdata": [[plain(cell) for cell in _hover(self.variants[i])] for i in chosen],
+            "hovertemplate": "<b>%{text}</b><br>%{customdata[0]}<br>%{customdata[1]}<extra></extra>",
+            "marker": {"symbol": "circle"} | marker,
+        }
+        if any(self.values[i] < self.axes.floor for i in chosen):
+            own = trace["marker"]["symbol"]
+            symbols = ["triangle-down" if self.values[i] < self.axes.floor else own for i in chosen]
+            trace["marker"] = trace["marker"] | {"symbol": symbols}
+        if len(chosen) <= _MOST_WHISKERS:
+            latencies = [(self.points[i].latency, self.points[i].low, self.points[i].high) for i in chosen]
+            spans = [
+                self.measure.interval(self.variants[i].row) if self.values[i] >= self.axes.floor else None
+                for i in chosen
+            ]
+            trace["error_x"] = _whiskers([(latency - low, high - latency) for latency, low, high in latencies])
+            if any(spans):
+                trace["error_y"] = _whiskers([span or (0.0, 0.0) for span in spans])
+        return trace
+
+
+def _whiskers(spans: Sequence[tuple[float, float]]) -> Figure:
+    below, above = zip(*spans, strict=True) if spans else ((), ())
+    return {"type": "data", "symmetric": False, "arrayminus": list(below), "array": list(above)}
+
+
+def _hover(variant: Variant) -> tuple[str, str]:
+    cells = variant.cells
+    speed, others = cells["Speedup"], ("Accuracy", "Disk", "Memory peak")
+    first = f"{speed.text} {f'({speed.note}) ' if speed.note else ''}{variant.verdict}"
+    return first, ", ".join(f"{name.lower()} {cells[name].text}" for name in others if name in cells)
+
+
+def _percent(row: Row) -> float | None:
+    return None if row["accuracy"] is None else 100 * row["accuracy"]
+
+
+def _percent_interval(row: Row) -> tuple[float, float] | None:
+    """That of the paired difference to the baseline: what the same texts say about two models."""
+    if row["accuracy_difference_low"] is None:
+        return None
+    low, middle, high = (100 * row[f"accuracy_difference{end}"] for end in ("_low", "", "_high"))
+    return middle - low, high - middle
+
+
+def _megabytes(name: str) -> Callable[[Row], float | None]:
+    return lambda row: None if not row[name] else row[name] / 1e6
+
+
+def _none(_: Row) -> None:
+    return None
+
+
+_MEASURES = (
+    _Measure(
+        "accuracy",
+        "Fast and accurate.",
+        "accuracy, %",
+        "accurate",
+        _percent,
+        _percent_interval,
+        -1,
+        "Whiskers are 95% intervals; those of accuracy are of the difference to the baseline on the same texts.",
+    ),
+    _Measure("disk", "Fast and small.", "disk, MB", "small", _megabytes("disk_bytes"), _none, 1),
+    _Measure("memory", "Fast and lean.", "memory peak, MB", "lean in memory", _megabytes("rss_peak_bytes"), _none, 1),
+)

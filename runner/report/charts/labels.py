@@ -1,0 +1,52 @@
+"""Where the names of points go, so that they do not cover each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_LETTER, _LINE = 7.0, 15.0  # pixels
+_PLACES = ("top right", "bottom right", "top left", "bottom left", "top center", "bottom center")
+
+
+def label_places(points: Sequence[tuple[float, float]], texts: Sequence[str], width: float, height: float) -> list[str]:
+    """Return Plotly's `textposition` of each text, chosen one after the other; the least bad one where all collide.
+
+    Args:
+        points: x and y, each from 0 to 1 across the chart, y upwards.
+        texts: their names.
+        width: of the chart, pixels.
+        height: the same.
+    """
+    taken = [_box("middle center", x * width, y * height, 0.0) for x, y in points]
+    places = []
+    for (x, y), text in zip(points, texts, strict=True):
+        boxes = {place: _box(place, x * width, y * height, _LETTER * len(text)) for place in _PLACES}
+        place = min(boxes, key=lambda name: _cost(boxes[name], taken, width, height))
+        taken.append(boxes[place])
+        places.append(place)
+    return places
+
+
+_Box = tuple[float, float, float, float]
+
+
+def _box(place: str, x: float, y: float, length: float) -> _Box:
+    """Return left, bottom, right, top."""
+    vertical, horizontal = place.split()
+    left = {"right": x + 5, "left": x - 5 - length, "center": x - length / 2}[horizontal]
+    bottom = {"top": y + 5, "bottom": y - 5 - _LINE, "middle": y - 5}[vertical]
+    return left, bottom, left + max(length, 5), bottom + _LINE
+
+
+def _cost(box: _Box, taken: Sequence[_Box], width: float, height: float) -> float:
+    """Return the area in pixels² that would be covered or cut off."""
+    left, bottom, right, top = box
+    covered = sum(_overlap(box, other) for other in taken)
+    cut_off = max(0.0, -left) + max(0.0, right - width) + max(0.0, -bottom) + max(0.0, top - height)
+    return covered + cut_off * _LINE
+
+
+def _overlap(one: _Box, other: _Box) -> float:
+    across = min(one[2], other[2]) - max(one[0], other[0])
+    along = min(one[3], other[3]) - max(one[1], other[1])
+    return max(0.0, across) * max(0.0, along)

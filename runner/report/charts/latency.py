@@ -1,0 +1,46 @@
+"""How even the calls of each variant are."""
+
+from __future__ import annotations
+
+from runner.report.charts.chart import GREY, MOST_ROWS, ROW_PIXELS, VERDICT_COLOURS, Chart, most, plain
+from runner.report.recordings import Recordings
+from runner.report.view import Group
+
+_KEYS = ("lowerfence", "q1", "median", "q3", "upperfence")
+
+
+def latency_chart(group: Group, recorded: Recordings) -> Chart | None:
+    """One box per variant over the timed calls of all its ok trials: quartiles, whiskers at 1% and 99%."""
+    calls_ms = {job: [1e3 * value for value in values] for job, values in recorded.calls_seconds.items()}
+    shown, left_out = most(group, [v for v in group.variants if v.row["job"] in calls_ms], MOST_ROWS)
+    if not shown:
+        return None
+    boxes = [
+        {
+            "type": "box",
+            "orientation": "h",
+            "y": [plain(v.label)],
+            **{key: [x] for key, x in zip(_KEYS, calls_ms[v.row["job"]], strict=False)},
+            "line": {"color": VERDICT_COLOURS.get(v.verdict, GREY), "width": 1.5},
+            "name": plain(v.label),
+            "showlegend": False,
+        }
+        for v in shown
+    ]
+    dots = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [calls_ms[v.row["job"]][-1] for v in shown],
+        "y": [plain(v.label) for v in shown],
+        "marker": {"color": GREY, "size": 5},
+        "hovertemplate": "slowest call %{x:.3g} ms<extra></extra>",
+        "showlegend": False,
+    }
+    layout = {
+        "height": 90 + ROW_PIXELS * len(shown),
+        "xaxis": {"title": {"text": "time of a call, ms (logarithmic axis)"}, "type": "log"},
+        "yaxis": {"autorange": "reversed"},
+    }
+    said = "All timed calls: box from 25% to 75%, whiskers at 1% and 99%, the dot is the slowest call. Where texts "
+    said += "differ in length, so do calls."
+    return Chart("latency", "How even.", said + left_out, {"data": [*boxes, dots], "layout": layout})

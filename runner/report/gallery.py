@@ -1,0 +1,39 @@
+"""The gallery of changed predictions, as data for the page: texts that a variant sees otherwise than the baseline."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runner.report.examples import Judgement, Row
+
+MOST_EACH = 100  # of one variant: those that hurt, then those that moved most
+KINDS = ("negative", "positive", "other")  # only the baseline right, only the variant right, neither or no label
+
+
+def gallery(judgement: Judgement) -> dict[str, Any] | None:
+    """Return texts, each once, and the changes of every variant; None if no prediction changed.
+
+    A change is [text, label, baseline's prediction, its probability, variant's prediction, its probability, kind].
+    """
+    texts: dict[str, int] = {}
+    variants = []
+    for judged in judgement.judged:
+        changes = sorted(judged.changed, key=lambda example: KINDS.index(_kind(example)))[:MOST_EACH]
+        if changes:
+            rows = [_change(example, texts) for example in changes]
+            variants.append({"label": judged.label, "changed": len(judged.changed), "changes": rows})
+    return {"texts": list(texts), "variants": variants} if variants else None
+
+
+def _change(example: Row, texts: dict[str, int]) -> list[Any]:
+    place = texts.setdefault(example["text"], len(texts))
+    sides = [example[f"{who}{name}"] for who in ("baseline_", "") for name in ("prediction", "probability")]
+    rounded = [round(value, 3) if isinstance(value, float) else value for value in sides]
+    return [place, example["label"], *rounded, _kind(example)]
+
+
+def _kind(example: Row) -> str:
+    label = example["label"]
+    if label is not None and example["baseline_prediction"] == label:
+        return "negative"
+    return "positive" if label is not None and example["prediction"] == label else "other"

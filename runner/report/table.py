@@ -1,0 +1,51 @@
+"""Tables that a page sorts and filters, as data: they stay usable with 10,000 rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from runner.report.accuracy import AccuracyDetail
+from runner.report.columns import Cell, Column
+from runner.report.trial_time import PARTS, TrialTime
+from runner.report.view import Group
+
+Data = dict[str, Any]
+
+
+def group_table(group: Group) -> Data:
+    """Return the main table of a group."""
+    rows = [
+        {"label": v.label, "verdict": v.verdict, "problem": v.problem}
+        | _row(list(v.cells.values()), [column.value(v.row) for column in group.columns])
+        for v in group.variants
+    ]
+    return {"columns": _columns(group.columns), "rows": rows}
+
+
+def accuracy_table(detail: AccuracyDetail) -> Data:
+    """Return the table of accuracy in detail."""
+    rows = [{"label": label} | _row(cells, [c.value(row) for c in detail.columns]) for label, row, cells in detail.rows]
+    return {"columns": _columns(detail.columns), "rows": rows}
+
+
+def trial_time_table(spent: TrialTime) -> Data:
+    """Return the table of where the time of a trial goes, in seconds."""
+    columns = [{"title": title, "explanation": explanation} for title, explanation in PARTS.items()]
+    rows = [{"label": label} | _row([Cell(f"{s:.2f}") for s in seconds], seconds) for label, seconds in spent.rows]
+    return {"columns": columns, "rows": rows}
+
+
+def _columns(columns: Sequence[Column]) -> list[Data]:
+    return [{"title": c.title, "explanation": c.explanation} | ({"hidden": True} if c.detail else {}) for c in columns]
+
+
+def _row(cells: Sequence[Cell], values: Sequence[float | None]) -> Data:
+    """A cell is its text, its small print and its hint, without empty ones at the end."""
+    return {"cells": [_stripped([cell.text, cell.note, cell.hint]) for cell in cells], "values": list(values)}
+
+
+def _stripped(texts: list[str]) -> list[str]:
+    while len(texts) > 1 and not texts[-1]:
+        texts.pop()
+    return texts
