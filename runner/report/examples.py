@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from runner.report.view import group_label
@@ -65,7 +66,7 @@ def judgements(tables: Tables) -> list[Judgement]:
 def _by_job(tables: Tables, jobs: Iterable[str]) -> dict[str, list[Row]]:
     columns = [name for name in tables.predictions.column_names if name != "probabilities"]
     by_job: dict[str, list[Row]] = {job: [] for job in jobs}
-    chosen = pc.field("job").isin(list(by_job))
+    chosen = pc.field("job").isin(pa.array(list(by_job), pa.string()))
     for row in tables.predictions.select(columns).filter(chosen).to_pylist():
         by_job[row["job"]].append(row)
     return by_job

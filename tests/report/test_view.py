@@ -8,10 +8,15 @@ from pathlib import Path
 import pytest
 from plotly.graph_objects import Figure
 
-from runner.report.charts import latency_chart, memory_chart, speedup_chart
+from runner.report.charts.front import front_charts
+from runner.report.charts.latency import latency_chart
+from runner.report.charts.memory import memory_chart
+from runner.report.charts.rounds import rounds_chart
+from runner.report.charts.speed import speedup_chart
 from runner.report.columns import Cell
 from runner.report.examples import judgements
 from runner.report.figures import counted, megabytes, milliseconds, of_baseline, significant, speedup, speedup_interval
+from runner.report.recordings import recordings
 from runner.report.run import facts, notes
 from runner.report.seed_study import COLUMNS, PUBLISHED, seed_studies
 from runner.report.view import failures, groups
@@ -46,18 +51,18 @@ def test_a_group_is_sorted_fastest_first_and_shows_the_summary(tmp_path: Path) -
     best = group.variants[0]
     row = next(r for r in tables.summary.to_pylist() if r["technique"] == "onnx-int8")
     assert best.label == "onnx-int8"
-    assert best.cells[0].text == milliseconds(row["latency_p50_seconds"])
-    assert best.cells[1].text == speedup(row["latency_ratio"])
-    assert best.cells[1].note == speedup_interval(row["latency_ratio_low"], row["latency_ratio_high"])
-    assert best.cells[2].text == f"±{100 * row['latency_half_width']:.1f}%"
-    assert best.cells[4].text == str(row["changed_predictions"])
+    assert best.cells["Latency p50"].text == milliseconds(row["latency_p50_seconds"])
+    assert best.cells["Speedup"].text == speedup(row["latency_ratio"])
+    assert best.cells["Speedup"].note == speedup_interval(row["latency_ratio_low"], row["latency_ratio_high"])
+    assert best.cells["±"].text == f"±{100 * row['latency_half_width']:.1f}%"
+    assert best.cells["Changed"].text == str(row["changed_predictions"])
     assert group.lead.startswith(f"Fastest: onnx-int8, {speedup(row['latency_ratio'])}")
 
 
 def test_a_masked_variant_is_marked_and_only_its_compressed_files_are_smaller(tmp_path: Path) -> None:
     jobs = [BASELINE, Job("magnitude-70", 0.1, compressed_bytes=40_000_000, masked=True)]
     (group,) = groups(collect(write_sweep(tmp_path, jobs)))
-    cells = {v.label: dict(zip([c.title for c in group.columns], v.cells, strict=True)) for v in group.variants}
+    cells = {v.label: v.cells for v in group.variants}
     assert cells["magnitude-70"]["Disk"] == Cell("90.0 MB", "×1.00, masked")
     assert cells["magnitude-70"]["Compressed"] == Cell("40.0 MB", "×0.500")
     assert cells["torch-eager"]["Disk"] == Cell("90.0 MB", "×1.00")
@@ -118,7 +123,7 @@ def test_notes_say_what_limits_the_numbers(tmp_path: Path) -> None:
     assert "One round only" in said
     (group,) = groups(collect(tmp_path))
     assert "not judged" in group.lead
-    cells = dict(zip((column.title for column in group.columns), group.variants[0].cells, strict=True))
+    cells = group.variants[0].cells
     assert cells["Accuracy"] == cells["Changed"] == Cell("–", "random weights")
     assert "predictions changed" not in group.lead
     assert judgements(collect(tmp_path)) == []
@@ -126,7 +131,7 @@ def test_notes_say_what_limits_the_numbers(tmp_path: Path) -> None:
 
 def test_no_labels_is_a_reason(tmp_path: Path) -> None:
     (group,) = groups(collect(write_sweep(tmp_path, labels=[])))
-    assert group.variants[0].cells[3] == Cell("–", "no labels")
+    assert group.variants[0].cells["Accuracy"] == Cell("–", "no labels")
 
 
 def test_facts_name_box_image_and_machine(tmp_path: Path) -> None:
@@ -142,12 +147,14 @@ def test_facts_name_box_image_and_machine(tmp_path: Path) -> None:
 def test_charts_are_valid_and_hold_the_numbers_of_parquet(tmp_path: Path) -> None:
     tables = collect(write_sweep(tmp_path))
     (group,) = groups(tables)
-    charts = [speedup_chart(group), latency_chart(group, tables), memory_chart(group, tables)]
+    recorded = recordings(tables)
+    made = [speedup_chart(group), latency_chart(group, recorded), memory_chart(group, recorded)]
+    charts = [chart for chart in [*made, rounds_chart(group, recorded), *front_charts(group)] if chart]
+    assert len(charts) == 7
     for chart in charts:
-        assert chart is not None
-        Figure(chart)  # Plotly checks every key
-        json.dumps(chart, allow_nan=False)
-    speedups, latencies, memory = (chart["data"] for chart in charts if chart)
+        Figure(chart.figure)  # Plotly checks every key
+        json.dumps(chart.figure, allow_nan=False)
+    speedups, latencies, memory, rounds = (chart.figure["data"] for chart in charts[:4])
     rows = {row["technique"]: row for row in tables.summary.to_pylist()}
     for label, bar in zip(speedups[0]["y"], speedups[0]["x"], strict=True):
         assert bar == pytest.approx(1 / rows[label]["latency_ratio"])
@@ -158,25 +165,54 @@ def test_charts_are_valid_and_hold_the_numbers_of_parquet(tmp_path: Path) -> Non
     for line in memory:
         assert max(line["y"]) == pytest.approx(rows[line["name"]]["rss_peak_bytes"] / 1e6)
         assert sum(size > 0 for size in line["marker"]["size"]) == 5
+    trials = tables.results.to_pandas().sort_values("round").groupby("technique")["latency_ratio"]
+    for line in rounds:
+        assert sorted(line["y"]) == pytest.approx(sorted(1 / trials.get_group(line["name"])))
+
+
+def test_the_front_shows_every_variant_where_it_is(tmp_path: Path) -> None:
+    tables = collect(write_sweep(tmp_path))
+    rows = {row["technique"]: row for row in tables.summary.to_pylist()}
+    (group,) = groups(tables)
+    drawn = {chart.name: chart.figure["data"] for chart in front_charts(group)}
+    baseline_ms = 1e3 * rows["torch-eager"]["latency_p50_seconds"]
+    for name, column, unit in [
+        ("accuracy", "accuracy", 100),
+        ("disk", "disk_bytes", 1e-6),
+        ("memory", "rss_peak_bytes", 1e-6),
+    ]:
+        points = [
+            point
+            for trace in drawn[f"front-{name}"][1:]
+            for point in zip(trace["text"], trace["x"], trace["y"], strict=True)
+        ]
+        assert {label for label, *_ in points} == set(rows)
+        best = max(row[column] for row in rows.values())
+        for label, x, y in points:
+            assert x == pytest.approx(baseline_ms * rows[label]["latency_ratio"])
+            cut = unit * best - 20 if name == "accuracy" else 0.0
+            assert y == pytest.approx(max(cut, unit * rows[label][column]))
 
 
 def test_an_empty_sweep_has_no_groups_and_no_charts(tmp_path: Path) -> None:
     broken = Job("torch-eager", failure=("oom", "no", (0, 1, 2)))
     tables = collect(write_sweep(tmp_path / "failed", [broken]))
     (group,) = groups(tables)
-    assert speedup_chart(group) is latency_chart(group, tables) is memory_chart(group, tables) is None
+    recorded = recordings(tables)
+    assert speedup_chart(group) is latency_chart(group, recorded) is memory_chart(group, recorded) is None
+    assert (rounds_chart(group, recorded), front_charts(group)) == (None, [])
     assert groups(collect(write_sweep(tmp_path / "empty", []))) == []
 
 
-def test_the_ten_that_moved_most(tmp_path: Path) -> None:
+def test_changes_that_moved_most_come_first(tmp_path: Path) -> None:
     tables = collect(write_sweep(tmp_path, texts=[f"text {i}" for i in range(200)]))
     (judgement,) = judgements(tables)
     heads = next(j for j in judgement.judged if j.label == "heads-50")
     frame = tables.predictions.to_pandas()
     frame = frame[(frame["technique"] == "heads-50") & (frame["prediction"] != frame["baseline_prediction"])]
     assert len(frame) == heads.row["changed_predictions"] > 10
-    expected = frame.sort_values("moved", ascending=False)["example"].tolist()[:10]
-    assert [example["example"] for example in heads.moved] == expected
+    expected = frame.sort_values("moved", ascending=False)["example"].tolist()
+    assert [example["example"] for example in heads.changed] == expected
     assert sum(map(sum, heads.matrix)) == 200
 
 

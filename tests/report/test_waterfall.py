@@ -89,7 +89,13 @@ def test_accuracy_in_detail_shows_the_summary(tmp_path: Path) -> None:
     (group,) = groups(tables)
     detail = accuracy_detail(group, tables.manifest["labels"]["tweets"])
     assert detail is not None
-    cells = dict(zip((column.title for column in detail.columns), dict(detail.rows)["onnx-int8"], strict=True))
+    cells = dict(
+        zip(
+            (column.title for column in detail.columns),
+            next(own for label, _, own in detail.rows if label == "onnx-int8"),
+            strict=True,
+        )
+    )
     row = next(row for row in tables.summary.to_pylist() if row["technique"] == "onnx-int8")
     assert cells["Δ accuracy"].text == f"{100 * row['accuracy_difference']:+.1f}".replace("-", "−")
     assert cells["Worst recall"].note == row["worst_recall_label"]

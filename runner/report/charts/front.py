@@ -97,7 +97,7 @@ def _range(axis: Figure, values: Sequence[float]) -> list[float]:
 
 
 def _along(axis: Figure, value: float) -> float:
-    low, high = axis["range"]
+    low, high = (float(end) for end in axis["range"])
     return ((math.log10(value) if axis.get("type") == "log" else value) - low) / (high - low)
 
 
