@@ -22,7 +22,9 @@ def main() -> int:
     parser.add_argument("sweep", type=Path, help="folder of a collected sweep, such as outputs/demo")
     for measure in MEASURES:
         least = "least" if measure.at_least else "most"
-        parser.add_argument(f"--{measure.option}", help=f"{least} {measure.title} allowed, in {measure.unit}".replace("%", "%%"))
+        parser.add_argument(
+            f"--{measure.option}", help=f"{least} {measure.title} allowed, in {measure.unit}".replace("%", "%%")
+        )
     parser.add_argument("--core-hour", help="price of a core-hour: the answer then says what a million texts cost")
     asked = parser.parse_args()
     try:

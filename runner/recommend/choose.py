@@ -118,8 +118,10 @@ def _excess(own: np.ndarray, measure: Measure, limit: float) -> np.ndarray:
 
 def _probability(question: Question, contenders: list[int], limits: Limits) -> tuple[dict[int, float], float | None]:
     """Return per contender the share of draws in which it is the best, and the share in which none fits."""
-    if not contenders or any(question["blocks"][question["block"][one]]["rounds"] < 2 for one in contenders):
+    if any(question["blocks"][question["block"][one]]["rounds"] < 2 for one in contenders):
         return {}, None
+    if not contenders:
+        return {}, 1.0
     keeps = np.array([_keeps(question, one, limits) for one in contenders])
     logs = np.array([_log_latency(question, one) for one in contenders], dtype=float)
     best = np.where(keeps, logs, math.inf).argmin(axis=0)
@@ -143,11 +145,11 @@ def _draws(question: Question, one: int, name: str) -> np.ndarray:
     assert own is not None  # contenders are known in all that is limited
     if name in ("accuracy", "negative_flips"):
         more = _more_wrong(question, one, only_flips=name == "negative_flips")
-        return own - more if name == "accuracy" else own + more
+        return np.asarray(own - more if name == "accuracy" else own + more)
     if name == "disk_bytes":
         return np.full(DRAWS, own)
     steps = np.median(_resampled(question, one, 1 if name == "p90_seconds" else 2), axis=1)
-    return own * (1 + steps * STEP)
+    return np.asarray(own * (1 + steps * STEP))
 
 
 def _more_wrong(question: Question, one: int, only_flips: bool) -> np.ndarray:
@@ -174,7 +176,9 @@ def _log_latency(question: Question, one: int) -> np.ndarray:
 
 def _resampled(question: Question, one: int, kind: int) -> np.ndarray:
     """Return the rounds of a variant in each draw, [draws, rounds]; kind is a place in its `rounds`."""
-    drawn: np.ndarray = np.array(question["rounds"][one][kind])[_rounds_of(question, question["blocks"][question["block"][one]])]
+    drawn: np.ndarray = np.array(question["rounds"][one][kind])[
+        _rounds_of(question, question["blocks"][question["block"][one]])
+    ]
     return drawn
 
 
@@ -196,7 +200,9 @@ def _ties(question: Question, fitting: list[int]) -> list[int]:
     if not fitting or any(question["blocks"][question["block"][one]]["t"] is None for one in fitting):
         return []
     first = _log_latency(question, fitting[0])
-    return [one for one in fitting[1:] if not _told_apart(question, fitting[0], one, _log_latency(question, one) - first)]
+    return [
+        one for one in fitting[1:] if not _told_apart(question, fitting[0], one, _log_latency(question, one) - first)
+    ]
 
 
 def _told_apart(question: Question, first: int, one: int, differences: np.ndarray) -> bool:

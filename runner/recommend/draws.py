@@ -16,10 +16,13 @@ def mulberry32(seed: int, count: int) -> np.ndarray:
 
     It counts and then mixes, so any of its numbers can be had without those before it.
     """
-    state = (np.uint32(seed) + np.arange(1, count + 1, dtype=np.uint32) * np.uint32(0x6D2B79F5)).astype(np.uint32)
-    mixed = (state ^ state >> np.uint32(15)) * (state | np.uint32(1))
+    state: np.ndarray = (np.uint32(seed) + np.arange(1, count + 1, dtype=np.uint32) * np.uint32(0x6D2B79F5)).astype(
+        np.uint32
+    )
+    mixed: np.ndarray = (state ^ state >> np.uint32(15)) * (state | np.uint32(1))
     mixed ^= mixed + (mixed ^ mixed >> np.uint32(7)) * (mixed | np.uint32(61))
-    return mixed ^ mixed >> np.uint32(14)
+    mixed ^= mixed >> np.uint32(14)
+    return mixed
 
 
 def drawn_rounds(rounds: int, most: int) -> np.ndarray:

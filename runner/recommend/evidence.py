@@ -169,7 +169,7 @@ def _latency(row: Row, baseline: Row | None) -> tuple[float, bool]:
 
 
 def _count(fraction: float, row: Row) -> int:
-    return round(fraction * row["examples"])
+    return round(fraction * int(row["examples"]))
 
 
 def _flips(row: Row) -> int | None:
@@ -178,9 +178,7 @@ def _flips(row: Row) -> int | None:
     return None if row["negative_flips_fraction"] is None else _count(row["negative_flips_fraction"], row)
 
 
-def _block(
-    measured: Sequence[Row], key: str, rounds: Sequence[int], trials: Sequence[Row], wrong: int | None
-) -> Block:
+def _block(measured: Sequence[Row], key: str, rounds: Sequence[int], trials: Sequence[Row], wrong: int | None) -> Block:
     n = len(rounds)
     floor = next((row["noise_floor"] for row in measured if row["baseline_job"] == key and row["noise_floor"]), None)
     return Block(
@@ -216,9 +214,7 @@ def _relative(value: float | None, middle: float | None) -> float | None:
     return value / middle if value is not None and middle else None
 
 
-def _by_round(
-    trials: Sequence[Row], rounds: Sequence[int], value: Callable[[Row], float | None]
-) -> list[float | None]:
+def _by_round(trials: Sequence[Row], rounds: Sequence[int], value: Callable[[Row], float | None]) -> list[float | None]:
     """Return one value per round: the mean of the baseline's two trials, None where nothing is known."""
     known: dict[int, list[float]] = defaultdict(list)
     for trial in trials:

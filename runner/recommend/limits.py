@@ -108,4 +108,3 @@ def _number(name: str, text: str, wanted: str) -> float:
     if not math.isfinite(value) or value < 0:
         raise UserError(f"{name}={text} is not allowed. Give {wanted}.")
     return value
-

@@ -18,9 +18,7 @@ _MOST_ROWS = 30  # variants; a sweep may have thousands
 _STYLES = {"winner": "bold green", "fits": "", "fails": "bright_black"}
 
 
-def print_answer(
-    question: Question, answer: Answer, limits: Limits, core_hour: float | None, console: Console
-) -> None:
+def print_answer(question: Question, answer: Answer, limits: Limits, core_hour: float | None, console: Console) -> None:
     """Print the answer to one question: who, why, how sure, and what each other variant fails on."""
     console.print(_text(f"{question['title']}, isolation {question['isolation']}", "bold"))
     if not answer.order:

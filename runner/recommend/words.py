@@ -52,7 +52,9 @@ def misses(question: Question, answer: Answer, one: int, limits: Limits) -> str:
 
 def share(fraction: float | None) -> str:
     """Return a share of the draws."""
-    return UNKNOWN if fraction is None else f"{100 * fraction:.0f}%" if fraction >= 0.01 or not fraction else "<1%"
+    if fraction is None:
+        return UNKNOWN
+    return "<1%" if 0 < fraction < 0.01 else f"{math.floor(100 * fraction + 0.5)}%"
 
 
 def price(amount: float) -> str:
@@ -74,9 +76,9 @@ def _reason(question: Question, answer: Answer, limits: Limits) -> str:
 def _chance(question: Question, answer: Answer, one: int | None) -> list[str]:
     if answer.none_fits is None:
         return ["One round says nothing of how sure that is."]
-    if one is None:
+    if one is None or one not in answer.probability:
         return []
-    own = share(answer.probability.get(one))
+    own = share(answer.probability[one])
     if answer.winner is None:
         return [f"It keeps them all, and is the fastest, in {own} of {DRAWS:,} resamples of rounds and texts."]
     rivals = sorted((p, -other) for other, p in answer.probability.items() if other != one and p)

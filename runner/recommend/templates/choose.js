@@ -115,7 +115,7 @@ const chooser = (data) => {
     }
 
     function probabilities(contenders, limited, limits) {
-      if (!contenders.length || contenders.some((one) => blockOf(one).rounds < 2)) return [{}, null];
+      if (contenders.some((one) => blockOf(one).rounds < 2)) return [{}, null];
       const best = new Int32Array(DRAWS).fill(-1), fastest = new Float64Array(DRAWS).fill(Infinity);
       contenders.forEach((one, place) => {
         const latencies = logLatency(one);

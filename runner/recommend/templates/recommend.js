@@ -18,7 +18,7 @@
     significant(value / measure.factor, digits) + (measure.unit === "%" ? "" : " ") + measure.unit;
   const milliseconds = (seconds) => `${significant(seconds * 1e3)} ms`;
   const share = (part) =>
-    part === null || part === undefined ? "–" : part && part < 0.01 ? "<1%" : `${(100 * part).toFixed(0)}%`;
+    part === null || part === undefined ? "–" : part && part < 0.01 ? "<1%" : `${Math.round(100 * part)}%`;
   const counted = (number, noun) => `${number.toLocaleString("en-US")} ${noun}${number === 1 ? "" : "s"}`;
   const listed = (names, separator = ", ") =>
     names.slice(0, NAMED).join(separator) + (names.length > NAMED ? ` and ${names.length - NAMED} more` : "");
@@ -44,11 +44,11 @@
     if (winner === null) {
       if (nearest === null) return ["No nearest miss: no variant is known in all that was limited."];
       const by = `${Number((100 * answer.excess).toPrecision(3))}%`;
-      return [
-        `Nearest miss: ${label(nearest)} (${misses(nearest)}; by ${by} of the limit). It has ${figures(nearest)}.`,
-        answer.none_fits === null ? unsure : "It keeps them all, and is the fastest, in "
-          + `${share(answer.probability[nearest])} of ${draws} resamples of rounds and texts.`,
-      ];
+      const said = [`Nearest miss: ${label(nearest)} (${misses(nearest)}; by ${by} of the limit). It has ${figures(nearest)}.`];
+      if (answer.none_fits === null) return [...said, unsure];
+      const chance = answer.probability[nearest]; // none for one that misses what no resampling moves
+      if (chance === undefined) return said;
+      return [...said, `It keeps them all, and is the fastest, in ${share(chance)} of ${draws} resamples of rounds and texts.`];
     }
 
     const fitting = answer.order.filter((place) => !answer.fails[place].length), total = answer.order.length;
