@@ -15,6 +15,12 @@ TECHNIQUES ?=
 A ?=
 B ?=
 FAIL_ON ?=
+MAX_P90_MS ?=
+MAX_DISK_MB ?=
+MAX_RSS_MB ?=
+MIN_ACCURACY ?=
+MAX_NEGATIVE_FLIPS ?=
+CORE_HOUR ?=
 REBUILD ?=
 OWN_OUT = $(if $(filter-out file,$(origin OUT)),--out $(OUT))
 NO_A_B = $(error name two sweeps: make diff A=outputs/x B=outputs/y)
@@ -23,7 +29,7 @@ PYTHON ?= $(eval PYTHON := $(shell for name in python3.11 python3 python; do $$n
 	'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$name && break; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help sweep search report diff reproduce doctor test lint setup image lock clean python image-if-engine
+.PHONY: help sweep search report diff recommend reproduce doctor test lint setup image lock clean python image-if-engine
 
 help: ## Print this help
 	@echo "usage: make TARGET [NAME=VALUE …]"
@@ -44,6 +50,13 @@ report: .venv/.ready ## Write a sweep's report anew: SWEEP=outputs/demo
 diff: .venv/.ready ## Say what really differs between two sweeps: A=outputs/x B=outputs/y FAIL_ON=slower OUT=folder
 	@.venv/bin/python -m runner.diff $(or $(A),$(NO_A_B)) $(or $(B),$(NO_A_B)) \
 		$(if $(FAIL_ON),--fail-on $(FAIL_ON)) $(OWN_OUT)
+
+recommend: .venv/.ready ## Name the variant to deploy: SWEEP=outputs/demo MAX_P90_MS=20 MAX_DISK_MB= MAX_RSS_MB= MIN_ACCURACY=80 …
+	@.venv/bin/python -m runner.recommend $(SWEEP) $(if $(MAX_P90_MS),--max-p90-ms=$(MAX_P90_MS)) \
+		$(if $(MAX_DISK_MB),--max-disk-mb=$(MAX_DISK_MB)) $(if $(MAX_RSS_MB),--max-rss-mb=$(MAX_RSS_MB)) \
+		$(if $(MIN_ACCURACY),--min-accuracy=$(MIN_ACCURACY)) \
+		$(if $(MAX_NEGATIVE_FLIPS),--max-negative-flips=$(MAX_NEGATIVE_FLIPS)) \
+		$(if $(CORE_HOUR),--core-hour=$(CORE_HOUR))
 
 reproduce: setup ## Run a recorded sweep again, and diff: SWEEP=outputs/demo OUT=outputs/demo.reproduced REBUILD=1
 	@.venv/bin/python -m runner.reproduce $(SWEEP) $(if $(REBUILD),--rebuild) $(OWN_OUT)

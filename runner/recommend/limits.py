@@ -1,0 +1,110 @@
+"""The limits that a variant must keep, in the units that people type and in the tables' own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from runner.errors import UserError
+from runner.report.figures import significant
+
+#: Limits by the name of their measure, in the units of the tables: seconds, bytes, fractions.
+Limits = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Something that can be limited.
+
+    Attributes:
+        name: column of the evidence.
+        title: as people say it, within a sentence.
+        option: of the command line, without the dashes; in capitals, the variable of make.
+        unit: that people type and read.
+        factor: what one such unit is in the column's.
+        at_least: whether the limit is the least allowed, not the most.
+        smallest: a smaller limit counts as this when an excess is put in proportion to it, so that 0 can be missed by
+            little, too.
+    """
+
+    name: str
+    title: str
+    option: str
+    unit: str
+    factor: float
+    at_least: bool = False
+    smallest: float = 0.0
+
+    @property
+    def variable(self) -> str:
+        """Return the variable of make."""
+        return self.option.replace("-", "_").upper()
+
+    def text(self, value: float, digits: int = 3) -> str:
+        """Return a value with its unit."""
+        return f"{significant(value / self.factor, digits)}{self._space}{self.unit}"
+
+    def bound(self, limit: float) -> str:
+        """Return a limit, as 'p90 ≤ 20 ms'."""
+        return f"{self.title} {'≥' if self.at_least else '≤'} {limit / self.factor:.10g}{self._space}{self.unit}"
+
+    def miss(self, value: float | None, limit: float) -> str:
+        """Return how a value misses its limit, as 'p90 27.7 ms > 20 ms', with digits enough to tell them apart."""
+        if value is None:
+            return f"{self.title} not known"
+        texts = ((self.text(value, digits), self.text(limit, digits)) for digits in range(3, 12))
+        own, allowed = next((pair for pair in texts if pair[0] != pair[1]), (self.text(value), self.text(limit)))
+        return f"{self.title} {own} {'<' if self.at_least else '>'} {allowed}"
+
+    @property
+    def _space(self) -> str:
+        return "" if self.unit == "%" else " "
+
+
+MEASURES: Final = (
+    Measure("p90_seconds", "p90", "max-p90-ms", "ms", 1e-3),
+    Measure("disk_bytes", "disk", "max-disk-mb", "MB", 1e6),
+    Measure("rss_bytes", "memory", "max-rss-mb", "MB", 1e6),
+    Measure("accuracy", "accuracy", "min-accuracy", "%", 1e-2, at_least=True),
+    Measure("negative_flips", "negative flips", "max-negative-flips", "%", 1e-2, smallest=1e-2),
+)
+
+
+def read_limits(typed: Mapping[str, str | None]) -> dict[str, float]:
+    """Return the limits that were typed, by the names of their options.
+
+    Raises:
+        UserError: if one is no number, or none that can be meant.
+    """
+    given = ((measure, typed.get(measure.option)) for measure in MEASURES)
+    return {measure.name: _limit(measure, text) for measure, text in given if text is not None}
+
+
+def read_price(typed: str | None) -> float | None:
+    """Return the price of a core-hour, None if none was typed."""
+    return None if typed is None else _number("CORE_HOUR", typed, "a price per core-hour, such as 0.04")
+
+
+def _limit(measure: Measure, text: str) -> float:
+    percent = measure.unit == "%"
+    wanted = "a percentage, such as 80" if measure.at_least else f"a number of {measure.unit}, such as 20"
+    value = _number(measure.variable, text, "a percentage, such as 2" if percent and not measure.at_least else wanted)
+    if percent and value > 100:
+        raise UserError(f"{measure.variable}={text} is above 100%. Give {wanted}.")
+    if measure.at_least and 0 < value <= 1:
+        raise UserError(f"{measure.variable}={text} is in percent. Did you mean {100 * value:.10g}?")
+    if not percent and value == 0:
+        raise UserError(f"{measure.variable}={text} would allow nothing. Give {wanted}.")
+    return value * measure.factor
+
+
+def _number(name: str, text: str, wanted: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value) or value < 0:
+        raise UserError(f"{name}={text} is not allowed. Give {wanted}.")
+    return value

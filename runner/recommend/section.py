@@ -1,0 +1,70 @@
+"""The part of a report in which limits are sliders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from runner.recommend.choose import CONTENDERS, EPSILON, choose
+from runner.recommend.draws import DRAWS
+from runner.recommend.evidence import STEP, Question, evidence
+from runner.recommend.limits import MEASURES
+from runner.recommend.words import headline, why
+from runner.results.tables import Tables
+
+
+@dataclass(frozen=True)
+class Section:
+    """What a page needs of the recommendation: its element, its style and its script, which runs after the element."""
+
+    html: Markup
+    style: str
+    script: str
+
+
+def recommend_section(tables: Tables) -> Section | None:
+    """Return the section, None for a sweep in which nothing was measured. Every text in it is escaped."""
+    questions = [question for question in evidence(tables) if question["label"]]
+    if not questions:
+        return None
+    environment = Environment(
+        loader=PackageLoader("runner.recommend"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    html = environment.get_template("recommend.html").render(
+        data=chooser_data(questions),
+        answers=[(question, _said(question)) for question in questions],
+        measures=MEASURES,
+    )
+    script = "\n".join(_text(environment, name) for name in ("choose.js", "recommend.js"))
+    return Section(Markup(html), _text(environment, "recommend.css"), script)
+
+
+def _said(question: Question) -> tuple[str, list[str]]:
+    """Return the answer without limits, for a page whose script does not run."""
+    answer = choose(question, {})
+    return headline(question, answer), why(question, answer, {}, None)
+
+
+def chooser_data(questions: Sequence[Question]) -> dict[str, Any]:
+    """Return what `chooser` in choose.js takes."""
+    return {
+        "draws": DRAWS,
+        "step": STEP,
+        "contenders": CONTENDERS,
+        "epsilon": EPSILON,
+        "measures": [asdict(measure) for measure in MEASURES],
+        "questions": questions,
+    }
+
+
+def _text(environment: Environment, name: str) -> str:
+    assert environment.loader is not None
+    return environment.loader.get_source(environment, name)[0]

@@ -1,0 +1,139 @@
+"""The section of the report in a real browser: the same answers as Python's, sliders, keyboard, sizes, schemes."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.recommend.choose import choose
+from runner.recommend.evidence import Question, evidence
+from runner.recommend.limits import Limits
+from runner.recommend.section import recommend_section
+from runner.recommend.words import why
+from runner.results.collect import collect
+from runner.results.tables import Tables
+from tests.browser import PHONE, OpenPage
+from tests.recommend.pages import write_page
+from tests.recommend.sweeps import JOBS, random_limits
+from tests.results.synthetic import Job, write_sweep
+
+#: In the page: the answers of choose.js to a list of limits, and how long each took in milliseconds.
+_CHOOSE = """limits => {
+  const [one] = chooser(JSON.parse(document.getElementById("recommend-data").textContent));
+  return limits.map(own => {
+    const start = performance.now(), answer = one.choose(own);
+    return [answer, performance.now() - start];
+  });
+}"""
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Tables:
+    return collect(write_sweep(tmp_path_factory.mktemp("sweep"), JOBS, rounds=6, noise=0.05))
+
+
+def _said(question: Question, limits: Limits) -> dict[str, Any]:
+    answer = asdict(choose(question, limits))
+    answer["probability"] = {str(one): share for one, share in answer["probability"].items()}
+    return answer
+
+
+def test_the_browser_answers_exactly_as_python(tables: Tables, open_page: OpenPage, tmp_path: Path) -> None:
+    (question,) = evidence(tables)
+    limits = [{}, {"negative_flips": 0.0}, {"disk_bytes": 1.0}, *random_limits(200, seed=1)]
+    opened = open_page(write_page(tables, tmp_path / "page.html"))
+    found = opened.page.evaluate(_CHOOSE, limits)
+    for own, (answer, _) in zip(limits, found, strict=True):
+        assert answer == _said(question, own), own
+    assert not opened.errors
+    assert not opened.requests
+
+
+def test_the_browser_agrees_where_rounds_and_examples_differ(open_page: OpenPage, tmp_path: Path) -> None:
+    texts = [f"text {i}" for i in range(1500)]
+    for name, options in {
+        "thinned": {"texts": texts, "rounds": 5},
+        "once": {"rounds": 1},
+        "random": {"weights": "random"},
+    }.items():
+        tables = collect(write_sweep(tmp_path / name, JOBS, noise=0.05, **options))  # type: ignore[arg-type]
+        (question,) = evidence(tables)
+        limits = list(random_limits(15, seed=2))
+        found = open_page(write_page(tables, tmp_path / f"{name}.html")).page.evaluate(_CHOOSE, limits)
+        assert [answer for answer, _ in found] == [_said(question, own) for own in limits]
+
+
+def test_sixty_jobs_answer_at_once(open_page: OpenPage, tmp_path: Path) -> None:
+    chance = random.Random(0)
+    jobs = [JOBS[0], *(Job(f"v{i}", chance.uniform(0.02, 0.12), flips=chance.random()) for i in range(59))]
+    tables = collect(write_sweep(tmp_path, jobs, rounds=8, texts=[f"text {i}" for i in range(800)]))
+    page = open_page(write_page(tables, tmp_path / "page.html")).page
+    found = page.evaluate(_CHOOSE, list(random_limits(30)))
+    moves = sorted(milliseconds for _, milliseconds in found[1:])
+    assert moves[len(moves) // 2] < 50
+
+
+def test_a_number_and_a_slider_change_the_answer(tables: Tables, open_page: OpenPage, tmp_path: Path) -> None:
+    (question,) = evidence(tables)
+    opened = open_page(write_page(tables, tmp_path / "page.html"))
+    page = opened.page
+
+    def shown() -> list[str]:
+        page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        return page.locator(".said p").all_inner_texts()
+
+    def expected(limits: Limits, core_hour: float | None = None) -> list[str]:
+        return why(question, choose(question, limits), limits, core_hour)
+
+    assert shown()[1:] == expected({})
+    page.get_by_label("At most, disk MB").fill("50")
+    assert shown()[1:] == expected({"disk_bytes": 50e6})
+    page.get_by_label("Price per core-hour").fill("0.04")
+    assert shown()[1:] == expected({"disk_bytes": 50e6}, 0.04)
+    page.get_by_label("At least, accuracy %").fill("99")
+    limits = {"disk_bytes": 50e6, "accuracy": 99 * 1e-2}
+    assert shown() == ["No variant keeps every limit.", *expected(limits, 0.04)]
+
+    page.get_by_role("button", name="No limits").click()
+    assert shown()[1:] == expected({})
+    page.locator("[data-measure=p90_seconds] [type=range]").press("Home")
+    typed = float(page.get_by_label("At most, p90 ms").input_value())
+    assert shown()[1:] == expected({"p90_seconds": typed * 1e-3})
+    assert shown()[0] != "No variant keeps every limit.", "the strict end lets the best one through"
+    assert not opened.errors
+
+
+def test_the_folded_list_says_what_each_fails_on(tables: Tables, open_page: OpenPage, tmp_path: Path) -> None:
+    page = open_page(write_page(tables, tmp_path / "page.html")).page
+    page.get_by_label("At most, disk MB").fill("25")
+    page.locator(".others summary").press("Enter")
+    rows = page.locator(".others tbody tr")
+    rows.first.wait_for()
+    assert rows.count() == len(JOBS) - 1, "all but the one that failed"
+    assert "disk 30.0 MB > 25.0 MB" in page.locator(".others tbody tr.misses").first.inner_text()
+    assert "broken (oom)" in page.locator(".answer .bad").inner_text()
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_it_fits_a_phone(tables: Tables, open_page: OpenPage, tmp_path: Path, dark: bool) -> None:
+    opened = open_page(write_page(tables, tmp_path / "page.html"), size=PHONE, dark=dark)
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+    assert not opened.errors
+
+
+def test_hostile_names_stay_text(open_page: OpenPage, tmp_path: Path) -> None:
+    hostile = "</script><img src=x onerror=\"document.title='owned'\">"
+    jobs = [JOBS[0], Job(hostile, 0.05), Job(f"b{hostile}", failure=("oom", hostile, (0, 1, 2)))]
+    opened = open_page(write_page(collect(write_sweep(tmp_path, jobs, family=f"f{hostile}")), tmp_path / "page.html"))
+    opened.page.locator(".others summary").click()
+    assert opened.page.title() == ""
+    assert opened.page.locator("img").count() == 0
+    assert not opened.errors
+
+
+def test_a_sweep_without_any_measure_has_no_section(tmp_path: Path) -> None:
+    assert recommend_section(collect(write_sweep(tmp_path, [Job("a", failure=("oom", "killed", (0, 1, 2)))]))) is None

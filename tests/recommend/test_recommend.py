@@ -1,0 +1,111 @@
+"""The command: what it prints, what it refuses, its exit codes; and the size of its evidence."""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from runner.errors import UserError
+from runner.recommend.__main__ import main
+from runner.recommend.evidence import evidence
+from runner.recommend.limits import MEASURES, read_limits, read_price
+from runner.results.collect import collect
+from runner.results.tables import Tables
+from tests.recommend.sweeps import JOBS
+from tests.results.synthetic import Job, write_sweep
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
+    """Runs the command: exit code, and what it printed."""
+
+    def ran(*arguments: object) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["recommend", *map(str, arguments)])
+        monkeypatch.setenv("COLUMNS", "160")
+        code = main()
+        printed = capsys.readouterr()
+        return code, printed.out + printed.err
+
+    return ran
+
+
+def test_one_fits(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    collect(write_sweep(tmp_path, JOBS, rounds=6))
+    code, text = run(tmp_path, "--max-disk-mb=25", "--core-hour=0.04")
+    assert code == 0
+    assert "→ onnx-int8 · 2 threads" in text
+    assert "disk 30.0 MB > 25.0 MB" in text
+    assert "A million texts cost" in text
+    assert "Left out: broken · 1 thread, oom." in text
+
+
+def test_none_fits(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    collect(write_sweep(tmp_path, JOBS, rounds=6))
+    code, text = run(tmp_path, "--max-disk-mb=20")
+    assert code == 1
+    assert "No variant keeps every limit." in text
+    assert "by 15% of the limit" in text, "23 MB against 20"
+
+
+def test_nothing_to_choose_from(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    collect(write_sweep(tmp_path, [Job("a", failure=("oom", "killed", (0, 1, 2)))]))
+    code, text = run(tmp_path)
+    assert code == 2
+    assert "nothing to choose from" in text
+
+
+def test_not_a_sweep(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    code, text = run(tmp_path)
+    assert code == 2
+    assert "Collect them first" in text
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "said"),
+    [
+        ("max-p90-ms", "abc", "MAX_P90_MS=abc is not allowed"),
+        ("max-p90-ms", "0", "would allow nothing"),
+        ("max-disk-mb", "-1", "MAX_DISK_MB=-1 is not allowed"),
+        ("max-rss-mb", "nan", "MAX_RSS_MB=nan is not allowed"),
+        ("min-accuracy", "0.8", "Did you mean 80?"),
+        ("min-accuracy", "101", "above 100%"),
+        ("max-negative-flips", "inf", "MAX_NEGATIVE_FLIPS=inf is not allowed"),
+    ],
+)
+def test_limits_that_cannot_be_meant(option: str, text: str, said: str) -> None:
+    with pytest.raises(UserError, match=said.replace("?", r"\?")):
+        read_limits({option: text})
+
+
+def test_limits_in_the_units_of_the_tables() -> None:
+    assert read_limits({"max-p90-ms": "20", "min-accuracy": None}) == {"p90_seconds": 0.02}
+    assert read_limits({"max-disk-mb": "23.5", "max-negative-flips": "0"}) == {
+        "disk_bytes": 23.5e6,
+        "negative_flips": 0,
+    }
+    with pytest.raises(UserError, match="CORE_HOUR"):
+        read_price("free")
+
+
+def test_a_miss_shows_digits_enough() -> None:
+    disk = next(measure for measure in MEASURES if measure.name == "disk_bytes")
+    assert disk.miss(23_029_906, 23e6) == "disk 23.03 MB > 23.00 MB"
+
+
+def test_ten_thousand_jobs_stay_small(tmp_path: Path) -> None:
+    chance = random.Random(0)
+    jobs = [JOBS[0], *(Job(f"variant-{i}", chance.uniform(0.02, 0.2), flips=chance.random()) for i in range(40))]
+    tables = collect(write_sweep(tmp_path, jobs, rounds=8, texts=[f"text {i}" for i in range(800)]))
+    size = len(json.dumps(evidence(tables), separators=(",", ":")))
+    empty = len(json.dumps(evidence(_without_variants(tables)), separators=(",", ":")))
+    assert (size - empty) / 40 * 10_000 < 4.5e6
+
+
+def _without_variants(tables: Tables) -> Tables:
+    kept = {name: table.filter(pa.compute.equal(table["job"], JOBS[0].key)) for name, table in tables.named().items()}
+    return Tables(folder=tables.folder, manifest=tables.manifest, **kept)
