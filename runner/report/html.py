@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from runner.recommend.section import recommend_section
 from runner.report import accuracy, seed_study, threads, view, waterfall
 from runner.report.accuracy import accuracy_detail
 from runner.report.charts.chart import Chart
@@ -64,6 +65,9 @@ def render_html(tables: Tables, refresh_seconds: int | None = None) -> str:
         lstrip_blocks=True,
     )
     scripts = [get_plotlyjs(), *(_template_text(environment, name) for name in _SCRIPTS)]
+    recommended = recommend_section(tables)
+    if recommended:
+        scripts.insert(0, recommended.script)
     groups = view.groups(tables)
     made, artifacts = lineages(tables)
     return environment.get_template("report.html").render(
@@ -88,7 +92,8 @@ def render_html(tables: Tables, refresh_seconds: int | None = None) -> str:
         lineages=made,
         artifacts=artifacts,
         grid=json.dumps(tables.manifest.get("grid"), indent=2, ensure_ascii=False),
-        style=Markup(_template_text(environment, "report.css")),
+        recommended=recommended.html if recommended else "",
+        style=Markup(_template_text(environment, "report.css") + (recommended.style if recommended else "")),
         scripts=[Markup(script) for script in scripts],
         script_hashes=[_content_policy_hash(script) for script in scripts],
     )

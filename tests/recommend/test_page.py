@@ -115,7 +115,7 @@ def test_the_folded_list_says_what_each_fails_on(tables: Tables, open_page: Open
     rows.first.wait_for()
     assert rows.count() == len(JOBS) - 1, "all but the one that failed"
     assert "disk 30.0 MB > 25.0 MB" in page.locator(".others tbody tr.misses").first.inner_text()
-    assert "broken (oom)" in page.locator(".answer .bad").inner_text()
+    assert "broken · 1 thread (oom)" in page.locator(".answer .bad").inner_text()
 
 
 @pytest.mark.parametrize("dark", [False, True])

@@ -170,6 +170,14 @@ def test_charts_are_valid_and_hold_the_numbers_of_parquet(tmp_path: Path) -> Non
         assert sorted(line["y"]) == pytest.approx(sorted(1 / trials.get_group(line["name"])))
 
 
+def test_a_variant_hundreds_of_times_as_fast_does_not_flatten_the_others(tmp_path: Path) -> None:
+    tables = collect(write_sweep(tmp_path, [*DEMO, Job("static", 0.0002)]))
+    chart = speedup_chart(groups(tables)[0])
+    assert chart is not None
+    assert chart.figure["layout"]["xaxis"]["type"] == "log"
+    assert "logarithmic" in chart.figure["layout"]["xaxis"]["title"]["text"]
+
+
 def test_the_front_shows_every_variant_where_it_is(tmp_path: Path) -> None:
     tables = collect(write_sweep(tmp_path))
     rows = {row["technique"]: row for row in tables.summary.to_pylist()}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from runner.report.charts.chart import GREY, MOST_ROWS, ROW_PIXELS, VERDICT_COLOURS, Chart, most, plain
+from runner.report.charts.chart import GREY, MOST_ROWS, ROW_PIXELS, VERDICT_COLOURS, Chart, Figure, most, plain
 from runner.report.view import Group
 
+_MOST_BY_LENGTH = 30  # times as fast, up to which bars from zero can be compared
 _PRECISION_COLOURS = {"float32": "#0072B2", "int8": "#E69F00", "bfloat16": "#009E73"}
 
 
@@ -30,6 +31,8 @@ def speedup_chart(group: Group) -> Chart | None:
             "array": [1 / low - s for s, low in zip(speedups, lows, strict=True)],
         },
     }
+    if max(speedups) > _MOST_BY_LENGTH:
+        return _speedup_dots(bars, left_out)
     widest, room = max(1 / low for low in lows), 1.5 * max(speedups)
     cut = " (whiskers cut at the edge)" if widest > room else ""  # else a wild interval would hide the bars
     layout = {
@@ -44,6 +47,28 @@ def speedup_chart(group: Group) -> Chart | None:
         "Bars start at zero; the line at 1 is the baseline, whiskers are 95% intervals, grey is a tie, not judged, or "
     )
     return Chart("speedup", "How fast.", f"{said}the baseline itself.{left_out}", {"data": [bars], "layout": layout})
+
+
+def _speedup_dots(bars: Figure, left_out: str) -> Chart:
+    """Dots on a logarithmic axis: beside a variant hundreds of times as fast, the bars of all others have no length."""
+    kept = ("y", "x", "text", "marker", "customdata", "hovertemplate", "error_x")
+    dots = {name: bars[name] for name in kept} | {
+        "type": "scatter",
+        "mode": "markers+text",
+        "textposition": "top center",
+    }
+    layout = {
+        "height": 90 + ROW_PIXELS * len(bars["y"]),
+        "xaxis": {"title": {"text": "speedup: baseline ÷ variant (logarithmic axis)"}, "type": "log"},
+        "yaxis": {"autorange": "reversed"},
+        "shapes": [
+            {"type": "line", "x0": 1, "x1": 1, "y0": 0, "y1": 1, "yref": "paper", "line": {"dash": "dot", "width": 1}}
+        ],
+    }
+    said = (
+        "The line at 1 is the baseline, whiskers are 95% intervals, grey is a tie, not judged, or the baseline itself."
+    )
+    return Chart("speedup", "How fast.", said + left_out, {"data": [dots], "layout": layout})
 
 
 def peak_chart(group: Group) -> Chart | None:
