@@ -23,7 +23,7 @@ PYTHON ?= $(eval PYTHON := $(shell for name in python3.11 python3 python; do $$n
 	'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$name && break; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help sweep search report diff reproduce doctor test lint setup image lock clean python image-if-engine
+.PHONY: help sweep search report watch charts diff reproduce doctor test lint setup image lock clean python image-if-engine
 
 help: ## Print this help
 	@echo "usage: make TARGET [NAME=VALUE …]"
@@ -40,6 +40,9 @@ search: setup ## Find the best variants of a model in a given time: MODEL=minilm
 
 report: .venv/.ready ## Write a sweep's report anew: SWEEP=outputs/demo
 	@.venv/bin/python -m runner.report $(SWEEP)
+
+watch: .venv/.ready ## Keep the report of a running sweep up to date, from another terminal: SWEEP=outputs/demo
+	@.venv/bin/python -m runner.watch $(SWEEP)
 
 diff: .venv/.ready ## Say what really differs between two sweeps: A=outputs/x B=outputs/y FAIL_ON=slower OUT=folder
 	@.venv/bin/python -m runner.diff $(or $(A),$(NO_A_B)) $(or $(B),$(NO_A_B)) \
