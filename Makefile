@@ -16,6 +16,8 @@ A ?=
 B ?=
 FAIL_ON ?=
 REBUILD ?=
+TO ?=
+FORMAT ?=
 OWN_OUT = $(if $(filter-out file,$(origin OUT)),--out $(OUT))
 NO_A_B = $(error name two sweeps: make diff A=outputs/x B=outputs/y)
 # The first of these that is a Python 3.11, looked for once. Only set-up uses it; all else runs in .venv.
@@ -43,6 +45,9 @@ report: .venv/.ready ## Write a sweep's report anew: SWEEP=outputs/demo
 
 watch: .venv/.ready ## Keep the report of a running sweep up to date, from another terminal: SWEEP=outputs/demo
 	@.venv/bin/python -m runner.watch $(SWEEP)
+
+charts: .venv/.ready ## Write every chart of a report as a file: SWEEP=outputs/demo TO=folder FORMAT=svg (or png)
+	@.venv/bin/python -m runner.images $(SWEEP) $(if $(TO),--to $(TO)) $(if $(FORMAT),--format $(FORMAT))
 
 diff: .venv/.ready ## Say what really differs between two sweeps: A=outputs/x B=outputs/y FAIL_ON=slower OUT=folder
 	@.venv/bin/python -m runner.diff $(or $(A),$(NO_A_B)) $(or $(B),$(NO_A_B)) \
