@@ -22,6 +22,8 @@ MIN_ACCURACY ?=
 MAX_NEGATIVE_FLIPS ?=
 CORE_HOUR ?=
 REBUILD ?=
+TO ?=
+FORMAT ?=
 OWN_OUT = $(if $(filter-out file,$(origin OUT)),--out $(OUT))
 NO_A_B = $(error name two sweeps: make diff A=outputs/x B=outputs/y)
 # The first of these that is a Python 3.11, looked for once. Only set-up uses it; all else runs in .venv.
@@ -29,7 +31,8 @@ PYTHON ?= $(eval PYTHON := $(shell for name in python3.11 python3 python; do $$n
 	'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$name && break; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help sweep search report diff recommend reproduce doctor test lint setup image lock clean python image-if-engine
+.PHONY: help sweep search report watch charts diff recommend export reproduce doctor test lint setup image lock clean python \
+	image-if-engine
 
 help: ## Print this help
 	@echo "usage: make TARGET [NAME=VALUE …]"
@@ -46,6 +49,12 @@ search: setup ## Find the best variants of a model in a given time: MODEL=minilm
 
 report: .venv/.ready ## Write a sweep's report anew: SWEEP=outputs/demo
 	@.venv/bin/python -m runner.report $(SWEEP)
+
+watch: .venv/.ready ## Keep the report of a running sweep up to date, from another terminal: SWEEP=outputs/demo
+	@.venv/bin/python -m runner.watch $(SWEEP)
+
+charts: .venv/.ready ## Write every chart of a report as a file: SWEEP=outputs/demo TO=folder FORMAT=svg (or png)
+	@.venv/bin/python -m runner.images $(SWEEP) $(if $(TO),--to $(TO)) $(if $(FORMAT),--format $(FORMAT))
 
 diff: .venv/.ready ## Say what really differs between two sweeps: A=outputs/x B=outputs/y FAIL_ON=slower OUT=folder
 	@.venv/bin/python -m runner.diff $(or $(A),$(NO_A_B)) $(or $(B),$(NO_A_B)) \

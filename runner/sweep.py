@@ -168,12 +168,10 @@ def prepare_all(jobs: list[Job], folder: Path) -> None:
 def finish(folder: Path) -> int:
     """Collect, report, print the summary; return the sweep's exit code (0 all ok, 1 some failed, 2 none ok)."""
     from runner.report.terminal import print_summary  # pandas and plotly: not before they are needed
-    from runner.report.write import write_report
-    from runner.results.collect import collect
+    from runner.report.write import collect_and_report
     from runner.results.summary import outcome
 
-    tables = collect(folder)
-    write_report(folder)
+    tables = collect_and_report(folder)
     print_summary(tables, Console())
     return outcome(tables)
 

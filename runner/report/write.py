@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from runner.artifacts import write_whole
 from runner.report.html import render_html
 from runner.report.markdown import render_markdown
-from runner.results.tables import read_tables
+from runner.results.collect import collect
+from runner.results.tables import Tables, read_tables
+
+_REFRESH = re.compile(r'\n<meta http-equiv="refresh" content="\d+">')
 
 
 def write_report(sweep: Path, refresh_seconds: int | None = None) -> Path:
@@ -24,3 +32,37 @@ def write_report(sweep: Path, refresh_seconds: int | None = None) -> Path:
     write_whole(sweep / "report.md", render_markdown(tables))
     write_whole(sweep / "report.html", render_html(tables, refresh_seconds))
     return sweep / "report.html"
+
+
+def collect_and_report(sweep: Path, refresh_seconds: int | None = None) -> Tables:
+    """Collect a sweep and write its report, one process at a time: so who writes last has read the most.
+
+    Raises:
+        UserError: if there is no readable plan.
+    """
+    with _alone(sweep):
+        tables = collect(sweep)
+        write_report(sweep, refresh_seconds)
+    return tables
+
+
+def stop_refreshing(sweep: Path) -> None:
+    """Let an open page of the report load itself once more, and then rest."""
+    path = sweep / "report.html"
+    if path.exists():
+        with _alone(sweep):
+            write_whole(path, _REFRESH.sub("", path.read_text(encoding="utf-8"), count=1))
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process writes the tables and the report of this folder, and keep others out."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except OSError:
+            pass  # a network folder without such locks: each file is still written whole
+        yield
+    finally:
+        os.close(handle)

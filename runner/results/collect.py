@@ -34,7 +34,7 @@ def collect(sweep: Path) -> Tables:
     Raises:
         UserError: if there is no readable plan.
     """
-    plan = _read_plan(sweep)
+    plan = read_plan(sweep)
     jobs = {job["job"]: job for job in plan["jobs"]}
     identity = {"sweep": plan["sweep"], "seed": plan.get("seed")}
     planned = [identity | jobs[trial["job"]] | trial for trial in plan["trials"]]
@@ -57,7 +57,12 @@ def collect(sweep: Path) -> Tables:
     return tables
 
 
-def _read_plan(sweep: Path) -> dict[str, Any]:
+def read_plan(sweep: Path) -> dict[str, Any]:
+    """Read the plan of a sweep.
+
+    Raises:
+        UserError: if there is none, or none that this version can read.
+    """
     path = sweep / "plan.json"
     try:
         plan: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

@@ -18,8 +18,7 @@ from pathlib import Path
 
 from runner.errors import UserError
 from runner.progress import say
-from runner.report.write import write_report
-from runner.results.collect import collect
+from runner.report.write import collect_and_report
 from runner.results.tables import Tables
 from runner.search.pareto import candidates, front
 from runner.search.state import Rung, State, gather, read_state, write_state
@@ -96,9 +95,7 @@ def _run_rung(
 def _collected(folder: Path, state: State) -> Tables:
     if not state.plan or not state.plan["trials"]:
         raise UserError("The time budget ended before anything was measured. Give more with BUDGET=…")
-    tables = collect(folder)
-    write_report(folder)
-    return tables
+    return collect_and_report(folder)
 
 
 def _survivors(tables: Tables, alive: Sequence[str]) -> list[str]:

@@ -1,0 +1,1 @@
+"""A sweep while it runs: its report is written anew as trials come in."""
