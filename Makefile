@@ -31,7 +31,7 @@ PYTHON ?= $(eval PYTHON := $(shell for name in python3.11 python3 python; do $$n
 	'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$name && break; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help sweep search report watch charts diff recommend export reproduce doctor test lint setup image lock clean python \
+.PHONY: help sweep search report watch charts diff recommend reproduce doctor test lint setup image lock clean python \
 	image-if-engine
 
 help: ## Print this help

@@ -10,7 +10,7 @@ async (place, { format, width, scale }) => {
   };
   return {
     figure: place.dataset.figure,
-    section: place.closest("section")?.querySelector("h2")?.textContent ?? "",
+    section: place.closest("section, .group")?.querySelector("h2")?.textContent ?? "",
     image: await Plotly.toImage(
       { data: place.data, layout },
       { format, width: layout.width, height: layout.height, scale, imageDataOnly: true },
