@@ -60,7 +60,7 @@ diff: .venv/.ready ## Say what really differs between two sweeps: A=outputs/x B=
 	@.venv/bin/python -m runner.diff $(or $(A),$(NO_A_B)) $(or $(B),$(NO_A_B)) \
 		$(if $(FAIL_ON),--fail-on $(FAIL_ON)) $(OWN_OUT)
 
-recommend: .venv/.ready ## Name the variant to deploy: SWEEP=outputs/demo MAX_P90_MS=20 MAX_DISK_MB= MAX_RSS_MB= MIN_ACCURACY=80 …
+recommend: .venv/.ready ## Name the variant to deploy: SWEEP=outputs/demo MAX_P90_MS=20 MIN_ACCURACY=80 CORE_HOUR=0.04 …
 	@.venv/bin/python -m runner.recommend $(SWEEP) $(if $(MAX_P90_MS),--max-p90-ms=$(MAX_P90_MS)) \
 		$(if $(MAX_DISK_MB),--max-disk-mb=$(MAX_DISK_MB)) $(if $(MAX_RSS_MB),--max-rss-mb=$(MAX_RSS_MB)) \
 		$(if $(MIN_ACCURACY),--min-accuracy=$(MIN_ACCURACY)) \

@@ -13,7 +13,7 @@ from runner.recommend.evidence import Question
 from runner.recommend.limits import MEASURES, Limits
 from runner.report.figures import UNKNOWN, milliseconds
 
-_NARROW_WIDTH = 100  # columns of the terminal below which the narrow set is shown
+_NARROW_WIDTH = 120  # columns of the terminal below which the narrow set is shown
 _MOST_ROWS = 30  # variants; a sweep may have thousands
 _STYLES = {"winner": "bold green", "fits": "", "fails": "bright_black"}
 

@@ -26,7 +26,8 @@ def why(question: Question, answer: Answer, limits: Limits, core_hour: float | N
     """Return the reason for an answer, how sure it is, who else comes near, and what it costs."""
     if answer.winner is None:
         return [_nearest(question, answer, limits), *_chance(question, answer, answer.nearest)]
-    said = [figures(question, answer.winner), _reason(question, answer, limits)]
+    own = figures(question, answer.winner)
+    said = [own[0].upper() + own[1:], _reason(question, answer, limits)]
     said += [*_chance(question, answer, answer.winner), *_ties(question, answer)]
     return said if core_hour is None else [*said, _cost(question, answer, core_hour)]
 

@@ -23,6 +23,8 @@
   const listed = (names, separator = ", ") =>
     names.slice(0, NAMED).join(separator) + (names.length > NAMED ? ` and ${names.length - NAMED} more` : "");
 
+  const capital = (words) => words[0].toUpperCase() + words.slice(1);
+
   function miss(measure, value, limit) {
     if (value === null) return `${measure.title} not known`;
     let digits = 3;
@@ -44,20 +46,23 @@
     if (winner === null) {
       if (nearest === null) return ["No nearest miss: no variant is known in all that was limited."];
       const by = `${Number((100 * answer.excess).toPrecision(3))}%`;
-      const said = [`Nearest miss: ${label(nearest)} (${misses(nearest)}; by ${by} of the limit). It has ${figures(nearest)}.`];
+      const missed = `${misses(nearest)}; by ${by} of the limit`;
+      const said = [`Nearest miss: ${label(nearest)} (${missed}). It has ${figures(nearest)}.`];
       if (answer.none_fits === null) return [...said, unsure];
       const chance = answer.probability[nearest]; // none for one that misses what no resampling moves
       if (chance === undefined) return said;
-      return [...said, `It keeps them all, and is the fastest, in ${share(chance)} of ${draws} resamples of rounds and texts.`];
+      const often = `${share(chance)} of ${draws} resamples of rounds and texts`;
+      return [...said, `It keeps them all, and is the fastest, in ${often}.`];
     }
 
     const fitting = answer.order.filter((place) => !answer.fails[place].length), total = answer.order.length;
-    const said = [`${figures(winner)}`];
+    const said = [capital(figures(winner))];
     if (!Object.keys(limits).length) {
       said.push(`The fastest of ${counted(total, "variant")}; no limit was given.`);
     } else {
       const who = fitting.length === 1 ? "The only one that keeps" : `The fastest of ${fitting.length} that keep`;
-      const faster = answer.order.slice(0, answer.order.indexOf(winner)).map((place) => `${label(place)} (${misses(place)})`);
+      const faster = answer.order.slice(0, answer.order.indexOf(winner))
+        .map((place) => `${label(place)} (${misses(place)})`);
       const but = faster.length ? ` Faster, but: ${listed(faster, "; ")}.` : "";
       said.push(`${who} every limit, out of ${counted(total, "variant")}.${but}`);
     }
@@ -66,16 +71,19 @@
       said.push(unsure);
     } else {
       const rivals = Object.keys(answer.probability).map(Number).filter((place) => place !== winner);
-      const next = rivals.reduce((best, place) => answer.probability[place] > (answer.probability[best] ?? 0) ? place : best, null);
+      const chance = (place) => answer.probability[place] ?? 0;
+      const next = rivals.reduce((best, place) => (chance(place) > chance(best) ? place : best), null);
       const parts = [`Best in ${share(answer.probability[winner])} of ${draws} resamples of rounds and texts`];
       if (next !== null) parts.push(`next ${label(next)}, ${share(answer.probability[next])}`);
       if (answer.none_fits) parts.push(`none fits in ${share(answer.none_fits)}`);
       const rounds = Math.min(...question.blocks.map((block) => block.rounds));
-      said.push(parts.join("; ") + "." + (rounds < FEW_ROUNDS ? ` ${counted(rounds, "round")}: take that as rough.` : ""));
+      const few = rounds < FEW_ROUNDS ? ` ${counted(rounds, "round")}: take that as rough.` : "";
+      said.push(`${parts.join("; ")}.${few}`);
     }
 
     if (answer.ties.length) {
-      const floor = Math.max(...[winner, ...answer.ties].map((place) => question.blocks[question.block[place]].floor ?? 0));
+      const floorOf = (place) => question.blocks[question.block[place]].floor ?? 0;
+      const floor = Math.max(...[winner, ...answer.ties].map(floorOf));
       const percent = (100 * Math.expm1(floor * data.step)).toFixed(1);
       said.push(`As fast, as far as one can tell: ${listed(answer.ties.map(label))} (noise floor ${percent}%).`);
     }
@@ -97,10 +105,11 @@
 
   function drawTable(place, one, answer, limits, coreHour) {
     const { question, value, cost } = one, head = document.createElement("tr"), body = document.createElement("tbody");
-    const titles = ["Latency", ...data.measures.map((measure) => measure.title[0].toUpperCase() + measure.title.slice(1))];
+    const titles = ["Latency", ...data.measures.map((measure) => capital(measure.title))];
     if (coreHour !== null) titles.push("Per million texts");
-    head.append(element("th", "Variant", "first"), ...[...titles, "Best in", "Fails on"].map((title) => element("th", title)));
-    const shown = [...answer.order.filter((own) => !answer.fails[own].length), ...answer.order.filter((own) => answer.fails[own].length)];
+    head.append(element("th", "Variant", "first"), ...[...titles, "Best in"].map((title) => element("th", title)));
+    const fits = (own) => !answer.fails[own].length;
+    const shown = [...answer.order.filter(fits), ...answer.order.filter((own) => !fits(own))];
     for (const own of shown.slice(0, MOST_ROWS)) {
       const row = document.createElement("tr"), name = element("th", question.label[own]);
       name.scope = "row";
@@ -112,7 +121,8 @@
       cells.push(share(answer.probability[own]));
       const missed = values.filter(([measure]) => answer.fails[own].includes(measure.name))
         .map(([measure, known]) => miss(measure, known, limits[measure.name]));
-      row.append(name, ...cells.map((cell) => element("td", cell)), element("td", missed.join(", "), "fails"));
+      if (missed.length) name.append(element("small", missed.join(", ")));
+      row.append(name, ...cells.map((cell) => element("td", cell)));
       body.append(row);
     }
     const top = document.createElement("thead");
@@ -126,8 +136,8 @@
       const one = choosers[Number(place.dataset.question)], answer = one.choose(limits);
       const headline = answer.winner === null ? "No variant keeps every limit." : one.question.label[answer.winner];
       place.classList.toggle("none", answer.winner === null);
-      const said = [element("p", headline, "headline"), ...sentences(one, answer, limits, coreHour).map((s) => element("p", s))];
-      place.querySelector(".said").replaceChildren(...said);
+      const said = sentences(one, answer, limits, coreHour).map((sentence) => element("p", sentence));
+      place.querySelector(".said").replaceChildren(element("p", headline, "headline"), ...said);
       const others = place.querySelector(".others"), fit = answer.fails.filter((fails) => !fails.length).length;
       const more = answer.order.length - MOST_ROWS;
       others.querySelector("summary").textContent = `All ${counted(answer.order.length, "variant")}: ${fit} fit, `
@@ -170,8 +180,9 @@
     const loose = measure.at_least ? 0 : STEPS, logarithmic = low > 0 && high / low >= 10;
     if (high === low) slider.disabled = true;
     const at = (step) => logarithmic ? low * (high / low) ** (step / STEPS) : low + ((high - low) * step) / STEPS;
-    const stepOf = (own) => STEPS * (logarithmic ? Math.log(own / low) / Math.log(high / low) : (own - low) / (high - low));
-    const say = () => slider.setAttribute("aria-valuetext", number(field) === null ? "any" : `${field.value} ${measure.unit}`);
+    const share = (own) => logarithmic ? Math.log(own / low) / Math.log(high / low) : (own - low) / (high - low);
+    const shown = () => (number(field) === null ? "any" : `${field.value} ${measure.unit}`);
+    const say = () => slider.setAttribute("aria-valuetext", shown());
     if (measure.at_least) field.max = 100;
     slider.value = loose;
     say();
@@ -185,7 +196,8 @@
     });
     field.addEventListener("input", () => {
       const own = number(field);
-      slider.value = own === null || high === low ? loose : Math.min(STEPS, Math.max(0, stepOf(Math.max(own, 1e-12))));
+      const step = own === null || high === low ? loose : STEPS * share(Math.max(own, 1e-12));
+      slider.value = Math.min(STEPS, Math.max(0, step));
       say();
       drawSoon();
     });
@@ -198,4 +210,6 @@
   form.addEventListener("submit", (event) => event.preventDefault());
   form.hidden = false;
   draw();
+  // Draw the examples before a slider asks for them: the first answer would wait for it.
+  requestIdleCallback(() => choosers.forEach((one) => one.choose({ accuracy: 0, negative_flips: 1 })));
 })();
