@@ -32,7 +32,7 @@ def rates(flops: CallFlops | None, mean_seconds: float, precision: str | None, p
     if flops is None:
         return dict.fromkeys(COLUMNS)
     padded_per_second = flops.padded / mean_seconds
-    peak = peaks.peak_for(precision) if precision else None
+    peak = peaks.limit_for(precision) if precision else None
     figures = (
         flops.useful,
         flops.padded,

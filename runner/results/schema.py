@@ -120,7 +120,7 @@ _MEASURED = [
     _column(
         "peak_fraction",
         pa.float64(),
-        "padded_flops_per_second ÷ the machine's measured peak at these threads and precision.",
+        "padded_flops_per_second ÷ the machine's measured peak at these threads, in this precision or float32.",
     ),
 ]
 

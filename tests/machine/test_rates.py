@@ -22,7 +22,12 @@ def test_rates_of_a_trial() -> None:
 
 def test_without_precision_or_peak_there_is_no_fraction() -> None:
     assert rates(FLOPS, 0.04, None, PEAKS)["peak_fraction"] is None
-    assert rates(FLOPS, 0.04, "bfloat16", PEAKS)["peak_fraction"] is None
+    assert rates(FLOPS, 0.04, "float32", Peaks(1))["peak_fraction"] is None
+
+
+def test_a_precision_that_is_emulated_is_held_against_float32() -> None:
+    slow = Peaks(1, float32_flops_per_second=100e9, bfloat16_flops_per_second=1e9)
+    assert rates(FLOPS, 0.04, "bfloat16", slow)["peak_fraction"] == rates(FLOPS, 0.04, "float32", slow)["peak_fraction"]
 
 
 def test_without_a_count_there_are_no_rates() -> None:
