@@ -99,7 +99,7 @@ def peak_chart(group: Group) -> Chart | None:
     said = (
         "The rate of matrix products, padding counted as work, against the best that this machine reached in the same "
     )
-    said += "precision with these threads: what is left to gain without changing the model."
+    said += "precision, or in float32 where that is faster, with these threads: what is left to gain without changing the model."
     return Chart("peak", "How near to what the machine can.", said + left_out, {"data": bars, "layout": layout})
 
 
