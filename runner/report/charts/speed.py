@@ -97,9 +97,11 @@ def peak_chart(group: Group) -> Chart | None:
         "showlegend": len(precisions) > 1,
     }
     said = (
-        "The rate of matrix products, padding counted as work, against the best that this machine reached in the same "
+        "The rate of matrix products, padding counted as work, against the best that this machine reached with these "
     )
-    said += "precision, or in float32 where that is faster, with these threads: what is left to gain without changing the model."
+    said += (
+        "threads in the same precision, or in float32 where that is faster: what is left to gain from the same model."
+    )
     return Chart("peak", "How near to what the machine can.", said + left_out, {"data": bars, "layout": layout})
 
 
