@@ -39,7 +39,7 @@ def latency_chart(group: Group, recorded: Recordings) -> Chart | None:
     layout = {
         "height": 90 + ROW_PIXELS * len(shown),
         "xaxis": {"title": {"text": "time of a call, ms (logarithmic axis)"}, "type": "log"},
-        "yaxis": {"autorange": "reversed"},
+        "yaxis": {"range": [len(shown) - 0.5, -0.5]},
     }
     said = "All timed calls: box from 25% to 75%, whiskers at 1% and 99%, the dot is the slowest call. Where texts "
     said += "differ in length, so do calls."
