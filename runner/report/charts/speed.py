@@ -58,11 +58,11 @@ def _speedup_dots(bars: Figure, left_out: str) -> Chart:
         "mode": "markers+text",
         "textposition": "top center",
     }
-    ends = [math.log10(min(bars["x"]) / 1.2), math.log10(max(bars["x"]) * 1.6)]  # room for the figures
+    ends = [math.log10(min(bars["x"]) / 1.2), math.log10(max(bars["x"]) * 2.5)]  # room for the figures
     layout = {
         "height": 90 + ROW_PIXELS * len(bars["y"]),
         "xaxis": {"title": {"text": "speedup: baseline ÷ variant (logarithmic axis)"}, "type": "log", "range": ends},
-        "yaxis": {"range": [len(bars["y"]) - 0.5, -0.5]},
+        "yaxis": {"range": [len(bars["y"]) - 0.5, -0.9]},
         "shapes": [
             {"type": "line", "x0": 1, "x1": 1, "y0": 0, "y1": 1, "yref": "paper", "line": {"dash": "dot", "width": 1}}
         ],
