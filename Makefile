@@ -7,6 +7,8 @@ RETRY ?=
 LAUNCHER ?=
 ARGS ?=
 JSON ?=
+MINUTES ?= 10
+KILLS ?= 0
 UPGRADE ?=
 MODEL ?= minilm-l6
 TASK ?= tweets
@@ -21,24 +23,27 @@ MAX_RSS_MB ?=
 MIN_ACCURACY ?=
 MAX_NEGATIVE_FLIPS ?=
 CORE_HOUR ?=
+VARIANT ?=
 REBUILD ?=
 TO ?=
 FORMAT ?=
 OWN_OUT = $(if $(filter-out file,$(origin OUT)),--out $(OUT))
+NO_VARIANT_TO = $(error name a variant and a folder: make export VARIANT=onnx-int8 TO=deploy/onnx-int8)
+NO_BUNDLE_TO = $(error name a folder or an archive: make bundle TO=demo.tar.zst)
 NO_A_B = $(error name two sweeps: make diff A=outputs/x B=outputs/y)
 # The first of these that is a Python 3.11, looked for once. Only set-up uses it; all else runs in .venv.
 PYTHON ?= $(eval PYTHON := $(shell for name in python3.11 python3 python; do $$name -c \
 	'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$name && break; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help sweep search report watch charts diff recommend reproduce doctor test lint setup image lock clean python \
-	image-if-engine
+.PHONY: help sweep search report watch charts diff recommend export bundle reproduce doctor test faults fuzz \
+	cluster-test lint setup cluster image lock clean python image-if-engine
 
 help: ## Print this help
 	@echo "usage: make TARGET [NAME=VALUE …]"
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-9s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
 
-sweep: setup ## Run a grid: GRID=demo OUT=outputs/demo FRESH=1 RETRY=failed LAUNCHER=name ARGS="threads=1"
+sweep: setup ## Run a grid: GRID=demo OUT=outputs/demo FRESH=1 RETRY=failed LAUNCHER=slurm ARGS="threads=1"
 	@.venv/bin/python -m runner -m grid=$(GRID) hydra.sweep.dir=$(OUT) \
 		$(if $(FRESH),hydra.sweeper.fresh=true) $(if $(RETRY),hydra.sweeper.retry=$(RETRY)) \
 		$(if $(LAUNCHER),hydra/launcher=$(LAUNCHER)) $(ARGS)
@@ -67,6 +72,12 @@ recommend: .venv/.ready ## Name the variant to deploy: SWEEP=outputs/demo MAX_P9
 		$(if $(MAX_NEGATIVE_FLIPS),--max-negative-flips=$(MAX_NEGATIVE_FLIPS)) \
 		$(if $(CORE_HOUR),--core-hour=$(CORE_HOUR))
 
+export: .venv/.ready ## Hand over a variant, ready to run: VARIANT=onnx-int8 (or model/technique, or a job) TO=folder SWEEP=outputs/demo
+	@.venv/bin/python -m runner.export $(SWEEP) "$(or $(VARIANT),$(NO_VARIANT_TO))" "$(or $(TO),$(NO_VARIANT_TO))"
+
+bundle: .venv/.ready ## Hand a sweep to somebody else, without private paths: SWEEP=outputs/demo TO=demo.tar.zst (or folder)
+	@.venv/bin/python -m runner.bundle $(SWEEP) "$(or $(TO),$(NO_BUNDLE_TO))"
+
 reproduce: setup ## Run a recorded sweep again, and diff: SWEEP=outputs/demo OUT=outputs/demo.reproduced REBUILD=1
 	@.venv/bin/python -m runner.reproduce $(SWEEP) $(if $(REBUILD),--rebuild) $(OWN_OUT)
 
@@ -74,7 +85,17 @@ doctor: .venv/.ready ## What this machine can and cannot tell: JSON=1 FRESH=1 (m
 	@.venv/bin/python -m runner.doctor $(if $(JSON),--json) $(if $(FRESH),--fresh)
 
 test: setup ## Run the tests: ARGS="-k word"; those that need Docker are skipped where no engine answers
-	@.venv/bin/python -m pytest $(ARGS)
+	@.venv/bin/python -m pytest -n 2 --dist loadfile --max-worker-restart 0 $(ARGS)
+
+faults: .venv/.ready ## Cause every fault in a real sweep and say what was lost (as root): KILLS=50 (at random moments)
+	@.venv/bin/python -m tests.faults --kills $(KILLS)
+
+fuzz: .venv/.ready ## Read files that were changed at random, guided by the code they reach: MINUTES=10
+	@.venv/bin/python -m tests.fuzz --minutes $(MINUTES)
+
+cluster-test: cluster ## Test LAUNCHER=slurm on a real Slurm of two nodes on this machine (Debian or Ubuntu, as root)
+	@tests/cluster/slurm.sh install
+	@.venv/bin/python -m pytest tests/cluster
 
 lint: .venv/.ready ## Check style and types
 	@.venv/bin/ruff check .
@@ -84,6 +105,10 @@ lint: .venv/.ready ## Check style and types
 
 setup: python ## Make .venv and, where a Docker engine answers, the image (the targets above do it themselves)
 	@$(MAKE) --no-print-directory -j2 PYTHON="$(PYTHON)" .venv/.ready image-if-engine
+
+cluster: setup ## Add to .venv what LAUNCHER=slurm needs; see docs/cluster.md
+	@.venv/bin/python -m pip install --quiet $$(.venv/bin/python -c "import tomllib; \
+		print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['cluster'])")
 
 image: python ## Build the pinned image that boxes run, unless it is there
 	@$(PYTHON) docker/image.py

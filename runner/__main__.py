@@ -13,7 +13,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from runner import config, explain
+from runner import composed, config, explain
+from runner.errors import printable
 
 CONF = Path(__file__).resolve().parents[1] / "conf"  # absolute, so that the command `pinbox` finds it too
 
@@ -44,6 +45,7 @@ def main() -> NoReturn:
     config.register()
     try:
         explain.check_overrides(sys.argv[1:])
+        composed.check_command(sys.argv[1:], CONF)
         _run_one()
     except KeyboardInterrupt:
         sys.exit(130)
@@ -51,7 +53,7 @@ def main() -> NoReturn:
         message = explain.explain(error)
         if message is None:
             raise
-        print(f"pinbox: {message}", file=sys.stderr)
+        print(f"pinbox: {printable(message)}", file=sys.stderr)
         sys.exit(2)
     sys.exit(0)
 

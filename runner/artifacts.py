@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -21,7 +22,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from runner.locks import close, hold, remove_unheld
+
 _LEVEL = 10  # of Zstandard
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -48,23 +52,33 @@ class Store:
     def find(self, recipe: dict[str, Any]) -> Artifact | None:
         """Return the artifact that this recipe once gave, or None if it is not (or no longer whole) in the store."""
         try:
-            record = json.loads(self._recipe_path(recipe).read_text())
-        except (FileNotFoundError, json.JSONDecodeError):
+            record = json.loads(self._recipe_path(recipe).read_text(encoding="utf-8"))
+            content, format, size, lineage = (record[key] for key in ("content", "format", "disk_bytes", "lineage"))
+        except (FileNotFoundError, ValueError, TypeError, KeyError, RecursionError):
             return None
-        path = self.root / "contents" / record["content"]
-        if not path.is_dir() or folder_bytes(path) != record["disk_bytes"]:
+        path = self.root / "contents" / str(content)
+        if not _SHA256.fullmatch(str(content)) or not is_whole(path):
             return None
-        return Artifact(record["content"], record["format"], path, record["disk_bytes"], record["lineage"])
+        return Artifact(content, format, path, size, lineage)
 
     @contextmanager
     def workplace(self) -> Iterator[Path]:
-        """Give an empty folder on the store's own file system; it is gone afterwards unless `put` took it."""
+        """Give an empty folder on the store's own file system; it is gone afterwards unless `put` took it.
+
+        It is held (runner/locks.py), so that others know it from those that dead processes left.
+        """
         (self.root / "work").mkdir(parents=True, exist_ok=True)
         path = Path(tempfile.mkdtemp(dir=self.root / "work"))
+        held = hold(path)
         try:
             yield path
         finally:
             shutil.rmtree(path, ignore_errors=True)
+            close(held)
+
+    def remove_leftovers(self) -> None:
+        """Remove the workplaces of dead processes."""
+        remove_unheld((self.root / "work").glob("*"))
 
     def put(self, recipe: dict[str, Any], folder: Path, format: str, lineage: list[dict[str, Any]]) -> Artifact:
         """Move `folder` into the store as the result of `recipe`, and return the artifact.
@@ -79,7 +93,7 @@ class Store:
         target = self.root / "contents" / content
         target.parent.mkdir(parents=True, exist_ok=True)
         _readable_by_all(folder)
-        if target.is_dir() and folder_bytes(target) != disk_bytes:
+        if target.is_dir() and not is_whole(target):
             shutil.rmtree(target)  # left broken by somebody; the whole one replaces it
         if not target.is_dir():
             folder.rename(target)
@@ -96,7 +110,7 @@ class Store:
         Zstandard (RFC 8878) at level 10: about a second for 90 MB.
         """
         path = self.root / "compressed" / artifact.content
-        if not path.is_file():
+        if not path.is_file() or not path.read_text().isdigit():
             path.parent.mkdir(exist_ok=True)
             write_whole(path, str(sum(_compressed(file) for file in artifact.path.rglob("*") if file.is_file())))
         return int(path.read_text())
@@ -123,6 +137,22 @@ def folder_sha256(folder: Path) -> str:
 def folder_bytes(folder: Path) -> int:
     """Return the summed size in bytes of every file below `folder`."""
     return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+
+
+_whole: dict[Path, list[tuple[str, int, int]]] = {}  # contents found whole, by name, size and time of each file
+
+
+def is_whole(content: Path) -> bool:
+    """Return whether a folder of `contents/` still holds what its name says; read once, and again when it changed."""
+    if not _SHA256.fullmatch(content.name):
+        return False  # nothing of a store: it may be a folder of any size
+    files = sorted((path, path.stat()) for path in content.rglob("*") if path.is_file())
+    seen = [(str(path), stat.st_size, stat.st_mtime_ns) for path, stat in files]
+    if _whole.get(content) != seen:
+        if not content.is_dir() or folder_sha256(content) != content.name:
+            return False
+        _whole[content] = seen
+    return True
 
 
 def _compressed(path: Path) -> int:

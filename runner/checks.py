@@ -17,15 +17,20 @@ from runner.techniques import Step
 from runner.techniques.shape import Shape, shape_of_config, shape_of_files
 
 
-def check_job(cfg: Config) -> None:
+def check_job(cfg: Config, here: bool = True) -> None:
     """Check engine, chain, threads, memory, that the model's and the task's files can be had, and that all steps fit
     the model.
+
+    Args:
+        cfg: the job.
+        here: whether trials run on this machine; a cluster's node checks by itself what it has.
 
     Raises:
         UserError: for the first thing that is wrong.
     """
-    check_threads(cfg.threads)
-    memory_bytes(cfg.isolation.memory)
+    if here:
+        check_threads(cfg.threads)
+        memory_bytes(cfg.isolation.memory)
     _check_engine(cfg.technique)
     own, added = chain_of(cfg)
     check_chain([*own, *added], FORMATS[cfg.technique.engine], f"technique '{cfg.technique.name}'")

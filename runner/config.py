@@ -15,6 +15,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from runner.errors import UserError, did_you_mean
 
 PRECISIONS = ("float32", "bfloat16", "int8")
+_LONGEST_NAME = 100
 
 
 class Weights(Enum):
@@ -88,6 +89,10 @@ class ModelConfig:
     steps: list[Any] = field(default_factory=list)  # with trained weights: from the source's files to a checkpoint
     shape: dict[str, Any] = field(default_factory=dict)  # with random weights: the fields of transformers' config
 
+    def __post_init__(self) -> None:
+        _check_name("model.name", self.name)
+        _check_name("model.family", self.family)
+
 
 @dataclass
 class TechniqueConfig:
@@ -100,6 +105,7 @@ class TechniqueConfig:
     precision: str | None = None  # what the engine is meant to compute matrix products in; null is not checked
 
     def __post_init__(self) -> None:
+        _check_name("technique.name", self.name)
         if self.precision not in (None, *PRECISIONS):
             raise UserError(
                 f"technique.precision of '{self.name}' is '{self.precision}'. "
@@ -117,6 +123,9 @@ class TaskConfig:
     text_column: str = "text"
     label_column: str | None = "label"
 
+    def __post_init__(self) -> None:
+        _check_name("task.name", self.name)
+
 
 @dataclass
 class WorkloadConfig:
@@ -132,6 +141,7 @@ class WorkloadConfig:
     bucket: int | None = None  # with padding: bucketed
 
     def __post_init__(self) -> None:
+        _check_name("workload.name", self.name)
         _at_least("workload.batch_size", self.batch_size, 1)
         _at_least("workload.max_length", self.max_length, 2)
         if (self.bucket is not None) != (self.padding == Padding.bucketed):
@@ -243,6 +253,15 @@ def plain_config(config: DictConfig) -> dict[str, Any]:
     plain = OmegaConf.to_container(config, resolve=True, enum_to_str=True)
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items()}
+
+
+def _check_name(key: str, name: str) -> None:
+    """Check that a name fits on one line, of a terminal as of a table; all else is escaped where it is shown."""
+    if len(name) > _LONGEST_NAME or not name.isprintable():
+        raise UserError(
+            f"{key} is '{name[:_LONGEST_NAME]}', but must be one line of at most {_LONGEST_NAME} characters, without "
+            "control characters. Give it a shorter or plainer one."
+        )
 
 
 def _at_least(key: str, value: float, least: float) -> None:

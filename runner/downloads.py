@@ -24,7 +24,7 @@ def archive(requirement: str, sha256: str, downloads: Path, *, where: str, sdist
         sha256: of the archive; pip refuses any other before it looks inside.
         downloads: the folder that keeps archives.
         where: the key that asks for it, for errors.
-        sdist: take the source distribution, not a wheel.
+        sdist: take the source distribution, not a wheel. pip runs its set-up code, so only for pins of our own.
 
     Raises:
         UserError: if the pin is not exact, or the archive cannot be had.
@@ -61,6 +61,8 @@ def _pip_download(requirement: str, sha256: str, folder: Path, where: str, sdist
     command += ["--require-hashes", "--retries", "1", "--timeout", str(_SECONDS), "--dest", str(folder / "archive")]
     if sdist:
         command += ["--no-binary", requirement.partition("==")[0]]
+    else:
+        command += ["--only-binary", ":all:"]  # to look at a source distribution, pip runs what is in it
     result = subprocess.run([*command, "--requirement", str(pins)], capture_output=True, text=True)
     files = list((folder / "archive").glob("*"))
     if result.returncode != 0 or len(files) != 1:

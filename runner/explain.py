@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
+from importlib.util import find_spec
 from typing import Any, get_type_hints
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -12,7 +13,7 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf.errors import OmegaConfBaseException
 
 from runner.config import Config
-from runner.errors import UserError, did_you_mean
+from runner.errors import UserError, did_you_mean, storage_error
 
 GROUPS = ("model", "technique", "task", "workload", "measure", "isolation", "grid")
 
@@ -27,6 +28,11 @@ def check_overrides(arguments: list[str]) -> None:
     parser = OverridesParser.create()
     for override in parser.parse_overrides([text for text in arguments if "=" in text and not text.startswith("-")]):
         key = override.key_or_group
+        if key == "hydra/launcher" and override.value() == "slurm" and not find_spec("submitit"):
+            raise UserError(
+                "LAUNCHER=slurm needs Hydra's submitit launcher, which is not installed. Run 'make cluster', or "
+                "install Pinbox with its extra: pip install 'pinbox[cluster]'."
+            )
         values = None if override.is_sweep_override() else override.value()
         if isinstance(values, list) and key in (*GROUPS, "threads", "seed"):
             choices = ",".join(map(str, values))
@@ -43,6 +49,8 @@ def explain(error: BaseException) -> str | None:
     """Return a plain message for an error of the user's making, None for a bug of ours."""
     if isinstance(error, UserError):
         return str(error)
+    if full := storage_error(error):
+        return str(full)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         return _missing(error)
     if isinstance(error, OverrideParseException):

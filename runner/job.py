@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 import time
 import traceback
@@ -11,8 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from runner.alone import own_cores
 from runner.artifacts import write_whole
+from runner.cluster.units import this_node
 from runner.config import Config
+from runner.errors import MachineError, storage_error
 from runner.isolation import Box, BoxEnd, BoxOrder
 from runner.isolation.choose import make_box, memory_bytes
 from runner.isolation.cpus import choose_cpus
@@ -22,6 +27,8 @@ from runner.machine.rates import impossible_rate, rates, wrong_precision
 from runner.partner import Partner, PartnerFailedError, open_partner
 from runner.provenance import code_version, lock_sha256
 from runner.ready import Ready, keep_log, names, prepare_job, read_ready
+
+_DISK_FULL = os.strerror(errno.ENOSPC)
 
 
 def run_trial(cfg: Config, job: str, sweep_name: str, sweep: Path, folder: Path) -> str:
@@ -36,17 +43,32 @@ def run_trial(cfg: Config, job: str, sweep_name: str, sweep: Path, folder: Path)
 
     Returns:
         The status: ok, oom, timeout, crashed, unfair or prepare-failed.
+
+    Raises:
+        MachineError: if the engine, the disk or a core has gone: then there is no file, and the trial is still to do.
     """
     row = _identity(cfg, job, sweep_name)
-    began = time.monotonic()
-    try:
-        row |= _measure(cfg, job, sweep, folder)
-    except Exception as failure:
-        log = keep_log(traceback.format_exc(), folder, sweep)
-        row |= {"status": "crashed", "error": f"{type(failure).__name__}: {failure}", "log": log}
-    row["wall_seconds"] = time.monotonic() - began
+    cpus = choose_cpus(cfg.threads)
+    with own_cores(cpus, sweep):
+        row |= _attempt(cfg, job, cpus, sweep, folder)
     write_whole(folder / "trial.json", json.dumps(row))
     return str(row["status"])
+
+
+def _attempt(cfg: Config, job: str, cpus: list[int], sweep: Path, folder: Path) -> dict[str, Any]:
+    """Return what came of measuring, if need be that it crashed."""
+    row: dict[str, Any] = {"started_at": datetime.now(UTC).isoformat(timespec="milliseconds")}
+    began = time.monotonic()
+    try:
+        row |= _measure(cfg, job, cpus, sweep, folder)
+    except MachineError:
+        raise
+    except Exception as failure:
+        if full := storage_error(failure):
+            raise full from None
+        log = keep_log(traceback.format_exc(), folder, sweep)
+        row |= {"status": "crashed", "error": f"{type(failure).__name__}: {failure}", "log": log}
+    return row | {"wall_seconds": time.monotonic() - began}
 
 
 def _identity(cfg: Config, job: str, sweep_name: str) -> dict[str, Any]:
@@ -67,7 +89,7 @@ def _identity(cfg: Config, job: str, sweep_name: str) -> dict[str, Any]:
         "position": cfg.position,
         "role": cfg.role.value,
         "baseline_job": cfg.baseline,
-        "started_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "node": this_node(),
         "code_version": code_version(),
         "lock_sha256": lock_sha256(),
         "status": "crashed",
@@ -76,9 +98,8 @@ def _identity(cfg: Config, job: str, sweep_name: str) -> dict[str, Any]:
     }
 
 
-def _measure(cfg: Config, job: str, sweep: Path, folder: Path) -> dict[str, Any]:
+def _measure(cfg: Config, job: str, cpus: list[int], sweep: Path, folder: Path) -> dict[str, Any]:
     """Return status, figures and provenance."""
-    cpus = choose_cpus(cfg.threads)
     ready = read_ready(sweep, job) or prepare_job(cfg, job, sweep, cpus[:1])
     if ready is None or ready.status != "ok":
         return {"status": "prepare-failed"} | ({"error": ready.error, "log": ready.log} if ready else {})
@@ -153,6 +174,8 @@ def _run_box(box: Box, order: BoxOrder, partner: Partner | None, sweep: Path, fo
     measured: dict[str, Any] = json.loads(result.read_text()) if result.exists() else {}
     shutil.rmtree(output)
     status = _status(end, measured)
+    if status == "crashed" and _DISK_FULL in end.log:
+        raise OSError(errno.ENOSPC, _DISK_FULL, str(folder))
     if partner and session is not None:
         measured["partner"] = {"latency_seconds": partner.latencies(session)}
     unfair = measured.pop("unfair", None)
@@ -168,7 +191,7 @@ def _checked(
     """Add how much was computed; a trial that computed otherwise than asked, or faster than can be, is unfair."""
     if measured["status"] != "ok":
         return measured
-    peaks = _peaks(sweep, cfg.threads)
+    peaks = _peaks(cfg, box, cpus, sweep)
     figures = rates(ready.flops, measured["latency_mean_seconds"], ready.precision, peaks)
     rate = figures["padded_flops_per_second"]
     unfair = wrong_precision(cfg.technique.precision, ready.precision)
@@ -178,17 +201,20 @@ def _checked(
     return measured | figures | ({"status": "unfair", "error": unfair} if unfair else {})
 
 
-def _peaks(sweep: Path, threads: int) -> Peaks:
+def _peaks(cfg: Config, box: Box, cpus: list[int], sweep: Path) -> Peaks:
+    """Return this machine's peaks: those that the sweep noted, or on a cluster's node its own."""
+    if this_node() and cfg.measure.peaks:
+        return measured_peaks(Path(cfg.store), box, cpus)
     path = peaks_file(sweep)
     known = json.loads(path.read_text()) if path.exists() else {}
-    return Peaks(**known.get(str(threads), {"threads": threads}))
+    return Peaks(**known.get(str(cfg.threads), {"threads": cfg.threads}))
 
 
 def _status(end: BoxEnd, measured: dict[str, Any]) -> str:
     """Name how a trial went."""
     if end.timed_out:
         return "timeout"
-    if end.out_of_memory and not measured:
+    if end.out_of_memory:  # a child's end too: what was measured beside it would be of another program
         return "oom"
     if end.exit_code or not measured:
         return "crashed"

@@ -20,3 +20,8 @@ def peaks_file(sweep: Path) -> Path:
 def trial_file(sweep: Path, trial: str) -> Path:
     """Return where a trial's result lies, by the trial's name."""
     return sweep / "trials" / trial / "trial.json"
+
+
+def lost_file(sweep: Path, trial: str) -> Path:
+    """Return where it is noted that a cluster lost a trial; its own file, once there, counts instead."""
+    return sweep / "trials" / trial / "lost.json"

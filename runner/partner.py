@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from runner.isolation import Box, BoxEnd, BoxOrder, stop
+from runner.locks import close, hold
 from runner.progress import say
 from runner.trial.turns import TO_PARTNER, TO_TRIAL
 
@@ -49,6 +50,7 @@ class Partner:
         self.name = name
         self.folder = Path(tempfile.mkdtemp(prefix="partner-", dir=folder)).absolute()
         self.folder.chmod(0o755)
+        self._lock = hold(self.folder)
         for pipe in (TO_PARTNER, TO_TRIAL):
             os.mkfifo(self.folder / pipe)
             (self.folder / pipe).chmod(0o666)
@@ -86,6 +88,7 @@ class Partner:
                 stop(self._thread)
                 self._thread.join(1)
             shutil.rmtree(self.folder, ignore_errors=True)
+            close(self._lock)
 
     def _run(self, box: Box, order: BoxOrder) -> None:
         try:

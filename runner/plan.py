@@ -12,6 +12,7 @@ from runner.config import Config, Role
 from runner.errors import UserError, did_you_mean
 
 _NOT_IDENTITY = ("grid", "measure", "store", "downloads", "round", "position", "role", "baseline")
+_KEY = re.compile(r"[+~]{0,2}[A-Za-z][\w./@-]*")
 
 
 @dataclass(frozen=True)
@@ -145,8 +146,11 @@ def override_line(key: str, value: Any, where: str) -> str:
     """Return one entry of a sub-grid as a Hydra override; a list becomes a choice sweep.
 
     Raises:
-        UserError: for a value that Hydra would not read as one value or a list of values.
+        UserError: for a key that is none of a job's, or a value that Hydra would not read as one value or a list of
+            values.
     """
+    if not _KEY.fullmatch(key) or key.lstrip("+~").startswith("hydra"):
+        raise UserError(f"{where}: '{key}' is no key of a job. Hydra's own are set on the command line.")
     values = value if isinstance(value, list) else [value]
     for one in values:
         if isinstance(one, list | dict):

@@ -16,17 +16,20 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.markup import escape
 
+from runner.errors import printable
+
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def say(line: str) -> None:
     """Print one plain line that stays."""
     _clear()
-    console.print(escape(line))
+    console.print(escape(printable(line)))
 
 
 def announce(line: str) -> None:
     """Say what is being done right now: replaces the status line on a terminal, else is a line of its own."""
+    line = printable(line)
     if console.is_terminal:
         _clear()
         console.print(escape(line[: console.width - 1]), end="", style="dim")

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from runner import tasks
-from runner.artifacts import Store, write_whole
+from runner.artifacts import Store, is_whole, write_whole
 from runner.config import Config
-from runner.errors import UserError
+from runner.errors import MachineError, UserError, storage_error
 from runner.isolation import is_stopping
 from runner.isolation.choose import make_box
 from runner.layout import SCHEMA, prepared_file
@@ -58,13 +58,14 @@ class Ready:
 
 
 def read_ready(sweep: Path, job: str) -> Ready | None:
-    """Return what was noted of a job's preparing; None if nothing was, or the store has lost what was made."""
-    path = prepared_file(sweep, job)
-    if not path.exists():
+    """Return what was noted of a job's preparing; None if nothing was that can be read, or the store has not (all of)
+    it any more."""
+    try:
+        ready = Ready(**json.loads(prepared_file(sweep, job).read_text(encoding="utf-8")))
+        whole = ready.status != "ok" or all(is_whole(Path(kept)) for kept in (ready.artifact_path, ready.inputs_path))
+    except (FileNotFoundError, ValueError, TypeError, RecursionError):
         return None
-    ready = Ready(**json.loads(path.read_text()))
-    there = all(Path(kept).exists() for kept in (ready.artifact_path, ready.inputs_path))
-    return ready if ready.status != "ok" or there else None
+    return ready if whole else None
 
 
 def prepare_job(cfg: Config, job: str, sweep: Path, cpus: list[int]) -> Ready | None:
@@ -78,6 +79,9 @@ def prepare_job(cfg: Config, job: str, sweep: Path, cpus: list[int]) -> Ready | 
 
     Returns:
         The note; None if it was stopped from outside.
+
+    Raises:
+        MachineError: if the engine or the disk has gone.
     """
     folder = prepared_file(sweep, job).parent
     folder.mkdir(parents=True, exist_ok=True)
@@ -87,9 +91,13 @@ def prepare_job(cfg: Config, job: str, sweep: Path, cpus: list[int]) -> Ready | 
         ready = _ready(cfg, prepared)
     except PrepareError as failure:
         ready = _failed(str(failure), failure.log, folder, sweep)
+    except MachineError:
+        raise
     except UserError as failure:
         ready = _failed(str(failure), str(failure), folder, sweep)
     except Exception as failure:
+        if full := storage_error(failure):
+            raise full from None
         ready = _failed(f"{type(failure).__name__}: {failure}", traceback.format_exc(), folder, sweep)
     if is_stopping():
         return None  # killed with us: that says nothing about the job

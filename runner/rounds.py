@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.artifacts import write_whole
+from runner.cluster.units import unit_name
 from runner.layout import trial_file
 from runner.plan import Trial
 from runner.progress import say
@@ -56,18 +57,24 @@ class Rounds:
         write_whole(self._folder / "plan.json", json.dumps(record, indent=1))
 
     def run(self, launch: Launch) -> None:
-        """Run what is missing, round by round, and add rounds while a block of jobs needs them."""
-        launched = 0
-        for number in count():
-            trials = [trial for trial in self.trials if trial.round == number]
-            if number >= self._measure["rounds"]:
-                trials = self._with_needed(number, trials)
+        """Run what is missing, round by round, and add rounds while a block of jobs needs them.
+
+        The rounds that are run in any case are launched together: a cluster measures several at once.
+        """
+        wanted: int = self._measure["rounds"]
+        launched = self._launch_missing([trial for trial in self.trials if trial.round < wanted], launch, 0)
+        for number in count(wanted):
+            trials = self._with_needed(number, [trial for trial in self.trials if trial.round == number])
             if not trials:
                 break
-            missing = [trial for trial in trials if not self._is_done(trial)]
-            if missing:
-                launch([[*self._overrides[trial.job], *_place(trial)] for trial in missing], launched)
-            launched += len(missing)
+            launched += self._launch_missing(trials, launch, launched)
+
+    def _launch_missing(self, trials: list[Trial], launch: Launch, first: int) -> int:
+        """Launch those of the trials that have no file; return how many these are."""
+        missing = [trial for trial in trials if not self._is_done(trial)]
+        if missing:
+            launch([[*self._overrides[trial.job], *_place(trial)] for trial in missing], first)
+        return len(missing)
 
     def _with_needed(self, number: int, planned: list[Trial]) -> list[Trial]:
         """Return a round's planned trials and, added to the plan, those of the blocks that need one more round."""
@@ -101,12 +108,15 @@ class Rounds:
 
     def _rows_before(self, number: int) -> list[dict[str, Any]]:
         """Return the rows of all trials of the earlier rounds; each file is read once."""
+        from runner.results.cpus import cpu_of_units
         from runner.results.trials import read_trial
 
+        cpus = cpu_of_units(self._folder)
         earlier = [trial for trial in self.trials if trial.round < number]
         for trial in earlier:
             if trial.name not in self._rows:
                 planned = self._identity[trial.job] | trial.record() | {"baseline_job": trial.baseline}
+                planned["cpu"] = cpus.get(unit_name(self._block(trial), trial.round))
                 read = read_trial(self._folder, planned)
                 if read is not None:
                     self._rows[trial.name] = read.row

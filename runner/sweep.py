@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -17,20 +18,24 @@ from omegaconf import OmegaConf
 from rich.console import Console
 
 from runner import provenance
-from runner.artifacts import digest, write_whole
+from runner.alone import only_sweep, own_cores
+from runner.artifacts import Store, digest, write_whole
 from runner.checks import check_writable
 from runner.config import Config, IsolationConfig, IsolationKind
 from runner.errors import UserError
-from runner.isolation import stop_all
+from runner.isolation import Box, stop_all
 from runner.isolation.choose import make_box
 from runner.isolation.cpus import choose_cpus, physical_cores
-from runner.layout import SCHEMA, peaks_file
+from runner.layout import SCHEMA, peaks_file, prepared_file
+from runner.leftovers import forget_failures, tidy
 from runner.machine.peaks import measured_peaks
 from runner.partner import close_partner
 from runner.plan import Job, Trial, order_round
 from runner.progress import announce, say
 from runner.ready import prepare_job, read_ready
 from runner.rounds import Launch, Rounds
+
+Call = Callable[..., None]  # a function and its arguments
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,9 @@ class Plan:
         }
 
 
-def run(plan: Plan, folder: Path, launch: Launch, fresh: bool, retry: str | None) -> None:
+def run(
+    plan: Plan, folder: Path, launch: Launch, fresh: bool, retry: str | None, call_on_node: Call | None = None
+) -> None:
     """Prepare and run what is missing of the plan.
 
     Args:
@@ -92,17 +99,30 @@ def run(plan: Plan, folder: Path, launch: Launch, fresh: bool, retry: str | None
         launch: runs a batch of Hydra jobs, given their overrides and the number of the first.
         fresh: move the folder aside first.
         retry: "failed" runs failed trials again.
+        call_on_node: calls a function on a node of the cluster that trials run on; None if they run on this machine.
 
     Raises:
         UserError: if the folder holds another sweep, or the box cannot be made.
+        MachineError: if the engine, the disk or a core has gone meanwhile.
     """
     isolations = {digest(job.config["isolation"]): job.config["isolation"] for job in plan.jobs}
     boxes = [make_box(isolation_of(isolation)) for isolation in isolations.values()]
     if fresh:
         move_aside(folder)
     check_writable(folder)
-    rounds = Rounds(plan, folder, boxes[0])
-    check_same_sweep(folder, plan.record([], boxes[0].image_id, boxes[0].base_id))
+    with only_sweep(folder):
+        _run_alone(plan, folder, boxes[0], launch, retry, call_on_node)
+
+
+def _run_alone(
+    plan: Plan, folder: Path, box: Box, launch: Launch, retry: str | None, call_on_node: Call | None
+) -> None:
+    """Go on from what is in the folder, in which no other sweep runs."""
+    Store(Path(plan.config.store)).remove_leftovers()
+    if broken := tidy(folder):
+        say(f"Not whole, so made anew: {', '.join(broken)}.")
+    rounds = Rounds(plan, folder, box)
+    check_same_sweep(folder, plan.record([], box.image_id, box.base_id))
     (folder / "trials").mkdir(parents=True, exist_ok=True)
     if retry == "failed":
         forget_failures(folder)
@@ -112,9 +132,15 @@ def run(plan: Plan, folder: Path, launch: Launch, fresh: bool, retry: str | None
         say(plan.isolation_note)
     todo = {trial.job for trial in rounds.missing()}
     needed = todo | {plan.baselines[job] for job in todo}
-    prepare_all([job for job in plan.jobs if job.key in needed], folder)
-    if plan.config.measure.peaks and todo:
-        measure_peaks(plan, folder)
+    needed |= {job.key for job in plan.jobs if not prepared_file(folder, job.key).exists()}
+    unprepared = [job for job in plan.jobs if job.key in needed and read_ready(folder, job.key) is None]
+    if call_on_node is None:
+        prepare_all(unprepared, folder)
+        if plan.config.measure.peaks and todo:
+            measure_peaks(plan, folder)
+    elif unprepared:
+        say(f"Preparing {len(unprepared)} jobs on a node.")
+        call_on_node(prepare_all, unprepared, folder)
     try:
         rounds.run(launch)
     finally:
@@ -127,7 +153,9 @@ def measure_peaks(plan: Plan, folder: Path) -> None:
     peaks = {}
     for threads in sorted({job.config["threads"] for job in plan.jobs}):
         announce(f"the machine's peak with {threads} threads" if threads > 1 else "the machine's peak with 1 thread")
-        peaks[threads] = asdict(measured_peaks(store, box, choose_cpus(threads)))
+        cpus = choose_cpus(threads)
+        with own_cores(cpus, folder):
+            peaks[threads] = asdict(measured_peaks(store, box, cpus))
     write_whole(peaks_file(folder), json.dumps(peaks, indent=1))
 
 
@@ -148,7 +176,8 @@ def prepare_all(jobs: list[Job], folder: Path) -> None:
     def work(job: Job) -> None:
         core = cores.get()
         try:
-            prepare_job(job.cfg, job.key, folder, [core])
+            with own_cores([core], folder):
+                prepare_job(job.cfg, job.key, folder, [core])
         finally:
             cores.put(core)
 
@@ -184,8 +213,11 @@ def move_aside(folder: Path) -> None:
     """
     if not folder.exists():
         return
+    name = f"{folder.name}.{datetime.now():%Y%m%d-%H%M%S}"
+    taken = sum(other.name.startswith(name) for other in folder.parent.iterdir())  # clocks are set back
     try:
-        folder.rename(folder.with_name(f"{folder.name}.{datetime.now():%Y%m%d-%H%M%S}"))
+        with only_sweep(folder):
+            folder.rename(folder.with_name(f"{name}-{taken}" if taken else name))
     except OSError as error:
         raise UserError(
             f"FRESH=1 cannot move the old sweep {folder} aside: {error.strerror}. Make {folder.parent} writable, or "
@@ -216,13 +248,6 @@ def check_same_sweep(folder: Path, record: dict[str, Any]) -> None:
 
 
 _MAY_GROW = ("name", "rounds", "reruns", "half_width", "most_rounds", "budget_seconds", "limits")
-
-
-def forget_failures(folder: Path) -> None:
-    """Remove the files of failed trials and of failed preparing, so that they count as missing."""
-    for path in [*folder.glob("trials/*/trial.json"), *folder.glob("prepared/*/prepared.json")]:
-        if json.loads(path.read_text())["status"] != "ok":
-            path.unlink()
 
 
 def _headline(plan: Plan, trials: int, missing: int) -> str:

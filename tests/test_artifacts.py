@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.artifacts import Store, write_whole
+from runner.artifacts import Store, is_whole, write_whole
 
 
 def put(store: Store, recipe: dict[str, str], text: str) -> str:
@@ -85,3 +85,11 @@ def test_the_compressed_size_is_that_of_every_file(tmp_path: Path) -> None:
     size = store.compressed_bytes(artifact)
     assert 3000 < size < 3200  # what is random stays as it is, what is repeated nearly vanishes
     assert Store(tmp_path).compressed_bytes(replace(artifact, path=tmp_path / "gone")) == size  # counted once
+
+
+def test_what_is_not_named_as_a_content_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "big").mkdir()
+    (tmp_path / "big" / "file").write_text("x")
+    monkeypatch.setattr(Path, "rglob", lambda *_: pytest.fail("looked into it"))
+    assert not is_whole(tmp_path / "big")
+    assert not is_whole(Path())

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from runner.__main__ import main
+from tests.models.files import write_files
 
 ROOT = Path(__file__).parents[1]
 SMOKE = ["model=tiny", "task=alice", "workload=smoke", "measure=smoke", "isolation=process"]
@@ -127,7 +128,7 @@ def test_missing_model_folder(refused: Refused, tmp_path: Path) -> None:
 @pytest.mark.parametrize("layers", [2, 6])
 def test_a_local_model_s_own_config_is_followed(layers: int, refused: Refused, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(f'{{"model_type": "bert", "num_hidden_layers": {layers}}}')
-    (tmp_path / "model.safetensors").write_bytes(b"")
+    write_files(tmp_path, "model.safetensors")
     said = refused("model=folder", f"model.path={tmp_path}", "technique.steps=[{step: layer-pruning, keep: 7}]")
     assert (
         f"model 'folder' with technique 'torch-eager': step 'layer-pruning': keep is 7, but the model has {layers}"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from runner import job
-from runner.artifacts import write_whole
+from runner.artifacts import folder_sha256, write_whole
 from runner.config import (
     Config,
     IsolationConfig,
@@ -51,9 +51,9 @@ def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def trial(sweep: Path, declared: str | None = "float32", **ready: Any) -> dict[str, Any]:
     """Run one and return its file."""
-    for name in ("artifact", "inputs"):
-        (sweep / name).mkdir()
-    note = Ready("ok", artifact_path=str(sweep / "artifact"), inputs_path=str(sweep / "inputs"), **ready)
+    empty = sweep / folder_sha256(sweep / "nothing")  # as the store names what holds no file
+    empty.mkdir()
+    note = Ready("ok", artifact_path=str(empty), inputs_path=str(empty), **ready)
     prepared_file(sweep, "job").parent.mkdir(parents=True)
     prepared_file(sweep, "job").write_text(json.dumps(asdict(note)))
     cfg = Config(

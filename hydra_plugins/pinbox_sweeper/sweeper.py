@@ -13,13 +13,16 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from hydra.core.utils import JobStatus
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from hydra_plugins.pinbox_slurm.launcher import PinboxSlurmLauncher
 from runner import checks, sweep
+from runner.composed import check_composed
 from runner.config import Config, IsolationKind, plain_config
-from runner.errors import UserError
+from runner.errors import MachineError, UserError
 from runner.explain import explain
 from runner.isolation.choose import resolve
 from runner.plan import Job, blocks, find_baselines, is_excluded, job_key, override_line
@@ -56,6 +59,7 @@ class PinboxSweeper(BasicSweeper):
         cfg = OmegaConf.to_object(_without_hydra(self.config))
         assert isinstance(cfg, Config)
         checks.check_retry(self._retry)
+        self._cluster = self.launcher if isinstance(self.launcher, PinboxSlurmLauncher) else None
         self._kind, note = resolve(cfg.isolation.kind)
         jobs = self._with_baselines(self._expand(cfg, arguments), cfg)
         baselines = find_baselines(jobs, cfg.grid.baseline)
@@ -70,16 +74,30 @@ class PinboxSweeper(BasicSweeper):
             waterfalls=_waterfalls(jobs, cfg, arguments),
         )
         try:
-            sweep.run(plan, folder, self._launch, fresh=self._fresh, retry=self._retry)
-        except KeyboardInterrupt:
+            if self._cluster:
+                self._cluster.begin(resume=not self._fresh)
+            call = self._cluster.call if self._cluster else None
+            sweep.run(plan, folder, self._launch, fresh=self._fresh, retry=self._retry, call_on_node=call)
+        except (KeyboardInterrupt, SystemExit) as stop:  # Ctrl-C; SIGTERM
             say("Stopped. What was measured is kept; the same command goes on from here.")
             sweep.finish(folder)
-            raise SystemExit(130) from None
+            raise SystemExit(stop.code if isinstance(stop, SystemExit) else 130) from None
+        except MachineError:
+            self._report_if_possible(folder)
+            raise
         raise SystemExit(sweep.finish(folder))
 
     def _launch(self, batch: list[list[str]], first: int) -> None:
         assert self.launcher is not None
-        self.launcher.launch(batch, initial_job_idx=first)
+        for ended in self.launcher.launch(batch, initial_job_idx=first):
+            if ended.status is JobStatus.FAILED:
+                raise ended._return_value  # by `return_value` Hydra would print a line of its own first
+
+    def _report_if_possible(self, folder: Path) -> None:
+        try:
+            sweep.finish(folder)
+        except (OSError, UserError):
+            pass  # the disk is full; said by what is raised next
 
     def _expand(self, cfg: Config, arguments: Sequence[str]) -> list[Job]:
         """Return the jobs of all sub-grids, each once, each checked; what the command line says wins."""
@@ -114,7 +132,7 @@ class PinboxSweeper(BasicSweeper):
             config.isolation.kind = self._kind  # as those overrides would compose, without the time that takes
         checked = OmegaConf.to_object(config)
         assert isinstance(checked, Config)
-        checks.check_job(checked)
+        checks.check_job(checked, here=self._cluster is None)
         plain = plain_config(config)
         return Job(job_key(plain), tuple(overrides), checked, plain)
 
@@ -129,7 +147,9 @@ class PinboxSweeper(BasicSweeper):
     def _compose(self, overrides: list[str]) -> DictConfig:
         assert self.hydra_context is not None
         assert self.config is not None
-        return _without_hydra(self.hydra_context.config_loader.load_sweep_config(self.config, overrides))
+        composed = self.hydra_context.config_loader.load_sweep_config(self.config, overrides)
+        check_composed(composed)
+        return _without_hydra(composed)
 
 
 def _waterfalls(jobs: list[Job], cfg: Config, arguments: Sequence[str]) -> list[list[str]]:

@@ -21,7 +21,7 @@ def main() -> int:
     parser.add_argument("a", type=Path, help="folder of the sweep to compare with, such as outputs/before")
     parser.add_argument("b", type=Path, help="folder of the sweep in question, such as outputs/after")
     parser.add_argument("--fail-on", default="any", help=f"what makes the exit code 1: {', '.join(FAIL_ON)}")
-    parser.add_argument("--out", type=Path, help="folder for diff.md, diff.json, diff.parquet (default: B)")
+    parser.add_argument("--out", type=Path, help="folder for diff.html, diff.md, diff.json, diff.parquet (default: B)")
     asked = parser.parse_args()
     try:
         check_fail_on(asked.fail_on)
@@ -31,7 +31,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     print_diff(found, asked.fail_on, Console())
-    print(asked.out or asked.b, "diff.md", sep="/")
+    print(asked.out or asked.b, "diff.html", sep="/")
     return exit_code(found, asked.fail_on)
 
 

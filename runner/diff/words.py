@@ -1,4 +1,4 @@
-"""What a diff says, as text: made once, then drawn as Markdown or on a terminal."""
+"""What a diff says, as text: made once, then drawn as HTML, as Markdown or on a terminal."""
 
 from __future__ import annotations
 
@@ -21,6 +21,10 @@ _FIGURES: dict[str, Callable[[float | None], str]] = {
     "first_call": milliseconds,
     "accuracy": percent,
 }
+
+_JUDGEMENTS = dict.fromkeys(("slower", "larger", "less-accurate", "broken"), "worse") | dict.fromkeys(
+    ("faster", "smaller", "more-accurate", "mended"), "better"
+)
 
 
 def sweep_line(tables: Tables) -> str:
@@ -75,6 +79,29 @@ def sentence(change: Change) -> str:
     size = f"latency {relative(change)}" if change.measure is RATIO else relative(change)
     parts = [f"{name} {figure(change.a)} → {figure(change.b)}", size + (f" ({ends})" if ends else "")]
     return ", ".join([*parts, *([change.direction] if change.real else []), *([change.note] if change.note else [])])
+
+
+def figures(change: Change) -> tuple[str, str]:
+    """Return the figures in A and in B; latency against the baseline as speedups, UNKNOWN where there is none."""
+    figure = _FIGURES.get(change.measure.name)
+    return (figure(change.a), figure(change.b)) if figure else (UNKNOWN, UNKNOWN)
+
+
+def judgement(change: Change) -> str:
+    """Return worse or better for a real change, changed for one that is neither, and nothing for what is not real."""
+    if not change.real:
+        return ""
+    return _JUDGEMENTS.get(change.direction, "changed")
+
+
+def basis(change: Change) -> str:
+    """Return what a verdict rests on, as 'p 0.003 (Holm), floor 30.0%, 8 and 8 values'."""
+    if change.certain:
+        return ""
+    p = change.p_value_holm
+    parts = [f"p {p:.3f} (Holm)" if p >= 0.001 else "p < 0.001 (Holm)"] if p is not None else []
+    parts += [f"floor {100 * (change.floor - 1):.1f}%"] if change.floor is not None else []
+    return ", ".join([*parts, f"{change.n_a:,} and {change.n_b:,} values"])
 
 
 def cell(change: Change | None, with_interval: bool) -> str:

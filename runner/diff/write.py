@@ -1,4 +1,4 @@
-"""A diff as files: diff.md, diff.json and diff.parquet."""
+"""A diff as files: diff.html, diff.md, diff.json and diff.parquet."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from runner.artifacts import write_whole
 from runner.diff import words
 from runner.diff.change import RULE, Change
 from runner.diff.compare import Compared, Diff, exit_code
+from runner.diff.html import render_html
 from runner.diff.markdown import render_markdown
 from runner.diff.schema import DIFF, VERSION
 from runner.errors import UserError
@@ -23,15 +24,20 @@ _SHARED = ("model", "technique", "task", "workload", "isolation")
 
 
 def write_diff(found: Diff, folder: Path, fail_on: str) -> None:
-    """Write the three files into a folder, each whole or not at all.
+    """Write the four files into a folder, each whole or not at all.
 
     Raises:
         UserError: if the folder cannot be written.
     """
+    texts = {
+        "diff.html": render_html(found, fail_on),
+        "diff.md": render_markdown(found, fail_on),
+        "diff.json": json.dumps(_record(found, fail_on), indent=1, ensure_ascii=False) + "\n",
+    }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / "diff.md", render_markdown(found, fail_on))
-        write_whole(folder / "diff.json", json.dumps(_record(found, fail_on), indent=1, ensure_ascii=False) + "\n")
+        for name, text in texts.items():
+            write_whole(folder / name, text)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".diff.") as work:
             pq.write_table(diff_table(found), Path(work) / "diff.parquet")
             (Path(work) / "diff.parquet").rename(folder / "diff.parquet")

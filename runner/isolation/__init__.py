@@ -7,6 +7,7 @@ in it, on exactly the CPUs asked for, and reports how the process ended.
 from __future__ import annotations
 
 import json
+import signal
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -58,9 +59,24 @@ class BoxEnd:
             return "did not end in time and was killed (isolation.timeout_seconds)"
         if self.out_of_memory:
             return "needed more memory than the box has and was killed (isolation.memory)"
+        if name := _signal_name(self.exit_code):
+            return f"was killed by {name}: {_KILLERS.get(name, 'by the kernel, or from outside')}"
         lines = [line.strip() for line in self.log.splitlines() if line.strip()]
         said = lines[-1][:300] if lines else "it printed nothing"
         return f"ended with exit code {self.exit_code}: {said}"
+
+
+_KILLERS = {
+    "SIGSEGV": "the engine, or the system below it, crashed",
+    "SIGILL": "the engine uses instructions that this CPU has not",
+    "SIGKILL": "from outside, or by the kernel for want of memory",
+}
+
+
+def _signal_name(exit_code: int) -> str | None:
+    """Return the signal that ended a process, as Python (-n) and shells (128 + n) code it; None if it was none."""
+    number = -exit_code if exit_code < 0 else exit_code - 128
+    return signal.Signals(number).name if number in set(signal.Signals) else None
 
 
 class Box(ABC):

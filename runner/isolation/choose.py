@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 
+import requests
+from docker.errors import DockerException
+
 from runner.config import IsolationConfig, IsolationKind
 from runner.errors import UserError
 from runner.isolation import Box
 from runner.isolation.cpus import physical_cores, total_memory_bytes
-from runner.isolation.docker import DockerBox, connect, remove_orphans
+from runner.isolation.docker import DockerBox, connect, engine_gone, remove_orphans
 from runner.isolation.process import ProcessBox
 
 LEAST_MEMORY_BYTES = 64 << 20  # Docker itself accepts 6 MiB, but no Python with an engine starts in it
@@ -70,12 +73,15 @@ def make_box(isolation: IsolationConfig) -> Box:
     """Return a box of the config's kind, which must have been resolved.
 
     Raises:
-        UserError: if the engine has gone, or has not the image.
+        MachineError: if the engine has gone, or has not the image.
     """
     if isolation.kind is IsolationKind.process:
         return ProcessBox()
     client = connect()
     if client is None:
-        raise UserError("The Docker engine does not answer any more. Start it again and repeat the command.")
-    remove_orphans(client)
-    return DockerBox(client, isolation.image)
+        raise engine_gone()
+    try:
+        remove_orphans(client)
+        return DockerBox(client, isolation.image)
+    except (DockerException, requests.RequestException):
+        raise engine_gone() from None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from runner.errors import MachineError
+
 _CPUS = Path("/sys/devices/system/cpu")
 
 
@@ -19,8 +21,18 @@ def physical_cores() -> list[int]:
 
 
 def choose_cpus(threads: int) -> list[int]:
-    """Return `threads` cores, the last ones: the first core of a machine has the most interrupts to serve."""
-    return physical_cores()[-threads:]
+    """Return `threads` cores, the last ones: the first core of a machine has the most interrupts to serve.
+
+    Raises:
+        MachineError: if there are no longer as many.
+    """
+    cores = physical_cores()
+    if threads > len(cores):  # checked when the sweep was planned, but a core can be taken away
+        raise MachineError(
+            f"threads is {threads}, but only {len(cores)} physical cores may be used any more: one went offline or was "
+            "taken from this process. Give it back; then the same command goes on from here."
+        )
+    return cores[-threads:]
 
 
 def memory_nodes(cpus: list[int]) -> list[int]:

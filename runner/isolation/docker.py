@@ -14,7 +14,7 @@ from docker.models.containers import Container
 from docker.types import Mount, Ulimit
 
 import docker
-from runner.errors import UserError
+from runner.errors import MachineError
 from runner.isolation import CODE, Box, BoxEnd, BoxOrder, environment, stoppable, write_request
 from runner.isolation.cpus import memory_nodes
 from runner.isolation.owner import is_running, owner_labels
@@ -34,6 +34,14 @@ def connect() -> docker.DockerClient | None:
     return client
 
 
+def engine_gone() -> MachineError:
+    """Return what to tell a person when the engine has stopped."""
+    return MachineError(
+        "The Docker engine does not answer any more. What was measured is kept. Start the engine again; then the same "
+        "command goes on from here."
+    )
+
+
 def image_tag() -> str:
     """Return the tag that `make image` gives the image of this Dockerfile and this lock file."""
     inputs = (_DOCKER_FOLDER / "Dockerfile").read_bytes() + (_DOCKER_FOLDER / "box.lock").read_bytes()
@@ -48,7 +56,7 @@ class DockerBox(Box):
         image: an image id; None for the one that `make image` built.
 
     Raises:
-        UserError: if the image is not there; it is never pulled.
+        MachineError: if the image is not there; it is never pulled.
     """
 
     kind = "docker"
@@ -60,7 +68,7 @@ class DockerBox(Box):
             found = client.images.get(image or image_tag())
         except ImageNotFound:
             wanted = f"isolation.image={image}" if image else f"The image {image_tag()}"
-            raise UserError(f"{wanted} is not on this machine. Run 'make image' to build it.") from None
+            raise MachineError(f"{wanted} is not on this machine. Run 'make image' to build it.") from None
         self.image_id = str(found.id)
         self.base_id = found.labels.get("org.pinbox.base")
 
@@ -69,7 +77,25 @@ class DockerBox(Box):
         return memory_bytes
 
     def run(self, order: BoxOrder) -> BoxEnd:
-        """Create, start, wait, read the log, remove; the container is removed whatever happens."""
+        """Create, start, wait, read the log, remove; the container is removed whatever happens.
+
+        Raises:
+            MachineError: if the engine or the image goes away meanwhile.
+        """
+        try:
+            return self._run(order)
+        except ImageNotFound:
+            raise MachineError(
+                f"The image {self.image_id} is gone. Run 'make image', then the command again."
+            ) from None
+        except NotFound:
+            return BoxEnd(137, False, False, "the container was removed from outside")
+        except (DockerException, requests.RequestException):
+            if connect() is None:
+                raise engine_gone() from None
+            raise
+
+    def _run(self, order: BoxOrder) -> BoxEnd:
         paths = {name: f"/in/{name}" for name in order.inputs} | {"output": "/out"}
         write_request(order, paths)
         user = _hand_over(order.output)

@@ -6,21 +6,34 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-_BOOT, _PID, _START = "org.pinbox.boot", "org.pinbox.pid", "org.pinbox.start"
+_BOOT, _NAMESPACE, _PID, _START = (f"org.pinbox.{what}" for what in ("boot", "pid-namespace", "pid", "start"))
 
 
 def owner_labels() -> dict[str, str]:
     """Return the labels of boxes made by this process: the machine's boot, the pid, and when the process began."""
-    return {_BOOT: _boot_id(), _PID: str(os.getpid()), _START: _start_ticks(os.getpid()) or ""}
+    return {
+        _BOOT: _boot_id(),
+        _NAMESPACE: _namespace(),
+        _PID: str(os.getpid()),
+        _START: _start_ticks(os.getpid()) or "",
+    }
 
 
 def is_running(labels: Mapping[str, str]) -> bool:
-    """Return whether the process that these labels name still runs."""
-    return labels.get(_BOOT) == _boot_id() and _start_ticks(int(labels.get(_PID, "0"))) == labels.get(_START)
+    """Return whether the process that these labels name still runs, or may: in another container we cannot see it."""
+    if labels.get(_BOOT) != _boot_id():
+        return False
+    if labels.get(_NAMESPACE, _namespace()) != _namespace():
+        return True
+    return _start_ticks(int(labels.get(_PID, "0"))) == labels.get(_START)
 
 
 def _boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def _namespace() -> str:
+    return str(Path("/proc/self/ns/pid").readlink())
 
 
 def _start_ticks(pid: int) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -9,6 +10,9 @@ import sys
 from functools import partial
 
 from runner.isolation import CODE, Box, BoxEnd, BoxOrder, environment, stoppable, write_request
+
+_LIBC = ctypes.CDLL(None)  # loaded before any fork
+_PR_SET_PDEATHSIG = 1
 
 
 class ProcessBox(Box):
@@ -34,7 +38,7 @@ class ProcessBox(Box):
                 env=environment(len(order.cpus)) | {"PYTHONPATH": str(CODE.parent), "PATH": os.environ["PATH"]},
                 cwd=order.output,
                 start_new_session=True,
-                preexec_fn=partial(os.sched_setaffinity, 0, order.cpus),
+                preexec_fn=partial(_pin, order.cpus, os.getpid()),
             )
             timed_out = False
             try:
@@ -47,6 +51,14 @@ class ProcessBox(Box):
         text = log_path.read_text(errors="replace")
         log_path.unlink()
         return BoxEnd(child.returncode, out_of_memory=False, timed_out=timed_out, log=text)
+
+
+def _pin(cpus: list[int], parent: int) -> None:
+    """Run in the child: have the kernel kill it when we die, or nobody would end it, and give it its CPUs."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)  # we died before that call
+    os.sched_setaffinity(0, cpus)
 
 
 def _kill_session(child: subprocess.Popen[bytes]) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 from runner.artifacts import folder_sha256
 from runner.config import ModelConfig
 from runner.errors import UserError
+from runner.models.raw_files import check_files
 
-_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle", "*.joblib", "*.npy")
 
 
 def identity(model: ModelConfig) -> dict[str, Any]:
@@ -26,7 +27,8 @@ def fetch(model: ModelConfig) -> Path:
     """Check the folder and return it.
 
     Raises:
-        UserError: if it is missing, cannot be read, or holds no config.json with weights in safetensors.
+        UserError: if it is missing, cannot be read, holds no config.json with weights in safetensors, or what is not to
+            be loaded.
     """
     where = f"model '{model.name}': model.path"
     if not model.path:
@@ -44,6 +46,7 @@ def fetch(model: ModelConfig) -> Path:
         )
     if not any(folder.glob("*.safetensors")):
         raise UserError(f"{where} is {model.path}, which has {_instead(folder)}")
+    check_files(folder, f"model '{model.name}'")
     return folder
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from runner.config import ModelConfig
 from runner.errors import UserError
+from runner.models.raw_files import check_files
 
 _REVISION = re.compile(r"[0-9a-f]{40}")
 _FILES = ["config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer*", "vocab*", "merges.txt",
@@ -42,7 +43,8 @@ def fetch(model: ModelConfig, downloads: Path) -> Path:
     """Return a folder with config, safetensors and tokenizer, from the local hub cache if it has them.
 
     Raises:
-        UserError: if the pin is not one, the hub cannot be reached, or the model has no safetensors.
+        UserError: if the pin is not one, the hub cannot be reached, the model has no safetensors, or holds what is not
+            to be loaded.
     """
     pin = identity(model)
     folder = downloads / "hub" / f"{pin['hub_id'].replace('/', '--')}-{pin['revision']}"
@@ -53,6 +55,7 @@ def fetch(model: ModelConfig, downloads: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=folder.parent) as work:
         whole = Path(work) / "whole"
         shutil.copytree(snapshot, whole)  # the cache holds links, which a box cannot follow
+        check_files(whole, f"model '{model.name}'")
         if not folder.is_dir():
             whole.rename(folder)
     return folder

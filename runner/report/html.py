@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
 from runner.recommend.section import recommend_section
 from runner.report import accuracy, seed_study, threads, view, waterfall
@@ -26,6 +22,7 @@ from runner.report.charts.speed import peak_chart, speedup_chart
 from runner.report.examples import judgements
 from runner.report.gallery import gallery
 from runner.report.lineage import lineages
+from runner.report.page import chart_scripts, content_policy_hash, template_text, templates
 from runner.report.recordings import Recordings, recordings
 from runner.report.run import facts, in_brief, notes
 from runner.report.table import accuracy_table, group_table, trial_time_table
@@ -35,7 +32,7 @@ from runner.report.view import Group
 from runner.report.waterfall import waterfall_chart, waterfalls
 from runner.results.tables import Tables
 
-_SCRIPTS = ("charts.js", "table.js", "gallery.js")
+_PACKAGE, _SCRIPTS = "runner.report", ("table.js", "gallery.js")
 _MOST_CHARTED, _MOST_OPEN, _MOST_MATRICES = 30, 3, 24
 
 
@@ -57,45 +54,42 @@ def render_html(tables: Tables, refresh_seconds: int | None = None) -> str:
     Args:
         refresh_seconds: after which an open page loads itself again, for a sweep that still runs.
     """
-    environment = Environment(
-        loader=PackageLoader("runner.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    scripts = [get_plotlyjs(), *(_template_text(environment, name) for name in _SCRIPTS)]
+    scripts = [*chart_scripts(), *(template_text(_PACKAGE, name) for name in _SCRIPTS)]
     recommended = recommend_section(tables)
     if recommended:
         scripts.insert(0, recommended.script)
     groups = view.groups(tables)
     made, artifacts = lineages(tables)
-    return environment.get_template("report.html").render(
-        sweep=tables.manifest["sweep"],
-        refresh_seconds=refresh_seconds,
-        brief=in_brief(tables),
-        facts=facts(tables),
-        notes=notes(tables),
-        failures=view.failures_by_reason(tables),
-        sections=_sections(groups, tables),
-        most_open=_MOST_OPEN,
-        detail=accuracy,
-        waterfalls=[(one, waterfall_chart(one)) for one in waterfalls(tables)],
-        waterfall=waterfall,
-        parts=PARTS,
-        scalings=[(scaling, scaling_chart(scaling)) for scaling in scalings(tables)],
-        scaling_explained=threads.EXPLAINED,
-        judgements=[(judgement, gallery(judgement)) for judgement in judgements(tables)],
-        most_matrices=_MOST_MATRICES,
-        seed=seed_study,
-        seed_studies=seed_study.seed_studies(tables),
-        lineages=made,
-        artifacts=artifacts,
-        grid=json.dumps(tables.manifest.get("grid"), indent=2, ensure_ascii=False),
-        recommended=recommended.html if recommended else "",
-        style=Markup(_template_text(environment, "report.css") + (recommended.style if recommended else "")),
-        scripts=[Markup(script) for script in scripts],
-        script_hashes=[_content_policy_hash(script) for script in scripts],
+    return (
+        templates(_PACKAGE)
+        .get_template("report.html")
+        .render(
+            sweep=tables.manifest["sweep"],
+            refresh_seconds=refresh_seconds,
+            brief=in_brief(tables),
+            facts=facts(tables),
+            notes=notes(tables),
+            failures=view.failures_by_reason(tables),
+            sections=_sections(groups, tables),
+            most_open=_MOST_OPEN,
+            detail=accuracy,
+            waterfalls=[(one, waterfall_chart(one)) for one in waterfalls(tables)],
+            waterfall=waterfall,
+            parts=PARTS,
+            scalings=[(scaling, scaling_chart(scaling)) for scaling in scalings(tables)],
+            scaling_explained=threads.EXPLAINED,
+            judgements=[(judgement, gallery(judgement)) for judgement in judgements(tables)],
+            most_matrices=_MOST_MATRICES,
+            seed=seed_study,
+            seed_studies=seed_study.seed_studies(tables),
+            lineages=made,
+            artifacts=artifacts,
+            grid=json.dumps(tables.manifest.get("grid"), indent=2, ensure_ascii=False),
+            recommended=recommended.html if recommended else "",
+            style=Markup(template_text(_PACKAGE, "report.css") + (recommended.style if recommended else "")),
+            scripts=[Markup(script) for script in scripts],
+            script_hashes=[content_policy_hash(script) for script in scripts],
+        )
     )
 
 
@@ -128,13 +122,3 @@ def _charts(group: Group, recorded: Recordings) -> list[Chart]:
         peak_chart(group),
     ]
     return [chart for chart in drawn if chart]
-
-
-def _template_text(environment: Environment, name: str) -> str:
-    assert environment.loader is not None
-    return environment.loader.get_source(environment, name)[0]
-
-
-def _content_policy_hash(script: str) -> str:
-    """Return how a Content-Security-Policy names an inline script: browsers hash the text between its tags."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from runner.report import accuracy, seed_study, view, waterfall
-from runner.report.examples import Judged, judgements
+from runner.report.examples import Judged, judgements, shown_text
 from runner.report.figures import UNKNOWN, counted, percent
 from runner.report.recordings import recordings
 from runner.report.run import facts, notes
@@ -131,7 +131,7 @@ def _judged(judged: Judged) -> list[str]:
         return [escape(summary)]
     rows = [
         (
-            example["text"],
+            shown_text(example),
             example["label"] or UNKNOWN,
             f"{example['baseline_prediction']} {percent(example['baseline_probability'])}",
             f"{example['prediction'] or UNKNOWN} {percent(example['probability'])}",

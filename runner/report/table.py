@@ -41,8 +41,11 @@ def _columns(columns: Sequence[Column]) -> list[Data]:
 
 
 def _row(cells: Sequence[Cell], values: Sequence[float | None]) -> Data:
-    """A cell is its text, its small print and its hint, without empty ones at the end."""
-    return {"cells": [_stripped([cell.text, cell.note, cell.hint]) for cell in cells], "values": list(values)}
+    """A cell is its text, its small print and its hint, without empty ones at the end; values are to be sorted by."""
+    return {
+        "cells": [_stripped([cell.text, cell.note, cell.hint]) for cell in cells],
+        "values": [None if value is None else float(f"{value:.9g}") for value in values],
+    }
 
 
 def _stripped(texts: list[str]) -> list[str]:

@@ -17,7 +17,7 @@ EXPLAINED = (
     "Latency with one thread ÷ latency with several, of the same technique, with its 95% interval (Welch's t over the "
     "rounds). Efficiency is that ÷ the number of threads."
 )
-_SAME = ("family", "task", "workload", "isolation", "batch_size", "padding", "max_length", "bucket")
+_SAME = ("family", "task", "workload", "cpu", "isolation", "batch_size", "padding", "max_length", "bucket")
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,13 @@ def scalings(tables: Tables) -> list[Scaling]:
             variants = found.setdefault(tuple(row[name] for name in _SAME), {})
             variants.setdefault(group_label(row), {}).setdefault(row["threads"], row)
     made = []
-    for (family, task, workload, *_), variants in found.items():
+    for (family, task, workload, cpu, *_), variants in found.items():
         scaled = [(label, rows) for label, rows in variants.items() if rows.keys() - {1}]
         if scaled:
             several = sorted({number for _, rows in scaled for number in rows} - {1})
-            made.append(Scaling(f"{family} on {task}, workload {workload}", several, scaled))
+            made.append(
+                Scaling(f"{family} on {task}, workload {workload}{f', on {cpu}' if cpu else ''}", several, scaled)
+            )
     return made
 
 

@@ -65,7 +65,7 @@ _OF_TRIALS = [
     "disturbed_by",
     "counted",
 ]
-_SHARED = ("baseline_job", "family", "task", "workload", "threads", "isolation")
+_SHARED = ("baseline_job", "family", "task", "workload", "threads", "isolation", "cpu")
 
 
 def groups(tables: Tables) -> list[Group]:
@@ -100,7 +100,12 @@ def failures_by_reason(tables: Tables) -> dict[tuple[str, str], list[Failure]]:
 
 def job_label(row: Row) -> str:
     """Return a job as people say it, for where its group is not named."""
-    return f"{row['model']} · {row['technique']} · {counted(row['threads'], 'thread')}"
+    return f"{row['model']} · {row['technique']} · {conditions(row)}"
+
+
+def conditions(row: Row) -> str:
+    """Name the threads of a job, and its CPU where a cluster's nodes differ in it."""
+    return counted(row["threads"], "thread") + (f", on {row['cpu']}" if row["cpu"] else "")
 
 
 def _group(rows: Sequence[Row], trials: Mapping[str, Sequence[Row]]) -> Group:
@@ -117,7 +122,7 @@ def _group(rows: Sequence[Row], trials: Mapping[str, Sequence[Row]]) -> Group:
         for row in ranked
     ]
     first = rows[0]
-    title = f"{first['family']} on {first['task']}, workload {first['workload']}, {counted(first['threads'], 'thread')}"
+    title = f"{first['family']} on {first['task']}, workload {first['workload']}, {conditions(first)}"
     own = [trial for row in rows for trial in trials.get(row["job"], [])]
     said = [floor_sentence(rows), turns_sentence(own), rounds_sentence(own)]
     return Group(title, _lead(variants), _caption(rows), " ".join(filter(None, said)), columns, variants)

@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from runner.report.figures import UNKNOWN, counted, significant
+from runner.report.view import conditions
 from runner.results.statistics import Estimate, compare, estimate_ratio
 from runner.results.tables import Tables
 
@@ -77,8 +78,11 @@ def _waterfall(rows: Sequence[Row], trials: Mapping[str, Sequence[Row]]) -> Wate
         factors = [Factor(a, t) for a, t in zip(added, totals, strict=True)]
         factors[0] = Factor(speed, totals[0], note)
         steps.append((_changed(before, after), factors))
-    conditions = f"{first['task']}, workload {first['workload']}, {counted(first['threads'], 'thread')}"
-    return Waterfall(f"{first['family']} on {conditions}", f"{first['model']} · {first['technique']}", steps)
+    return Waterfall(
+        f"{first['family']} on {first['task']}, workload {first['workload']}, {conditions(first)}",
+        f"{first['model']} · {first['technique']}",
+        steps,
+    )
 
 
 def _speed(before: Row, after: Row, trials: Mapping[str, Sequence[Row]]) -> tuple[float | None, str]:

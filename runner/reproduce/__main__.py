@@ -62,7 +62,7 @@ def reproduce(sweep: Path, out: Path, rebuild: bool) -> int:
     print_diff(found, "any", Console())
     for line in outcome_lines(found, recipe, stored):
         print(line)
-    print(out / "diff.md")
+    print(out / "diff.html")
     return exit_code(found)
 
 

@@ -10,6 +10,7 @@ from runner.config import Config
 from runner.errors import UserError
 from runner.results.tables import Tables
 
+_NOT_A_JOB_S = ("-", "hydra")  # options of the command, and keys of Hydra's own
 _OURS = ("isolation.kind=", "isolation.image=", "store=")  # set by `command`
 
 
@@ -49,7 +50,7 @@ def recorded(tables: Tables) -> Recorded:
     """Read a sweep's recipe.
 
     Raises:
-        UserError: if it was made before sweeps recorded one.
+        UserError: if it was made before sweeps recorded one, or says what none records.
     """
     manifest, environment = tables.manifest, tables.manifest.get("environment") or {}
     overrides = manifest.get("overrides")
@@ -57,6 +58,12 @@ def recorded(tables: Tables) -> Recorded:
         raise UserError(
             f"{tables.folder}/manifest.json does not say with which overrides it was made: it is of an older Pinbox. "
             "Run its grid again with make sweep, and compare the two with make diff."
+        )
+    foreign = [line for line in overrides if not isinstance(line, str) or line.lstrip("+~").startswith(_NOT_A_JOB_S)]
+    if foreign:
+        raise UserError(
+            f"{tables.folder}/manifest.json has the override {foreign[0]!r:.100}, which no sweep records: it was "
+            "changed by somebody, and is not run. Take the folder as the sweep left it."
         )
     store = next((line.partition("=")[2] for line in reversed(overrides) if line.startswith("store=")), Config.store)
     return Recorded(

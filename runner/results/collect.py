@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pyarrow as pa
 
 from runner.errors import UserError
 from runner.layout import SCHEMA, peaks_file
+from runner.results.cpus import apart_by_cpu, cpu_of_units, environment_of_nodes, jobs_measured_as, nodes_of
 from runner.results.predictions import Evaluation, predictions_table, read_evaluations
 from runner.results.rounds import judge
 from runner.results.schema import MEMORY, RESULTS, SAMPLES, VERSION
@@ -34,12 +36,14 @@ def collect(sweep: Path) -> Tables:
     Raises:
         UserError: if there is no readable plan.
     """
-    plan = read_plan(sweep)
+    plan = apart_by_cpu(read_plan(sweep), cpu_of_units(sweep))
     jobs = {job["job"]: job for job in plan["jobs"]}
     identity = {"sweep": plan["sweep"], "seed": plan.get("seed")}
     planned = [identity | jobs[trial["job"]] | trial for trial in plan["trials"]]
     read = [trial for trial in (read_trial(sweep, one) for one in planned) if trial is not None]
     evaluations, warnings = read_evaluations(sweep)
+    counted_as = jobs_measured_as(plan)
+    evaluations = [replace(e, jobs=[key for job in e.jobs for key in counted_as.get(job, [job])]) for e in evaluations]
     rows = [trial.row for trial in read]
     judged = judge(rows, plan["measure"]["limits"], plan["measure"]["rounds"])
     for row, columns in zip(rows, judged, strict=True):
@@ -68,7 +72,7 @@ def read_plan(sweep: Path) -> dict[str, Any]:
         plan: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path} does not exist. Give the folder of a sweep, such as outputs/demo.") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} cannot be read ({error}). Run the sweep again to write it anew.") from None
     known = isinstance(plan, dict) and plan.get("schema") == SCHEMA
     if not known or not {"sweep", "jobs", "trials", "measure"} <= plan.keys():
@@ -88,7 +92,6 @@ def _manifest(
         "isolation",
         "isolation_note",
         "measure",
-        "environment",
         "waterfalls",
     )
     task_of = {job["job"]: job.get("task") for job in plan["jobs"]}
@@ -97,6 +100,8 @@ def _manifest(
     return {
         "schema": VERSION,
         **{key: plan.get(key) for key in copied},
+        "environment": environment_of_nodes(plan.get("environment") or {}, nodes_of(sweep)),
+        "nodes": nodes_of(sweep),
         "labels": {task: names for task, names in sorted(labels.items()) if task is not None},
         "peaks": _peaks(sweep),
         "lineage": {e.artifact: e.lineage for e in sorted(evaluations, key=lambda e: e.artifact)},
@@ -111,6 +116,6 @@ def _peaks(sweep: Path) -> Any:
 
 def _unplanned(sweep: Path, planned: Sequence[Mapping[str, Any]]) -> list[str]:
     """Say which trials were left out because the plan does not hold them."""
-    expected = {trial_folder(trial["job"], trial["round"], trial["role"]) for trial in planned}
+    expected = {trial_folder(trial) for trial in planned}
     found = sorted(path.parent.name for path in (sweep / "trials").glob("*/trial.json"))
     return [f"trials/{name} is not in the plan and was left out" for name in found if name not in expected]

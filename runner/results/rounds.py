@@ -62,9 +62,8 @@ def judge(rows: Sequence[Row], limits: Mapping[str, float], wanted: int) -> list
         limits: see `disturbance`.
         wanted: how many rounds the sweep was to have.
     """
-    references = [row["reference_seconds"] for row in rows if row["status"] == "ok" and row["reference_seconds"]]
-    usual = median(references) if references else 1.0
-    found = [disturbance(row, limits, usual) if row["status"] == "ok" else None for row in rows]
+    usual = _usual_reference_seconds(rows)
+    found = [disturbance(row, limits, usual.get(row["cpu"], 1.0)) if row["status"] == "ok" else None for row in rows]
     scores: dict[str, dict[int, float]] = defaultdict(lambda: defaultdict(float))
     for row, one in zip(rows, found, strict=True):
         rounds = scores[block_of(row)]
@@ -80,6 +79,15 @@ def judge(rows: Sequence[Row], limits: Mapping[str, float], wanted: int) -> list
         }
         for row, one, ratio in zip(rows, found, ratios, strict=True)
     ]
+
+
+def _usual_reference_seconds(rows: Sequence[Row]) -> dict[str | None, float]:
+    """Return the median time of the reference kernel on each CPU model."""
+    references: dict[str | None, list[float]] = defaultdict(list)
+    for row in rows:
+        if row["status"] == "ok" and row["reference_seconds"]:
+            references[row["cpu"]].append(row["reference_seconds"])
+    return {cpu: median(seconds) for cpu, seconds in references.items()}
 
 
 def _latency_ratios(rows: Sequence[Row]) -> list[float | None]:
@@ -134,10 +142,11 @@ def needs_round(rows: Sequence[Row], measure: Mapping[str, Any]) -> bool:
 
 
 def half_widths(rows: Sequence[Row]) -> list[float]:
-    """Return the half-width of every job's interval, as a fraction of its ratio; jobs without one are left out."""
-    logs: dict[str, list[float]] = defaultdict(list)
+    """Return the half-width of every job's interval, per CPU model, as a fraction of its ratio, where it
+    has one."""
+    logs: dict[tuple[str, str | None], list[float]] = defaultdict(list)
     for row in rows:
         if row["counted"] and row["role"] == "variant" and row["latency_ratio"]:
-            logs[row["job"]].append(math.log(row["latency_ratio"]))
+            logs[row["job"], row["cpu"]].append(math.log(row["latency_ratio"]))
     estimates = (estimate_ratio(ratios) for ratios in logs.values())
     return [e.half_width for e in estimates if e is not None and e.half_width is not None]

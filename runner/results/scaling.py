@@ -10,7 +10,7 @@ from runner.results.statistics import compare
 
 Row = Mapping[str, Any]
 
-_SAME = ("model", "technique", "task", "workload", "batch_size", "padding", "max_length", "bucket", "isolation")
+_SAME = ("model", "technique", "task", "workload", "batch_size", "padding", "max_length", "bucket", "isolation", "cpu")
 
 
 def thread_scaling(

@@ -11,11 +11,11 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-VERSION: Final = 3
+VERSION: Final = 4
 
 ROLES: Final = ("variant", "baseline-first", "baseline-last")
 SAMPLE_ROLES: Final = (*ROLES, "partner")
-STATUSES: Final = ("ok", "oom", "timeout", "crashed", "unfair", "prepare-failed")
+STATUSES: Final = ("ok", "oom", "timeout", "crashed", "unfair", "prepare-failed", "lost")
 VERDICTS: Final = ("faster", "slower", "tie")
 
 
@@ -38,6 +38,7 @@ _IDENTITY = [
     _column("bucket", pa.int64(), "Tokens that lengths are padded to a multiple of; null unless padding is bucketed."),
     _column("threads", pa.int64(), "Threads of the engine, one per pinned physical core."),
     _column("isolation", pa.string(), "Kind of box: docker or process."),
+    _column("cpu", pa.string(), "CPU model, where a cluster's nodes differ in it; null where all are alike."),
 ]
 
 _ARTIFACT = [
@@ -55,6 +56,7 @@ _TRIAL = [
     _column("status", pa.string(), "One of " + ", ".join(STATUSES) + "."),
     _column("error", pa.string(), "One line on why the trial is not ok; null otherwise."),
     _column("log", pa.string(), "Log of the trial, relative to the sweep folder."),
+    _column("node", pa.string(), "Name of the cluster's node that measured it; null outside a cluster."),
     _column("started_at", pa.string(), "Start of the trial, ISO 8601, UTC."),
     _column("wall_seconds", pa.float64(), "Duration of the whole trial, making the box included."),
     _column("partner_start_seconds", pa.float64(), "Of that, starting the partner's box; 0 if it was there."),

@@ -54,17 +54,19 @@ def read_tables(folder: Path) -> Tables:
     """Read what `write_tables` wrote; a column that an older version did not have is null.
 
     Raises:
-        UserError: if the folder holds no collected tables, or tables of a newer version.
+        UserError: if the folder holds no collected tables, broken ones, or those of a newer version.
     """
+    again = f"Collect them first: python -m runner.results {folder}"
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        if not isinstance(manifest, dict):
+            raise ValueError("manifest.json holds no mapping")
         tables = {name: _upgrade(pq.read_table(folder / f"{name}.parquet"), name) for name in SCHEMAS}
     except FileNotFoundError as error:
         missing = Path(str(error.filename or error)).name
-        raise UserError(
-            f"{folder} holds no collected results ({missing} is missing). "
-            f"Collect them first: python -m runner.results {folder}"
-        ) from None
+        raise UserError(f"{folder} holds no collected results ({missing} is missing). {again}") from None
+    except (OSError, ValueError, RecursionError, pa.ArrowException) as error:
+        raise UserError(f"{folder} holds results that cannot be read ({error}). {again}") from None
     return Tables(folder=folder, manifest=manifest, **tables)
 
 

@@ -26,26 +26,31 @@ class Trial:
     memory: Any
 
 
-def trial_folder(job: str, round_: int, role: str) -> str:
-    """Return the name of a trial's folder below `trials/`."""
-    return f"{job}-r{round_}-{role}"
+def trial_folder(planned: Mapping[str, Any]) -> str:
+    """Return the name of a planned trial's folder below `trials/`."""
+    return f"{planned.get('measured_as', planned['job'])}-r{planned['round']}-{planned['role']}"
 
 
 def read_trial(sweep: Path, planned: Mapping[str, Any]) -> Trial | None:
     """Read the file of a planned trial; None if there is none (an unfinished sweep).
 
-    A file that cannot be read, or that holds something else than a trial, is a crashed trial, never a gap.
+    A file that cannot be read, or that holds something else than a trial, is a crashed trial, never a gap. A trial that
+    a cluster lost has a note instead of a file.
 
     Args:
         sweep: the sweep folder.
         planned: what the plan says of the trial and of its job.
     """
-    relative = f"trials/{trial_folder(planned['job'], planned['round'], planned['role'])}/trial.json"
+    folder = f"trials/{trial_folder(planned)}"
+    return _read(sweep, f"{folder}/trial.json", planned) or _read(sweep, f"{folder}/lost.json", planned)
+
+
+def _read(sweep: Path, relative: str, planned: Mapping[str, Any]) -> Trial | None:
     try:
         return _parse((sweep / relative).read_text(encoding="utf-8"), planned)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, pa.ArrowException) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, pa.ArrowException) as error:
         reason = f"{relative} cannot be read: {type(error).__name__}: {error}".splitlines()[0]
         return Trial(_row({**planned, "status": "crashed", "error": reason}), *_series({}, planned))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from runner.tasks import SPLITS, Example, Texts
 from runner.tasks.split import shuffled, split
 
 _SPLIT_COLUMN = "split"
+_MOST_COLUMNS = 1000
+_WHOLE_NUMBER = re.compile(r"-?\d{1,18}")
 
 
 def load(task: TaskConfig, downloads: Path) -> Texts:
@@ -52,10 +55,13 @@ def _path(task: TaskConfig) -> Path:
     if not task.path:
         raise UserError("task.path is not set. Say which CSV file: task.path=/folder/texts.csv.")
     path = Path(task.path).expanduser()
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise UserError(f"task.path: {path} is no file: it may never end. Name a CSV file.")
     try:
         path.open("rb").close()
-    except OSError as error:
-        raise UserError(f"task.path: cannot read {path}: {error.strerror}. Correct the path or its rights.") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", error)
+        raise UserError(f"task.path: cannot read {path}: {reason}. Correct the path or its rights.") from None
     return path
 
 
@@ -80,6 +86,11 @@ def _rows(path: Path, task: TaskConfig) -> list[dict[str, str]]:
 
 
 def _check_columns(path: Path, columns: list[str], task: TaskConfig) -> None:
+    if len(columns) > _MOST_COLUMNS:
+        raise UserError(
+            f"task.path: {path} has {len(columns)} columns, and at most {_MOST_COLUMNS} are read. Keep those with the "
+            "texts, the labels and the split."
+        )
     for key, column in (("text_column", task.text_column), ("label_column", task.label_column)):
         if column is not None and column not in columns:
             raise UserError(
@@ -90,6 +101,8 @@ def _check_columns(path: Path, columns: list[str], task: TaskConfig) -> None:
 
 def _check_row(path: Path, line: int, row: dict[str, str], task: TaskConfig) -> None:
     where = f"task.path: {path}, line {line}"
+    if any("\0" in value for value in row.values() if isinstance(value, str)):
+        raise UserError(f"{where}: there is a NUL, so it is not UTF-8 text (UTF-16?). Save it as UTF-8.")
     if None in row or None in row.values():
         raise UserError(f"{where}: the number of fields differs from the header's. Quote texts that hold commas.")
     for column in (task.text_column, task.label_column):
@@ -109,4 +122,4 @@ def _label_names(rows: list[dict[str, str]], task: TaskConfig) -> list[str]:
             f"task.label_column: all rows of {task.path} have the label '{names.pop()}' in column "
             f"'{task.label_column}'. There must be at least two labels; with none, say task.label_column=null."
         )
-    return sorted(names, key=int) if all(name.lstrip("-").isdecimal() for name in names) else sorted(names)
+    return sorted(names, key=int) if all(map(_WHOLE_NUMBER.fullmatch, names)) else sorted(names)

@@ -47,10 +47,11 @@ class QuantizationAwareTraining(TaughtStep):
         "onnx_static_int8.py",
     )
 
-    epochs: int = 2
-    learning_rate: float = 2e-5
+    epochs: int = 1
+    learning_rate: float = 5e-6
     dropout: float = 0.0
     hard_weight: float = 0.0  # labels that the teacher was trained with pull the model away from it
+    unlabelled: int = 6000  # of its own training texts, the teacher is too sure to teach much
     reduce_range: bool = True
     embeddings: bool = True
 

@@ -10,7 +10,7 @@ from runner.layout import trial_file
 from runner.results.collect import read_plan
 from runner.results.trials import trial_folder
 
-_READ = ("plan.json", "peaks.json", "trials/*/trial.json", "predictions/*.json")
+_READ = ("plan.json", "peaks.json", "trials/*/trial.json", "trials/*/lost.json", "nodes/*.json", "predictions/*.json")
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,7 @@ def look(sweep: Path) -> Progress:
     files = frozenset(_files(sweep))  # before the plan is read: what changes meanwhile is seen as a change next time
     plan = read_plan(sweep)
     threads = {job["job"]: job["threads"] for job in plan["jobs"]}
-    missing = (
-        trial
-        for trial in plan["trials"]
-        if not trial_file(sweep, trial_folder(trial["job"], trial["round"], trial["role"])).exists()
-    )
+    missing = (trial for trial in plan["trials"] if not trial_file(sweep, trial_folder(trial)).exists())
     first = next(missing, None)
     return Progress(files, None if first is None else threads[first["job"]])
 

@@ -66,7 +66,8 @@ def test_json_and_parquet_hold_every_change(found: Diff, tmp_path: Path) -> None
     write_diff(found, tmp_path / "new", "any")
     record = json.loads((tmp_path / "new/diff.json").read_text())
     table = pq.read_table(tmp_path / "new/diff.parquet")
-    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["diff.json", "diff.md", "diff.parquet"]
+    names = sorted(path.name for path in (tmp_path / "new").iterdir())
+    assert names == ["diff.html", "diff.json", "diff.md", "diff.parquet"]
     assert record["exit_code"] == 1
     assert record["only_a"] == ["m_onnx-int8_t1"]
     assert record["compared"] == table.to_pylist()

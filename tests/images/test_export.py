@@ -5,7 +5,10 @@ from __future__ import annotations
 import shutil
 import struct
 import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 from xml.etree import ElementTree
 
 import pytest
@@ -18,6 +21,7 @@ from tests.browser import CHROMIUM
 from tests.results.synthetic import DEMO, Job, write_sweep
 
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium (apt-get install chromium)")
+Result = TypeVar("Result")
 HOSTILE = "../../<script>alert(1)</script>"
 
 
@@ -28,9 +32,15 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "report.html"
 
 
+def _in_a_thread(call: Callable[..., Result], *arguments: object) -> Result:
+    """Call it in a thread of its own: Playwright runs once per thread, and other tests keep this one's open."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(call, *arguments).result()
+
+
 @needs_chromium
 def test_every_chart_is_a_file_named_after_what_it_shows(report: Path, tmp_path: Path) -> None:
-    written = export_charts(report, tmp_path / "new", "svg")
+    written = _in_a_thread(export_charts, report, tmp_path / "new", "svg")
     assert sorted(tmp_path.rglob("*.svg")) == sorted(written)
     assert len(written) == report.read_text().count('class="chart"') > 1
     assert any(path.name.startswith("speedup-") and "on-gr-e-tweets" in path.name for path in written)
@@ -51,7 +61,7 @@ def test_the_command_writes_png_beside_the_report(
     report: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["images", str(report.parent), "--format", "png"])
-    assert main() == 0
+    assert _in_a_thread(main) == 0
     named = [Path(line) for line in capsys.readouterr().out.splitlines()]
     assert {path.parent for path in named} == {report.parent / "charts"}
     for path in named:
@@ -67,14 +77,14 @@ def test_charts_of_one_kind_and_section_do_not_overwrite_each_other(report: Path
     draw = "for (const p of document.querySelectorAll('.chart')) { p.data = [{}]; p.layout = {height: 9}; }"
     fake = "window.Plotly = {toImage: async () => '<svg/>'};"
     page.write_text(f"<section><h2>b</h2>{chart * 2}</section><script>{fake}{draw}</script>")
-    assert [path.name for path in export_charts(page, tmp_path, "svg")] == ["a-b.svg", "a-b-2.svg"]
+    assert [path.name for path in _in_a_thread(export_charts, page, tmp_path, "svg")] == ["a-b.svg", "a-b-2.svg"]
 
 
 @needs_chromium
 def test_a_page_without_charts_is_an_error(tmp_path: Path) -> None:
     collect_and_report(write_sweep(tmp_path, []))
     with pytest.raises(UserError, match="no charts"):
-        export_charts(tmp_path / "report.html", tmp_path, "svg")
+        _in_a_thread(export_charts, tmp_path / "report.html", tmp_path, "svg")
 
 
 def test_no_browser_says_what_to_install(report: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

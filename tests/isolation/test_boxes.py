@@ -16,6 +16,7 @@ from runner.isolation import Box, BoxEnd, BoxOrder
 from runner.isolation.cpus import choose_cpus
 from runner.isolation.docker import MANAGED, DockerBox, connect, remove_orphans
 
+ROOT = Path(__file__).parents[2]
 PROBE = Path(__file__).parent / "probe" / "runner"
 
 
@@ -104,6 +105,61 @@ def test_a_crashing_box_is_noticed(box: Box, tmp_path: Path) -> None:
     end, seen = run(box, tmp_path, "crash")
     assert end.exit_code != 0
     assert seen is None
+
+
+NODE_S_JOB = """
+import sys; from pathlib import Path
+from runner.cluster.node import run_unit
+from runner.cluster.units import Unit
+from runner.isolation import docker, process
+from tests.isolation.test_boxes import PROBE, run
+docker.CODE = process.CODE = PROBE
+box = process.ProcessBox() if sys.argv[1] == "process" else docker.DockerBox(docker.connect())
+unit = Unit("a-r0", [["round=0"]], ["a-r0-variant"])
+print(run_unit(unit, Path(sys.argv[2]), lambda _: run(box, Path(sys.argv[2]), "hang")))
+"""
+
+
+def test_no_box_is_left_when_a_cluster_cancels_its_job(box: Box, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", NODE_S_JOB, box.kind, str(tmp_path)]
+    node = os.environ | {"SLURMD_NODENAME": "n1"}
+    with subprocess.Popen(command, cwd=ROOT, env=node, stdout=subprocess.PIPE, text=True) as job:
+        deadline = time.monotonic() + 60
+        while not boxes_of(job.pid, box.kind):
+            assert job.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        job.terminate()
+        said, _ = job.communicate(timeout=60)
+    assert "a-r0-variant" in said
+    assert "cancelled" in said
+    assert not boxes_of(job.pid, box.kind)
+
+
+def boxes_of(job: int, kind: str) -> list[str]:
+    """Return the boxes that a process runs: containers labelled with it, or processes that hang as the probe does."""
+    if kind == "docker":
+        client = connect()
+        assert client is not None
+        ours = {"label": [f"{MANAGED}=1", f"org.pinbox.pid={job}"]}
+        return [container.id for container in client.containers.list(all=True, filters=ours)]
+    return [
+        str(pid) for pid in Path("/proc").glob("[0-9]*") if f"{job}" in parent(pid) and "probe" in command_line(pid)
+    ]
+
+
+def parent(process: Path) -> list[str]:
+    try:
+        return (process / "stat").read_text().rpartition(")")[2].split()[1:2]
+    except OSError:
+        return []  # it has just ended
+
+
+def command_line(process: Path) -> str:
+    try:
+        return (process / "cmdline").read_bytes().decode(errors="replace")
+    except OSError:
+        return ""  # it has just ended
 
 
 @pytest.mark.docker

@@ -11,6 +11,7 @@ from runner import models
 from runner.config import ModelConfig, SourceConfig, SourceKind
 from runner.errors import UserError
 from runner.models import folder
+from tests.models.files import write_files
 
 
 def _model(path: Path | str | None) -> ModelConfig:
@@ -18,21 +19,15 @@ def _model(path: Path | str | None) -> ModelConfig:
     return ModelConfig(name="folder", family="folder", source=source, path=str(path) if path else None)
 
 
-def _files(path: Path, *names: str) -> Path:
-    for name in names:
-        (path / name).write_text("{}")
-    return path
-
-
 def test_a_good_folder_is_used_as_it_is(tmp_path: Path) -> None:
-    _files(tmp_path, "config.json", "model.safetensors", "pytorch_model.bin")
+    write_files(tmp_path, "config.json", "model.safetensors", "pytorch_model.bin")
     assert models.fetch(_model(tmp_path), Path("unused")) == tmp_path
 
 
 def test_the_identity_follows_the_content(tmp_path: Path) -> None:
-    _files(tmp_path, "config.json", "model.safetensors")
+    write_files(tmp_path, "config.json", "model.safetensors")
     before = models.identity(_model(tmp_path), Path("unused"))
-    (tmp_path / "model.safetensors").write_text("other")
+    (tmp_path / "config.json").write_text('{"model_type": "other"}')
     assert models.identity(_model(tmp_path), Path("unused")) != before
 
 
@@ -47,7 +42,7 @@ def test_a_missing_folder() -> None:
 
 
 def test_an_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _files(tmp_path, "config.json", "model.safetensors")
+    write_files(tmp_path, "config.json", "model.safetensors")
     # Root may read everything, so the system's answer is replaced.
     monkeypatch.setattr(folder.os, "access", lambda path, mode: os.fspath(path).endswith(("json", tmp_path.name)))
     with pytest.raises(UserError, match=r"model\.path: .*model\.safetensors cannot be read\. Give this user"):
@@ -56,15 +51,15 @@ def test_an_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_no_config(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"has no config\.json\. Take a folder as `save_pretrained`"):
-        models.fetch(_model(_files(tmp_path, "model.safetensors")), Path("unused"))
+        models.fetch(_model(write_files(tmp_path, "model.safetensors")), Path("unused"))
 
 
 @pytest.mark.parametrize("pickle", ["pytorch_model.bin", "model.pt", "model.ckpt"])
 def test_a_pickle_is_refused(pickle: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=rf"{pickle}, a pickle, but no safetensors\. .*call save_pretrained"):
-        models.fetch(_model(_files(tmp_path, "config.json", pickle)), Path("unused"))
+        models.fetch(_model(write_files(tmp_path, "config.json", pickle)), Path("unused"))
 
 
 def test_no_weights(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"has no weights\. Add model\.safetensors"):
-        models.fetch(_model(_files(tmp_path, "config.json")), Path("unused"))
+        models.fetch(_model(write_files(tmp_path, "config.json")), Path("unused"))

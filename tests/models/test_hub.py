@@ -10,6 +10,7 @@ import pytest
 from runner import models
 from runner.config import ModelConfig, SourceConfig, SourceKind
 from runner.errors import UserError
+from tests.models.files import write_files
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -33,7 +34,7 @@ def _fill(cache: Path, *names: str) -> None:
     for folder in (snapshot, blobs):
         folder.mkdir(parents=True)
     for name in names:
-        (blobs / name).write_text(name)
+        write_files(blobs, name)
         (snapshot / name).symlink_to(blobs / name)
 
 

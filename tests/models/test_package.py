@@ -11,6 +11,7 @@ import pytest
 from runner import models
 from runner.config import ModelConfig, PackageFile, SourceConfig, SourceKind
 from runner.errors import UserError
+from runner.models.package import extract
 from tests.wheels import make_wheel, only_index
 
 
@@ -73,3 +74,12 @@ def test_the_identity_follows_the_pins() -> None:
     one, same, other = (_model([PackageFile("demo==1.0", digit * 64, {"a": "a"})]) for digit in "001")
     identities = [models.identity(model, Path("unused")) for model in (one, same, other)]
     assert identities[0] == identities[1] != identities[2]
+
+
+def test_broken_bzip2_is_no_whole_archive(tmp_path: Path) -> None:
+    path = tmp_path / "package.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as zipped:
+        zipped.writestr("a", b"content" * 50)
+    path.write_bytes(path.read_bytes().replace(b"BZh9", b"BZx9", 1))
+    with pytest.raises(UserError, match="it is no whole zip archive"):
+        extract(path, {"a": "a"}, tmp_path / "model", "package 'p'")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -161,3 +162,11 @@ def test_the_browser_would_tell(tmp_path: Path, open_page: OpenPage) -> None:
     assert "no" in opened.errors
     assert "thrown" in opened.errors
     assert opened.requests == ["http://example.invalid/x"]
+
+
+def test_a_browser_opens_a_report_in_which_all_failed(tmp_path: Path, open_page: OpenPage) -> None:
+    failure = ("oom", "killed at 4.0 GiB", (0, 1, 2))
+    collect(write_sweep(tmp_path, [replace(job, failure=failure) for job in DEMO[:4]]))
+    opened = open_page(write_report(tmp_path))
+    assert (opened.errors, opened.requests) == ([], [])
+    assert "killed at 4.0 GiB" in opened.page.locator("body").inner_text()

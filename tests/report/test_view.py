@@ -192,7 +192,7 @@ def test_the_front_shows_every_variant_where_it_is(tmp_path: Path) -> None:
         points = [
             point
             for trace in drawn[f"front-{name}"][1:]
-            for point in zip(trace["text"], trace["x"], trace["y"], strict=True)
+            for point in zip(trace["hovertext"], trace["x"], trace["y"], strict=True)
         ]
         assert {label for label, *_ in points} == set(rows)
         best = max(row[column] for row in rows.values())

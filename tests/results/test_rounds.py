@@ -25,6 +25,7 @@ def a_row(round_: int = 0, job: str = "variant", **changes: Any) -> dict[str, An
         "round": round_,
         "status": "ok",
         "threads": 1,
+        "cpu": None,
         "elapsed_seconds": 1.0,
         "partner_seconds": 1.0,
         "cpu_seconds": 1.0,

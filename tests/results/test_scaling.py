@@ -15,7 +15,15 @@ def _job(key: str, threads: int, **other: Any) -> dict[str, Any]:
     same = {"model": "m", "technique": "onnx", "task": "tweets", "workload": "b1", "isolation": "docker"}
     return (
         same
-        | {"batch_size": 1, "padding": "longest", "max_length": 128, "bucket": None, "job": key, "threads": threads}
+        | {
+            "batch_size": 1,
+            "padding": "longest",
+            "max_length": 128,
+            "bucket": None,
+            "cpu": None,
+            "job": key,
+            "threads": threads,
+        }
         | other
     )
 

@@ -192,11 +192,12 @@ def test_the_command_stands_aside_and_ends_on_ctrl_c(whole: Path) -> None:
             for thread in Path(f"/proc/{watcher.pid}/task").iterdir():
                 assert os.sched_getaffinity(int(thread.name)) == {min(os.sched_getaffinity(0))}
                 assert os.getpriority(os.PRIO_PROCESS, int(thread.name)) == 19
+            assert watcher.stdout is not None
+            assert "15 of 15 trials, 3 failed" in watcher.stdout.readline()
             watcher.send_signal(signal.SIGINT)
             said, _ = watcher.communicate(timeout=60)
         finally:
             watcher.kill()
     assert watcher.returncode == 0
-    assert "15 of 15 trials, 3 failed" in said
     assert said.splitlines()[-1] == str(page)
     assert '<meta http-equiv="refresh"' not in page.read_text()

@@ -16,9 +16,15 @@ const chooser = (data) => {
   };
   const sum = (values) => values.reduce((total, value) => total + value, 0);
   const rounded = (value) => Math.floor(value + 0.5);
-  const median = (values) => {
-    const sorted = values.sort((a, b) => a - b), half = sorted.length >> 1;
-    return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+  const median = (values) => { // of a typed array, which it sorts: by insertion, for they are few and many times
+    for (let i = 1; i < values.length; i++) {
+      const own = values[i];
+      let at = i;
+      for (; at > 0 && values[at - 1] > own; at--) values[at] = values[at - 1];
+      values[at] = own;
+    }
+    const half = values.length >> 1;
+    return values.length % 2 ? values[half] : (values[half - 1] + values[half]) / 2;
   };
 
   function mulberry32(seed) { // T. Ettinger, public domain, 2017
@@ -56,7 +62,7 @@ const chooser = (data) => {
     // One list of rounds per draw, turned into one number per draw.
     function resampled(rounds, reduce) {
       const n = rounds.length, numbers = once(shared, "numbers", () => drawnNumbers(most));
-      const found = new Float64Array(DRAWS), own = new Array(n);
+      const found = new Float64Array(DRAWS), own = new Float64Array(n);
       for (let draw = 0; draw < DRAWS; draw++) {
         for (let k = 0; k < n; k++) own[k] = rounds[Math.floor((numbers[draw * most + k] * n) / 2 ** 32)];
         found[draw] = reduce(own);
@@ -181,10 +187,19 @@ const chooser = (data) => {
       };
     }
 
+    // Draws ahead, in small steps, what the next choice among the fastest may ask for.
+    function* ahead() {
+      for (const one of order.slice(0, CONTENDERS)) {
+        if (blockOf(one).rounds < 2) continue;
+        yield logLatency(one);
+        for (const { name } of MEASURES) if (value(one, name) !== null) yield drawn(one, name);
+      }
+    }
+
     const cost = (one, coreHour) =>
       ((coreHour * question.threads[one] * (question.latency_seconds[one] / 3600)) / question.batch_size) * 1e6;
 
-    return { question, choose, value, cost };
+    return { question, choose, ahead, value, cost };
   }
 
   return data.questions.map(prepare);

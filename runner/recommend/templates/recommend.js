@@ -210,6 +210,13 @@
   form.addEventListener("submit", (event) => event.preventDefault());
   form.hidden = false;
   draw();
-  // Draw the examples before a slider asks for them: the first answer would wait for it.
-  requestIdleCallback(() => choosers.forEach((one) => one.choose({ accuracy: 0, negative_flips: 1 })));
+
+  // Resample while nobody waits, a few milliseconds at a time: else the first move of a slider would.
+  function* ahead() { for (const one of choosers) yield* one.ahead(); }
+  const work = ahead();
+  const goOn = (deadline) => {
+    while (!work.next().done) if (deadline.timeRemaining() < 2) return requestIdleCallback(goOn);
+    return null;
+  };
+  requestIdleCallback(goOn);
 })();

@@ -12,7 +12,7 @@ from runner.report.charts.labels import label_places
 from runner.report.front import Point, Standing, standings
 from runner.report.view import Group, Row, Variant
 
-_MOST_BEATEN, _MOST_WHISKERS = 300, 80
+_MOST_POINTS, _MOST_NAMES, _MOST_WHISKERS = 300, 60, 80  # of each trace
 _POINTS_SHOWN = 20.0  # of accuracy, below the best
 _WIDTH, _HEIGHT = 1040, 440  # pixels: of a wide chart's plane, of any chart
 _BLUE = VERDICT_COLOURS["faster"]
@@ -59,6 +59,7 @@ def _front_chart(group: Group, measure: _Measure) -> Chart | None:
     drawn = _Drawn(shown, points, values, standings(points), measure, axes)
     data = [drawn.ties(), drawn.beaten(), drawn.tied(), drawn.front()]
     said = f"{_EXPLAINED.format(good=measure.good)} {measure.explanation}".strip()
+    said += drawn.left_out()
     if min(values) < axes.floor:
         said += f" Triangles at the lower edge are below {axes.floor:.0f}."
     layout = {"height": _HEIGHT, "xaxis": axes.x, "yaxis": axes.y, "hovermode": "closest"}
@@ -121,36 +122,54 @@ class _Drawn:
 
     def front(self) -> Figure:
         """The variants that no other beats, labelled, joined by a line."""
-        chosen = [i for i, standing in enumerate(self.standings) if standing.on_front]
-        chosen.sort(key=lambda i: self.points[i].latency)
+        chosen = _thinned(self._on_front())
+        named = set(chosen[:: -(-len(chosen) // _MOST_NAMES) or 1])
+        names = [self.variants[i].label if i in named else "" for i in chosen]
         places = [self.axes.place(self.points[i].latency, self.values[i]) for i in chosen]
         width = _WIDTH if self.measure.name == "accuracy" else _WIDTH / 2
         return self._trace(chosen, {"color": _BLUE, "size": 10}) | {
             "mode": "lines+markers+text",
+            "text": [plain(name) for name in names],
             "line": {"color": _BLUE, "width": 1},
-            "textposition": label_places(places, [self.variants[i].label for i in chosen], width, _HEIGHT - 100),
+            "textposition": label_places(places, names, width, _HEIGHT - 100),
             "cliponaxis": False,
         }
 
     def tied(self) -> Figure:
         """Those that may be as good."""
-        chosen = [i for i, standing in enumerate(self.standings) if standing.tied_to is not None]
-        return self._trace(chosen, {"color": _BLUE, "size": 8, "symbol": "circle-open", "line": {"width": 2}})
+        return self._trace(
+            _thinned(self._tied()), {"color": _BLUE, "size": 8, "symbol": "circle-open", "line": {"width": 2}}
+        )
 
     def beaten(self) -> Figure:
-        """All others; of very many, evenly chosen ones."""
-        chosen = [i for i, standing in enumerate(self.standings) if standing.beaten]
-        return self._trace(chosen[:: -(-len(chosen) // _MOST_BEATEN) or 1], {"color": GREY, "size": 6})
+        """All others."""
+        return self._trace(_thinned(self._beaten()), {"color": GREY, "size": 6})
+
+    def left_out(self) -> str:
+        """Return a sentence where more points would stand than a page can draw, else nothing."""
+        drawn = sum(len(_thinned(those)) for those in (self._on_front(), self._tied(), self._beaten()))
+        if drawn == len(self.points):
+            return ""
+        return f" {drawn:,} of {len(self.points):,} points are drawn, evenly chosen; the table has all."
+
+    def _on_front(self) -> list[int]:
+        chosen = [i for i, standing in enumerate(self.standings) if standing.on_front]
+        return sorted(chosen, key=lambda i: self.points[i].latency)
+
+    def _tied(self) -> list[int]:
+        return [i for i, standing in enumerate(self.standings) if standing.tied_to is not None]
+
+    def _beaten(self) -> list[int]:
+        return [i for i, standing in enumerate(self.standings) if standing.beaten]
 
     def ties(self) -> Figure:
         """A line from each that is tied to the one that it is tied to."""
         x: list[float | None] = []
         y: list[float | None] = []
-        for i, standing in enumerate(self.standings):
-            if standing.tied_to is not None:
-                ends = (i, standing.tied_to)
-                x += [*(self.points[end].latency for end in ends), None]
-                y += [*(max(self.values[end], self.axes.floor) for end in ends), None]
+        for i in _thinned(self._tied()):
+            ends = (i, self.standings[i].tied_to or 0)
+            x += [*(self.points[end].latency for end in ends), None]
+            y += [*(max(self.values[end], self.axes.floor) for end in ends), None]
         return {
             "type": "scatter",
             "mode": "lines",
@@ -166,9 +185,9 @@ class _Drawn:
             "mode": "markers",
             "x": [self.points[i].latency for i in chosen],
             "y": [max(self.values[i], self.axes.floor) for i in chosen],
-            "text": [plain(self.variants[i].label) for i in chosen],
+            "hovertext": [plain(self.variants[i].label) for i in chosen],
             "customdata": [[plain(cell) for cell in _hover(self.variants[i])] for i in chosen],
-            "hovertemplate": "<b>%{text}</b><br>%{customdata[0]}<br>%{customdata[1]}<extra></extra>",
+            "hovertemplate": "<b>%{hovertext}</b><br>%{customdata[0]}<br>%{customdata[1]}<extra></extra>",
             "marker": {"symbol": "circle"} | marker,
         }
         if any(self.values[i] < self.axes.floor for i in chosen):
@@ -185,6 +204,11 @@ class _Drawn:
             if any(spans):
                 trace["error_y"] = _whiskers([span or (0.0, 0.0) for span in spans])
         return trace
+
+
+def _thinned(places: list[int]) -> list[int]:
+    """Return at most _MOST_POINTS of them, evenly chosen."""
+    return places[:: -(-len(places) // _MOST_POINTS) or 1]
 
 
 def _whiskers(spans: Sequence[tuple[float, float]]) -> Figure:

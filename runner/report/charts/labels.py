@@ -13,13 +13,16 @@ def label_places(points: Sequence[tuple[float, float]], texts: Sequence[str], wi
 
     Args:
         points: x and y, each from 0 to 1 across the chart, y upwards.
-        texts: their names.
+        texts: their names; empty where a point has none.
         width: of the chart, pixels.
         height: the same.
     """
     taken = [_box("middle center", x * width, y * height, 0.0) for x, y in points]
     places = []
     for (x, y), text in zip(points, texts, strict=True):
+        if not text:
+            places.append(_PLACES[0])
+            continue
         boxes = {place: _box(place, x * width, y * height, _LETTER * len(text)) for place in _PLACES}
         place = min(boxes, key=lambda name: _cost(boxes[name], taken, width, height))
         taken.append(boxes[place])

@@ -11,10 +11,11 @@ _KEYS = ("lowerfence", "q1", "median", "q3", "upperfence")
 
 def latency_chart(group: Group, recorded: Recordings) -> Chart | None:
     """One box per variant over the timed calls of all its ok trials: quartiles, whiskers at 1% and 99%."""
-    calls_ms = {job: [1e3 * value for value in values] for job, values in recorded.calls_seconds.items()}
-    shown, left_out = most(group, [v for v in group.variants if v.row["job"] in calls_ms], MOST_ROWS)
+    calls = recorded.calls_seconds
+    shown, left_out = most(group, [v for v in group.variants if v.row["job"] in calls], MOST_ROWS)
     if not shown:
         return None
+    calls_ms = {v.row["job"]: [1e3 * value for value in calls[v.row["job"]]] for v in shown}
     boxes = [
         {
             "type": "box",

@@ -37,6 +37,7 @@
   const drawn = new Set();
 
   function draw(place) {
+    if (!window.Plotly) loadPlotly();
     drawn.add(place);
     const figure = JSON.parse(document.getElementById(place.dataset.figure).textContent);
     Plotly.react(place, figure.data.map(inked), themed(figure.layout), { responsive: true, displayModeBar: false });

@@ -1,0 +1,105 @@
+"""A diff as one HTML file that needs nothing else, in the look of the report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from runner.diff import words
+from runner.diff.change import MEASURES, RATIO, RULE, SETTINGS, STATUS, Change
+from runner.diff.charts import charts
+from runner.diff.compare import Compared, Diff, exit_code
+from runner.report.figures import UNKNOWN
+from runner.report.page import chart_scripts, content_policy_hash, template_text, templates
+
+
+@dataclass(frozen=True)
+class Line:
+    """One measure of one job, as cells of a table. `judgement` is worse, better, changed, or empty for nothing real."""
+
+    title: str
+    verdict: str
+    judgement: str
+    change: str
+    interval: str
+    a: str
+    b: str
+    basis: str  # what the verdict rests on
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job of both sweeps: every measure, and what really changed in sentences, each with its judgement."""
+
+    name: str
+    lines: list[Line]
+    sentences: list[tuple[str, str]]
+    note: str
+
+
+def render_html(found: Diff, fail_on: str) -> str:
+    """Return diff.html. Every text is escaped; a content policy lets only this page's own scripts run."""
+    jobs = [(one, _job(found, one)) for one in found.compared]
+    name = words.namer(found)
+    drawn = charts(found)
+    scripts = chart_scripts() if drawn else []
+    measures = [measure for measure in MEASURES if any(one.change(measure.name) for one in found.compared)]
+    return (
+        templates("runner.diff")
+        .get_template("diff.html")
+        .render(
+            a=words.sweep_line(found.a),
+            b=words.sweep_line(found.b),
+            folders=(found.a.folder, found.b.folder),
+            warnings=found.warnings,
+            conclusion=words.conclusion(found, fail_on, exit_code(found, fail_on)),
+            environment=[(one.name, *one.shown) for one in found.environment],
+            changed=[job for one, job in jobs if one.real],
+            rest=[job for one, job in jobs if not one.real],
+            charts=drawn,
+            measures=measures,
+            overview=[(job.name, [_cell(one.change(measure.name)) for measure in measures]) for one, job in jobs],
+            only=[("A", [*map(name, found.only_a)]), ("B", [*map(name, found.only_b)])],
+            notes=words.notes(found),
+            rule=RULE,
+            style=Markup(template_text("runner.report", "report.css") + template_text("runner.diff", "diff.css")),
+            scripts=[Markup(script) for script in scripts],
+            script_hashes=[content_policy_hash(script) for script in scripts],
+        )
+    )
+
+
+def _job(found: Diff, one: Compared) -> Job:
+    same = {True: "the same artifact, byte for byte", False: "another artifact", None: ""}[one.same_artifact]
+    return Job(
+        words.namer(found)(one.pair.b),
+        [_line(change) for change in one.changes],
+        [(words.sentence(change), words.judgement(change)) for change in one.real],
+        same,
+    )
+
+
+def _line(change: Change) -> Line:
+    a, b = words.figures(change)
+    is_told = change.measure in (SETTINGS, STATUS)
+    verdict = change.unjudged or ("not real" if change.size else "no change")
+    if change.real:
+        verdict = "changed" if words.judgement(change) == "changed" else change.direction.replace("-", " ")
+    return Line(
+        title=change.measure.title,
+        verdict=verdict,
+        judgement=words.judgement(change),
+        change=change.note if is_told else words.relative(change),
+        interval=words.interval(change),
+        a=f"speedup {a}" if change.measure is RATIO else a,
+        b=f"speedup {b}" if change.measure is RATIO else b,
+        basis=", ".join(filter(None, [words.basis(change), "" if is_told else change.note])),
+    )
+
+
+def _cell(change: Change | None) -> tuple[str, str, str]:
+    """Return a change, its interval and its judgement for the table of all jobs."""
+    if change is None:
+        return UNKNOWN, "", ""
+    return words.relative(change), words.interval(change), words.judgement(change)

@@ -1,0 +1,75 @@
+"""What a reader must know before relying on a variant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runner.export.variant import Variant
+from runner.ready import is_masked
+from runner.report.figures import counted, significant
+
+
+def caveats(variant: Variant) -> list[str]:
+    """Return a sentence or two for each; the machine's own comes always."""
+    return [*_of_the_ratio(variant), *_of_the_model(variant), *_of_the_predictions(variant), *_of_the_machine(variant)]
+
+
+def _of_the_ratio(variant: Variant) -> Iterator[str]:
+    row = variant.row
+    if row["job"] != row["baseline_job"]:
+        if row["latency_ratio"] is None:
+            yield "Its latency was never compared with a baseline's: there is no speedup to go by."
+        elif row["latency_ratio_low"] is None:
+            yield "One round only: its speedup has no interval, and chance may have made it."
+        elif row["verdict"] == "tie":
+            yield "A tie: its latency cannot be told from the baseline's."
+        elif row["verdict"] == "slower":
+            yield "It is slower than the baseline."
+    failed = row["trials_planned"] - row["trials_ok"] - row["trials_missing"]
+    if failed:
+        why = f": {row['error']}" if row["error"] else ""
+        yield f"{failed} of {counted(row['trials_planned'], 'trial')} failed ({row['status']}){why}."
+    if row["trials_missing"]:
+        yield f"{counted(row['trials_missing'], 'planned trial')} never ran."
+
+
+def _of_the_model(variant: Variant) -> Iterator[str]:
+    if variant.row["weights"] == "random":
+        yield "Its weights are random: size, memory and speed are a real model's, but what it predicts is chance."
+    else:
+        yield "Licences are not recorded: those of the model that it started from and of its training texts apply."
+    if is_masked(variant.lineage):
+        yield "Weights were pruned by setting them to 0. All of them are still there, so it is no smaller or faster."
+    if variant.engine == "torch_compile":
+        yield "It is compiled each time it is loaded, which needs a C++ compiler (g++)."
+    if variant.engine == "aot_inductor":
+        yield "It holds machine code for the instruction sets of the CPU below: elsewhere it may not run at all."
+
+
+def _of_the_predictions(variant: Variant) -> Iterator[str]:
+    row = variant.row
+    if row["weights"] != "random":
+        yield (
+            "Accuracy is not known: its task has no labels."
+            if row["accuracy"] is None
+            else f"Accuracy is that on {counted(row['examples'], 'text')} of the task {row['task']}; on other texts it "
+            "may be another."
+        )
+    if row["batch_changed_predictions"]:
+        moved = row["batch_logit_difference"]
+        by = f" (logits by up to {significant(moved, 2)})" if moved is not None else ""
+        yield (
+            f"What it predicts depends on the texts in the same call{by}: {row['batch_changed_predictions']} of "
+            f"{counted(row['batch_examples'], 'text')} came out otherwise in another batch."
+        )
+
+
+def _of_the_machine(variant: Variant) -> Iterator[str]:
+    trial = variant.trial
+    if variant.row["isolation"] == "process":
+        yield "It was measured in a pinned process, not in a container: memory and network were not enclosed."
+    sets = f" ({trial['box_instruction_sets']})" if trial["box_instruction_sets"] else ""
+    yield (
+        f"All of this was measured on {trial['box_cpu_model'] or 'an unknown CPU'}{sets}. Other CPUs rank variants "
+        "differently, int8 above all: measure there before you decide."
+    )

@@ -1,0 +1,70 @@
+"""What predict.py has to know, and the packages that it needs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from runner.errors import UserError
+from runner.export.variant import Row, Variant
+
+_PACKAGES = {  # of each engine, besides those of the tokenizing
+    "onnxruntime": ("onnxruntime",),
+    "openvino": ("openvino",),
+    "torchscript": ("torch",),
+    "aot_inductor": ("torch",),
+    "torch": ("torch", "transformers", "safetensors"),
+    "torch_compile": ("torch", "transformers", "safetensors"),
+}
+_CPU_BUILDS = "--extra-index-url https://download.pytorch.org/whl/cpu"  # PyPI has only those for GPUs
+
+
+def predict_settings(variant: Variant, pad_token_id: int) -> dict[str, Any]:
+    """Return settings.json: how a text became a call when the variant was measured and judged."""
+    row = variant.row
+    return {
+        "labels": variant.labels,
+        "threads": row["threads"],
+        "batch_size": row["batch_size"],
+        "max_length": row["max_length"],
+        "pad_to_multiple_of": _multiple(row),
+        "pad_token_id": pad_token_id,
+    }
+
+
+def requirements(variant: Variant, environment: Mapping[str, Any]) -> str:
+    """Return requirements.txt: the packages of the engine, in the versions that ran.
+
+    Args:
+        variant: its trial knows the engine's own version.
+        environment: of manifest.json; the versions in the image are those of the environment beside it, since both
+            are installed from one lock.
+
+    Raises:
+        UserError: if a version was not recorded.
+    """
+    ran = json.loads(variant.trial["box_engine"] or "{}")
+    versions = {**(environment.get("versions") or {}), **ran}
+    lines = []
+    for name in sorted({*_PACKAGES[variant.engine], "numpy", "tokenizers"}):
+        if not versions.get(name):
+            raise UserError(
+                f"The sweep does not record which version of {name} ran in {variant.row['job']}: it is of an older "
+                "Pinbox. Run its grid again with make sweep."
+            )
+        lines.append(f"{name}=={versions[name].partition('-')[0]}")  # openvino's goes on after it with a build number
+    if any(line.endswith("+cpu") for line in lines):
+        lines.insert(0, _CPU_BUILDS)
+    return "\n".join(lines) + "\n"
+
+
+def _multiple(row: Row) -> int:
+    """Return what lengths are padded to a multiple of, before they are cut at max_length."""
+    if row["padding"] == "bucketed" and row["bucket"] is None:
+        raise UserError(
+            f"The sweep does not record the bucket of {row['job']}: it is of an older Pinbox. Run its grid again with "
+            "make sweep."
+        )
+    multiples: dict[str, int] = {"longest": 1, "max_length": row["max_length"], "bucketed": row["bucket"]}
+    return multiples[row["padding"]]

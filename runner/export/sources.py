@@ -1,0 +1,81 @@
+"""Where the files of a variant lie in the store: its artifact, and the tokenizer that its texts came through."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runner.artifacts import folder_sha256
+from runner.errors import UserError
+from runner.export.variant import Variant
+from runner.techniques import step_class
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Folders of the store.
+
+    Attributes:
+        artifact: the variant's own.
+        checkpoint: the last checkpoint of its chain, which may be the same; it has the tokenizer.
+    """
+
+    artifact: Path
+    checkpoint: Path
+
+    @property
+    def tokenizer(self) -> Path:
+        """Return the file of the tokenizer."""
+        return self.checkpoint / "tokenizer.json"
+
+    @property
+    def pad_token_id(self) -> int:
+        """Return what texts were padded with; see `runner.prepare`."""
+        config = json.loads((self.checkpoint / "config.json").read_text(encoding="utf-8"))
+        return int(config.get("pad_token_id") or 0)
+
+
+def find_sources(variant: Variant, store: Path, sweep: Path) -> Sources:
+    """Return the variant's folders: in the store that it was measured from, or in `store`.
+
+    Raises:
+        UserError: if one is no longer there and whole, saying how to get it back.
+    """
+    artifact = str(variant.row["artifact"])
+    contents = [artifact, last_checkpoint(variant.lineage, artifact)]
+    stores = [Path(variant.stored_at).parent, (store / "contents").absolute()]
+    model, checkpoint = (_find(content, stores, variant.row["job"], sweep) for content in contents)
+    return Sources(model, checkpoint)
+
+
+def last_checkpoint(lineage: list[dict[str, Any]], artifact: str) -> str:
+    """Return the content hash of the last checkpoint on the way to an artifact.
+
+    Args:
+        lineage: of the artifact, one record per step; each names its input by content.
+        artifact: its own content hash.
+
+    Raises:
+        UserError: if this Pinbox does not know a step, or none gives a checkpoint.
+    """
+    given = [record["input"] for record in lineage[1:]] + [artifact]
+    for record, content in reversed(list(zip(lineage, given, strict=True))):
+        if step_class(record["step"], "the recorded lineage").gives == "checkpoint":
+            return str(content)
+    raise UserError("No step of the recorded lineage gives a checkpoint, so there is no tokenizer to hand over.")
+
+
+def _find(content: str, stores: list[Path], job: str, sweep: Path) -> Path:
+    """Return the whole folder of a content hash."""
+    there = [store / content for store in stores if (store / content).is_dir()]
+    for folder in there:
+        if folder_sha256(folder) == content:
+            return folder
+    changed = f": its files were changed. Remove {there[0]}, then" if there else f" {stores[-1]}. To"
+    raise UserError(
+        f"An artifact that {job} needs, {content}, is no longer in the store{changed} make it anew with make reproduce "
+        f"SWEEP={sweep}, and repeat the command with this sweep, or with {sweep}.reproduced if that says that the "
+        "artifact is another one."
+    )

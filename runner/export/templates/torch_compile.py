@@ -1,0 +1,30 @@
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch._inductor.config
+import torch.fx.experimental._config
+
+
+def load(folder: Path, threads: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """Compile the model, and return it as a function of input_ids and attention_mask to logits [texts, labels]."""
+    sys.path.insert(0, str(folder))  # `python -I` leaves it out
+    from runner.engines.checkpoint import load_checkpoint
+
+    torch.set_num_threads(threads)
+    torch.set_num_interop_threads(1)
+    torch._inductor.config.freezing = True
+    torch._inductor.config.compile_threads = 1
+    torch.fx.experimental._config.backed_size_oblivious = True  # or a call of one text would be compiled apart
+    model = torch.compile(load_checkpoint(folder), fullgraph=True, dynamic=True)
+
+    @torch.inference_mode()
+    def logits_of(ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        return np.asarray(model(torch.from_numpy(ids), torch.from_numpy(mask)).logits.float().numpy())
+
+    mask = np.ones((3, 7), dtype=np.int64)
+    mask[1, 4:] = 0
+    logits_of(np.full_like(mask, 5), mask)  # compiles: one graph for every batch size and length
+    return logits_of

@@ -1,0 +1,108 @@
+"""Which job of a sweep is meant, and what the sweep recorded of it."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from runner.errors import UserError
+from runner.layout import prepared_file
+from runner.results.tables import Tables
+
+Row = Mapping[str, Any]
+_CLOSEST = 5
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A measured job.
+
+    Attributes:
+        row: of summary.
+        baseline: the baseline's row of summary; the same for the baseline itself, None if there is none.
+        trial: one of its rows of results that enter the medians.
+        engine: that runs it.
+        stored_at: the folder that its artifact lay in when it was measured.
+        lineage: of the artifact, one record per step.
+        labels: their names, in the order of the logits.
+    """
+
+    row: Row
+    baseline: Row | None
+    trial: Row
+    engine: str
+    stored_at: str
+    lineage: list[dict[str, Any]]
+    labels: list[str]
+
+    @property
+    def name(self) -> str:
+        """Return model and technique, on one line."""
+        return " ".join(f"{self.row['model']} · {self.row['technique']}".split())
+
+
+def find_variant(tables: Tables, asked: str) -> Variant:
+    """Return the job that is meant.
+
+    Args:
+        tables: of the sweep.
+        asked: a job's key, or a technique or `model/technique` that one job alone has.
+
+    Raises:
+        UserError: if no job or several are meant, it was never measured, or the sweep does not record what is needed.
+    """
+    rows = tables.summary.to_pylist()
+    row = choose(rows, asked, str(tables.folder))
+    trials = [t for t in tables.results.to_pylist() if t["job"] == row["job"] and t["status"] == "ok"]
+    if row["latency_p50_seconds"] is None or not trials:
+        reason = f" ({row['error']})" if row["error"] else ""
+        raise UserError(
+            f"{row['job']} was not measured: its status is {row['status']}{reason}. Measure it first: make sweep with "
+            f"the same grid, OUT={tables.folder} and RETRY=failed."
+        )
+    note = prepared_file(tables.folder, row["job"])
+    lineage = (tables.manifest.get("lineage") or {}).get(row["artifact"])
+    labels = (tables.manifest.get("labels") or {}).get(row["task"])
+    if not note.is_file() or not lineage or not labels:
+        raise UserError(
+            f"{tables.folder} does not record how {row['job']} was made and judged: it is of an older Pinbox, or not "
+            f"all of its folder was copied ({note.relative_to(tables.folder)}, manifest.json). Run its grid again with "
+            "make sweep."
+        )
+    prepared = json.loads(note.read_text(encoding="utf-8"))
+    return Variant(
+        row=row,
+        baseline=next((other for other in rows if other["job"] == row["baseline_job"]), None),
+        trial=next((trial for trial in trials if trial["counted"] is not False), trials[0]),
+        engine=prepared["engine"],
+        stored_at=prepared["artifact_path"],
+        lineage=lineage,
+        labels=labels,
+    )
+
+
+def choose(rows: Sequence[Row], asked: str, sweep: str) -> Row:
+    """Return the one row that is meant; the arguments are those of `find_variant`.
+
+    Raises:
+        UserError: with the candidates, or what is closest.
+    """
+    found = [row for row in rows if row["job"] == asked] or [row for row in rows if asked in _names(row)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UserError(
+            f"VARIANT is '{asked}', but {len(found)} jobs of {sweep} are that. Name one of them by its key: "
+            f"{', '.join(row['job'] for row in found)}."
+        )
+    names = dict.fromkeys(name for row in rows for name in (*_names(row), row["job"]))
+    close = difflib.get_close_matches(asked, names, n=_CLOSEST, cutoff=0.5)
+    hint = f"Closest: {', '.join(close)}." if close else f"It has: {', '.join(row['job'] for row in rows)}."
+    raise UserError(f"VARIANT is '{asked}', but {sweep} has no such job, technique or model/technique. {hint}")
+
+
+def _names(row: Row) -> tuple[str, str]:
+    return row["technique"], f"{row['model']}/{row['technique']}"

@@ -1,0 +1,109 @@
+"""Write the folder: whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from runner.errors import UserError
+from runner.export.card import render_card
+from runner.export.script import own_modules, predict_script
+from runner.export.settings import predict_settings, requirements
+from runner.export.sources import find_sources
+from runner.export.variant import Variant, find_variant
+from runner.reproduce.recorded import recorded
+from runner.results.schema import SUMMARY, VERSION
+from runner.results.tables import Tables
+
+
+def export(tables: Tables, asked: str, to: Path) -> Variant:
+    """Hand over a variant of a sweep, and return it.
+
+    Args:
+        tables: of the sweep.
+        asked: which job; see `find_variant`.
+        to: the folder to make; must not exist, or be empty.
+
+    Raises:
+        UserError: if that is not one measured job, its files are gone from the store or changed, or `to` is not free
+            or cannot be written.
+    """
+    variant = find_variant(tables, asked)
+    sources = find_sources(variant, recorded(tables).store, tables.folder)
+    settings = predict_settings(variant, sources.pad_token_id)
+    script = predict_script(variant.engine)
+    texts = {
+        "predict.py": script,
+        **own_modules(script),
+        "settings.json": _json(settings),
+        "requirements.txt": requirements(variant, tables.manifest.get("environment") or {}),
+        "README.md": render_card(tables, variant),
+    }
+    with new_folder(to) as folder:
+        shutil.copytree(sources.artifact, folder, dirs_exist_ok=True, copy_function=shutil.copyfile)
+        shutil.copyfile(sources.tokenizer, folder / "tokenizer.json")
+        for name, text in texts.items():
+            (folder / name).write_text(text, encoding="utf-8")
+        measured = measurements(tables, variant) | {"settings": settings, "files": _hashes(folder)}
+        (folder / "measurements.json").write_text(_json(measured), encoding="utf-8")
+    return variant
+
+
+def measurements(tables: Tables, variant: Variant) -> dict[str, Any]:
+    """Return the variant's figures and its baseline's, and all that they hold for."""
+    copied = ("sweep", "seed", "isolation", "measure", "environment")
+    return {
+        "schema": VERSION,
+        **{key: tables.manifest.get(key) for key in copied},
+        "engine": variant.engine,
+        "variant": variant.row,
+        "baseline": variant.baseline,
+        "box": {name: value for name, value in variant.trial.items() if name.startswith("box_")},
+        "lineage": variant.lineage,
+        "columns": {field.name: field.metadata[b"description"].decode() for field in SUMMARY},
+    }
+
+
+@contextmanager
+def new_folder(to: Path) -> Iterator[Path]:
+    """Give an empty folder beside `to`, which becomes it when all went well, and is removed otherwise.
+
+    Raises:
+        UserError: if `to` is not free, or cannot be written.
+    """
+    to = to.absolute()
+    try:
+        if to.is_symlink() or (to.exists() and not (to.is_dir() and not any(to.iterdir()))):
+            raise UserError(f"TO is {to}, which is there already. Name a folder that does not exist, or is empty.")
+        to.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=to.parent, prefix=f".{to.name}.", ignore_cleanup_errors=True) as place:
+            folder = Path(place) / to.name
+            folder.mkdir()
+            yield folder
+            folder.rename(to)
+    except OSError as error:
+        raise UserError(
+            f"TO is {to}, which cannot be written: {error.strerror or error}. Name another folder."
+        ) from error
+
+
+def _hashes(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return the size and SHA-256 of every file."""
+    return {
+        path.relative_to(folder).as_posix(): {
+            "bytes": path.stat().st_size,
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        }
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"

@@ -1,0 +1,169 @@
+"""An ONNX file, checked before a session is made of it: it may come from a stranger.
+
+Only the protobuf is read, without the tensors that lie in other files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from math import prod
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from runner.errors import UserError
+
+_DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")  # whose operators ONNX Runtime itself has
+# Bits of an element by its number in TensorProto.DataType; strings (8) have no fixed size.
+_BITS = {1: 32, 2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 7: 64, 9: 8, 10: 16, 11: 64, 12: 32, 13: 64, 14: 64, 15: 128, 16: 16,
+         17: 8, 18: 8, 19: 8, 20: 8, 21: 4, 22: 4, 23: 4, 24: 8, 25: 2, 26: 2}  # fmt: skip
+_STRINGS = 8
+_EXTERNAL = 1
+_FIELDS = ("float_data", "int32_data", "int64_data", "double_data", "uint64_data", "string_data")
+_PER_ENTRY = 16  # elements that one entry of a field can hold: packed ones of 2 bits
+
+
+def check_onnx(path: Path, where: str) -> None:
+    """Check that a graph has only standard operators, and tensors that are there in full, in its own folder.
+
+    Subgraphs and the model's local functions are checked as well.
+
+    Args:
+        path: the file.
+        where: names the model, for errors.
+
+    Raises:
+        UserError: naming the node or the tensor at fault.
+    """
+    where = f"{where}: {path.name}"
+    model = _read(path, where)
+    _check_functions(model, where)
+    known = {(function.domain, function.name) for function in model.functions}
+    for node in _nodes(model):
+        if node.domain not in _DOMAINS and (node.domain, node.op_type) not in known:
+            raise UserError(
+                f"{where}: node '{_text(node.name)}' has the operator {_text(node.domain)}.{_text(node.op_type)}, but "
+                f"only those of ONNX and com.microsoft are run. Export the model again without it."
+            )
+    for tensor in _tensors(model):
+        _check_tensor(tensor, path.parent, f"{where}: tensor '{_text(tensor.name)}'")
+
+
+def _read(path: Path, where: str) -> Any:
+    import onnx
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+    try:
+        return onnx.load(path, load_external_data=False)
+    except (DecodeError, ValueError, OSError) as error:
+        raise UserError(f"{where} is no ONNX file: {error}. Take another copy of it.") from None
+
+
+def _nodes(model: Any) -> Iterator[Any]:
+    """Yield the nodes of the graph, its subgraphs and the functions."""
+    for graph in _graphs(model):
+        yield from graph.node
+    for function in model.functions:
+        yield from function.node
+
+
+def _tensors(model: Any) -> Iterator[Any]:
+    """Yield the tensors that graphs hold, and those in the attributes of nodes; of sparse ones, both parts."""
+    for graph in _graphs(model):
+        yield from graph.initializer
+        for sparse in graph.sparse_initializer:
+            yield from (sparse.values, sparse.indices)
+    for attribute in _attributes(model):
+        yield from (attribute.t, *attribute.tensors)
+        for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
+            yield from (sparse.values, sparse.indices)
+
+
+def _graphs(model: Any) -> Iterator[Any]:
+    trained = (graph for info in model.training_info for graph in (info.initialization, info.algorithm))
+    waiting = [model.graph, *trained]
+    waiting += [graph for function in model.functions for node in function.node for graph in _subgraphs(node)]
+    while waiting:
+        graph = waiting.pop()
+        yield graph
+        waiting += [inner for node in graph.node for inner in _subgraphs(node)]
+
+
+def _subgraphs(node: Any) -> list[Any]:
+    graphs = [graph for attribute in node.attribute for graph in (attribute.g, *attribute.graphs)]
+    return [graph for graph in graphs if graph.ByteSize()]
+
+
+def _attributes(model: Any) -> Iterator[Any]:
+    for node in _nodes(model):
+        yield from node.attribute
+    for function in model.functions:
+        yield from function.attribute_proto
+
+
+def _check_functions(model: Any, where: str) -> None:
+    """A function that calls itself would never end being put in the place of its calls."""
+    names = {(function.domain, function.name) for function in model.functions}
+    calls: dict[Any, set[Any]] = {name: set() for name in names}
+    for function in model.functions:
+        inner = [graph for node in function.node for graph in _all_subgraphs(node)]
+        nodes = [*function.node, *(node for graph in inner for node in graph.node)]
+        calls[(function.domain, function.name)] |= {(node.domain, node.op_type) for node in nodes} & names
+    try:
+        TopologicalSorter(calls).prepare()
+    except CycleError as error:
+        raise UserError(
+            f"{where}: the function '{_text(error.args[1][0][1])}' calls itself, so it is refused."
+        ) from None
+
+
+def _all_subgraphs(node: Any) -> list[Any]:
+    found = _subgraphs(node)
+    return found + [deeper for graph in found for inner in graph.node for deeper in _all_subgraphs(inner)]
+
+
+def _check_tensor(tensor: Any, folder: Path, where: str) -> None:
+    if any(size < 0 for size in tensor.dims):
+        raise UserError(f"{where} has the shape {list(tensor.dims)[:8]}, but no size can be negative.")
+    elements = prod(tensor.dims) if tensor.data_type else 0  # 0: an attribute that holds no tensor
+    if tensor.data_type not in (0, _STRINGS) and tensor.data_type not in _BITS:
+        raise UserError(f"{where} is of the type {tensor.data_type}, which ONNX does not know.")
+    needed = -(-elements * _BITS.get(tensor.data_type, 0) // 8)
+    if tensor.data_location == _EXTERNAL:
+        _check_external(tensor, needed, folder, where)
+    elif tensor.raw_data:
+        if len(tensor.raw_data) < needed:
+            raise UserError(f"{where} should have {needed} bytes by its shape, but has {len(tensor.raw_data)}.")
+    elif elements > _PER_ENTRY * sum(len(getattr(tensor, field)) for field in _FIELDS):
+        raise UserError(f"{where} has the shape {list(tensor.dims)[:8]}, but not so many elements.")
+
+
+def _check_external(tensor: Any, needed: int, folder: Path, where: str) -> None:
+    """A tensor's data in another file: one in the model's own folder, and all of it."""
+    entries = {entry.key: entry.value for entry in tensor.external_data}
+    location = PurePosixPath(_decoded(entries.get("location", "")))
+    path = folder / location
+    if location.is_absolute() or ".." in location.parts or not _is_inside(path, folder):
+        raise UserError(f"{where} lies in '{_text(str(location))}', but must lie in a file of the model's own folder.")
+    try:
+        offset, length = int(entries.get("offset", 0)), int(entries.get("length", needed))
+    except ValueError:
+        raise UserError(f"{where} has an offset or a length that is no number.") from None
+    if offset < 0 or length < needed or offset + length > path.stat().st_size:
+        raise UserError(f"{where} should have {needed} bytes at {offset} of {location}, but that has not so many.")
+
+
+def _is_inside(path: Path, folder: Path) -> bool:
+    try:
+        return path.is_file() and path.resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError):
+        return False  # such a name cannot be a file
+
+
+def _decoded(value: str | bytes) -> str:
+    """Return a string of the file; the protobuf reader gives bytes where one is not UTF-8."""
+    return value if isinstance(value, str) else value.decode(errors="backslashreplace")
+
+
+def _text(value: str | bytes) -> str:
+    return _decoded(value)[:100]

@@ -1,0 +1,127 @@
+"""A model's raw files, checked before anything loads them: they may come from a stranger.
+
+Nothing of the files is run or built here: weights are known by their header, a graph by its protobuf, all else is JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from runner.errors import UserError
+from runner.models.onnx_file import check_onnx
+
+_CODE = ("modeling_*.py", "configuration_*.py", "tokenization_*.py")  # what transformers would import if told to
+_JSON_BYTES = 256 * 2**20  # of a file; a large tokenizer.json has 35 MB
+_SIZES = ("num_hidden_layers", "n_layers", "n_layer", "num_attention_heads", "n_heads", "n_head")
+_LARGEST_SIZE = 10_000  # of these, in any model
+
+
+def check_files(folder: Path, where: str) -> None:
+    """Check all files of a model's folder that a step may load.
+
+    Args:
+        folder: may hold config.json, tokenizer.json, *.safetensors and model.onnx.
+        where: names the model, for errors.
+
+    Raises:
+        UserError: if a file is a link out of the folder, code, or not what its name says.
+    """
+    for path in sorted(folder.rglob("*")):
+        _check_inside(path, folder, where)
+    for path in sorted(path for pattern in _CODE for path in folder.rglob(pattern)):
+        raise UserError(f"{where}: {path.name} is code of the model's own. {_NO_CODE}")
+    _check_config(folder / "config.json", where)
+    _check_tokenizer(folder, where)
+    _check_index(folder / "model.safetensors.index.json", where)
+    for path in sorted(folder.glob("*.safetensors")):
+        check_weights(path, where)
+    if (folder / "model.onnx").is_file():
+        check_onnx(folder / "model.onnx", where)
+
+
+def check_weights(path: Path, where: str) -> None:
+    """Check a safetensors file: its library refuses a header that lies about lengths, types, shapes or offsets.
+
+    Raises:
+        UserError: with what the library says.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy"):
+            pass
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{where}: {path.name} is no safetensors file: {error}. Take another copy of it.") from None
+
+
+_NO_CODE = (
+    "Such code is never run here. If the model's architecture is one of transformers' own, remove it; else take "
+    "another model."
+)
+
+
+def _check_inside(path: Path, folder: Path, where: str) -> None:
+    if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+        raise UserError(
+            f"{where}: {path.relative_to(folder)} is a link out of the folder, which a box cannot follow. Put the file "
+            "itself there (cp -rL copies a folder so)."
+        )
+
+
+def _check_config(path: Path, where: str) -> None:
+    if not path.is_file():
+        return
+    config = _mapping(path, where)
+    _check_no_code(path, config, where)
+    if not isinstance(config.get("model_type"), str | None):
+        raise UserError(f"{where}: config.json: model_type is {config['model_type']!r:.50}, but must be a name.")
+    if type(config.get("pad_token_id")) not in (int, type(None)):
+        raise UserError(f"{where}: config.json: pad_token_id is {config['pad_token_id']!r:.50}, but must be a number.")
+    for key in _SIZES:
+        if isinstance(size := config.get(key), int) and size > _LARGEST_SIZE:
+            raise UserError(f"{where}: config.json: {key} is {size}, and no model has more than {_LARGEST_SIZE}.")
+
+
+def _check_tokenizer(folder: Path, where: str) -> None:
+    if (path := folder / "tokenizer_config.json").is_file():
+        _check_no_code(path, _mapping(path, where), where)
+    if (path := folder / "tokenizer.json").is_file() and not isinstance(
+        _mapping(path, where).get("model"), dict | None
+    ):
+        raise UserError(f"{where}: tokenizer.json: model is no mapping. Take another copy of it.")
+
+
+def _check_index(path: Path, where: str) -> None:
+    """Weights in several files: each must lie beside the index."""
+    if not path.is_file():
+        return
+    files = _mapping(path, where).get("weight_map")
+    if not isinstance(files, dict):
+        raise UserError(f"{where}: {path.name} has no weight_map. Take another copy of it.")
+    for name in files.values():
+        if not isinstance(name, str) or PurePosixPath(name).name != name or not name.endswith(".safetensors"):
+            raise UserError(
+                f"{where}: {path.name} names {name!r:.100}, but weights must be *.safetensors files beside it."
+            )
+
+
+def _check_no_code(path: Path, content: dict[str, Any], where: str) -> None:
+    if "auto_map" in content:
+        raise UserError(f"{where}: {path.name} names code of the model's own (auto_map). {_NO_CODE}")
+
+
+def _mapping(path: Path, where: str) -> dict[str, Any]:
+    """Return what a JSON file holds."""
+    if path.stat().st_size > _JSON_BYTES:
+        raise UserError(f"{where}: {path.name} has {path.stat().st_size} bytes, and at most {_JSON_BYTES} are read.")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise UserError(f"{where}: {path.name} is nested too deep. Take another copy of it.") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{where}: {path.name} cannot be read ({error}). Take another copy of it.") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{where}: {path.name} holds no mapping. Take another copy of it.")
+    return content

@@ -1,0 +1,87 @@
+"""Keeping CPU models apart: where a cluster's nodes differ, each job counts once per CPU model, with its own baseline.
+
+A CPU is a condition of a measurement, as threads are; but which one a round meets is known only when it is measured.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def cpu_of_units(sweep: Path) -> dict[str, str]:
+    """Return the CPU model that measured each unit (see runner/cluster/units.py); empty if all are alike."""
+    found: dict[str, str] = {}
+    for path in sorted((sweep / "nodes").glob("*.json")):
+        found[path.stem] = json.loads(path.read_text(encoding="utf-8"))["cpu_model"]
+    return found if len(set(found.values())) > 1 else {}
+
+
+def nodes_of(sweep: Path) -> dict[str, dict[str, Any]]:
+    """Return the nodes of a cluster that measured, by name: what runner/provenance.py says of each; none elsewhere."""
+    notes = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((sweep / "nodes").glob("*.json"))]
+    return {note["node"]: {k: v for k, v in note.items() if k != "node"} for note in notes}
+
+
+def environment_of_nodes(planned: Mapping[str, Any], nodes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the plan's environment with the machine of the nodes in place of the one that handed out the work."""
+    machines = [nodes[name] for name in sorted(nodes)]
+    if not machines:
+        return dict(planned)
+    cpus = " and ".join(sorted({str(machine.get("cpu_model")) for machine in machines}))
+    own = {key: machines[0].get(key) for key in ("cores", "logical_cpus", "memory_bytes", "kernel")}
+    return {**planned, **own, "cpu_model": cpus}
+
+
+def apart_by_cpu(plan: Mapping[str, Any], cpus: Mapping[str, str]) -> dict[str, Any]:
+    """Return the plan as if each CPU model had been planned for: jobs and trials of their own, waterfalls too.
+
+    A round that no node began yet is counted with the most frequent CPU model.
+
+    Args:
+        plan: of the sweep.
+        cpus: see `cpu_of_units`.
+    """
+    if not cpus:
+        return dict(plan)
+    usual = Counter(cpus.values()).most_common(1)[0][0]
+    jobs = {job["job"]: job for job in plan["jobs"]}
+    trials, models = [], dict[str, set[str]]()
+    for trial in plan["trials"]:
+        block = jobs[trial["job"]]["baseline"] or trial["job"]
+        cpu = cpus.get(f"{block}-r{trial['round']}", usual)
+        models.setdefault(cpu, set()).add(trial["job"])
+        trials.append(trial | {"job": _key(trial["job"], cpu), "measured_as": trial["job"], "cpu": cpu})
+    ordered = sorted(models)
+    return {
+        **plan,
+        "jobs": [
+            job | {"job": _key(job["job"], cpu), "baseline": _key(job["baseline"], cpu), "cpu": cpu}
+            for cpu in ordered
+            for job in plan["jobs"]
+            if job["job"] in models[cpu]
+        ],
+        "trials": trials,
+        "waterfalls": [
+            [_key(job, cpu) for job in chain]
+            for cpu in ordered
+            for chain in plan.get("waterfalls") or []
+            if set(chain) <= models[cpu]
+        ],
+    }
+
+
+def jobs_measured_as(plan: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return under which keys each job is counted: its own, or one per CPU model."""
+    found: dict[str, list[str]] = {}
+    for trial in plan["trials"]:
+        found.setdefault(trial.get("measured_as", trial["job"]), []).append(trial["job"])
+    return {job: list(dict.fromkeys(keys)) for job, keys in found.items()}
+
+
+def _key(job: str | None, cpu: str) -> str | None:
+    return f"{job}@{re.sub('[^A-Za-z0-9.]+', '-', cpu).strip('-')}" if job else None

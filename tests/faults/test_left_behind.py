@@ -1,0 +1,150 @@
+"""What a process that is killed outright leaves, caused with SIGKILL: locks, workplaces, boxes; and broken files."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from runner import alone
+from runner.artifacts import Store
+from runner.errors import MachineError, UserError, storage_error
+from runner.isolation import cpus
+from runner.leftovers import forget_failures, tidy
+
+ROOT = Path(__file__).parents[2]
+
+
+@contextmanager
+def another(code: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """Run code in another process up to its first line of output; kill it in the end."""
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.first = process.stdout.readline().strip()  # type: ignore[attr-defined]
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+SWEEPS = """
+import sys, time; from pathlib import Path; from runner import alone
+alone.CORES = Path(sys.argv[1])
+with alone.only_sweep(Path(sys.argv[1])), alone.own_cores([0], Path("outputs/other")):
+    print("in", flush=True); time.sleep(60)
+"""
+
+
+def test_a_second_sweep_is_refused_until_the_first_is_dead(tmp_path: Path) -> None:
+    with another(SWEEPS, tmp_path) as first:
+        with pytest.raises(UserError, match=rf"process {first.pid}\) runs in"), alone.only_sweep(tmp_path):
+            pass
+        first.kill()
+        first.wait()
+        with alone.only_sweep(tmp_path):
+            pass
+
+
+def test_a_core_is_waited_for_by_name_and_given_back_by_the_dead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(alone, "CORES", tmp_path)
+    with another(SWEEPS, tmp_path) as first:
+
+        def say(line: str) -> None:
+            said.append(line)
+            first.kill()
+
+        monkeypatch.setattr(alone, "say", say)
+        with alone.own_cores([0], tmp_path):
+            pass
+    expected = f"Core 0 is used by another sweep (outputs/other, process {first.pid}): waiting for our turns on it."
+    assert said == [expected]
+
+
+def test_workplaces_of_the_dead_go_and_those_of_the_living_stay(tmp_path: Path) -> None:
+    code = """
+import sys, time; from pathlib import Path; from runner.artifacts import Store
+with Store(Path(sys.argv[1])).workplace() as folder:
+    print(folder, flush=True); time.sleep(60)
+"""
+    with another(code, tmp_path) as maker:
+        Store(tmp_path).remove_leftovers()
+        (workplace,) = (tmp_path / "work").iterdir()
+        maker.kill()
+        maker.wait()
+        assert workplace.exists()
+        Store(tmp_path).remove_leftovers()
+        assert not workplace.exists()
+
+
+def test_a_process_box_dies_with_its_runner(tmp_path: Path) -> None:
+    code = """
+import sys; from pathlib import Path; from runner.isolation import process, BoxOrder
+process.CODE = Path("tests/isolation/probe/runner").absolute()
+process.environment = lambda threads: {"PYTHONUNBUFFERED": "1"}
+print("go", flush=True)
+process.ProcessBox().run(BoxOrder("runner.probe", {"action": "hang"}, {}, Path(sys.argv[1]), [0]))
+"""
+    with another(code, tmp_path) as runner:
+        deadline = time.monotonic() + 30
+        log = tmp_path / "log.txt"
+        while "sleep" not in (log.read_text() if log.exists() else "") and time.monotonic() < deadline:
+            time.sleep(0.02)
+        (box,) = map(int, Path(f"/proc/{runner.pid}/task/{runner.pid}/children").read_text().split())
+        os.kill(runner.pid, signal.SIGKILL)
+        while Path(f"/proc/{box}").exists() and "Z" not in Path(f"/proc/{box}/stat").read_text().split()[2]:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+def test_an_artifact_with_one_byte_changed_is_not_found(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with store.workplace() as folder:
+        (folder / "files").mkdir()
+        (folder / "files" / "model").write_bytes(b"weights")
+        made = store.put({"a": 1}, folder / "files", "onnx", [])
+    assert store.find({"a": 1}) == made
+    (made.path / "model").write_bytes(b"weightz")
+    assert store.find({"a": 1}) is None
+
+
+def test_truncated_notes_count_as_missing_and_whole_ones_stay(tmp_path: Path) -> None:
+    whole, cut = tmp_path / "trials/a/trial.json", tmp_path / "trials/b/trial.json"
+    note, predictions = tmp_path / "prepared/j/prepared.json", tmp_path / "predictions/j.json"
+    for path in (whole, cut, note, predictions):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"status": "ok", "figures": [1, 2]}))
+    for path in (cut, predictions):
+        path.write_text(path.read_text()[:-3])
+    assert tidy(tmp_path) == ["predictions/j.json", "prepared/j/prepared.json", "trials/b/trial.json"]
+    assert whole.exists()
+    cut.write_text("{")
+    forget_failures(tmp_path)
+    assert (whole.exists(), cut.exists()) == (True, False)
+
+
+def test_a_full_disk_is_the_machine_s_fault(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No space") as full:
+        Path("/dev/full").write_text("x")
+    assert full.value.errno == errno.ENOSPC
+    assert isinstance(storage_error(full.value), MachineError)
+    assert storage_error(FileNotFoundError(errno.ENOENT, "gone")) is None
+
+
+def test_a_core_that_went_away_stops_the_sweep_instead_of_measuring_on_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cpus, "physical_cores", lambda: [3])
+    assert cpus.choose_cpus(1) == [3]
+    with pytest.raises(MachineError, match="only 1 physical cores"):
+        cpus.choose_cpus(2)

@@ -1,0 +1,113 @@
+"""A stranger's model files: whatever would run code, leave the folder, or lie about its size is refused."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.errors import UserError
+from runner.models.raw_files import check_files
+from tests.models.files import WEIGHTS, write_files
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "model").mkdir()
+    return write_files(tmp_path / "model", "config.json", "tokenizer.json", "model.safetensors")
+
+
+def _weights(header: Any, data: bytes = b"", length: int | None = None) -> bytes:
+    """Return a safetensors file with this header; `length` is what it says of the header's own length."""
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<Q", len(text) if length is None else length) + text + data
+
+
+def _tensor(dtype: str = "F32", shape: tuple[int, ...] = (2,), offsets: tuple[int, int] = (0, 8)) -> dict[str, Any]:
+    return {"dtype": dtype, "shape": list(shape), "data_offsets": list(offsets)}
+
+
+LYING = {
+    "header beyond the end": _weights({}, length=1000),
+    "header of 2^63 bytes": _weights({}, length=2**63),
+    "header of 101 MB": _weights(b" " * 10, length=101_000_000),
+    "no header": b"",
+    "data beyond the end": _weights({"a": _tensor()}, b"1234"),
+    "data that overlap": _weights({"a": _tensor(), "b": _tensor(offsets=(4, 12))}, b"0" * 12),
+    "data after the last tensor": _weights({"a": _tensor()}, b"0" * 16),
+    "a shape that overflows": _weights({"a": _tensor(shape=(2**40, 2**40))}, b"0" * 8),
+    "a shape that does not fit": _weights({"a": _tensor(shape=(3,))}, b"0" * 8),
+    "a type that there is not": _weights({"a": _tensor(dtype="PICKLE")}, b"0" * 8),
+    "a JSON bomb": _weights(b"[" * 200_000),
+    "a list": _weights([1, 2]),
+    "a pickle": b"\x80\x04\x95" + b"0" * 100,
+}
+
+
+@pytest.mark.parametrize("content", LYING.values(), ids=LYING)
+def test_weights_that_lie_are_refused(content: bytes, folder: Path) -> None:
+    (folder / "model.safetensors").write_bytes(content)
+    with pytest.raises(UserError, match=r"model 'm': model\.safetensors is no safetensors file: .*another copy"):
+        check_files(folder, "model 'm'")
+
+
+@pytest.mark.parametrize("name", ["modeling_evil.py", "configuration_evil.py", "deep/tokenization_evil.py"])
+def test_code_is_refused(name: str, folder: Path) -> None:
+    (folder / "deep").mkdir()
+    (folder / name).write_text("raise SystemExit")
+    with pytest.raises(UserError, match=rf"{Path(name).name} is code of the model's own\. Such code is never run"):
+        check_files(folder, "model 'm'")
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
+def test_a_reference_to_code_is_refused(name: str, folder: Path) -> None:
+    (folder / name).write_text('{"auto_map": {"AutoModel": "evil--repo.Model"}}')
+    with pytest.raises(UserError, match=rf"{name} names code of the model's own \(auto_map\)"):
+        check_files(folder, "model 'm'")
+
+
+def test_a_link_out_of_the_folder_is_refused(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("{}")
+    (folder / "vocab.json").symlink_to(tmp_path / "secret")
+    with pytest.raises(UserError, match=r"vocab\.json is a link out of the folder"):
+        check_files(folder, "model 'm'")
+
+
+def test_a_link_within_the_folder_is_followed(folder: Path) -> None:
+    (folder / "vocab.json").symlink_to("config.json")
+    check_files(folder, "model 'm'")
+
+
+BAD_JSON = {
+    "nested too deep": (b"[" * 100_000, "nested too deep|cannot be read"),
+    "no JSON": (b"not json", "cannot be read"),
+    "no text": (b"\xff\xfe\x00", "cannot be read"),
+    "a list": (b"[]", "holds no mapping"),
+    "no name": (b'{"model_type": ["bert"]}', "must be a name"),
+    "no number": (b'{"pad_token_id": "0"}', "pad_token_id is '0', but must be a number"),
+    "too many layers": (b'{"num_hidden_layers": 1000000000}', "no model has more than 10000"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), BAD_JSON.values(), ids=BAD_JSON)
+def test_a_bad_config_is_refused(content: bytes, message: str, folder: Path) -> None:
+    (folder / "config.json").write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        check_files(folder, "model 'm'")
+
+
+@pytest.mark.parametrize("place", ["../other.safetensors", "/etc/passwd", "a/b.safetensors", "weights.bin", 3])
+def test_weights_elsewhere_are_refused(place: Any, folder: Path) -> None:
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"x": place}}))
+    with pytest.raises(UserError, match=r"weights must be \*\.safetensors files beside it"):
+        check_files(folder, "model 'm'")
+
+
+def test_good_files_pass(folder: Path) -> None:
+    (folder / "model.safetensors").write_bytes(_weights({"a": _tensor()}, b"0" * 8))
+    (folder / "more.safetensors").write_bytes(WEIGHTS)
+    (folder / "model.safetensors.index.json").write_text('{"weight_map": {"x": "more.safetensors"}}')
+    check_files(folder, "model 'm'")

@@ -1,0 +1,47 @@
+"""A sweep of very many jobs, made from the tables of a small one: writing their trial files would take minutes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from runner.results.schema import SCHEMAS
+from runner.results.tables import Tables
+
+_SLOWER = 0.0003  # each copy than the one before, as a fraction
+_LATENCIES = ("latency_p50_seconds", "latency_p90_seconds", "latency_ratio", "latency_ratio_low", "latency_ratio_high")
+
+
+def multiplied(tables: Tables, times: int, folder: Path) -> Tables:
+    """Return the tables with every variant `times` times, each copy a little slower and smaller; one baseline."""
+    baselines = pc.unique(tables.summary["baseline_job"])
+    return replace(
+        tables,
+        folder=folder,
+        **{name: _copies(table, baselines, times, name) for name, table in tables.named().items()},
+    )
+
+
+def _copies(table: Any, baselines: Any, times: int, name: str) -> Any:
+    is_baseline = pc.is_in(table["job"], baselines)
+    variants = table.filter(pc.invert(is_baseline))
+    copies = [_copy(variants, number) for number in range(times)]
+    return pa.concat_tables([table.filter(is_baseline), *copies]).cast(SCHEMAS[name])
+
+
+def _copy(table: Any, number: int) -> Any:
+    for column in {"job", "technique"} & set(table.column_names):
+        table = _with(table, column, pc.binary_join_element_wise(table[column], f"{number:05}", "-"))
+    for column in {*_LATENCIES} & set(table.column_names):
+        table = _with(table, column, pc.multiply(table[column], 1 + _SLOWER * number))
+    if "disk_bytes" in table.column_names:
+        table = _with(table, "disk_bytes", pc.subtract(table["disk_bytes"], 1000 * number))
+    return table
+
+
+def _with(table: Any, column: str, values: Any) -> Any:
+    return table.set_column(table.column_names.index(column), column, values)
