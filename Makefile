@@ -24,19 +24,21 @@ MIN_ACCURACY ?=
 MAX_NEGATIVE_FLIPS ?=
 CORE_HOUR ?=
 VARIANT ?=
+FILES ?=
 REBUILD ?=
 TO ?=
 FORMAT ?=
 OWN_OUT = $(if $(filter-out file,$(origin OUT)),--out $(OUT))
 NO_VARIANT_TO = $(error name a variant and a folder: make export VARIANT=onnx-int8 TO=deploy/onnx-int8)
 NO_BUNDLE_TO = $(error name a folder or an archive: make bundle TO=demo.tar.zst)
+NO_FILES = $(error name a result of pyperf or optimum-benchmark: make import FILES=bench.json)
 NO_A_B = $(error name two sweeps: make diff A=outputs/x B=outputs/y)
 # The first of these that is a Python 3.11, looked for once. Only set-up uses it; all else runs in .venv.
 PYTHON ?= $(eval PYTHON := $(shell for name in python3.11 python3 python; do $$name -c \
 	'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$name && break; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help sweep search report watch charts diff recommend export bundle reproduce doctor test faults fuzz \
+.PHONY: help sweep search report watch charts diff recommend export bundle import reproduce doctor test faults fuzz \
 	cluster-test lint setup cluster image lock clean python image-if-engine
 
 help: ## Print this help
@@ -77,6 +79,9 @@ export: .venv/.ready ## Hand over a variant, ready to run: VARIANT=onnx-int8 (or
 
 bundle: .venv/.ready ## Hand a sweep to somebody else, without private paths: SWEEP=outputs/demo TO=demo.tar.zst (or folder)
 	@.venv/bin/python -m runner.bundle $(SWEEP) "$(or $(TO),$(NO_BUNDLE_TO))"
+
+import: .venv/.ready ## Show results of pyperf or optimum-benchmark in a sweep's report: SWEEP=outputs/demo FILES="a.json b.json"
+	@.venv/bin/python -m runner.elsewhere $(SWEEP) $(or $(FILES),$(NO_FILES))
 
 reproduce: setup ## Run a recorded sweep again, and diff: SWEEP=outputs/demo OUT=outputs/demo.reproduced REBUILD=1
 	@.venv/bin/python -m runner.reproduce $(SWEEP) $(if $(REBUILD),--rebuild) $(OWN_OUT)

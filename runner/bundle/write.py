@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import zstandard
 
 from runner.bundle.paths import hide_paths, without_paths
+from runner.elsewhere import keep, kept
 from runner.errors import UserError
 from runner.report.write import write_report
 from runner.results.tables import Tables
@@ -60,6 +61,8 @@ def _fill(folder: Path, tables: Tables) -> None:
     pq.write_table(without_paths(tables.summary), folder / "summary.parquet")
     manifest = json.dumps(hide_paths(tables.manifest), indent=1, ensure_ascii=False) + "\n"
     (folder / "manifest.json").write_text(manifest, encoding="utf-8")
+    if measured := kept(tables.folder):
+        keep(folder, measured)
     write_report(folder)
     lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(folder.iterdir())]
     (folder / HASHES).write_text("".join(lines))

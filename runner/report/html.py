@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from runner.recommend.section import recommend_section
-from runner.report import accuracy, seed_study, threads, view, waterfall
+from runner.report import accuracy, elsewhere, seed_study, threads, view, waterfall
 from runner.report.accuracy import accuracy_detail
 from runner.report.charts.chart import Chart
 from runner.report.charts.front import front_charts
@@ -82,6 +82,8 @@ def render_html(tables: Tables, refresh_seconds: int | None = None) -> str:
             most_matrices=_MOST_MATRICES,
             seed=seed_study,
             seed_studies=seed_study.seed_studies(tables),
+            elsewhere=elsewhere,
+            measured_elsewhere=elsewhere.elsewhere_rows(tables),
             lineages=made,
             artifacts=artifacts,
             grid=json.dumps(tables.manifest.get("grid"), indent=2, ensure_ascii=False),

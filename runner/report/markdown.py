@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
-from runner.report import accuracy, seed_study, view, waterfall
+from runner.report import accuracy, elsewhere, seed_study, view, waterfall
 from runner.report.examples import Judged, judgements, shown_text
 from runner.report.figures import UNKNOWN, counted, percent
 from runner.report.recordings import recordings
@@ -36,6 +36,8 @@ def render_markdown(tables: Tables) -> str:
         parts += [*_group(group), *_accuracy_detail(detail), *_trial_time(trial_time(group, recorded))]
     for scaling in scalings(tables):
         parts += _scaling(scaling)
+    if rows := elsewhere.elsewhere_rows(tables):
+        parts += [f"## {elsewhere.TITLE}", elsewhere.CAVEAT, _table(elsewhere.COLUMNS, rows)]
     for judgement in judgements(tables):
         parts.append(f"## Predictions: {escape(judgement.title)}")
         for judged in judgement.judged:
