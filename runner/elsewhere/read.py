@@ -31,7 +31,7 @@ def read(path: Path) -> list[Measured]:
     if tool is None:
         raise UserError(f"{path} is of no tool whose results can be read. {known}")
     try:
-        found = tool.read(document, path.name)
+        found: list[Measured] = tool.read(document, path.name)
     except (ValueError, AttributeError, TypeError, KeyError) as error:
         raise UserError(f"{path} is not whole: {error}.") from None
     if not found:
