@@ -39,7 +39,7 @@ PYTHON ?= $(eval PYTHON := $(shell for name in python3.11 python3 python; do $$n
 
 .DEFAULT_GOAL := help
 .PHONY: help sweep search report watch charts diff recommend export bundle import reproduce doctor test faults fuzz \
-	cluster-test lint setup cluster image lock clean python image-if-engine
+	cluster-test lint docs setup cluster image lock clean python image-if-engine
 
 help: ## Print this help
 	@echo "usage: make TARGET [NAME=VALUE …]"
@@ -107,6 +107,9 @@ lint: .venv/.ready ## Check style and types
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@cd docker && ../.venv/bin/mypy --config-file= --strict *.py
+
+docs: .venv/.ready ## Write anew the pages of docs/ that follow from the code
+	@.venv/bin/python -m docs.generate
 
 setup: python ## Make .venv and, where a Docker engine answers, the image (the targets above do it themselves)
 	@$(MAKE) --no-print-directory -j2 PYTHON="$(PYTHON)" .venv/.ready image-if-engine

