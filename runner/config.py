@@ -119,7 +119,7 @@ class TaskConfig:
 
     name: str = MISSING  # in tables and reports
     source: str = MISSING  # a module of runner/tasks
-    path: str | None = None  # a CSV file, when source is file
+    path: str | None = None  # a CSV, JSONL or Parquet file, when source is file
     text_column: str = "text"  # of that file
     label_column: str | None = "label"  # of that file; null if there are no labels
 

@@ -11,6 +11,7 @@ import hashlib
 import importlib
 import inspect
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 SOURCES = ("alice", "file", "tweets")
 SPLITS = ("train", "validation", "test")
 UNLABELLED = "unlabelled"
+_SHARED = re.compile(r"^from runner\.tasks\.(\w+) import ", re.MULTILINE)
 
 
 class Example(NamedTuple):
@@ -66,13 +68,18 @@ def load(task: TaskConfig, downloads: Path) -> Texts:
 
 
 def identity(task: TaskConfig) -> dict[str, Any]:
-    """Return what tells this task's texts from any others: its pins or the hash of its file, and that of our code.
+    """Return what tells this task's texts from any others: its pins or the hash of its file, and that of our code,
+    which is its module and all that it imports from here.
 
     Raises:
         UserError: if there is no such task, or its file cannot be read.
     """
     module = _module(task)
-    sources = [inspect.getsource(module), Path(__file__).with_name("split.py").read_text(encoding="utf-8")]
+    sources = [inspect.getsource(module)]
+    for source in sources:  # grows meanwhile
+        paths = [Path(__file__).with_name(f"{name}.py") for name in _SHARED.findall(source)]
+        imported = [path.read_text(encoding="utf-8") for path in paths]
+        sources += [text for text in dict.fromkeys(imported) if text not in sources]
     own: dict[str, Any] = module.identity(task)
     return own | {"code": hashlib.sha256("".join(sources).encode()).hexdigest()[:16]}
 

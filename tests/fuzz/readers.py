@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from onnx import TensorProto, helper, numpy_helper
 
 from runner.artifacts import Store
@@ -27,7 +29,7 @@ from runner.ready import read_ready
 from runner.results.collect import collect, read_plan
 from runner.results.tables import read_tables
 from runner.results.trials import read_trial
-from runner.tasks import file as csv_file
+from runner.tasks import file as texts_file
 from tests.models.files import write_files
 from tests.results.synthetic import DEMO, trial_file, write_sweep
 
@@ -93,7 +95,32 @@ def _csv(folder: Path) -> Reader:
         b'text,label,split\ngood,a,train\n"a, b",b,test\n',
         "\ufefftext,label\r\n\u00e9,1\r\n\U0001f600,2\r\n".encode(),
     ]
-    return Reader(folder / "texts.csv", lambda path: csv_file.load(TaskConfig(name="t", path=str(path)), folder), seeds)
+    return _texts(folder / "texts.csv", seeds)
+
+
+def _jsonl(folder: Path) -> Reader:
+    seeds = [
+        b'{"text": "good", "label": "a", "split": "train"}\n{"text": "bad", "label": "b", "split": "test"}\n',
+        '{"text": "\u00e9", "label": 1}\n\n{"text": "\\ud83d\\ude00", "label": 2, "more": [null, {}]}\n'.encode(),
+    ]
+    return _texts(folder / "texts.jsonl", seeds)
+
+
+def _parquet(folder: Path) -> Reader:
+    names = {"info": {"features": {"label": {"_type": "ClassLabel", "names": ["a", "b"]}}}}
+    table = pa.table({"text": ["one", "two"] * 4, "label": [0, 1] * 4, "more": [[1], []] * 4})
+    seeds = []
+    for compression in ("snappy", "none"):
+        whole = io.BytesIO()
+        pq.write_table(
+            table.replace_schema_metadata({b"huggingface": json.dumps(names).encode()}), whole, compression=compression
+        )
+        seeds.append(whole.getvalue())
+    return _texts(folder / "texts.parquet", seeds)
+
+
+def _texts(path: Path, seeds: list[bytes]) -> Reader:
+    return Reader(path, lambda path: texts_file.load(TaskConfig(name="t", path=str(path)), path.parent), seeds)
 
 
 def _trial(folder: Path) -> Reader:
@@ -157,6 +184,8 @@ _MAKERS: dict[str, Callable[[Path], Reader]] = {
     "index": _model_file("model.safetensors.index.json", '{"weight_map": {"a": "model.safetensors"}}'),
     "onnx": _onnx,
     "csv": _csv,
+    "jsonl": _jsonl,
+    "parquet": _parquet,
     "zip": _zip,
     "recipe": _store,
     "prepared": _ready,

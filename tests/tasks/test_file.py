@@ -62,7 +62,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path: Path) -> Non
             r"task\.label_column: .* has no column 'label'\. Did you mean 'labels'.*or null if there are no labels",
         ),
         ("", {}, r"has no column 'text'\. Allowed: none"),
-        ("text,label\n", {}, r"has a header, but no rows"),
+        ("text,label\n", {}, r"texts\.csv holds no rows"),
         ("text,label\na,x\nb,x\n", {}, r"all rows of .* have the label 'x'.*at least two labels"),
         ("text,label\na,x\nb,y,z\n", {}, r"line 3: the number of fields differs"),
         ("text,label\na\n", {}, r"line 2: the number of fields differs"),
@@ -80,7 +80,7 @@ def test_a_bad_file_is_refused(content: str | bytes, keys: dict[str, str], messa
 
 
 def test_a_path_is_needed(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"task\.path is not set\. Say which CSV file: task\.path="):
+    with pytest.raises(UserError, match=r"task\.path is not set\. Say which CSV, JSONL or Parquet file: task\.path="):
         tasks.load(TaskConfig(name="file", source="file"), tmp_path)
 
 

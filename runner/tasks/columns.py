@@ -1,0 +1,126 @@
+"""From the rows of a file to the texts of a task: which column is what, and what each may hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from runner.config import TaskConfig
+from runner.errors import UserError, did_you_mean
+from runner.tasks import SPLITS, Example, Texts
+from runner.tasks.rows import Row, Rows, Source
+from runner.tasks.split import shuffled, split
+
+SPLIT = "split"
+_WHOLE_NUMBER = re.compile(r"-?\d{1,18}")
+
+
+def wanted_columns(task: TaskConfig) -> dict[str, str]:
+    """Return the columns that a task needs, by the key that names them."""
+    named = {"text_column": task.text_column, "label_column": task.label_column}
+    return {key: column for key, column in named.items() if column is not None}
+
+
+def read_as(task: TaskConfig) -> dict[str, Any]:
+    """Return the keys that say how rows are read, for the identity of a task."""
+    return wanted_columns(task)
+
+
+def checked_rows(found: Rows, task: TaskConfig, where: Source) -> list[Row]:
+    """Return the rows, each checked to hold a text, a label and a known split where there is such a column.
+
+    Raises:
+        UserError: naming the column or line at fault.
+    """
+    for key, column in wanted_columns(task).items():
+        if column not in found.columns:
+            raise UserError(
+                f"task.{key}: {where.name} has no column '{column}'. "
+                f"{did_you_mean(column, found.columns)} Set task.{key}"
+                f"{', or null if there are no labels' if key == 'label_column' else ''}."
+            )
+    rows = []
+    for row in found.rows:
+        _check(row, task, f"{where}, {row.where}", split=SPLIT in found.columns)
+        rows.append(row)
+    if not rows:
+        raise UserError(f"{where} holds no rows. Add texts.")
+    return rows
+
+
+def texts_of(rows: list[Row], task: TaskConfig, where: Source) -> Texts:
+    """Return the texts of checked rows, split by their column `split`, or by `runner.tasks.split`.
+
+    Raises:
+        UserError: if there is only one label, or nothing to test on.
+    """
+    labels = _label_names(rows, task, where)
+    numbers = {label: number for number, label in enumerate(labels)}
+    examples = [_example(row, task, numbers) for row in rows]
+    if SPLIT in rows[0].values:
+        sides = [[e for e, row in zip(examples, rows, strict=True) if row.values[SPLIT] == side] for side in SPLITS]
+        train, validation, test = map(shuffled, sides)
+    elif labels:
+        train, validation, test = split(examples)
+    else:
+        train, validation, test = [], [], shuffled(examples)
+    if not test:
+        raise UserError(f"{where} has no texts to test on. Add rows, or put test into column 'split'.")
+    return Texts(labels, train, validation, test)
+
+
+def _check(row: Row, task: TaskConfig, where: str, split: bool) -> None:
+    for column in wanted_columns(task).values():
+        value = row.values.get(column)
+        if value is None or (isinstance(value, str) and not value.strip()):
+            raise UserError(f"{where}: column '{column}' is empty. Fill it, or remove the row.")
+    text = row.values[task.text_column]
+    if not isinstance(text, str):
+        raise UserError(f"{where}: column '{task.text_column}' holds {text!r:.50}, which is no text.")
+    _check_characters(text, where)
+    if task.label_column is not None:
+        _check_characters(_label(row, task, where), where)
+    if SPLIT in row.values and not split:
+        raise UserError(f"{where}: there is a split, but the first line has none. Give every line one, or none.")
+    if split and row.values.get(SPLIT) not in SPLITS:
+        raise UserError(f"{where}: split is '{row.values.get(SPLIT)!s:.50}'. Allowed: {', '.join(SPLITS)}.")
+
+
+def _check_characters(text: str, where: str) -> None:
+    """Check for what JSON can write, but neither UTF-8 nor a tokenizer can take."""
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise UserError(f"{where}: there is a NUL or half a character in a text. Correct or remove the row.")
+
+
+def _example(row: Row, task: TaskConfig, numbers: dict[str, int]) -> Example:
+    label = None if task.label_column is None else numbers[_label(row, task, row.where)]
+    return Example(row.values[task.text_column], label)
+
+
+def _label(row: Row, task: TaskConfig, where: str) -> str:
+    """Return a label's name."""
+    value: Any = row.values[task.label_column or ""]
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # a column that lacked some values, once
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str | int):
+        return str(value)
+    raise UserError(
+        f"{where}: column '{task.label_column}' holds {value!r:.50}, which is no label: a text, a whole number, true "
+        "or false."
+    )
+
+
+def _label_names(rows: Iterable[Row], task: TaskConfig, where: Source) -> list[str]:
+    """Return the distinct labels, sorted: as numbers if all are whole numbers, else as text."""
+    if task.label_column is None:
+        return []
+    names = {_label(row, task, row.where) for row in rows}
+    if len(names) < 2:
+        raise UserError(
+            f"task.label_column: all rows of {where.name} have the label '{names.pop()}' in column "
+            f"'{task.label_column}'. There must be at least two labels; with none, say task.label_column=null."
+        )
+    return sorted(names, key=int) if all(map(_WHOLE_NUMBER.fullmatch, names)) else sorted(names)

@@ -1,0 +1,152 @@
+"""JSON Lines and Parquet are read as CSV is, and refused as it is: with the line or row, the column and what to do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from runner import tasks
+from runner.config import TaskConfig
+from runner.errors import UserError
+from runner.tasks import Example, Texts, rows
+
+ROWS: list[dict[str, Any]] = [
+    {"text": "a, b", "label": "x", "split": "train"},
+    {"text": "ü 👍", "label": "y", "split": "validation"},
+    {"text": "line\nbreak", "label": "x", "split": "test"},
+]
+
+
+def _load(file: Path, **keys: str | None) -> Texts:
+    return tasks.load(TaskConfig(name="file", source="file", path=str(file), **keys), file.parent)  # type: ignore[arg-type]
+
+
+def _jsonl(folder: Path, content: str | bytes) -> Path:
+    file = folder / "texts.jsonl"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return file
+
+
+def _parquet(folder: Path, table: Any, **options: Any) -> Path:
+    pq.write_table(table, folder / "texts.parquet", **options)
+    return folder / "texts.parquet"
+
+
+def test_all_three_kinds_of_file_give_the_same_texts(tmp_path: Path) -> None:
+    lines = ["split,text,label", *(f'{row["split"]},"{row["text"]}",{row["label"]}' for row in ROWS)]
+    (tmp_path / "texts.csv").write_text("\n".join(lines))
+    _jsonl(tmp_path, "\n\n".join(json.dumps(row | {"more": [1]}) for row in ROWS))
+    _parquet(tmp_path, pa.Table.from_pylist(ROWS))
+    loaded = [_load(tmp_path / f"texts.{kind}") for kind in ("csv", "jsonl", "parquet")]
+    assert loaded[0] == loaded[1] == loaded[2]
+    assert loaded[0] == Texts(["x", "y"], [Example("a, b", 0)], [Example("ü 👍", 1)], [Example("line\nbreak", 0)])
+
+
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [([1, 10, 2], ["1", "2", "10"]), ([True, False, True], ["false", "true"]), ([2.0, 3.0, 2.0], ["2", "3"])],
+)
+def test_labels_may_be_numbers_or_booleans(values: list[Any], labels: list[str], tmp_path: Path) -> None:
+    rows = [{"text": f"t{number}", "label": value} for number, value in enumerate(values * 9)]
+    for file in (
+        _jsonl(tmp_path, "".join(json.dumps(row) + "\n" for row in rows)),
+        _parquet(tmp_path, pa.Table.from_pylist(rows)),
+    ):
+        assert _load(file).labels == labels
+
+
+def test_the_names_of_numbered_labels_are_found(tmp_path: Path) -> None:
+    """As the library datasets writes them."""
+    features = {"text": {"_type": "Value"}, "label": {"names": ["neg", "pos"], "_type": "ClassLabel"}}
+    metadata = {b"huggingface": json.dumps({"info": {"features": features}}).encode()}
+    table = pa.table({"text": ["a", "b"], "label": [1, 0], "split": ["test", "train"]})
+    texts = _load(_parquet(tmp_path, table.replace_schema_metadata(metadata)))
+    assert (texts.labels, texts.test) == (["neg", "pos"], [Example("a", 1)])
+    hidden = pa.table({"text": ["a", "b"], "label": [1, -1]}).replace_schema_metadata(metadata)
+    with pytest.raises(UserError, match="row 2: column 'label' is empty"):
+        _load(_parquet(tmp_path, hidden))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"text": "a"}\n', r"task\.label_column: .*texts\.jsonl has no column 'label'\. Allowed: text\. Set task"),
+        ("", r"texts\.jsonl holds no rows"),
+        ('{"text": "a", "label": "x"}\n{"text": "b"}\n', r"line 2: column 'label' is empty"),
+        ('{"text": "a", "label": "x"}\n{"text": " ", "label": "x"}\n', r"line 2: column 'text' is empty"),
+        ('{"text": 3, "label": "x"}\n', r"line 1: column 'text' holds 3, which is no text"),
+        ('{"text": "a", "label": 0.5}\n', r"line 1: column 'label' holds 0\.5, which is no label"),
+        ('{"text": "a", "label": {}}\n', r"line 1: column 'label' holds \{\}, which is no label"),
+        ('{"text": "a", "label": "x", "split": "dev"}\n', r"line 1: split is 'dev'\. Allowed: train"),
+        ('{"text": "a", "label": "x"}\n{"text": "b", "label": "x", "split": "test"}', r"line 2: there is a split, but"),
+        ('{"text": "a\\u0000", "label": "x"}\n', r"line 1: there is a NUL"),
+        ('{"text": "a\\ud800", "label": "x"}\n', r"line 1: there is a NUL or half a character"),
+        ('["a", "x"]\n', r"line 1: not a JSON object"),
+        ('{"text": "a", "label": "x"}\n{"text": \n', r"not a JSON Lines file: line 2: Expecting value"),
+        ("[" * 100_000, r"not a JSON Lines file: line 1: nested too deeply"),
+        (
+            '{"text": "a", "label": ' + "9" * 5000 + "}",
+            r"not a JSON Lines file: line 1: nested .* or a number too long",
+        ),
+        (b"\xff\n", r"is not UTF-8"),
+    ],
+)
+def test_a_bad_jsonl_file_is_refused(content: str | bytes, message: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=message):
+        _load(_jsonl(tmp_path, content))
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (pa.table({"text": ["a"]}), r"texts\.parquet has no column 'label'"),
+        (pa.table({"text": pa.array([], pa.string()), "label": pa.array([], pa.string())}), "holds no rows"),
+        (pa.table({"text": ["a", None], "label": ["x", "y"]}), "row 2: column 'text' is empty"),
+        (pa.table({"text": ["a"], "label": [{"b": 1}]}), r"column 'label' is of type struct.*must hold texts"),
+        (pa.table([["a"], ["b"], ["c"]], names=["text", "text", "label"]), "more than one column 'text'"),
+    ],
+)
+def test_a_bad_parquet_file_is_refused(table: Any, message: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=message):
+        _load(_parquet(tmp_path, table))
+
+
+def test_what_is_no_parquet_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "texts.parquet").write_bytes(b"PAR1 no more than that PAR1")
+    with pytest.raises(UserError, match=r"texts\.parquet is not a Parquet file"):
+        _load(tmp_path / "texts.parquet")
+
+
+def test_a_file_that_unpacks_to_much_more_is_refused_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """100 KB on disk; each text once in a dictionary, many times in the column."""
+    monkeypatch.setattr(rows, "_MOST_BYTES", 10_000_000)
+    file = _parquet(tmp_path, pa.table({"text": ["long " * 20_000] * 20_000, "label": ["x"] * 20_000}))
+    assert file.stat().st_size < 200_000
+    with pytest.raises(UserError, match="unpacks to more than"):
+        _load(file)
+
+
+def test_a_file_that_is_too_large_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "_MOST_BYTES", 10)
+    with pytest.raises(UserError, match="Take a sample of it"):
+        _load(_jsonl(tmp_path, '{"text": "a"}\n'))
+
+
+def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "texts.xlsx").write_text("x")
+    with pytest.raises(UserError, match=r"its name ends in '\.xlsx'\. Allowed: \.csv, \.jsonl, \.parquet"):
+        _load(tmp_path / "texts.xlsx")
+
+
+def test_the_identity_follows_the_columns(tmp_path: Path) -> None:
+    """The same file read otherwise gives other texts."""
+    file = _jsonl(tmp_path, "")
+    one, other = (
+        tasks.identity(TaskConfig(name="file", source="file", path=str(file), text_column=column)) for column in "ab"
+    )
+    assert one != other
