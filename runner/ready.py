@@ -163,6 +163,12 @@ def _failed(error: str, log: str, folder: Path, sweep: Path) -> Ready:
     return Ready("prepare-failed", error, keep_log(log, folder, sweep))
 
 
+def labels_of_head(lineage: list[dict[str, Any]]) -> list[str]:
+    """Return the names that a model has for its own outputs, for a task without labels; none if it was given none."""
+    named = [(record.get("notes") or {}).get("labels") for record in lineage]
+    return next((labels for labels in reversed(named) if labels), [])
+
+
 def _write_predictions(cfg: Config, job: str, prepared: Prepared, sweep: Path) -> None:
     """Copy texts, labels and logits into the sweep, so that it can be read without the store."""
     examples = tasks.read(prepared.texts.path, "test")
@@ -171,7 +177,7 @@ def _write_predictions(cfg: Config, job: str, prepared: Prepared, sweep: Path) -
         "artifact": prepared.artifact.content,
         **names(cfg),
         "jobs": [job],
-        "labels": tasks.read_labels(prepared.texts.path),
+        "labels": tasks.read_labels(prepared.texts.path) or labels_of_head(prepared.artifact.lineage),
         "texts": [example.text for example in examples],
         "label": [example.label for example in examples],
         "logits": prepared.logits,

@@ -1,4 +1,4 @@
-"""Whether an artifact is masked follows from how it was made."""
+"""What follows from how an artifact was made: whether it is masked, and what its outputs are called."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runner.ready import is_masked
+from runner.ready import is_masked, labels_of_head
 
 MASKED = {"masked": True, "epochs": [], "sparsity": 0.7}
 
@@ -28,3 +28,9 @@ def test_masked_until_weights_are_made_anew(notes: list[dict[str, Any]], masked:
 
 def test_a_record_may_have_no_notes() -> None:
     assert not is_masked([{"task": "tweets"}])
+
+
+def test_outputs_are_called_as_the_model_last_called_them() -> None:
+    made = [{"step": "import-checkpoint", "notes": {"labels": ["neg", "pos"]}}, {"step": "onnx-export", "notes": {}}]
+    assert labels_of_head(made) == ["neg", "pos"]
+    assert labels_of_head([{"step": "random-weights", "notes": {"head": "random"}}]) == []

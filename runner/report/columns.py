@@ -42,6 +42,7 @@ class Column:
     Attributes:
         key: the column of the summary that it is sorted by on a page.
         needs: it is left out if no job of the group has any of these.
+        unless: it is left out if a job of the group has any of these, which say more.
         detail: a page hides it until it is asked for.
         inverted: the page shows the inverse of the key.
     """
@@ -51,6 +52,7 @@ class Column:
     cell: Callable[[Row], Cell]
     key: str = ""
     needs: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
     detail: bool = False
     inverted: bool = False
 
@@ -62,7 +64,8 @@ class Column:
 
 def columns_for(rows: Sequence[Row], columns: Sequence[Column]) -> list[Column]:
     """Return those of the columns that have something to say on these jobs."""
-    return [c for c in columns if not c.needs or any(row[name] is not None for row in rows for name in c.needs)]
+    known = {name for row in rows for name, value in row.items() if value is not None}
+    return [c for c in columns if (not c.needs or known & {*c.needs}) and not known & {*c.unless}]
 
 
 def _speedup_cell(row: Row) -> Cell:
@@ -82,6 +85,13 @@ def _accuracy_cell(row: Row) -> Cell:
     if row["weights"] == "random":
         return Cell(UNKNOWN, RANDOM_WEIGHTS)
     return Cell(UNKNOWN, "not judged" if row["examples"] is None else "no labels")
+
+
+def _agreement_cell(row: Row) -> Cell:
+    if row["agreement"] is None:
+        return Cell(UNKNOWN, RANDOM_WEIGHTS if row["weights"] == "random" else "")
+    low, high = (100 * row[f"agreement_{end}"] for end in ("low", "high"))
+    return Cell(percent(row["agreement"]), f"{low:.1f}–{high:.1f}")
 
 
 def _changed_cell(row: Row) -> Cell:
@@ -129,6 +139,14 @@ COLUMNS = (
         needs=("latency_half_width",),
     ),
     Column("Accuracy", "with its 95% interval (Wilson)", _accuracy_cell, "accuracy"),
+    Column(
+        "Agreement",
+        "predictions equal to the baseline's, with its 95% interval (Wilson): all that can be said without labels",
+        _agreement_cell,
+        "agreement",
+        needs=("agreement",),
+        unless=("accuracy",),
+    ),
     Column("Changed", "predictions other than the baseline's", _changed_cell, "changed_predictions"),
     Column("Disk", "size of the artifact; masked: many weights are 0, but all are there", _disk_cell, "disk_bytes"),
     Column(

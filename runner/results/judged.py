@@ -41,7 +41,7 @@ def judged_columns(own: Evaluation | None, baseline: Evaluation | None) -> dict[
     columns |= {"changed_predictions": changed, "changed_fraction": changed / len(own.texts)}
     comparable = own.trained and baseline.trained and own.names == baseline.names and own is not baseline
     if comparable:
-        columns |= _divergence(baseline, own)
+        columns |= _agreement(changed, len(own.texts)) | _divergence(baseline, own)
     if comparable and labelled:
         columns |= _against_baseline(labels, baseline, own)
     return columns
@@ -88,6 +88,11 @@ def _against_baseline(labels: list[str], baseline: Evaluation, own: Evaluation) 
         "worst_recall_label": worst_label,
         "worst_recall_change": worst,
     }
+
+
+def _agreement(changed: int, examples: int) -> dict[str, Any]:
+    low, high = wilson_interval(examples - changed, examples)
+    return {"agreement": 1 - changed / examples, "agreement_low": low, "agreement_high": high}
 
 
 def _divergence(baseline: Evaluation, own: Evaluation) -> dict[str, Any]:

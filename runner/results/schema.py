@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-VERSION: Final = 4
+VERSION: Final = 5
 
 ROLES: Final = ("variant", "baseline-first", "baseline-last")
 SAMPLE_ROLES: Final = (*ROLES, "partner")
@@ -180,6 +180,11 @@ _ACCURACY = [
     _column("brier_score", pa.float64(), "Mean of the summed squared errors of the probabilities, 0 to 2."),
     _column("changed_predictions", pa.int64(), "Examples predicted otherwise than by the baseline."),
     _column("changed_fraction", pa.float64(), "The same as a fraction of the examples."),
+    _column(
+        "agreement", pa.float64(), "Fraction predicted as by the baseline, labels or not; null for random weights."
+    ),
+    _column("agreement_low", pa.float64(), "Lower end of its 95% interval (Wilson)."),
+    _column("agreement_high", pa.float64(), "Upper end of its 95% interval."),
 ]
 
 #: Null for the baseline itself, without labels (but for the divergence) and for random weights.

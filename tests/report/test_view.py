@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import pytest
 from plotly.graph_objects import Figure
+from rich.console import Console
 
 from runner.report.charts.front import front_charts
 from runner.report.charts.latency import latency_chart
@@ -19,6 +21,7 @@ from runner.report.figures import counted, megabytes, milliseconds, of_baseline,
 from runner.report.recordings import recordings
 from runner.report.run import facts, notes
 from runner.report.seed_study import COLUMNS, PUBLISHED, seed_studies
+from runner.report.terminal import print_summary
 from runner.report.view import failures, groups
 from runner.results.collect import collect
 from tests.results.synthetic import BASELINE, DEMO, Job, edit, trial_file, write_sweep
@@ -132,6 +135,19 @@ def test_notes_say_what_limits_the_numbers(tmp_path: Path) -> None:
 def test_no_labels_is_a_reason(tmp_path: Path) -> None:
     (group,) = groups(collect(write_sweep(tmp_path, labels=[])))
     assert group.variants[0].cells["Accuracy"] == Cell("–", "no labels")
+
+
+def test_without_labels_the_agreement_stands_beside_the_speed_on_a_terminal_too(tmp_path: Path) -> None:
+    tables = collect(write_sweep(tmp_path, labels=[]))
+    row = next(r for r in tables.summary.to_pylist() if r["technique"] == "heads-50")
+    console = Console(file=io.StringIO(), width=90)
+    print_summary(tables, console)
+    console.file.seek(0)
+    printed = console.file.read()
+    assert f"{row['agreement']:.1%}" in printed
+    assert "Agreement" in printed
+    (labelled,) = groups(collect(write_sweep(tmp_path / "labelled")))
+    assert "Agreement" not in labelled.variants[0].cells
 
 
 def test_facts_name_box_image_and_machine(tmp_path: Path) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 from scipy import stats
 
@@ -175,6 +177,23 @@ def test_what_needs_labels_or_trained_weights_is_null_without(tmp_path: Path, op
     nulls = ("accuracy_difference", "accuracy_p_value", "negative_flips_fraction", "brier_score", "recall_changes")
     assert [row[name] for name in nulls] == [None] * 5
     assert (row["kl_mean_nats"] is None) == ("weights" in options)
+
+
+def test_without_labels_the_agreement_with_the_baseline_is_told(tmp_path: Path) -> None:
+    tables = collect(write_sweep(tmp_path, labels=[]))
+    rows = {row["technique"]: row for row in tables.summary.to_pylist()}
+    row, own = rows[HEADS.technique], tables.predictions.filter(pc.field("job") == HEADS.key).to_pylist()
+    assert row["accuracy"] is None
+    assert row["agreement"] == pytest.approx(fmean(p["prediction"] == p["baseline_prediction"] for p in own))
+    assert row["agreement_low"] < row["agreement"] < row["agreement_high"] < 1
+    assert (rows["torchscript"]["agreement"], rows["torchscript"]["agreement_high"]) == (1, pytest.approx(1))
+    assert rows["torchscript"]["kl_mean_nats"] == 0 < row["kl_mean_nats"]
+    assert rows["torch-eager"]["agreement"] is None
+
+
+def test_random_weights_agree_with_nothing(tmp_path: Path) -> None:
+    rows = collect(write_sweep(tmp_path, weights="random")).summary.to_pylist()
+    assert {row["agreement"] for row in rows} == {None}
 
 
 def test_logits_that_are_no_numbers_leave_no_divergence(tmp_path: Path) -> None:
