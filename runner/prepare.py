@@ -23,7 +23,8 @@ from runner.engines import source_files
 from runner.isolation import CODE, Box, BoxOrder
 from runner.machine.flops import FlopCount, count_flops
 from runner.provenance import lock_sha256
-from runner.techniques import Step
+from runner.techniques import PROGRESS, Step
+from runner.told import passed_on
 
 Announce = Callable[[str], None]
 _JUDGING = (CODE / "trial/evaluate.py", CODE / "trial/neighbours.py")
@@ -125,7 +126,9 @@ def prepare(cfg: Config, box: Box, cpus: list[int], announce: Announce) -> Prepa
     artifact, checkpoint = kitchen.chain(added, cfg.model, texts, cfg, original, teacher)
     inputs = kitchen.tokenize(checkpoint, texts, cfg)
     logits, notes = kitchen.judge(artifact, inputs, cfg)
-    flops = count_flops(checkpoint.path) if all(step.keeps_flops for step in [*own, *added]) else None
+    steps, flops = [*own, *added], None
+    if all(step.keeps_flops for step in steps):
+        flops = count_flops(checkpoint.path, any(step.first_token_only for step in steps))
     return Prepared(artifact, inputs, texts, logits, notes["neighbours"], notes["precision"], flops)
 
 
@@ -257,7 +260,8 @@ class _Kitchen:
             self._announce(title)
             began = datetime.now(UTC)
             threads = {"threads": len(self._cpus)}
-            end = self._box.run(BoxOrder(module, request | threads, inputs, folder, self._cpus))
+            with passed_on(folder / PROGRESS, lambda line: self._announce(f"{title}: {line}")):
+                end = self._box.run(BoxOrder(module, request | threads, inputs, folder, self._cpus))
             notes = folder / "notes.json"
             if end.exit_code or end.timed_out or not notes.exists():
                 raise PrepareError(title, end.reason(), end.log)

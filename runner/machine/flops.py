@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 _COUNTED = ("bert", "roberta", "xlm-roberta", "camembert", "mpnet", "distilbert")  # whose weights' names are known
-_LAYER = re.compile(r"\.layer\.\d+\.")
+_LAYER = re.compile(r"\.layer\.(\d+)\.")
 _QUERY = re.compile(r"\.(query|attn\.q|q_lin)(\.up)?\.weight$")  # BERT and RoBERTa, MPNet, DistilBERT; also factorised
+_OF_ALL_TOKENS = re.compile(r"\.(key|value)(\.up|\.down)?\.weight$")  # what the first token attends to
 _LOOK_UP = re.compile(r"embeddings\.|relative_attention_bias")
 
 
@@ -56,7 +57,7 @@ class FlopCount:
         return CallFlops(useful / len(masks), padded / len(masks))
 
 
-def count_flops(checkpoint: Path) -> FlopCount | None:
+def count_flops(checkpoint: Path, first_token_only: bool = False) -> FlopCount | None:
     """Count the matrix products of a checkpoint that classifies texts; None for an architecture not in `_COUNTED`.
 
     A weight of a layer meets every token; any other (pooler, classifier) meets one token of a text; an embedding is
@@ -65,19 +66,24 @@ def count_flops(checkpoint: Path) -> FlopCount | None:
 
     Args:
         checkpoint: folder with config.json and model.safetensors, of which only the header is read.
+        first_token_only: of the last layer, only keys and values meet every token (runner/techniques/first_token.py).
     """
     if json.loads((checkpoint / "config.json").read_text()).get("model_type") not in _COUNTED:
         return None
+    shapes = tensor_shapes(checkpoint / "model.safetensors")
+    last = max((int(found[1]) for name in shapes if (found := _LAYER.search(name))), default=None)
     per_example, per_token, per_token_squared = 0, 0, 0
-    for name, shape in tensor_shapes(checkpoint / "model.safetensors").items():
+    for name, shape in shapes.items():
         if len(shape) != 2 or _LOOK_UP.search(name):
             continue
-        if not _LAYER.search(name):
+        layer, attention = _LAYER.search(name), 4 * shape[0] if _QUERY.search(name) else 0
+        one = layer is None or (first_token_only and int(layer[1]) == last)
+        if one and not (layer and _OF_ALL_TOKENS.search(name)):
             per_example += 2 * prod(shape)
-            continue
-        per_token += 2 * prod(shape)
-        if _QUERY.search(name):
-            per_token_squared += 4 * shape[0]
+            per_token += attention
+        else:
+            per_token += 2 * prod(shape)
+            per_token_squared += attention
     return FlopCount(per_example, per_token, per_token_squared)
 
 

@@ -49,6 +49,7 @@ _MODULES = {
     "quantization-aware-training": "quantization_aware_training",
     "bfloat16": "bfloat16",
 }
+PROGRESS = "progress.txt"  # in a step's output folder: the last line that it told
 _SHARED = ("tracing.py", "batches.py", "../engines/checkpoint.py")
 
 
@@ -62,6 +63,7 @@ class StepInputs:
         threads: CPU threads it may use.
         checkpoint: the last checkpoint before this step, for a step that `reads_tokenizer`.
         teacher: a checkpoint to learn from, for a step that `reads_teacher`.
+        tell: is told in a line, now and then, how far a long step is.
     """
 
     source: Path | None
@@ -69,6 +71,7 @@ class StepInputs:
     threads: int
     checkpoint: Path | None = None
     teacher: Path | None = None
+    tell: Callable[[str], None] = print
 
 
 @dataclass
@@ -97,6 +100,11 @@ class Step(ABC):
     @property
     def reads_tokenizer(self) -> bool:
         """Whether it needs the tokenizer of a checkpoint that its own source does not hold."""
+        return False
+
+    @property
+    def first_token_only(self) -> bool:
+        """Whether it leaves of the last layer only what the first token needs: fewer operations than weights tell."""
         return False
 
     @property

@@ -2,7 +2,8 @@
 
     {"step": name, "config": {…}, "threads": 2, "paths": {"source": …, "texts": …, "output": …}}
 
-The artifact's files go to `files/` below the output folder, the step's notes to `notes.json`.
+The artifact's files go to `files/` below the output folder, the step's notes to `notes.json`; `progress.txt` says how
+far it is meanwhile.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ import os
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
-from runner.techniques import StepInputs, carry_out, step_class
+from runner.techniques import PROGRESS, StepInputs, carry_out, step_class
 
 
 def main() -> None:
@@ -27,10 +29,16 @@ def main() -> None:
     tempfile.tempdir = str(paths["output"])  # on the disk: /tmp is memory, and too small for a copy of a model
     started = time.monotonic()
     beside = paths.get("checkpoint"), paths.get("teacher")
-    inputs = StepInputs(paths.get("source"), paths["texts"], request["threads"], *beside)
+    tell = partial(_tell, paths["output"] / PROGRESS)
+    inputs = StepInputs(paths.get("source"), paths["texts"], request["threads"], *beside, tell=tell)
     notes = carry_out(step, inputs, target)
     record = {"notes": notes, "seconds": time.monotonic() - started}
     (paths["output"] / "notes.json").write_text(json.dumps(record))
+
+
+def _tell(path: Path, line: str) -> None:
+    print(line, flush=True)
+    path.write_text(line)
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ class BlockMovementPruning(GradualPruning):
         return replace(shape, heads=tuple(remaining(count, self.heads) for count in shape.heads))
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Train, printing one line per epoch; return what `fit` does, and what each layer has left.
+        """Train; return what `fit` does, and what each layer has left.
 
         Raises:
             UserError: if the time is up before so many are removed.

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.errors import UserError
+from runner.errors import UserError, did_you_mean
 from runner.tasks import UNLABELLED, Example, read
 from runner.techniques import StepInputs, step
 from runner.techniques.training import Objective, TrainingStep
 
+_HIDDEN_LAYERS = ("last", "all")
 _WEIGHTS = ("soft_weight", "hard_weight", "hidden_weight", "masked_weight")
 
 
@@ -27,8 +28,10 @@ class TaughtStep(TrainingStep):
         temperature: that both sides' logits are divided by for the soft targets.
         soft_weight: of the Kullback-Leibler divergence from the teacher's softened predictions, × temperature².
         hard_weight: of the cross-entropy with the labels, where there are any.
-        hidden_weight: of 1 − cosine of the last hidden states, mean over tokens; those of a narrower student go through
-            a linear map that is learned beside (Jiao et al., "TinyBERT", 2020, arXiv:1909.10351).
+        hidden_weight: of 1 − cosine of hidden states, mean over tokens and layers; those of a narrower student go
+            through a linear map that is learned beside (Jiao et al., "TinyBERT", 2020, arXiv:1909.10351).
+        hidden_layers: "last", or "all" of the student's, each taught by one of the teacher's, evenly spaced (Sun et
+            al., "Patient Knowledge Distillation", 2019, arXiv:1908.09355).
         masked_weight: of masked language modelling, by a head that is learned beside. Above 0, teacher and student both
             read the masked text. Only the ratio of the four counts.
         unlabelled: how many of the task's texts without labels are learned from as well, if it has any.
@@ -39,11 +42,15 @@ class TaughtStep(TrainingStep):
     soft_weight: float = 5.0
     hard_weight: float = 2.0
     hidden_weight: float = 1.0
+    hidden_layers: str = "last"
     masked_weight: float = 0.0
     unlabelled: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.hidden_layers not in _HIDDEN_LAYERS:
+            hint = did_you_mean(self.hidden_layers, _HIDDEN_LAYERS)
+            raise UserError(f"step '{self.name}': hidden_layers is '{self.hidden_layers}'. {hint}")
         self.check("temperature", "above 0", lambda value: value > 0)
         for key in (*_WEIGHTS, "unlabelled"):
             self.check(key, "at least 0", lambda value: value >= 0)
@@ -75,7 +82,7 @@ class Distil(TaughtStep):
     unlabelled: int = 20000
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Train, printing one line per epoch; return of every epoch what `fit` does.
+        """Train; return what `fit` does.
 
         Raises:
             UserError: if student and teacher have different tokenizers, or a text cannot be masked.
@@ -107,7 +114,10 @@ class Distillation(Objective):
 
         from runner.techniques.teacher import Teacher
 
-        self._teacher = Teacher(teacher, remembers=not settings.masked_weight)
+        own, taught = student.config.num_hidden_layers, teacher.config.num_hidden_layers
+        pairs = matching_layers(own, taught) if settings.hidden_layers == "all" else [(own, taught)]
+        self._layers, layers = zip(*pairs, strict=True)
+        self._teacher = Teacher(teacher, layers, remembers=settings.epochs > 1 and not settings.masked_weight)
         self._temperature = settings.temperature
         weights = [getattr(settings, key) for key in _WEIGHTS]
         self._soft, self._hard, self._hidden, self._masked = (weight / sum(weights) for weight in weights)
@@ -126,17 +136,20 @@ class Distillation(Objective):
 
     def loss(self, model: Any, batch: dict[str, Any], labels: Any) -> Any:
         """Return it for one batch."""
+        import torch
+
         if self._masking:
             batch, hidden_words = self._masking.mask(batch)
         teacher = self._teacher.answer(batch)
         student = model(**batch, output_hidden_states=True)
-        own = student.hidden_states[-1]
+        mask = batch["attention_mask"].bool()
+        hidden = torch.stack([student.hidden_states[layer][mask] for layer in self._layers], 1)
         loss = self._soft * soft_loss(student.logits, teacher.logits, self._temperature)
         loss = loss + self._hard * hard_loss(student.logits, labels)
-        loss = loss + self._hidden * hidden_loss(self._widen(own[batch["attention_mask"].bool()]), teacher.hidden)
+        loss = loss + self._hidden * hidden_loss(self._widen(hidden), teacher.hidden)
         if self._masking:
             words = model.base_model.get_input_embeddings().weight
-            loss = loss + self._masked * self._masking.loss(own, hidden_words, words)
+            loss = loss + self._masked * self._masking.loss(student.hidden_states[-1], hidden_words, words)
         return loss
 
 
@@ -161,10 +174,16 @@ def hard_loss(logits: Any, labels: Any) -> Any:
 
 
 def hidden_loss(student: Any, teacher: Any) -> Any:
-    """Return 1 − cosine of hidden states (both [tokens, hidden]), mean over the tokens."""
+    """Return 1 − cosine of hidden states (both [tokens, layers, hidden]), mean over tokens and layers."""
     from torch.nn import functional
 
     return 1 - functional.cosine_similarity(student, teacher, dim=-1).mean()
+
+
+def matching_layers(own: int, taught: int) -> list[tuple[int, int]]:
+    """Return for every layer of a student which of its teacher's it learns from, both from 1: evenly spaced, the last
+    from the last."""
+    return [(layer, max(1, round(layer * taught / own))) for layer in range(1, own + 1)]
 
 
 def keep_shared_embeddings(student: Any, teacher: Any) -> None:

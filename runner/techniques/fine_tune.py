@@ -38,7 +38,7 @@ class FineTune(TrainingStep):
         return super().fits(shape)
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Train, printing one line per epoch; return the loss, validation accuracy and seconds of every epoch."""
+        """Train; return the loss, validation accuracy and seconds of every epoch."""
         from runner.engines.checkpoint import save_checkpoint
 
         assert inputs.source is not None

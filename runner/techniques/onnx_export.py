@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.errors import UserError
 from runner.techniques import Step, StepInputs, step
+from runner.techniques.shape import Shape, check_attention
 
 if TYPE_CHECKING:
     import torch
@@ -29,16 +30,35 @@ _LEAST_OPSET = 18  # of the newer exporter
 @step("onnx-export")
 @dataclass
 class OnnxExport(Step):
-    """checkpoint → onnx, with a free batch size and length."""
+    """checkpoint → onnx, with a free batch size and length.
+
+    Attributes:
+        opset: version of ONNX's operators.
+        first_token: leave out of the last layer what only other tokens than the first need, which no classifier of
+            BERT's kind reads: the same logits in less time; see `runner.techniques.first_token`.
+    """
 
     takes = "checkpoint"
     gives = "onnx"
+    uses = ("first_token.py",)
 
-    opset: int = 17  # of ONNX's operators
+    opset: int = 17
+    first_token: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.opset, int) and not 14 <= self.opset <= 20:
             raise UserError(f"step 'onnx-export': opset is {self.opset}, but must be from 14 to 20.")
+
+    @property
+    def first_token_only(self) -> bool:
+        """See `first_token`."""
+        return self.first_token
+
+    def fits(self, shape: Shape) -> Shape:
+        """The same shape, if attention is as BERT's where the first token is to be told from the others."""
+        if self.first_token:
+            check_attention(shape, self.name)
+        return shape
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
         """Export and compare with the checkpoint on other shapes.
@@ -49,12 +69,16 @@ class OnnxExport(Step):
         """
         import torch
 
+        from runner.techniques.first_token import read_first_token
         from runner.techniques.tracing import largest_difference, load_logits
 
         assert inputs.source is not None
         model = load_logits(inputs.source, attention="eager")
+        served = load_logits(inputs.source, attention="eager") if self.first_token else model
+        if self.first_token:
+            read_first_token(served.model)
         with torch.inference_mode():
-            exporter = self._export(model, target / MODEL)
+            exporter = self._export(served, target / MODEL)
         difference = largest_difference(model, exported(target / MODEL))
         return {"exporter": exporter, "largest_logit_difference": difference}
 

@@ -17,6 +17,7 @@ from runner.techniques import StepInputs, step
 from runner.techniques.distil import Distillation, TaughtStep
 from runner.techniques.onnx_export import MODEL, OnnxExport, exported
 from runner.techniques.onnx_static_int8 import OnnxStaticInt8
+from runner.techniques.shape import Shape, check_attention
 
 # Of the median text's logits. A sum taken in another order may be rounded to the next level, which adds up from one
 # layer to the next: in few texts, but there by as much as rounding itself.
@@ -33,6 +34,7 @@ class QuantizationAwareTraining(TaughtStep):
             can overflow (255 · 127 · 2), so that what runs is not what was trained; 7-bit ones cannot (255 · 64 · 2).
             By default, therefore, a model is the same on every CPU, and training makes up for the bit.
         embeddings: whether the tables of embeddings are stored in uint8 too.
+        first_token: see `runner.techniques.onnx_export.OnnxExport`; training itself computes all tokens.
     """
 
     gives = "onnx"
@@ -44,6 +46,7 @@ class QuantizationAwareTraining(TaughtStep):
         "masking.py",
         "fake_quantization.py",
         "onnx_export.py",
+        "first_token.py",
         "onnx_static_int8.py",
     )
 
@@ -54,9 +57,21 @@ class QuantizationAwareTraining(TaughtStep):
     unlabelled: int = 6000  # of its own training texts, the teacher is too sure to teach much
     reduce_range: bool = True
     embeddings: bool = True
+    first_token: bool = False
+
+    @property
+    def first_token_only(self) -> bool:
+        """See `first_token`."""
+        return self.first_token
+
+    def fits(self, shape: Shape) -> Shape:
+        """The same shape, if it can be trained, and exported as asked for."""
+        if self.first_token:
+            check_attention(shape, self.name)
+        return super().fits(shape)
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Train, printing one line per epoch, and quantize; return what `fit` does, and how far logits are from those
+        """Train and quantize; return what `fit` does, and how far logits are from those
         that were trained.
 
         Raises:
@@ -69,7 +84,7 @@ class QuantizationAwareTraining(TaughtStep):
         model = self.start(inputs)
         fake_quantize(model, self.reduce_range, self.embeddings)
         notes = self.fit(model, inputs, Distillation(model, load_checkpoint(inputs.source), self, inputs.source))
-        quantize(model, inputs.source, target / MODEL, self.reduce_range, self.embeddings)
+        quantize(model, inputs.source, target / MODEL, self.reduce_range, self.embeddings, self.first_token)
         return notes | self._check(model, inputs, exported(target / MODEL))
 
     def _check(self, model: Any, inputs: StepInputs, quantized: Callable[..., Any]) -> dict[str, float]:
@@ -91,14 +106,16 @@ class QuantizationAwareTraining(TaughtStep):
         return {"median_logit_difference": found.median().item(), "largest_logit_difference": found.max().item()}
 
 
-def quantize(model: Any, checkpoint: Path, path: Path, reduce_range: bool, embeddings: bool) -> None:
+def quantize(
+    model: Any, checkpoint: Path, path: Path, reduce_range: bool, embeddings: bool, first_token: bool = False
+) -> None:
     """Write a fake-quantized model as an ONNX graph in int8, with the ranges that it has learnt.
 
     Args:
         model: as `runner.techniques.fake_quantization.fake_quantize` wraps it, with the same settings.
         checkpoint: the folder it came from.
         path: of the file to write; its folder holds files for a while that are gone afterwards.
-        reduce_range, embeddings: see `QuantizationAwareTraining`.
+        reduce_range, embeddings, first_token: see `QuantizationAwareTraining`.
     """
     import onnx
     from onnxruntime.quantization.calibrate import save_tensors_data
@@ -111,7 +128,7 @@ def quantize(model: Any, checkpoint: Path, path: Path, reduce_range: bool, embed
         plain.mkdir()
         graph.mkdir()
         save_checkpoint(unwrapped(model), plain, tokenizer_from=checkpoint)
-        OnnxExport().run(StepInputs(source=plain, texts=plain, threads=1), graph)
+        OnnxExport(first_token=first_token).run(StepInputs(source=plain, texts=plain, threads=1), graph)
         loaded = onnx.load(graph / MODEL)
         save_tensors_data(tensor_ranges(loaded, input_ranges(model)), ranges)
         OnnxStaticInt8(reduce_range=reduce_range, embeddings=embeddings).quantize(loaded, path, ranges=ranges)

@@ -70,7 +70,7 @@ class SparseTraining(GradualPruning):
         """Return what prunes these weights."""
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Train, printing one line per epoch; return what `fit` does, and the sparsity.
+        """Train; return what `fit` does, and the sparsity.
 
         Raises:
             UserError: if the time is up before the sparsity is reached.

@@ -8,8 +8,8 @@ import torch
 
 
 class Answers(NamedTuple):
-    """What a teacher says to a batch: logits [texts, labels], and its last hidden states of all tokens that are not
-    padding, text after text [tokens, hidden]."""
+    """What a teacher says to a batch: logits [texts, labels], and the hidden states of all tokens that are not padding,
+    text after text, of each of the layers asked for [tokens, layers, hidden]."""
 
     logits: Any
     hidden: Any
@@ -20,11 +20,12 @@ class Teacher:
 
     Args:
         model: a classifier.
+        layers: whose hidden states are told, from 1; by default the last one's.
         remembers: False where hardly a text comes twice.
     """
 
-    def __init__(self, model: Any, remembers: bool = True) -> None:
-        self._model, self._remembers = model.eval(), remembers
+    def __init__(self, model: Any, layers: tuple[int, ...] = (-1,), remembers: bool = True) -> None:
+        self._model, self._layers, self._remembers = model.eval(), layers, remembers
         self._known: dict[tuple[int, ...], Answers] = {}
 
     def answer(self, batch: dict[str, Any]) -> Answers:
@@ -43,4 +44,5 @@ class Teacher:
     def _ask(self, batch: dict[str, Any]) -> Answers:
         with torch.no_grad():
             said = self._model(**batch, output_hidden_states=True)
-        return Answers(said.logits, said.hidden_states[-1][batch["attention_mask"].bool()])
+        mask = batch["attention_mask"].bool()
+        return Answers(said.logits, torch.stack([said.hidden_states[layer][mask] for layer in self._layers], 1))

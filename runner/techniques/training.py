@@ -2,7 +2,7 @@
 
 AdamW (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR 2019) with linear warm-up and decay of the
 learning rate; the best epoch by validation accuracy is kept. The result is the same for the same seed, threads, library
-versions and kind of CPU, unless the time was up (`minutes`).
+versions and kind of CPU, unless the time was up, or nearly so (`minutes`).
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ from runner.techniques.shape import Shape, check_tokens
 if TYPE_CHECKING:
     from runner.techniques.batches import Batches
 
+_LEAST = 0.1  # of the steps: less is no training
+_TELL_SECONDS = 15.0
+_RECENT = 50  # steps that the loss is told of
+
 
 @dataclass
 class TrainingStep(Step):
@@ -36,8 +40,8 @@ class TrainingStep(Step):
         weight_decay: of AdamW.
         dropout: probability, in place of the one in the model's config; 0 is quicker.
         seed: of the order of texts, and of dropout.
-        minutes: no epoch begins that would not end within them, by the time the longest one took; the first always
-            does.
+        minutes: of processor time on each thread, which what else runs on the machine hardly changes. Where they are
+            too few for all steps, the learning rate falls to 0 by the clock, and training ends with it.
     """
 
     takes = "checkpoint"
@@ -54,7 +58,7 @@ class TrainingStep(Step):
     weight_decay: float = 0.01
     dropout: float = 0.1
     seed: int = 0
-    minutes: float = 30.0
+    minutes: float = 10.0
 
     def __post_init__(self) -> None:
         for key in ("epochs", "batch_size", "learning_rate", "minutes"):
@@ -93,14 +97,14 @@ class TrainingStep(Step):
         return model
 
     def fit(self, model: Any, inputs: StepInputs, objective: Objective) -> dict[str, Any]:
-        """Train, printing one line per epoch, and leave the weights of the best epoch in `model`.
+        """Train, telling now and then how far it is, and leave the weights of the best epoch in `model`.
 
         Returns:
             The loss, validation accuracy and seconds of every epoch, the accuracy of the best, and whether the time was
-            up before all epochs were done.
+            up before all steps were done.
 
         Raises:
-            UserError: if the task has no labelled texts.
+            UserError: if the task has no labelled texts, or the time is far too short.
         """
         from runner.techniques.batches import Batches
 
@@ -109,7 +113,8 @@ class TrainingStep(Step):
             Batches(inputs.source, examples, self.max_length, model.config)
             for examples in (self.training_texts(inputs.texts), self._labelled(inputs.texts, "validation"))
         )
-        return _Run(self, model, objective, steps=self.epochs * train.count(self.batch_size)).fit(train, validation)
+        steps = self.epochs * train.count(self.batch_size)
+        return _Run(self, model, objective, steps, inputs).fit(train, validation)
 
     def training_texts(self, texts: Path) -> list[Example]:
         """Return what an epoch passes over."""
@@ -153,52 +158,53 @@ class Objective:
 class _Run:
     """One training of one model."""
 
-    def __init__(self, step: TrainingStep, model: Any, objective: Objective, steps: int) -> None:
+    def __init__(self, step: TrainingStep, model: Any, objective: Objective, steps: int, inputs: StepInputs) -> None:
         self._step, self._model, self._objective, self._steps = step, model, objective, steps
-        self._optimizer, self._schedule = _optimizer([*model.parameters(), *objective.parameters()], step, steps)
+        self._seconds = 60 * step.minutes * inputs.threads
+        self._began = time.process_time()
+        self._optimizer, self._schedule = _optimizer(
+            [*model.parameters(), *objective.parameters()], step, steps, self._used
+        )
         self._generator = random.Random(step.seed)
+        self._tell, self._told = inputs.tell, time.monotonic()
         self._done = 0
 
     def fit(self, train: Batches, validation: Batches) -> dict[str, Any]:
-        began = time.monotonic()
         epochs: list[dict[str, float]] = []
         best: dict[str, Any] = {}
         accuracy = -1.0
-        for number in range(1, self._step.epochs + 1):
-            if epochs and not self._time_left(began, epochs):
-                break
-            epochs.append(self._epoch(number, train, validation))
+        while len(epochs) < self._step.epochs and not (epochs and self._time_is_up()):
+            epochs.append(self._epoch(len(epochs) + 1, train, validation))
             if self._objective.may_stop() and epochs[-1]["validation_accuracy"] > accuracy:
                 accuracy = epochs[-1]["validation_accuracy"]
                 best = {name: tensor.clone() for name, tensor in self._model.state_dict().items()}
-        if not best:
+        if not best or self._done < _LEAST * self._steps:
             raise UserError(
-                f"step '{self._step.name}': minutes is {self._step.minutes:g}, too few to end {self._step.epochs} "
-                "epochs in. Take more minutes or fewer epochs."
+                f"step '{self._step.name}': minutes is {self._step.minutes:g}, too few: {self._done} of "
+                f"{self._steps} steps were done in them. Take more minutes, or fewer epochs or texts."
             )
         self._model.load_state_dict(best)
-        time_was_up = len(epochs) < self._step.epochs
-        return {"epochs": epochs, "validation_accuracy": accuracy, "time_was_up": time_was_up}
+        return {"epochs": epochs, "validation_accuracy": accuracy, "time_was_up": self._done < self._steps}
 
     def _epoch(self, number: int, train: Batches, validation: Batches) -> dict[str, float]:
         started = time.monotonic()
         loss = self._train(train)
         accuracy = evaluate(self._model, validation)
         seconds = time.monotonic() - started
-        print(
-            f"{self._step.name}: epoch {number}/{self._step.epochs}, loss {loss:.3f}, "
-            f"validation accuracy {accuracy:.3f}, {seconds:.0f} s",
-            flush=True,
+        self._tell(
+            f"epoch {number}/{self._step.epochs}, loss {loss:.3f}, validation accuracy {accuracy:.3f}, {seconds:.0f} s"
         )
         return {"epoch": number, "loss": loss, "validation_accuracy": accuracy, "seconds": seconds}
 
     def _train(self, train: Batches) -> float:
-        """Take one step per batch; return the mean loss."""
+        """Take one step per batch, as long as there is time; return the mean loss."""
         import torch
 
         self._model.train()
-        losses = []
+        losses: list[float] = []
         for batch in train.shuffled(self._step.batch_size, self._generator):
+            if losses and self._time_is_up():
+                break
             labels = batch.pop("labels")
             loss = self._objective.loss(self._model, batch, labels)
             loss.backward()
@@ -208,13 +214,25 @@ class _Run:
             self._schedule.step()
             self._optimizer.zero_grad()
             self._done += 1
-            self._objective.after_step(self._done / self._steps)
+            self._objective.after_step(max(self._done / self._steps, self._used()))
             losses.append(float(loss.detach()))
+            self._tell_progress(losses)
         return sum(losses) / len(losses)
 
-    def _time_left(self, began: float, epochs: list[dict[str, float]]) -> bool:
-        longest = max(epoch["seconds"] for epoch in epochs)
-        return time.monotonic() - began + longest <= 60 * self._step.minutes
+    def _tell_progress(self, losses: list[float]) -> None:
+        if time.monotonic() - self._told < _TELL_SECONDS:
+            return
+        self._told = time.monotonic()
+        recent = losses[-_RECENT:]
+        progress = max(self._done / self._steps, self._used())
+        self._tell(f"{progress:.0%}, loss {sum(recent) / len(recent):.3f}")
+
+    def _used(self) -> float:
+        """Return the share of the time that is used up; more than 1 when it is over."""
+        return (time.process_time() - self._began) / self._seconds
+
+    def _time_is_up(self) -> bool:
+        return self._used() >= 1
 
 
 def evaluate(model: Any, batches: Batches, batch_size: int = 32) -> float:
@@ -240,13 +258,17 @@ def set_dropout(model: Any, probability: float) -> None:
             module.p = probability
 
 
-def _optimizer(parameters: list[Any], step: TrainingStep, steps: int) -> tuple[Any, Any]:
-    """Return AdamW and its schedule, which rises to the learning rate and falls to 0 in `steps` steps."""
+def _optimizer(parameters: list[Any], step: TrainingStep, steps: int, used: Callable[[], float]) -> tuple[Any, Any]:
+    """Return AdamW and its schedule, which rises to the learning rate and falls to 0 in `steps` steps, or sooner if the
+    share of the time that is `used` is ahead of that of the steps."""
     import torch
 
     trained = [parameter for parameter in parameters if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=step.learning_rate, weight_decay=step.weight_decay, fused=True)
     rising = max(1, round(step.warmup * steps))
-    return optimizer, torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda done: min((done + 1) / rising, (steps - done) / max(1, steps - rising))
-    )
+
+    def factor(done: int) -> float:
+        left = max(0.0, steps - max(done, used() * steps))
+        return min((done + 1) / rising, left / max(1, steps - rising))
+
+    return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, factor)

@@ -16,7 +16,7 @@ from runner.chain import make_step
 from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
 from runner.techniques.batches import NO_LABEL, Batches
-from runner.techniques.distil import Distil, Distillation, hard_loss, soft_loss
+from runner.techniques.distil import Distil, Distillation, hard_loss, matching_layers, soft_loss
 from runner.techniques.masking import Masking
 from tests.techniques.conftest import run_step
 
@@ -100,10 +100,9 @@ def test_the_teachers_embeddings_stay_as_they_are(teacher: Path, student: Path, 
     assert not torch.equal(before.encoder.layer[0].output.dense.weight, after.encoder.layer[0].output.dense.weight)
 
 
-def _objective(teacher: Path, **weights: float) -> Distillation:
+def _objective(teacher: Path, **weights: Any) -> Distillation:
     settings = Distil(**{"soft_weight": 0, "hard_weight": 0, "hidden_weight": 0} | weights)
-    model = load_checkpoint(teacher)
-    return Distillation(model, model, settings, teacher)
+    return Distillation(load_checkpoint(teacher), load_checkpoint(teacher), settings, teacher)
 
 
 def test_a_student_like_its_teacher_has_nothing_to_learn(teacher: Path, texts: Path) -> None:
@@ -149,6 +148,38 @@ def test_the_soft_loss_is_the_divergence() -> None:
     assert float(soft_loss(student, teacher, temperature=2)) == pytest.approx(4 * expected)
 
 
+@pytest.mark.parametrize(
+    ("own", "taught", "expected"),
+    [
+        (3, 6, [(1, 2), (2, 4), (3, 6)]),
+        (2, 2, [(1, 1), (2, 2)]),
+        (1, 6, [(1, 6)]),
+        (4, 6, [(1, 2), (2, 3), (3, 4), (4, 6)]),
+        (4, 2, [(1, 1), (2, 1), (3, 2), (4, 2)]),
+    ],
+)
+def test_layers_learn_from_layers_evenly_spaced(own: int, taught: int, expected: list[tuple[int, int]]) -> None:
+    assert matching_layers(own, taught) == expected
+
+
+def test_all_layers_are_taught(teacher: Path, texts: Path) -> None:
+    """A teacher of two layers: a student that differs in the first one has something to learn from it alone."""
+    model: Any = load_checkpoint(teacher)
+    batch = next(Batches(teacher, tasks.read(texts, "train"), 64, model.config).in_order(8))
+    labels = batch.pop("labels")
+    last, both = (_objective(teacher, hidden_weight=1, hidden_layers=layers) for layers in ("last", "all"))
+    model.base_model.encoder.layer[0].output.dense.weight.data += 0.1
+    with torch.no_grad():
+        states = [one(**batch, output_hidden_states=True).hidden_states for one in (model, load_checkpoint(teacher))]
+        mask = batch["attention_mask"].bool()
+        apart = [
+            float(1 - torch.cosine_similarity(own[mask], taught[mask], dim=-1).mean())
+            for own, taught in list(zip(*states, strict=True))[1:]
+        ]
+        assert float(last.loss(model, batch, labels)) == pytest.approx(apart[1], rel=1e-4)
+        assert float(both.loss(model, batch, labels)) == pytest.approx(sum(apart) / 2, rel=1e-4)
+
+
 def test_the_same_seed_gives_the_same_bytes(teacher: Path, student: Path, texts: Path, tmp_path: Path) -> None:
     settings = QUICK | {"epochs": 1, "dropout": 0.1, "masked_weight": 1}
     contents = [
@@ -165,6 +196,7 @@ def test_the_same_seed_gives_the_same_bytes(teacher: Path, student: Path, texts:
         ({"soft_weight": -1}, "soft_weight is -1.*, but must be at least 0"),
         ({"soft_weight": 0, "hard_weight": 0, "hidden_weight": 0}, "are all 0: nothing to learn"),
         ({"unlabelled": -1}, "unlabelled is -1, but must be at least 0"),
+        ({"hidden_layers": "most"}, "step 'distil': hidden_layers is 'most'"),
         ({"epochs": 0}, "step 'distil': epochs is 0, but must be above 0"),
     ],
 )

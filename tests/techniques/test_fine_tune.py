@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,12 @@ import torch
 
 from runner import tasks
 from runner.artifacts import folder_sha256
+from runner.chain import make_step
 from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
+from runner.techniques import StepInputs, carry_out, training
 from runner.techniques.batches import Batches
+from runner.techniques.fine_tune import FineTune
 from runner.techniques.training import evaluate
 from tests.techniques.conftest import run_step
 
@@ -31,7 +35,7 @@ def test_it_learns(checkpoint: Path, texts: Path, tmp_path: Path, capsys: pytest
     assert _accuracy(folder, texts, "test") > 0.9
     assert _accuracy(folder, texts, "validation") == pytest.approx(notes["validation_accuracy"])
     assert [epoch["epoch"] for epoch in notes["epochs"]] == [1, 2, 3]
-    assert "fine-tune: epoch 3/3, loss" in capsys.readouterr().out
+    assert "epoch 3/3, loss" in capsys.readouterr().out
     assert {path.name for path in folder.iterdir()} == {"config.json", "model.safetensors", "tokenizer.json"}
 
 
@@ -93,8 +97,46 @@ def test_a_task_without_labels_is_refused(bert: Path, unlabelled: Path, tmp_path
         run_step(tmp_path / "f", bert, unlabelled, **QUICK)
 
 
-def test_it_ends_when_the_time_is_up(bert: Path, texts: Path, tmp_path: Path) -> None:
-    folder, notes = run_step(tmp_path / "f", bert, texts, **QUICK | {"minutes": 1e-9})
-    assert [epoch["epoch"] for epoch in notes["epochs"]] == [1]
+def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a second of processor time pass whenever somebody looks."""
+    seconds = itertools.count()
+    monkeypatch.setattr(training.time, "process_time", lambda: next(seconds))
+
+
+def test_it_ends_when_the_time_is_up_in_the_middle_of_an_epoch(
+    bert: Path, texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _clock(monkeypatch)
+    folder, notes = run_step(tmp_path / "f", bert, texts, **QUICK | {"minutes": 1})
+    assert [epoch["epoch"] for epoch in notes["epochs"]] == [1, 2]  # a step takes three looks, an epoch has 15 steps
     assert notes["time_was_up"]
     assert _accuracy(folder, texts, "validation") == pytest.approx(notes["validation_accuracy"])
+
+
+def test_the_learning_rate_falls_to_0_by_whichever_ends_first() -> None:
+    step = FineTune(warmup=0.2, learning_rate=1.0)
+    used = 0.0
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimizer, schedule = training._optimizer([weight], step, 10, lambda: used)
+    rates = []
+    for now in (0.0, 0.1, 0.15, 0.2, 0.9, 0.95, 1.0, 1.2):
+        used = now
+        optimizer.step()
+        schedule.step()
+        rates.append(schedule.get_last_lr()[0])
+    assert rates == pytest.approx([1.0, 1.0, 7 / 8, 6 / 8, 1 / 8, 0.5 / 8, 0, 0])
+
+
+def test_too_little_time_is_refused(bert: Path, texts: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"minutes is 1e-09, too few: 1 of 45 steps were done in them"):
+        run_step(tmp_path / "f", bert, texts, **QUICK | {"minutes": 1e-9})
+
+
+def test_it_tells_how_far_it_is(bert: Path, texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "_TELL_SECONDS", 0)
+    told: list[str] = []
+    (tmp_path / "f").mkdir()
+    step = make_step(QUICK | {"epochs": 1}, "test")
+    carry_out(step, StepInputs(bert, texts, 1, tell=told.append), tmp_path / "f")
+    assert [line.split("%")[0] for line in told[:-1]] == [f"{100 * done / 15:.0f}" for done in range(1, 16)]
+    assert told[-1].startswith("epoch 1/1, loss ")
