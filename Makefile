@@ -32,13 +32,14 @@ OWN_OUT = $(if $(filter-out file,$(origin OUT)),--out $(OUT))
 NO_VARIANT_TO = $(error name a variant and a folder: make export VARIANT=onnx-int8 TO=deploy/onnx-int8)
 NO_BUNDLE_TO = $(error name a folder or an archive: make bundle TO=demo.tar.zst)
 NO_FILES = $(error name a result of pyperf or optimum-benchmark: make import FILES=bench.json)
+NO_NEW_TO = $(error name a folder: make new TO=folder)
 NO_A_B = $(error name two sweeps: make diff A=outputs/x B=outputs/y)
 # The first of these that is a Python 3.11, looked for once. Only set-up uses it; all else runs in .venv.
 PYTHON ?= $(eval PYTHON := $(shell for name in python3.11 python3 python; do $$name -c \
 	'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$name && break; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help sweep search report watch charts diff recommend export bundle import reproduce doctor test faults fuzz \
+.PHONY: help new sweep search report watch charts diff recommend export bundle import reproduce doctor test faults fuzz \
 	cluster-test lint docs setup cluster image lock clean python image-if-engine
 
 help: ## Print this help
@@ -46,48 +47,50 @@ help: ## Print this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
 
 sweep: setup ## Run a grid: GRID=demo OUT=outputs/demo FRESH=1 RETRY=failed LAUNCHER=slurm ARGS="threads=1"
-	@.venv/bin/python -m runner -m grid=$(GRID) hydra.sweep.dir=$(OUT) \
-		$(if $(FRESH),hydra.sweeper.fresh=true) $(if $(RETRY),hydra.sweeper.retry=$(RETRY)) \
-		$(if $(LAUNCHER),hydra/launcher=$(LAUNCHER)) $(ARGS)
+	@.venv/bin/pinbox sweep grid=$(GRID) --out $(OUT) $(if $(FRESH),--fresh) $(if $(RETRY),--retry $(RETRY)) \
+		$(if $(LAUNCHER),--launcher $(LAUNCHER)) $(ARGS)
+
+new: .venv/.ready ## Write a commented example of your own conf/ into a folder, to start from: TO=folder
+	@.venv/bin/pinbox init "$(or $(TO),$(NO_NEW_TO))"
 
 search: setup ## Find the best variants of a model in a given time: MODEL=minilm-l6 TASK=tweets BUDGET=30m TECHNIQUES=a,b
-	@.venv/bin/python -m runner.search --model $(MODEL) --task $(TASK) --budget $(BUDGET) \
+	@.venv/bin/pinbox search --model $(MODEL) --task $(TASK) --budget $(BUDGET) \
 		$(if $(TECHNIQUES),--techniques $(TECHNIQUES)) $(OWN_OUT) $(ARGS)
 
 report: .venv/.ready ## Write a sweep's report anew: SWEEP=outputs/demo
-	@.venv/bin/python -m runner.report $(SWEEP)
+	@.venv/bin/pinbox report $(SWEEP)
 
 watch: .venv/.ready ## Keep the report of a running sweep up to date, from another terminal: SWEEP=outputs/demo
-	@.venv/bin/python -m runner.watch $(SWEEP)
+	@.venv/bin/pinbox watch $(SWEEP)
 
 charts: .venv/.ready ## Write every chart of a report as a file: SWEEP=outputs/demo TO=folder FORMAT=svg (or png)
-	@.venv/bin/python -m runner.images $(SWEEP) $(if $(TO),--to $(TO)) $(if $(FORMAT),--format $(FORMAT))
+	@.venv/bin/pinbox charts $(SWEEP) $(if $(TO),--to $(TO)) $(if $(FORMAT),--format $(FORMAT))
 
 diff: .venv/.ready ## Say what really differs between two sweeps: A=outputs/x B=outputs/y FAIL_ON=slower OUT=folder
-	@.venv/bin/python -m runner.diff $(or $(A),$(NO_A_B)) $(or $(B),$(NO_A_B)) \
+	@.venv/bin/pinbox diff $(or $(A),$(NO_A_B)) $(or $(B),$(NO_A_B)) \
 		$(if $(FAIL_ON),--fail-on $(FAIL_ON)) $(OWN_OUT)
 
 recommend: .venv/.ready ## Name the variant to deploy: SWEEP=outputs/demo MAX_P90_MS=20 MIN_ACCURACY=80 CORE_HOUR=0.04 …
-	@.venv/bin/python -m runner.recommend $(SWEEP) $(if $(MAX_P90_MS),--max-p90-ms=$(MAX_P90_MS)) \
+	@.venv/bin/pinbox recommend $(SWEEP) $(if $(MAX_P90_MS),--max-p90-ms=$(MAX_P90_MS)) \
 		$(if $(MAX_DISK_MB),--max-disk-mb=$(MAX_DISK_MB)) $(if $(MAX_RSS_MB),--max-rss-mb=$(MAX_RSS_MB)) \
 		$(if $(MIN_ACCURACY),--min-accuracy=$(MIN_ACCURACY)) \
 		$(if $(MAX_NEGATIVE_FLIPS),--max-negative-flips=$(MAX_NEGATIVE_FLIPS)) \
 		$(if $(CORE_HOUR),--core-hour=$(CORE_HOUR))
 
 export: .venv/.ready ## Hand over a variant, ready to run: VARIANT=onnx-int8 (or model/technique, or a job) TO=folder SWEEP=outputs/demo
-	@.venv/bin/python -m runner.export $(SWEEP) "$(or $(VARIANT),$(NO_VARIANT_TO))" "$(or $(TO),$(NO_VARIANT_TO))"
+	@.venv/bin/pinbox export $(SWEEP) "$(or $(VARIANT),$(NO_VARIANT_TO))" "$(or $(TO),$(NO_VARIANT_TO))"
 
 bundle: .venv/.ready ## Hand a sweep to somebody else, without private paths: SWEEP=outputs/demo TO=demo.tar.zst (or folder)
-	@.venv/bin/python -m runner.bundle $(SWEEP) "$(or $(TO),$(NO_BUNDLE_TO))"
+	@.venv/bin/pinbox bundle $(SWEEP) "$(or $(TO),$(NO_BUNDLE_TO))"
 
 import: .venv/.ready ## Show results of pyperf or optimum-benchmark in a sweep's report: SWEEP=outputs/demo FILES="a.json b.json"
-	@.venv/bin/python -m runner.elsewhere $(SWEEP) $(or $(FILES),$(NO_FILES))
+	@.venv/bin/pinbox import $(SWEEP) $(or $(FILES),$(NO_FILES))
 
 reproduce: setup ## Run a recorded sweep again, and diff: SWEEP=outputs/demo OUT=outputs/demo.reproduced REBUILD=1
-	@.venv/bin/python -m runner.reproduce $(SWEEP) $(if $(REBUILD),--rebuild) $(OWN_OUT)
+	@.venv/bin/pinbox reproduce $(SWEEP) $(if $(REBUILD),--rebuild) $(OWN_OUT)
 
 doctor: .venv/.ready ## What this machine can and cannot tell: JSON=1 FRESH=1 (measure peaks again)
-	@.venv/bin/python -m runner.doctor $(if $(JSON),--json) $(if $(FRESH),--fresh)
+	@.venv/bin/pinbox doctor $(if $(JSON),--json) $(if $(FRESH),--fresh)
 
 test: setup ## Run the tests: ARGS="-k word"; those that need Docker are skipped where no engine answers
 	@.venv/bin/python -m pytest -n 2 --dist loadfile --max-worker-restart 0 $(ARGS)

@@ -57,7 +57,7 @@ def pull(reference: str) -> str | None:
 
 
 def stand_in() -> Base:
-    """Build the stand-in once, keep it under .cache, and load it into the engine."""
+    """Build the stand-in once, keep it in the cache, and load it into the engine."""
     archive = CACHE / "base.tar"
     if not archive.exists():
         start = time.monotonic()
@@ -69,14 +69,14 @@ def stand_in() -> Base:
     identity, tag, layer = describe(archive)
     run(
         *("docker", "load", "--quiet", "--input", archive),
-        advice="cannot load the base image: `rm .cache/base.tar` and try again",
+        advice=f"cannot load the base image: `rm {archive}` and try again",
     )
     loaded = run(
         *("docker", "image", "inspect", "--format", '{{join .RootFS.Layers " "}}', tag),
         advice=f"the base {tag} is not there",
     )
     if loaded.split() != [layer]:
-        raise SetupError(f"the engine's {tag} is not what .cache/base.tar holds: `docker image rm {tag}` and try again")
+        raise SetupError(f"the engine's {tag} is not what {archive} holds: `docker image rm {tag}` and try again")
     return Base(tag, identity)
 
 

@@ -17,11 +17,12 @@ from typing import IO
 
 import base
 from wheelhouse import BOX_LOCK, fetch, wheels_of
-from workshop import CACHE, DOCKER, SetupError, one_at_a_time, run_main, say, sha256
+from workshop import CACHE, DOCKER, INSTALLED, SetupError, one_at_a_time, run_main, say, sha256
 
 DOCKERFILE = DOCKER / "Dockerfile"
-NO_ENGINE = """no Docker engine answers.
-  On a bare Debian or Ubuntu, as root: docker/engine.sh installs and starts one.
+ENGINE_SCRIPT = DOCKER / "engine.sh" if INSTALLED else "docker/engine.sh"
+NO_ENGINE = f"""no Docker engine answers.
+  On a bare Debian or Ubuntu, as root: {ENGINE_SCRIPT} installs and starts one.
   Elsewhere: start Docker, or install it as https://docs.docker.com/engine/install says."""
 
 
@@ -104,7 +105,7 @@ def send_context(stream: IO[bytes], wheels: list[Path]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Build the pinned image, unless it is there.")
+    parser = argparse.ArgumentParser("pinbox image", description="Build the pinned image, unless it is there.")
     parser.add_argument("--if-engine", action="store_true", help="do nothing, quietly, where no Docker engine answers")
     quiet = parser.parse_args().if_engine
     tag = image_tag()

@@ -10,11 +10,12 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from workshop import CACHE, DOCKER, ROOT, VENV, SetupError, one_at_a_time, run, say, sha256
+from workshop import CACHE, DOCKER, INSTALLED, ROOT, VENV, SetupError, one_at_a_time, run, say, sha256
 
 WHEELS = CACHE / "wheelhouse"
 HOST_LOCK = DOCKER / "host.lock"
 BOX_LOCK = DOCKER / "box.lock"
+LOCK = BOX_LOCK if INSTALLED else HOST_LOCK  # what is fetched; box.lock is a subset of host.lock
 PYTHON = VENV / "bin" / "python"
 
 # PyPI serves a CUDA build of several gigabytes under the same number as the CPU build. The locks therefore name
@@ -59,7 +60,7 @@ def pip(*arguments: str | Path, advice: str) -> None:
 
 
 def ensure_pip() -> None:
-    """Make .venv, with pip and the setuptools of the lock in it, unless it is there and whole."""
+    """Make .venv, with pip and (if in it) the setuptools of the lock, unless it is there and whole."""
     ready = VENV / ".pip-ready"
     with one_at_a_time("venv"):
         if ready.exists() and PYTHON.exists():
@@ -68,16 +69,17 @@ def ensure_pip() -> None:
             *(sys.executable, "-m", "venv", "--clear", VENV),
             advice="cannot make .venv: on Debian or Ubuntu, `apt-get install python3.11-venv` first",
         )
-        setuptools = requirement(read_lock(HOST_LOCK)["setuptools"])
-        pip("install", *LOCKED, setuptools, advice=f"cannot install setuptools: {ADVICE}")
+        setuptools = read_lock(LOCK).get("setuptools")
+        if setuptools:
+            pip("install", *LOCKED, requirement(setuptools), advice=f"cannot install setuptools: {ADVICE}")
         ready.touch()
 
 
 def fetch() -> Path:
-    """Make sure that all files of host.lock are in the wheelhouse, and with them those of box.lock, its subset."""
+    """Make sure that all files of the lock are in the wheelhouse."""
     ensure_pip()
-    pins = read_lock(HOST_LOCK)
-    stamp = WHEELS / f".{sha256(HOST_LOCK)[:12]}"
+    pins = read_lock(LOCK)
+    stamp = WHEELS / f".{sha256(LOCK)[:12]}"
     with one_at_a_time("wheelhouse"):
         if stamp.exists():
             return WHEELS
@@ -85,8 +87,8 @@ def fetch() -> Path:
         WHEELS.mkdir(exist_ok=True)
         fetch_torch(pins["torch"], WHEELS)
         pip(
-            *("download", "--dest", WHEELS, "--find-links", WHEELS, *LOCKED, HOST_LOCK),
-            advice=f"cannot download the packages of docker/host.lock: {ADVICE}",
+            *("download", "--dest", WHEELS, "--find-links", WHEELS, *LOCKED, LOCK),
+            advice=f"cannot download the packages of docker/{LOCK.name}: {ADVICE}",
         )
         stamp.touch()
     say(f"wheelhouse: {len(pins)} packages, {time.monotonic() - start:.0f} s")
@@ -119,7 +121,5 @@ def wheels_of(lock: Path) -> list[Path]:
     wanted = {digest for pin in read_lock(lock).values() for digest in pin.hashes}
     found = [file for file in sorted(WHEELS.glob("*.whl")) if sha256(file) in wanted]
     if len(found) != len(read_lock(lock)):
-        raise SetupError(
-            f"the wheelhouse does not match {lock.relative_to(ROOT)}: `rm -r .cache/wheelhouse` and try again"
-        )
+        raise SetupError(f"the wheelhouse does not match {lock.relative_to(ROOT)}: `rm -r {WHEELS}` and try again")
     return found

@@ -1,10 +1,12 @@
 """What the set-up scripts share: where things are, one process at a time, and errors for people.
 
-These scripts run before anything is installed, so they use the standard library only.
+These scripts run before anything is installed, so they use the standard library only. Those that `pinbox image` needs
+are in the wheel, too; there, what they make goes to the user's cache.
 """
 
 import fcntl
 import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -13,8 +15,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCKER = ROOT / "docker"
-CACHE = ROOT / ".cache"
-VENV = ROOT / ".venv"
+INSTALLED = not (ROOT / "pyproject.toml").exists()
+_USERS_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+CACHE = _USERS_CACHE / "pinbox" if INSTALLED else ROOT / ".cache"
+VENV = (CACHE if INSTALLED else ROOT) / ".venv"
 
 
 class SetupError(Exception):
@@ -43,7 +47,7 @@ def run_main(main: Callable[[], None]) -> None:
 @contextmanager
 def one_at_a_time(name: str) -> Iterator[None]:
     """Wait for other processes inside the same block: the environment and the image are made side by side."""
-    CACHE.mkdir(exist_ok=True)
+    CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / f"{name}.lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -15,8 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from runner import composed, config, explain
 from runner.errors import printable
-
-CONF = Path(__file__).resolve().parents[1] / "conf"  # absolute, so that the command `pinbox` finds it too
+from runner.home import CONF, check_own_conf
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
@@ -44,6 +43,7 @@ def main() -> NoReturn:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # so that errors reach us, to be told in our own words
     config.register()
     try:
+        check_own_conf()
         explain.check_overrides(sys.argv[1:])
         composed.check_command(sys.argv[1:], CONF)
         _run_one()

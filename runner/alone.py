@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from runner.errors import UserError
+from runner.home import OUT
 from runner.isolation import is_stopping
 from runner.locks import close, lock_file
 from runner.progress import say
@@ -31,7 +32,7 @@ def only_sweep(folder: Path) -> Iterator[None]:
     except BlockingIOError:
         raise UserError(
             f"Another sweep ({path.read_text()}) runs in {folder}. Wait until it ends, or name another folder with "
-            "OUT=…"
+            f"{OUT}"
         ) from None
     try:
         yield

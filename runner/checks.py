@@ -11,6 +11,7 @@ from runner.chain import check_chain, follow_shape
 from runner.config import Config, IsolationKind, TechniqueConfig
 from runner.engines import FORMATS, NEED_A_COMPILER
 from runner.errors import UserError, did_you_mean
+from runner.home import OUT, RETRY_FAILED
 from runner.isolation.choose import check_threads, memory_bytes, resolve
 from runner.prepare import chain_of, teacher_chain, texts_of
 from runner.techniques import Step
@@ -136,8 +137,8 @@ def check_writable(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise UserError(
-            f"The output folder {folder} (OUT, hydra.sweep.dir) cannot be written: {error.strerror}. "
-            "Name another with OUT=…, or make it writable."
+            f"The output folder {folder} (hydra.sweep.dir) cannot be written: {error.strerror}. "
+            f"Name another with {OUT}, or make it writable."
         ) from None
 
 
@@ -148,4 +149,4 @@ def check_retry(retry: str | None) -> None:
         UserError: if it is not a word that means something.
     """
     if retry not in (None, "failed"):
-        raise UserError(f"RETRY (hydra.sweeper.retry) is '{retry}', but the only value is 'failed'.")
+        raise UserError(f"hydra.sweeper.retry ({RETRY_FAILED}) is '{retry}', but the only value is 'failed'.")

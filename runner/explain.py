@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, get_type_hints
 
+import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
 from runner.config import Config
 from runner.errors import UserError, did_you_mean, storage_error
+from runner.home import own_conf
 
 GROUPS = ("model", "technique", "task", "workload", "measure", "isolation", "grid")
 
@@ -57,13 +60,55 @@ def explain(error: BaseException) -> str | None:
         return f"'{error.override}' is not an override. Write key=value; quote values with special characters."
     if isinstance(error, HydraException | OmegaConfBaseException):
         return _composition(error)
+    if isinstance(error, yaml.MarkedYAMLError):
+        return _not_yaml(error)
+    if isinstance(error, UnicodeDecodeError) and (files := list(_not_utf8())):
+        return f"{files[0]} is not UTF-8 text. Save it as UTF-8."
     return None
+
+
+def in_own_file(error: UserError, config: Mapping[str, Any], choices: Mapping[str, str | None]) -> UserError:
+    """Return an error in a job with the user's own file in front that it is about, if it is about one.
+
+    Args:
+        error: of a check.
+        config: the job, as plain values.
+        choices: of each config group the file that was chosen.
+    """
+    folder, at, named = own_conf(), -1, None
+    for group in GROUPS if folder else ():
+        name = (config.get(group) or {}).get("name")
+        mentions = [m.start() for m in re.finditer(rf"\b{group}(?: '{re.escape(str(name))}'|\.\w)", str(error))]
+        file = Path("conf", group, f"{choices.get(group)}.yaml")
+        if mentions and mentions[-1] > at and file.exists():
+            at, named = mentions[-1], file  # the last one that it mentions is the more special one
+    return UserError(f"{named}: {error}") if named else error
 
 
 def _missing(error: MissingConfigException) -> str:
     group, _, name = str(error.missing_cfg_file).rpartition("/")
     group = group.lstrip("/") or "config"
     return f"There is no {group} '{name}' (conf/{group}/{name}.yaml). {did_you_mean(name, error.options or [])}"
+
+
+def _not_yaml(error: yaml.MarkedYAMLError) -> str:
+    """Say where a file is not YAML, and why."""
+    mark = error.problem_mark or error.context_mark
+    where = f"{_from_here(Path(mark.name))}, line {mark.line + 1}, column {mark.column + 1}" if mark else "a config"
+    why = "; ".join(filter(None, (error.context, error.problem)))
+    return f"{where}: this is not YAML: {why}. Indent by spaces, and close what is opened."
+
+
+def _not_utf8() -> Iterator[Path]:
+    for path in sorted((own_conf() or Path("conf")).rglob("*.yaml")):
+        try:
+            path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            yield _from_here(path)
+
+
+def _from_here(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _composition(error: BaseException) -> str:
@@ -80,14 +125,14 @@ def _composition(error: BaseException) -> str:
         return f"{where}there is no key '{key}'. {hint}"
     if group := re.search(r"Could not override '([^']+)'", text):
         return f"There is no config group '{group[1]}'. {did_you_mean(group[1], GROUPS)}"
-    for link in links:
-        first = link.splitlines()[0]
+    for first in text.splitlines():
         if re.search(r"could not be converted|Invalid value|Incompatible|Cannot", first):
             given = f" ({override[1]})" if override else ""
             return f"{where}{key}{given}: {first.rstrip('.')}."
     if "Missing mandatory value" in text:
         return f"{where}{key} has no value, and must have one."
-    return where + links[0].splitlines()[0]
+    reasons = [line for line in text.splitlines() if not line.endswith(":")]
+    return where + (reasons or links)[0]
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -20,7 +20,8 @@ from runner.artifacts import Artifact, Store, digest
 from runner.chain import make_chain
 from runner.config import Config, ModelConfig
 from runner.engines import source_files
-from runner.isolation import CODE, Box, BoxOrder
+from runner.home import CODE
+from runner.isolation import Box, BoxOrder
 from runner.machine.flops import FlopCount, count_flops
 from runner.provenance import lock_sha256
 from runner.techniques import PROGRESS, Step

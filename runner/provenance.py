@@ -10,7 +10,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from runner.isolation import CODE
+from runner.home import CODE, DOCKER, INSTALLED
 from runner.isolation.cpus import cpu_model, physical_cores, total_memory_bytes
 
 _LIBRARIES = (
@@ -21,11 +21,14 @@ _LIBRARIES = (
 
 @cache
 def code_version() -> str:
-    """Return `<commit>+<hash of the package's sources>`; the hash alone where there is no git."""
+    """Return `<commit>+<hash of the package's sources>`, of an installed package `<version>+<hash>`; the hash alone
+    where there is no git."""
     sources = hashlib.sha256()
     for path in sorted(CODE.rglob("*.py")):
         sources.update(path.relative_to(CODE).as_posix().encode() + b"\0" + path.read_bytes())
     digest = sources.hexdigest()[:12]
+    if INSTALLED:
+        return f"{version('pinbox')}+{digest}"
     try:
         command = ["git", "-C", str(CODE.parent), "rev-parse", "--short=12", "HEAD"]
         commit = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
@@ -38,7 +41,7 @@ def code_version() -> str:
 def lock_sha256() -> str | None:
     """Return the hash of the lock file that the image and the environment were made from."""
     try:
-        return hashlib.sha256((CODE.parent / "docker" / "box.lock").read_bytes()).hexdigest()
+        return hashlib.sha256((DOCKER / "box.lock").read_bytes()).hexdigest()
     except OSError:
         return None
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NoReturn
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from runner import checks, job, sweep
 from runner.config import Config, Role, plain_config
+from runner.errors import UserError
+from runner.explain import in_own_file
 from runner.isolation.choose import resolve
 from runner.plan import Job, Trial, job_key
 
@@ -21,8 +24,11 @@ def run(cfg: Config, composed: DictConfig, folder: Path) -> NoReturn:
     """
     kind, note = resolve(cfg.isolation.kind)
     composed.isolation.kind = cfg.isolation.kind = kind
-    checks.check_job(cfg)
     config = plain_config(composed)
+    try:
+        checks.check_job(cfg)
+    except UserError as error:
+        raise in_own_file(error, config, HydraConfig.get().runtime.choices) from None
     key = job_key(config)
     cfg.measure.rounds, cfg.measure.reruns, cfg.measure.half_width = 1, 0, None
     trial = Trial(key, round=0, position=0, role=Role.variant, baseline=None)

@@ -23,6 +23,7 @@ from runner.artifacts import Store, digest, write_whole
 from runner.checks import check_writable
 from runner.config import Config, IsolationConfig, IsolationKind
 from runner.errors import UserError
+from runner.home import FRESH, OUT
 from runner.isolation import Box, stop_all
 from runner.isolation.choose import make_box
 from runner.isolation.cpus import choose_cpus, physical_cores
@@ -220,8 +221,8 @@ def move_aside(folder: Path) -> None:
             folder.rename(folder.with_name(f"{name}-{taken}" if taken else name))
     except OSError as error:
         raise UserError(
-            f"FRESH=1 cannot move the old sweep {folder} aside: {error.strerror}. Make {folder.parent} writable, or "
-            "name another folder with OUT=…"
+            f"{FRESH} cannot move the old sweep {folder} aside: {error.strerror}. Make {folder.parent} writable, or "
+            f"name another folder with {OUT}"
         ) from None
 
 
@@ -243,7 +244,7 @@ def check_same_sweep(folder: Path, record: dict[str, Any]) -> None:
         if before != now:
             raise UserError(
                 f"{folder} holds a sweep with other settings: {what} was {before} and is now {now}. "
-                "Start anew with FRESH=1, or name another folder with OUT=…"
+                f"Start anew with {FRESH}, or name another folder with {OUT}"
             )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobStatus
@@ -23,7 +24,7 @@ from runner import checks, sweep
 from runner.composed import check_composed
 from runner.config import Config, IsolationKind, plain_config
 from runner.errors import MachineError, UserError
-from runner.explain import explain
+from runner.explain import explain, in_own_file
 from runner.isolation.choose import resolve
 from runner.plan import Job, blocks, find_baselines, is_excluded, job_key, override_line
 from runner.progress import say
@@ -56,6 +57,7 @@ class PinboxSweeper(BasicSweeper):
             UserError: for anything wrong in the grid, before anything starts.
         """
         assert self.config is not None
+        HydraConfig.instance().set_config(self.config)  # hydra.sweep.dir names the grid by it
         cfg = OmegaConf.to_object(_without_hydra(self.config))
         assert isinstance(cfg, Config)
         checks.check_retry(self._retry)
@@ -126,14 +128,17 @@ class PinboxSweeper(BasicSweeper):
 
     def _job(self, overrides: list[str]) -> Job:
         """Compose and check one job."""
-        config = self._compose(overrides)
+        config, choices = self._compose(overrides)
         if config.isolation.kind is IsolationKind.auto:
             overrides = [*overrides, f"isolation.kind={self._kind.value}"]
             config.isolation.kind = self._kind  # as those overrides would compose, without the time that takes
         checked = OmegaConf.to_object(config)
         assert isinstance(checked, Config)
-        checks.check_job(checked, here=self._cluster is None)
         plain = plain_config(config)
+        try:
+            checks.check_job(checked, here=self._cluster is None)
+        except UserError as error:
+            raise in_own_file(error, plain, choices) from None
         return Job(job_key(plain), tuple(overrides), checked, plain)
 
     def _combinations(self, subgrid: dict[str, Any], arguments: Sequence[str], where: str) -> list[list[str]]:
@@ -144,12 +149,13 @@ class PinboxSweeper(BasicSweeper):
         overrides: list[Override] = parser.parse_overrides([*lines, *arguments])
         return BasicSweeper.split_arguments(overrides, None)[0]
 
-    def _compose(self, overrides: list[str]) -> DictConfig:
+    def _compose(self, overrides: list[str]) -> tuple[DictConfig, dict[str, str | None]]:
+        """Return a job, and what is chosen of each config group."""
         assert self.hydra_context is not None
         assert self.config is not None
         composed = self.hydra_context.config_loader.load_sweep_config(self.config, overrides)
         check_composed(composed)
-        return _without_hydra(composed)
+        return _without_hydra(composed), dict(composed.hydra.runtime.choices)
 
 
 def _waterfalls(jobs: list[Job], cfg: Config, arguments: Sequence[str]) -> list[list[str]]:

@@ -1,4 +1,4 @@
-"""python -m runner.bundle SWEEP TO: hand a sweep to somebody else; see `make bundle`."""
+"""pinbox bundle SWEEP TO: hand a sweep to somebody else; see `make bundle`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runner.results.tables import read_tables
 
 def main() -> int:
     """Write the bundle and name it; return 0, or 2 if that cannot be done."""
-    parser = argparse.ArgumentParser("python -m runner.bundle", description="Hand a sweep to somebody else.")
+    parser = argparse.ArgumentParser("pinbox bundle", description="Hand a sweep to somebody else.")
     parser.add_argument("sweep", type=Path, help="folder of a sweep, collected")
     parser.add_argument("to", type=Path, help="a folder that is not there yet, or a file that ends in .tar.zst")
     asked = parser.parse_args()

@@ -1,4 +1,4 @@
-"""python -m runner.diff A B: say what really differs between two collected sweeps."""
+"""pinbox diff A B: say what really differs between two collected sweeps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from runner.results.tables import read_tables
 
 def main() -> int:
     """Print and write the diff; return 0 (nothing real), 1 (something real) or 2 (not comparable)."""
-    parser = argparse.ArgumentParser("python -m runner.diff", description="Compare two collected sweeps.")
+    parser = argparse.ArgumentParser("pinbox diff", description="Compare two collected sweeps.")
     parser.add_argument("a", type=Path, help="folder of the sweep to compare with, such as outputs/before")
     parser.add_argument("b", type=Path, help="folder of the sweep in question, such as outputs/after")
     parser.add_argument("--fail-on", default="any", help=f"what makes the exit code 1: {', '.join(FAIL_ON)}")

@@ -19,6 +19,7 @@ from runner.diff.html import render_html
 from runner.diff.markdown import render_markdown
 from runner.diff.schema import DIFF, VERSION
 from runner.errors import UserError
+from runner.home import OUT
 
 _SHARED = ("model", "technique", "task", "workload", "isolation")
 
@@ -42,9 +43,7 @@ def write_diff(found: Diff, folder: Path, fail_on: str) -> None:
             pq.write_table(diff_table(found), Path(work) / "diff.parquet")
             (Path(work) / "diff.parquet").rename(folder / "diff.parquet")
     except OSError as error:
-        raise UserError(
-            f"{folder} (OUT, --out) cannot be written: {error.strerror}. Name another folder with OUT=…"
-        ) from None
+        raise UserError(f"{folder} cannot be written: {error.strerror}. Name another folder with {OUT}") from None
 
 
 def diff_table(found: Diff) -> Any:

@@ -1,4 +1,4 @@
-"""python -m runner.doctor: what this machine can and cannot tell."""
+"""pinbox doctor: what this machine can and cannot tell."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _waiting = Console(stderr=True, style="dim", highlight=False)
 
 def main() -> int:
     """Examine the machine and print what was found, each section as soon as it is known; return 0."""
-    parser = argparse.ArgumentParser("python -m runner.doctor", description=__doc__)
+    parser = argparse.ArgumentParser("pinbox doctor", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print JSON, with the figures")
     parser.add_argument("--fresh", action="store_true", help="measure peaks again that were measured before")
     parser.add_argument("--store", type=Path, default=Path(Config.store), help="where measured peaks are kept")

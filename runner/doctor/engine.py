@@ -9,6 +9,7 @@ from typing import Any
 import docker
 from runner.doctor import Fact, Section, gib
 from runner.errors import UserError
+from runner.home import ENGINE_SCRIPT, MAKE
 from runner.isolation import Box
 from runner.isolation.docker import DockerBox, image_tag
 from runner.isolation.process import ProcessBox
@@ -33,7 +34,7 @@ def engine_section(client: docker.DockerClient | None, box: Box) -> Section:
         no_engine = Fact(
             "Docker",
             "no engine answers: trials run as pinned processes, memory and network are not enclosed",
-            "Start one; on a bare Debian or Ubuntu, docker/engine.sh (as root) installs and starts it.",
+            f"Start one; on a bare Debian or Ubuntu, {ENGINE_SCRIPT} (as root) installs and starts it.",
         )
         return Section("Engine", [no_engine], {"isolation": box.kind})
     info: dict[str, Any] = client.info()
@@ -44,7 +45,7 @@ def engine_section(client: docker.DockerClient | None, box: Box) -> Section:
         facts.append(Fact("Image", f"{image_tag()}, id {box.image_id.removeprefix('sha256:')[:12]}"))
         facts.append(Fact("Isolation", "docker: own cores, memory limit, no network, nothing writable but one folder"))
     else:
-        facts.append(Fact("Image", f"{image_tag()} is not built", "Build it: make image."))
+        facts.append(Fact("Image", f"{image_tag()} is not built", f"Build it: {MAKE} image."))
     data = {"server": info.get("ServerVersion"), "isolation": box.kind, "image_id": box.image_id}
     return Section("Engine", facts, data)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from runner.doctor import Fact, Section, plural
+from runner.home import FRESH
 from runner.machine.peaks import Peaks
 
 _SCALES = 0.75  # of what as many single threads reach together
@@ -46,7 +47,7 @@ def _scaling(peaks: Peaks, one: Peaks) -> str | None:
     if not reached or not single or reached >= _SCALES * peaks.threads * single:
         return None
     ratio = reached / single
-    return f"Only {ratio:.1f}× one thread: something else ran meanwhile, or still does. FRESH=1 measures again."
+    return f"Only {ratio:.1f}× one thread: something else ran meanwhile, or still does. {FRESH} measures again."
 
 
 def _cannot_pay(peaks: Peaks) -> str | None:

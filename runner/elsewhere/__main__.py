@@ -1,4 +1,4 @@
-"""python -m runner.elsewhere SWEEP FILE…: show what other tools measured in a sweep's report; see `make import`."""
+"""pinbox import SWEEP FILE…: show what other tools measured in a sweep's report; see `make import`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from runner.results.tables import read_tables
 
 def main() -> int:
     """Import the files and write the report anew; return 0, or 2 if that cannot be done."""
-    parser = argparse.ArgumentParser("python -m runner.elsewhere", description="Show other tools' results beside ours.")
+    parser = argparse.ArgumentParser("pinbox import", description="Show other tools' results beside ours.")
     parser.add_argument("sweep", type=Path, help="folder of a collected sweep, such as outputs/demo")
     parser.add_argument("file", type=Path, nargs="+", help="JSON of pyperf or optimum-benchmark")
     asked = parser.parse_args()

@@ -1,4 +1,4 @@
-"""python -m runner.export SWEEP VARIANT TO: hand over a measured variant of a collected sweep."""
+"""pinbox export SWEEP VARIANT TO: hand over a measured variant of a collected sweep."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runner.results.tables import read_tables
 
 def main() -> int:
     """Export; return 0, or 2 if it cannot be done."""
-    parser = argparse.ArgumentParser("python -m runner.export", description="Hand over a variant of a sweep.")
+    parser = argparse.ArgumentParser("pinbox export", description="Hand over a variant of a sweep.")
     parser.add_argument("sweep", type=Path, help="folder of the sweep, such as outputs/demo")
     parser.add_argument("variant", help="a job's key, or its technique, or model/technique, if one job alone has that")
     parser.add_argument("to", type=Path, help="folder to make; must not exist, or be empty")

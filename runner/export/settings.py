@@ -8,6 +8,7 @@ from typing import Any
 
 from runner.errors import UserError
 from runner.export.variant import Row, Variant
+from runner.home import MAKE
 
 _PACKAGES = {  # of each engine, besides those of the tokenizing
     "onnxruntime": ("onnxruntime",),
@@ -51,7 +52,7 @@ def requirements(variant: Variant, environment: Mapping[str, Any]) -> str:
         if not versions.get(name):
             raise UserError(
                 f"The sweep does not record which version of {name} ran in {variant.row['job']}: it is of an older "
-                "Pinbox. Run its grid again with make sweep."
+                f"Pinbox. Run its grid again with {MAKE} sweep."
             )
         lines.append(f"{name}=={versions[name].partition('-')[0]}")  # openvino's goes on after it with a build number
     if any(line.endswith("+cpu") for line in lines):
@@ -64,7 +65,7 @@ def _multiple(row: Row) -> int:
     if row["padding"] == "bucketed" and row["bucket"] is None:
         raise UserError(
             f"The sweep does not record the bucket of {row['job']}: it is of an older Pinbox. Run its grid again with "
-            "make sweep."
+            f"{MAKE} sweep."
         )
     multiples: dict[str, int] = {"longest": 1, "max_length": row["max_length"], "bucketed": row["bucket"]}
     return multiples[row["padding"]]

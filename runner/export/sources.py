@@ -10,6 +10,7 @@ from typing import Any
 from runner.artifacts import folder_sha256
 from runner.errors import UserError
 from runner.export.variant import Variant
+from runner.home import MAKE
 from runner.techniques import step_class
 
 
@@ -75,7 +76,7 @@ def _find(content: str, stores: list[Path], job: str, sweep: Path) -> Path:
             return folder
     changed = f": its files were changed. Remove {there[0]}, then" if there else f" {stores[-1]}. To"
     raise UserError(
-        f"An artifact that {job} needs, {content}, is no longer in the store{changed} make it anew with make reproduce "
-        f"SWEEP={sweep}, and repeat the command with this sweep, or with {sweep}.reproduced if that says that the "
-        "artifact is another one."
+        f"An artifact that {job} needs, {content}, is no longer in the store{changed} make it anew with "
+        f"{MAKE} reproduce of {sweep}, and repeat the command with this sweep, or with {sweep}.reproduced if that "
+        "says that the artifact is another one."
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runner.errors import UserError
+from runner.home import MAKE, RETRY_FAILED
 from runner.layout import prepared_file
 from runner.results.tables import Tables
 
@@ -60,8 +61,8 @@ def find_variant(tables: Tables, asked: str) -> Variant:
     if row["latency_p50_seconds"] is None or not trials:
         reason = f" ({row['error']})" if row["error"] else ""
         raise UserError(
-            f"{row['job']} was not measured: its status is {row['status']}{reason}. Measure it first: make sweep with "
-            f"the same grid, OUT={tables.folder} and RETRY=failed."
+            f"{row['job']} was not measured: its status is {row['status']}{reason}. Measure it first: {MAKE} sweep "
+            f"with the same grid, in this folder, {tables.folder}, and {RETRY_FAILED}."
         )
     note = prepared_file(tables.folder, row["job"])
     lineage = (tables.manifest.get("lineage") or {}).get(row["artifact"])
@@ -70,7 +71,7 @@ def find_variant(tables: Tables, asked: str) -> Variant:
         raise UserError(
             f"{tables.folder} does not record how {row['job']} was made and judged: it is of an older Pinbox, or not "
             f"all of its folder was copied ({note.relative_to(tables.folder)}, manifest.json). Run its grid again with "
-            "make sweep."
+            f"{MAKE} sweep."
         )
     prepared = json.loads(note.read_text(encoding="utf-8"))
     return Variant(

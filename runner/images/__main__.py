@@ -1,4 +1,4 @@
-"""python -m runner.images SWEEP: write every chart of a report as an image file."""
+"""pinbox charts SWEEP: write every chart of a report as an image file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from runner.images.export import FORMATS, export_charts
 
 def main() -> int:
     """Write the files and name them; return 0, or 2 if there is nothing to draw or nothing to draw it with."""
-    parser = argparse.ArgumentParser("python -m runner.images", description="Write the charts of a report as files.")
+    parser = argparse.ArgumentParser("pinbox charts", description="Write the charts of a report as files.")
     parser.add_argument("sweep", type=Path, help="folder of a sweep with a report, or a page such as diff.html")
     parser.add_argument("--to", type=Path, help="folder for the files (default: charts, beside the page)")
     parser.add_argument("--format", choices=FORMATS, default="svg")

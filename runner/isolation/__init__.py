@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-CODE = Path(__file__).resolve().parents[1]  # the package `runner`, all that a box sees of our code
-
 
 @dataclass(frozen=True)
 class BoxOrder:

@@ -9,6 +9,7 @@ from docker.errors import DockerException
 
 from runner.config import IsolationConfig, IsolationKind
 from runner.errors import UserError
+from runner.home import ENGINE_SCRIPT
 from runner.isolation import Box
 from runner.isolation.cpus import physical_cores, total_memory_bytes
 from runner.isolation.docker import DockerBox, connect, engine_gone, remove_orphans
@@ -64,7 +65,7 @@ def resolve(kind: IsolationKind) -> tuple[IsolationKind, str | None]:
     if kind is IsolationKind.docker:
         raise UserError(
             "isolation=docker, but no Docker engine answers. Start one (on a bare Debian or Ubuntu, as root: "
-            "docker/engine.sh), check DOCKER_HOST, or use isolation=process."
+            f"{ENGINE_SCRIPT}), check DOCKER_HOST, or use isolation=process."
         )
     return IsolationKind.process, NO_ENGINE
 

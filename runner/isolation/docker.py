@@ -15,11 +15,11 @@ from docker.types import Mount, Ulimit
 
 import docker
 from runner.errors import MachineError
-from runner.isolation import CODE, Box, BoxEnd, BoxOrder, environment, stoppable, write_request
+from runner.home import CODE, DOCKER, MAKE
+from runner.isolation import Box, BoxEnd, BoxOrder, environment, stoppable, write_request
 from runner.isolation.cpus import memory_nodes
 from runner.isolation.owner import is_running, owner_labels
 
-_DOCKER_FOLDER = CODE.parent / "docker"
 _NOBODY = 65534
 MANAGED = "org.pinbox.managed"
 
@@ -44,7 +44,7 @@ def engine_gone() -> MachineError:
 
 def image_tag() -> str:
     """Return the tag that `make image` gives the image of this Dockerfile and this lock file."""
-    inputs = (_DOCKER_FOLDER / "Dockerfile").read_bytes() + (_DOCKER_FOLDER / "box.lock").read_bytes()
+    inputs = (DOCKER / "Dockerfile").read_bytes() + (DOCKER / "box.lock").read_bytes()
     return f"pinbox:{hashlib.sha256(inputs).hexdigest()[:12]}"
 
 
@@ -68,7 +68,7 @@ class DockerBox(Box):
             found = client.images.get(image or image_tag())
         except ImageNotFound:
             wanted = f"isolation.image={image}" if image else f"The image {image_tag()}"
-            raise MachineError(f"{wanted} is not on this machine. Run 'make image' to build it.") from None
+            raise MachineError(f"{wanted} is not on this machine. Run '{MAKE} image' to build it.") from None
         self.image_id = str(found.id)
         self.base_id = found.labels.get("org.pinbox.base")
 
@@ -86,7 +86,7 @@ class DockerBox(Box):
             return self._run(order)
         except ImageNotFound:
             raise MachineError(
-                f"The image {self.image_id} is gone. Run 'make image', then the command again."
+                f"The image {self.image_id} is gone. Run '{MAKE} image', then the command again."
             ) from None
         except NotFound:
             return BoxEnd(137, False, False, "the container was removed from outside")

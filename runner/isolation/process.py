@@ -7,12 +7,16 @@ import os
 import signal
 import subprocess
 import sys
+import sysconfig
 from functools import partial
+from pathlib import Path
 
-from runner.isolation import CODE, Box, BoxEnd, BoxOrder, environment, stoppable, write_request
+from runner.home import CODE
+from runner.isolation import Box, BoxEnd, BoxOrder, environment, stoppable, write_request
 
 _LIBC = ctypes.CDLL(None)  # loaded before any fork
 _PR_SET_PDEATHSIG = 1
+_SITE_PACKAGES = Path(sysconfig.get_path("purelib")).resolve()
 
 
 class ProcessBox(Box):
@@ -35,7 +39,7 @@ class ProcessBox(Box):
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=environment(len(order.cpus)) | {"PYTHONPATH": str(CODE.parent), "PATH": os.environ["PATH"]},
+                env=environment(len(order.cpus)) | {"PYTHONPATH": _python_path(), "PATH": os.environ["PATH"]},
                 cwd=order.output,
                 start_new_session=True,
                 preexec_fn=partial(_pin, order.cpus, os.getpid()),
@@ -51,6 +55,11 @@ class ProcessBox(Box):
         text = log_path.read_text(errors="replace")
         log_path.unlink()
         return BoxEnd(child.returncode, out_of_memory=False, timed_out=timed_out, log=text)
+
+
+def _python_path() -> str:
+    """Return where the child finds our code beside its own packages, which is among them where Pinbox is installed."""
+    return "" if CODE.parent == _SITE_PACKAGES else str(CODE.parent)
 
 
 def _pin(cpus: list[int], parent: int) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from runner.artifacts import Store, digest, write_whole
-from runner.isolation import CODE, Box, BoxOrder
+from runner.home import CODE
+from runner.isolation import Box, BoxOrder
 from runner.machine.cpu import read_cpu
 from runner.provenance import lock_sha256
 

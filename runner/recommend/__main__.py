@@ -1,4 +1,4 @@
-"""python -m runner.recommend SWEEP: name the variant to deploy under the limits that are given."""
+"""pinbox recommend SWEEP: name the variant to deploy under the limits that are given."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from runner.results.tables import read_tables
 
 def main() -> int:
     """Print one answer per question; return 0 (in each a variant fits), 1 (not so) or 2 (nothing to choose from)."""
-    parser = argparse.ArgumentParser("python -m runner.recommend", description="Name the variant to deploy.")
+    parser = argparse.ArgumentParser("pinbox recommend", description="Name the variant to deploy.")
     parser.add_argument("sweep", type=Path, help="folder of a collected sweep, such as outputs/demo")
     for measure in MEASURES:
         least = "least" if measure.at_least else "most"

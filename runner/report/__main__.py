@@ -1,4 +1,4 @@
-"""python -m runner.report SWEEP: write report.md and report.html from a sweep's tables."""
+"""pinbox report SWEEP: write report.md and report.html from a sweep's tables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from runner.results.tables import read_tables
 
 def main() -> int:
     """Write the report and print the summary; return 0, or 2 if there is nothing to report on."""
-    parser = argparse.ArgumentParser("python -m runner.report", description="Write the report of a sweep.")
+    parser = argparse.ArgumentParser("pinbox report", description="Write the report of a sweep.")
     parser.add_argument("sweep", type=Path, help="folder of a collected sweep, such as outputs/demo")
     sweep = parser.parse_args().sweep
     try:

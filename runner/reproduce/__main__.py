@@ -1,4 +1,4 @@
-"""python -m runner.reproduce SWEEP: run a recorded sweep again, and say what came out differently."""
+"""pinbox reproduce SWEEP: run a recorded sweep again, and say what came out differently."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from runner.diff.compare import diff, exit_code
 from runner.diff.terminal import print_diff
 from runner.diff.write import write_diff
 from runner.errors import UserError
+from runner.home import OUT
 from runner.progress import say
 from runner.reproduce.image import find_image
 from runner.reproduce.outcome import outcome_lines
@@ -22,7 +23,7 @@ from runner.results.tables import read_tables
 
 def main() -> int:
     """Reproduce; return the diff's exit code: 0 nothing real, 1 something real, 2 not comparable or not run."""
-    parser = argparse.ArgumentParser("python -m runner.reproduce", description="Run a recorded sweep again.")
+    parser = argparse.ArgumentParser("pinbox reproduce", description="Run a recorded sweep again.")
     parser.add_argument("sweep", type=Path, help="folder of the recorded sweep, such as outputs/demo")
     parser.add_argument("--out", type=Path, help="folder of the new one (default: SWEEP.reproduced)")
     parser.add_argument("--rebuild", action="store_true", help="make every artifact anew, in a store of its own")
@@ -47,7 +48,7 @@ def reproduce(sweep: Path, out: Path, rebuild: bool) -> int:
         UserError: if the sweep cannot be run again here.
     """
     if out.resolve() == sweep.resolve():
-        raise UserError(f"OUT (--out) is the recorded sweep itself, {sweep}. Name another folder with OUT=…")
+        raise UserError(f"{sweep} is the recorded sweep itself. Name another folder with {OUT}")
     recipe = recorded(read_tables(sweep))
     image_id, image_line = find_image(recipe)
     stored = frozenset() if rebuild else recipe.stored()

@@ -10,7 +10,7 @@ from docker.models.images import Image
 
 import docker
 from runner.errors import UserError
-from runner.isolation import CODE
+from runner.home import DOCKER, ENGINE_SCRIPT
 from runner.isolation.docker import connect, image_tag
 from runner.provenance import lock_sha256
 from runner.report.figures import short_id
@@ -29,7 +29,7 @@ def find_image(recipe: Recorded) -> tuple[str | None, str]:
     if client is None:
         raise UserError(
             "The sweep ran in Docker boxes, but no Docker engine answers. Start one (on a bare Debian or Ubuntu, as "
-            "root: docker/engine.sh), or check DOCKER_HOST."
+            f"root: {ENGINE_SCRIPT}), or check DOCKER_HOST."
         )
     if recipe.image_id and _find(client, recipe.image_id) is not None:
         return recipe.image_id, f"Image: the recorded one, {short_id(recipe.image_id)}, is here."
@@ -47,8 +47,8 @@ def check_lock(recipe: Recorded, today: str | None) -> None:
     if recipe.lock_sha256 != today:
         raise UserError(
             f"The recorded image {short_id(recipe.image_id)} is not on this machine, and it was built from another "
-            f"lock file ({short_id(recipe.lock_sha256)}) than docker/box.lock is now ({short_id(today)}). Check out "
-            f"the code that made it, git checkout {recipe.commit}, and repeat the command."
+            f"lock file ({short_id(recipe.lock_sha256)}) than docker/box.lock is now ({short_id(today)}). Take "
+            f"the code that made it, {recipe.get_code}, and repeat the command."
         )
 
 
@@ -71,7 +71,7 @@ def _find(client: docker.DockerClient, name: str) -> Image | None:
 
 
 def _built(client: docker.DockerClient) -> Image:
-    done = subprocess.run([sys.executable, str(CODE.parent / "docker" / "image.py")])
+    done = subprocess.run([sys.executable, str(DOCKER / "image.py")])
     image = _find(client, image_tag())
     if done.returncode or image is None:
         raise UserError("The image could not be built anew; the lines above say why. Repeat the command when mended.")

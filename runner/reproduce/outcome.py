@@ -36,7 +36,7 @@ def _jobs_line(found: Diff, recipe: Recorded) -> str:
         return f"Jobs: the recorded {len(found.compared)}, with the same settings."
     return (
         f"Jobs: {others} differ from the recorded ones, so conf/ or its schema changed since code version "
-        f"{recipe.code_version}. For the recorded jobs: git checkout {recipe.commit}."
+        f"{recipe.code_version}. For the recorded jobs: {recipe.get_code}."
     )
 
 

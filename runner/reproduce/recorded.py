@@ -8,6 +8,7 @@ from pathlib import Path
 
 from runner.config import Config
 from runner.errors import UserError
+from runner.home import MAKE
 from runner.results.tables import Tables
 
 _NOT_A_JOB_S = ("-", "hydra")  # options of the command, and keys of Hydra's own
@@ -37,9 +38,10 @@ class Recorded:
     store: Path
 
     @property
-    def commit(self) -> str:
-        """Return the commit of the code, or its whole version where there was no git."""
-        return self.code_version.partition("+")[0]
+    def get_code(self) -> str:
+        """Return the command that gets the code that made it: a commit, or where it was installed, a version."""
+        code = self.code_version.partition("+")[0]
+        return f"pip install pinbox=={code}" if "." in code else f"git checkout {code}"
 
     def stored(self) -> frozenset[str]:
         """Return those of the artifacts that are still in the store."""
@@ -57,7 +59,7 @@ def recorded(tables: Tables) -> Recorded:
     if overrides is None:
         raise UserError(
             f"{tables.folder}/manifest.json does not say with which overrides it was made: it is of an older Pinbox. "
-            "Run its grid again with make sweep, and compare the two with make diff."
+            f"Run its grid again with {MAKE} sweep, and compare the two with {MAKE} diff."
         )
     foreign = [line for line in overrides if not isinstance(line, str) or line.lstrip("+~").startswith(_NOT_A_JOB_S)]
     if foreign:

@@ -1,4 +1,4 @@
-"""python -m runner.search: the best variants of one model within a time budget; see runner/search/halving.py."""
+"""pinbox search: the best variants of one model within a time budget; see runner/search/halving.py."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from runner import config
-from runner.__main__ import CONF
 from runner.errors import UserError, did_you_mean
+from runner.home import CONF, check_own_conf, choices
 from runner.progress import say
 from runner.report.figures import megabytes, milliseconds, percent, speedup, speedup_interval
 from runner.report.view import group_label
 from runner.results.summary import outcome
-from runner.search.catalogue import all_techniques, fitting
+from runner.search.catalogue import fitting
 from runner.search.halving import search
 from runner.search.pareto import Candidate, candidates, front
 
@@ -30,6 +30,7 @@ def main() -> int:
     asked = _arguments()
     config.register()
     try:
+        check_own_conf()
         budget = budget_seconds(asked.budget)
         overrides = [f"model={asked.model}", f"task={asked.task}", *asked.overrides]
         techniques, refused = fitting(CONF, _named(asked.techniques), overrides)
@@ -52,7 +53,7 @@ def main() -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser("python -m runner.search", description="Find the best variants of a model.")
+    parser = argparse.ArgumentParser("pinbox search", description="Find the best variants of a model.")
     parser.add_argument("--model", required=True, help="of conf/model")
     parser.add_argument("--task", required=True, help="of conf/task")
     parser.add_argument("--budget", default="30m", help="wall time in all, such as 90s, 30m or 2h")
@@ -75,7 +76,7 @@ def budget_seconds(text: str) -> float:
 
 
 def _named(text: str) -> list[str]:
-    known = all_techniques(CONF)
+    known = choices("technique")
     names = [name.strip() for name in text.split(",") if name.strip()]
     for name in names:
         if name not in known:

@@ -16,11 +16,6 @@ from runner.errors import UserError
 from runner.explain import explain
 
 
-def all_techniques(conf: Path) -> list[str]:
-    """Return the names of all techniques, in alphabetical order."""
-    return sorted(path.stem for path in (conf / "technique").glob("*.yaml"))
-
-
 def fitting(conf: Path, techniques: Sequence[str], overrides: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     """Return the techniques that make a valid job, and of the others why they do not.
 

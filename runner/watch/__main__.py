@@ -1,4 +1,4 @@
-"""python -m runner.watch SWEEP: keep the report of a running sweep up to date."""
+"""pinbox watch SWEEP: keep the report of a running sweep up to date."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from runner.watch.aside import stand_aside
 
 def main() -> int:
     """Watch until the sweep is complete or Ctrl-C; return 0, or 2 if there is no sweep to watch."""
-    parser = argparse.ArgumentParser("python -m runner.watch", description="Keep a running sweep's report up to date.")
+    parser = argparse.ArgumentParser("pinbox watch", description="Keep a running sweep's report up to date.")
     parser.add_argument("sweep", type=Path, help="folder of the sweep, such as outputs/demo")
     sweep = parser.parse_args().sweep
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell script's background jobs ignore it otherwise

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from runner.__main__ import CONF
 from runner.errors import UserError
+from runner.home import CONF, choices
 from runner.search import halving
 from runner.search.__main__ import budget_seconds
-from runner.search.catalogue import all_techniques, fitting
+from runner.search.catalogue import fitting
 from runner.search.state import merged
 
 TINY = ["model=tiny", "task=alice", "workload=smoke", "measure=smoke", "isolation=process", "grid.baseline=onnx"]
@@ -29,7 +29,7 @@ def test_other_budgets_are_refused(text: str) -> None:
 
 
 def test_what_does_not_fit_is_left_out_with_the_reason() -> None:
-    assert {"onnx", "torch-eager"} <= set(all_techniques(CONF))
+    assert {"onnx", "torch-eager"} <= set(choices("technique"))
     fit, refused = fitting(CONF, ["onnx", "heads-25-importance"], TINY)
     assert fit == ["onnx"]
     assert "has no labels" in refused["heads-25-importance"]
