@@ -201,7 +201,10 @@ class _Kitchen:
         order = {"step": step.name, "config": asdict(step)}
         lineage = source.lineage if source else []
         title = f"{model.name}: {step.name}"
-        return self._make(recipe, "runner.techniques", order, inputs, step.gives, lineage, title)
+        with self._store.workplace() as folder:
+            if from_files:
+                inputs["source"] = models.readable_by_a_box(inputs["source"], folder / "source")
+            return self._make(recipe, "runner.techniques", order, inputs, step.gives, lineage, title)
 
     def tokenize(self, checkpoint: Artifact, texts: Artifact, cfg: Config) -> Artifact:
         """Return the test texts as token ids, in the workload's batches."""

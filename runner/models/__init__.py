@@ -6,6 +6,9 @@ one YAML in conf/model/. To add a source: one module here, and its name in `Sour
 
 from __future__ import annotations
 
+import os
+import shutil
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -87,3 +90,16 @@ def _check_trained(steps: list[Any], where: str) -> None:
     new_head = any(isinstance(entry, dict) and entry.get("head") == "new" for entry in steps)
     if (new_head or "import-onnx-bert" in names) and "fine-tune" not in names:
         raise UserError(f"{where}: steps make a new head, but none trains it. Add {{step: fine-tune}}.")
+
+
+def readable_by_a_box(files: Path, copy: Path) -> Path:
+    """Return a model's files, or a copy of them, such that a box can read them.
+
+    Boxes of root run as nobody, and transformers saves weights for their owner's eyes alone (mode 600).
+    """
+    if os.getuid() != 0 or all(path.stat().st_mode & stat.S_IROTH for path in (files, *files.rglob("*"))):
+        return files
+    shutil.copytree(files, copy)
+    for path in (copy, *copy.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    return copy

@@ -24,6 +24,18 @@ def test_a_good_folder_is_used_as_it_is(tmp_path: Path) -> None:
     assert models.fetch(_model(tmp_path), Path("unused")) == tmp_path
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root's boxes run as somebody else")
+def test_files_that_only_their_owner_can_read_are_copied_for_root_s_boxes(tmp_path: Path) -> None:
+    files, copy = tmp_path / "files", tmp_path / "copy"
+    files.mkdir()
+    write_files(files, "config.json", "model.safetensors")
+    assert models.readable_by_a_box(files, copy) == files
+    (files / "model.safetensors").chmod(0o600)  # as save_pretrained leaves it
+    assert models.readable_by_a_box(files, copy) == copy
+    assert (copy / "model.safetensors").stat().st_mode & 0o777 == 0o644
+    assert (copy / "model.safetensors").read_bytes() == (files / "model.safetensors").read_bytes()
+
+
 def test_the_identity_follows_the_content(tmp_path: Path) -> None:
     write_files(tmp_path, "config.json", "model.safetensors")
     before = models.identity(_model(tmp_path), Path("unused"))
