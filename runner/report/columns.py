@@ -127,6 +127,7 @@ COLUMNS = (
         _half_width_cell,
         "latency_half_width",
         needs=("latency_half_width",),
+        detail=True,
     ),
     Column("Accuracy", "with its 95% interval (Wilson)", _accuracy_cell, "accuracy"),
     Column("Changed", "predictions other than the baseline's", _changed_cell, "changed_predictions"),
