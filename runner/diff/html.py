@@ -11,7 +11,7 @@ from runner.diff.change import MEASURES, RATIO, RULE, SETTINGS, STATUS, Change
 from runner.diff.charts import charts
 from runner.diff.compare import Compared, Diff, exit_code
 from runner.report.figures import UNKNOWN
-from runner.report.page import chart_scripts, content_policy_hash, template_text, templates
+from runner.report.page import scripts, template_text, templates
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,6 @@ def render_html(found: Diff, fail_on: str) -> str:
     jobs = [(one, _job(found, one)) for one in found.compared]
     name = words.namer(found)
     drawn = charts(found)
-    scripts = chart_scripts() if drawn else []
     measures = [measure for measure in MEASURES if any(one.change(measure.name) for one in found.compared)]
     return (
         templates("runner.diff")
@@ -64,8 +63,7 @@ def render_html(found: Diff, fail_on: str) -> str:
             notes=words.notes(found),
             rule=RULE,
             style=Markup(template_text("runner.report", "report.css") + template_text("runner.diff", "diff.css")),
-            scripts=[Markup(script) for script in scripts],
-            script_hashes=[content_policy_hash(script) for script in scripts],
+            scripts=scripts([template_text("runner.report", "fold.js")], charts=bool(drawn)),
         )
     )
 

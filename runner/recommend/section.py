@@ -28,8 +28,12 @@ class Section:
     script: str
 
 
-def recommend_section(tables: Tables) -> Section | None:
-    """Return the section, None for a sweep in which nothing was measured. Every text in it is escaped."""
+def recommend_section(tables: Tables, most_open: int = 3) -> Section | None:
+    """Return the section, None for a sweep in which nothing was measured. Every text in it is escaped.
+
+    Args:
+        most_open: questions that are answered at once; the others are folded, and answered when they are opened.
+    """
     questions = [question for question in evidence(tables) if question["label"]]
     if not questions:
         return None
@@ -38,7 +42,8 @@ def recommend_section(tables: Tables) -> Section | None:
         .get_template("recommend.html")
         .render(
             data=chooser_data(questions),
-            answers=[(question, _said(question)) for question in questions],
+            answers=[(question, _said(question)) for question in questions[:most_open]],
+            folded=questions[most_open:],
             measures=MEASURES,
         )
     )

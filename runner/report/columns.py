@@ -137,6 +137,7 @@ COLUMNS = (
         _half_width_cell,
         "latency_half_width",
         needs=("latency_half_width",),
+        detail=True,
     ),
     Column("Accuracy", "with its 95% interval (Wilson)", _accuracy_cell, "accuracy"),
     Column(

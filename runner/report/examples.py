@@ -15,7 +15,7 @@ from runner.results.tables import Tables
 
 Row = Mapping[str, Any]
 
-MOST = 100  # variants of one judgement that are shown
+MOST_JUDGEMENTS, MOST = 30, 100  # that are shown, and variants of each
 _LONGEST_TEXT = 1000  # characters of an example that are shown
 
 
@@ -39,8 +39,8 @@ class Judgement:
     variants: int
 
 
-def judgements(tables: Tables) -> list[Judgement]:
-    """Return the judged variants by family, task and workload, in the order of the plan.
+def judgements(tables: Tables) -> tuple[list[Judgement], int]:
+    """Return the judged variants by family, task and workload, the first ones of the plan; and how many there are.
 
     Models with random weights are left out: what they predict means nothing.
     """
@@ -50,10 +50,10 @@ def judgements(tables: Tables) -> list[Judgement]:
         if row["job"] in with_predictions and row["weights"] != "random":
             family = found.setdefault((row["family"], row["task"], row["workload"]), {})
             family.setdefault((row["model"], row["technique"]), row)
-    shown = {key: list(rows.values())[:MOST] for key, rows in found.items()}
+    shown = {key: list(rows.values())[:MOST] for key, rows in list(found.items())[:MOST_JUDGEMENTS]}
     predictions = _by_job(tables, [row["job"] for rows in shown.values() for row in rows])
     labels = tables.manifest.get("labels") or {}
-    return [
+    made = [
         Judgement(
             f"{family} on {task}, workload {workload}",
             labels.get(task, []),
@@ -62,6 +62,7 @@ def judgements(tables: Tables) -> list[Judgement]:
         )
         for (family, task, workload), rows in shown.items()
     ]
+    return made, len(found)
 
 
 def _by_job(tables: Tables, jobs: Iterable[str]) -> dict[str, list[Row]]:

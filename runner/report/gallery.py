@@ -1,10 +1,11 @@
-"""The gallery of changed predictions, as data for the page: texts that a variant sees otherwise than the baseline."""
+"""What the variants predict, as data for the page: texts that one sees otherwise than the baseline, and matrices."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from runner.report.examples import Judgement, Row, shown_text
+from runner.report.figures import percent
 
 MOST_EACH = 100  # of one variant: those that hurt, then those that moved most
 KINDS = ("negative", "positive", "other")  # only the baseline right, only the variant right, neither or no label
@@ -23,6 +24,20 @@ def gallery(judgement: Judgement) -> dict[str, Any] | None:
             rows = [_change(example, texts) for example in changes]
             variants.append({"label": judged.label, "changed": len(judged.changed), "changes": rows})
     return {"texts": list(texts), "variants": variants} if variants else None
+
+
+def matrices(judgement: Judgement) -> dict[str, Any] | None:
+    """Return the confusion matrix of every variant, rows true, columns predicted; None where nothing has a label."""
+    found = [
+        {
+            "label": judged.label,
+            "note": f"accuracy {percent(judged.row['accuracy'])}, macro-F1 {judged.row['macro_f1']:.3f}",
+            "counts": judged.matrix,
+        }
+        for judged in judgement.judged
+        if judged.matrix
+    ]
+    return {"names": judgement.names, "matrices": found} if found else None
 
 
 def _change(example: Row, texts: dict[str, int]) -> list[Any]:

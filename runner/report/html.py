@@ -20,27 +20,42 @@ from runner.report.charts.rounds import rounds_chart
 from runner.report.charts.scaling import scaling_chart
 from runner.report.charts.speed import peak_chart, speedup_chart
 from runner.report.examples import judgements
-from runner.report.gallery import gallery
+from runner.report.figures import UNKNOWN
+from runner.report.gallery import gallery, matrices
 from runner.report.lineage import lineages
-from runner.report.page import chart_scripts, content_policy_hash, template_text, templates
+from runner.report.page import scripts, template_text, templates
 from runner.report.recordings import Recordings, recordings
 from runner.report.run import facts, in_brief, notes
-from runner.report.table import accuracy_table, group_table, trial_time_table
+from runner.report.table import accuracy_table, group_table, scaling_table, trial_time_table
 from runner.report.threads import scalings
 from runner.report.trial_time import PARTS, trial_time
 from runner.report.view import Group
 from runner.report.waterfall import waterfall_chart, waterfalls
 from runner.results.tables import Tables
 
-_PACKAGE, _SCRIPTS = "runner.report", ("table.js", "gallery.js")
-_MOST_CHARTED, _MOST_OPEN, _MOST_MATRICES = 30, 3, 24
+_PACKAGE, _SCRIPTS = "runner.report", ("fold.js", "table.js", "gallery.js")
+_MOST_CHARTED, _MOST_OPEN = 30, 3  # groups
+#: The columns of the answer: those that a phone has no room for are wide, those without small print bare.
+_ANSWERED = {
+    "Latency p50": "wide bare",
+    "Speedup": "",
+    "Accuracy": "",
+    "Changed": "wide",
+    "Disk": "",
+    "Memory peak": "wide",
+}
 
 
 @dataclass(frozen=True)
 class _Section:
-    """What the page shows of one group; tables are for the script that draws them."""
+    """What the page shows of one group; tables are for the script that draws them.
+
+    Attributes:
+        answered: the columns of its answers that have something to say, each with its class.
+    """
 
     group: Group
+    answered: dict[str, str]
     open: bool
     table: dict[str, Any]
     charts: list[Chart]
@@ -54,32 +69,34 @@ def render_html(tables: Tables, refresh_seconds: int | None = None) -> str:
     Args:
         refresh_seconds: after which an open page loads itself again, for a sweep that still runs.
     """
-    scripts = [*chart_scripts(), *(template_text(_PACKAGE, name) for name in _SCRIPTS)]
-    recommended = recommend_section(tables)
-    if recommended:
-        scripts.insert(0, recommended.script)
-    groups = view.groups(tables)
+    recommended = recommend_section(tables, _MOST_OPEN)
+    own = [recommended.script] if recommended else []
+    groups, known = view.groups(tables), facts(tables)
+    failures = view.failures_by_reason(tables)
     made, artifacts = lineages(tables)
+    judged, judged_in_all = judgements(tables)
     return (
         templates(_PACKAGE)
         .get_template("report.html")
         .render(
             sweep=tables.manifest["sweep"],
             refresh_seconds=refresh_seconds,
-            brief=in_brief(tables),
-            facts=facts(tables),
+            brief=in_brief(known),
+            facts=known,
             notes=notes(tables),
-            failures=view.failures_by_reason(tables),
+            failures=failures,
+            failed=sum(map(len, failures.values())),
             sections=_sections(groups, tables),
             most_open=_MOST_OPEN,
+            most_charted=_MOST_CHARTED,
             detail=accuracy,
             waterfalls=[(one, waterfall_chart(one)) for one in waterfalls(tables)],
             waterfall=waterfall,
             parts=PARTS,
-            scalings=[(scaling, scaling_chart(scaling)) for scaling in scalings(tables)],
+            scalings=[(one, scaling_table(one), scaling_chart(one)) for one in scalings(tables)],
             scaling_explained=threads.EXPLAINED,
-            judgements=[(judgement, gallery(judgement)) for judgement in judgements(tables)],
-            most_matrices=_MOST_MATRICES,
+            judgements=[(judgement, gallery(judgement), matrices(judgement)) for judgement in judged],
+            judged_in_all=judged_in_all,
             seed=seed_study,
             seed_studies=seed_study.seed_studies(tables),
             elsewhere=elsewhere,
@@ -89,8 +106,7 @@ def render_html(tables: Tables, refresh_seconds: int | None = None) -> str:
             grid=json.dumps(tables.manifest.get("grid"), indent=2, ensure_ascii=False),
             recommended=recommended.html if recommended else "",
             style=Markup(template_text(_PACKAGE, "report.css") + (recommended.style if recommended else "")),
-            scripts=[Markup(script) for script in scripts],
-            script_hashes=[content_policy_hash(script) for script in scripts],
+            scripts=scripts([*own, *(template_text(_PACKAGE, name) for name in _SCRIPTS)], charts=True),
         )
     )
 
@@ -104,6 +120,7 @@ def _sections(groups: Sequence[Group], tables: Tables) -> list[_Section]:
         sections.append(
             _Section(
                 group,
+                _answered(group),
                 number < _MOST_OPEN,
                 group_table(group),
                 _charts(group, recorded) if number < _MOST_CHARTED else [],
@@ -112,6 +129,12 @@ def _sections(groups: Sequence[Group], tables: Tables) -> list[_Section]:
             )
         )
     return sections
+
+
+def _answered(group: Group) -> dict[str, str]:
+    cells = [variant.cells for _, variant in group.answers]
+    known = {title for own in cells for title, cell in own.items() if cell.text != UNKNOWN}
+    return {title: style for title, style in _ANSWERED.items() if title in known}
 
 
 def _charts(group: Group, recorded: Recordings) -> list[Chart]:

@@ -17,13 +17,16 @@ from runner.report.trial_time import PARTS, TrialTime, trial_time
 from runner.results.tables import Tables
 
 _MOST_MOVED = 10  # changed predictions of a variant that are shown
+_MOST_GROUPS, _MOST_ROWS = 30, 60  # and groups, and rows of a table: a pull request takes no more
 
 
 def render_markdown(tables: Tables) -> str:
     """Return report.md; every text is escaped, so that none can become markup."""
     parts = [f"# {escape(str(tables.manifest['sweep']))}", *_failures(tables)]
     groups = view.groups(tables)
-    parts += [f"- **{escape(group.title)}**: {escape(group.lead)}" for group in groups] or ["This sweep has no jobs."]
+    shown = groups[:_MOST_GROUPS]
+    parts += [f"- **{escape(group.title)}**: {escape(group.lead)}" for group in shown] or ["This sweep has no jobs."]
+    parts += [f"- {_more(len(groups) - len(shown))}"] if len(groups) > len(shown) else []
     parts += [f"> {escape(note)}" for note in notes(tables)]
     parts += ["## What was run", _table(("", ""), facts(tables))]
     for study in seed_study.seed_studies(tables):
@@ -31,14 +34,14 @@ def render_markdown(tables: Tables) -> str:
     for one in waterfall.waterfalls(tables):
         parts += _waterfall(one)
     labels, recorded = tables.manifest.get("labels") or {}, recordings(tables)
-    for group in groups:
+    for group in shown:
         detail = accuracy.accuracy_detail(group, labels.get(group.variants[0].row["task"], []))
         parts += [*_group(group), *_accuracy_detail(detail), *_trial_time(trial_time(group, recorded))]
-    for scaling in scalings(tables):
+    for scaling in scalings(tables)[:_MOST_GROUPS]:
         parts += _scaling(scaling)
     if rows := elsewhere.elsewhere_rows(tables):
         parts += [f"## {elsewhere.TITLE}", elsewhere.CAVEAT, _table(elsewhere.COLUMNS, rows)]
-    for judgement in judgements(tables):
+    for judgement in judgements(tables)[0]:
         parts.append(f"## Predictions: {escape(judgement.title)}")
         for judged in judgement.judged:
             parts += _judged(judged)
@@ -149,8 +152,14 @@ def _folded(summary: str, table: str) -> str:
 
 
 def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [titles, ["---"] * len(titles), *([escape(cell) for cell in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    every = list(rows)
+    lines = [titles, ["---"] * len(titles), *([escape(cell) for cell in row] for row in every[:_MOST_ROWS])]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return table if len(every) <= _MOST_ROWS else f"{table}\n\n{_more(len(every) - _MOST_ROWS)}"
+
+
+def _more(number: int) -> str:
+    return f"And {number:,} more: report.html has them."
 
 
 def _joined_lists(parts: Iterable[str]) -> list[str]:

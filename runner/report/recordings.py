@@ -56,19 +56,20 @@ def recordings(tables: Tables) -> Recordings:
     for trial in ok.to_pylist():
         trials.setdefault(trial["job"], []).append(trial)
     firsts = [own[0] for own in trials.values()]
-    calls = _ByJob(tables.samples, [trial for own in trials.values() for trial in own])
+    calls = _ByJob(tables.samples, ["latency_seconds"], [trial for own in trials.values() for trial in own])
+    memory = _ByJob(tables.memory, ["phase", "seconds", "rss_bytes"], firsts)
     return Recordings(
         _Made(calls, lambda own: [float(q) for q in np.quantile(own["latency_seconds"].to_numpy(), QUANTILES)]),
-        _Made(_ByJob(tables.memory, firsts), lambda own: own.select(["phase", "seconds", "rss_bytes"]).to_pandas()),
+        _Made(memory, lambda own: own.to_pandas()),
         trials,
     )
 
 
 class _ByJob(Mapping[str, Any]):
-    """The rows of a table, by job, that belong to some trials."""
+    """The rows of a table, by job, that belong to some trials; of its columns those that are named."""
 
-    def __init__(self, table: Any, trials: Sequence[Row]) -> None:
-        self._table = table
+    def __init__(self, table: Any, columns: Sequence[str], trials: Sequence[Row]) -> None:
+        self._table = table.select(columns).combine_chunks()  # from thousands of chunks, each look-up would copy all
         places = {job: place for place, job in enumerate(dict.fromkeys(trial["job"] for trial in trials))}
         roles = {role: place for place, role in enumerate(sorted({trial["role"] for trial in trials}))}
         most = max((trial["round"] for trial in trials), default=0) + 1

@@ -47,9 +47,9 @@ def facts(tables: Tables) -> list[tuple[str, str]]:
     return [(name, value) for name, value in pairs if value]
 
 
-def in_brief(tables: Tables) -> str:
+def in_brief(facts: Sequence[tuple[str, str]]) -> str:
     """Return the most important of the facts on one line."""
-    known = dict(facts(tables))
+    known = dict(facts)
     names = ("Measured", "Rounds asked for", "Box", "Machine", "When (UTC)")
     return " · ".join(
         counted(int(known[name]), "round") if name == "Rounds asked for" else known[name]

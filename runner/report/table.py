@@ -7,6 +7,8 @@ from typing import Any
 
 from runner.report.accuracy import AccuracyDetail
 from runner.report.columns import Cell, Column
+from runner.report.figures import counted
+from runner.report.threads import Scaling
 from runner.report.trial_time import PARTS, TrialTime
 from runner.report.view import Group
 
@@ -16,7 +18,8 @@ Data = dict[str, Any]
 def group_table(group: Group) -> Data:
     """Return the main table of a group."""
     rows = [
-        {"label": v.label, "verdict": v.verdict, "problem": v.problem}
+        {"label": v.label, "verdict": v.verdict}
+        | ({"problem": v.problem} if v.problem else {})
         | _row(list(v.cells.values()), [column.value(v.row) for column in group.columns])
         for v in group.variants
     ]
@@ -33,6 +36,19 @@ def trial_time_table(spent: TrialTime) -> Data:
     """Return the table of where the time of a trial goes, in seconds."""
     columns = [{"title": title, "explanation": explanation} for title, explanation in PARTS.items()]
     rows = [{"label": label} | _row([Cell(f"{s:.2f}") for s in seconds], seconds) for label, seconds in spent.rows]
+    return {"columns": columns, "rows": rows}
+
+
+def scaling_table(scaling: Scaling) -> Data:
+    """Return the table of what more threads bring."""
+    columns = [
+        {"title": counted(number, "thread"), "explanation": "speedup over one thread"} for number in scaling.threads
+    ]
+    speedups = [
+        [rows[number]["thread_speedup"] if number in rows else None for number in scaling.threads]
+        for _, rows in scaling.variants
+    ]
+    rows = [{"label": label} | _row(cells, own) for (label, cells), own in zip(scaling.cells(), speedups, strict=True)]
     return {"columns": columns, "rows": rows}
 
 

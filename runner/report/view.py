@@ -30,15 +30,29 @@ class Variant:
 class Group:
     """The jobs that can be compared: those that share a baseline, and with it all but model and technique.
 
-    Fastest first. `caption` says what was measured, `noise` how far that can be trusted.
+    Fastest first.
+
+    Attributes:
+        answers: for somebody who has ten seconds, as (what it is, which one): the fastest, the fastest that keeps
+            accuracy, the baseline.
+        shortfall: a sentence where there is none of the first two.
+        caption: what was measured.
+        noise: how far that can be trusted.
     """
 
     title: str
-    lead: str
+    answers: list[tuple[str, Variant]]
+    shortfall: str
     caption: str
     noise: str
     columns: list[Column]
     variants: list[Variant]
+
+    @property
+    def lead(self) -> str:
+        """The answers in a sentence or two."""
+        said = [f"{what}: {_praise(variant)}." for what, variant in self.answers if variant.verdict != "baseline"]
+        return " ".join([*said, self.shortfall]).strip()
 
 
 @dataclass(frozen=True)
@@ -125,7 +139,7 @@ def _group(rows: Sequence[Row], trials: Mapping[str, Sequence[Row]]) -> Group:
     title = f"{first['family']} on {first['task']}, workload {first['workload']}, {conditions(first)}"
     own = [trial for row in rows for trial in trials.get(row["job"], [])]
     said = [floor_sentence(rows), turns_sentence(own), rounds_sentence(own)]
-    return Group(title, _lead(variants), _caption(rows), " ".join(filter(None, said)), columns, variants)
+    return Group(title, *_answers(variants), _caption(rows), " ".join(filter(None, said)), columns, variants)
 
 
 def group_label(row: Row) -> str:
@@ -159,20 +173,22 @@ def _problem(row: Row) -> str:
     return ", ".join(parts) or status
 
 
-def _lead(variants: Sequence[Variant]) -> str:
-    """Return the answer in a sentence or two, or why there is none."""
+def _answers(variants: Sequence[Variant]) -> tuple[list[tuple[str, Variant]], str]:
+    """Return what to know first, and what there is none of."""
     faster = [v for v in variants if v.verdict == "faster"]
     faster = faster or [v for v in variants if v.verdict == "not judged" and (v.row["latency_ratio"] or 1) < 1]
+    baseline = [("Baseline", v) for v in variants if v.verdict == "baseline"]
     if not faster:
-        return "No variant was shown to be faster than the baseline."
-    said = f"Fastest: {_praise(faster[0])}."
-    baseline = next((v.row["accuracy"] for v in variants if v.verdict == "baseline"), None)
-    if baseline is None or faster[0].row["accuracy"] is None or faster[0].row["accuracy"] >= baseline - _A_POINT:
-        return said
-    near = next((v for v in faster if (v.row["accuracy"] or 0.0) >= baseline - _A_POINT), None)
+        return baseline, "No variant was shown to be faster than the baseline."
+    found = [("Fastest", faster[0])]
+    asked = next((v.row["accuracy"] for _, v in baseline), None)
+    if asked is None or faster[0].row["accuracy"] is None or faster[0].row["accuracy"] >= asked - _A_POINT:
+        return found + baseline, ""
+    near = next((v for v in faster if (v.row["accuracy"] or 0.0) >= asked - _A_POINT), None)
     if near is None:
-        return f"{said} No faster variant keeps accuracy within a point of the baseline's {percent(baseline)}."
-    return f"{said} Fastest within a point of the baseline's accuracy: {_praise(near)}."
+        said = f"No faster variant keeps accuracy within a point of the baseline's {percent(asked)}."
+        return found + baseline, said
+    return [*found, ("Fastest within a point of the baseline's accuracy", near), *baseline], ""
 
 
 def _praise(variant: Variant) -> str:

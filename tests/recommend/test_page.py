@@ -90,18 +90,18 @@ def test_a_number_and_a_slider_change_the_answer(tables: Tables, open_page: Open
         return why(question, choose(question, limits), limits, core_hour)
 
     assert shown()[1:] == expected({})
-    page.get_by_label("At most, disk MB").fill("50")
+    page.get_by_label("disk at most (MB)").fill("50")
     assert shown()[1:] == expected({"disk_bytes": 50e6})
-    page.get_by_label("Price per core-hour").fill("0.04")
+    page.get_by_label("Price (per core-hour)").fill("0.04")
     assert shown()[1:] == expected({"disk_bytes": 50e6}, 0.04)
-    page.get_by_label("At least, accuracy %").fill("99")
+    page.get_by_label("accuracy at least (%)").fill("99")
     limits = {"disk_bytes": 50e6, "accuracy": 99 * 1e-2}
     assert shown() == ["No variant keeps every limit.", *expected(limits, 0.04)]
 
     page.get_by_role("button", name="No limits").click()
     assert shown()[1:] == expected({})
     page.locator("[data-measure=p90_seconds] [type=range]").press("Home")
-    typed = float(page.get_by_label("At most, p90 ms").input_value())
+    typed = float(page.get_by_label("p90 at most (ms)").input_value())
     assert shown()[1:] == expected({"p90_seconds": typed * 1e-3})
     assert shown()[0] != "No variant keeps every limit.", "the strict end lets the best one through"
     assert not opened.errors
@@ -109,7 +109,7 @@ def test_a_number_and_a_slider_change_the_answer(tables: Tables, open_page: Open
 
 def test_the_folded_list_says_what_each_fails_on(tables: Tables, open_page: OpenPage, tmp_path: Path) -> None:
     page = open_page(write_page(tables, tmp_path / "page.html")).page
-    page.get_by_label("At most, disk MB").fill("25")
+    page.get_by_label("disk at most (MB)").fill("25")
     page.locator(".others summary").press("Enter")
     rows = page.locator(".others tbody tr")
     rows.first.wait_for()

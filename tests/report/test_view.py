@@ -129,7 +129,7 @@ def test_notes_say_what_limits_the_numbers(tmp_path: Path) -> None:
     cells = group.variants[0].cells
     assert cells["Accuracy"] == cells["Changed"] == Cell("–", "random weights")
     assert "predictions changed" not in group.lead
-    assert judgements(collect(tmp_path)) == []
+    assert judgements(collect(tmp_path)) == ([], 0)
 
 
 def test_no_labels_is_a_reason(tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_the_front_shows_every_variant_where_it_is(tmp_path: Path) -> None:
     ]:
         points = [
             point
-            for trace in drawn[f"front-{name}"][1:]
+            for trace in drawn[f"front-{name}"][1:-1]
             for point in zip(trace["hovertext"], trace["x"], trace["y"], strict=True)
         ]
         assert {label for label, *_ in points} == set(rows)
@@ -230,7 +230,7 @@ def test_an_empty_sweep_has_no_groups_and_no_charts(tmp_path: Path) -> None:
 
 def test_changes_that_moved_most_come_first(tmp_path: Path) -> None:
     tables = collect(write_sweep(tmp_path, texts=[f"text {i}" for i in range(200)]))
-    (judgement,) = judgements(tables)
+    (judgement,), _ = judgements(tables)
     heads = next(j for j in judgement.judged if j.label == "heads-50")
     frame = tables.predictions.to_pandas()
     frame = frame[(frame["technique"] == "heads-50") & (frame["prediction"] != frame["baseline_prediction"])]

@@ -45,3 +45,25 @@ def _copy(table: Any, number: int) -> Any:
 
 def _with(table: Any, column: str, values: Any) -> Any:
     return table.set_column(table.column_names.index(column), column, values)
+
+
+def spread(tables: Tables, times: int, folder: Path) -> Tables:
+    """Return the tables with every job `times` times, each copy in a family of its own, beside its own baseline."""
+    names = {"job", "family", "model", "baseline_job"}
+
+    def copies(table: Any, name: str) -> Any:
+        made = []
+        for number in range(times):
+            copy = table
+            for column in names & set(table.column_names):
+                copy = _with(copy, column, pc.binary_join_element_wise(f"m{number:04}", copy[column], "-"))
+            made.append(copy)
+        return pa.concat_tables(made).cast(SCHEMAS[name])
+
+    return replace(tables, folder=folder, **{name: copies(table, name) for name, table in tables.named().items()})
+
+
+def together(*several: Tables) -> Tables:
+    """Return the tables of several sweeps as those of one: the first one's name, folder and manifest."""
+    named = [tables.named() for tables in several]
+    return replace(several[0], **{name: pa.concat_tables([one[name] for one in named]) for name in SCHEMAS})

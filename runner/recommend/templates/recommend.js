@@ -4,7 +4,7 @@
   const section = document.getElementById("recommend");
   const data = JSON.parse(document.getElementById("recommend-data").textContent);
   const choosers = chooser(data), form = section.querySelector("form");
-  const NAMED = 3, FEW_ROUNDS = 5, MOST_ROWS = 200, STEPS = 1000;
+  const NAMED = 3, FEW_ROUNDS = 5, MOST_ROWS = 200, MOST_AHEAD = 3, STEPS = 1000;
 
   // Three significant digits, never in scientific notation.
   function significant(value, digits = 3) {
@@ -133,6 +133,7 @@
   function draw() {
     const { limits, coreHour } = asked();
     for (const place of section.querySelectorAll(".answer")) {
+      if (place.closest("details:not([open])")) continue; // answered when it is opened
       const one = choosers[Number(place.dataset.question)], answer = one.choose(limits);
       const headline = answer.winner === null ? "No variant keeps every limit." : one.question.label[answer.winner];
       place.classList.toggle("none", answer.winner === null);
@@ -209,14 +210,16 @@
   form.addEventListener("reset", drawSoon);
   form.addEventListener("submit", (event) => event.preventDefault());
   form.hidden = false;
+  section.querySelector(".more")?.addEventListener("toggle", draw);
   draw();
 
   // Resample while nobody waits, a few milliseconds at a time: else the first move of a slider would.
-  function* ahead() { for (const one of choosers) yield* one.ahead(); }
+  function* ahead() { for (const one of choosers.slice(0, MOST_AHEAD)) yield* one.ahead(); }
   const work = ahead();
+  const soon = window.requestIdleCallback ?? ((go) => setTimeout(() => go({ timeRemaining: () => 0 }), 50)); // Safari
   const goOn = (deadline) => {
-    while (!work.next().done) if (deadline.timeRemaining() < 2) return requestIdleCallback(goOn);
+    while (!work.next().done) if (deadline.timeRemaining() < 2) return soon(goOn);
     return null;
   };
-  requestIdleCallback(goOn);
+  soon(goOn);
 })();

@@ -52,6 +52,23 @@ def line_style(number: int) -> dict[str, Any]:
     return {"color": PALETTE[number % len(PALETTE)], "dash": DASHES[number // len(PALETTE) % len(DASHES)]}
 
 
+def contrast(one: str, other: str) -> float:
+    """Return the contrast of two colours, from 1 to 21 (WCAG 2.1, relative luminance)."""
+    lights = sorted(_luminance(colour) + 0.05 for colour in (one, other))
+    return lights[1] / lights[0]
+
+
+def ink_on(colour: str) -> str:
+    """Return black or white, whichever reads better on a colour."""
+    return max("#ffffff", "#000000", key=lambda ink: contrast(ink, colour))
+
+
+def _luminance(colour: str) -> float:
+    shares = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [share / 12.92 if share <= 0.03928 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
+    return sum(weight * light for weight, light in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
 def log_axis(title: str, low: float, high: float) -> Figure:
     """Return an axis that is logarithmic, and says so, where the values span more than a decade."""
     if low > 0 and high / low > 10:

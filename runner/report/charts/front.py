@@ -57,7 +57,7 @@ def _front_chart(group: Group, measure: _Measure) -> Chart | None:
     values = [float(measure.value(v.row) or 0.0) for v in shown]
     axes = _axes(measure, [point.latency for point in points], values)
     drawn = _Drawn(shown, points, values, standings(points), measure, axes)
-    data = [drawn.ties(), drawn.beaten(), drawn.tied(), drawn.front()]
+    data = [drawn.ties(), drawn.beaten(), drawn.tied(), drawn.front(), drawn.baseline()]
     said = f"{_EXPLAINED.format(good=measure.good)} {measure.explanation}".strip()
     said += drawn.left_out()
     if min(values) < axes.floor:
@@ -123,17 +123,44 @@ class _Drawn:
     def front(self) -> Figure:
         """The variants that no other beats, labelled, joined by a line."""
         chosen = _thinned(self._on_front())
-        named = set(chosen[:: -(-len(chosen) // _MOST_NAMES) or 1])
-        names = [self.variants[i].label if i in named else "" for i in chosen]
-        places = [self.axes.place(self.points[i].latency, self.values[i]) for i in chosen]
-        width = _WIDTH if self.measure.name == "accuracy" else _WIDTH / 2
+        labels = self._labels(chosen)
         return self._trace(chosen, {"color": _BLUE, "size": 10}) | {
             "mode": "lines+markers+text",
-            "text": [plain(name) for name in names],
+            "text": ["" if i == self._baseline() else labels[i][0] for i in chosen],
+            "textposition": [labels[i][1] for i in chosen],
             "line": {"color": _BLUE, "width": 1},
-            "textposition": label_places(places, names, width, _HEIGHT - 100),
             "cliponaxis": False,
         }
+
+    def baseline(self) -> Figure:
+        """A ring around the baseline, and its name, wherever it stands."""
+        own = self._baseline()
+        if own is None:
+            return {"type": "scatter"}
+        text, position = self._labels(_thinned(self._on_front()))[own]
+        return {
+            "type": "scatter",
+            "mode": "markers+text",
+            "x": [self.points[own].latency],
+            "y": [max(self.values[own], self.axes.floor)],
+            "text": [text],
+            "textposition": [position],
+            "marker": {"symbol": "diamond-open", "size": 15, "color": GREY, "line": {"width": 1.5}},
+            "hoverinfo": "skip",
+            "cliponaxis": False,
+        }
+
+    def _labels(self, chosen: Sequence[int]) -> dict[int, tuple[str, str]]:
+        """Return what each is called, and where its name goes: some on the front, not too many, and the baseline."""
+        named, own = set(chosen[:: -(-len(chosen) // _MOST_NAMES) or 1]), self._baseline()
+        texts = {i: self.variants[i].label if i in named else "" for i in chosen}
+        if own is not None:
+            texts[own] = f"{self.variants[own].label}, the baseline"
+        shown = list(texts)
+        places = [self.axes.place(self.points[i].latency, self.values[i]) for i in shown]
+        width = _WIDTH if self.measure.name == "accuracy" else _WIDTH / 2
+        positions = label_places(places, list(texts.values()), width, _HEIGHT - 100)
+        return {i: (plain(texts[i]), position) for i, position in zip(shown, positions, strict=True)}
 
     def tied(self) -> Figure:
         """Those that may be as good."""
@@ -151,6 +178,9 @@ class _Drawn:
         if drawn == len(self.points):
             return ""
         return f" {drawn:,} of {len(self.points):,} points are drawn, evenly chosen; the table has all."
+
+    def _baseline(self) -> int | None:
+        return next((i for i, variant in enumerate(self.variants) if variant.verdict == "baseline"), None)
 
     def _on_front(self) -> list[int]:
         chosen = [i for i, standing in enumerate(self.standings) if standing.on_front]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from runner.report.charts.chart import GREY, MOST_ROWS, ROW_PIXELS, VERDICT_COLOURS, Chart, Figure, most, plain
+from runner.report.charts.chart import GREY, MOST_ROWS, ROW_PIXELS, VERDICT_COLOURS, Chart, Figure, ink_on, most, plain
 from runner.report.view import Group
 
 _MOST_BY_LENGTH = 30  # times as fast, up to which bars from zero can be compared
@@ -21,8 +21,8 @@ def speedup_chart(group: Group) -> Chart | None:
     lows = [v.row["latency_ratio_low"] or v.row["latency_ratio"] for v in shown]
     highs = [v.row["latency_ratio_high"] or v.row["latency_ratio"] for v in shown]
     speedups = [1 / ratio for ratio in ratios]
-    bars = _bars(shown, speedups, [f"{speedup:.2f}×" for speedup in speedups]) | {
-        "marker": {"color": [VERDICT_COLOURS.get(v.verdict, GREY) for v in shown]},
+    colours = [VERDICT_COLOURS.get(v.verdict, GREY) for v in shown]
+    bars = _bars(shown, speedups, [f"{speedup:.2f}×" for speedup in speedups], colours) | {
         "customdata": [v.verdict for v in shown],
         "hovertemplate": "%{y}<br>%{x:.3f}× %{customdata}<extra></extra>",
         "error_x": {
@@ -83,11 +83,11 @@ def peak_chart(group: Group) -> Chart | None:
     for precision in precisions:
         own = [v for v in shown if (v.row["precision"] or "unknown") == precision]
         percents = [100 * v.row["peak_fraction"] for v in own]
+        colour = _PRECISION_COLOURS.get(precision, GREY)
         bars.append(
-            _bars(own, percents, [f"{percent:.0f}%" for percent in percents])
+            _bars(own, percents, [f"{percent:.0f}%" for percent in percents], [colour] * len(own))
             | {
                 "name": precision,
-                "marker": {"color": _PRECISION_COLOURS.get(precision, GREY)},
                 "hovertemplate": "%{y}<br>%{x:.1f}% of the peak in " + plain(precision) + "<extra></extra>",
             }
         )
@@ -107,7 +107,7 @@ def peak_chart(group: Group) -> Chart | None:
     return Chart("peak", "How near to what the machine can.", said + left_out, {"data": bars, "layout": layout})
 
 
-def _bars(shown: list[Any], values: list[float], texts: list[str]) -> dict[str, Any]:
+def _bars(shown: list[Any], values: list[float], texts: list[str], colours: list[str]) -> dict[str, Any]:
     return {
         "type": "bar",
         "orientation": "h",
@@ -117,5 +117,6 @@ def _bars(shown: list[Any], values: list[float], texts: list[str]) -> dict[str, 
         "textposition": "auto",  # outside where the bar is too short
         "textangle": 0,
         "insidetextanchor": "start",
-        "insidetextfont": {"color": "#ffffff"},
+        "insidetextfont": {"color": [ink_on(colour) for colour in colours]},
+        "marker": {"color": colours},
     }

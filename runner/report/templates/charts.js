@@ -34,11 +34,33 @@
     return { ...trace, ...Object.fromEntries(found.map((axis) => [axis, whiskers(trace[axis])])) };
   }
 
+  // Plotly travels packed. Unpacking it is left to the browser's own threads while nobody waits; to run its 5 MB takes as
+  // long as all else of a page together, so the first chart that comes near the window does.
+  let plotly = null, unpacking = null;
+
+  function unpack() {
+    unpacking ??= (async () => {
+      const packed = atob(document.getElementById("plotly").textContent);
+      const bytes = Uint8Array.from(packed, (letter) => letter.charCodeAt(0));
+      plotly = await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+    })();
+    return unpacking;
+  }
+
+  function withPlotly(use) { // at once where it can be: a page that is about to be printed does not wait
+    if (plotly === null) { unpack().then(() => withPlotly(use)); return; }
+    if (!window.Plotly) document.head.append(Object.assign(document.createElement("script"), { textContent: plotly }));
+    use();
+  }
+
   const drawn = new Set();
 
   function draw(place) {
-    if (!window.Plotly) loadPlotly();
     drawn.add(place);
+    withPlotly(() => plot(place));
+  }
+
+  function plot(place) {
     const figure = JSON.parse(document.getElementById(place.dataset.figure).textContent);
     Plotly.react(place, figure.data.map(inked), themed(figure.layout), { responsive: true, displayModeBar: false });
   }
@@ -51,22 +73,11 @@
     }
   }, { rootMargin: "600px" });
 
-  for (const place of places) {
-    const { height } = JSON.parse(document.getElementById(place.dataset.figure).textContent).layout;
-    place.style.minHeight = `${height}px`; // else the page would jump as charts are drawn
-    watcher.observe(place);
-  }
+  places.forEach((place) => watcher.observe(place));
   const again = () => drawn.forEach(draw);
   dark.addEventListener("change", again);
   narrow.addEventListener("change", again);
   window.addEventListener("beforeprint", () => places.filter((place) => !drawn.has(place)).forEach(draw));
 
-  // A link into a section that is folded opens it.
-  const unfold = () => {
-    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    for (let one = target; one; one = one.parentElement) if (one.tagName === "DETAILS") one.open = true;
-    if (target) target.scrollIntoView();
-  };
-  window.addEventListener("hashchange", unfold);
-  unfold();
+  if (places.length) window.addEventListener("load", () => (window.requestIdleCallback ?? setTimeout)(unpack)); // Safari has no such call
 })();

@@ -1,4 +1,4 @@
-// The gallery of changed predictions: one variant, or all, and one kind of change, or all.
+// What the variants predict: the gallery of changes (one variant, or all, and one kind of change, or all), and matrices.
 (() => {
   "use strict";
   const PAGE = 25;
@@ -61,5 +61,25 @@
         element("table", { className: "moved" }, element("thead", {}, element("tr", {}, ...head)), body)), more);
   }
 
-  document.querySelectorAll("[data-gallery]").forEach(gallery);
+  // A row is a true label, a column what was predicted.
+  function matrices(place) {
+    const { names, matrices: found } = JSON.parse(document.getElementById(place.dataset.matrices).textContent);
+    const row = (name, counts) => {
+      const total = counts.reduce((sum, count) => sum + count, 0) || 1;
+      const cells = counts.map((count) => {
+        const cell = element("td", {}, count);
+        cell.style.setProperty("--share", (count / total).toFixed(3));
+        return cell;
+      });
+      return element("tr", {}, element("th", { scope: "row" }, name), ...cells);
+    };
+    const titles = () => names.map((name) => element("th", { scope: "col" }, name));
+    place.replaceChildren(...found.map(({ label, note, counts }) => element("table", { className: "matrix" },
+      element("caption", {}, label, element("small", {}, note)),
+      element("thead", {}, element("tr", {}, element("td", {}), ...titles())),
+      element("tbody", {}, ...counts.map((own, index) => row(names[index], own))))));
+  }
+
+  drawOpened("[data-gallery]", gallery);
+  drawOpened("[data-matrices]", matrices);
 })();

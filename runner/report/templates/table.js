@@ -16,6 +16,8 @@
 
   function table(place) {
     const { columns, rows } = JSON.parse(document.getElementById(place.dataset.table).textContent);
+    const notes = columns.map((_, index) =>
+      rows.reduce((longest, { cells }) => Math.max(longest, (cells[index][1] || "").length), 0));
     const hidden = new Set(columns.flatMap((column, index) => (column.hidden ? [index] : [])));
     const body = element("tbody");
     const more = element("button", { type: "button", className: "more" });
@@ -57,7 +59,8 @@
       row.cells.forEach(([text, note, hint], index) => {
         if (hidden.has(index)) return;
         const cell = element("td", hint ? { title: hint } : {}, text);
-        if (note) cell.append(element("small", {}, note));
+        cell.style.setProperty("--note", `${notes[index]}ch`); // so that figures stand below each other beside their notes
+        if (notes[index]) cell.append(element("small", {}, note || ""));
         made.append(cell);
       });
       return made;
@@ -98,8 +101,5 @@
     }
   }
 
-  for (const place of document.querySelectorAll("[data-table]")) {
-    const folded = place.closest("details:not([open])");
-    if (folded) folded.addEventListener("toggle", () => table(place), { once: true }); else table(place);
-  }
+  drawOpened("[data-table]", table);
 })();
