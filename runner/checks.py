@@ -41,6 +41,7 @@ def check_job(cfg: Config, here: bool = True) -> None:
     _check_teacher(added, cfg)
     _check_shape(own, added, _raw_shape(cfg, files), cfg)
     _check_labels([*own, *added], tasks.read_labels(texts.path), cfg)
+    _check_pairs([*own, *added], tasks.read_pairs(texts.path), cfg)
 
 
 def _check_teacher(added: list[Step], cfg: Config) -> None:
@@ -91,6 +92,15 @@ def _check_labels(steps: list[Step], labels: list[str], cfg: Config) -> None:
         raise UserError(
             f"task '{cfg.task.name}' has no labels, but {_user(cfg, hungry[0])} has the step '{hungry[0]}', which "
             "learns from them. Take a task with labels, or a model that needs no training (model.weights=random)."
+        )
+
+
+def _check_pairs(steps: list[Step], pairs: bool, cfg: Config) -> None:
+    unable = [step.name for step in steps if not step.takes_pairs]
+    if pairs and unable:
+        raise UserError(
+            f"task '{cfg.task.name}' has pairs of texts, but {_user(cfg, unable[0])} has the step '{unable[0]}', whose "
+            "result cannot tell the two apart. Exclude the two from meeting in the grid."
         )
 
 

@@ -120,8 +120,15 @@ class TaskConfig:
     name: str = MISSING  # in tables and reports
     source: str = MISSING  # a module of runner/tasks
     path: str | None = None  # a CSV, JSONL or Parquet file, when source is file
-    text_column: str = "text"  # of that file
-    label_column: str | None = "label"  # of that file; null if there are no labels
+    hub_id: str | None = None  # of a data set of the Hugging Face hub, when source is hub: owner/name
+    revision: str | None = None  # of that data set: a commit, 40 hexadecimal digits
+    subset: str | None = None  # of that data set: the folder of its files, where it has several
+    train_split: str | None = "train"  # of that data set; null: nothing to train on
+    validation_split: str | None = "validation"  # of that data set; null: a tenth of the training texts
+    test_split: str | None = "test"  # of that data set
+    text_column: str = "text"  # of that file or data set
+    text_pair_column: str | None = None  # of the second texts, where a model judges pairs
+    label_column: str | None = "label"  # null if there are no labels
 
     def __post_init__(self) -> None:
         _check_name("task.name", self.name)

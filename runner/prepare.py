@@ -219,6 +219,7 @@ class _Kitchen:
             "pad_token_id": model.get("pad_token_id") or 0,
             "positions": model.get("max_position_embeddings"),
             "model_type": model.get("model_type"),
+            "token_types": bool(model.get("takes_token_types")),
         }
         recipe = {
             "tokenize": settings | tokenizer,

@@ -142,7 +142,7 @@ def _ready(cfg: Config, prepared: Prepared) -> Ready:
     artifact, flops = prepared.artifact, None
     if prepared.flops:
         batches = load_inputs(prepared.inputs.path / "inputs.npz", cfg.measure.batches)
-        flops = prepared.flops.per_call([mask for _, mask in batches])
+        flops = prepared.flops.per_call([inputs[1] for inputs in batches])
     return Ready(
         status="ok",
         engine=cfg.technique.engine,
@@ -178,7 +178,8 @@ def _write_predictions(cfg: Config, job: str, prepared: Prepared, sweep: Path) -
         **names(cfg),
         "jobs": [job],
         "labels": tasks.read_labels(prepared.texts.path) or labels_of_head(prepared.artifact.lineage),
-        "texts": [example.text for example in examples],
+        "pairs": tasks.read_pairs(prepared.texts.path),
+        "texts": [example.whole for example in examples],
         "label": [example.label for example in examples],
         "logits": prepared.logits,
         "neighbours": prepared.neighbours,

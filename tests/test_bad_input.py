@@ -151,6 +151,20 @@ def test_a_labels_file_without_its_columns(refused: Refused, tmp_path: Path) -> 
     assert "mood, sentence" in said
 
 
+def test_pairs_for_a_model_that_cannot_tell_them_apart(refused: Refused, tmp_path: Path) -> None:
+    (tmp_path / "texts.csv").write_text("text,other,label,split\na,b,x,train\nc,d,y,validation\ne,f,x,test\n")
+    said = refused(
+        "task=file", f"task.path={tmp_path}/texts.csv", "task.text_pair_column=other", "technique=static-embedding"
+    )
+    assert "task 'file' has pairs of texts, but technique 'static-embedding' has the step 'static-embedding'" in said
+
+
+def test_a_hub_data_set_without_a_pin(refused: Refused) -> None:
+    assert "task.revision is 'main', but must be a commit" in refused(
+        "task=hub", "task.hub_id=owner/name", "task.revision=main"
+    )
+
+
 def test_a_hub_model_without_a_network(refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_HOME", str(tmp_path))

@@ -22,6 +22,7 @@ FORMATS = {  # engine (and module) -> the format it loads
     "onnxruntime": "onnx",
     "openvino": "openvino",
 }
+INPUTS = ("input_ids", "attention_mask", "token_type_ids")  # in the order of every call; few models take the third
 NEED_A_COMPILER = ("torch_compile",)  # of C++, wherever they run; the image of the boxes has none
 _SHARED = re.compile(r"^from runner\.engines\.(\w+) import ", re.MULTILINE)
 
@@ -32,8 +33,8 @@ class Engine(Protocol):
     def __init__(self, artifact: Path, threads: int) -> None:
         """Load the artifact, to run on `threads` threads."""
 
-    def prepare(self, input_ids: np.ndarray, attention_mask: np.ndarray) -> Any:
-        """Turn one batch (both int64, [batch, length]) into what `run` takes; not timed."""
+    def prepare(self, *inputs: np.ndarray) -> Any:
+        """Turn one batch (in the order of `INPUTS`, int64 [batch, length]) into what `run` takes; not timed."""
 
     def run(self, batch: Any) -> Any:
         """One inference call; timed. Allocates only what the runtime itself allocates."""

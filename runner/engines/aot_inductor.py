@@ -18,6 +18,6 @@ class Engine(PyTorch):
         """Unpack its machine code and weights."""
         return torch._inductor.aoti_load_package(str(artifact / "model.pt2"))
 
-    def precision(self, batch: tuple[torch.Tensor, torch.Tensor]) -> str | None:
+    def precision(self, batch: tuple[torch.Tensor, ...]) -> str | None:
         """Machine code does not tell."""
         return None

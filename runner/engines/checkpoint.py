@@ -16,6 +16,7 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
 
 WEIGHTS = "model.safetensors"
+TOKEN_TYPES = "takes_token_types"  # a key of ours in config.json
 
 
 def load_checkpoint(folder: Path, attention: str = "sdpa") -> PreTrainedModel:
@@ -53,6 +54,15 @@ def save_checkpoint(model: PreTrainedModel, folder: Path, tokenizer_from: Path) 
 def copy_tokenizer(source: Path, target: Path) -> None:
     """Copy a checkpoint's tokenizer.json."""
     (target / "tokenizer.json").write_bytes((source / "tokenizer.json").read_bytes())
+
+
+def input_names(config: Any) -> list[str]:
+    """Return what a checkpoint's model is called with, in order.
+
+    Token types, which tell the texts of a pair apart, only if the step that made the checkpoint says so in its config:
+    with single texts they are all 0, which a model takes them for by itself.
+    """
+    return ["input_ids", "attention_mask", *(["token_type_ids"] if getattr(config, TOKEN_TYPES, False) else [])]
 
 
 def attention_heads(attention: Any) -> int:

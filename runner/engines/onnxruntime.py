@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from runner.engines import main_precision
+from runner.engines import INPUTS, main_precision
 from runner.trial.box import instruction_sets
 
 # Kernels that multiply matrices of integers; those of the second kind multiply what type their input has.
@@ -39,9 +39,9 @@ class Engine:
         self._threads = threads
         self._session = self._start(_options(threads))
 
-    def prepare(self, input_ids: np.ndarray, attention_mask: np.ndarray) -> dict[str, np.ndarray]:
-        """Name the two inputs."""
-        return {"input_ids": input_ids, "attention_mask": attention_mask}
+    def prepare(self, *inputs: np.ndarray) -> dict[str, np.ndarray]:
+        """Name the inputs."""
+        return dict(zip(INPUTS, inputs, strict=False))
 
     def run(self, batch: dict[str, np.ndarray]) -> Any:
         """One call of the session."""

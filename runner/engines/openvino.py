@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from runner.engines import main_precision
+from runner.engines import INPUTS, main_precision
 from runner.engines.no_telemetry import hide_openvino_telemetry
 from runner.trial.box import instruction_sets
 
@@ -30,10 +30,10 @@ class Engine:
         self._compiled = self._compile()
         self._request = self._compiled.create_infer_request()
 
-    def prepare(self, input_ids: np.ndarray, attention_mask: np.ndarray) -> dict[str, Any]:
+    def prepare(self, *inputs: np.ndarray) -> dict[str, Any]:
         """Wrap one batch, without a copy."""
-        arrays = {"input_ids": input_ids, "attention_mask": attention_mask}
-        return {name: openvino.Tensor(array, shared_memory=True) for name, array in arrays.items()}
+        arrays = zip(INPUTS, inputs, strict=False)
+        return {name: openvino.Tensor(array, shared_memory=True) for name, array in arrays}
 
     def run(self, batch: dict[str, Any]) -> Any:
         """One call of the one infer request; what it returns is overwritten by the next."""

@@ -10,7 +10,7 @@ import torch
 
 
 class PyTorch:
-    """Calls a loaded model with input_ids and attention_mask; a subclass has a method `load` that loads one."""
+    """Calls a loaded model with its inputs in order; a subclass has a method `load` that loads one."""
 
     def __init__(self, artifact: Path, threads: int) -> None:
         torch.set_num_threads(threads)
@@ -18,14 +18,14 @@ class PyTorch:
         self._model = self.load(artifact)
 
     def load(self, artifact: Path) -> Any:
-        """Return the artifact's model, a function of both inputs in this order."""
+        """Return the artifact's model, a function of its inputs in the order of `INPUTS`."""
         raise NotImplementedError
 
-    def prepare(self, input_ids: np.ndarray, attention_mask: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+    def prepare(self, *inputs: np.ndarray) -> tuple[torch.Tensor, ...]:
         """Wrap one batch, without a copy."""
-        return torch.from_numpy(input_ids), torch.from_numpy(attention_mask)
+        return tuple(map(torch.from_numpy, inputs))
 
-    def run(self, batch: tuple[torch.Tensor, torch.Tensor]) -> Any:
+    def run(self, batch: tuple[torch.Tensor, ...]) -> Any:
         """One forward pass."""
         with torch.inference_mode():
             return self._model(*batch)

@@ -16,6 +16,7 @@ import torch
 import torch._inductor.config
 import torch.fx.experimental._config
 
+from runner.engines.checkpoint import input_names
 from runner.engines.torch import Engine as Eager
 
 
@@ -27,7 +28,8 @@ class Engine(Eager):
         torch._inductor.config.freezing = True
         torch._inductor.config.compile_threads = 1  # more are processes that stay
         torch.fx.experimental._config.backed_size_oblivious = True  # or a batch of one text would be compiled apart
-        model, example = torch.compile(super().load(artifact), fullgraph=True, dynamic=True), _example()
+        plain = super().load(artifact)
+        model, example = torch.compile(plain, fullgraph=True, dynamic=True), _example(len(input_names(plain.config)))
         with tempfile.TemporaryDirectory() as cache, torch.inference_mode():
             os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
             model(*example)
@@ -35,8 +37,8 @@ class Engine(Eager):
         return model
 
 
-def _example() -> tuple[torch.Tensor, torch.Tensor]:
-    """Return input_ids and attention_mask of several texts, one of them padded."""
+def _example(inputs: int) -> tuple[torch.Tensor, ...]:
+    """Return the first so many inputs of several texts, one of them padded."""
     attention_mask = torch.ones(3, 7, dtype=torch.int64)
     attention_mask[1, 4:] = 0
-    return torch.full_like(attention_mask, 5), attention_mask
+    return (torch.full_like(attention_mask, 5), attention_mask, torch.zeros_like(attention_mask))[:inputs]

@@ -23,7 +23,7 @@ class Engine(PyTorch):
         """Versions, threads, instruction set."""
         return super().describe() | {"quantized_engine": torch.backends.quantized.engine}
 
-    def precision(self, batch: tuple[torch.Tensor, torch.Tensor]) -> str | None:
+    def precision(self, batch: tuple[torch.Tensor, ...]) -> str | None:
         """What the graph's linear layers compute in; each counts once, as a packed int8 weight hides its size."""
         work: Counter[str] = Counter()
         for node in self._model.inlined_graph.nodes():

@@ -64,6 +64,11 @@ def find_variant(tables: Tables, asked: str) -> Variant:
             f"{row['job']} was not measured: its status is {row['status']}{reason}. Measure it first: {MAKE} sweep "
             f"with the same grid, in this folder, {tables.folder}, and {RETRY_FAILED}."
         )
+    if row["task"] in (tables.manifest.get("pairs") or []):
+        raise UserError(
+            f"{row['job']} judges pairs of texts, and the predict.py that an export writes takes single ones. Its "
+            "artifact lies in the store; see lineage in manifest.json."
+        )
     note = prepared_file(tables.folder, row["job"])
     lineage = (tables.manifest.get("lineage") or {}).get(row["artifact"])
     labels = (tables.manifest.get("labels") or {}).get(row["task"])

@@ -95,14 +95,15 @@ def _manifest(
         "waterfalls",
     )
     task_of = {job["job"]: job.get("task") for job in plan["jobs"]}
-    judged = [(job, evaluation.names) for evaluation in evaluations for job in evaluation.jobs]
-    labels = {task_of[job]: names for job, names in judged if job in task_of}  # a job may have left the plan
+    judged = [(job, evaluation) for evaluation in evaluations for job in evaluation.jobs]
+    by_task = {task_of[job]: one for job, one in judged if task_of.get(job)}  # a job may have left the plan
     return {
         "schema": VERSION,
         **{key: plan.get(key) for key in copied},
         "environment": environment_of_nodes(plan.get("environment") or {}, nodes_of(sweep)),
         "nodes": nodes_of(sweep),
-        "labels": {task: names for task, names in sorted(labels.items()) if task is not None},
+        "labels": {task: by_task[task].names for task in sorted(by_task)},
+        "pairs": [task for task in sorted(by_task) if by_task[task].pairs],
         "peaks": _peaks(sweep),
         "lineage": {e.artifact: e.lineage for e in sorted(evaluations, key=lambda e: e.artifact)},
         "warnings": list(warnings),

@@ -23,6 +23,7 @@ class Evaluation:
     artifact: str  # content hash
     lineage: list[dict[str, Any]]  # the steps that made it, first to last
     trained: bool  # False for random weights, whose accuracy means nothing
+    pairs: bool  # whether each text is two of them, a line each
     names: list[str]  # of the labels, in the order of the logits
     texts: list[str]
     labels: list[str | None]
@@ -68,6 +69,7 @@ def _parse(content: Mapping[str, Any]) -> Evaluation:
         artifact=str(content["artifact"]),
         lineage=list(content.get("lineage") or []),
         trained=content["weights"] == "trained",
+        pairs=bool(content.get("pairs")),
         names=names,
         texts=[str(text) for text in texts],
         labels=[None if label is None else names[label] for label in content["label"]],

@@ -294,7 +294,7 @@ PREDICTIONS: Final = _schema(
         _column("task", pa.string(), "Name of the task."),
         _column("workload", pa.string(), "Name of the workload."),
         _column("example", pa.int64(), "Example, from 0, in the order of the test split."),
-        _column("text", pa.string(), "Its text."),
+        _column("text", pa.string(), "Its text; of a pair both, a line each."),
         _column("label", pa.string(), "Its true label; null where the task has none."),
         _column("prediction", pa.string(), "Most probable label; null if a logit was not a finite number."),
         _column("probability", pa.float64(), "Probability of the prediction (softmax of the logits)."),

@@ -21,17 +21,29 @@ from runner.errors import UserError, did_you_mean
 if TYPE_CHECKING:
     from runner.config import TaskConfig
 
-SOURCES = ("alice", "file", "tweets")
+SOURCES = ("alice", "file", "hub", "tweets")
 SPLITS = ("train", "validation", "test")
 UNLABELLED = "unlabelled"
 _SHARED = re.compile(r"^from runner\.tasks\.(\w+) import ", re.MULTILINE)
 
 
 class Example(NamedTuple):
-    """One text, and the number of its label (its place in `Texts.labels`), or None if it has none."""
+    """One text, the number of its label (its place in `Texts.labels`) or None if it has none, and of a pair the second
+    text."""
 
     text: str
     label: int | None
+    pair: str | None = None
+
+    @property
+    def given(self) -> str | tuple[str, str]:
+        """What a tokenizer is given: the text, or both of a pair."""
+        return self.text if self.pair is None else (self.text, self.pair)
+
+    @property
+    def whole(self) -> str:
+        """All that was written, as one text."""
+        return self.text if self.pair is None else f"{self.text}\n{self.pair}"
 
 
 @dataclass(frozen=True)
@@ -87,7 +99,7 @@ def identity(task: TaskConfig) -> dict[str, Any]:
 def write(texts: Texts, folder: Path) -> None:
     """Write a file of each split, unlabelled.jsonl and labels.json into `folder`; the same bytes every time."""
     for split in (*SPLITS, UNLABELLED):
-        lines = [json.dumps(example._asdict(), ensure_ascii=False) + "\n" for example in getattr(texts, split)]
+        lines = [_line(example) for example in getattr(texts, split)]
         (folder / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8")
     (folder / "labels.json").write_text(json.dumps(texts.labels, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -96,6 +108,17 @@ def read(folder: Path, split: str) -> list[Example]:
     """Return the examples of one split, or the unlabelled ones, from a folder that `write` filled."""
     with (folder / f"{split}.jsonl").open(encoding="utf-8") as lines:
         return [Example(**json.loads(line)) for line in lines]
+
+
+def _line(example: Example) -> str:
+    values = {key: value for key, value in example._asdict().items() if key != "pair" or value is not None}
+    return json.dumps(values, ensure_ascii=False) + "\n"
+
+
+def read_pairs(folder: Path) -> bool:
+    """Whether the texts of a folder that `write` filled are pairs."""
+    with (folder / "test.jsonl").open(encoding="utf-8") as lines:
+        return "pair" in json.loads(next(lines, "{}"))
 
 
 def read_labels(folder: Path) -> list[str]:

@@ -13,12 +13,17 @@ from runner.tasks.rows import Row, Rows, Source
 from runner.tasks.split import shuffled, split
 
 SPLIT = "split"
+_OR_NULL = {"label_column": ", or null if there are no labels", "text_pair_column": ", or null if texts are single"}
 _WHOLE_NUMBER = re.compile(r"-?\d{1,18}")
 
 
 def wanted_columns(task: TaskConfig) -> dict[str, str]:
     """Return the columns that a task needs, by the key that names them."""
-    named = {"text_column": task.text_column, "label_column": task.label_column}
+    named = {
+        "text_column": task.text_column,
+        "text_pair_column": task.text_pair_column,
+        "label_column": task.label_column,
+    }
     return {key: column for key, column in named.items() if column is not None}
 
 
@@ -27,8 +32,8 @@ def read_as(task: TaskConfig) -> dict[str, Any]:
     return wanted_columns(task)
 
 
-def checked_rows(found: Rows, task: TaskConfig, where: Source) -> list[Row]:
-    """Return the rows, each checked to hold a text, a label and a known split where there is such a column.
+def checked_rows(found: Rows, task: TaskConfig, where: Source, split: bool = True) -> list[Row]:
+    """Return the rows, each checked to hold a text, a label and, if it has a column `split` that counts, a known one.
 
     Raises:
         UserError: naming the column or line at fault.
@@ -38,24 +43,32 @@ def checked_rows(found: Rows, task: TaskConfig, where: Source) -> list[Row]:
             raise UserError(
                 f"task.{key}: {where.name} has no column '{column}'. "
                 f"{did_you_mean(column, found.columns)} Set task.{key}"
-                f"{', or null if there are no labels' if key == 'label_column' else ''}."
+                f"{_OR_NULL.get(key, '')}."
             )
     rows = []
     for row in found.rows:
-        _check(row, task, f"{where}, {row.where}", split=SPLIT in found.columns)
+        _check(row, task, f"{where}, {row.where}")
+        if split:
+            _check_split(row, f"{where}, {row.where}", SPLIT in found.columns)
         rows.append(row)
     if not rows:
         raise UserError(f"{where} holds no rows. Add texts.")
     return rows
 
 
-def texts_of(rows: list[Row], task: TaskConfig, where: Source) -> Texts:
+def texts_of(rows: list[Row], task: TaskConfig, where: Source, class_names: list[str] | None = None) -> Texts:
     """Return the texts of checked rows, split by their column `split`, or by `runner.tasks.split`.
+
+    Args:
+        rows: at least one.
+        task: which columns are what.
+        where: names the rows in errors.
+        class_names: of all labels, if they have an order of their own.
 
     Raises:
         UserError: if there is only one label, or nothing to test on.
     """
-    labels = _label_names(rows, task, where)
+    labels = class_names or _label_names(rows, task, where)
     numbers = {label: number for number, label in enumerate(labels)}
     examples = [_example(row, task, numbers) for row in rows]
     if SPLIT in rows[0].values:
@@ -70,20 +83,25 @@ def texts_of(rows: list[Row], task: TaskConfig, where: Source) -> Texts:
     return Texts(labels, train, validation, test)
 
 
-def _check(row: Row, task: TaskConfig, where: str, split: bool) -> None:
+def _check(row: Row, task: TaskConfig, where: str) -> None:
     for column in wanted_columns(task).values():
         value = row.values.get(column)
         if value is None or (isinstance(value, str) and not value.strip()):
             raise UserError(f"{where}: column '{column}' is empty. Fill it, or remove the row.")
-    text = row.values[task.text_column]
-    if not isinstance(text, str):
-        raise UserError(f"{where}: column '{task.text_column}' holds {text!r:.50}, which is no text.")
-    _check_characters(text, where)
+    for column in filter(None, (task.text_column, task.text_pair_column)):
+        text = row.values[column]
+        if not isinstance(text, str):
+            raise UserError(f"{where}: column '{column}' holds {text!r:.50}, which is no text.")
+        _check_characters(text, where)
     if task.label_column is not None:
         _check_characters(_label(row, task, where), where)
-    if SPLIT in row.values and not split:
+
+
+def _check_split(row: Row, where: str, known: bool) -> None:
+    """Check a row's split; `known`: whether the file has such a column."""
+    if SPLIT in row.values and not known:
         raise UserError(f"{where}: there is a split, but the first line has none. Give every line one, or none.")
-    if split and row.values.get(SPLIT) not in SPLITS:
+    if known and row.values.get(SPLIT) not in SPLITS:
         raise UserError(f"{where}: split is '{row.values.get(SPLIT)!s:.50}'. Allowed: {', '.join(SPLITS)}.")
 
 
@@ -95,7 +113,8 @@ def _check_characters(text: str, where: str) -> None:
 
 def _example(row: Row, task: TaskConfig, numbers: dict[str, int]) -> Example:
     label = None if task.label_column is None else numbers[_label(row, task, row.where)]
-    return Example(row.values[task.text_column], label)
+    pair = None if task.text_pair_column is None else row.values[task.text_pair_column]
+    return Example(row.values[task.text_column], label, pair)
 
 
 def _label(row: Row, task: TaskConfig, where: str) -> str:

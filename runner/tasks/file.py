@@ -26,8 +26,9 @@ def load(task: TaskConfig, downloads: Path) -> Texts:
     """
     path = _path(task)
     where = Source("task.path", str(path))
-    rows = open_rows(path, [*wanted_columns(task).values(), SPLIT], where)
-    return texts_of(checked_rows(rows, task, where), task, where)
+    found = open_rows(path, [*wanted_columns(task).values(), SPLIT], where)
+    names = found.class_names.get(task.label_column or "")
+    return texts_of(checked_rows(found, task, where), task, where, names)
 
 
 def identity(task: TaskConfig) -> dict[str, Any]:

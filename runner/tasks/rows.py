@@ -9,14 +9,14 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from runner.errors import UserError
 
 _MOST_COLUMNS = 1000
-_MOST_BYTES = 2**30  # of a file, and of what a compressed one unpacks to
+MOST_BYTES = 2**30  # of a file, and of what a compressed one unpacks to
 _ROWS_A_BATCH = 256  # of Parquet, unpacked at a time: a few bytes may unpack to many
 
 
@@ -41,10 +41,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Rows:
-    """The columns of a file, and its rows, read as they are asked for."""
+    """The columns of a file, its rows, read as they are asked for, and by column the names of labels that it stores as
+    numbers, in their order."""
 
     columns: list[str]
     rows: Iterator[Row]
+    class_names: dict[str, list[str]] = field(default_factory=dict)
 
 
 def open_rows(path: Path, wanted: Sequence[str], where: Source) -> Rows:
@@ -61,8 +63,8 @@ def open_rows(path: Path, wanted: Sequence[str], where: Source) -> Rows:
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise UserError(f"{where}: its name ends in '{path.suffix}'. Allowed: {', '.join(_READERS)}.")
-    if path.stat().st_size > _MOST_BYTES:
-        raise UserError(f"{where} has more than {_MOST_BYTES >> 30} GiB, and no more is read. Take a sample of it.")
+    if path.stat().st_size > MOST_BYTES:
+        raise UserError(f"{where} has more than {MOST_BYTES >> 30} GiB, and no more is read. Take a sample of it.")
     rows: Rows = reader(path, wanted, where)
     if len(rows.columns) > _MOST_COLUMNS:
         raise UserError(
@@ -166,9 +168,9 @@ def _parquet(path: Path, wanted: Sequence[str], where: Source) -> Rows:
         try:
             for batch in file.iter_batches(batch_size=_ROWS_A_BATCH, columns=read, use_threads=False):
                 unpacked += batch.nbytes
-                if unpacked > _MOST_BYTES:
+                if unpacked > MOST_BYTES:
                     raise UserError(
-                        f"{where} unpacks to more than {_MOST_BYTES >> 30} GiB, and no more is read. Take a sample of "
+                        f"{where} unpacks to more than {MOST_BYTES >> 30} GiB, and no more is read. Take a sample of "
                         "it."
                     )
                 for values in batch.to_pylist():
@@ -179,7 +181,7 @@ def _parquet(path: Path, wanted: Sequence[str], where: Source) -> Rows:
         except (OSError, ValueError, KeyError, pa.ArrowException) as error:
             raise UserError(f"{where} cannot be read as Parquet: {_first_line(error)}.") from None
 
-    return Rows(columns, rows())
+    return Rows(columns, rows(), names)
 
 
 def _is_plain(type_: Any) -> bool:

@@ -51,7 +51,7 @@ def near_duplicates(texts: Sequence[str]) -> list[int]:
 
 def shuffled(examples: Sequence[Example], seed: int = 0) -> list[Example]:
     """Return the examples in the order of their hashes: the same on every machine and in every version."""
-    return sorted(examples, key=lambda example: _hash(example.text, seed))
+    return sorted(examples, key=lambda example: _hash(example.whole, seed))
 
 
 def split(examples: Sequence[Example], seed: int = 0) -> tuple[list[Example], list[Example], list[Example]]:
@@ -60,9 +60,9 @@ def split(examples: Sequence[Example], seed: int = 0) -> tuple[list[Example], li
     Which side a text is on depends only on the first text of its group, so a file that grows keeps its split.
     """
     sides: tuple[list[Example], list[Example], list[Example]] = ([], [], [])
-    firsts = near_duplicates([example.text for example in examples])
+    firsts = near_duplicates([example.whole for example in examples])
     for example, first in zip(examples, firsts, strict=True):
-        share = int(_hash(examples[first].text, seed)[:8], 16) / 16**8
+        share = int(_hash(examples[first].whole, seed)[:8], 16) / 16**8
         sides[2 if share < TEST else 1 if share < TEST + VALIDATION else 0].append(example)
     # Another seed, as within one side the first hashes are all alike.
     train, validation, test = (shuffled(side, seed + 1) for side in sides)

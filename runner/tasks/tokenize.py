@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tokenizers import Encoding, Tokenizer
 
+from runner.engines import INPUTS
 from runner.tasks import read
 
 
@@ -20,7 +22,7 @@ def main() -> None:
     """Read the request, write `files/inputs.npz` and `notes.json` into the output folder."""
     request = json.loads(Path(sys.argv[1]).read_text())
     paths = {name: Path(path) for name, path in request["paths"].items()}
-    texts = [example.text for example in read(paths["texts"], "test")]
+    texts = [example.given for example in read(paths["texts"], "test")]
     tokenizer = Tokenizer.from_file(str(paths["checkpoint"] / "tokenizer.json"))
     arrays = tokenize(texts, tokenizer, request)
     (paths["output"] / "files").mkdir()
@@ -28,18 +30,20 @@ def main() -> None:
     (paths["output"] / "notes.json").write_text(json.dumps({"notes": {"texts": len(texts)}}))
 
 
-def tokenize(texts: list[str], tokenizer: Tokenizer, settings: dict[str, Any]) -> dict[str, np.ndarray]:
+def tokenize(
+    texts: Sequence[str | tuple[str, str]], tokenizer: Tokenizer, settings: dict[str, Any]
+) -> dict[str, np.ndarray]:
     """Encode, cut into batches in order, pad.
 
     Args:
-        texts: in the order of the calls.
+        texts: in the order of the calls; of a pair, the longer text is cut first.
         tokenizer: adds the special tokens; its own padding is not used.
-        settings: batch_size, padding (longest, bucketed or max_length), bucket, max_length and pad_token_id; and for
-            the check of lengths `positions` and `model_type` of the model.
+        settings: batch_size, padding (longest, bucketed or max_length), bucket, max_length and pad_token_id; whether
+            the model takes `token_types`; and for the check of lengths its `positions` and `model_type`.
 
     Returns:
-        shapes int64 [batches, 2] as (rows, columns), and input_ids and attention_mask int32, all batches end to end;
-        pad_token_id, int64, for who cuts the batches anew.
+        shapes int64 [batches, 2] as (rows, columns), and input_ids, attention_mask and, if the model takes them,
+        token_type_ids int32, all batches end to end; pad_token_id, int64, for who cuts the batches anew.
 
     Raises:
         ValueError: if max_length exceeds the positions that the model knows.
@@ -49,26 +53,30 @@ def tokenize(texts: list[str], tokenizer: Tokenizer, settings: dict[str, Any]) -
         raise ValueError(f"workload.max_length is {settings['max_length']}, but the model has {longest} positions")
     tokenizer.no_padding()
     tokenizer.enable_truncation(settings["max_length"])
-    encodings = tokenizer.encode_batch(texts)
+    encodings = tokenizer.encode_batch(list(texts))
     size = settings["batch_size"]
     batches = [_batch(encodings[start : start + size], settings) for start in range(0, len(encodings), size)]
-    return {
-        "shapes": np.array([ids.shape for ids, _ in batches], dtype=np.int64),
-        "input_ids": np.concatenate([ids.ravel() for ids, _ in batches]).astype(np.int32),
-        "attention_mask": np.concatenate([mask.ravel() for _, mask in batches]).astype(np.int32),
+    names = INPUTS if settings.get("token_types") else INPUTS[:2]
+    arrays = {
+        name: np.concatenate([arrays.ravel() for arrays in parts]).astype(np.int32)
+        for name, parts in zip(names, zip(*batches, strict=True), strict=False)
+    }
+    return arrays | {
+        "shapes": np.array([ids.shape for ids, *_ in batches], dtype=np.int64),
         "pad_token_id": np.array(settings["pad_token_id"], dtype=np.int64),
     }
 
 
-def _batch(encodings: list[Encoding], settings: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Pad to one length."""
+def _batch(encodings: list[Encoding], settings: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return input_ids, attention_mask and token_type_ids, padded to one length."""
     length = _padded_length(max(len(encoding.ids) for encoding in encodings), settings)
     ids = np.full((len(encodings), length), settings["pad_token_id"])
-    mask = np.zeros_like(ids)
+    mask, types = np.zeros_like(ids), np.zeros_like(ids)
     for row, encoding in enumerate(encodings):
         ids[row, : len(encoding.ids)] = encoding.ids
         mask[row, : len(encoding.ids)] = 1
-    return ids, mask
+        types[row, : len(encoding.ids)] = encoding.type_ids
+    return ids, mask, types
 
 
 def _padded_length(longest: int, settings: dict[str, Any]) -> int:

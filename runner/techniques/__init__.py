@@ -84,6 +84,7 @@ class Step(ABC):
     allows_next: ClassVar[tuple[str, ...] | None] = None  # the steps that may come after it; None: any that fits
     needs_compiler: ClassVar[bool] = False  # of C++; the image of the boxes has none
     changes_tokenizer: ClassVar[bool] = False
+    takes_pairs: ClassVar[bool] = True  # False if its result cannot tell the texts of a pair apart
     keeps_flops: ClassVar[bool] = True  # of the checkpoint that it transforms, if only in another precision
     uses: ClassVar[tuple[str, ...]] = ()  # files beside this one whose code is also the step's own
 

@@ -50,9 +50,8 @@ class AotInductor(Step):
             1: torch.export.Dim("length", min=_LEAST_TOKENS, max=longest),
         }
         with torch.no_grad():
-            captured = torch.export.export(
-                model, example(model, 3, 77), dynamic_shapes={"input_ids": tokens, "attention_mask": tokens}
-            )
+            shapes = dict.fromkeys(model.inputs(), tokens)
+            captured = torch.export.export(model, example(model, 3, 77), dynamic_shapes=shapes)
             package = torch._inductor.aoti_compile_and_package(
                 captured, package_path=str(target / MODEL), inductor_configs={"freezing": True}
             )

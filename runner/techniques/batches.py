@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from runner.engines.checkpoint import TOKEN_TYPES
 from runner.tasks import Example
 
 NO_LABEL = -100  # what torch's cross_entropy passes over
@@ -25,9 +26,9 @@ class Batches:
 
     Args:
         checkpoint: the folder whose tokenizer.json is used.
-        examples: texts, with labels or without.
+        examples: texts or pairs of them, with labels or without; of a pair, the longer text is cut first.
         max_length: tokens a text is cut to, special tokens included.
-        config: the model's; its padding id fills up shorter texts.
+        config: the model's; its padding id fills up shorter texts, and it says whether token types are given.
     """
 
     def __init__(self, checkpoint: Path, examples: Sequence[Example], max_length: int, config: Any) -> None:
@@ -36,7 +37,9 @@ class Batches:
         tokenizer = Tokenizer.from_file(str(checkpoint / "tokenizer.json"))
         tokenizer.no_padding()
         tokenizer.enable_truncation(max_length)
-        self._ids = [encoding.ids for encoding in tokenizer.encode_batch([example.text for example in examples])]
+        encodings = tokenizer.encode_batch([example.given for example in examples])
+        self._ids = [encoding.ids for encoding in encodings]
+        self._types = [encoding.type_ids for encoding in encodings] if getattr(config, TOKEN_TYPES, False) else None
         self._labels = [NO_LABEL if example.label is None else example.label for example in examples]
         self._pad = config.pad_token_id
 
@@ -63,12 +66,18 @@ class Batches:
             yield self._batch(group)
 
     def _batch(self, group: Sequence[int]) -> dict[str, Any]:
-        """Return input_ids and attention_mask, int64 [batch, longest], and labels, int64 [batch], NO_LABEL for none."""
+        """Return input_ids, attention_mask and, if the model takes them, token_type_ids, int64 [batch, longest], and
+        labels, int64 [batch], NO_LABEL for none."""
         longest = max(len(self._ids[index]) for index in group)
-        rows = [self._ids[index] + [self._pad] * (longest - len(self._ids[index])) for index in group]
-        mask = [[1] * len(self._ids[index]) + [0] * (longest - len(self._ids[index])) for index in group]
+
+        def padded(rows: list[list[int]], value: int) -> torch.Tensor:
+            return torch.tensor([row + [value] * (longest - len(row)) for row in rows])
+
+        ids = [self._ids[index] for index in group]
+        types = {"token_type_ids": padded([self._types[index] for index in group], 0)} if self._types else {}
         return {
-            "input_ids": torch.tensor(rows),
-            "attention_mask": torch.tensor(mask),
+            "input_ids": padded(ids, self._pad),
+            "attention_mask": padded([[1] * len(row) for row in ids], 0),
+            **types,
             "labels": torch.tensor([self._labels[index] for index in group]),
         }

@@ -10,6 +10,7 @@ from typing import Any
 from runner.errors import UserError, did_you_mean
 from runner.tasks import read_labels
 from runner.techniques import Step, StepInputs, step
+from runner.techniques.pairs import note_token_types
 
 _VOCABULARIES = ("vocab*", "*.model")  # of tokenizers that have no tokenizer.json
 _HEADS = ("load", "new")
@@ -29,6 +30,7 @@ class ImportCheckpoint(Step):
 
     takes = "files"
     gives = "checkpoint"
+    uses = ("pairs.py",)
     reads_texts = True  # for the labels
 
     head: str = "load"
@@ -51,6 +53,7 @@ class ImportCheckpoint(Step):
         labels = read_labels(inputs.texts)
         model = _load_model(inputs.source, labels, self.head, self.seed)
         notes = {"head": self.head, "labels": set_labels(model, labels) if self.head == "load" else labels}
+        note_token_types(model.config, target / "tokenizer.json", inputs.texts)
         save_checkpoint(model, target, tokenizer_from=target)
         return notes
 

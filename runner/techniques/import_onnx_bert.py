@@ -9,6 +9,7 @@ from typing import Any
 from runner.errors import UserError
 from runner.tasks import read_labels
 from runner.techniques import Step, StepInputs, step
+from runner.techniques.pairs import note_token_types
 from runner.techniques.shape import Shape
 
 _NO_PREFIX = "embeddings.word_embeddings.weight"  # tells where the encoder's names begin
@@ -29,6 +30,7 @@ class ImportOnnxBert(Step):
 
     takes = "files"
     gives = "checkpoint"
+    uses = ("pairs.py",)
     reads_texts = True  # for the labels
 
     heads: int = 12
@@ -79,6 +81,7 @@ class ImportOnnxBert(Step):
         if not difference < 1e-4:
             raise UserError(f"model.onnx and the BERT made of it differ by {difference:.2g}. Is heads right?")
         import_tokenizer(inputs.source, target)
+        note_token_types(model.config, target / "tokenizer.json", inputs.texts)
         save_checkpoint(model, target, tokenizer_from=target)
         return {"head": "new", "labels": labels, "largest_difference": difference}
 

@@ -60,8 +60,9 @@ def gate_importance(
     total = [torch.zeros(count) for count in units]
     for batch in batches:
         with _gated(linears, units, len(batch["labels"])) as gates:
-            logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
-            loss = torch.nn.functional.cross_entropy(logits, batch["labels"], reduction="sum")
+            labels = batch["labels"]
+            logits = model(**{name: tensor for name, tensor in batch.items() if name != "labels"}).logits
+            loss = torch.nn.functional.cross_entropy(logits, labels, reduction="sum")
             gradients = torch.autograd.grad(loss, gates)
         total = [value + gradient.abs().sum(0) for value, gradient in zip(total, gradients, strict=True)]
     return total

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runner.engines import INPUTS
 from runner.errors import UserError
 from runner.techniques import Step, StepInputs, step
 from runner.techniques.shape import Shape, check_attention
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from runner.techniques.tracing import Logits
 
 MODEL = "model.onnx"
-_NAMES: dict[str, Any] = {"input_names": ["input_ids", "attention_mask"], "output_names": ["logits"]}
 _LEAST_OPSET = 18  # of the newer exporter
 
 
@@ -94,15 +94,15 @@ class OnnxExport(Step):
         return "traced"
 
 
-def exported(path: Path) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
-    """Return an ONNX model as a function of input_ids and attention_mask (int64, [batch, length]) to logits."""
+def exported(path: Path) -> Callable[..., torch.Tensor]:
+    """Return an ONNX model as a function of its inputs (int64, [batch, length]; in order, or by name) to logits."""
     import onnxruntime
     import torch
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
 
-    def logits(input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        feed = {"input_ids": input_ids.numpy(), "attention_mask": attention_mask.numpy()}
+    def logits(*inputs: torch.Tensor, **named: torch.Tensor) -> torch.Tensor:
+        feed = {name: tensor.numpy() for name, tensor in (*zip(INPUTS, inputs, strict=False), *named.items())}
         return torch.from_numpy(session.run(None, feed)[0])
 
     return logits
@@ -123,8 +123,9 @@ def export_traced(model: Logits, path: Path, opset: int) -> None:
         model,
         example(model, 3, 77),
         str(path),
-        **_NAMES,
-        dynamic_axes={"input_ids": tokens, "attention_mask": tokens, "logits": {0: "batch"}},
+        input_names=model.inputs(),
+        output_names=["logits"],
+        dynamic_axes=dict.fromkeys(model.inputs(), tokens) | {"logits": {0: "batch"}},
         opset_version=opset,
         dynamo=False,
     )
@@ -155,8 +156,9 @@ def export_captured(model: Logits, path: Path, opset: int, operator: str) -> Non
             model,
             example(model, 3, 77),
             str(path),
-            **_NAMES,
-            dynamic_shapes={"input_ids": tokens, "attention_mask": tokens},
+            input_names=model.inputs(),
+            output_names=["logits"],
+            dynamic_shapes=dict.fromkeys(model.inputs(), tokens),
             opset_version=opset,
             dynamo=True,
             external_data=False,

@@ -7,6 +7,7 @@ does not depend on the other texts of its batch
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from runner.engines import INPUTS
 from runner.errors import UserError, did_you_mean
 from runner.tasks import read
 from runner.techniques import Step, StepInputs, step
@@ -21,6 +23,7 @@ from runner.techniques.onnx_export import MODEL
 from runner.techniques.shape import Shape, check_tokens
 
 _METHODS = {"min-max": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}
+Given = str | tuple[str, str]  # a text, or a pair
 _TYPES = {"int8": "QInt8", "uint8": "QUInt8"}
 
 
@@ -132,25 +135,30 @@ class OnnxStaticInt8(Step):
         onnx.save(quantized, path)
 
 
-def calibration_texts(folder: Path, count: int) -> tuple[str, list[str]]:
+def calibration_texts(folder: Path, count: int) -> tuple[str, list[Given]]:
     """Return the split that is used, and its first `count` texts: train, or test where there are no texts to train on.
 
     Args:
         folder: the task's texts; see `runner.tasks`.
     """
     split = "train" if (examples := read(folder, "train")) else "test"
-    return split, [example.text for example in (examples or read(folder, "test"))[:count]]
+    return split, [example.given for example in (examples or read(folder, "test"))[:count]]
 
 
-def encode(texts: list[str], checkpoint: Path, max_length: int) -> list[dict[str, np.ndarray]]:
-    """Return each text as one call without padding: input_ids and attention_mask, int64 [1, tokens]."""
+def encode(texts: list[Given], checkpoint: Path, max_length: int) -> list[dict[str, np.ndarray]]:
+    """Return each text or pair as one call without padding: the inputs of the checkpoint's model, int64 [1, tokens]."""
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(checkpoint / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_length)
-    calls = (np.array([encoding.ids]) for encoding in tokenizer.encode_batch(texts))
-    return [{"input_ids": ids, "attention_mask": np.ones_like(ids)} for ids in calls]
+    config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
+    count = len(INPUTS) if config.get("takes_token_types") else 2
+    calls = [
+        [np.array([part]) for part in (encoding.ids, encoding.attention_mask, encoding.type_ids)]
+        for encoding in tokenizer.encode_batch(texts)
+    ]
+    return [dict(zip(INPUTS[:count], call, strict=False)) for call in calls]
 
 
 def _without_weights(model: Any) -> list[str]:

@@ -46,14 +46,14 @@ class OpenVinoExport(Step):
             exported = openvino.convert_model(
                 model,
                 example_input=example(model, 3, 77),
-                input=[("input_ids", anything), ("attention_mask", anything)],
+                input=[(name, anything) for name in model.inputs()],
             )
         exported.outputs[0].get_tensor().set_names({"logits"})
         save(exported, target)
         engine = Engine(target, inputs.threads)
 
-        def run(input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-            batch = engine.prepare(input_ids.numpy(), attention_mask.numpy())
+        def run(*inputs: torch.Tensor) -> torch.Tensor:
+            batch = engine.prepare(*(tensor.numpy() for tensor in inputs))
             return torch.from_numpy(engine.logits(engine.run(batch)))
 
         return {"largest_logit_difference": largest_difference(model, run)}

@@ -10,6 +10,7 @@ from typing import Any
 from runner.errors import UserError, did_you_mean
 from runner.tasks import SPLITS, read, read_labels
 from runner.techniques import Step, StepInputs, step
+from runner.techniques.pairs import note_token_types
 from runner.techniques.shape import Shape, shape_of_config
 
 # Special tokens in the order of their ids, and which of them begin and end a text. BERT's ids follow from the
@@ -35,6 +36,7 @@ class RandomWeights(Step):
 
     takes = None
     gives = "checkpoint"
+    uses = ("pairs.py",)
     reads_texts = True
 
     shape: dict[str, Any] = field(default_factory=dict)
@@ -71,10 +73,11 @@ class RandomWeights(Step):
 
         labels = read_labels(inputs.texts) or ["LABEL_0", "LABEL_1"]
         config = _config(self.shape, labels)
-        texts = (example.text for split in SPLITS for example in read(inputs.texts, split))
+        texts = (example.whole for split in SPLITS for example in read(inputs.texts, split))
         _train_tokenizer(texts, _SPECIAL[self.shape["model_type"]], config).save(str(target / "tokenizer.json"))
         torch.manual_seed(self.seed)
         model = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
+        note_token_types(model.config, target / "tokenizer.json", inputs.texts)
         save_checkpoint(model, target, tokenizer_from=target)
         return {"parameters": sum(parameter.numel() for parameter in model.parameters()), "head": "random"}
 
@@ -111,6 +114,7 @@ def _train_tokenizer(texts: Iterable[str], special: tuple[str, ...], config: Any
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{begin} $A {end}",
+        pair=f"{begin} $A {end} $B:1 {end}:1" if special is _BERT else f"{begin} $A {end} {end} $B {end}",
         special_tokens=[(token, tokenizer.token_to_id(token)) for token in (begin, end)],
     )
     return tokenizer

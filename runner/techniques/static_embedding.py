@@ -45,6 +45,7 @@ class StaticEmbedding(TrainingStep):
 
     gives = "onnx"
     keeps_flops = False
+    takes_pairs = False
     uses = ("training.py", "distil.py", "teacher.py", "onnx_export.py")
 
     epochs: int = 12

@@ -1,4 +1,4 @@
-"""What every export of a checkpoint shares: a plain module of two inputs, example inputs, and a check of the result."""
+"""What every export of a checkpoint shares: a plain module of its inputs, example inputs, and a check of the result."""
 
 from __future__ import annotations
 
@@ -9,22 +9,30 @@ from typing import Any
 import torch
 from torch import nn
 
-from runner.engines.checkpoint import load_checkpoint
+from runner.engines.checkpoint import input_names, load_checkpoint
 
 TOLERANCE = 1e-3  # of float32 logits, against the checkpoint; a wrong graph is off by far more
 
 
 class Logits(nn.Module):
-    """A classifier as a function of input_ids and attention_mask (int64, [batch, length]) to logits."""
+    """A classifier as a function of input_ids, attention_mask and, if it takes them, token_type_ids (int64, [batch,
+    length]) to logits."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Return logits [batch, labels], of the type of the weights."""
-        logits: torch.Tensor = self.model(input_ids=input_ids, attention_mask=attention_mask).logits
+        types = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
+        logits: torch.Tensor = self.model(input_ids=input_ids, attention_mask=attention_mask, **types).logits
         return logits
+
+    def inputs(self) -> list[str]:
+        """Return the names of its inputs, in order."""
+        return input_names(self.model.config)
 
 
 def load_logits(folder: Path, attention: str) -> Logits:
@@ -32,8 +40,9 @@ def load_logits(folder: Path, attention: str) -> Logits:
     return Logits(load_checkpoint(folder, attention)).eval()
 
 
-def example(model: Logits, batch: int, length: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return seeded input_ids and an attention_mask whose rows end in padding of different lengths.
+def example(model: Logits, batch: int, length: int) -> tuple[torch.Tensor, ...]:
+    """Return the model's inputs: seeded input_ids, an attention_mask whose rows end in padding of different lengths,
+    and token_type_ids of two texts about as long.
 
     `length` is cut to what the model can take; two positions are left free, since RoBERTa numbers them from its padding
     id on.
@@ -45,11 +54,12 @@ def example(model: Logits, batch: int, length: int) -> tuple[torch.Tensor, torch
     attention_mask = torch.ones_like(input_ids)
     for row in range(1, batch):
         attention_mask[row, length - row :] = 0
-    return input_ids, attention_mask
+    token_type_ids = (torch.arange(length) >= length // 2).long().expand(batch, length).contiguous()
+    return (input_ids, attention_mask, token_type_ids)[: len(model.inputs())]
 
 
 def largest_difference(
-    model: Logits, exported: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], tolerance: float | None = TOLERANCE
+    model: Logits, exported: Callable[..., torch.Tensor], tolerance: float | None = TOLERANCE
 ) -> float:
     """Return the largest absolute difference of logits, on shapes that the export has not seen.
 

@@ -71,7 +71,7 @@ class VocabularyTrimming(Step):
         model = load_checkpoint(inputs.source)
         tokenizer = json.loads((inputs.source / "tokenizer.json").read_text(encoding="utf-8"))
         split = next(split for split in SPLITS if read(inputs.texts, split))
-        texts = [example.text for example in read(inputs.texts, split)]
+        texts = [example.whole for example in read(inputs.texts, split)]
         used = used_tokens(Tokenizer.from_file(str(inputs.source / "tokenizer.json")), texts, self.min_count)
         kept = kept_tokens(tokenizer, used, self.common, pad=model.config.pad_token_id)
         before = model.config.vocab_size

@@ -43,8 +43,8 @@ def measure(request: dict[str, Any], paths: dict[str, Path]) -> dict[str, Any]:
     with no_garbage_collection():
         figures |= _timed(started.side, request, paths, watch)
     batches = len(arrays)
-    examples = sum(len(mask) for _, mask in arrays)
-    useful_tokens = int(sum(mask.sum() for _, mask in arrays))
+    examples = sum(len(inputs[0]) for inputs in arrays)
+    useful_tokens = int(sum(inputs[1].sum() for inputs in arrays))
     pass_seconds = figures["timed_seconds"] / (figures["calls"] / batches)
     read = box.read_back() | {
         "engine": engine.describe(),
@@ -56,7 +56,7 @@ def measure(request: dict[str, Any], paths: dict[str, Path]) -> dict[str, Any]:
         "examples_per_second": examples / pass_seconds,
         "tokens_per_second": useful_tokens / pass_seconds,
         "useful_tokens": useful_tokens,
-        "padded_tokens": sum(mask.size for _, mask in arrays),
+        "padded_tokens": sum(inputs[1].size for inputs in arrays),
         "rss_peak_bytes": watch.total_peak_bytes(),
         "box_peak_bytes": box.box_peak_bytes() if request["memory_bytes"] else None,
         "box": read,

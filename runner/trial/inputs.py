@@ -5,21 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.engines import INPUTS
+
 if TYPE_CHECKING:
     import numpy as np
 
 
-def load_inputs(path: Path, batches: int | None = None) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return (input_ids, attention_mask) of each batch, int64 [batch, length]; the first `batches` or all."""
+def load_inputs(path: Path, batches: int | None = None) -> list[tuple[np.ndarray, ...]]:
+    """Return the inputs of each batch in the order of `runner.engines.INPUTS`, int64 [batch, length], so the attention
+    mask second; the first `batches` or all."""
     import numpy as np
 
     with np.load(path) as file:
-        shapes, ids, mask = file["shapes"], file["input_ids"], file["attention_mask"]
+        shapes, inputs = file["shapes"], [file[name] for name in INPUTS if name in file]
     loaded, start = [], 0
     for rows, columns in shapes[:batches]:
         part = slice(start, start + rows * columns)
         shape = (int(rows), int(columns))
-        loaded.append((ids[part].astype(np.int64).reshape(shape), mask[part].astype(np.int64).reshape(shape)))
+        loaded.append(tuple(array[part].astype(np.int64).reshape(shape) for array in inputs))
         start = part.stop
     return loaded
 

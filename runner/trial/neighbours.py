@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-Batch = tuple["np.ndarray", "np.ndarray"]  # input_ids and attention_mask, int64 [texts, length]
+Batch = tuple["np.ndarray", ...]  # input_ids, attention_mask and perhaps token_type_ids, int64 [texts, length]
 
 MOST_TEXTS = 128
 TEXTS_A_BATCH = 8
@@ -51,16 +51,19 @@ def compare_batchings(
     }
 
 
-def _texts(batches: Sequence[Batch]) -> list[np.ndarray]:
-    """Return the token ids of each text, without padding."""
-    return [row[kept.astype(bool)] for ids, mask in batches for row, kept in zip(ids, mask, strict=True)]
+def _texts(batches: Sequence[Batch]) -> list[Batch]:
+    """Return the inputs of each text, [tokens], without padding."""
+    rows = [row for batch in batches for row in zip(*batch, strict=True)]
+    return [tuple(part[row[1].astype(bool)] for part in row) for row in rows]
 
 
-def _batch(texts: Sequence[np.ndarray], pad_token_id: int) -> Batch:
+def _batch(texts: Sequence[Batch], pad_token_id: int) -> Batch:
+    """Return the inputs of some texts, padded to the longest."""
     import numpy as np
 
-    ids = np.full((len(texts), max(map(len, texts))), pad_token_id, dtype=np.int64)
-    mask = np.zeros_like(ids)
+    padding = (pad_token_id, 0, 0)
+    padded = [np.full((len(texts), max(len(text[0]) for text in texts)), value) for value in padding[: len(texts[0])]]
     for row, text in enumerate(texts):
-        ids[row, : len(text)], mask[row, : len(text)] = text, 1
-    return ids, mask
+        for array, part in zip(padded, text, strict=True):
+            array[row, : len(part)] = part
+    return tuple(padded)

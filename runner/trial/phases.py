@@ -16,10 +16,10 @@ from runner.trial.turns import Side
 
 @dataclass
 class Started:
-    """A model ready to be timed: its engine, its inputs as (input_ids, attention_mask), and what it took so far."""
+    """A model ready to be timed: its engine, its inputs as (input_ids, attention_mask …), and what it took so far."""
 
     engine: Engine
-    arrays: list[tuple[Any, Any]]
+    arrays: list[tuple[Any, ...]]
     side: Side
     figures: dict[str, Any]
 
@@ -40,14 +40,14 @@ def start(request: dict[str, Any], paths: dict[str, Path], watch: MemoryWatch) -
     figures["rss_load_bytes"] = watch.phase_peak_bytes()
 
     arrays = load_inputs(paths["inputs"] / "inputs.npz", request["measure"]["batches"])
-    batches = [engine.prepare(*pair) for pair in arrays]
+    batches = [engine.prepare(*inputs) for inputs in arrays]
     with watch.watching("first call"):
         began = time.perf_counter()
         engine.run(batches[0])
         figures["first_call_seconds"] = time.perf_counter() - began
     figures["rss_first_call_bytes"] = watch.phase_peak_bytes()
 
-    shapes = {mask.shape: batch for (_, mask), batch in zip(arrays, batches, strict=True)}
+    shapes = {inputs[0].shape: batch for inputs, batch in zip(arrays, batches, strict=True)}
     watch.start("warm-up")
     with no_garbage_collection():
         began = time.perf_counter()

@@ -72,6 +72,23 @@ def test_the_names_of_numbered_labels_are_found(tmp_path: Path) -> None:
         _load(_parquet(tmp_path, hidden))
 
 
+def test_a_second_column_makes_pairs(tmp_path: Path) -> None:
+    file = _jsonl(tmp_path, "".join(json.dumps(row | {"other": f"not {row['text']}"}) + "\n" for row in ROWS))
+    texts = _load(file, text_pair_column="other")
+    assert texts.test == [Example("line\nbreak", 0, "not line\nbreak")]
+    with pytest.raises(UserError, match=r"task\.text_pair_column: .* has no column 'second'.*or null if texts are"):
+        _load(file, text_pair_column="second")
+    with pytest.raises(UserError, match="line 1: column 'other' is empty"):
+        _load(_jsonl(tmp_path, '{"text": "a", "label": "x", "other": ""}'), text_pair_column="other")
+
+
+def test_pairs_are_split_by_both_texts(tmp_path: Path) -> None:
+    """Many questions to one text: they fall on all sides."""
+    rows = [{"text": "one", "other": f"word{n} word{2 * n + 1} word{n * n}", "label": str(n % 2)} for n in range(150)]
+    texts = _load(_jsonl(tmp_path, "".join(json.dumps(row) + "\n" for row in rows)), text_pair_column="other")
+    assert len(texts.train) > len(texts.test) > len(texts.validation) > 3
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -124,7 +141,7 @@ def test_what_is_no_parquet_file_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_unpacks_to_much_more_is_refused_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """100 KB on disk; each text once in a dictionary, many times in the column."""
-    monkeypatch.setattr(rows, "_MOST_BYTES", 10_000_000)
+    monkeypatch.setattr(rows, "MOST_BYTES", 10_000_000)
     file = _parquet(tmp_path, pa.table({"text": ["long " * 20_000] * 20_000, "label": ["x"] * 20_000}))
     assert file.stat().st_size < 200_000
     with pytest.raises(UserError, match="unpacks to more than"):
@@ -132,7 +149,7 @@ def test_a_file_that_unpacks_to_much_more_is_refused_in_time(tmp_path: Path, mon
 
 
 def test_a_file_that_is_too_large_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "_MOST_BYTES", 10)
+    monkeypatch.setattr(rows, "MOST_BYTES", 10)
     with pytest.raises(UserError, match="Take a sample of it"):
         _load(_jsonl(tmp_path, '{"text": "a"}\n'))
 
