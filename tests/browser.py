@@ -12,6 +12,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
+_PATIENCE_MS = 180_000  # other work may share the machine
+
 #: A desktop's window, and a phone's.
 DESKTOP, PHONE = (1280, 800), (390, 844)
 
@@ -56,6 +58,7 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
         context = browser.new_context(
             viewport={"width": size[0], "height": size[1]}, color_scheme="dark" if dark else "light", offline=True
         )
+        context.set_default_timeout(_PATIENCE_MS)
         contexts.append(context)
         found = Opened(context.new_page())
         found.page.on("pageerror", lambda error: found.errors.append(str(error)))
