@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 from runner import models, tasks
 from runner.chain import check_chain, follow_shape
-from runner.config import Config, IsolationKind, TechniqueConfig
+from runner.config import Config, IsolationKind, ModelConfig, TechniqueConfig
 from runner.engines import FORMATS, NEED_A_COMPILER
 from runner.errors import UserError, did_you_mean
 from runner.home import OUT, RETRY_FAILED
@@ -17,31 +19,68 @@ from runner.prepare import chain_of, teacher_chain, texts_of
 from runner.techniques import Step
 from runner.techniques.shape import Shape, shape_of_config, shape_of_files
 
+Found = TypeVar("Found")
 
-def check_job(cfg: Config, here: bool = True) -> None:
-    """Check engine, chain, threads, memory, that the model's and the task's files can be had, and that all steps fit
-    the model.
+
+def check_job(cfg: Config) -> None:
+    """Check one job; see `Checks`."""
+    Checks().check(cfg)
+
+
+class Checks:
+    """Checks of jobs: engine, chain, threads, memory, that the model's and the task's files can be had, and that all
+    steps fit the model. What several jobs have in common is checked once.
 
     Args:
-        cfg: the job.
         here: whether trials run on this machine; a cluster's node checks by itself what it has.
-
-    Raises:
-        UserError: for the first thing that is wrong.
     """
-    if here:
-        check_threads(cfg.threads)
-        memory_bytes(cfg.isolation.memory)
-    _check_engine(cfg.technique)
-    own, added = chain_of(cfg)
-    check_chain([*own, *added], FORMATS[cfg.technique.engine], f"technique '{cfg.technique.name}'")
-    _check_compiler([*own, *added], cfg)
-    texts = texts_of(cfg)
-    files = models.fetch(cfg.model, Path(cfg.downloads))
-    _check_teacher(added, cfg)
-    _check_shape(own, added, _raw_shape(cfg, files), cfg)
-    _check_labels([*own, *added], tasks.read_labels(texts.path), cfg)
-    _check_pairs([*own, *added], tasks.read_pairs(texts.path), cfg)
+
+    def __init__(self, here: bool = True) -> None:
+        self._here = here
+        self._found: dict[tuple[str, ...], Any] = {}
+
+    def check(self, cfg: Config) -> None:
+        """Check a job.
+
+        Raises:
+            UserError: for the first thing that is wrong.
+        """
+        if self._here:
+            self._once("threads", [cfg.threads], lambda: check_threads(cfg.threads))
+            self._once("memory", [cfg.isolation.memory], lambda: memory_bytes(cfg.isolation.memory))
+        read = [cfg.model, cfg.technique, cfg.task, cfg.isolation, cfg.seed, cfg.store, cfg.downloads]
+        shape = self._once("steps", read, lambda: self._check_steps(cfg))
+        if shape.tokens is not None and cfg.workload.max_length > shape.tokens:
+            raise UserError(
+                f"workload '{cfg.workload.name}': workload.max_length is {cfg.workload.max_length}, but model "
+                f"'{cfg.model.name}' has positions for {shape.tokens} tokens."
+            )
+
+    def _once(self, what: str, read: list[Any], check: Callable[[], Found]) -> Found:
+        """Return what a check finds that reads these values only; it is made once for each of them."""
+        key = (what, *map(repr, read))
+        if key not in self._found:
+            self._found[key] = check()
+        found: Found = self._found[key]
+        return found
+
+    def _check_steps(self, cfg: Config) -> Shape:
+        """Check all but threads and workload; return the shape of the model."""
+        _check_engine(cfg.technique)
+        own, added = chain_of(cfg)
+        check_chain([*own, *added], FORMATS[cfg.technique.engine], f"technique '{cfg.technique.name}'")
+        _check_compiler([*own, *added], cfg)
+        texts = self._once("texts", [cfg.task, cfg.store, cfg.downloads], lambda: texts_of(cfg))
+        files = self._once("files", [cfg.model, cfg.downloads], lambda: models.fetch(cfg.model, Path(cfg.downloads)))
+        _check_teacher(added, cfg)
+        raw = self._once("shape", [cfg.model, files], lambda: _raw_shape(cfg.model, files))
+        shape = follow_shape(own, raw, f"model '{cfg.model.name}'")
+        follow_shape(added, shape, f"model '{cfg.model.name}' with technique '{cfg.technique.name}'")
+        labels = self._once("labels", [texts.path], lambda: tasks.read_labels(texts.path))
+        _check_labels([*own, *added], labels, cfg)
+        pairs = self._once("pairs", [texts.path], lambda: tasks.read_pairs(texts.path))
+        _check_pairs([*own, *added], pairs, cfg)
+        return shape
 
 
 def _check_teacher(added: list[Step], cfg: Config) -> None:
@@ -64,26 +103,14 @@ def _check_teacher(added: list[Step], cfg: Config) -> None:
         models.fetch(teacher, Path(cfg.downloads))
 
 
-def _raw_shape(cfg: Config, files: Path | None) -> Shape:
+def _raw_shape(model: ModelConfig, files: Path | None) -> Shape:
     """Return what is known of a model's raw files: by their config.json, or else by the model's YAML."""
     if files is None:
         return Shape()  # of random weights: their own step has it
     shape = shape_of_files(files)
-    if shape.model_type is not None or not cfg.model.shape:
+    if shape.model_type is not None or not model.shape:
         return shape
-    return replace(shape_of_config(cfg.model.shape, f"model '{cfg.model.name}': shape"), tokenizer=shape.tokenizer)
-
-
-def _check_shape(own: list[Step], added: list[Step], raw: Shape, cfg: Config) -> None:
-    """Follow the model's shape through all steps, up to the texts that it is called with."""
-    where = f"model '{cfg.model.name}'"
-    shape = follow_shape(own, raw, where)
-    follow_shape(added, shape, f"{where} with technique '{cfg.technique.name}'")
-    if shape.tokens is not None and cfg.workload.max_length > shape.tokens:
-        raise UserError(
-            f"workload '{cfg.workload.name}': workload.max_length is {cfg.workload.max_length}, but {where} has "
-            f"positions for {shape.tokens} tokens."
-        )
+    return replace(shape_of_config(model.shape, f"model '{model.name}': shape"), tokenizer=shape.tokenizer)
 
 
 def _check_labels(steps: list[Step], labels: list[str], cfg: Config) -> None:

@@ -54,15 +54,16 @@ def check_command(arguments: list[str], conf: Path) -> None:
 
 
 def check_composed(config: DictConfig) -> None:
-    """Check a composed config, Hydra's own part included.
+    """Check a composed config, Hydra's own part included if it is there.
 
     Raises:
         UserError: if a value would be called, read from the environment, or change it; it names the key.
     """
     plain = OmegaConf.to_container(config, resolve=False)
     assert isinstance(plain, dict)
-    own = plain.pop("hydra", {})
-    _check_hydra(own)
+    own = plain.pop("hydra", None)
+    if own is not None:
+        _check_hydra(own)
     for key, value in [*_leaves(own, "hydra"), *_leaves(plain, "")]:
         if "_target_" in key.split(".") and not _is_ours(key, value):
             raise UserError(f"{key} is {value!r:.100}, but a config may not name code to run. Remove it.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from runner.artifacts import digest
@@ -31,7 +32,7 @@ class Job:
     cfg: Config
     config: dict[str, Any]
 
-    @property
+    @cached_property
     def block(self) -> tuple[str, ...]:
         """Return what the jobs share that are compared with one baseline."""
         config = self.config

@@ -48,6 +48,7 @@ class Progress(Callback):
     def __init__(self) -> None:
         self._seconds: dict[str, list[float]] = {}
         self._began = 0.0
+        self._read: tuple[int, dict[str, Any]] | None = None
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Name the job that starts."""
@@ -66,7 +67,7 @@ class Progress(Callback):
             )
 
     def _title(self, config: DictConfig, folder: Path) -> str:
-        plan = json.loads((folder / "plan.json").read_text())
+        plan = self._plan(folder / "plan.json")
         trials = plan["trials"]
         place = next(
             index
@@ -78,6 +79,13 @@ class Progress(Callback):
         role = "" if config.role.name == "variant" else f" ({config.role.value})"
         count = f"[{place + 1}/{len(trials)}] round {config.round + 1}"
         return f"{count}: {_title_of(config)}{role}{remaining}"
+
+    def _plan(self, path: Path) -> dict[str, Any]:
+        """Return the plan, read again only when it has grown: that of 10,000 jobs takes longer to read than a trial."""
+        written = path.stat().st_mtime_ns
+        if self._read is None or self._read[0] != written:
+            self._read = written, json.loads(path.read_text())
+        return self._read[1]
 
     def _seconds_left(self, plan: dict[str, Any], trials: list[dict[str, Any]]) -> float | None:
         """Return what the trials to come should take, from those of the same job so far; None before the first."""

@@ -9,25 +9,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobStatus
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from hydra_plugins.pinbox_slurm.launcher import PinboxSlurmLauncher
 from runner import checks, sweep
-from runner.composed import check_composed
-from runner.config import Config, IsolationKind, plain_config
+from runner.config import Config, IsolationKind
 from runner.errors import MachineError, UserError
 from runner.explain import explain, in_own_file
 from runner.isolation.choose import resolve
+from runner.parts import Parts, without_hydra
 from runner.plan import Job, blocks, find_baselines, is_excluded, job_key, override_line
 from runner.progress import say
+from runner.sweep import Plan
 from runner.waterfall import find_waterfalls
 
 
@@ -57,24 +59,8 @@ class PinboxSweeper(BasicSweeper):
             UserError: for anything wrong in the grid, before anything starts.
         """
         assert self.config is not None
-        HydraConfig.instance().set_config(self.config)  # hydra.sweep.dir names the grid by it
-        cfg = OmegaConf.to_object(_without_hydra(self.config))
-        assert isinstance(cfg, Config)
         checks.check_retry(self._retry)
-        self._cluster = self.launcher if isinstance(self.launcher, PinboxSlurmLauncher) else None
-        self._kind, note = resolve(cfg.isolation.kind)
-        jobs = self._with_baselines(self._expand(cfg, arguments), cfg)
-        baselines = find_baselines(jobs, cfg.grid.baseline)
-        folder = Path(self.config.hydra.sweep.dir)
-        plan = sweep.Plan(
-            name=self.config.hydra.runtime.choices.get("grid") or folder.name,
-            config=cfg,
-            isolation_note=note,
-            jobs=jobs,
-            baselines=baselines,
-            overrides=[line for line in arguments if not line.lstrip("+~").startswith("hydra")],
-            waterfalls=_waterfalls(jobs, cfg, arguments),
-        )
+        plan, folder = self.plan(arguments), Path(self.config.hydra.sweep.dir)
         try:
             if self._cluster:
                 self._cluster.begin(resume=not self._fresh)
@@ -89,11 +75,39 @@ class PinboxSweeper(BasicSweeper):
             raise
         raise SystemExit(sweep.finish(folder))
 
+    def plan(self, arguments: list[str]) -> Plan:
+        """Return what to do, every job composed and checked.
+
+        Raises:
+            UserError: for anything wrong in the grid.
+        """
+        assert self.config is not None
+        HydraConfig.instance().set_config(self.config)  # hydra.sweep.dir names the grid by it
+        cfg = OmegaConf.to_object(without_hydra(self.config))
+        assert isinstance(cfg, Config)
+        self._cluster = self.launcher if isinstance(self.launcher, PinboxSlurmLauncher) else None
+        self._kind, note = resolve(cfg.isolation.kind)
+        self._parts = self._begin_composing(arguments)
+        self._checks = checks.Checks(here=self._cluster is None)
+        jobs = self._with_baselines(self._expand(cfg, arguments), cfg)
+        return Plan(
+            name=self.config.hydra.runtime.choices.get("grid") or Path(self.config.hydra.sweep.dir).name,
+            config=cfg,
+            isolation_note=note,
+            jobs=jobs,
+            baselines=find_baselines(jobs, cfg.grid.baseline),
+            overrides=[line for line in arguments if not line.lstrip("+~").startswith("hydra")],
+            waterfalls=_waterfalls(jobs, cfg, arguments),
+        )
+
     def _launch(self, batch: list[list[str]], first: int) -> None:
+        """Launch the jobs; one by one where Hydra does so itself, which would keep the config of each to the end."""
         assert self.launcher is not None
-        for ended in self.launcher.launch(batch, initial_job_idx=first):
-            if ended.status is JobStatus.FAILED:
-                raise ended._return_value  # by `return_value` Hydra would print a line of its own first
+        one_by_one = type(self.launcher) is BasicLauncher
+        for number, part in enumerate([[one] for one in batch] if one_by_one else [batch]):
+            for ended in self.launcher.launch(part, initial_job_idx=first + number):
+                if ended.status is JobStatus.FAILED:
+                    raise ended._return_value  # by `return_value` Hydra would print a line of its own first
 
     def _report_if_possible(self, folder: Path) -> None:
         try:
@@ -128,34 +142,40 @@ class PinboxSweeper(BasicSweeper):
 
     def _job(self, overrides: list[str]) -> Job:
         """Compose and check one job."""
-        config, choices = self._compose(overrides)
-        if config.isolation.kind is IsolationKind.auto:
+        cfg, plain = self._parts.compose(overrides)
+        if cfg.isolation.kind is IsolationKind.auto:
             overrides = [*overrides, f"isolation.kind={self._kind.value}"]
-            config.isolation.kind = self._kind  # as those overrides would compose, without the time that takes
-        checked = OmegaConf.to_object(config)
-        assert isinstance(checked, Config)
-        plain = plain_config(config)
+            cfg, plain = self._parts.compose(overrides)
         try:
-            checks.check_job(checked, here=self._cluster is None)
+            self._checks.check(cfg)
         except UserError as error:
-            raise in_own_file(error, plain, choices) from None
-        return Job(job_key(plain), tuple(overrides), checked, plain)
+            raise in_own_file(error, plain, self._choices(overrides)) from None
+        return Job(job_key(plain), tuple(overrides), cfg, plain)
 
-    def _combinations(self, subgrid: dict[str, Any], arguments: Sequence[str], where: str) -> list[list[str]]:
-        """Return the overrides of each job of one sub-grid: the product of its lists and of the command line's."""
-        assert self.hydra_context is not None
-        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
-        lines = [override_line(key, value, where) for key, value in subgrid.items()]
-        overrides: list[Override] = parser.parse_overrides([*lines, *arguments])
-        return BasicSweeper.split_arguments(overrides, None)[0]
-
-    def _compose(self, overrides: list[str]) -> tuple[DictConfig, dict[str, str | None]]:
-        """Return a job, and what is chosen of each config group."""
+    def _choices(self, overrides: list[str]) -> dict[str, str | None]:
+        """Return what a job chooses of each config group."""
         assert self.hydra_context is not None
         assert self.config is not None
         composed = self.hydra_context.config_loader.load_sweep_config(self.config, overrides)
-        check_composed(composed)
-        return _without_hydra(composed), dict(composed.hydra.runtime.choices)
+        return dict(composed.hydra.runtime.choices)
+
+    def _combinations(self, subgrid: dict[str, Any], arguments: Sequence[str], where: str) -> list[list[str]]:
+        """Return the overrides of each job of one sub-grid: the product of its lists and of the command line's."""
+        return self._split([*(override_line(key, value, where) for key, value in subgrid.items()), *arguments])
+
+    def _split(self, lines: Sequence[str]) -> list[list[str]]:
+        """Return the product of all choices in some overrides."""
+        assert self.hydra_context is not None
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        return BasicSweeper.split_arguments(parser.parse_overrides(list(lines)), None)[0]
+
+    def _begin_composing(self, arguments: Sequence[str]) -> Parts:
+        assert self.hydra_context is not None
+        assert self.config is not None
+        loader = self.hydra_context.config_loader
+        assert isinstance(loader, ConfigLoaderImpl)
+        first, *others = self._split(arguments)
+        return Parts(loader, self.config, [line for line in first if all(line in o for o in others)])
 
 
 def _waterfalls(jobs: list[Job], cfg: Config, arguments: Sequence[str]) -> list[list[str]]:
@@ -167,10 +187,3 @@ def _waterfalls(jobs: list[Job], cfg: Config, arguments: Sequence[str]) -> list[
             raise
         say(f"There will be no waterfall. {error}")
         return []
-
-
-def _without_hydra(config: DictConfig) -> DictConfig:
-    copy = config.copy()
-    with open_dict(copy):
-        copy.pop("hydra", None)
-    return copy
