@@ -41,6 +41,7 @@ def check_job(cfg: Config, here: bool = True) -> None:
     _check_teacher(added, cfg)
     _check_shape(own, added, _raw_shape(cfg, files), cfg)
     _check_labels([*own, *added], tasks.read_labels(texts.path), cfg)
+    _check_kind(tasks.read_kind(texts.path), cfg)
     _check_pairs([*own, *added], tasks.read_pairs(texts.path), cfg)
 
 
@@ -93,6 +94,11 @@ def _check_labels(steps: list[Step], labels: list[str], cfg: Config) -> None:
             f"task '{cfg.task.name}' has no labels, but {_user(cfg, hungry[0])} has the step '{hungry[0]}', which "
             "learns from them. Take a task with labels, or a model that needs no training (model.weights=random)."
         )
+
+
+def _check_kind(kind: str, cfg: Config) -> None:
+    if kind != cfg.task.kind:
+        raise UserError(f"task.kind is '{cfg.task.kind}', but the texts of task '{cfg.task.name}' are {kind}. Say so.")
 
 
 def _check_pairs(steps: list[Step], pairs: bool, cfg: Config) -> None:
