@@ -85,6 +85,13 @@ def test_fine_tuning_learns_sets_of_labels_and_a_student_learns_from_it(
 
 
 def test_a_model_of_vectors_learns_them_too(model: Path, several: Path, tmp_path: Path) -> None:
-    settings = {"epochs": 12, "dimensions": 16, "hidden": 32, "learning_rate": 1e-2, "soft_weight": 0.0, "batch_size": 8}
+    settings = {
+        "epochs": 12,
+        "dimensions": 16,
+        "hidden": 32,
+        "learning_rate": 1e-2,
+        "soft_weight": 0.0,
+        "batch_size": 8,
+    }
     _, notes = run_step(tmp_path / "vectors", model, several, step="static-embedding", **settings)
     assert notes["validation_accuracy"] > 0.9
