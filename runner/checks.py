@@ -78,6 +78,7 @@ class Checks:
         follow_shape(added, shape, f"model '{cfg.model.name}' with technique '{cfg.technique.name}'")
         labels = self._once("labels", [texts.path], lambda: tasks.read_labels(texts.path))
         _check_labels([*own, *added], labels, cfg)
+        _check_kind(self._once("kind", [texts.path], lambda: tasks.read_kind(texts.path)), cfg)
         pairs = self._once("pairs", [texts.path], lambda: tasks.read_pairs(texts.path))
         _check_pairs([*own, *added], pairs, cfg)
         return shape
@@ -120,6 +121,11 @@ def _check_labels(steps: list[Step], labels: list[str], cfg: Config) -> None:
             f"task '{cfg.task.name}' has no labels, but {_user(cfg, hungry[0])} has the step '{hungry[0]}', which "
             "learns from them. Take a task with labels, or a model that needs no training (model.weights=random)."
         )
+
+
+def _check_kind(kind: str, cfg: Config) -> None:
+    if kind != cfg.task.kind:
+        raise UserError(f"task.kind is '{cfg.task.kind}', but the texts of task '{cfg.task.name}' are {kind}. Say so.")
 
 
 def _check_pairs(steps: list[Step], pairs: bool, cfg: Config) -> None:

@@ -13,6 +13,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from runner.errors import UserError, did_you_mean
+from runner.tasks.kinds import KINDS, MULTI_LABEL, SINGLE_LABEL
 
 PRECISIONS = ("float32", "bfloat16", "int8")
 _LONGEST_NAME = 100
@@ -119,6 +120,7 @@ class TaskConfig:
 
     name: str = MISSING  # in tables and reports
     source: str = MISSING  # a module of runner/tasks
+    kind: str = SINGLE_LABEL  # how it is judged: single-label or multi-label
     path: str | None = None  # a CSV, JSONL or Parquet file, when source is file
     hub_id: str | None = None  # of a data set of the Hugging Face hub, when source is hub: owner/name
     revision: str | None = None  # of that data set: a commit, 40 hexadecimal digits
@@ -129,9 +131,19 @@ class TaskConfig:
     text_column: str = "text"  # of that file or data set
     text_pair_column: str | None = None  # of the second texts, where a model judges pairs
     label_column: str | None = "label"  # null if there are no labels
+    label_separator: str = "|"  # between the labels of a text that has several, where they are not a list
 
     def __post_init__(self) -> None:
         _check_name("task.name", self.name)
+        if self.kind not in KINDS:
+            raise UserError(f"task.kind of '{self.name}' is '{self.kind}'. {did_you_mean(self.kind, KINDS)}")
+        if self.kind == MULTI_LABEL and self.label_column is None:
+            raise UserError(
+                f"task.kind of '{self.name}' is {MULTI_LABEL}, but task.label_column is null. Name the column; without "
+                f"labels, take task.kind={SINGLE_LABEL}: then agreement is told."
+            )
+        if not self.label_separator:
+            raise UserError(f"task.label_separator of '{self.name}' is empty. Take a character that no label has.")
 
 
 @dataclass

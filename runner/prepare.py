@@ -239,12 +239,14 @@ class _Kitchen:
             "logits": artifact.content,
             "inputs": inputs.content,
             "engine": engine,
+            "kind": cfg.task.kind,
             "code": [_source_of(path) for path in (*source_files(engine), *_JUDGING)],
             "lock": lock_sha256(),
         }
         folders = {"artifact": artifact.path, "inputs": inputs.path}
+        request = {"engine": engine, "kind": cfg.task.kind}
         title = f"{cfg.model.name}: predictions of {cfg.technique.name}"
-        made = self._make(recipe, "runner.trial.evaluate", {"engine": engine}, folders, "logits", [], title)
+        made = self._make(recipe, "runner.trial.evaluate", request, folders, "logits", [], title)
         logits: list[list[float]] = json.loads((made.path / "logits.json").read_text())
         return logits, made.lineage[-1]["notes"]
 

@@ -178,6 +178,7 @@ def _write_predictions(cfg: Config, job: str, prepared: Prepared, sweep: Path) -
         **names(cfg),
         "jobs": [job],
         "labels": tasks.read_labels(prepared.texts.path) or labels_of_head(prepared.artifact.lineage),
+        "kind": cfg.task.kind,
         "pairs": tasks.read_pairs(prepared.texts.path),
         "texts": [example.whole for example in examples],
         "label": [example.label for example in examples],

@@ -12,6 +12,7 @@ from runner.errors import UserError
 from runner.home import MAKE, RETRY_FAILED
 from runner.layout import prepared_file
 from runner.results.tables import Tables
+from runner.tasks.kinds import SINGLE_LABEL
 
 Row = Mapping[str, Any]
 _CLOSEST = 5
@@ -63,6 +64,12 @@ def find_variant(tables: Tables, asked: str) -> Variant:
         raise UserError(
             f"{row['job']} was not measured: its status is {row['status']}{reason}. Measure it first: {MAKE} sweep "
             f"with the same grid, in this folder, {tables.folder}, and {RETRY_FAILED}."
+        )
+    kind = (tables.manifest.get("kinds") or {}).get(row["task"], SINGLE_LABEL)
+    if kind != SINGLE_LABEL:
+        raise UserError(
+            f"{row['job']} judges a {kind} task, and the predict.py that an export writes tells one label. Its "
+            "artifact lies in the store; see lineage in manifest.json."
         )
     if row["task"] in (tables.manifest.get("pairs") or []):
         raise UserError(

@@ -100,6 +100,13 @@ _COLUMNS = (
     Column("p", "McNemar's exact test", _p_cell, "accuracy_p_value", needs=("accuracy_p_value",)),
     Column("Macro-F1", "and its difference to the baseline's", _f1_cell, "macro_f1", needs=("macro_f1",)),
     Column(
+        "Micro-F1",
+        "of all labels together",
+        lambda r: Cell(UNKNOWN if r["micro_f1"] is None else f"{r['micro_f1']:.3f}"),
+        "micro_f1",
+        needs=("micro_f1",),
+    ),
+    Column(
         "Negative flips",
         "examples that only the baseline has right",
         lambda r: Cell(percent(r["negative_flips_fraction"])),

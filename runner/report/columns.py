@@ -139,7 +139,12 @@ COLUMNS = (
         needs=("latency_half_width",),
         detail=True,
     ),
-    Column("Accuracy", "with its 95% interval (Wilson)", _accuracy_cell, "accuracy"),
+    Column(
+        "Accuracy",
+        "with its 95% interval (Wilson); of texts with several labels, all are right",
+        _accuracy_cell,
+        "accuracy",
+    ),
     Column(
         "Agreement",
         "predictions equal to the baseline's, with its 95% interval (Wilson): all that can be said without labels",

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from runner.report.view import group_label
 from runner.results.accuracy import confusion_matrix
 from runner.results.tables import Tables
+from runner.tasks.kinds import SINGLE_LABEL
 
 Row = Mapping[str, Any]
 
@@ -52,7 +53,7 @@ def judgements(tables: Tables) -> tuple[list[Judgement], int]:
             family.setdefault((row["model"], row["technique"]), row)
     shown = {key: list(rows.values())[:MOST] for key, rows in list(found.items())[:MOST_JUDGEMENTS]}
     predictions = _by_job(tables, [row["job"] for rows in shown.values() for row in rows])
-    labels = tables.manifest.get("labels") or {}
+    labels = _confusable(tables.manifest)
     made = [
         Judgement(
             f"{family} on {task}, workload {workload}",
@@ -63,6 +64,13 @@ def judgements(tables: Tables) -> tuple[list[Judgement], int]:
         for (family, task, workload), rows in shown.items()
     ]
     return made, len(found)
+
+
+def _confusable(manifest: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the labels of each task whose texts have one: of several, a matrix would have a row for each set."""
+    kinds = manifest.get("kinds") or {}
+    labels = manifest.get("labels") or {}
+    return {task: names for task, names in labels.items() if kinds.get(task, SINGLE_LABEL) == SINGLE_LABEL}
 
 
 def _by_job(tables: Tables, jobs: Iterable[str]) -> dict[str, list[Row]]:
@@ -82,7 +90,7 @@ def _judged(row: Row, examples: Sequence[Row], names: Sequence[str]) -> Judged:
     ]
     changed.sort(key=lambda example: (-(example["moved"] or 0.0), example["example"]))
     matrix = []
-    if row["accuracy"] is not None:
+    if row["accuracy"] is not None and names:
         truth, predicted = ([e[key] for e in examples] for key in ("label", "prediction"))
         matrix = confusion_matrix(truth, predicted, names)
     return Judged(group_label(row), row, matrix, changed)

@@ -21,12 +21,13 @@ from runner.results.statistics import ALPHA
 RESAMPLES = 5000
 CALIBRATION_BINS = 15
 
-Labels = Sequence[str]
-Predictions = Sequence[str | None]
+Label = str | frozenset[str]  # one label, or of a multi-label text all of them: right is then exactly these
+Labels = Sequence[Label]
+Predictions = Sequence[Label | None]
 
 
 def accuracy(labels: Labels, predictions: Predictions) -> float:
-    """Return the fraction of predictions that equal their label."""
+    """Return the fraction of predictions that equal their label, or exactly their labels (subset accuracy)."""
     return fmean(a == b for a, b in zip(labels, predictions, strict=True))
 
 
@@ -43,16 +44,37 @@ def confusion_matrix(labels: Labels, predictions: Predictions, names: Sequence[s
 def macro_f1(labels: Labels, predictions: Predictions) -> float:
     """Return the unweighted mean over labels of F1 = 2·TP ÷ (2·TP + FP + FN).
 
-    A label counts if it was seen or predicted, as in scikit-learn's `f1_score(average="macro")`.
+    A label counts if it was seen or predicted, as in scikit-learn's `f1_score(average="macro")`. 0 if none does.
     """
-    pairs = list(zip(labels, predictions, strict=True))
-    names = sorted({*labels, *(p for p in predictions if p is not None)})
-    scores = []
-    for name in names:
-        hits = sum(a == b == name for a, b in pairs)
-        misses = sum((a == name) != (b == name) for a, b in pairs)
-        scores.append(2 * hits / (2 * hits + misses))
-    return fmean(scores)
+    counts = _hits_and_misses(labels, predictions)
+    return fmean(2 * hits / (2 * hits + misses) for hits, misses in counts) if counts else 0.0
+
+
+def micro_f1(labels: Labels, predictions: Predictions) -> float:
+    """Return F1 of all decisions on all labels taken together; 0 if no label was seen or predicted.
+
+    Of texts with one label each, it would be the accuracy.
+    """
+    counts = _hits_and_misses(labels, predictions)
+    hits, misses = (sum(side) for side in zip(*counts, strict=True)) if counts else (0, 0)
+    return 2 * hits / (2 * hits + misses) if counts else 0.0
+
+
+def _hits_and_misses(labels: Labels, predictions: Predictions) -> list[tuple[int, int]]:
+    """Return for every label that was seen or predicted its TP, and its FP + FN."""
+    pairs = [(_names(a), _names(b)) for a, b in zip(labels, predictions, strict=True)]
+    seen = sorted({name for pair in pairs for side in pair for name in side})
+    return [
+        (sum(name in a and name in b for a, b in pairs), sum((name in a) != (name in b) for a, b in pairs))
+        for name in seen
+    ]
+
+
+def _names(label: Label | None) -> frozenset[str]:
+    """Return what a label or a prediction names; nothing for a prediction that is no number."""
+    if label is None:
+        return frozenset()
+    return label if isinstance(label, frozenset) else frozenset((label,))
 
 
 def changed_predictions(baseline: Predictions, variant: Predictions) -> int:
@@ -116,8 +138,8 @@ def paired_differences(
     """
     kinds = Counter(zip(labels, baseline, variant, strict=True))
     if len(kinds) == 1:  # nothing to draw
-        gain = float(labels[0] == variant[0]) - float(labels[0] == baseline[0])
-        return Difference(gain, gain, gain), Difference(gain, gain, gain)
+        right, f1 = (score(labels, variant) - score(labels, baseline) for score in (accuracy, macro_f1))
+        return Difference(right, right, right), Difference(f1, f1, f1)
     counts = np.array(list(kinds.values()), dtype=float)
     draws = np.random.default_rng(seed).multinomial(len(labels), counts / counts.sum(), RESAMPLES).astype(float)
     without_one = counts - np.eye(len(counts))  # per kind: the sample less one example of it
@@ -131,7 +153,7 @@ def paired_differences(
 class _AccuracyDifference:
     """Accuracy of the second less that of the first prediction, from counts of kinds, [..., kinds]."""
 
-    def __init__(self, kinds: list[tuple[str, str | None, str | None]]) -> None:
+    def __init__(self, kinds: list[tuple[Label, Label | None, Label | None]]) -> None:
         self._gain = np.array([float(own == label) - float(base == label) for label, base, own in kinds])
 
     def __call__(self, counts: np.ndarray) -> np.ndarray:
@@ -142,7 +164,7 @@ class _AccuracyDifference:
 class _F1Difference:
     """Macro-F1 of the second less that of the first prediction, from counts of kinds, [..., kinds]."""
 
-    def __init__(self, kinds: list[tuple[str, str | None, str | None]]) -> None:
+    def __init__(self, kinds: list[tuple[Label, Label | None, Label | None]]) -> None:
         self._sides = [self._weights([(kind[0], kind[side]) for kind in kinds]) for side in (1, 2)]
 
     def __call__(self, counts: np.ndarray) -> np.ndarray:
@@ -151,11 +173,12 @@ class _F1Difference:
         return difference
 
     @staticmethod
-    def _weights(pairs: list[tuple[str, str | None]]) -> tuple[np.ndarray, np.ndarray]:
+    def _weights(pairs: Sequence[tuple[Label, Label | None]]) -> tuple[np.ndarray, np.ndarray]:
         """Return which kinds are hits, and how often they are of a label's 2·TP + FP + FN; both [kinds, labels]."""
-        names = sorted({name for pair in pairs for name in pair if name is not None})
-        hits = [[label == guess == name for name in names] for label, guess in pairs]
-        named = [[(label == name) + (guess == name) for name in names] for label, guess in pairs]
+        sides = [(_names(label), _names(guess)) for label, guess in pairs]
+        names = sorted({name for pair in sides for side in pair for name in side})
+        hits = [[name in label and name in guess for name in names] for label, guess in sides]
+        named = [[(name in label) + (name in guess) for name in names] for label, guess in sides]
         return np.array(hits, dtype=float), np.array(named, dtype=float)
 
     @staticmethod
@@ -163,7 +186,7 @@ class _F1Difference:
         denominator = counts @ named
         seen = denominator > 0  # a draw may lack a label altogether
         scores = np.divide(2 * (counts @ hits), denominator, out=np.zeros_like(denominator), where=seen)
-        mean: np.ndarray = scores.sum(axis=-1) / seen.sum(axis=-1)
+        mean: np.ndarray = scores.sum(axis=-1) / np.maximum(seen.sum(axis=-1), 1)
         return mean
 
 
@@ -189,7 +212,9 @@ def _bca(value: np.ndarray, draws: np.ndarray, jackknife: np.ndarray, counts: np
     return Difference(estimate, float(low), float(high))
 
 
-def kl_divergence(baseline: Sequence[Sequence[float]], variant: Sequence[Sequence[float]]) -> tuple[float, float]:
+def kl_divergence(
+    baseline: Sequence[Sequence[float]], variant: Sequence[Sequence[float]], each: bool = False
+) -> tuple[float, float]:
     """Return mean and 99th percentile over the examples of the Kullback-Leibler divergence, in nats.
 
     Σ p·ln(p ÷ q) with p the baseline's probabilities and q the variant's: what the variant loses who believes the
@@ -197,9 +222,12 @@ def kl_divergence(baseline: Sequence[Sequence[float]], variant: Sequence[Sequenc
 
     Args:
         baseline, variant: probabilities, [examples, labels].
+        each: whether each label is a distribution of its own, yes or no; theirs are then added up.
     """
-    q = np.maximum(np.asarray(variant), np.finfo(float).tiny)
-    divergence = rel_entr(np.asarray(baseline), q).sum(axis=1)
+    p, q = np.asarray(baseline), np.asarray(variant)
+    if each:
+        p, q = (np.concatenate([side, 1 - side], axis=1) for side in (p, q))
+    divergence = rel_entr(p, np.maximum(q, np.finfo(float).tiny)).sum(axis=1)
     return float(divergence.mean()), float(np.quantile(divergence, 0.99))
 
 
@@ -245,5 +273,6 @@ def recall_changes(
     """
     gains: dict[str, list[int]] = {name: [] for name in names}
     for label, base, own in zip(labels, baseline, variant, strict=True):
-        gains[label].append((own == label) - (base == label))
+        for name in _names(label):
+            gains[name].append((name in _names(own)) - (name in _names(base)))
     return [fmean(own) if own else None for own in gains.values()]

@@ -103,6 +103,7 @@ def _manifest(
         "environment": environment_of_nodes(plan.get("environment") or {}, nodes_of(sweep)),
         "nodes": nodes_of(sweep),
         "labels": {task: by_task[task].names for task in sorted(by_task)},
+        "kinds": {task: by_task[task].kind for task in sorted(by_task)},
         "pairs": [task for task in sorted(by_task) if by_task[task].pairs],
         "peaks": _peaks(sweep),
         "lineage": {e.artifact: e.lineage for e in sorted(evaluations, key=lambda e: e.artifact)},

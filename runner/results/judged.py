@@ -14,11 +14,13 @@ from runner.results.accuracy import (
     kl_divergence,
     macro_f1,
     mcnemar,
+    micro_f1,
     paired_differences,
     recall_changes,
 )
-from runner.results.predictions import Evaluation
+from runner.results.predictions import Evaluation, Name
 from runner.results.statistics import wilson_interval
+from runner.tasks.kinds import MULTI_LABEL
 
 
 def judged_columns(own: Evaluation | None, baseline: Evaluation | None) -> dict[str, Any]:
@@ -39,7 +41,12 @@ def judged_columns(own: Evaluation | None, baseline: Evaluation | None) -> dict[
         return columns
     changed = changed_predictions(baseline.predictions, own.predictions)
     columns |= {"changed_predictions": changed, "changed_fraction": changed / len(own.texts)}
-    comparable = own.trained and baseline.trained and own.names == baseline.names and own is not baseline
+    comparable = (
+        own.trained
+        and baseline.trained
+        and (own.names, own.kind) == (baseline.names, baseline.kind)
+        and own is not baseline
+    )
     if comparable:
         columns |= _agreement(changed, len(own.texts)) | _divergence(baseline, own)
     if comparable and labelled:
@@ -47,7 +54,7 @@ def judged_columns(own: Evaluation | None, baseline: Evaluation | None) -> dict[
     return columns
 
 
-def _own_figures(labels: list[str], own: Evaluation) -> dict[str, Any]:
+def _own_figures(labels: list[Name], own: Evaluation) -> dict[str, Any]:
     share = accuracy(labels, own.predictions)
     low, high = wilson_interval(round(share * len(labels)), len(labels))
     figures = {
@@ -56,24 +63,26 @@ def _own_figures(labels: list[str], own: Evaluation) -> dict[str, Any]:
         "accuracy_high": high,
         "macro_f1": macro_f1(labels, own.predictions),
     }
+    if own.kind == MULTI_LABEL:
+        return figures | {"micro_f1": micro_f1(labels, own.predictions)}
     probabilities = _all_known(own.probabilities)
     if probabilities is not None:
         confidences = [max(row) for row in probabilities]
         figures |= {
             "calibration_error": calibration_error(labels, own.predictions, confidences),
-            "brier_score": brier_score([own.names.index(label) for label in labels], probabilities),
+            "brier_score": brier_score([own.names.index(str(label)) for label in labels], probabilities),
         }
     return figures
 
 
-def _against_baseline(labels: list[str], baseline: Evaluation, own: Evaluation) -> dict[str, Any]:
+def _against_baseline(labels: list[Name], baseline: Evaluation, own: Evaluation) -> dict[str, Any]:
     before, after = baseline.predictions, own.predictions
     right = [[a == b for a, b in zip(labels, side, strict=True)] for side in (before, after)]
     accuracies, f1s = paired_differences(labels, before, after)
     negative, positive = flips(labels, before, after)
     changes = recall_changes(labels, before, after, own.names)
     known = [(change, name) for change, name in zip(changes, own.names, strict=True) if change is not None]
-    worst, worst_label = min(known)
+    worst, worst_label = min(known, default=(None, None))
     return {
         "accuracy_difference": accuracies.value,
         "accuracy_difference_low": accuracies.low,
@@ -99,7 +108,7 @@ def _divergence(baseline: Evaluation, own: Evaluation) -> dict[str, Any]:
     before, after = _all_known(baseline.probabilities), _all_known(own.probabilities)
     if before is None or after is None:
         return {}
-    mean, p99 = kl_divergence(before, after)
+    mean, p99 = kl_divergence(before, after, each=own.kind == MULTI_LABEL)
     return {"kl_mean_nats": mean, "kl_p99_nats": p99}
 
 

@@ -12,7 +12,10 @@ from typing import Any
 import pyarrow as pa
 
 from runner.results.schema import PREDICTIONS
-from runner.results.statistics import softmax, total_variation
+from runner.results.statistics import sigmoid, softmax, total_variation
+from runner.tasks.kinds import MULTI_LABEL, SINGLE_LABEL, THRESHOLD, joined
+
+Name = str | frozenset[str]  # of a label; of all labels of a multi-label text
 
 
 @dataclass(frozen=True)
@@ -23,12 +26,13 @@ class Evaluation:
     artifact: str  # content hash
     lineage: list[dict[str, Any]]  # the steps that made it, first to last
     trained: bool  # False for random weights, whose accuracy means nothing
+    kind: str  # how it is judged; see runner/tasks/kinds.py
     pairs: bool  # whether each text is two of them, a line each
     names: list[str]  # of the labels, in the order of the logits
     texts: list[str]
-    labels: list[str | None]
+    labels: list[Name | None]
     probabilities: list[list[float] | None]  # None where a logit was not a finite number
-    predictions: list[str | None]
+    predictions: list[Name | None]
     neighbours: Mapping[str, Any]  # how far they depend on batch and padding; see runner/trial/neighbours.py
 
 
@@ -61,7 +65,9 @@ def _parse(content: Mapping[str, Any]) -> Evaluation:
         raise ValueError("texts, label and logits differ in length")
     classes = len(logits[0]) if logits else 0
     names = list(content["labels"]) or [str(i) for i in range(classes)]
-    probabilities = [softmax(row) if all(map(math.isfinite, row)) else None for row in logits]
+    kind = str(content.get("kind", SINGLE_LABEL))
+    probable = sigmoid if kind == MULTI_LABEL else softmax
+    probabilities = [probable(row) if all(map(math.isfinite, row)) else None for row in logits]
     if any(len(row) != len(names) for row in logits):
         raise ValueError(f"a row of logits does not have {len(names)} values, one per label")
     return Evaluation(
@@ -69,14 +75,43 @@ def _parse(content: Mapping[str, Any]) -> Evaluation:
         artifact=str(content["artifact"]),
         lineage=list(content.get("lineage") or []),
         trained=content["weights"] == "trained",
+        kind=kind,
         pairs=bool(content.get("pairs")),
         names=names,
         texts=[str(text) for text in texts],
-        labels=[None if label is None else names[label] for label in content["label"]],
+        labels=[None if label is None else _named(label, names) for label in content["label"]],
         probabilities=probabilities,
-        predictions=[None if p is None else names[p.index(max(p))] for p in probabilities],
+        predictions=[None if p is None else _named(_predicted(p, kind), names) for p in probabilities],
         neighbours=content.get("neighbours") or {},
     )
+
+
+def _named(label: int | list[int], names: Sequence[str]) -> Name:
+    return names[label] if isinstance(label, int) else frozenset(names[one] for one in label)
+
+
+def _predicted(probabilities: Sequence[float], kind: str) -> int | list[int]:
+    """Return the number of the label that is predicted, or the numbers of all."""
+    if kind == MULTI_LABEL:
+        return [number for number, p in enumerate(probabilities) if p > THRESHOLD]
+    return max(range(len(probabilities)), key=probabilities.__getitem__)
+
+
+def _shown(name: Name | None, names: Sequence[str]) -> str | None:
+    return joined([one for one in names if one in name]) if isinstance(name, frozenset) else name
+
+
+def _certainty(probabilities: list[float] | None, kind: str) -> float | None:
+    """Return the probability of what is predicted: of several labels, as if each were independent of the others."""
+    if probabilities is None:
+        return None
+    return math.prod(max(p, 1 - p) for p in probabilities) if kind == MULTI_LABEL else max(probabilities)
+
+
+def _moved(p: list[float] | None, q: list[float] | None, kind: str) -> float | None:
+    if p is None or q is None:
+        return None
+    return max(abs(a - b) for a, b in zip(p, q, strict=True)) if kind == MULTI_LABEL else total_variation(p, q)
 
 
 def _job_table(job: Mapping[str, Any], own: Evaluation, baseline: Evaluation | None) -> Any:
@@ -88,15 +123,12 @@ def _job_table(job: Mapping[str, Any], own: Evaluation, baseline: Evaluation | N
         **{key: [job.get(key)] * n for key in ("job", "model", "technique", "task", "workload")},
         "example": range(n),
         "text": own.texts,
-        "label": own.labels,
-        "prediction": own.predictions,
-        "probability": [max(p) if p else None for p in own.probabilities],
+        "label": [_shown(label, own.names) for label in own.labels],
+        "prediction": [_shown(prediction, own.names) for prediction in own.predictions],
+        "probability": [_certainty(p, own.kind) for p in own.probabilities],
         "probabilities": own.probabilities,
-        "baseline_prediction": base.predictions if base else [None] * n,
-        "baseline_probability": [max(p) if p else None for p in base_probabilities],
-        "moved": [
-            total_variation(p, q) if p and q else None
-            for p, q in zip(own.probabilities, base_probabilities, strict=True)
-        ],
+        "baseline_prediction": [_shown(p, own.names) for p in base.predictions] if base else [None] * n,
+        "baseline_probability": [_certainty(p, own.kind) for p in base_probabilities],
+        "moved": [_moved(p, q, own.kind) for p, q in zip(own.probabilities, base_probabilities, strict=True)],
     }
     return pa.Table.from_pydict(values, schema=PREDICTIONS)

@@ -172,10 +172,15 @@ _SCALING = [
 
 _ACCURACY = [
     _column("examples", pa.int64(), "Examples that were judged; null where there are no predictions."),
-    _column("accuracy", pa.float64(), "Fraction predicted right; null without labels or for random weights."),
+    _column(
+        "accuracy",
+        pa.float64(),
+        "Fraction predicted right, of several labels all; null without labels or for random weights.",
+    ),
     _column("accuracy_low", pa.float64(), "Lower end of its 95% interval (Wilson)."),
     _column("accuracy_high", pa.float64(), "Upper end of its 95% interval."),
     _column("macro_f1", pa.float64(), "Mean over the labels of F1."),
+    _column("micro_f1", pa.float64(), "F1 of all labels together; null where each text has one: it would be accuracy."),
     _column("calibration_error", pa.float64(), "Expected calibration error, 15 bins of equal width, 0 to 1."),
     _column("brier_score", pa.float64(), "Mean of the summed squared errors of the probabilities, 0 to 2."),
     _column("changed_predictions", pa.int64(), "Examples predicted otherwise than by the baseline."),
@@ -296,12 +301,22 @@ PREDICTIONS: Final = _schema(
         _column("example", pa.int64(), "Example, from 0, in the order of the test split."),
         _column("text", pa.string(), "Its text; of a pair both, a line each."),
         _column("label", pa.string(), "Its true label; null where the task has none."),
-        _column("prediction", pa.string(), "Most probable label; null if a logit was not a finite number."),
-        _column("probability", pa.float64(), "Probability of the prediction (softmax of the logits)."),
+        _column(
+            "prediction", pa.string(), "Most probable label, or all above 0.5; null if a logit was not a finite number."
+        ),
+        _column(
+            "probability",
+            pa.float64(),
+            "Probability of the prediction (softmax; of several labels, product of sigmoids).",
+        ),
         _column("probabilities", pa.list_(pa.float64()), "Of every label, in the order of manifest.json."),
         _column("baseline_prediction", pa.string(), "What the baseline predicted."),
         _column("baseline_probability", pa.float64(), "With what probability."),
-        _column("moved", pa.float64(), "Total variation distance from the baseline's probabilities, 0 to 1."),
+        _column(
+            "moved",
+            pa.float64(),
+            "Total variation distance from the baseline's probabilities, or the largest change of a label's; 0 to 1.",
+        ),
     ],
 )
 

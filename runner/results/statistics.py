@@ -162,6 +162,11 @@ def softmax(logits: Sequence[float]) -> list[float]:
     return [w / total for w in weights]
 
 
+def sigmoid(logits: Sequence[float]) -> list[float]:
+    """Return the probability of each logit by itself, computed so that exp cannot overflow."""
+    return [1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x)) for x in logits]
+
+
 def total_variation(p: Sequence[float], q: Sequence[float]) -> float:
     """Return half the summed absolute difference of two distributions: 0 for equal, 1 for disjoint."""
     return sum(abs(a - b) for a, b in zip(p, q, strict=True)) / 2

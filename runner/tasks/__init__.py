@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runner.errors import UserError, did_you_mean
+from runner.tasks.kinds import SINGLE_LABEL
 
 if TYPE_CHECKING:
     from runner.config import TaskConfig
@@ -28,11 +29,11 @@ _SHARED = re.compile(r"^from runner\.tasks\.(\w+) import ", re.MULTILINE)
 
 
 class Example(NamedTuple):
-    """One text, the number of its label (its place in `Texts.labels`) or None if it has none, and of a pair the second
-    text."""
+    """One text, the number of its label (its place in `Texts.labels`) or None if that is not known, and of a pair the
+    second text. Of a task of several labels a text, all their numbers, rising."""
 
     text: str
-    label: int | None
+    label: int | tuple[int, ...] | None
     pair: str | None = None
 
     @property
@@ -55,7 +56,8 @@ class Texts:
         train: to fit weights to.
         validation: to choose between fits, and to calibrate on.
         test: to measure and to judge on, and for nothing else.
-        unlabelled: more texts of the same kind, without labels, for steps that learn from a teacher.
+        unlabelled: more texts of the same sort, without labels, for steps that learn from a teacher.
+        kind: how they are judged; see `runner.tasks.kinds`.
     """
 
     labels: list[str]
@@ -63,6 +65,7 @@ class Texts:
     validation: list[Example]
     test: list[Example]
     unlabelled: list[Example] = field(default_factory=list)
+    kind: str = SINGLE_LABEL
 
 
 def load(task: TaskConfig, downloads: Path) -> Texts:
@@ -81,13 +84,13 @@ def load(task: TaskConfig, downloads: Path) -> Texts:
 
 def identity(task: TaskConfig) -> dict[str, Any]:
     """Return what tells this task's texts from any others: its pins or the hash of its file, and that of our code,
-    which is its module and all that it imports from here.
+    which is its module, this one and all that they import from here.
 
     Raises:
         UserError: if there is no such task, or its file cannot be read.
     """
     module = _module(task)
-    sources = [inspect.getsource(module)]
+    sources = [inspect.getsource(module), Path(__file__).read_text(encoding="utf-8")]
     for source in sources:  # grows meanwhile
         paths = [Path(__file__).with_name(f"{name}.py") for name in _SHARED.findall(source)]
         imported = [path.read_text(encoding="utf-8") for path in paths]
@@ -97,17 +100,24 @@ def identity(task: TaskConfig) -> dict[str, Any]:
 
 
 def write(texts: Texts, folder: Path) -> None:
-    """Write a file of each split, unlabelled.jsonl and labels.json into `folder`; the same bytes every time."""
+    """Write a file of each split, unlabelled.jsonl, labels.json and kind.json into `folder`; the same bytes every
+    time."""
     for split in (*SPLITS, UNLABELLED):
         lines = [_line(example) for example in getattr(texts, split)]
         (folder / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8")
     (folder / "labels.json").write_text(json.dumps(texts.labels, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / "kind.json").write_text(json.dumps(texts.kind) + "\n", encoding="utf-8")
 
 
 def read(folder: Path, split: str) -> list[Example]:
     """Return the examples of one split, or the unlabelled ones, from a folder that `write` filled."""
     with (folder / f"{split}.jsonl").open(encoding="utf-8") as lines:
-        return [Example(**json.loads(line)) for line in lines]
+        return [_example(json.loads(line)) for line in lines]
+
+
+def _example(values: dict[str, Any]) -> Example:
+    label = values["label"]
+    return Example(**(values | {"label": tuple(label) if isinstance(label, list) else label}))
 
 
 def _line(example: Example) -> str:
@@ -119,6 +129,11 @@ def read_pairs(folder: Path) -> bool:
     """Whether the texts of a folder that `write` filled are pairs."""
     with (folder / "test.jsonl").open(encoding="utf-8") as lines:
         return "pair" in json.loads(next(lines, "{}"))
+
+
+def read_kind(folder: Path) -> str:
+    """Return how the texts of a folder that `write` filled are judged; see `runner.tasks.kinds`."""
+    return str(json.loads((folder / "kind.json").read_text(encoding="utf-8")))
 
 
 def read_labels(folder: Path) -> list[str]:

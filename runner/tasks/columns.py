@@ -9,6 +9,7 @@ from typing import Any
 from runner.config import TaskConfig
 from runner.errors import UserError, did_you_mean
 from runner.tasks import SPLITS, Example, Texts
+from runner.tasks.kinds import MULTI_LABEL
 from runner.tasks.rows import Row, Rows, Source
 from runner.tasks.split import shuffled, split
 
@@ -29,7 +30,7 @@ def wanted_columns(task: TaskConfig) -> dict[str, str]:
 
 def read_as(task: TaskConfig) -> dict[str, Any]:
     """Return the keys that say how rows are read, for the identity of a task."""
-    return wanted_columns(task)
+    return wanted_columns(task) | {"kind": task.kind, "label_separator": task.label_separator}
 
 
 def checked_rows(found: Rows, task: TaskConfig, where: Source, split: bool = True) -> list[Row]:
@@ -80,13 +81,14 @@ def texts_of(rows: list[Row], task: TaskConfig, where: Source, class_names: list
         train, validation, test = [], [], shuffled(examples)
     if not test:
         raise UserError(f"{where} has no texts to test on. Add rows, or put test into column 'split'.")
-    return Texts(labels, train, validation, test)
+    return Texts(labels, train, validation, test, kind=task.kind)
 
 
 def _check(row: Row, task: TaskConfig, where: str) -> None:
     for column in wanted_columns(task).values():
         value = row.values.get(column)
-        if value is None or (isinstance(value, str) and not value.strip()):
+        may_be_empty = column == task.label_column and task.kind == MULTI_LABEL
+        if value is None or (isinstance(value, str) and not value.strip() and not may_be_empty):
             raise UserError(f"{where}: column '{column}' is empty. Fill it, or remove the row.")
     for column in filter(None, (task.text_column, task.text_pair_column)):
         text = row.values[column]
@@ -94,7 +96,8 @@ def _check(row: Row, task: TaskConfig, where: str) -> None:
             raise UserError(f"{where}: column '{column}' holds {text!r:.50}, which is no text.")
         _check_characters(text, where)
     if task.label_column is not None:
-        _check_characters(_label(row, task, where), where)
+        for label in _labels(row, task, where):
+            _check_characters(label, where)
 
 
 def _check_split(row: Row, where: str, known: bool) -> None:
@@ -112,14 +115,31 @@ def _check_characters(text: str, where: str) -> None:
 
 
 def _example(row: Row, task: TaskConfig, numbers: dict[str, int]) -> Example:
-    label = None if task.label_column is None else numbers[_label(row, task, row.where)]
+    label: int | tuple[int, ...] | None = None
+    if task.label_column is not None:
+        found = sorted({numbers[name] for name in _labels(row, task, row.where)})
+        label = tuple(found) if task.kind == MULTI_LABEL else found[0]
     pair = None if task.text_pair_column is None else row.values[task.text_pair_column]
     return Example(row.values[task.text_column], label, pair)
 
 
-def _label(row: Row, task: TaskConfig, where: str) -> str:
-    """Return a label's name."""
+def _labels(row: Row, task: TaskConfig, where: str) -> list[str]:
+    """Return the names of a row's labels; of a single-label task it is one."""
     value: Any = row.values[task.label_column or ""]
+    if task.kind != MULTI_LABEL:
+        return [_name(value, task, where)]
+    if isinstance(value, str):
+        value = [part.strip() for part in value.split(task.label_separator)] if value.strip() else []
+    if not isinstance(value, list) or "" in value:
+        raise UserError(
+            f"{where}: column '{task.label_column}' holds {value!r:.50}, but must hold a list of labels, or labels "
+            f"with '{task.label_separator}' between them (task.label_separator)."
+        )
+    return [_name(one, task, where) for one in value]
+
+
+def _name(value: Any, task: TaskConfig, where: str) -> str:
+    """Return a label's name."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # a column that lacked some values, once
     if isinstance(value, bool):
@@ -128,7 +148,7 @@ def _label(row: Row, task: TaskConfig, where: str) -> str:
         return str(value)
     raise UserError(
         f"{where}: column '{task.label_column}' holds {value!r:.50}, which is no label: a text, a whole number, true "
-        "or false."
+        f"or false. Where texts have several, say task.kind={MULTI_LABEL}."
     )
 
 
@@ -136,8 +156,10 @@ def _label_names(rows: Iterable[Row], task: TaskConfig, where: Source) -> list[s
     """Return the distinct labels, sorted: as numbers if all are whole numbers, else as text."""
     if task.label_column is None:
         return []
-    names = {_label(row, task, row.where) for row in rows}
-    if len(names) < 2:
+    names = {name for row in rows for name in _labels(row, task, row.where)}
+    if not names:
+        raise UserError(f"task.label_column: no row of {where.name} has a label in column '{task.label_column}'.")
+    if len(names) < 2 and task.kind != MULTI_LABEL:
         raise UserError(
             f"task.label_column: all rows of {where.name} have the label '{names.pop()}' in column "
             f"'{task.label_column}'. There must be at least two labels; with none, say task.label_column=null."

@@ -10,6 +10,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -46,7 +47,7 @@ def load(task: TaskConfig, downloads: Path) -> Texts:
     texts = texts_of(rows, task, Source("task.hub_id", str(task.hub_id)), names)
     if texts.train and task.validation_split is None:
         first, validation, rest = split(texts.train)
-        return Texts(texts.labels, first + rest, validation, texts.test)
+        return replace(texts, train=first + rest, validation=validation)
     return texts
 
 

@@ -15,6 +15,17 @@ from runner.tasks import Example
 NO_LABEL = -100  # what torch's cross_entropy passes over
 
 
+def _label_rows(examples: Sequence[Example], count: int) -> list[Any]:
+    """Return each example's label; if any has several, of each a row of 0 and 1."""
+    if not any(isinstance(example.label, tuple) for example in examples):
+        return [NO_LABEL if example.label is None else example.label for example in examples]
+    rows = []
+    for example in examples:
+        known = example.label if isinstance(example.label, tuple) else None
+        rows.append([float(NO_LABEL) if known is None else float(number in known) for number in range(count)])
+    return rows
+
+
 def positions(config: Any) -> int:
     """Return how many tokens a model can take; RoBERTa and its kin number positions from the padding id on."""
     offset = config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet")
@@ -40,7 +51,7 @@ class Batches:
         encodings = tokenizer.encode_batch([example.given for example in examples])
         self._ids = [encoding.ids for encoding in encodings]
         self._types = [encoding.type_ids for encoding in encodings] if getattr(config, TOKEN_TYPES, False) else None
-        self._labels = [NO_LABEL if example.label is None else example.label for example in examples]
+        self._labels = _label_rows(examples, config.num_labels)
         self._pad = config.pad_token_id
 
     def count(self, size: int) -> int:
@@ -67,7 +78,7 @@ class Batches:
 
     def _batch(self, group: Sequence[int]) -> dict[str, Any]:
         """Return input_ids, attention_mask and, if the model takes them, token_type_ids, int64 [batch, longest], and
-        labels, int64 [batch], NO_LABEL for none."""
+        labels: int64 [batch], or float32 [batch, labels] of 0 and 1 if texts have several; NO_LABEL for none."""
         longest = max(len(self._ids[index]) for index in group)
 
         def padded(rows: list[list[int]], value: int) -> torch.Tensor:

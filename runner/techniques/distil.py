@@ -14,7 +14,7 @@ from typing import Any
 from runner.errors import UserError, did_you_mean
 from runner.tasks import UNLABELLED, Example, read
 from runner.techniques import StepInputs, step
-from runner.techniques.training import Objective, TrainingStep
+from runner.techniques.training import Objective, TrainingStep, label_losses
 
 _HIDDEN_LAYERS = ("last", "all")
 _WEIGHTS = ("soft_weight", "hard_weight", "hidden_weight", "masked_weight")
@@ -144,7 +144,7 @@ class Distillation(Objective):
         student = model(**batch, output_hidden_states=True)
         mask = batch["attention_mask"].bool()
         hidden = torch.stack([student.hidden_states[layer][mask] for layer in self._layers], 1)
-        loss = self._soft * soft_loss(student.logits, teacher.logits, self._temperature)
+        loss = self._soft * soft_loss(student.logits, teacher.logits, self._temperature, labels.is_floating_point())
         loss = loss + self._hard * hard_loss(student.logits, labels)
         loss = loss + self._hidden * hidden_loss(self._widen(hidden), teacher.hidden)
         if self._masking:
@@ -153,24 +153,24 @@ class Distillation(Objective):
         return loss
 
 
-def soft_loss(student: Any, teacher: Any, temperature: float) -> Any:
+def soft_loss(student: Any, teacher: Any, temperature: float, several: bool = False) -> Any:
     """Return the Kullback-Leibler divergence of softened predictions (logits [batch, labels]), mean over the batch.
 
-    Times temperature², which keeps its gradient's size whatever the temperature (Hinton et al. 2015).
+    Times temperature², which keeps its gradient's size whatever the temperature (Hinton et al. 2015). Where texts may
+    have `several` labels, each label is a distribution of its own, yes or no, and the mean is over these, too.
     """
+    import torch
     from torch.nn import functional
 
+    if several:
+        student, teacher = (torch.stack([x, torch.zeros_like(x)], -1).flatten(0, 1) for x in (student, teacher))
     own, taught = (functional.log_softmax(logits / temperature, dim=-1) for logits in (student, teacher))
     return functional.kl_div(own, taught, reduction="batchmean", log_target=True) * temperature**2
 
 
 def hard_loss(logits: Any, labels: Any) -> Any:
-    """Return the cross-entropy with the labels (int64 [batch], NO_LABEL where there is none), mean over the batch."""
-    from torch.nn import functional
-
-    from runner.techniques.batches import NO_LABEL
-
-    return functional.cross_entropy(logits, labels, ignore_index=NO_LABEL, reduction="sum") / len(labels)
+    """Return the cross-entropy with the labels (see `label_losses`), mean over the batch: 0 of those without."""
+    return label_losses(logits, labels).sum() / len(labels)
 
 
 def hidden_loss(student: Any, teacher: Any) -> Any:

@@ -32,7 +32,7 @@ class FfnPruning(Step):
 
     takes = "checkpoint"
     gives = "checkpoint"
-    uses = ("layers.py", "importance.py", "shape.py")
+    uses = ("layers.py", "importance.py", "training.py", "shape.py")
 
     fraction: float = 0.5
     criterion: str = "magnitude"

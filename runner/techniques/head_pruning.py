@@ -31,7 +31,7 @@ class HeadPruning(Step):
 
     takes = "checkpoint"
     gives = "checkpoint"
-    uses = ("layers.py", "importance.py", "shape.py")
+    uses = ("layers.py", "importance.py", "training.py", "shape.py")
 
     fraction: float = 0.5
     criterion: str = "random"

@@ -18,6 +18,7 @@ from runner.errors import UserError
 from runner.tasks import read
 from runner.techniques import StepInputs
 from runner.techniques.batches import Batches, positions
+from runner.techniques.training import label_losses
 
 _MAX_LENGTH = 64  # tokens of a text that importance is judged on
 
@@ -62,7 +63,7 @@ def gate_importance(
         with _gated(linears, units, len(batch["labels"])) as gates:
             labels = batch["labels"]
             logits = model(**{name: tensor for name, tensor in batch.items() if name != "labels"}).logits
-            loss = torch.nn.functional.cross_entropy(logits, labels, reduction="sum")
+            loss = label_losses(logits, labels).sum()
             gradients = torch.autograd.grad(loss, gates)
         total = [value + gradient.abs().sum(0) for value, gradient in zip(total, gradients, strict=True)]
     return total

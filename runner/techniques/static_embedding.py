@@ -169,7 +169,8 @@ class Taught(Objective):
     def loss(self, model: Any, batch: dict[str, Any], labels: Any) -> Any:
         """Return it for one batch."""
         own = model(**batch).logits
-        soft = soft_loss(own, self._teacher.answer(batch).logits, self._temperature)
+        taught = self._teacher.answer(batch).logits
+        soft = soft_loss(own, taught, self._temperature, labels.is_floating_point())
         return self._soft * soft + self._hard * hard_loss(own, labels)
 
 

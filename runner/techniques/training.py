@@ -135,10 +135,8 @@ class Objective:
     """What is minimised, and what is done to the weights beside the optimizer's steps. This one: plain fine-tuning."""
 
     def loss(self, model: Any, batch: dict[str, Any], labels: Any) -> Any:
-        """Return the loss of a batch (input_ids and attention_mask, int64 [batch, length]; labels, int64 [batch])."""
-        import torch
-
-        return torch.nn.functional.cross_entropy(model(**batch).logits, labels)
+        """Return the loss of a batch; labels as `runner.techniques.batches` gives them."""
+        return label_losses(model(**batch).logits, labels).mean()
 
     def parameters(self) -> list[Any]:
         """Return what is learned beside the model's weights."""
@@ -236,7 +234,7 @@ class _Run:
 
 
 def evaluate(model: Any, batches: Batches, batch_size: int = 32) -> float:
-    """Return the share of examples whose label the model predicts; leaves the model in eval mode."""
+    """Return the share of examples whose label, or all of whose labels, the model predicts; leaves it in eval mode."""
     import torch
 
     model.eval()
@@ -244,9 +242,35 @@ def evaluate(model: Any, batches: Batches, batch_size: int = 32) -> float:
     with torch.inference_mode():
         for batch in batches.in_order(batch_size):
             labels = batch.pop("labels")
-            right += int((model(**batch).logits.argmax(-1) == labels).sum())
+            right += int(right_ones(model(**batch).logits, labels).sum())
             total += len(labels)
     return right / total
+
+
+def label_losses(logits: Any, labels: Any) -> Any:
+    """Return the loss of each text that has a label: cross-entropy, or, where texts may have several, binary
+    cross-entropy, mean over the labels.
+
+    Args:
+        logits: [batch, labels].
+        labels: int64 [batch], or float32 [batch, labels] of 0 and 1; NO_LABEL where it is not known.
+    """
+    from torch.nn import functional
+
+    from runner.techniques.batches import NO_LABEL
+
+    if not labels.is_floating_point():
+        known = labels != NO_LABEL
+        return functional.cross_entropy(logits[known], labels[known], reduction="none")
+    known = labels[:, 0] != NO_LABEL
+    return functional.binary_cross_entropy_with_logits(logits[known], labels[known], reduction="none").mean(1)
+
+
+def right_ones(logits: Any, labels: Any) -> Any:
+    """Return of each text whether its label, or exactly its labels, are predicted; shapes as of `label_losses`."""
+    if labels.is_floating_point():
+        return ((logits > 0) == labels.bool()).all(-1)
+    return logits.argmax(-1) == labels
 
 
 def set_dropout(model: Any, probability: float) -> None:

@@ -29,7 +29,9 @@ def main() -> None:
     (paths["output"] / "files" / "logits.json").write_text(json.dumps(logits.tolist()))
     notes = engine.describe() | {
         "precision": engine.precision(engine.prepare(*batches[0])),
-        "neighbours": compare_batchings(lambda batch: judge(engine, batch), batches, logits, pad_token_id(file)),
+        "neighbours": compare_batchings(
+            lambda batch: judge(engine, batch), batches, logits, pad_token_id(file), request["kind"]
+        ),
     }
     (paths["output"] / "notes.json").write_text(json.dumps({"notes": notes}))
 

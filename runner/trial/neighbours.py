@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from runner.tasks.kinds import MULTI_LABEL, SINGLE_LABEL
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -20,7 +22,11 @@ TEXTS_A_BATCH = 8
 
 
 def compare_batchings(
-    judge: Callable[[Batch], np.ndarray], batches: Sequence[Batch], logits: np.ndarray, pad_token_id: int
+    judge: Callable[[Batch], np.ndarray],
+    batches: Sequence[Batch],
+    logits: np.ndarray,
+    pad_token_id: int,
+    kind: str = SINGLE_LABEL,
 ) -> dict[str, Any]:
     """Judge the first texts alone, without padding, and in eights padded to the longest; compare these and `logits`.
 
@@ -29,6 +35,7 @@ def compare_batchings(
         batches: all texts as the workload has them.
         logits: of all texts in those batches, [texts, labels].
         pad_token_id: what to pad with.
+        kind: how logits are judged; see `runner.tasks.kinds`.
 
     Returns:
         examples: how many texts, up to 128; the task's texts come shuffled, so the first are a fair sample.
@@ -42,11 +49,12 @@ def compare_batchings(
     eights = [_batch(texts[i : i + TEXTS_A_BATCH], pad_token_id) for i in range(0, len(texts), TEXTS_A_BATCH)]
     ways = [logits[: len(texts)], *(np.concatenate([judge(batch) for batch in cut]) for cut in (alone, eights))]
     judged = np.stack(ways).astype(float)  # [ways, texts, labels]
-    predictions = judged.argmax(axis=-1)
+    predictions = judged > 0 if kind == MULTI_LABEL else judged.argmax(axis=-1)
+    changed = (predictions != predictions[0]).reshape(len(ways), len(texts), -1).any(axis=(0, 2))
     difference = float(np.ptp(judged, axis=0).max())
     return {
         "examples": len(texts),
-        "changed_predictions": int((predictions != predictions[0]).any(axis=0).sum()),
+        "changed_predictions": int(changed.sum()),
         "logit_difference": difference if np.isfinite(difference) else None,
     }
 

@@ -27,7 +27,14 @@ def test_the_bytes_are_the_same_every_time(tmp_path: Path) -> None:
         tasks.write(TEXTS, tmp_path / name)
         written.append({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()})
     assert written[0] == written[1]
-    assert set(written[0]) == {"train.jsonl", "validation.jsonl", "test.jsonl", "unlabelled.jsonl", "labels.json"}
+    assert set(written[0]) == {
+        "train.jsonl",
+        "validation.jsonl",
+        "test.jsonl",
+        "unlabelled.jsonl",
+        "labels.json",
+        "kind.json",
+    }
 
 
 def test_an_unknown_task_is_refused(tmp_path: Path) -> None:

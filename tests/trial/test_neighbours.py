@@ -75,3 +75,15 @@ def test_texts_are_cut_and_padded_anew() -> None:
 
 def test_what_is_not_a_number_has_no_difference() -> None:
     assert _compare(lambda batch: _sum_of_tokens(batch) * np.nan)["logit_difference"] is None
+
+
+def test_of_several_labels_every_one_counts() -> None:
+    """The largest logit stays the same, but the second falls below 0 where a text is alone."""
+
+    def judge(batch: Batch) -> np.ndarray:
+        return np.array([[2.0, 1.0 if len(batch[0]) > 1 else -1.0]] * len(batch[0]))
+
+    batches = _batches(TEXTS[:8], 8)
+    logits = np.concatenate([judge(batch) for batch in batches])
+    assert compare_batchings(judge, batches, logits, PAD)["changed_predictions"] == 0
+    assert compare_batchings(judge, batches, logits, PAD, "multi-label")["changed_predictions"] == 8

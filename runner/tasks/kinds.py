@@ -1,0 +1,21 @@
+"""How a task is judged: its kind, `task.kind` in the config. Standard library only; boxes ask, too.
+
+| kind | a text has | predicted is | right is |
+|---|---|---|---|
+| `single-label` | one of the labels | the most probable (softmax) | the label |
+| `multi-label` | any number of them, or none | all whose probability is above 0.5 (sigmoid) | exactly these labels |
+"""
+
+from __future__ import annotations
+
+SINGLE_LABEL = "single-label"
+MULTI_LABEL = "multi-label"
+KINDS = (SINGLE_LABEL, MULTI_LABEL)
+
+THRESHOLD = 0.5  # of the probability of each label of a multi-label task
+NONE = "(none)"  # what a text without any of the labels is called
+
+
+def joined(labels: list[str]) -> str:
+    """Return the labels of a text of several, in the order of the task's, as one name."""
+    return " + ".join(labels) or NONE

@@ -1,0 +1,85 @@
+"""Texts with any number of labels: as a list, or with a separator between them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from runner import tasks
+from runner.config import TaskConfig
+from runner.errors import UserError
+from runner.tasks import Example, Texts
+from runner.tasks.kinds import MULTI_LABEL
+
+ROWS: list[dict[str, Any]] = [
+    {"text": "a", "label": ["sad", "angry"], "split": "train"},
+    {"text": "b", "label": [], "split": "validation"},
+    {"text": "c", "label": ["glad"], "split": "test"},
+]
+
+
+def _load(file: Path, **keys: Any) -> Texts:
+    return tasks.load(TaskConfig(name="t", source="file", path=str(file), kind=MULTI_LABEL, **keys), file.parent)
+
+
+def _jsonl(folder: Path, rows: list[dict[str, Any]]) -> Path:
+    (folder / "texts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder / "texts.jsonl"
+
+
+def test_lists_and_separated_labels_are_read_alike(tmp_path: Path) -> None:
+    lines = ["text,label,split", *(f"{row['text']},{' | '.join(row['label'])},{row['split']}" for row in ROWS)]
+    (tmp_path / "texts.csv").write_text("\n".join(lines))
+    pq.write_table(pa.Table.from_pylist(ROWS), tmp_path / "texts.parquet")
+    loaded = [_load(file) for file in (_jsonl(tmp_path, ROWS), tmp_path / "texts.csv", tmp_path / "texts.parquet")]
+    assert loaded[0] == loaded[1] == loaded[2]
+    assert (loaded[0].labels, loaded[0].kind) == (["angry", "glad", "sad"], MULTI_LABEL)
+    assert (loaded[0].train, loaded[0].validation) == ([Example("a", (0, 2))], [Example("b", ())])
+    tasks.write(loaded[0], tmp_path)
+    assert tasks.read(tmp_path, "train") == loaded[0].train
+    assert tasks.read_kind(tmp_path) == MULTI_LABEL
+
+
+def test_another_separator(tmp_path: Path) -> None:
+    (tmp_path / "texts.csv").write_text("text,label,split\na,x;y,train\nb,y,test\n")
+    assert _load(tmp_path / "texts.csv", label_separator=";").labels == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"label": 3}, r"line 1: column 'label' holds 3, but must hold a list of labels, or labels with '\|' between"),
+        ({"label": ["x", ""]}, "line 1: column 'label' holds .*but must hold a list of labels"),
+        ({"label": "x||y"}, "line 1: column 'label' holds .*but must hold a list of labels"),
+        ({"label": ["x", {}]}, "line 1: column 'label' holds {}, which is no label"),
+        ({"label": None}, "line 1: column 'label' is empty"),
+        ({"label": []}, "task.label_column: no row of .* has a label"),
+    ],
+)
+def test_bad_labels_are_refused(row: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=message):
+        _load(_jsonl(tmp_path, [{"text": "a"} | row]))
+
+
+def test_a_list_in_a_single_label_task_says_what_to_do(tmp_path: Path) -> None:
+    task = TaskConfig(name="t", source="file", path=str(_jsonl(tmp_path, ROWS)))
+    with pytest.raises(UserError, match=r"line 1: .* is no label.*task\.kind=multi-label"):
+        tasks.load(task, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"kind": "multilabel"}, "task.kind of 't' is 'multilabel'. Did you mean 'multi-label'"),
+        ({"kind": MULTI_LABEL, "label_column": None}, "task.label_column is null"),
+        ({"label_separator": ""}, "task.label_separator of 't' is empty"),
+    ],
+)
+def test_a_kind_that_cannot_be_is_refused(keys: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        TaskConfig(name="t", source="file", **keys)
