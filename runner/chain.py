@@ -57,7 +57,7 @@ def check_chain(steps: list[Step], engine_format: str, where: str) -> None:
                 f"'{before.name}', gives {before.gives}. Put a step between them that turns {before.gives} into "
                 f"{after.takes}, or reorder them."
             )
-        if before.allows_next is not None and after.name not in before.allows_next:
+        if before.allows_next is not None and after.name not in before.allows_next and not after.wraps:
             allowed = f"only {', '.join(before.allows_next)} can" if before.allows_next else "no step can"
             raise UserError(
                 f"{where}: step '{after.name}' cannot come after '{before.name}', {allowed}. Put it before, or leave "

@@ -48,6 +48,7 @@ _MODULES = {
     "openvino-weight-only": "openvino_weight_only",
     "quantization-aware-training": "quantization_aware_training",
     "bfloat16": "bfloat16",
+    "cascade": "cascade",
 }
 PROGRESS = "progress.txt"  # in a step's output folder: the last line that it told
 _SHARED = ("tracing.py", "batches.py", "../engines/checkpoint.py")
@@ -82,6 +83,7 @@ class Step(ABC):
     takes: ClassVar[str | None]  # a format, "files" for a model's raw files, or None
     gives: ClassVar[str]
     allows_next: ClassVar[tuple[str, ...] | None] = None  # the steps that may come after it; None: any that fits
+    wraps: ClassVar[bool] = False  # what it is given stays as it is inside, so it may come after any step that fits
     needs_compiler: ClassVar[bool] = False  # of C++; the image of the boxes has none
     changes_tokenizer: ClassVar[bool] = False
     takes_pairs: ClassVar[bool] = True  # False if its result cannot tell the texts of a pair apart
