@@ -19,7 +19,7 @@ def group_table(group: Group) -> Data:
     """Return the main table of a group."""
     rows = [
         {"label": v.label, "verdict": v.verdict}
-        | ({"problem": v.problem} if v.problem else {})
+        | ({"problem": v.problem, "bad": v.row["status"] != "missing"} if v.problem else {})
         | _row(list(v.cells.values()), [column.value(v.row) for column in group.columns])
         for v in group.variants
     ]

@@ -105,9 +105,11 @@ def failures(tables: Tables) -> list[Failure]:
 
 
 def failures_by_reason(tables: Tables) -> dict[tuple[str, str], list[Failure]]:
-    """Return them by status and reason, the most frequent first."""
+    """Return them by status and reason, the most frequent first; not what is only missing: it may be on its way."""
     found: dict[tuple[str, str], list[Failure]] = {}
     for failure in failures(tables):
+        if failure.status == "missing":
+            continue
         found.setdefault((failure.status, failure.reason), []).append(failure)
     return dict(sorted(found.items(), key=lambda entry: -len(entry[1])))
 

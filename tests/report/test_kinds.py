@@ -144,7 +144,8 @@ def test_charts_hold_what_parquet_holds(sweeps: dict[str, Path], open_page: Open
             expected = 1e3 * rows.loc["torch-eager"].latency_p50_seconds * rows.loc[technique].latency_ratio
             assert latency_ms == pytest.approx(expected)
 
-    own = samples[samples.job.isin(rows.job)].groupby("job").latency_seconds
+    trials = results[results.status == "ok"][["job", "round", "role"]]  # the partner's calls are not a trial's own
+    own = samples.merge(trials).groupby("job").latency_seconds
     boxes = [trace for trace in charts["latency-1"]["data"] if trace["type"] == "box"]
     assert len(boxes) == len(rows)
     for box in boxes:
@@ -170,7 +171,8 @@ def test_a_hand_on_the_keyboard_is_enough(sweeps: dict[str, Path], open_page: Op
         reached[f"{tag} {kind} {text}".strip()] = outline
     assert {"A  Figures", "SUMMARY  Columns", "BUTTON button Disk", "BUTTON reset No limits"} <= set(reached)
     assert sum(name.startswith("INPUT range") for name in reached) > 0
-    assert all(outline not in ("", "none") for outline in reached.values()), "one sees where one is"
+    unseen = [name for name, outline in reached.items() if outline == "none" and not name.startswith("BODY")]
+    assert unseen == []
 
     heading = page.locator("[data-table='table-1'] th button", has_text="Disk")
     heading.focus()

@@ -159,7 +159,7 @@ class _Drawn:
         shown = list(texts)
         places = [self.axes.place(self.points[i].latency, self.values[i]) for i in shown]
         width = _WIDTH if self.measure.name == "accuracy" else _WIDTH / 2
-        positions = label_places(places, list(texts.values()), width, _HEIGHT - 100)
+        positions = label_places(places, list(texts.values()), width, _HEIGHT - 100, rising=self.measure.sign < 0)
         return {i: (plain(texts[i]), position) for i, position in zip(shown, positions, strict=True)}
 
     def tied(self) -> Figure:

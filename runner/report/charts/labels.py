@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 _LETTER, _LINE = 7.0, 15.0  # pixels
-_PLACES = ("top right", "bottom right", "top left", "bottom left", "top center", "bottom center")
+_FALLING = ("top right", "bottom left", "bottom right", "top left", "top center", "bottom center")
+_RISING = ("bottom right", "top left", "top right", "bottom left", "top center", "bottom center")
 
 
-def label_places(points: Sequence[tuple[float, float]], texts: Sequence[str], width: float, height: float) -> list[str]:
+def label_places(
+    points: Sequence[tuple[float, float]], texts: Sequence[str], width: float, height: float, rising: bool = False
+) -> list[str]:
     """Return Plotly's `textposition` of each text, chosen one after the other; the least bad one where all collide.
 
     Args:
@@ -16,14 +19,16 @@ def label_places(points: Sequence[tuple[float, float]], texts: Sequence[str], wi
         texts: their names; empty where a point has none.
         width: of the chart, pixels.
         height: the same.
+        rising: whether a line through the points goes up to the right; names go beside it, not onto it.
     """
+    order = _RISING if rising else _FALLING
     taken = [_box("middle center", x * width, y * height, 0.0) for x, y in points]
     places = []
     for (x, y), text in zip(points, texts, strict=True):
         if not text:
-            places.append(_PLACES[0])
+            places.append(order[0])
             continue
-        boxes = {place: _box(place, x * width, y * height, _LETTER * len(text)) for place in _PLACES}
+        boxes = {place: _box(place, x * width, y * height, _LETTER * len(text)) for place in order}
         place = min(boxes, key=lambda name: _cost(boxes[name], taken, width, height))
         taken.append(boxes[place])
         places.append(place)

@@ -54,7 +54,7 @@
     function line(row) {
       const name = element("th", { scope: "row" }, row.label);
       if (row.verdict) name.append(element("small", { className: "verdict" }, row.verdict));
-      if (row.problem) name.append(element("small", { className: "bad" }, row.problem));
+      if (row.problem) name.append(element("small", { className: row.bad ? "bad" : "" }, row.problem));
       const made = element("tr", { className: (row.verdict || "").replace(" ", "-") }, name);
       row.cells.forEach(([text, note, hint], index) => {
         if (hidden.has(index)) return;
