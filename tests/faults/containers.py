@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable
 
+from docker.errors import APIError
 from docker.models.containers import Container
 
 from tests.faults.misbehaving import behave, let
@@ -67,10 +68,17 @@ def fork_bomb(sweep: SmallSweep) -> None:
 
 def _during_a_trial(sweep: SmallSweep, harm: Callable[[Container], object]) -> None:
     process = sweep.start()
-    found: list[Container] = []
-    sweep.until(lambda: found.extend(filter(None, [sweep.container()])) or found, process)
-    harm(found[0])
+    sweep.until(lambda: _harmed(sweep.container(), harm), process)
     sweep.end(process)
+
+
+def _harmed(container: Container | None, harm: Callable[[Container], object]) -> bool:
+    try:
+        if container:
+            harm(container)
+    except APIError:
+        return False  # it has just ended
+    return container is not None
 
 
 def _misbehaving(sweep: SmallSweep, code: str) -> None:

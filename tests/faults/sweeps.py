@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from docker.errors import NotFound
 from docker.models.containers import Container
 
 import docker
@@ -172,12 +171,3 @@ def filled(sweep: SmallSweep, store: Path, without: str | None = None) -> SmallS
 def kill(process: subprocess.Popen[str], number: signal.Signals = signal.SIGKILL) -> None:
     """Send a signal to the runner alone, as `kill` does."""
     os.kill(process.pid, number)
-
-
-def kill_container(container: Container | None) -> None:
-    """Kill it as `docker kill` does, if it has not ended by itself."""
-    try:
-        if container:
-            container.kill()
-    except NotFound:
-        pass
