@@ -135,14 +135,13 @@ class OwnEngine:
     @contextmanager
     def full_disk(self) -> Iterator[None]:
         """Leave no room on its disk for a while."""
-        ballast, room = self.data / "ballast", os.statvfs(self.data)
-        with ballast.open("wb", buffering=0) as file:
-            os.posix_fallocate(file.fileno(), 0, max(1, room.f_bfree * room.f_frsize - (4 << 20)))
-            file.seek(0, os.SEEK_END)
-            with suppress(OSError):  # it is full
-                while True:
-                    file.write(bytes(4096))
+        ballast = self.data / "ballast"
         try:
+            with ballast.open("wb") as file:
+                for size in (1 << 30, 64 << 20, 1 << 20, 4096):
+                    with suppress(OSError):  # no room for another one of this size
+                        while True:
+                            os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), size)
             yield
         finally:
             ballast.unlink()
