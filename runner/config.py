@@ -251,6 +251,7 @@ class Config:
     seed: int = 0  # of random weights, random pruning, training and the order of trials
     store: str = "outputs/store"  # folder of the artifacts
     downloads: str = ".cache/downloads"  # folder of the packages that hold weights and texts
+    prepare_timeout_seconds: float = 7200.0  # of one step of preparing; what takes longer is killed
     grid: GridConfig = field(default_factory=GridConfig)
     # Set by the sweeper, one value per trial:
     round: int = 0  # set by the sweeper
@@ -260,6 +261,7 @@ class Config:
 
     def __post_init__(self) -> None:
         _at_least("threads", self.threads, 1)
+        _at_least("prepare_timeout_seconds", self.prepare_timeout_seconds, 1)
 
 
 def register() -> None:

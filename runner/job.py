@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import shutil
 import time
 import traceback
@@ -27,8 +25,6 @@ from runner.machine.rates import impossible_rate, rates, wrong_precision
 from runner.partner import Partner, PartnerFailedError, open_partner
 from runner.provenance import code_version, lock_sha256
 from runner.ready import Ready, keep_log, names, prepare_job, read_ready
-
-_DISK_FULL = os.strerror(errno.ENOSPC)
 
 
 def run_trial(cfg: Config, job: str, sweep_name: str, sweep: Path, folder: Path) -> str:
@@ -132,7 +128,7 @@ def _partner(cfg: Config, box: Box, cpus: list[int], sweep: Path) -> Partner | N
         return None
     (sweep / "trials").mkdir(exist_ok=True)
     try:
-        name = f"{cfg.baseline}-r{cfg.round}"
+        name = f"{cfg.baseline}-r{cfg.round} on {cpus}"
         return open_partner(name, make_box(cfg.isolation), _order(cfg, box, cpus, ready), sweep / "trials")
     except PartnerFailedError:
         return None  # the baseline's own trial says why
@@ -174,8 +170,8 @@ def _run_box(box: Box, order: BoxOrder, partner: Partner | None, sweep: Path, fo
     measured: dict[str, Any] = json.loads(result.read_text()) if result.exists() else {}
     shutil.rmtree(output)
     status = _status(end, measured)
-    if status == "crashed" and _DISK_FULL in end.log:
-        raise OSError(errno.ENOSPC, _DISK_FULL, str(folder))
+    if status == "crashed":
+        end.check_disk(folder)
     if partner and session is not None:
         measured["partner"] = {"latency_seconds": partner.latencies(session)}
     unfair = measured.pop("unfair", None)

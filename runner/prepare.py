@@ -117,7 +117,7 @@ def prepare(cfg: Config, box: Box, cpus: list[int], announce: Announce) -> Prepa
         PrepareError: if a step, the tokenizing or the judging ends badly.
         UserError: if the model's or the task's files cannot be had.
     """
-    kitchen = _Kitchen(Store(Path(cfg.store)), box, cpus, announce)
+    kitchen = _Kitchen(Store(Path(cfg.store)), box, cpus, cfg.prepare_timeout_seconds, announce)
     texts = texts_of(cfg)
     own, added = chain_of(cfg)
     original = kitchen.chain(own, cfg.model, texts, cfg)[0]
@@ -136,8 +136,8 @@ def prepare(cfg: Config, box: Box, cpus: list[int], announce: Announce) -> Prepa
 class _Kitchen:
     """Makes what is not in the store yet."""
 
-    def __init__(self, store: Store, box: Box, cpus: list[int], announce: Announce) -> None:
-        self._store, self._box, self._cpus, self._announce = store, box, cpus, announce
+    def __init__(self, store: Store, box: Box, cpus: list[int], seconds: float, announce: Announce) -> None:
+        self._store, self._box, self._cpus, self._seconds, self._announce = store, box, cpus, seconds, announce
 
     def chain(
         self,
@@ -267,11 +267,13 @@ class _Kitchen:
             self._announce(title)
             began = datetime.now(UTC)
             threads = {"threads": len(self._cpus)}
+            order = BoxOrder(module, request | threads, inputs, folder, self._cpus, timeout_seconds=self._seconds)
             with passed_on(folder / PROGRESS, lambda line: self._announce(f"{title}: {line}")):
-                end = self._box.run(BoxOrder(module, request | threads, inputs, folder, self._cpus))
+                end = self._box.run(order)
+            end.check_disk(folder)
             notes = folder / "notes.json"
             if end.exit_code or end.timed_out or not notes.exists():
-                raise PrepareError(title, end.reason(), end.log)
+                raise PrepareError(title, end.reason("prepare_timeout_seconds"), end.log)
             record = recipe | threads | {"made_at": began.isoformat(), "made_in": self._box.kind}
             record |= {"image_id": self._box.image_id} | json.loads(notes.read_text())
             return self._store.put(recipe, folder / "files", format, [*lineage, record])

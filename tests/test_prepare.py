@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from runner.config import Config, register
+from runner.errors import storage_error
 from runner.isolation import Box, BoxEnd, BoxOrder
 from runner.prepare import PrepareError, prepare
 
@@ -55,3 +58,45 @@ def test_a_student_learns_from_the_teacher_of_its_technique(overrides: list[str]
     with pytest.raises(PrepareError, match="that is all"):
         prepare(cfg, box, [0], print)
     assert box.teacher_layers == layers
+
+
+class BadBox(NotingBox):
+    """Ends every step in the same way."""
+
+    def __init__(self, end: BoxEnd) -> None:
+        super().__init__()
+        self.end = end
+        self.seconds = 0.0
+
+    def run(self, order: BoxOrder) -> BoxEnd:
+        self.seconds = order.timeout_seconds
+        return self.end
+
+
+def _smallest(tmp_path: Path, *overrides: str) -> Config:
+    register()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = OmegaConf.to_object(compose("config", ["grid=smoke", f"store={tmp_path}/store", *overrides]))
+    assert isinstance(cfg, Config)
+    return cfg
+
+
+def test_a_step_that_hangs_is_killed_and_names_the_key_of_its_limit(tmp_path: Path) -> None:
+    box = BadBox(BoxEnd(137, False, True, ""))
+    with pytest.raises(PrepareError, match=r"did not end in time and was killed \(prepare_timeout_seconds\)"):
+        prepare(_smallest(tmp_path, "prepare_timeout_seconds=7"), box, [0], print)
+    assert box.seconds == 7
+    assert not list(tmp_path.glob("store/work/*"))
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "free_bytes", "raised"), [(1, 4096, OSError), (0, 0, OSError), (1, 1 << 30, PrepareError)]
+)
+def test_a_step_without_room_on_the_disk_is_not_at_fault_but_one_without_room_in_its_box_is(
+    exit_code: int, free_bytes: int, raised: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=free_bytes))
+    box = BadBox(BoxEnd(exit_code, False, False, "OSError: [Errno 28] No space left on device: 'model.onnx'"))
+    with pytest.raises(raised, match="No space left") as full:
+        prepare(_smallest(tmp_path), box, [0], print)
+    assert bool(storage_error(full.value)) == (raised is OSError)

@@ -6,7 +6,10 @@ in it, on exactly the CPUs asked for, and reports how the process ended.
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import shutil
 import signal
 import threading
 from abc import ABC, abstractmethod
@@ -15,6 +18,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+_NO_ROOM_BYTES = 64 << 20  # with more than that left, it was the box's own /tmp that was full
 
 
 @dataclass(frozen=True)
@@ -51,10 +56,24 @@ class BoxEnd:
     timed_out: bool
     log: str
 
-    def reason(self) -> str:
-        """Return one line for people: the last thing that the process said, or how it was ended."""
+    def check_disk(self, folder: Path) -> None:
+        """Check that the box did not fail for want of room in a folder of ours.
+
+        Raises:
+            OSError: if it did; that is no fault of what ran in it.
+        """
+        no_room, free = os.strerror(errno.ENOSPC), shutil.disk_usage(folder).free
+        if not free or (self.exit_code and no_room in self.log and free < _NO_ROOM_BYTES):
+            raise OSError(errno.ENOSPC, no_room, str(folder))
+
+    def reason(self, limit: str = "isolation.timeout_seconds") -> str:
+        """Return one line for people: the last thing that the process said, or how it was ended.
+
+        Args:
+            limit: the key of the config that its time was limited by.
+        """
         if self.timed_out:
-            return "did not end in time and was killed (isolation.timeout_seconds)"
+            return f"did not end in time and was killed ({limit})"
         if self.out_of_memory:
             return "needed more memory than the box has and was killed (isolation.memory)"
         if name := _signal_name(self.exit_code):

@@ -35,6 +35,15 @@ def choose_cpus(threads: int) -> list[int]:
     return cores[-threads:]
 
 
+def core_gone(cpus: list[int]) -> MachineError:
+    """Return what to tell a person when CPUs are refused that were there a moment ago."""
+    which = f"CPU {cpus[0]}" if len(cpus) == 1 else f"one of the CPUs {', '.join(map(str, cpus))}"
+    return MachineError(
+        f"No box may run on {which} any more: it went offline or was taken from this process. What was measured is "
+        "kept. Give it back; then the same command goes on from here."
+    )
+
+
 def memory_nodes(cpus: list[int]) -> list[int]:
     """Return the NUMA nodes that these CPUs belong to."""
     nodes = {int(path.name[4:]) for cpu in cpus for path in (_CPUS / f"cpu{cpu}").glob("node[0-9]*")}

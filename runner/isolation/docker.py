@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from functools import partial
@@ -17,7 +18,7 @@ import docker
 from runner.errors import MachineError
 from runner.home import CODE, DOCKER, MAKE
 from runner.isolation import Box, BoxEnd, BoxOrder, environment, stoppable, write_request
-from runner.isolation.cpus import memory_nodes
+from runner.isolation.cpus import core_gone, memory_nodes
 from runner.isolation.owner import is_running, owner_labels
 
 _NOBODY = 65534
@@ -39,6 +40,14 @@ def engine_gone() -> MachineError:
     return MachineError(
         "The Docker engine does not answer any more. What was measured is kept. Start the engine again; then the same "
         "command goes on from here."
+    )
+
+
+def engine_restarted() -> MachineError:
+    """Return what to tell a person when the engine went away and is back, without the boxes that ran."""
+    return MachineError(
+        "The Docker engine was restarted, and its boxes are gone. What was measured is kept. The same command goes on "
+        "from here."
     )
 
 
@@ -80,7 +89,7 @@ class DockerBox(Box):
         """Create, start, wait, read the log, remove; the container is removed whatever happens.
 
         Raises:
-            MachineError: if the engine or the image goes away meanwhile.
+            MachineError: if the engine, the image, its disk or a core goes away meanwhile.
         """
         try:
             return self._run(order)
@@ -90,10 +99,8 @@ class DockerBox(Box):
             ) from None
         except NotFound:
             return BoxEnd(137, False, False, "the container was removed from outside")
-        except (DockerException, requests.RequestException):
-            if connect() is None:
-                raise engine_gone() from None
-            raise
+        except (DockerException, requests.RequestException) as error:
+            raise _machine_error(error, order) or error from None
 
     def _run(self, order: BoxOrder) -> BoxEnd:
         paths = {name: f"/in/{name}" for name in order.inputs} | {"output": "/out"}
@@ -104,6 +111,8 @@ class DockerBox(Box):
             try:
                 container.start()
             except APIError as error:
+                if machine := _machine_error(error, order):
+                    raise machine from None
                 return BoxEnd(125, False, False, f"the engine could not start the box: {error.explanation}")
             with stoppable(partial(_kill, container)):
                 timed_out = not _wait(container, order.timeout_seconds)
@@ -188,3 +197,23 @@ def _remove(container: Container) -> None:
         container.remove(force=True, v=True)
     except NotFound:
         pass
+    except APIError as error:
+        if error.status_code != requests.codes.conflict:  # somebody else is just removing it
+            raise
+
+
+def _machine_error(error: Exception, order: BoxOrder) -> MachineError | None:
+    """Return what to tell a person if the engine, its disk or a core is at fault; None for any other error."""
+    if connect() is None:
+        return engine_gone()
+    if not isinstance(error, APIError):
+        return engine_restarted()
+    said = str(error.explanation)
+    if "Requested CPUs" in said or "cpuset.cpus" in said:
+        return core_gone(order.cpus)
+    if os.strerror(errno.ENOSPC).lower() in said.lower():
+        return MachineError(
+            f"The Docker engine has no room on its disk ({said}). What was measured is kept. Make room; then the same "
+            "command goes on from here."
+        )
+    return None

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from runner.home import CODE
 from runner.isolation import Box, BoxEnd, BoxOrder, environment, stoppable, write_request
+from runner.isolation.cpus import core_gone
 
 _LIBC = ctypes.CDLL(None)  # loaded before any fork
 _PR_SET_PDEATHSIG = 1
@@ -29,21 +30,28 @@ class ProcessBox(Box):
         return None
 
     def run(self, order: BoxOrder) -> BoxEnd:
-        """Run in a child of its own session, so that all it started can be killed with it."""
+        """Run in a child of its own session, so that all it started can be killed with it.
+
+        Raises:
+            MachineError: if its CPUs cannot be had any more.
+        """
         paths = {name: str(path.absolute()) for name, path in order.inputs.items()}
         request = write_request(order, paths | {"output": str(order.output.absolute())})
         log_path = order.output / "log.txt"
         with log_path.open("wb") as log:
-            child = subprocess.Popen(
-                [sys.executable, "-m", order.module, str(request.absolute())],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=environment(len(order.cpus)) | {"PYTHONPATH": _python_path(), "PATH": os.environ["PATH"]},
-                cwd=order.output,
-                start_new_session=True,
-                preexec_fn=partial(_pin, order.cpus, os.getpid()),
-            )
+            try:
+                child = subprocess.Popen(
+                    [sys.executable, "-m", order.module, str(request.absolute())],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env=environment(len(order.cpus)) | {"PYTHONPATH": _python_path(), "PATH": os.environ["PATH"]},
+                    cwd=order.output,
+                    start_new_session=True,
+                    preexec_fn=partial(_pin, order.cpus, os.getpid()),
+                )
+            except subprocess.SubprocessError:
+                raise core_gone(order.cpus) from None  # all that can fail in `_pin`
             timed_out = False
             try:
                 with stoppable(partial(_kill_session, child)):

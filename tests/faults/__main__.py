@@ -1,88 +1,87 @@
 """python -m tests.faults: cause every fault in a real sweep, go on, and say what was seen and what was lost.
 
-As root, since some faults need a disk of their own. `--kills 50` kills a sweep at 50 random moments besides.
+As root, since some faults need a disk of their own. Those in Docker get an engine of their own, which takes its image
+from the machine's. `--kills 50` kills a sweep at 50 random moments besides.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
+import re
+import signal
+import subprocess
 import sys
 import tempfile
-import time
-from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from tests.faults.sweeps import TRIALS, SmallSweep
-from tests.faults.table import FAULTS, killed_at_random
+from tests.faults.engine import own_engine, why_not
+from tests.faults.judge import COLUMNS, Judge
+from tests.faults.stops import killed_at_random_moments
+from tests.faults.sweeps import SmallSweep, filled
+from tests.faults.table import FAULTS, Fault
 
 
 def main() -> int:
-    """Print the table; return 1 if a row was lost or doubled."""
+    """Print the table; return 1 if a row was lost or doubled, or something was left behind."""
     parser = argparse.ArgumentParser("python -m tests.faults")
     parser.add_argument("--kills", type=int, default=0, help="SIGKILLs at random moments, besides")
-    parser.add_argument("--only", default="", help="faults whose name has this word")
+    parser.add_argument("--only", default="", help="faults whose name this pattern (re) finds")
+    parser.add_argument("--seed", type=int, default=0, help="of these moments")
     asked = parser.parse_args()
-    console = Console(width=160, highlight=False)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that the engine ends with us
+    console = Console(width=200, highlight=False)
+    with ExitStack() as held:
+        place = Path(
+            held.enter_context(tempfile.TemporaryDirectory(prefix="pinbox-faults-", ignore_cleanup_errors=True))
+        )
+        wanted = _possible({name: fault for name, fault in FAULTS.items() if re.search(asked.only, name)}, console)
+        engine = None
+        if any(fault.kind != "process" for fault in wanted.values()):
+            console.print("Starting a Docker engine of our own, with the image of the machine's.", style="dim")
+            engine = held.enter_context(own_engine())
+        table, judge = Table(*COLUMNS, title="Faults"), Judge(place)
 
-    def judge(name: str, sweep: SmallSweep) -> bool:
-        wrong = row(table, name, sweep, undisturbed)
-        console.print(f"{name}: {'wrong' if wrong else 'well'}", style="red" if wrong else "dim")
-        return wrong
+        def show(name: str, sweep: SmallSweep) -> None:
+            verdict = judge.judge(name, sweep)
+            table.add_row(*map(escape, verdict.cells))
+            line = f"{name}: {verdict.wrong or 'well'} ({verdict.cells[1]}; {verdict.cells[-1]})"
+            console.print(escape(line), style="red" if verdict.wrong else "dim")
 
-    table = Table("Fault", "Exit codes", "Kept", "Lost", "Doubled", "What the user reads", title="Faults")
-    with tempfile.TemporaryDirectory() as place:
-        undisturbed = SmallSweep(Path(place) / "undisturbed", Path(place) / "store")
-        undisturbed.run()
-        began = time.monotonic()
-        SmallSweep(Path(place) / "again", Path(place) / "store").run()
-        seconds = time.monotonic() - began
-        bad = 0
-        for number, (name, cause) in enumerate(FAULTS.items()):
-            if asked.only in name:
-                sweep = SmallSweep(Path(place) / str(number) / "sweep", Path(place) / str(number) / "store")
-                cause(sweep)
-                bad += judge(name, sweep)
-        chance = random.Random(0)
-        kills = 0
-        while kills < asked.kills:
-            sweep = SmallSweep(Path(place) / f"kill{kills}" / str(chance.random()), Path(place) / "store")
-            hits = killed_at_random(sweep, chance, seconds)
-            kills += hits
-            bad += judge(f"killed at {hits} random moments", sweep) if hits else 0
+        for number, (name, fault) in enumerate(wanted.items()):
+            folder, kind = place / str(number), "process" if fault.kind == "process" else "docker"
+            sweep = SmallSweep(folder / "sweep", folder / "store", kind, engine if kind == "docker" else None)
+            filled(sweep, judge.store(), fault.without)
+            try:
+                fault.cause(sweep)
+            except (AssertionError, OSError, subprocess.SubprocessError) as error:
+                judge.bad += 1
+                console.print(escape(f"{name}: could not be caused: {error}"), style="red")
+            else:
+                show(name, sweep)
+        if asked.kills:
+            for sweep, hits in killed_at_random_moments(asked.kills, random.Random(asked.seed), place, judge.store()):
+                show(f"killed at {hits} random moment{'s' if hits > 1 else ''}", sweep)
     console.print(table)
-    console.print(
-        f"{bad} of {table.row_count} faults lost or doubled a row."
-        if bad
-        else f"{kills} random kills. Rows lost: 0, rows doubled: 0."
-    )
-    return 1 if bad else 0
+    console.print(judge.summary())
+    return 1 if judge.bad else 0
 
 
-def row(table: Table, name: str, sweep: SmallSweep, undisturbed: SmallSweep) -> bool:
-    """Go on with a sweep after its fault, add a row, and return whether anything was lost, doubled or done again."""
-    seen, kept = said(sweep), sweep.trials()
-    sweep.run()
-    if sweep.codes[-1] == 1:  # a failed trial is a row; it is repeated when asked
-        sweep.run("hydra.sweeper.retry=failed")
-    found, wanted = Counter(sweep.keys()), Counter(undisturbed.keys())
-    lost, doubled = sum((wanted - found).values()), sum((found - wanted).values())
-    touched = sum(sweep.trials().get(trial) != when for trial, when in kept.items())
-    again = f", {touched} anew" if touched else ""
-    codes = ", ".join(map(str, sweep.codes))
-    table.add_row(name, codes, f"{len(kept)} of {TRIALS}{again}", str(lost), str(doubled), seen)
-    return bool(lost or doubled or sweep.codes[-1] or set(sweep.results().status) != {"ok"})
-
-
-def said(sweep: SmallSweep) -> str:
-    """Return the line of the fault's own run that says what happened."""
-    lines = [line.strip() for text in sweep.said for line in text.splitlines() if line.strip()]
-    telling = ("Stopped", "pinbox:", "error", "was killed", "did not end", "Another sweep", "is used by", "Not whole")
-    found = [line for line in lines if any(word in line for word in telling)]
-    return (found or lines or ["(nothing: it was dead)"])[-1][:200]
+def _possible(faults: dict[str, Fault], console: Console) -> dict[str, Fault]:
+    """Return the faults that can be caused here; say which cannot, and why."""
+    no_engine = why_not()
+    left_out: dict[str, list[str]] = {}
+    for name, fault in faults.items():
+        if reason := fault.why_not(no_engine):
+            left_out.setdefault(reason, []).append(name)
+    for reason, names in left_out.items():
+        console.print(f"Left out ({reason}): {'; '.join(names)}.")
+    return {name: fault for name, fault in faults.items() if not fault.why_not(no_engine)}
 
 
 if __name__ == "__main__":

@@ -1,205 +1,119 @@
-"""The faults that `make faults` causes in a real sweep, one function each.
+"""The faults that `make faults` causes in a real sweep, by name.
 
-Each gets a sweep that has not begun, causes its fault, and leaves the sweep as the fault left it. What is checked
-afterwards is the same for all: the same command goes on, does only what is missing, and ends with the undisturbed
-sweep's rows.
+Each gets a sweep that has not begun, whose store is filled, causes its fault, and leaves the sweep as the fault left
+it. What is checked afterwards is the same for all: the same command goes on, does only what is missing, and ends with
+the undisturbed sweep's rows; nothing that a dead run left stays behind.
 """
 
 from __future__ import annotations
 
 import os
-import random
 import shutil
-import signal
-import subprocess
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from tests.faults.sweeps import SmallSweep, kill
-
-Fault = Callable[[SmallSweep], None]
+from tests.faults import boxes, containers, engines, files, preparing, stops
+from tests.faults.sweeps import SmallSweep
 
 
-def killed_before_the_first_trial(sweep: SmallSweep) -> None:
-    process = sweep.start()
-    sweep.until((sweep.folder / "plan.json").exists, process)
-    kill(process)
-    sweep.end(process)
+@dataclass(frozen=True)
+class Fault:
+    """A fault, and the boxes that it is caused in.
+
+    Attributes:
+        cause: causes it.
+        kind: process, docker or engine: Docker boxes of an engine of our own, which is what breaks.
+        without: the step whose result the store does not hold.
+    """
+
+    cause: Callable[[SmallSweep], None]
+    kind: str
+    without: str | None = None
+
+    def why_not(self, no_engine: str | None) -> str | None:
+        """Return why it cannot be caused here, None if it can.
+
+        Args:
+            no_engine: why there can be no engine of our own; see tests/faults/engine.py.
+        """
+        if self.kind != "process":
+            return no_engine
+        if self.cause in _OWN_DISK and os.getuid() != 0:
+            return "they need root"
+        if self.cause is boxes.clock_runs_backwards and not shutil.which("gcc"):
+            return "gcc: not installed"
+        return None
 
 
-def killed_during_a_trial(sweep: SmallSweep) -> None:
-    process = sweep.start()
-    sweep.until(lambda: sweep.box() is not None, process)
-    kill(process)
-    sweep.end(process)
+_OWN_DISK = (files.disk_full, files.disk_full_while_an_artifact_is_written, files.folder_read_only)
+_PROCESS = (
+    stops.killed_before_the_first_trial,
+    stops.killed_during_a_trial,
+    stops.killed_after_a_trial,
+    stops.ctrl_c,
+    stops.ctrl_c_twice,
+    stops.terminated,
+    stops.second_sweep_in_the_folder,
+    stops.second_sweep_on_the_core,
+    boxes.trial_killed_from_outside,
+    boxes.engine_crashes,
+    boxes.trial_hangs,
+    boxes.core_goes_offline,
+    boxes.clock_runs_backwards,
+    boxes.every_third_of_200_jobs_fails,
+    files.trial_file_truncated,
+    files.preparing_s_note_truncated,
+    files.artifact_truncated,
+    files.store_removed,
+    files.disk_full,
+    files.disk_full_while_an_artifact_is_written,
+    files.folder_read_only,
+    files.clock_set_back,
+)
+_PREPARING = (
+    preparing.step_raises,
+    preparing.step_hangs,
+    preparing.step_hangs_then_ctrl_c,
+    preparing.step_writes_half_a_file,
+    preparing.killed_while_a_step_writes,
+    preparing.hub_download_interrupted,
+    preparing.killed_while_the_hub_sends,
+)
+_DOCKER = (
+    stops.killed_during_a_trial,
+    stops.ctrl_c,
+    stops.ctrl_c_twice,
+    stops.second_sweep_on_the_core,
+    boxes.core_goes_offline,
+    preparing.step_hangs_then_ctrl_c,
+    containers.container_killed,
+    containers.container_removed,
+    containers.container_hangs,
+    containers.out_of_memory,
+    containers.out_of_memory_in_a_child,
+    containers.memory_bomb,
+    containers.fork_bomb,
+)
+_ENGINE = (
+    engines.engine_stopped,
+    engines.engine_restarted,
+    engines.engine_killed,
+    engines.engine_killed_and_started,
+    engines.image_removed,
+    engines.engine_s_disk_full,
+    engines.machine_reboots,
+)
 
 
-def killed_after_a_trial(sweep: SmallSweep) -> None:
-    process = sweep.start()
-    sweep.until(lambda: len(sweep.trials()) == 2, process)
-    kill(process)
-    sweep.end(process)
+def _named(causes: tuple[Callable[[SmallSweep], None], ...], kind: str, where: str = "") -> dict[str, Fault]:
+    return {
+        cause.__name__.replace("_s_", "'s ").replace("_", " ") + where: Fault(
+            cause, kind, preparing.STEP if cause.__module__ == preparing.__name__ else None
+        )
+        for cause in causes
+    }
 
 
-def ctrl_c(sweep: SmallSweep) -> None:
-    _signalled(sweep, signal.SIGINT)
-
-
-def ctrl_c_twice(sweep: SmallSweep) -> None:
-    _signalled(sweep, signal.SIGINT, signal.SIGINT)
-
-
-def terminated(sweep: SmallSweep) -> None:
-    _signalled(sweep, signal.SIGTERM)
-
-
-def trial_killed_from_outside(sweep: SmallSweep) -> None:
-    process = sweep.start()
-    sweep.until(lambda: sweep.box() is not None, process)
-    os.kill(sweep.box() or 0, signal.SIGKILL)
-    sweep.end(process)
-
-
-def engine_crashes(sweep: SmallSweep) -> None:
-    process = sweep.start()
-    sweep.until(lambda: sweep.box() is not None, process)
-    os.kill(sweep.box() or 0, signal.SIGSEGV)
-    sweep.end(process)
-
-
-def trial_hangs(sweep: SmallSweep) -> None:
-    process = sweep.start()
-    sweep.until(lambda: sweep.box() is not None, process)
-    os.kill(sweep.box() or 0, signal.SIGSTOP)
-    sweep.end(process)
-
-
-def trial_file_truncated(sweep: SmallSweep) -> None:
-    sweep.run()
-    path = next(sweep.folder.glob("trials/*/trial.json"))
-    path.write_bytes(path.read_bytes()[:100])
-
-
-def preparing_s_note_truncated(sweep: SmallSweep) -> None:
-    sweep.run()
-    path = next(sweep.folder.glob("prepared/*/prepared.json"))
-    path.write_bytes(path.read_bytes()[:-1])
-
-
-def artifact_truncated(sweep: SmallSweep) -> None:
-    killed_after_a_trial(sweep)
-    for path in sweep.store.glob("contents/*/model.onnx"):
-        with path.open("r+b") as file:
-            file.truncate(100)
-
-
-def store_removed(sweep: SmallSweep) -> None:
-    killed_after_a_trial(sweep)
-    shutil.rmtree(sweep.store)
-
-
-def disk_full(sweep: SmallSweep) -> None:
-    with _disk(sweep.folder, "size=64k"):
-        sweep.run()
-
-
-def folder_read_only(sweep: SmallSweep) -> None:
-    with _disk(sweep.folder, "size=64m"):
-        process = sweep.start()
-        sweep.until(lambda: len(sweep.trials()) == 2, process)
-        while not _remounted_read_only(sweep.folder):  # refused for as long as anyone is writing
-            time.sleep(0.001)
-        sweep.end(process)
-
-
-def second_sweep_in_the_folder(sweep: SmallSweep) -> None:
-    first = sweep.start()
-    sweep.until(lambda: len(sweep.trials()) == 1, first)
-    sweep.run()
-    sweep.end(first)
-
-
-def second_sweep_on_the_core(sweep: SmallSweep) -> None:
-    other = SmallSweep(sweep.folder.with_name("other"), sweep.store)
-    first, second = sweep.start(), other.start()
-    other.end(second)
-    sweep.end(first)
-    assert other.codes == [0]
-
-
-def clock_set_back(sweep: SmallSweep) -> None:
-    killed_after_a_trial(sweep)
-    future = time.time() + 86400
-    for path in sweep.folder.rglob("*"):
-        os.utime(path, (future, future))
-
-
-def killed_at_random(sweep: SmallSweep, chance: random.Random, seconds: float) -> int:
-    """Kill it up to three times, each time at a moment within `seconds`; return how often it was not over before."""
-    for _ in range(3):
-        process = sweep.start()
-        try:
-            process.wait(chance.uniform(0, seconds))
-        except subprocess.TimeoutExpired:
-            kill(process)
-        sweep.end(process)
-        if sweep.codes[-1] != -signal.SIGKILL:
-            break
-    return sweep.codes.count(-signal.SIGKILL)
-
-
-FAULTS: dict[str, Fault] = {
-    function.__name__.replace("_s_", "'s ").replace("_", " "): function
-    for function in (
-        killed_before_the_first_trial,
-        killed_during_a_trial,
-        killed_after_a_trial,
-        ctrl_c,
-        ctrl_c_twice,
-        terminated,
-        trial_killed_from_outside,
-        engine_crashes,
-        trial_hangs,
-        trial_file_truncated,
-        preparing_s_note_truncated,
-        artifact_truncated,
-        store_removed,
-        disk_full,
-        folder_read_only,
-        second_sweep_in_the_folder,
-        second_sweep_on_the_core,
-        clock_set_back,
-    )
-}
-
-
-def _signalled(sweep: SmallSweep, *numbers: signal.Signals) -> None:
-    process = sweep.start()
-    sweep.until(lambda: bool(sweep.trials()) and sweep.box() is not None, process)
-    for number in numbers:
-        kill(process, number)
-        time.sleep(0.2)
-    sweep.end(process)
-
-
-@contextmanager
-def _disk(folder: Path, options: str) -> Iterator[None]:
-    """Have a disk of its own in a folder; what is on it in the end stays in the folder."""
-    folder.mkdir(parents=True)
-    _mount("-t", "tmpfs", "-o", options, "pinbox-fault", str(folder))
-    try:
-        yield
-        kept = shutil.copytree(folder, folder.with_name(f"{folder.name}.kept"))
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
-    shutil.copytree(kept, folder, dirs_exist_ok=True)
-
-
-def _remounted_read_only(folder: Path) -> bool:
-    return not subprocess.run(["mount", "-o", "remount,ro", str(folder)], capture_output=True).returncode
-
-
-def _mount(*arguments: str) -> None:
-    subprocess.run(["mount", *arguments], check=True)
+FAULTS: dict[str, Fault] = (
+    _named((*_PROCESS, *_PREPARING), "process") | _named(_DOCKER, "docker", ", in Docker") | _named(_ENGINE, "engine")
+)

@@ -1,31 +1,32 @@
-"""Two of the faults of `make faults`, in a real sweep; the others are for when there is time."""
+"""Some of the faults of `make faults`, in a real sweep; the others are for when there is time."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from rich.table import Table
 
-from tests.faults.__main__ import row
-from tests.faults.sweeps import TRIALS, SmallSweep
+from tests.faults.judge import Judge
+from tests.faults.sweeps import ROOT, SmallSweep, filled
 from tests.faults.table import FAULTS
+
+IN_PROCESSES = ("killed during a trial", "engine crashes")
+IN_CONTAINERS = ("container killed, in Docker", "out of memory in a child, in Docker")
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> SmallSweep:
-    place = tmp_path_factory.mktemp("faults")
-    sweep = SmallSweep(place / "undisturbed", place / "store")
-    sweep.run()
-    assert sweep.codes == [0], sweep.said
-    assert len(sweep.trials()) == TRIALS
-    return sweep
+def judge(tmp_path_factory: pytest.TempPathFactory) -> Judge:
+    return Judge(tmp_path_factory.mktemp("faults"))
 
 
-@pytest.mark.parametrize("name", ["killed during a trial", "engine crashes"])
-def test_nothing_is_lost_doubled_or_done_again(name: str, undisturbed: SmallSweep, tmp_path: Path) -> None:
-    sweep = SmallSweep(tmp_path / "sweep", undisturbed.store)
-    FAULTS[name](sweep)
+@pytest.mark.parametrize("name", [*IN_PROCESSES, *(pytest.param(n, marks=pytest.mark.docker) for n in IN_CONTAINERS)])
+def test_nothing_is_lost_doubled_done_again_or_left(name: str, judge: Judge, tmp_path: Path) -> None:
+    fault = FAULTS[name]
+    sweep = filled(SmallSweep(tmp_path / "sweep", tmp_path / "store", fault.kind), judge.store(), fault.without)
+    fault.cause(sweep)
     assert sweep.codes != [0], "the fault must be seen"
-    table = Table("Fault", "Exit codes", "Kept", "Lost", "Doubled", "What the user reads")
-    assert not row(table, name, sweep, undisturbed), sweep.said
+    assert judge.judge(name, sweep).wrong is None
+
+
+def test_the_readme_counts_them() -> None:
+    assert f"causes {len(FAULTS)} such faults" in " ".join((ROOT / "README.md").read_text().split())

@@ -11,8 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+from docker.errors import APIError
 
+from runner.errors import MachineError
 from runner.isolation import Box, BoxEnd, BoxOrder
+from runner.isolation import docker as docker_box_module
 from runner.isolation.cpus import choose_cpus
 from runner.isolation.docker import MANAGED, DockerBox, connect, remove_orphans
 
@@ -26,7 +30,9 @@ def _probe_instead_of_our_code(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runner.isolation.process.CODE", PROBE)
 
 
-def run(box: Box, folder: Path, action: str, timeout_seconds: float = 60, **request: Any) -> tuple[BoxEnd, Any]:
+def run(
+    box: Box, folder: Path, action: str, timeout_seconds: float = 60, cpus: list[int] | None = None, **request: Any
+) -> tuple[BoxEnd, Any]:
     """Run one action of the probe; return how the box ended and what the probe saw."""
     (folder / "artifact").mkdir()
     output = folder / "output"
@@ -36,7 +42,7 @@ def run(box: Box, folder: Path, action: str, timeout_seconds: float = 60, **requ
         request={"action": action} | request,
         inputs={"artifact": folder / "artifact"},
         output=output,
-        cpus=choose_cpus(1),
+        cpus=cpus or choose_cpus(1),
         memory_bytes=box.memory_limit(256 << 20),
         pids=64,
         timeout_seconds=timeout_seconds,
@@ -93,6 +99,12 @@ def test_a_hanging_box_is_killed(box: Box, tmp_path: Path) -> None:
     assert "going to sleep" in end.log
     assert "isolation.timeout_seconds" in end.reason()
     assert time.monotonic() - began < 30
+
+
+def test_a_core_that_is_not_there_stops_the_sweep(box: Box, tmp_path: Path) -> None:
+    with pytest.raises(MachineError, match="CPU 1023 any more: it went offline"):
+        run(box, tmp_path, "look", cpus=[1023])
+    assert box.kind == "process" or ours_left() == 0
 
 
 def test_a_failing_box_says_why(box: Box, tmp_path: Path) -> None:
@@ -160,6 +172,16 @@ def command_line(process: Path) -> str:
         return (process / "cmdline").read_bytes().decode(errors="replace")
     except OSError:
         return ""  # it has just ended
+
+
+def test_a_container_that_somebody_else_is_removing_is_left_to_them() -> None:
+    class Going:
+        def remove(self, **how: bool) -> None:
+            response = requests.Response()
+            response.status_code = 409
+            raise APIError("removal of container 0123 is already in progress", response)
+
+    docker_box_module._remove(Going())  # type: ignore[arg-type]
 
 
 @pytest.mark.docker
