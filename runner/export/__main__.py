@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from runner.errors import UserError
+from runner.errors import UserError, printable
 from runner.export.write import export
 from runner.results.tables import read_tables
 
@@ -23,7 +23,7 @@ def main() -> int:
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
-    print(f"{variant.name}: {variant.row['job']}")
+    print(printable(f"{variant.name}: {variant.row['job']}"))
     print(asked.to / "README.md")
     return 0
 

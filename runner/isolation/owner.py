@@ -9,13 +9,14 @@ from pathlib import Path
 _BOOT, _NAMESPACE, _PID, _START = (f"org.pinbox.{what}" for what in ("boot", "pid-namespace", "pid", "start"))
 
 
-def owner_labels() -> dict[str, str]:
-    """Return the labels of boxes made by this process: the machine's boot, the pid, and when the process began."""
+def owner_labels(pid: int | None = None) -> dict[str, str]:
+    """Return the labels of boxes made by a process, or by this one: the machine's boot, the pid, and when it began."""
+    pid = pid or os.getpid()
     return {
         _BOOT: _boot_id(),
         _NAMESPACE: _namespace(),
-        _PID: str(os.getpid()),
-        _START: _start_ticks(os.getpid()) or "",
+        _PID: str(pid),
+        _START: _start_ticks(pid) or "",
     }
 
 

@@ -5,9 +5,9 @@ Only the protobuf is read, without the tensors that lie in other files.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
-from math import prod
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -19,6 +19,10 @@ _BITS = {1: 32, 2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 7: 64, 9: 8, 10: 16, 11: 64, 12
          17: 8, 18: 8, 19: 8, 20: 8, 21: 4, 22: 4, 23: 4, 24: 8, 25: 2, 26: 2}  # fmt: skip
 _STRINGS = 8
 _EXTERNAL = 1
+_MOST_DIMENSIONS = 64  # NumPy's own limit
+_MOST_ELEMENTS = 2**32  # of a sparse tensor, which is made dense when it is used
+_MOST_NODES = 1_000_000  # when every call of a function is replaced by its nodes
+_OF_OTHER_FILES = "EPContext"  # stands for a program that lies elsewhere
 _FIELDS = ("float_data", "int32_data", "int64_data", "double_data", "uint64_data", "string_data")
 _PER_ENTRY = 16  # elements that one entry of a field can hold: packed ones of 2 bits
 
@@ -40,11 +44,14 @@ def check_onnx(path: Path, where: str) -> None:
     _check_functions(model, where)
     known = {(function.domain, function.name) for function in model.functions}
     for node in _nodes(model):
-        if node.domain not in _DOMAINS and (node.domain, node.op_type) not in known:
+        is_own = (node.domain, node.op_type) in known
+        if node.op_type == _OF_OTHER_FILES or (node.domain not in _DOMAINS and not is_own):
             raise UserError(
                 f"{where}: node '{_text(node.name)}' has the operator {_text(node.domain)}.{_text(node.op_type)}, but "
                 f"only those of ONNX and com.microsoft are run. Export the model again without it."
             )
+    for sparse in _sparse_tensors(model):
+        _check_dimensions(sparse.dims, f"{where}: sparse tensor '{_text(sparse.values.name)}'", _MOST_ELEMENTS)
     for tensor in _tensors(model):
         _check_tensor(tensor, path.parent, f"{where}: tensor '{_text(tensor.name)}'")
 
@@ -71,12 +78,17 @@ def _tensors(model: Any) -> Iterator[Any]:
     """Yield the tensors that graphs hold, and those in the attributes of nodes; of sparse ones, both parts."""
     for graph in _graphs(model):
         yield from graph.initializer
-        for sparse in graph.sparse_initializer:
-            yield from (sparse.values, sparse.indices)
     for attribute in _attributes(model):
         yield from (attribute.t, *attribute.tensors)
-        for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
-            yield from (sparse.values, sparse.indices)
+    for sparse in _sparse_tensors(model):
+        yield from (sparse.values, sparse.indices)
+
+
+def _sparse_tensors(model: Any) -> Iterator[Any]:
+    for graph in _graphs(model):
+        yield from graph.sparse_initializer
+    for attribute in _attributes(model):
+        yield from (attribute.sparse_tensor, *attribute.sparse_tensors)
 
 
 def _graphs(model: Any) -> Iterator[Any]:
@@ -102,19 +114,33 @@ def _attributes(model: Any) -> Iterator[Any]:
 
 
 def _check_functions(model: Any, where: str) -> None:
-    """A function that calls itself would never end being put in the place of its calls."""
-    names = {(function.domain, function.name) for function in model.functions}
-    calls: dict[Any, set[Any]] = {name: set() for name in names}
-    for function in model.functions:
-        inner = [graph for node in function.node for graph in _all_subgraphs(node)]
-        nodes = [*function.node, *(node for graph in inner for node in graph.node)]
-        calls[(function.domain, function.name)] |= {(node.domain, node.op_type) for node in nodes} & names
+    """Check that putting functions in the place of their calls, as an engine does, comes to an end, and soon."""
+    own = {(function.domain, function.name): _all_nodes(function) for function in model.functions}
+    calls = {name: {_called(node) for node in nodes} & own.keys() for name, nodes in own.items()}
     try:
-        TopologicalSorter(calls).prepare()
+        order = [*TopologicalSorter(calls).static_order()]
     except CycleError as error:
         raise UserError(
             f"{where}: the function '{_text(error.args[1][0][1])}' calls itself, so it is refused."
         ) from None
+    sizes: dict[Any, int] = {}
+    for name in order:
+        sizes[name] = min(_MOST_NODES, sum(sizes.get(_called(node), 1) for node in own[name]))
+    if (size := sum(sizes.get(_called(node), 1) for node in _nodes(model))) > _MOST_NODES:
+        raise UserError(
+            f"{where} has {size} nodes or more when every function is put in the place of its calls, and at most "
+            f"{_MOST_NODES} are run."
+        )
+
+
+def _called(node: Any) -> tuple[Any, Any]:
+    return node.domain, node.op_type
+
+
+def _all_nodes(function: Any) -> list[Any]:
+    """Return the nodes of a function and of its subgraphs."""
+    inner = [graph for node in function.node for graph in _all_subgraphs(node)]
+    return [*function.node, *(node for graph in inner for node in graph.node)]
 
 
 def _all_subgraphs(node: Any) -> list[Any]:
@@ -123,9 +149,8 @@ def _all_subgraphs(node: Any) -> list[Any]:
 
 
 def _check_tensor(tensor: Any, folder: Path, where: str) -> None:
-    if any(size < 0 for size in tensor.dims):
-        raise UserError(f"{where} has the shape {list(tensor.dims)[:8]}, but no size can be negative.")
-    elements = prod(tensor.dims) if tensor.data_type else 0  # 0: an attribute that holds no tensor
+    _check_dimensions(tensor.dims, where)
+    elements = math.prod(tensor.dims) if tensor.data_type else 0  # 0: an attribute that holds no tensor
     if tensor.data_type not in (0, _STRINGS) and tensor.data_type not in _BITS:
         raise UserError(f"{where} is of the type {tensor.data_type}, which ONNX does not know.")
     needed = -(-elements * _BITS.get(tensor.data_type, 0) // 8)
@@ -138,9 +163,20 @@ def _check_tensor(tensor: Any, folder: Path, where: str) -> None:
         raise UserError(f"{where} has the shape {list(tensor.dims)[:8]}, but not so many elements.")
 
 
+def _check_dimensions(sizes: Sequence[int], where: str, most: float = math.inf) -> None:
+    if len(sizes) > _MOST_DIMENSIONS:
+        raise UserError(f"{where} has {len(sizes)} dimensions, and at most {_MOST_DIMENSIONS} make sense.")
+    if any(size < 0 for size in sizes):
+        raise UserError(f"{where} has the shape {list(sizes)[:8]}, but no size can be negative.")
+    if math.prod(sizes) > most:
+        raise UserError(f"{where} has the shape {list(sizes)[:8]}, which would be {math.prod(sizes)} elements.")
+
+
 def _check_external(tensor: Any, needed: int, folder: Path, where: str) -> None:
     """A tensor's data in another file: one in the model's own folder, and all of it."""
     entries = {entry.key: entry.value for entry in tensor.external_data}
+    if len(entries) < len(tensor.external_data):
+        raise UserError(f"{where} lies in several places: a key of its external data is there twice.")
     location = PurePosixPath(_decoded(entries.get("location", "")))
     path = folder / location
     if location.is_absolute() or ".." in location.parts or not _is_inside(path, folder):

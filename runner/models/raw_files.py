@@ -26,7 +26,7 @@ def check_files(folder: Path, where: str) -> None:
         where: names the model, for errors.
 
     Raises:
-        UserError: if a file is a link out of the folder, code, or not what its name says.
+        UserError: if a file is a link out of the folder or to nothing, a pipe, code, or not what its name says.
     """
     for path in sorted(folder.rglob("*")):
         _check_inside(path, folder, where)
@@ -63,6 +63,8 @@ _NO_CODE = (
 
 
 def _check_inside(path: Path, folder: Path, where: str) -> None:
+    if not path.is_file() and not path.is_dir():  # reading a pipe or a device may never end
+        raise UserError(f"{where}: {path.relative_to(folder)} is neither a file nor a folder. Remove it.")
     if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
         raise UserError(
             f"{where}: {path.relative_to(folder)} is a link out of the folder, which a box cannot follow. Put the file "

@@ -12,7 +12,7 @@ from rich.console import Console
 from runner.diff.compare import diff, exit_code
 from runner.diff.terminal import print_diff
 from runner.diff.write import write_diff
-from runner.errors import UserError
+from runner.errors import UserError, printable
 from runner.home import OUT
 from runner.progress import say
 from runner.reproduce.image import find_image
@@ -62,7 +62,7 @@ def reproduce(sweep: Path, out: Path, rebuild: bool) -> int:
     write_diff(found, out, "any")
     print_diff(found, "any", Console())
     for line in outcome_lines(found, recipe, stored):
-        print(line)
+        print(printable(line))
     print(out / "diff.html")
     return exit_code(found)
 

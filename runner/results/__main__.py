@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from runner.errors import UserError
+from runner.errors import UserError, printable
 from runner.results.collect import collect
 from runner.results.summary import outcome
 
@@ -24,7 +24,7 @@ def main() -> int:
     for name, table in tables.named().items():
         print(f"{sweep / name}.parquet  {len(table)} rows")
     for warning in tables.manifest["warnings"]:
-        print(f"warning: {warning}", file=sys.stderr)
+        print(printable(f"warning: {warning}"), file=sys.stderr)
     return outcome(tables)
 
 

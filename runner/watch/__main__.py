@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from runner.errors import UserError
+from runner.errors import UserError, printable
 from runner.watch.aside import stand_aside
 
 
@@ -35,7 +35,7 @@ def main() -> int:
 
 
 def _say(line: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')}  {line}", flush=True)
+    print(f"{time.strftime('%H:%M:%S')}  {printable(line)}", flush=True)
 
 
 if __name__ == "__main__":

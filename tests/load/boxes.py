@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 import docker
-from runner.isolation.docker import MANAGED
+from runner.isolation.owner import owner_labels
 from tests.load.command import start
 
 _TRIALS_A_ROUND = 3  # the baseline first, the variant, the baseline last
@@ -27,7 +27,7 @@ class Held:
     Attributes:
         trials: measured so far.
         seconds: since the start.
-        containers: of Pinbox, of whomever, running or not.
+        containers: of the sweep, running or not.
         files, threads, children, memory_mb: of the sweep's process; memory is what is resident. 0 after its end.
         temporary: files and folders in its TMPDIR and in the store's workplace, unfinished ones in the sweep's folder.
         trial_kb: on disk, of the folders of the trials, per trial.
@@ -70,6 +70,7 @@ class ManyBoxes:
         began, wanted = time.monotonic(), 1
         with (self._place / "log.txt").open("w+") as log:
             process = self._start(log)
+            self._labels = [f"{name}={value}" for name, value in owner_labels(process.pid).items()]
             try:
                 while process.poll() is None:
                     if self._done() >= wanted:
@@ -100,7 +101,9 @@ class ManyBoxes:
         return Held(
             trials=trials,
             seconds=seconds,
-            containers=len(self._client.containers.list(all=True, filters={"label": MANAGED}, ignore_removed=True)),
+            containers=len(
+                self._client.containers.list(all=True, filters={"label": self._labels}, ignore_removed=True)
+            ),
             files=_count(pid, "fd"),
             threads=_count(pid, "task"),
             children=_children(pid),

@@ -76,11 +76,29 @@ def _absurd(dims: list[int], **fields: object) -> TensorProto:
         _absurd([2**40, 2**40], raw_data=b"0" * 8),
         _absurd([-2, -4], raw_data=b"0" * 32),
         _absurd([10**9], float_data=[0.0]),
+        _absurd([2**62] * 100_000, raw_data=b"0" * 8),  # whose product alone would take minutes
         TensorProto(name="w", data_type=99, dims=[1], raw_data=b"0"),
     ],
 )
 def test_absurd_tensors_are_refused(tensor: TensorProto, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"model\.onnx: tensor 'w'"):
+        check_onnx(_save(tmp_path, _graph(ADD, tensors=(tensor,))), "model 'm'")
+
+
+@pytest.mark.parametrize(("dims", "message"), [([2**40], "would be 1099511627776 elements"), ([-5], "be negative")])
+def test_absurd_sparse_tensors_are_refused(dims: list[int], message: str, tmp_path: Path) -> None:
+    index = numpy_helper.from_array(np.zeros(1, np.int64), "i")
+    graph = _graph(ADD)
+    graph.sparse_initializer.append(helper.make_sparse_tensor(_tensor(1), index, dims))
+    with pytest.raises(UserError, match=rf"model\.onnx: sparse tensor 'w' .*{message}"):
+        check_onnx(_save(tmp_path, graph), "model 'm'")
+
+
+def test_a_tensor_that_lies_in_two_places_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "weights").write_bytes(b"0" * 8)
+    tensor = _external("weights")
+    tensor.external_data.add(key="location", value="../weights")
+    with pytest.raises(UserError, match="lies in several places"):
         check_onnx(_save(tmp_path, _graph(ADD, tensors=(tensor,))), "model 'm'")
 
 
@@ -107,6 +125,23 @@ def test_a_function_that_calls_itself_is_refused(tmp_path: Path) -> None:
     function = helper.make_function("own", "F", ["x"], ["y"], [call], [helper.make_opsetid("own", 1)])
     with pytest.raises(UserError, match="the function 'F' calls itself"):
         check_onnx(_save(tmp_path, _graph(call), functions=[function]), "model 'm'")
+
+
+def test_functions_that_double_at_every_call_are_refused(tmp_path: Path) -> None:
+    functions = []
+    for number in range(64):
+        calls = [helper.make_node(f"F{number + 1}", [a], [b], domain="own") for a, b in (("x", "a"), ("a", "y"))]
+        functions.append(helper.make_function("own", f"F{number}", ["x"], ["y"], calls, []))
+    functions.append(helper.make_function("own", "F64", ["x"], ["y"], [helper.make_node("Relu", ["x"], ["y"])], []))
+    call = helper.make_node("F0", ["x"], ["y"], domain="own")
+    with pytest.raises(UserError, match=r"nodes or more when every function is put in the place of its calls"):
+        check_onnx(_save(tmp_path, _graph(call), functions=functions), "model 'm'")
+
+
+def test_a_node_that_stands_for_another_file_is_refused(tmp_path: Path) -> None:
+    node = helper.make_node("EPContext", ["x"], ["y"], domain="com.microsoft", ep_cache_context="/etc/passwd")
+    with pytest.raises(UserError, match=r"the operator com\.microsoft\.EPContext"):
+        check_onnx(_save(tmp_path, _graph(node)), "model 'm'")
 
 
 def test_tensors_of_attributes_are_checked(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +81,17 @@ def test_a_link_out_of_the_folder_is_refused(folder: Path, tmp_path: Path) -> No
 def test_a_link_within_the_folder_is_followed(folder: Path) -> None:
     (folder / "vocab.json").symlink_to("config.json")
     check_files(folder, "model 'm'")
+
+
+@pytest.mark.parametrize("name", ["more.safetensors", "vocab.txt", "deep/model.onnx"])
+@pytest.mark.parametrize(
+    "make", [os.mkfifo, lambda path: path.symlink_to(path.name), lambda path: path.symlink_to("no")]
+)
+def test_what_is_no_file_is_refused_unopened(name: str, make: Callable[[Path], None], folder: Path) -> None:
+    (folder / "deep").mkdir()
+    make(folder / name)
+    with pytest.raises(UserError, match=rf"{name} is neither a file nor a folder"):
+        check_files(folder, "model 'm'")
 
 
 BAD_JSON = {
