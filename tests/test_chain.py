@@ -13,7 +13,7 @@ from runner.errors import UserError
 def test_a_chain_is_built_from_yaml() -> None:
     steps = make_chain([{"step": "onnx-export", "opset": 18}, {"step": "onnx-dynamic-int8"}], "technique 'x': steps")
     assert [step.name for step in steps] == ["onnx-export", "onnx-dynamic-int8"]
-    assert vars(steps[0]) == {"opset": 18}
+    assert vars(steps[0]) == {"opset": 18, "first_token": False}
     check_chain(steps, "onnx", "technique 'x'")
 
 

@@ -95,9 +95,11 @@ class Cascade(Step):
             plain, rounded = Path(folder) / "plain", Path(folder) / "rounded"
             plain.mkdir()
             rounded.mkdir()
-            beside = {"texts": inputs.texts, "threads": inputs.threads}
-            OnnxExport(first_token=self.first_token).run(StepInputs(source=inputs.teacher, **beside), plain)
-            OnnxDynamicInt8(per_channel=True).run(StepInputs(source=plain, **beside), rounded)
+            exporting, rounding = (
+                StepInputs(source, inputs.texts, inputs.threads) for source in (inputs.teacher, plain)
+            )
+            OnnxExport(first_token=self.first_token).run(exporting, plain)
+            OnnxDynamicInt8(per_channel=True).run(rounding, rounded)
             return onnx.load(rounded / MODEL)
 
 
@@ -170,9 +172,9 @@ def _rename(graph: Any, names: dict[str, str]) -> None:
 def _confidences(model: Path, calls: list[dict[str, np.ndarray]]) -> np.ndarray:
     """Return the largest probability that a model gives each text, [texts]."""
     import onnxruntime
-    from scipy.special import softmax
 
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     logits = np.concatenate([session.run([_LOGITS], call)[0] for call in calls])
-    highest: np.ndarray = softmax(logits, axis=-1).max(axis=-1)
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    highest: np.ndarray = powers.max(axis=-1) / powers.sum(axis=-1)
     return highest
