@@ -119,7 +119,7 @@ class TaskConfig:
     """The texts, their labels, and how they are split."""
 
     name: str = MISSING  # in tables and reports
-    source: str = MISSING  # a module of runner/tasks
+    source: str = MISSING  # a module of runner/tasks, or of plugins/tasks
     kind: str = SINGLE_LABEL  # how it is judged: single-label or multi-label
     path: str | None = None  # a CSV, JSONL or Parquet file, when source is file
     hub_id: str | None = None  # of a data set of the Hugging Face hub, when source is hub: owner/name
@@ -251,6 +251,7 @@ class Config:
     seed: int = 0  # of random weights, random pruning, training and the order of trials
     store: str = "outputs/store"  # folder of the artifacts
     downloads: str = ".cache/downloads"  # folder of the packages that hold weights and texts
+    metrics: list[str] = field(default_factory=list)  # of your own: plugins/metrics/NAME.py, shown beside accuracy
     grid: GridConfig = field(default_factory=GridConfig)
     # Set by the sweeper, one value per trial:
     round: int = 0  # set by the sweeper

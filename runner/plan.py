@@ -12,7 +12,7 @@ from runner.artifacts import digest
 from runner.config import Config, Role
 from runner.errors import UserError, did_you_mean
 
-_NOT_IDENTITY = ("grid", "measure", "store", "downloads", "round", "position", "role", "baseline")
+_NOT_IDENTITY = ("grid", "measure", "metrics", "store", "downloads", "round", "position", "role", "baseline")
 _KEY = re.compile(r"[+~]{0,2}[A-Za-z][\w./@-]*")
 
 

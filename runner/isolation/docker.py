@@ -120,7 +120,10 @@ class DockerBox(Box):
     def _create(self, order: BoxOrder, user: str) -> Container:
         mounts = [Mount(f"/in/{n}", str(p.absolute()), "bind", read_only=True) for n, p in order.inputs.items()]
         mounts.append(Mount("/pinbox/runner", str(CODE), "bind", read_only=True))
+        if order.plugin:
+            mounts.append(Mount("/plugin", str(order.plugin.absolute()), "bind", read_only=True))
         mounts.append(Mount("/out", str(order.output.absolute()), "bind"))
+        python_path = "/pinbox:/plugin" if order.plugin else "/pinbox"
         memory: dict[str, Any] = {}
         if order.memory_bytes is not None:  # without the second, as much again in swap is allowed
             memory = {"mem_limit": order.memory_bytes, "memswap_limit": order.memory_bytes}
@@ -139,7 +142,7 @@ class DockerBox(Box):
             init=True,
             ipc_mode="private",
             ulimits=[Ulimit(name="core", soft=0, hard=0)],
-            environment=environment(len(order.cpus)) | {"PYTHONPATH": "/pinbox", "HOME": "/tmp"},
+            environment=environment(len(order.cpus)) | {"PYTHONPATH": python_path, "HOME": "/tmp"},
             working_dir="/out",
             mounts=mounts,
             labels={MANAGED: "1"} | owner_labels(),
