@@ -34,6 +34,12 @@ def connect() -> docker.DockerClient | None:
     return client
 
 
+def engine_name(client: docker.DockerClient) -> str:
+    """Return Docker, or Podman, which speaks its language."""
+    parts = client.version().get("Components") or []
+    return "Podman" if any("Podman" in str(part.get("Name")) for part in parts) else "Docker"
+
+
 def engine_gone() -> MachineError:
     """Return what to tell a person when the engine has stopped."""
     return MachineError(
@@ -56,7 +62,7 @@ class DockerBox(Box):
         image: an image id; None for the one that `make image` built.
 
     Raises:
-        MachineError: if the image is not there; it is never pulled.
+        MachineError: if the image is not there (it is never pulled), or the engine runs without root.
     """
 
     kind = "docker"
@@ -64,6 +70,11 @@ class DockerBox(Box):
 
     def __init__(self, client: docker.DockerClient, image: str | None = None) -> None:
         self._client = client
+        if _is_rootless(client):
+            raise MachineError(
+                "The container engine runs without root: it maps users and cannot give a box its own cores. Take one "
+                "that runs as root (DOCKER_HOST says which), or isolation=process."
+            )
         try:
             found = client.images.get(image or image_tag())
         except ImageNotFound:
@@ -99,7 +110,12 @@ class DockerBox(Box):
         paths = {name: f"/in/{name}" for name in order.inputs} | {"output": "/out"}
         write_request(order, paths)
         user = _hand_over(order.output)
-        container = self._create(order, user)
+        try:
+            container = self._create(order, user)
+        except NotFound:
+            raise  # the image
+        except APIError as error:
+            return BoxEnd(125, False, False, f"the engine could not make the box: {error.explanation}")
         try:
             try:
                 container.start()
@@ -158,6 +174,10 @@ def remove_orphans(client: docker.DockerClient) -> int:
             _remove(container)
             removed += 1
     return removed
+
+
+def _is_rootless(client: docker.DockerClient) -> bool:
+    return any("name=rootless" in option for option in client.info().get("SecurityOptions") or [])
 
 
 def _hand_over(folder: Path) -> str:
