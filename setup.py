@@ -24,7 +24,7 @@ setup(
             *(f"docker/{name}.py" for name in ("base", "image", "wheelhouse", "workshop")),
         ],
         "runner.diff": ["templates/*"],
-        "runner.init": ["templates/**/*"],
+        "runner.init": ["example/**/*", "code_example/**/*"],
         "runner.images": ["export.js"],
         "runner.recommend": ["templates/*"],
         "runner.report": ["templates/*"],

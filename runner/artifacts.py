@@ -16,7 +16,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -126,11 +126,16 @@ def digest(value: Any) -> str:
 
 def folder_sha256(folder: Path) -> str:
     """Return the sha256 over the relative name and the bytes of every file below `folder`."""
+    return files_sha256({path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()})
+
+
+def files_sha256(files: Mapping[Path, Path]) -> str:
+    """Return the same over files that lie anywhere, by the relative names that they would have."""
     total = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        with path.open("rb") as file:
+    for name in sorted(files):
+        with files[name].open("rb") as file:
             inner = hashlib.file_digest(file, "sha256").hexdigest()
-        total.update(f"{path.relative_to(folder).as_posix()}\0{inner}\n".encode())
+        total.update(f"{name.as_posix()}\0{inner}\n".encode())
     return total.hexdigest()
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from runner import models, tasks
+from runner import models, plugins, tasks
 from runner.chain import check_chain, follow_shape
 from runner.config import Config, IsolationKind, ModelConfig, TechniqueConfig
 from runner.engines import FORMATS, NEED_A_COMPILER
@@ -45,6 +45,7 @@ class Checks:
         Raises:
             UserError: for the first thing that is wrong.
         """
+        self._once("metrics", [cfg.metrics], lambda: _check_metrics(cfg))
         if self._here:
             self._once("threads", [cfg.threads], lambda: check_threads(cfg.threads))
             self._once("memory", [cfg.isolation.memory], lambda: memory_bytes(cfg.isolation.memory))
@@ -66,9 +67,9 @@ class Checks:
 
     def _check_steps(self, cfg: Config) -> Shape:
         """Check all but threads and workload; return the shape of the model."""
-        _check_engine(cfg.technique)
+        engine_format = _engine_format(cfg.technique)
         own, added = chain_of(cfg)
-        check_chain([*own, *added], FORMATS[cfg.technique.engine], f"technique '{cfg.technique.name}'")
+        check_chain([*own, *added], engine_format, f"technique '{cfg.technique.name}'")
         _check_compiler([*own, *added], cfg)
         texts = self._once("texts", [cfg.task, cfg.store, cfg.downloads], lambda: texts_of(cfg))
         files = self._once("files", [cfg.model, cfg.downloads], lambda: models.fetch(cfg.model, Path(cfg.downloads)))
@@ -159,12 +160,26 @@ def _user(cfg: Config, step: str) -> str:
     return f"technique '{cfg.technique.name}'" if in_technique else f"model '{cfg.model.name}'"
 
 
-def _check_engine(technique: TechniqueConfig) -> None:
-    if technique.engine not in FORMATS:
-        raise UserError(
-            f"technique '{technique.name}': there is no engine '{technique.engine}'. "
-            f"{did_you_mean(technique.engine, FORMATS)}"
-        )
+def _check_metrics(cfg: Config) -> None:
+    if cfg.metrics:
+        from runner.results.metrics import metric_of  # and with it all that reads results
+
+        for name in cfg.metrics:
+            metric_of(name)
+
+
+def _engine_format(technique: TechniqueConfig) -> str:
+    where = f"technique '{technique.name}'"
+    plugin = plugins.find("engines", technique.engine, FORMATS)
+    if plugin is None and technique.engine not in FORMATS:
+        allowed = [*FORMATS, *plugins.names("engines")]
+        raise UserError(f"{where}: there is no engine '{technique.engine}'. {did_you_mean(technique.engine, allowed)}")
+    if plugin is None:
+        return FORMATS[technique.engine]
+    loads = plugin.constant("FORMAT")
+    if loads is None:
+        raise UserError(f'{where}: {plugin.origin} does not say which format it loads. Add a line: FORMAT = "onnx".')
+    return loads
 
 
 def check_writable(folder: Path) -> None:

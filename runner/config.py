@@ -119,7 +119,7 @@ class TaskConfig:
     """The texts, their labels, and how they are split."""
 
     name: str = MISSING  # in tables and reports
-    source: str = MISSING  # a module of runner/tasks
+    source: str = MISSING  # a module of runner/tasks, or of plugins/tasks
     kind: str = SINGLE_LABEL  # how it is judged: single-label or multi-label
     path: str | None = None  # a CSV, JSONL or Parquet file, when source is file
     hub_id: str | None = None  # of a data set of the Hugging Face hub, when source is hub: owner/name
@@ -252,6 +252,7 @@ class Config:
     store: str = "outputs/store"  # folder of the artifacts
     downloads: str = ".cache/downloads"  # folder of the packages that hold weights and texts
     prepare_timeout_seconds: float = 7200.0  # of one step of preparing; what takes longer is killed
+    metrics: list[str] = field(default_factory=list)  # of your own: plugins/metrics/NAME.py, shown beside accuracy
     grid: GridConfig = field(default_factory=GridConfig)
     # Set by the sweeper, one value per trial:
     round: int = 0  # set by the sweeper

@@ -109,6 +109,7 @@ def _measure(cfg: Config, job: str, cpus: list[int], sweep: Path, folder: Path) 
         "compressed_bytes": ready.compressed_bytes,
         "masked": ready.masked,
         "precision": ready.precision,
+        "plugins": ready.plugins,
     }
     began = time.monotonic()
     partner = _partner(cfg, box, cpus, sweep)
@@ -139,6 +140,7 @@ def _order(cfg: Config, box: Box, cpus: list[int], ready: Ready) -> BoxOrder:
     limit = box.memory_limit(memory_bytes(cfg.isolation.memory))
     request = {
         "engine": ready.engine,
+        "plugin": ready.plugin_module,
         "threads": cfg.threads,
         "cpus": cpus,
         "memory_bytes": limit,
@@ -153,6 +155,7 @@ def _order(cfg: Config, box: Box, cpus: list[int], ready: Ready) -> BoxOrder:
         memory_bytes=limit,
         pids=cfg.isolation.pids,
         timeout_seconds=cfg.isolation.timeout_seconds,
+        plugin=Path(ready.plugin_path) if ready.plugin_path else None,
     )
 
 

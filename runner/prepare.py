@@ -15,16 +15,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from runner import models, tasks
+from runner import models, plugins, tasks
 from runner.artifacts import Artifact, Store, digest
 from runner.chain import make_chain
 from runner.config import Config, ModelConfig
-from runner.engines import source_files
+from runner.engines import FORMATS, source_files
 from runner.home import CODE
 from runner.isolation import Box, BoxOrder
 from runner.machine.flops import FlopCount, count_flops
+from runner.plugins import Kept
 from runner.provenance import lock_sha256
-from runner.techniques import PROGRESS, Step
+from runner.techniques import PROGRESS, Step, plugin_of
 from runner.told import passed_on
 
 Announce = Callable[[str], None]
@@ -51,6 +52,8 @@ class Prepared:
         logits: of every test text, [texts, labels].
         neighbours: how far these depend on batch and padding; see runner/trial/neighbours.py.
         precision: what the engine computes matrix products with weights in; None if it cannot be told.
+        plugin: the engine's code, if it is the user's own.
+        plugins: what there is of that in the whole job: of steps, engine and task.
         flops: of one text, by the last checkpoint of the chain; None if a step changed them or they cannot be counted.
     """
 
@@ -60,6 +63,8 @@ class Prepared:
     logits: list[list[float]]
     neighbours: dict[str, Any]
     precision: str | None
+    plugin: Kept | None
+    plugins: list[str]
     flops: FlopCount | None
 
 
@@ -101,7 +106,7 @@ def texts_of(cfg: Config) -> Artifact:
         target = folder / "files"
         target.mkdir()
         tasks.write(tasks.load(cfg.task, Path(cfg.downloads)), target)
-        return store.put(recipe, target, "texts", [{"task": cfg.task.name}])
+        return store.put(recipe, target, "texts", [{"task": cfg.task.name} | tasks.plugin_record(cfg.task)])
 
 
 def prepare(cfg: Config, box: Box, cpus: list[int], announce: Announce) -> Prepared:
@@ -126,11 +131,20 @@ def prepare(cfg: Config, box: Box, cpus: list[int], announce: Announce) -> Prepa
         teacher = kitchen.chain(teacher_chain(cfg), cfg.technique.teacher, texts, cfg)[0]
     artifact, checkpoint = kitchen.chain(added, cfg.model, texts, cfg, original, teacher)
     inputs = kitchen.tokenize(checkpoint, texts, cfg)
-    logits, notes = kitchen.judge(artifact, inputs, cfg)
+    engine = plugins.find("engines", cfg.technique.engine, FORMATS)
+    plugin = plugins.keep(engine, Store(Path(cfg.store))) if engine else None
+    logits, notes = kitchen.judge(artifact, inputs, cfg, plugin)
     steps, flops = [*own, *added], None
     if all(step.keeps_flops for step in steps):
         flops = count_flops(checkpoint.path, any(step.first_token_only for step in steps))
-    return Prepared(artifact, inputs, texts, logits, notes["neighbours"], notes["precision"], flops)
+    own_code = [*_own_code(artifact, texts), *([str(plugin)] if plugin else [])]
+    return Prepared(artifact, inputs, texts, logits, notes["neighbours"], notes["precision"], plugin, own_code, flops)
+
+
+def _own_code(*artifacts: Artifact) -> list[str]:
+    """Return what of the user's own code made these."""
+    records = [record for artifact in artifacts for record in artifact.lineage]
+    return [record["plugin"] for record in records if "plugin" in record]
 
 
 class _Kitchen:
@@ -178,17 +192,20 @@ class _Kitchen:
         downloads: Path,
     ) -> Artifact:
         """Return the step's result; `beside` are the artifacts that it reads besides its source."""
+        own = plugin_of(step.name)
+        plugin = plugins.keep(own, self._store) if own else None
         from_files = step.takes == "files"
         reads_texts = step.reads_texts or step.reads_labels
         recipe = {
             "step": step.name,
             "config": asdict(step),
-            "code": step.code(),
+            "code": plugin.sha256 if plugin else step.code(),
             "input": models.identity(model, downloads) if from_files else source.content if source else None,
             "texts": texts.content if reads_texts else None,
             "lock": lock_sha256(),
         }
         recipe |= {name: artifact.content for name, artifact in beside.items()}
+        recipe |= {"plugin": str(plugin)} if plugin else {}
         inputs = {"texts": texts.path} | {name: artifact.path for name, artifact in beside.items()}
         if from_files:
             if found := self._store.find(recipe):
@@ -198,13 +215,13 @@ class _Kitchen:
             inputs["source"] = files
         elif source:
             inputs["source"] = source.path
-        order = {"step": step.name, "config": asdict(step)}
+        order = {"step": step.name, "config": asdict(step), "plugin": plugin.module if plugin else None}
         lineage = source.lineage if source else []
         title = f"{model.name}: {step.name}"
         with self._store.workplace() as folder:
             if from_files:
                 inputs["source"] = models.readable_by_a_box(inputs["source"], folder / "source")
-            return self._make(recipe, "runner.techniques", order, inputs, step.gives, lineage, title)
+            return self._make(recipe, "runner.techniques", order, inputs, step.gives, lineage, title, plugin)
 
     def tokenize(self, checkpoint: Artifact, texts: Artifact, cfg: Config) -> Artifact:
         """Return the test texts as token ids, in the workload's batches."""
@@ -232,21 +249,24 @@ class _Kitchen:
         title = f"{cfg.model.name}: tokenize for {cfg.workload.name}"
         return self._make(recipe, "runner.tasks.tokenize", settings | tokenizer, inputs, "inputs", [], title)
 
-    def judge(self, artifact: Artifact, inputs: Artifact, cfg: Config) -> tuple[list[list[float]], dict[str, Any]]:
+    def judge(
+        self, artifact: Artifact, inputs: Artifact, cfg: Config, plugin: Kept | None
+    ) -> tuple[list[list[float]], dict[str, Any]]:
         """Return the artifact's logits for every test text, and what was noted of them (runner/trial/evaluate.py)."""
         engine = cfg.technique.engine
+        sources = () if plugin else source_files(engine)
         recipe = {
             "logits": artifact.content,
             "inputs": inputs.content,
             "engine": engine,
             "kind": cfg.task.kind,
-            "code": [_source_of(path) for path in (*source_files(engine), *_JUDGING)],
+            "code": [_source_of(path) for path in (*sources, *_JUDGING)] + ([plugin.sha256] if plugin else []),
             "lock": lock_sha256(),
         }
         folders = {"artifact": artifact.path, "inputs": inputs.path}
-        request = {"engine": engine, "kind": cfg.task.kind}
+        request = {"engine": engine, "plugin": plugin.module if plugin else None, "kind": cfg.task.kind}
         title = f"{cfg.model.name}: predictions of {cfg.technique.name}"
-        made = self._make(recipe, "runner.trial.evaluate", request, folders, "logits", [], title)
+        made = self._make(recipe, "runner.trial.evaluate", request, folders, "logits", [], title, plugin)
         logits: list[list[float]] = json.loads((made.path / "logits.json").read_text())
         return logits, made.lineage[-1]["notes"]
 
@@ -259,6 +279,7 @@ class _Kitchen:
         format: str,
         lineage: list[dict[str, Any]],
         title: str,
+        plugin: Kept | None = None,
     ) -> Artifact:
         """Return what the recipe gives: found, or made by `module` in a box as the folder `files`."""
         with _making[digest(recipe)], self._store.workplace() as folder:
@@ -267,7 +288,11 @@ class _Kitchen:
             self._announce(title)
             began = datetime.now(UTC)
             threads = {"threads": len(self._cpus)}
-            order = BoxOrder(module, request | threads, inputs, folder, self._cpus, timeout_seconds=self._seconds)
+            order = BoxOrder(
+                *(module, request | threads, inputs, folder, self._cpus),
+                timeout_seconds=self._seconds,
+                plugin=plugin.path if plugin else None,
+            )
             with passed_on(folder / PROGRESS, lambda line: self._announce(f"{title}: {line}")):
                 end = self._box.run(order)
             end.check_disk(folder)

@@ -31,6 +31,8 @@ class Ready:
         engine, artifact_path, inputs_path: what a box runs.
         artifact, artifact_format, disk_bytes, compressed_bytes, masked: what the artifact is.
         precision: what its engine computes matrix products in; None if not known.
+        plugin_module, plugin_path: of the engine, if it is the user's own: what a box imports, and where from.
+        plugins: all code of the user's own in the job; None if there is none.
         useful_flops, padded_flops: of a mean call; None if they cannot be counted.
     """
 
@@ -46,6 +48,9 @@ class Ready:
     compressed_bytes: int | None = None
     masked: bool | None = None
     precision: str | None = None
+    plugin_module: str | None = None
+    plugin_path: str | None = None
+    plugins: str | None = None
     useful_flops: float | None = None
     padded_flops: float | None = None
 
@@ -62,7 +67,8 @@ def read_ready(sweep: Path, job: str) -> Ready | None:
     it any more."""
     try:
         ready = Ready(**json.loads(prepared_file(sweep, job).read_text(encoding="utf-8")))
-        whole = ready.status != "ok" or all(is_whole(Path(kept)) for kept in (ready.artifact_path, ready.inputs_path))
+        kept = filter(None, (ready.artifact_path, ready.inputs_path, ready.plugin_path))
+        whole = ready.status != "ok" or all(is_whole(Path(path)) for path in kept)
     except (FileNotFoundError, ValueError, TypeError, RecursionError):
         return None
     return ready if whole else None
@@ -154,6 +160,9 @@ def _ready(cfg: Config, prepared: Prepared) -> Ready:
         compressed_bytes=Store(Path(cfg.store)).compressed_bytes(artifact),
         masked=is_masked(artifact.lineage),
         precision=prepared.precision,
+        plugin_module=prepared.plugin.module if prepared.plugin else None,
+        plugin_path=str(prepared.plugin.path) if prepared.plugin else None,
+        plugins=" ".join(prepared.plugins) or None,
         useful_flops=flops.useful if flops else None,
         padded_flops=flops.padded if flops else None,
     )

@@ -79,6 +79,7 @@ class Plan:
             "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "grid": _plain(self.config.grid),
             "seed": self.config.seed,
+            "metrics": self.config.metrics,
             "isolation": self.isolation,
             "isolation_note": self.isolation_note,
             "measure": _plain(self.config.measure),

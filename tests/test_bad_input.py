@@ -173,7 +173,7 @@ def test_a_hub_model_without_a_network(refused: Refused, tmp_path: Path, monkeyp
 
 def test_an_output_folder_that_cannot_be_written(refused: Refused) -> None:
     said = refused(out=Path("/proc/pinbox"))
-    assert "The output folder /proc/pinbox (OUT, hydra.sweep.dir) cannot be written" in said
+    assert "The output folder /proc/pinbox (hydra.sweep.dir) cannot be written" in said
 
 
 def test_a_grid_that_excludes_everything(refused: Refused) -> None:

@@ -85,6 +85,7 @@ def _facts(tables: Tables) -> dict[str, str]:
         "base image": machine.get("base_id"),
         "lock file": machine.get("lock_sha256"),
         "code version": machine.get("code_version"),
+        "code of one's own": _seen(tables, "plugins"),
         "results schema": manifest.get("schema"),
         "seed": manifest.get("seed"),
     }

@@ -11,7 +11,7 @@ from runner.doctor import Fact, Section, gib
 from runner.errors import UserError
 from runner.home import ENGINE_SCRIPT, MAKE
 from runner.isolation import Box
-from runner.isolation.docker import DockerBox, image_tag
+from runner.isolation.docker import DockerBox, engine_name, image_tag
 from runner.isolation.process import ProcessBox
 from runner.machine.cpu import read_text
 
@@ -39,7 +39,7 @@ def engine_section(client: docker.DockerClient | None, box: Box) -> Section:
         return Section("Engine", [no_engine], {"isolation": box.kind})
     info: dict[str, Any] = client.info()
     group = f"control groups version {info.get('CgroupVersion', '?')}"
-    facts = [Fact("Docker", f"{info.get('ServerVersion', '?')}, storage {info.get('Driver', '?')}, {group}")]
+    facts = [Fact(engine_name(client), f"{info.get('ServerVersion', '?')}, storage {info.get('Driver', '?')}, {group}")]
     facts += [Fact("Warning", str(warning)) for warning in info.get("Warnings") or []]
     if box.image_id:
         facts.append(Fact("Image", f"{image_tag()}, id {box.image_id.removeprefix('sha256:')[:12]}"))

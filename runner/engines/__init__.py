@@ -1,6 +1,7 @@
 """Engines: one file per inference runtime, which is all that a trial imports besides the standard library and numpy.
 
-To add an engine: one module here with a class `Engine` as below, named in `FORMATS`.
+To add an engine: one module here with a class `Engine` as below, named in `FORMATS`. (A user's own says by itself which
+format it loads, as FORMAT = "onnx", and is found by its name, see runner/plugins.py.)
 """
 
 from __future__ import annotations
@@ -52,9 +53,14 @@ class Engine(Protocol):
         """
 
 
-def import_engine(name: str) -> type[Engine]:
-    """Import an engine's module, and with it its runtime."""
-    engine: type[Engine] = importlib.import_module(f"runner.engines.{name}").Engine
+def import_engine(name: str, plugin: str | None = None) -> type[Engine]:
+    """Import an engine's module, and with it its runtime.
+
+    Args:
+        name: of the engine.
+        plugin: the module, if it is the user's own.
+    """
+    engine: type[Engine] = importlib.import_module(plugin or f"runner.engines.{name}").Engine
     return engine
 
 

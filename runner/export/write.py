@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from runner.engines import FORMATS
 from runner.errors import UserError
 from runner.export.card import render_card
 from runner.export.script import own_modules, predict_script
@@ -37,6 +38,12 @@ def export(tables: Tables, asked: str, to: Path) -> Variant:
     variant = find_variant(tables, asked)
     sources = find_sources(variant, recorded(tables).store, tables.folder)
     settings = predict_settings(variant, sources.pad_token_id)
+    if variant.engine not in FORMATS:
+        raise UserError(
+            f"{variant.name} runs on an engine of your own, '{variant.engine}', and how that loads a model cannot be "
+            "written into a script. The artifact itself is "
+            f"{variant.stored_at}."
+        )
     script = predict_script(variant.engine)
     texts = {
         "predict.py": script,

@@ -35,6 +35,7 @@ class BoxOrder:
         memory_bytes: limit with swap included, None for no limit.
         pids: limit of processes and threads.
         timeout_seconds: after this the box is killed.
+        plugin: a folder of the user's own modules, read-only, that Python searches in the box.
     """
 
     module: str
@@ -45,6 +46,7 @@ class BoxOrder:
     memory_bytes: int | None = None
     pids: int = 512
     timeout_seconds: float = 3600.0
+    plugin: Path | None = None
 
 
 @dataclass(frozen=True)

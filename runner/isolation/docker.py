@@ -35,6 +35,12 @@ def connect() -> docker.DockerClient | None:
     return client
 
 
+def engine_name(client: docker.DockerClient) -> str:
+    """Return Docker, or Podman, which speaks its language."""
+    parts = client.version().get("Components") or []
+    return "Podman" if any("Podman" in str(part.get("Name")) for part in parts) else "Docker"
+
+
 def engine_gone() -> MachineError:
     """Return what to tell a person when the engine has stopped."""
     return MachineError(
@@ -65,7 +71,7 @@ class DockerBox(Box):
         image: an image id; None for the one that `make image` built.
 
     Raises:
-        MachineError: if the image is not there; it is never pulled.
+        MachineError: if the image is not there (it is never pulled), or the engine runs without root.
     """
 
     kind = "docker"
@@ -73,6 +79,11 @@ class DockerBox(Box):
 
     def __init__(self, client: docker.DockerClient, image: str | None = None) -> None:
         self._client = client
+        if _is_rootless(client):
+            raise MachineError(
+                "The container engine runs without root: it maps users and cannot give a box its own cores. Take one "
+                "that runs as root (DOCKER_HOST says which), or isolation=process."
+            )
         try:
             found = client.images.get(image or image_tag())
         except ImageNotFound:
@@ -106,7 +117,12 @@ class DockerBox(Box):
         paths = {name: f"/in/{name}" for name in order.inputs} | {"output": "/out"}
         write_request(order, paths)
         user = _hand_over(order.output)
-        container = self._create(order, user)
+        try:
+            container = self._create(order, user)
+        except NotFound:
+            raise  # the image
+        except APIError as error:
+            return BoxEnd(125, False, False, f"the engine could not make the box: {error.explanation}")
         try:
             try:
                 container.start()
@@ -129,7 +145,10 @@ class DockerBox(Box):
     def _create(self, order: BoxOrder, user: str) -> Container:
         mounts = [Mount(f"/in/{n}", str(p.absolute()), "bind", read_only=True) for n, p in order.inputs.items()]
         mounts.append(Mount("/pinbox/runner", str(CODE), "bind", read_only=True))
+        if order.plugin:
+            mounts.append(Mount("/plugin", str(order.plugin.absolute()), "bind", read_only=True))
         mounts.append(Mount("/out", str(order.output.absolute()), "bind"))
+        python_path = "/pinbox:/plugin" if order.plugin else "/pinbox"
         memory: dict[str, Any] = {}
         if order.memory_bytes is not None:  # without the second, as much again in swap is allowed
             memory = {"mem_limit": order.memory_bytes, "memswap_limit": order.memory_bytes}
@@ -148,7 +167,7 @@ class DockerBox(Box):
             init=True,
             ipc_mode="private",
             ulimits=[Ulimit(name="core", soft=0, hard=0)],
-            environment=environment(len(order.cpus)) | {"PYTHONPATH": "/pinbox", "HOME": "/tmp"},
+            environment=environment(len(order.cpus)) | {"PYTHONPATH": python_path, "HOME": "/tmp"},
             working_dir="/out",
             mounts=mounts,
             labels={MANAGED: "1"} | owner_labels(),
@@ -164,6 +183,10 @@ def remove_orphans(client: docker.DockerClient) -> int:
             _remove(container)
             removed += 1
     return removed
+
+
+def _is_rootless(client: docker.DockerClient) -> bool:
+    return any("name=rootless" in option for option in client.info().get("SecurityOptions") or [])
 
 
 def _hand_over(folder: Path) -> str:

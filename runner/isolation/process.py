@@ -45,7 +45,7 @@ class ProcessBox(Box):
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    env=environment(len(order.cpus)) | {"PYTHONPATH": _python_path(), "PATH": os.environ["PATH"]},
+                    env=environment(len(order.cpus)) | {"PYTHONPATH": _python_path(order), "PATH": os.environ["PATH"]},
                     cwd=order.output,
                     start_new_session=True,
                     preexec_fn=partial(_pin, order.cpus, os.getpid()),
@@ -65,9 +65,10 @@ class ProcessBox(Box):
         return BoxEnd(child.returncode, out_of_memory=False, timed_out=timed_out, log=text)
 
 
-def _python_path() -> str:
-    """Return where the child finds our code beside its own packages, which is among them where Pinbox is installed."""
-    return "" if CODE.parent == _SITE_PACKAGES else str(CODE.parent)
+def _python_path(order: BoxOrder) -> str:
+    """Return where the child finds our code, if not among its own packages, and the user's."""
+    ours = None if CODE.parent == _SITE_PACKAGES else CODE.parent
+    return ":".join(str(path) for path in (ours, order.plugin and order.plugin.absolute()) if path)
 
 
 def _pin(cpus: list[int], parent: int) -> None:

@@ -58,7 +58,7 @@ class Column:
 
     def value(self, row: Row) -> float | None:
         """Return what the cell is sorted by."""
-        value = row[self.key] if self.key else None
+        value = row.get(self.key) if self.key else None
         return None if value is None else float(1 / value if self.inverted else value)
 
 

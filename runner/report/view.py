@@ -9,6 +9,7 @@ from typing import Any
 
 from runner.report.columns import COLUMNS, Cell, Column, columns_for
 from runner.report.figures import UNKNOWN, counted, percent
+from runner.report.metrics import by_name, metric_columns
 from runner.report.noise import floor_sentence, rounds_sentence, turns_sentence
 from runner.results.tables import Tables
 
@@ -91,7 +92,7 @@ def groups(tables: Tables) -> list[Group]:
     found: dict[tuple[Any, ...], list[Row]] = {}
     for row in tables.summary.to_pylist():
         key = tuple(row[name] for name in _SHARED)
-        found.setdefault(key, []).append(row | {"precision": precisions.get(row["job"])})
+        found.setdefault(key, []).append(row | by_name(row) | {"precision": precisions.get(row["job"])})
     return [_group(rows, trials) for rows in found.values()]
 
 
@@ -125,7 +126,7 @@ def conditions(row: Row) -> str:
 
 
 def _group(rows: Sequence[Row], trials: Mapping[str, Sequence[Row]]) -> Group:
-    ranked, columns = sorted(rows, key=_speed), columns_for(rows, COLUMNS)
+    ranked, columns = sorted(rows, key=_speed), [*columns_for(rows, COLUMNS), *metric_columns(rows)]
     labels = Counter(map(group_label, rows))
     variants = [
         Variant(

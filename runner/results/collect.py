@@ -16,6 +16,7 @@ import pyarrow as pa
 from runner.errors import UserError
 from runner.layout import SCHEMA, peaks_file
 from runner.results.cpus import apart_by_cpu, cpu_of_units, environment_of_nodes, jobs_measured_as, nodes_of
+from runner.results.metrics import code_of, with_metrics
 from runner.results.predictions import Evaluation, predictions_table, read_evaluations
 from runner.results.rounds import judge
 from runner.results.schema import MEMORY, RESULTS, SAMPLES, VERSION
@@ -42,6 +43,7 @@ def collect(sweep: Path) -> Tables:
     planned = [identity | jobs[trial["job"]] | trial for trial in plan["trials"]]
     read = [trial for trial in (read_trial(sweep, one) for one in planned) if trial is not None]
     evaluations, warnings = read_evaluations(sweep)
+    evaluations, unknown = with_metrics(evaluations, plan.get("metrics") or [])
     counted_as = jobs_measured_as(plan)
     evaluations = [replace(e, jobs=[key for job in e.jobs for key in counted_as.get(job, [job])]) for e in evaluations]
     rows = [trial.row for trial in read]
@@ -55,7 +57,7 @@ def collect(sweep: Path) -> Tables:
         samples=pa.concat_tables([SAMPLES.empty_table(), *(trial.samples for trial in read)]),
         memory=pa.concat_tables([MEMORY.empty_table(), *(trial.memory for trial in read)]),
         predictions=predictions_table(plan["jobs"], evaluations),
-        manifest=_manifest(sweep, plan, evaluations, [*warnings, *_unplanned(sweep, planned)]),
+        manifest=_manifest(sweep, plan, evaluations, [*warnings, *unknown, *_unplanned(sweep, planned)]),
     )
     write_tables(tables)
     return tables
@@ -102,6 +104,7 @@ def _manifest(
         **{key: plan.get(key) for key in copied},
         "environment": environment_of_nodes(plan.get("environment") or {}, nodes_of(sweep)),
         "nodes": nodes_of(sweep),
+        "metrics": code_of(plan.get("metrics") or []),
         "labels": {task: by_task[task].names for task in sorted(by_task)},
         "kinds": {task: by_task[task].kind for task in sorted(by_task)},
         "pairs": [task for task in sorted(by_task) if by_task[task].pairs],

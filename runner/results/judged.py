@@ -34,7 +34,7 @@ def judged_columns(own: Evaluation | None, baseline: Evaluation | None) -> dict[
         return {}
     labels = [label for label in own.labels if label is not None]
     labelled = own.trained and len(labels) == len(own.texts)
-    columns: dict[str, Any] = {"examples": len(own.texts)} | _neighbours(own)
+    columns: dict[str, Any] = {"examples": len(own.texts), "metrics": dict(own.metrics)} | _neighbours(own)
     if labelled:
         columns |= _own_figures(labels, own)
     if baseline is None or baseline.texts != own.texts:

@@ -33,6 +33,7 @@ class Evaluation:
     labels: list[Name | None]
     probabilities: list[list[float] | None]  # None where a logit was not a finite number
     predictions: list[Name | None]
+    metrics: Mapping[str, float | None]  # of the user's own
     neighbours: Mapping[str, Any]  # how far they depend on batch and padding; see runner/trial/neighbours.py
 
 
@@ -82,6 +83,7 @@ def _parse(content: Mapping[str, Any]) -> Evaluation:
         labels=[None if label is None else _named(label, names) for label in content["label"]],
         probabilities=probabilities,
         predictions=[None if p is None else _named(_predicted(p, kind), names) for p in probabilities],
+        metrics={},
         neighbours=content.get("neighbours") or {},
     )
 

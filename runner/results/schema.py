@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-VERSION: Final = 5
+VERSION: Final = 6
 
 ROLES: Final = ("variant", "baseline-first", "baseline-last")
 SAMPLE_ROLES: Final = (*ROLES, "partner")
@@ -44,6 +44,11 @@ _IDENTITY = [
 _ARTIFACT = [
     _column("artifact", pa.string(), "SHA-256 of the artifact's files."),
     _column("artifact_format", pa.string(), "Format of the artifact: checkpoint, onnx, torchscript …"),
+    _column(
+        "plugins",
+        pa.string(),
+        "Code of the user's own in the job, such as 'steps/shout@1a2b3c4d5e6f': kind, name, SHA-256; null for none.",
+    ),
     _column("masked", pa.bool_(), "Whether weights were pruned by setting them to 0: there are no fewer of them."),
 ]
 
@@ -183,6 +188,7 @@ _ACCURACY = [
     _column("micro_f1", pa.float64(), "F1 of all labels together; null where each text has one: it would be accuracy."),
     _column("calibration_error", pa.float64(), "Expected calibration error, 15 bins of equal width, 0 to 1."),
     _column("brier_score", pa.float64(), "Mean of the summed squared errors of the probabilities, 0 to 2."),
+    _column("metrics", pa.map_(pa.string(), pa.float64()), "Metrics of the user's own, by name: those of the sweep."),
     _column("changed_predictions", pa.int64(), "Examples predicted otherwise than by the baseline."),
     _column("changed_fraction", pa.float64(), "The same as a fraction of the examples."),
     _column(

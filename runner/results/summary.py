@@ -79,7 +79,7 @@ def _own_figures(job: Row, planned: int, trials: Sequence[Row]) -> dict[str, Any
     failed = next((trial for trial in trials if trial["status"] != "ok"), None)
     complete = "ok" if len(trials) == planned and trials else "missing"
     settings = ("sweep", "weights", "batch_size", "padding", "max_length", "bucket")
-    fixed = (*settings, "artifact", "artifact_format", "masked")
+    fixed = (*settings, "artifact", "artifact_format", "plugins", "masked")
     return {
         **{name: job.get(name) for name in SUMMARY.names},
         **{name: _first_known(trials, name) for name in fixed},

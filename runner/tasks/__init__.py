@@ -1,8 +1,8 @@
 """Tasks: the texts that models are trained and judged on, their labels, and their split.
 
 To add a task: one module here with functions `load(task, downloads) -> Texts` and `identity(task) -> dict`, and one
-YAML in conf/task/ whose `source` names the module. Standard library only: boxes read the texts back with `read` and
-`read_labels`.
+YAML in conf/task/ whose `source` names the module. (A user's own is found by that name, see runner/plugins.py.)
+Standard library only: boxes read the texts back with `read` and `read_labels`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from runner.tasks.kinds import SINGLE_LABEL
 
 if TYPE_CHECKING:
     from runner.config import TaskConfig
+    from runner.plugins import Plugin
 
 SOURCES = ("alice", "file", "hub", "tweets")
 SPLITS = ("train", "validation", "test")
@@ -90,13 +91,22 @@ def identity(task: TaskConfig) -> dict[str, Any]:
         UserError: if there is no such task, or its file cannot be read.
     """
     module = _module(task)
-    sources = [inspect.getsource(module), Path(__file__).read_text(encoding="utf-8")]
+    own: dict[str, Any] = module.identity(task)
+    plugin = _plugin(task)
+    sources = [plugin.sha256() if plugin else inspect.getsource(module), Path(__file__).read_text(encoding="utf-8")]
     for source in sources:  # grows meanwhile
         paths = [Path(__file__).with_name(f"{name}.py") for name in _SHARED.findall(source)]
         imported = [path.read_text(encoding="utf-8") for path in paths]
         sources += [text for text in dict.fromkeys(imported) if text not in sources]
-    own: dict[str, Any] = module.identity(task)
     return own | {"code": hashlib.sha256("".join(sources).encode()).hexdigest()[:16]}
+
+
+def plugin_record(task: TaskConfig) -> dict[str, Any]:
+    """Return what the record of its texts says of the task's code, if that is the user's own."""
+    from runner import plugins  # not in a box
+
+    plugin = _plugin(task)
+    return {"plugin": plugins.label("tasks", task.source, plugin.sha256())} if plugin else {}
 
 
 def write(texts: Texts, folder: Path) -> None:
@@ -142,7 +152,22 @@ def read_labels(folder: Path) -> list[str]:
     return labels
 
 
+def _plugin(task: TaskConfig) -> Plugin | None:
+    from runner import plugins  # not in a box: there texts are only read
+
+    return plugins.find("tasks", task.source, SOURCES)
+
+
 def _module(task: TaskConfig) -> Any:
+    if plugin := _plugin(task):
+        module = plugin.load()
+        for function in ("load", "identity"):
+            if not callable(getattr(module, function, None)):
+                raise UserError(f"task.source: {plugin.origin} has no function '{function}'; see runner/tasks.")
+        return module
     if task.source not in SOURCES:
-        raise UserError(f"task.source: there is no task '{task.source}'. {did_you_mean(task.source, SOURCES)}")
+        from runner import plugins
+
+        allowed = [*SOURCES, *plugins.names("tasks")]
+        raise UserError(f"task.source: there is no task '{task.source}'. {did_you_mean(task.source, allowed)}")
     return importlib.import_module(f"runner.tasks.{task.source}")

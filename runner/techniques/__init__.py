@@ -1,9 +1,9 @@
 """Steps: each file here transforms an artifact of one format into one of another.
 
 To add a step: one file with a dataclass derived from `Step` and decorated with `step("its-name")`, its module
-named in `_MODULES`. Its fields (numbers, strings, booleans) are its YAML keys, checked in `__post_init__`, and in
-`fits` against the model's shape. `run` happens inside a box, so heavy libraries are imported there and not at the top:
-composing a config must stay light.
+named in `_MODULES`. (A user's own is found by its name, see runner/plugins.py.) Its fields (numbers, strings, booleans)
+are its YAML keys, checked in `__post_init__`, and in `fits` against the model's shape. `run` happens inside a box, so
+heavy libraries are imported there and not at the top: composing a config must stay light.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from runner.errors import UserError, did_you_mean
 from runner.techniques.shape import Shape, shape_of_checkpoint, shape_of_files
+
+if TYPE_CHECKING:
+    from runner.plugins import Plugin
 
 _MODULES = {
     "import-checkpoint": "import_checkpoint",
@@ -158,6 +161,8 @@ def step(name: str) -> Callable[[type[Step]], type[Step]]:
     """Register a step under the name that YAML uses."""
 
     def register(cls: type[Step]) -> type[Step]:
+        if name in _MODULES and not cls.__module__.startswith(f"{__name__}."):
+            raise UserError(f"There is a step '{name}' of Pinbox's own. Give yours another name.")
         cls.name = name
         _CLASSES[name] = cls
         return cls
@@ -169,9 +174,37 @@ def step_class(name: str, where: str) -> type[Step]:
     """Return the class of a step.
 
     Raises:
-        UserError: if there is no such step; `where` names the key at fault.
+        UserError: if there is no such step, or a module of the user's own cannot be imported or has none of that name.
+            `where` names the key at fault.
     """
+    if plugin := plugin_of(name):
+        plugin.load()
+        if name not in _CLASSES or _CLASSES[name].__module__ != plugin.module:
+            raise UserError(f"{where}: {plugin.origin} has no step '{name}'. Decorate its class with step('{name}').")
+        return _CLASSES[name]
     if name not in _MODULES:
-        raise UserError(f"{where}: there is no step '{name}'. {did_you_mean(name, _MODULES)}")
+        from runner import plugins
+
+        raise UserError(
+            f"{where}: there is no step '{name}'. {did_you_mean(name, [*_MODULES, *plugins.names('steps')])}"
+        )
     importlib.import_module(f"runner.techniques.{_MODULES[name]}")
+    return _CLASSES[name]
+
+
+def plugin_of(name: str) -> Plugin | None:
+    """Return the plugin that a step comes from, None for one of Pinbox's own."""
+    from runner import plugins  # not in a box: there it is given what it needs
+
+    return plugins.find("steps", name, _MODULES)
+
+
+def given_class(name: str, module: str | None) -> type[Step]:
+    """Return the class of a step, inside a box.
+
+    Args:
+        name: of the step.
+        module: of a plugin, as Python imports it; None for one of Pinbox's own.
+    """
+    importlib.import_module(module or f"{__name__}.{_MODULES[name]}")
     return _CLASSES[name]

@@ -1,6 +1,7 @@
 """Run one step inside a box: `python -m runner.techniques REQUEST`, where REQUEST is a JSON file.
 
-    {"step": name, "config": {…}, "threads": 2, "paths": {"source": …, "texts": …, "output": …}}
+    {"step": name, "plugin": its module or null, "config": {…}, "threads": 2,
+     "paths": {"source": …, "texts": …, "output": …}}
 
 The artifact's files go to `files/` below the output folder, the step's notes to `notes.json`; `progress.txt` says how
 far it is meanwhile.
@@ -16,14 +17,14 @@ import time
 from functools import partial
 from pathlib import Path
 
-from runner.techniques import PROGRESS, StepInputs, carry_out, step_class
+from runner.techniques import PROGRESS, StepInputs, carry_out, given_class
 
 
 def main() -> None:
     """Read the request, run the step, write its notes."""
     request = json.loads(Path(sys.argv[1]).read_text())
     paths = {name: Path(path) for name, path in request["paths"].items()}
-    step = step_class(request["step"], "request")(**request["config"])
+    step = given_class(request["step"], request["plugin"])(**request["config"])
     target = paths["output"] / "files"
     target.mkdir()
     tempfile.tempdir = str(paths["output"])  # on the disk: /tmp is memory, and too small for a copy of a model

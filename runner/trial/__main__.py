@@ -1,6 +1,7 @@
 """Measure one artifact inside a box: `python -m runner.trial REQUEST`, where REQUEST is a JSON file.
 
-    {"engine": name, "threads": 1, "cpus": [1], "memory_bytes": … or null, "session": a number of this trial,
+    {"engine": name, "plugin": its module or null, "threads": 1, "cpus": [1], "memory_bytes": … or null,
+     "session": a number of this trial,
      "measure": {"batches": …, "timed_seconds": …, "warmup_seconds": …, "turn_seconds": …},
      "paths": {"artifact": …, "inputs": …, "partner": the partner's folder, if there is one, "output": …}}
 

@@ -21,7 +21,7 @@ def main() -> None:
     """Read the request (see runner/isolation), write `files/logits.json` and `notes.json` into the output folder."""
     request = json.loads(Path(sys.argv[1]).read_text())
     paths = {name: Path(path) for name, path in request["paths"].items()}
-    engine = import_engine(request["engine"])(paths["artifact"], request["threads"])
+    engine = import_engine(request["engine"], request["plugin"])(paths["artifact"], request["threads"])
     file = paths["inputs"] / "inputs.npz"
     batches = load_inputs(file)
     logits = np.concatenate([judge(engine, batch) for batch in batches])

@@ -29,7 +29,7 @@ def start(request: dict[str, Any], paths: dict[str, Path], watch: MemoryWatch) -
     figures: dict[str, Any] = {}
     with watch.watching("import"):
         began = time.perf_counter()
-        engine_class = import_engine(request["engine"])
+        engine_class = import_engine(request["engine"], request["plugin"])
         figures["import_seconds"] = time.perf_counter() - began
     figures["rss_import_bytes"] = watch.phase_peak_bytes()
 

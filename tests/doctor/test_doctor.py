@@ -28,6 +28,9 @@ class FakeClient:
     def info(self) -> dict[str, Any]:
         return self._info
 
+    def version(self) -> dict[str, Any]:
+        return {"Components": [{"Name": "Podman Engine"}]}
+
 
 def engine(**info: Any) -> docker.DockerClient:
     return cast(docker.DockerClient, FakeClient(**info))
@@ -43,6 +46,7 @@ def test_no_engine_is_no_obstacle() -> None:
 def test_an_engine_without_the_image_says_what_to_do() -> None:
     client = engine(ServerVersion="29.0", Driver="overlay2", CgroupVersion="2", Warnings=["no swap limit support"])
     facts = engine_section(client, ProcessBox()).facts
+    assert facts[0].name == "Podman"
     assert facts[0].value == "29.0, storage overlay2, control groups version 2"
     assert facts[1].value == "no swap limit support"
     assert facts[2].advice == "Build it: make image."

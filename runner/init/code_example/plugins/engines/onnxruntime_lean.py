@@ -1,0 +1,30 @@
+"""An engine of your own: a module with FORMAT and a class Engine; runner/engines/__init__.py says what that must have.
+
+A trial imports nothing else, so import here the runtime and no more. In a container the runtime must be in the image.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+
+from runner.engines.onnxruntime import Engine as OnnxRuntime
+
+FORMAT = "onnx"  # what it loads
+
+
+class Engine(OnnxRuntime):
+    """ONNX Runtime without its memory arena: less memory, at the price of allocating in every call."""
+
+    def __init__(self, artifact: Path, threads: int) -> None:
+        super().__init__(artifact, threads)
+
+    def _start(self, options: Any) -> Any:
+        options.enable_cpu_mem_arena = False
+        return onnxruntime.InferenceSession(self._model, options, providers=["CPUExecutionProvider"])
+
+    def describe(self) -> dict[str, Any]:
+        """Return what is really in use."""
+        return super().describe() | {"arena": "off"}
