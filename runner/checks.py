@@ -79,7 +79,7 @@ class Checks:
         follow_shape(added, shape, f"model '{cfg.model.name}' with technique '{cfg.technique.name}'")
         labels = self._once("labels", [texts.path], lambda: tasks.read_labels(texts.path))
         _check_labels([*own, *added], labels, cfg)
-        _check_kind(self._once("kind", [texts.path], lambda: tasks.read_kind(texts.path)), cfg)
+        _check_kind(self._once("kind", [texts.path], lambda: tasks.read_kind(texts.path)), [*own, *added], cfg)
         pairs = self._once("pairs", [texts.path], lambda: tasks.read_pairs(texts.path))
         _check_pairs([*own, *added], pairs, cfg)
         return shape
@@ -124,9 +124,16 @@ def _check_labels(steps: list[Step], labels: list[str], cfg: Config) -> None:
         )
 
 
-def _check_kind(kind: str, cfg: Config) -> None:
+def _check_kind(kind: str, steps: list[Step], cfg: Config) -> None:
+    """Check that texts are of the kind that the task says, and that every step can serve it."""
     if kind != cfg.task.kind:
         raise UserError(f"task.kind is '{cfg.task.kind}', but the texts of task '{cfg.task.name}' are {kind}. Say so.")
+    unable = next((step for step in steps if kind not in step.kinds), None)
+    if unable:
+        raise UserError(
+            f"task '{cfg.task.name}' is of kind {kind}, but {_user(cfg, unable.name)} has the step '{unable.name}', "
+            f"which is for {' and '.join(unable.kinds)}. Exclude the two from meeting in the grid."
+        )
 
 
 def _check_pairs(steps: list[Step], pairs: bool, cfg: Config) -> None:

@@ -17,6 +17,10 @@ SMOKE = ["model=tiny", "task=alice", "workload=smoke", "measure=smoke", "isolati
 
 
 Refused = Callable[..., str]
+CASCADE = [
+    "technique.steps=[{step: onnx-export}, {step: onnx-dynamic-int8}, {step: cascade}]",
+    "technique.engine=onnxruntime",
+]
 
 
 @pytest.fixture
@@ -151,12 +155,16 @@ def test_a_labels_file_without_its_columns(refused: Refused, tmp_path: Path) -> 
     assert "mood, sentence" in said
 
 
-def test_pairs_for_a_model_that_cannot_tell_them_apart(refused: Refused, tmp_path: Path) -> None:
+def test_pairs_for_a_technique_that_cannot_tell_them_apart(refused: Refused, tmp_path: Path) -> None:
     (tmp_path / "texts.csv").write_text("text,other,label,split\na,b,x,train\nc,d,y,validation\ne,f,x,test\n")
-    said = refused(
-        "task=file", f"task.path={tmp_path}/texts.csv", "task.text_pair_column=other", "technique=static-embedding"
-    )
-    assert "task 'file' has pairs of texts, but technique 'static-embedding' has the step 'static-embedding'" in said
+    said = refused("task=file", f"task.path={tmp_path}/texts.csv", "task.text_pair_column=other", *CASCADE)
+    assert "task 'file' has pairs of texts, but technique 'torch-eager' has the step 'cascade'" in said
+
+
+def test_a_technique_for_another_kind_of_task(refused: Refused, tmp_path: Path) -> None:
+    (tmp_path / "texts.csv").write_text("text,label,split\na,x|y,train\nc,y,validation\ne,,test\n")
+    said = refused("task=file", f"task.path={tmp_path}/texts.csv", "task.kind=multi-label", *CASCADE)
+    assert "has the step 'cascade', which is for single-label." in said
 
 
 def test_a_hub_data_set_without_a_pin(refused: Refused) -> None:

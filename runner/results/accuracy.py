@@ -31,7 +31,7 @@ def accuracy(labels: Labels, predictions: Predictions) -> float:
     return fmean(a == b for a, b in zip(labels, predictions, strict=True))
 
 
-def confusion_matrix(labels: Labels, predictions: Predictions, names: Sequence[str]) -> list[list[int]]:
+def confusion_matrix(labels: Sequence[str], predictions: Sequence[str | None], names: Sequence[str]) -> list[list[int]]:
     """Return counts: one row per true label, one column per predicted label, both in the order of `names`."""
     place = {name: i for i, name in enumerate(names)}
     counts = [[0] * len(names) for _ in names]

@@ -16,6 +16,7 @@ import numpy as np
 
 from runner.errors import UserError
 from runner.tasks import SPLITS, read
+from runner.tasks.kinds import SINGLE_LABEL
 from runner.techniques import Step, StepInputs, step
 from runner.techniques.onnx_dynamic_int8 import OnnxDynamicInt8
 from runner.techniques.onnx_export import MODEL, OnnxExport
@@ -43,6 +44,8 @@ class Cascade(Step):
     allows_next = ()
     wraps = True
     keeps_flops = False
+    kinds = (SINGLE_LABEL,)  # how sure it is of several labels, or of a vector, is another question
+    takes_pairs = False
     reads_texts = True
     reads_tokenizer = True
     reads_teacher = True
