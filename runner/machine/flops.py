@@ -15,12 +15,12 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from runner.architectures import ARCHITECTURES
+
 if TYPE_CHECKING:
     import numpy as np
 
-_COUNTED = ("bert", "roberta", "xlm-roberta", "camembert", "mpnet", "distilbert")  # whose weights' names are known
-_LAYER = re.compile(r"\.layer\.\d+\.")
-_QUERY = re.compile(r"\.(query|attn\.q|q_lin)(\.up)?\.weight$")  # BERT and RoBERTa, MPNet, DistilBERT; also factorised
+_UNCOUNTED = ("deberta-v2",)  # multiplies by all positions besides, some of that once a call
 _LOOK_UP = re.compile(r"embeddings\.|relative_attention_bias")
 
 
@@ -57,27 +57,34 @@ class FlopCount:
 
 
 def count_flops(checkpoint: Path) -> FlopCount | None:
-    """Count the matrix products of a checkpoint that classifies texts; None for an architecture not in `_COUNTED`.
+    """Count the matrix products of a checkpoint that classifies texts; None for an architecture that cannot be counted.
 
-    A weight of a layer meets every token; any other (pooler, classifier) meets one token of a text; an embedding is
-    looked up. Attention multiplies queries by keys and the result by values: two products of each two tokens, as wide
-    as the query is, which after pruning differs from layer to layer.
+    A weight of a layer, or of what widens embeddings, meets every token; any other (pooler, classifier) meets one token
+    of a text; an embedding is looked up. Attention multiplies queries by keys and the result by values: two products of
+    each two tokens, as wide as the query is, which after pruning differs from layer to layer.
 
     Args:
         checkpoint: folder with config.json and model.safetensors, of which only the header is read.
     """
-    if json.loads((checkpoint / "config.json").read_text()).get("model_type") not in _COUNTED:
+    config = json.loads((checkpoint / "config.json").read_text())
+    architecture = ARCHITECTURES.get(str(config.get("model_type")))
+    if architecture is None or config["model_type"] in _UNCOUNTED:
         return None
+    queries = architecture.weight_of(architecture.projections[0])
+    widening = f".{architecture.widening}.weight"
+    times = config["num_hidden_layers"] // config.get("num_hidden_groups", 1) if architecture.one_layer_repeated else 1
     per_example, per_token, per_token_squared = 0, 0, 0
     for name, shape in tensor_shapes(checkpoint / "model.safetensors").items():
         if len(shape) != 2 or _LOOK_UP.search(name):
             continue
-        if not _LAYER.search(name):
+        if architecture.in_a_layer(name):
+            per_token += 2 * prod(shape) * times
+        elif name.endswith(widening):
+            per_token += 2 * prod(shape)
+        else:
             per_example += 2 * prod(shape)
-            continue
-        per_token += 2 * prod(shape)
-        if _QUERY.search(name):
-            per_token_squared += 4 * shape[0]
+        if queries.search(name):
+            per_token_squared += 4 * shape[0] // architecture.shares * times
     return FlopCount(per_example, per_token, per_token_squared)
 
 

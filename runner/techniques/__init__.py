@@ -49,7 +49,7 @@ _MODULES = {
     "quantization-aware-training": "quantization_aware_training",
     "bfloat16": "bfloat16",
 }
-_SHARED = ("tracing.py", "batches.py", "../engines/checkpoint.py")
+_SHARED = ("tracing.py", "batches.py", "../engines/checkpoint.py", "../architectures.py")
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ class OnnxExport(Step):
 
     takes = "checkpoint"
     gives = "onnx"
+    uses = ("onnx_graphs.py",)
 
     opset: int = 17
 
@@ -47,14 +48,20 @@ class OnnxExport(Step):
             UserError: naming the operator that cannot be exported.
             ValueError: if the exported graph's logits differ.
         """
+        import onnx
         import torch
 
+        from runner.techniques.onnx_graphs import fold_products, without_identities
         from runner.techniques.tracing import largest_difference, load_logits
 
         assert inputs.source is not None
         model = load_logits(inputs.source, attention="eager")
         with torch.inference_mode():
             exporter = self._export(model, target / MODEL)
+        graph = onnx.load(target / MODEL)
+        without_identities(graph)
+        fold_products(graph)
+        onnx.save(graph, target / MODEL)
         difference = largest_difference(model, exported(target / MODEL))
         return {"exporter": exporter, "largest_logit_difference": difference}
 

@@ -33,7 +33,7 @@ def load_logits(folder: Path, attention: str) -> Logits:
 
 
 def example(model: Logits, batch: int, length: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return seeded input_ids and an attention_mask whose rows end in padding of different lengths.
+    """Return seeded input_ids and an attention_mask: the first row is a whole text, the next half of one, a third …
 
     `length` is cut to what the model can take; two positions are left free, since RoBERTa numbers them from its padding
     id on.
@@ -44,7 +44,7 @@ def example(model: Logits, batch: int, length: int) -> tuple[torch.Tensor, torch
     input_ids = torch.randint(5, config.vocab_size, (batch, length), generator=generator)
     attention_mask = torch.ones_like(input_ids)
     for row in range(1, batch):
-        attention_mask[row, length - row :] = 0
+        attention_mask[row, max(1, length // (row + 1)) :] = 0
     return input_ids, attention_mask
 
 
