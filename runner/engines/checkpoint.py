@@ -17,6 +17,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrai
 
 WEIGHTS = "model.safetensors"
 TOKEN_TYPES = "takes_token_types"  # a key of ours in config.json
+_QUERIES = ("query", "query_proj")  # where attention goes by a number of heads; elsewhere the width tells it
 
 
 def load_checkpoint(folder: Path, attention: str = "sdpa") -> PreTrainedModel:
@@ -65,9 +66,14 @@ def input_names(config: Any) -> list[str]:
     return ["input_ids", "attention_mask", *(["token_type_ids"] if getattr(config, TOKEN_TYPES, False) else [])]
 
 
-def attention_heads(attention: Any) -> int:
-    """Return the number of heads that one attention block still has."""
-    return int(attention.self.query.out_features // attention.self.attention_head_size)
+def count_heads(model: nn.Module) -> None:
+    """Let all attention in a model, or in a part of it, know how many heads its queries are of."""
+    part: Any
+    for part in model.modules():
+        queries = next((getattr(part, name) for name in _QUERIES if hasattr(part, name)), None)
+        if queries is not None and hasattr(part, "attention_head_size"):
+            part.all_head_size = queries.out_features
+            part.num_attention_heads = queries.out_features // part.attention_head_size
 
 
 class LowRank(nn.Sequential):
@@ -111,11 +117,7 @@ def _shrink(model: nn.Module, state: dict[str, torch.Tensor]) -> None:
             outputs = len(state[f"{name}.up.weight"])
             with torch.device("meta"):
                 replace_module(model, name, LowRank(inputs, rank, outputs, bias))
-    part: Any
-    for part in model.modules():
-        if hasattr(part, "query") and hasattr(part, "attention_head_size"):
-            part.all_head_size = part.query.out_features
-            part.num_attention_heads = part.query.out_features // part.attention_head_size
+    count_heads(model)
 
 
 def _restore_buffers(model: nn.Module, config: Any) -> None:
@@ -124,10 +126,13 @@ def _restore_buffers(model: nn.Module, config: Any) -> None:
         if not buffer.is_meta:
             continue
         parent, _, attribute = name.rpartition(".")
+        owner: Any = model.get_submodule(parent)
         if attribute == "position_ids":
             value = torch.arange(config.max_position_embeddings).expand((1, -1))
         elif attribute == "token_type_ids":
             value = torch.zeros((1, config.max_position_embeddings), dtype=torch.long)
+        elif not list(owner.parameters()):  # such as rotary positions: made from the config alone
+            value = type(owner)(config).get_buffer(attribute)
         else:
             raise ValueError(f"cannot restore the buffer {name} of {type(model).__name__}")
-        model.get_submodule(parent).register_buffer(attribute, value, persistent=False)
+        owner.register_buffer(attribute, value, persistent=False)

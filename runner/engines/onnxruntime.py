@@ -28,7 +28,7 @@ _INTEGER_PRODUCTS = (
 _OTHER_PRODUCTS = ("Attention", "FusedGemm", "FusedMatMul", "Gemm", "MatMul", "MatMulNBits")
 _INT8 = 4  # an accuracy level of MatMulNBits
 _TYPE_NAMES = {"float": "float32"}
-_PROBE_TOKENS = 8  # so few that products of two activations, in attention, hardly count
+_PROBE_TOKENS = 8
 
 
 class Engine:
@@ -76,7 +76,7 @@ class Engine:
 
 
 def products(events: list[dict[str, Any]], rounding: Collection[str] = ()) -> Counter[str]:
-    """Return the FLOPs by precision of the matrix products in a profile of ONNX Runtime.
+    """Return the FLOPs by precision of the matrix products with weights in a profile of ONNX Runtime.
 
     Args:
         events: the profile.
@@ -89,11 +89,19 @@ def products(events: list[dict[str, Any]], rounding: Collection[str] = ()) -> Co
         if not event["name"].endswith("_kernel_time") or operator not in _INTEGER_PRODUCTS + _OTHER_PRODUCTS:
             continue
         ((type_name, left),) = kernel["input_type_shape"][0].items()
+        if operator in ("FusedMatMul", "MatMul") and _are_activations(kernel["input_type_shape"][1:]):
+            continue  # of two activations, as in attention
         ((_, out),) = kernel["output_type_shape"][0].items()
         in_integers = operator in _INTEGER_PRODUCTS or event["name"].removesuffix("_kernel_time") in rounding
         precision = "int8" if in_integers else _TYPE_NAMES.get(type_name, type_name)
         work[precision] += 2 * prod(out) * left[-1]
     return work
+
+
+def _are_activations(others: list[dict[str, list[int]]]) -> bool:
+    """Whether the inputs after the first have more than two dimensions; a weight has two, and is not even listed where
+    the kernel keeps it in an order of its own."""
+    return any(len(dims) > 2 for other in others for dims in other.values())
 
 
 def _rounding_nodes(model: Path) -> set[str]:

@@ -15,12 +15,13 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from runner.architectures import ARCHITECTURES
+
 if TYPE_CHECKING:
     import numpy as np
 
-_COUNTED = ("bert", "roberta", "xlm-roberta", "camembert", "mpnet", "distilbert")  # whose weights' names are known
-_LAYER = re.compile(r"\.layer\.(\d+)\.")
-_QUERY = re.compile(r"\.(query|attn\.q|q_lin)(\.up)?\.weight$")  # BERT and RoBERTa, MPNet, DistilBERT; also factorised
+_UNCOUNTED = ("deberta-v2",)  # multiplies by all positions besides, some of that once a call
+_LAYER = re.compile(r"\.layer\.(\d+)\.")  # where the first token is told from the others: BERT's kind only
 _OF_ALL_TOKENS = re.compile(r"\.(key|value)(\.up|\.down)?\.weight$")  # what the first token attends to
 _LOOK_UP = re.compile(r"embeddings\.|relative_attention_bias")
 
@@ -58,32 +59,39 @@ class FlopCount:
 
 
 def count_flops(checkpoint: Path, first_token_only: bool = False) -> FlopCount | None:
-    """Count the matrix products of a checkpoint that classifies texts; None for an architecture not in `_COUNTED`.
+    """Count the matrix products of a checkpoint that classifies texts; None for an architecture that cannot be counted.
 
-    A weight of a layer meets every token; any other (pooler, classifier) meets one token of a text; an embedding is
-    looked up. Attention multiplies queries by keys and the result by values: two products of each two tokens, as wide
-    as the query is, which after pruning differs from layer to layer.
+    A weight of a layer, or of what widens embeddings, meets every token; any other (pooler, classifier) meets one token
+    of a text; an embedding is looked up. Attention multiplies queries by keys and the result by values: two products of
+    each two tokens, as wide as the query is, which after pruning differs from layer to layer.
 
     Args:
         checkpoint: folder with config.json and model.safetensors, of which only the header is read.
         first_token_only: of the last layer, only keys and values meet every token (runner/techniques/first_token.py).
     """
-    if json.loads((checkpoint / "config.json").read_text()).get("model_type") not in _COUNTED:
+    config = json.loads((checkpoint / "config.json").read_text())
+    architecture = ARCHITECTURES.get(str(config.get("model_type")))
+    if architecture is None or config["model_type"] in _UNCOUNTED:
         return None
     shapes = tensor_shapes(checkpoint / "model.safetensors")
     last = max((int(found[1]) for name in shapes if (found := _LAYER.search(name))), default=None)
+    queries = architecture.weight_of(architecture.projections[0])
+    widening = f".{architecture.widening}.weight"
+    times = config["num_hidden_layers"] // config.get("num_hidden_groups", 1) if architecture.one_layer_repeated else 1
     per_example, per_token, per_token_squared = 0, 0, 0
     for name, shape in shapes.items():
         if len(shape) != 2 or _LOOK_UP.search(name):
             continue
-        layer, attention = _LAYER.search(name), 4 * shape[0] if _QUERY.search(name) else 0
-        one = layer is None or (first_token_only and int(layer[1]) == last)
-        if one and not (layer and _OF_ALL_TOKENS.search(name)):
-            per_example += 2 * prod(shape)
+        inside = architecture.in_a_layer(name)
+        products, attention = 2 * prod(shape), 4 * shape[0] // architecture.shares if queries.search(name) else 0
+        found = _LAYER.search(name) if first_token_only else None
+        in_last = found is not None and int(found[1]) == last and not _OF_ALL_TOKENS.search(name)
+        if in_last or not (inside or name.endswith(widening)):
+            per_example += products
             per_token += attention
         else:
-            per_token += 2 * prod(shape)
-            per_token_squared += attention
+            per_token += products * (times if inside else 1)
+            per_token_squared += attention * times
     return FlopCount(per_example, per_token, per_token_squared)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from tokenizers import Encoding, Tokenizer
 
+from runner.architectures import positions_for_texts
 from runner.engines import INPUTS
 from runner.tasks import read
 
@@ -91,10 +92,9 @@ def _padded_length(longest: int, settings: dict[str, Any]) -> int:
 
 
 def _positions(settings: dict[str, Any]) -> int | None:
-    """Return the longest text the model can take; RoBERTa and its kin number positions from the padding id on."""
+    """Return the longest text that the model can take."""
     positions: int | None = settings["positions"]
-    offset = settings["model_type"] in ("roberta", "xlm-roberta", "camembert", "mpnet")
-    return positions - settings["pad_token_id"] - 1 if positions and offset else positions
+    return positions_for_texts(settings["model_type"], positions, settings["pad_token_id"]) if positions else None
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from runner.architectures import positions_for_texts
 from runner.engines.checkpoint import TOKEN_TYPES
 from runner.tasks import Example
 
@@ -27,9 +28,8 @@ def _label_rows(examples: Sequence[Example], count: int) -> list[Any]:
 
 
 def positions(config: Any) -> int:
-    """Return how many tokens a model can take; RoBERTa and its kin number positions from the padding id on."""
-    offset = config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet")
-    return int(config.max_position_embeddings - (config.pad_token_id + 1 if offset else 0))
+    """Return how many tokens a model can take."""
+    return positions_for_texts(config.model_type, config.max_position_embeddings, config.pad_token_id)
 
 
 class Batches:

@@ -8,6 +8,7 @@ row of the one matrix and a column of the other). Of every layer the same share 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ from runner.techniques.sparse_training import GradualPruning, Pruning
 
 if TYPE_CHECKING:
     import torch
+
+    from runner.techniques.layers import Layer
 
 
 @step("block-movement-pruning")
@@ -86,29 +89,36 @@ class Blocks:
     """The heads or the neurons of one layer.
 
     Attributes:
-        rows: weights whose outputs are theirs, [count · size, …].
+        rows: weights whose outputs are theirs, [times · count · size, …].
         columns: the weight whose inputs are theirs, […, count · size].
         count: how many there are.
         share: of them that goes.
+        times: how often a row weight holds them all.
     """
 
     rows: list[torch.nn.Parameter]
     columns: torch.nn.Parameter
     count: int
     share: float
+    times: int = 1
 
     def sums(self, values: list[torch.Tensor]) -> torch.Tensor:
         """Return the sum over each block, [count], of values shaped as its rows and, the last, its columns."""
         import torch
 
-        by_row = [value.view(self.count, -1, value.shape[1]) for value in (*values[:-1], values[-1].T)]
-        return torch.stack([value.sum((1, 2)) for value in by_row]).sum(0)
+        return torch.stack([value.sum((0, 2, 3)) for value in self._by_block(values)]).sum(0)
 
     def write_masks(self, masks: list[torch.Tensor], kept: torch.Tensor) -> None:
         """Set masks, shaped as `values` above, to 1 on the kept blocks and to 0 elsewhere."""
-        for mask in (*masks[:-1], masks[-1].T):
+        for mask in self._by_block(masks):
             mask.zero_()
-            mask.view(self.count, -1, mask.shape[1])[kept] = 1
+            mask[:, kept] = 1
+
+    def _by_block(self, values: list[torch.Tensor]) -> list[torch.Tensor]:
+        """Return views of them, each [times, count, size, …]."""
+        columns = values[-1].T
+        rows = [value.view(self.times, self.count, -1, value.shape[1]) for value in values[:-1]]
+        return [*rows, columns.view(1, self.count, -1, columns.shape[1])]
 
 
 class BlockMovement(Pruning):
@@ -146,43 +156,39 @@ class BlockMovement(Pruning):
             first = part.stop
 
 
-def head_blocks(layer: Any, share: float) -> Blocks:
+def head_blocks(layer: Layer, share: float) -> Blocks:
     """Return a layer's attention heads, of which a share is to go."""
-    from runner.engines.checkpoint import attention_heads
     from runner.techniques.layers import side
 
-    attention = layer.attention
-    rows = [side(getattr(attention.self, name), 0).weight for name in ("query", "key", "value")]
-    return Blocks(rows, side(attention.output.dense, 1).weight, attention_heads(attention), share)
+    rows = [side(linear, 0).weight for linear in layer.projections]
+    return Blocks(rows, side(layer.attended, 1).weight, layer.heads, share, layer.shares)
 
 
-def neuron_blocks(layer: Any, share: float) -> Blocks:
+def neuron_blocks(layer: Layer, share: float) -> Blocks:
     """Return a layer's neurons, of which a share is to go."""
-    from runner.techniques.layers import feed_forward, side
+    from runner.techniques.layers import side
 
-    into, out = feed_forward(layer)
-    return Blocks([side(into, 0).weight], side(out, 1).weight, into.out_features, share)
+    into, out = layer.feed_forward
+    return Blocks([side(into, 0).weight], side(out, 1).weight, layer.neurons, share, layer.gates)
 
 
-def remove_heads(layers: Any, kept: list[torch.Tensor]) -> dict[str, list[list[int]]]:
+def remove_heads(layers: Sequence[Layer], kept: list[torch.Tensor]) -> dict[str, list[list[int]]]:
     """Remove the other heads of every layer; return a note of those kept. An empty list removes none."""
-    from runner.techniques.head_pruning import keep_heads
-
     if not kept:
         return {}
     for layer, heads in zip(layers, kept, strict=True):
-        keep_heads(layer.attention, heads.tolist())
+        layer.keep_heads(heads.tolist())
     return {"heads_kept": [heads.tolist() for heads in kept]}
 
 
-def remove_neurons(model: Any, layers: Any, kept: list[torch.Tensor]) -> dict[str, list[int]]:
+def remove_neurons(model: Any, layers: Sequence[Layer], kept: list[torch.Tensor]) -> dict[str, list[int]]:
     """Remove the other neurons of every layer; return a note of how many are kept. An empty list removes none."""
-    from runner.techniques.ffn_pruning import keep_neurons, set_intermediate_size
+    from runner.techniques.layers import set_neurons
 
     if not kept:
         return {}
     for layer, neurons in zip(layers, kept, strict=True):
-        keep_neurons(layer, neurons)
+        layer.keep_neurons(neurons)
     sizes = [len(neurons) for neurons in kept]
-    set_intermediate_size(model, sizes)
+    set_neurons(model, sizes)
     return {"neurons_kept": sizes}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,8 @@ from runner.techniques.shape import Shape, check_layers, check_removes, remainin
 
 if TYPE_CHECKING:
     import torch
+
+    from runner.techniques.layers import Layer
 
 _CRITERIA = ("magnitude", "importance")
 
@@ -70,7 +73,7 @@ class FfnPruning(Step):
         import torch
 
         from runner.engines.checkpoint import load_checkpoint, save_checkpoint
-        from runner.techniques.layers import encoder_layers
+        from runner.techniques.layers import encoder_layers, set_neurons
 
         assert inputs.source is not None
         torch.set_num_threads(inputs.threads)
@@ -79,44 +82,32 @@ class FfnPruning(Step):
         scores = magnitudes(layers) if self.criterion == "magnitude" else self._importance(model, layers, inputs)
         keep = [strongest(row, self.fraction) for row in scores]
         for layer, neurons in zip(layers, keep, strict=True):
-            keep_neurons(layer, neurons)
+            layer.keep_neurons(neurons)
         sizes = [len(neurons) for neurons in keep]
-        set_intermediate_size(model, sizes)
+        set_neurons(model, sizes)
         save_checkpoint(model, target, tokenizer_from=inputs.source)
         return {"neurons_before": [len(row) for row in scores], "neurons_kept": sizes}
 
-    def _importance(self, model: Any, layers: Any, inputs: StepInputs) -> list[torch.Tensor]:
+    def _importance(self, model: Any, layers: Sequence[Layer], inputs: StepInputs) -> list[torch.Tensor]:
         from runner.techniques.importance import gate_importance, sample_batches
-        from runner.techniques.layers import feed_forward
 
-        outputs = [feed_forward(layer)[1] for layer in layers]
+        outputs = [layer.feed_forward[1] for layer in layers]
         samples = sample_batches(inputs, model.config, self.samples, self.seed, "ffn-pruning", instead="magnitude")
-        return gate_importance(model, outputs, [linear.in_features for linear in outputs], samples)
+        return gate_importance(model, outputs, [layer.neurons for layer in layers], samples)
 
 
-def magnitudes(layers: Any) -> list[torch.Tensor]:
+def magnitudes(layers: Sequence[Layer]) -> list[torch.Tensor]:
     """Return, for every layer, the norm of the weights into each neuron × the norm of those out of it, [neurons]."""
-    from runner.techniques.layers import feed_forward, full_weight
+    from runner.techniques.layers import full_weight
 
-    pairs = [feed_forward(layer) for layer in layers]
-    return [full_weight(into).norm(dim=1) * full_weight(out).norm(dim=0) for into, out in pairs]
+    scores = []
+    for layer in layers:
+        into, out = (full_weight(linear) for linear in layer.feed_forward)
+        rows = into.view(layer.gates, layer.neurons, -1)  # of a gated neuron there is more than one
+        scores.append(rows.norm(dim=(0, 2)) * out.norm(dim=0))
+    return scores
 
 
 def strongest(scores: torch.Tensor, fraction: float) -> torch.Tensor:
     """Return the neurons to keep, in order: all but the lowest `fraction`, and at least one."""
     return scores.argsort(descending=True, stable=True)[: remaining(len(scores), fraction)].sort().values
-
-
-def keep_neurons(layer: Any, neurons: torch.Tensor) -> None:
-    """Cut a layer's feed-forward network down to these neurons."""
-    from runner.techniques.layers import cut, feed_forward
-
-    into, out = feed_forward(layer)
-    cut(into, neurons, dim=0)
-    cut(out, neurons, dim=1)
-
-
-def set_intermediate_size(model: Any, sizes: list[int]) -> None:
-    """Write the number of neurons into the config if all layers agree: then transformers itself can load it, too."""
-    if len(set(sizes)) == 1:
-        model.config.intermediate_size = sizes[0]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runner.architectures import ARCHITECTURES
 from runner.errors import UserError
 from runner.techniques import StepInputs, step
 from runner.techniques.shape import Shape, check_layers
@@ -21,6 +22,8 @@ class FineTune(TrainingStep):
         frozen_layers: how many of the lowest layers stay as they are, and the embeddings with them; 0 trains all.
     """
 
+    uses = (*TrainingStep.uses, "layers.py")
+
     frozen_layers: int = 0
 
     def __post_init__(self) -> None:
@@ -31,6 +34,12 @@ class FineTune(TrainingStep):
         """The same shape, if there are as many layers as are to be frozen."""
         if self.frozen_layers:
             check_layers(shape, self.name)
+            architecture = ARCHITECTURES.get(str(shape.model_type))
+            if architecture and architecture.one_layer_repeated:
+                raise UserError(
+                    f"step 'fine-tune': frozen_layers is {self.frozen_layers}, but the layers of {shape.model_type} "
+                    "are all the same one. Set it to 0."
+                )
             if shape.layers is not None and self.frozen_layers > shape.layers:
                 raise UserError(
                     f"step 'fine-tune': frozen_layers is {self.frozen_layers}, but the model has {shape.layers} layers."
@@ -40,17 +49,12 @@ class FineTune(TrainingStep):
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
         """Train; return the loss, validation accuracy and seconds of every epoch."""
         from runner.engines.checkpoint import save_checkpoint
+        from runner.techniques.layers import freeze_lowest
 
         assert inputs.source is not None
         model = self.start(inputs)
-        _freeze(model, self.frozen_layers)
+        if self.frozen_layers:
+            freeze_lowest(model, self.frozen_layers, self.name)
         notes = self.fit(model, inputs, Objective())
         save_checkpoint(model, target, tokenizer_from=inputs.source)
         return notes
-
-
-def _freeze(model: Any, layers: int) -> None:
-    """Leave out of training the embeddings and the lowest layers: no gradient need flow that far down."""
-    if layers:
-        model.base_model.embeddings.requires_grad_(False)
-        model.base_model.encoder.layer[:layers].requires_grad_(False)

@@ -71,19 +71,20 @@ class HeadPruning(Step):
         """
         import torch
 
-        from runner.engines.checkpoint import attention_heads, load_checkpoint, save_checkpoint
+        from runner.engines.checkpoint import load_checkpoint, save_checkpoint
+        from runner.techniques.layers import encoder_layers
 
         assert inputs.source is not None
         torch.set_num_threads(inputs.threads)
         model = load_checkpoint(inputs.source)
-        blocks = attention_blocks(model)
-        counts = [attention_heads(block) for block in blocks]
+        layers = encoder_layers(model, self.name)
+        counts = [layer.heads for layer in layers]
         if self.criterion == "random":
             keep = choose_random(counts, self.fraction, self.seed)
         else:
             keep = choose_important(self._importance(model, inputs), self.fraction)
-        for block, heads in zip(blocks, keep, strict=True):
-            keep_heads(block, heads)
+        for layer, heads in zip(layers, keep, strict=True):
+            layer.keep_heads(heads)
         save_checkpoint(model, target, tokenizer_from=inputs.source)
         return {"heads_before": counts, "heads_kept": keep}
 
@@ -92,11 +93,6 @@ class HeadPruning(Step):
 
         samples = sample_batches(inputs, model.config, self.samples, self.seed, "head-pruning", instead="random")
         return head_importance(model, samples)
-
-
-def attention_blocks(model: Any) -> list[Any]:
-    """Return the attention block of every layer, lowest first."""
-    return [layer.attention for layer in model.base_model.encoder.layer]
 
 
 def choose_random(counts: list[int], fraction: float, seed: int) -> list[list[int]]:
@@ -120,25 +116,9 @@ def choose_important(importance: list[list[float]], fraction: float) -> list[lis
 def head_importance(model: Any, batches: Iterator[dict[str, Any]]) -> list[list[float]]:
     """Return the importance of every head (see `runner.techniques.importance`), divided by its layer's L2 norm, as
     Michel et al. do."""
-    from runner.engines.checkpoint import attention_heads
     from runner.techniques.importance import gate_importance
+    from runner.techniques.layers import encoder_layers
 
-    blocks = attention_blocks(model)
-    counts = [attention_heads(block) for block in blocks]
-    total = gate_importance(model, [block.output.dense for block in blocks], counts, batches)
+    layers = encoder_layers(model, HeadPruning.name)
+    total = gate_importance(model, [layer.attended for layer in layers], [layer.heads for layer in layers], batches)
     return [(value / value.norm().clamp_min(1e-20)).tolist() for value in total]
-
-
-def keep_heads(block: Any, heads: list[int]) -> None:
-    """Cut an attention block down to these heads: rows of query, key and value, columns of the output."""
-    import torch
-
-    from runner.techniques.layers import cut
-
-    size = block.self.attention_head_size
-    rows = torch.cat([torch.arange(head * size, (head + 1) * size) for head in heads])
-    for name in ("query", "key", "value"):
-        cut(getattr(block.self, name), rows, dim=0)
-    cut(block.output.dense, rows, dim=1)
-    block.self.num_attention_heads = len(heads)
-    block.self.all_head_size = len(rows)

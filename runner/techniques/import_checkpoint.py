@@ -14,7 +14,6 @@ from runner.techniques.pairs import note_token_types
 
 _VOCABULARIES = ("vocab*", "*.model")  # of tokenizers that have no tokenizer.json
 _HEADS = ("load", "new")
-_HEAD_PARTS = ("classifier.", "pooler.")  # what a new head may lack in the files
 
 
 @step("import-checkpoint")
@@ -155,7 +154,7 @@ def _load_config(source: Path) -> Any:
 
 def _check_unfit(unfit: set[str], head: str, prefix: str) -> None:
     """Check that no tensor is missing or of another size, or only the head's when a new one was asked for."""
-    of_head = {name for name in unfit if name.removeprefix(f"{prefix}.").startswith(_HEAD_PARTS)}
+    of_head = {name for name in unfit if not name.startswith(f"{prefix}.") or name.startswith(f"{prefix}.pooler.")}
     others = unfit - of_head
     if others:
         raise UserError(
@@ -175,7 +174,8 @@ def _reorder(model: Any, order: list[int]) -> None:
 
     last = [module for module in model.classifier.modules() if isinstance(module, torch.nn.Linear)][-1]
     last.weight.data = last.weight.data[order]
-    last.bias.data = last.bias.data[order]
+    if last.bias is not None:
+        last.bias.data = last.bias.data[order]
 
 
 def _converted(source: Path) -> Any:

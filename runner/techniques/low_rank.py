@@ -13,8 +13,6 @@ from runner.techniques.shape import Shape, check_layers
 if TYPE_CHECKING:
     from runner.engines.checkpoint import LowRank
 
-_ATTENTION = ("query", "key", "value", "q", "k", "v", "o")  # in BERT and RoBERTa, in MPNet
-
 
 @step("low-rank")
 @dataclass
@@ -94,14 +92,13 @@ def factorise(linear: Any, rank: int) -> tuple[LowRank, float]:
 
 def _chosen(model: Any, attention: bool) -> dict[str, Any]:
     """Return the linear layers to factorise by their names in the model."""
-    from runner.techniques.layers import encoder_layers, feed_forward
+    from runner.techniques.layers import encoder_layers
 
     found: list[Any] = []
     for layer in encoder_layers(model, "low-rank"):
-        found += feed_forward(layer)
+        found += layer.feed_forward
         if attention:
-            parts = layer.attention.named_modules()
-            found += [part for name, part in parts if name.split(".")[-1] in _ATTENTION or name == "output.dense"]
+            found += [*layer.projections, layer.attended]
     return {name: module for name, module in model.named_modules() if any(module is part for part in found)}
 
 

@@ -40,7 +40,7 @@ class OnnxExport(Step):
 
     takes = "checkpoint"
     gives = "onnx"
-    uses = ("first_token.py",)
+    uses = ("first_token.py", "onnx_graphs.py")
 
     opset: int = 17
     first_token: bool = False
@@ -67,9 +67,11 @@ class OnnxExport(Step):
             UserError: naming the operator that cannot be exported.
             ValueError: if the exported graph's logits differ.
         """
+        import onnx
         import torch
 
         from runner.techniques.first_token import read_first_token
+        from runner.techniques.onnx_graphs import fold_products, without_identities
         from runner.techniques.tracing import largest_difference, load_logits
 
         assert inputs.source is not None
@@ -79,6 +81,10 @@ class OnnxExport(Step):
             read_first_token(served.model)
         with torch.inference_mode():
             exporter = self._export(served, target / MODEL)
+        graph = onnx.load(target / MODEL)
+        without_identities(graph)
+        fold_products(graph)
+        onnx.save(graph, target / MODEL)
         difference = largest_difference(model, exported(target / MODEL))
         return {"exporter": exporter, "largest_logit_difference": difference}
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from runner.engines import INPUTS
 
-_VOCABULARY = 200  # ids below it are in any model's vocabulary
+_LEAST, _MOST = 5, 200  # ids of the texts that two models are compared on, where the vocabulary is as large
 
 
 def largest_difference(one: Any, other: Any) -> float:
@@ -23,10 +23,11 @@ def largest_difference(one: Any, other: Any) -> float:
         onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
         for model in (one, other)
     ]
+    most = min(_MOST, vocabulary(one))
     generator = np.random.default_rng(0)
     worst = 0.0
     for rows, columns in ((1, 9), (3, 33)):
-        input_ids = generator.integers(5, _VOCABULARY, (rows, columns))
+        input_ids = generator.integers(min(_LEAST, most - 1), most, (rows, columns))
         attention_mask = np.ones_like(input_ids)
         attention_mask[1:, columns // 2 :] = 0
         token_types = np.zeros_like(input_ids)
@@ -37,3 +38,63 @@ def largest_difference(one: Any, other: Any) -> float:
         )
         worst = max(worst, float(np.abs(first - second).max()))
     return worst
+
+
+def vocabulary(model: Any) -> int:
+    """Return how many tokens a model (an `onnx.ModelProto`) has embeddings for: the rows that input_ids look up."""
+    rows = {tensor.name: int(tensor.dims[0]) for tensor in model.graph.initializer if tensor.dims}
+    nodes = [node for node in model.graph.node if node.op_type == "Gather" and node.input[1] == "input_ids"]
+    return min(rows[node.input[0]] for node in nodes)
+
+
+def without_identities(model: Any) -> None:
+    """Give nodes the weights themselves that reach them through Identity: a weight that is used more than once does,
+    and quantizers do not see it."""
+    graph = model.graph
+    weights = {tensor.name for tensor in graph.initializer}
+    outputs = {value.name for value in graph.output}
+    stands_for: dict[str, str] = {}
+    kept = []
+    for node in graph.node:
+        source = stands_for.get(node.input[0], node.input[0]) if node.input else ""
+        if node.op_type == "Identity" and source in weights and node.output[0] not in outputs:
+            stands_for[node.output[0]] = source
+        else:
+            kept.append(node)
+    for node in kept:
+        node.input[:] = [stands_for.get(name, name) for name in node.input]
+    del graph.node[:]
+    graph.node.extend(kept)
+
+
+def fold_products(model: Any) -> None:
+    """Compute beforehand what follows from weights alone, if there are products among it, as of DeBERTa's positions.
+
+    ONNX Runtime would do so whenever it loads the model, but not once the weights are quantized.
+    """
+    import onnx
+    import onnxruntime
+
+    graph = model.graph
+    known = {tensor.name for tensor in graph.initializer}
+    folded = []
+    for node in graph.node:
+        if all(name in known for name in node.input if name):
+            folded.append(node)
+            known.update(node.output)
+    if not any(node.op_type in ("MatMul", "Gemm") for node in folded):
+        return
+    made = {name for node in folded for name in node.output}
+    kept = [node for node in graph.node if node.output[0] not in made]
+    needed = sorted(made.intersection(name for node in kept for name in node.input))
+    outputs = [onnx.helper.make_empty_tensor_value_info(name) for name in needed]
+    part = onnx.helper.make_graph(folded, "weights", [], outputs, list(graph.initializer))
+    alone = onnx.helper.make_model(part, opset_imports=model.opset_import, ir_version=model.ir_version)
+    session = onnxruntime.InferenceSession(alone.SerializeToString(), providers=["CPUExecutionProvider"])
+    arrays = zip(needed, session.run(None, {}), strict=True)
+    tensors = [onnx.numpy_helper.from_array(array, name) for name, array in arrays]
+    used = {name for node in kept for name in node.input}
+    weights = [tensor for tensor in graph.initializer if tensor.name in used]
+    del graph.node[:], graph.initializer[:]
+    graph.node.extend(kept)
+    graph.initializer.extend([*weights, *tensors])

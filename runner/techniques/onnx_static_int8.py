@@ -8,7 +8,7 @@ does not depend on the other texts of its batch
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -145,7 +145,7 @@ def calibration_texts(folder: Path, count: int) -> tuple[str, list[Given]]:
     return split, [example.given for example in (examples or read(folder, "test"))[:count]]
 
 
-def encode(texts: list[Given], checkpoint: Path, max_length: int) -> list[dict[str, np.ndarray]]:
+def encode(texts: Sequence[Given], checkpoint: Path, max_length: int) -> list[dict[str, np.ndarray]]:
     """Return each text or pair as one call without padding: the inputs of the checkpoint's model, int64 [1, tokens]."""
     from tokenizers import Tokenizer
 

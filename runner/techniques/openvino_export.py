@@ -6,15 +6,15 @@ Its converter keeps PyTorch's attention as one operation, and the graph has no d
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from runner.techniques import Step, StepInputs, step
 from runner.techniques.openvino_graphs import import_openvino, save
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import torch
 
 
@@ -40,7 +40,7 @@ class OpenVinoExport(Step):
 
         assert inputs.source is not None
         openvino = import_openvino()
-        model = load_logits(inputs.source, attention="sdpa")
+        model = load_logits(inputs.source, attention="eager" if _slides(inputs.source) else "sdpa")
         anything = openvino.PartialShape([-1, -1])
         with torch.inference_mode():
             exported = openvino.convert_model(
@@ -57,3 +57,10 @@ class OpenVinoExport(Step):
             return torch.from_numpy(engine.logits(engine.run(batch)))
 
         return {"largest_logit_difference": largest_difference(model, run)}
+
+
+def _slides(checkpoint: Path) -> bool:
+    """Whether tokens of some layers attend only to those near them. Padding far from any text then attends to nothing,
+    for which OpenVINO's one operation of attention gives NaN, and that spreads."""
+    config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
+    return "sliding_attention" in (config.get("layer_types") or [])

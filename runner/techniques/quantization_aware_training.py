@@ -47,6 +47,7 @@ class QuantizationAwareTraining(TaughtStep):
         "fake_quantization.py",
         "onnx_export.py",
         "first_token.py",
+        "onnx_graphs.py",
         "onnx_static_int8.py",
     )
 
@@ -138,7 +139,8 @@ def tensor_ranges(graph: Any, ranges: dict[str, tuple[float, float]]) -> Any:
     """Return the ranges of a graph's activations, as ONNX Runtime's `TensorsData`.
 
     Args:
-        graph: an `onnx.ModelProto` from the tracing exporter, which names nodes by the modules they come from.
+        graph: an `onnx.ModelProto` from the tracing exporter, which names nodes by the modules they come from; of a
+            module that is called again, other nodes have the same weight.
         ranges: of the inputs of the model's linear layers, by the layers' names.
 
     Raises:
@@ -147,12 +149,14 @@ def tensor_ranges(graph: Any, ranges: dict[str, tuple[float, float]]) -> Any:
     import numpy as np
     from onnxruntime.quantization.calibrate import CalibrationMethod, TensorsData
 
-    inputs = {
-        node.name.rpartition("/")[0].replace("/", ".").removeprefix(".model."): node.input[0]
-        for node in graph.graph.node
-        if node.op_type in ("MatMul", "Gemm")
-    }
-    if missing := sorted(ranges.keys() - inputs.keys()):
+    products = [node for node in graph.graph.node if node.op_type in ("MatMul", "Gemm")]
+    names = [node.name.rpartition("/")[0].replace("/", ".").removeprefix(".model.") for node in products]
+    if missing := sorted(ranges.keys() - set(names)):
         raise ValueError(f"the exported graph has no product for {missing[0]}")
-    found = {inputs[name]: tuple(np.array(end, np.float32) for end in ends) for name, ends in ranges.items()}
+    by_weight = {node.input[1]: name for node, name in zip(products, names, strict=True) if name in ranges}
+    found = {}
+    for node, name in zip(products, names, strict=True):
+        own = name if name in ranges else by_weight.get(node.input[1])
+        if own is not None:
+            found[node.input[0]] = tuple(np.array(end, np.float32) for end in ranges[own])
     return TensorsData(CalibrationMethod.MinMax, found)

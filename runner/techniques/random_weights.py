@@ -7,17 +7,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from runner.architectures import ARCHITECTURES
 from runner.errors import UserError, did_you_mean
 from runner.tasks import SPLITS, read, read_labels
 from runner.techniques import Step, StepInputs, step
 from runner.techniques.pairs import note_token_types
 from runner.techniques.shape import Shape, shape_of_config
 
-# Special tokens in the order of their ids, and which of them begin and end a text. BERT's ids follow from the
-# positions; the others are RoBERTa's, so that the model's own pad, bos and eos ids hold.
+# Special tokens in the order of their ids: those of BERT, and of the models that number positions from the padding on.
 _BERT = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _ROBERTA = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
-_SPECIAL = {"bert": _BERT, "roberta": _ROBERTA, "mpnet": _ROBERTA}
+_SPECIAL = {
+    name: _ROBERTA if architecture.numbered_from_padding else _BERT for name, architecture in ARCHITECTURES.items()
+}
+_BERT_IDS = {"pad_token_id": 0, "bos_token_id": 2, "cls_token_id": 2, "eos_token_id": 3, "sep_token_id": 3}
+_ROBERTA_IDS = {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
 _BYTES = 256  # every one is in the vocabulary, so that any text can be encoded
 
 
@@ -30,7 +34,8 @@ class RandomWeights(Step):
     trained model has. A task without labels gets two outputs.
 
     Attributes:
-        shape: model_type (bert, roberta or mpnet) and fields of its config in transformers; others keep its defaults.
+        shape: model_type (see runner/architectures.py) and fields of its config in transformers; others keep its
+            defaults.
         seed: of the weights.
     """
 
@@ -86,14 +91,16 @@ def _config(shape: dict[str, Any], labels: list[str]) -> Any:
     from transformers import AutoConfig
 
     sizes = {key: value for key, value in shape.items() if key != "model_type"}
-    known = AutoConfig.for_model(shape["model_type"]).to_dict()
+    default = AutoConfig.for_model(shape["model_type"])
+    known = default.to_dict() | dict.fromkeys(default.attribute_map)
     for key in sizes:
         if key not in known:
             raise UserError(f"step 'random-weights': shape has no field '{key}'. {did_you_mean(key, known)}")
     names = {"id2label": dict(enumerate(labels)), "label2id": {name: index for index, name in enumerate(labels)}}
     special = _SPECIAL[shape["model_type"]]
-    pad = {"pad_token_id": 0} if special is _BERT else {"bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2}
-    return AutoConfig.for_model(shape["model_type"], **(sizes | names | pad))
+    ids = _BERT_IDS if special is _BERT else _ROBERTA_IDS
+    ids = {key: value for key, value in ids.items() if known.get(key) is not None}
+    return AutoConfig.for_model(shape["model_type"], **(sizes | names | ids))
 
 
 def _train_tokenizer(texts: Iterable[str], special: tuple[str, ...], config: Any) -> Any:

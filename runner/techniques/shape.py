@@ -13,12 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from runner.architectures import ARCHITECTURES, Architecture, positions_for_texts
 from runner.errors import UserError
 from runner.machine.flops import tensor_shapes
 
-_BERT_LIKE = ("bert", "camembert", "electra", "ernie", "roberta", "xlm-roberta")
-_ENCODERS = (*_BERT_LIKE, "mpnet")  # whose layers have the parts of BERT's, but perhaps another attention
-_NUMBERED_FROM_PADDING = ("roberta", "xlm-roberta", "camembert", "mpnet")  # their positions
 _KEYS = {  # names in config.json; the later ones are DistilBERT's and GPT-2's
     "layers": ("num_hidden_layers", "n_layers", "n_layer"),
     "heads": ("num_attention_heads", "n_heads", "n_head"),
@@ -27,13 +25,6 @@ _KEYS = {  # names in config.json; the later ones are DistilBERT's and GPT-2's
     "vocabulary": ("vocab_size",),
     "positions": ("max_position_embeddings", "n_positions"),
 }
-_BASE = {"layers": 12, "heads": 12, "hidden": 768, "neurons": 3072, "positions": 512}
-_DEFAULTS = {  # what transformers takes for a key that config.json has not
-    "bert": _BASE | {"vocabulary": 30522},
-    "roberta": _BASE | {"vocabulary": 50265},
-    "mpnet": _BASE | {"vocabulary": 30527},
-}
-_WEIGHT = re.compile(r"\.layer\.(\d+)\.(attention\.(?:self\.query|attn\.q)|intermediate\.dense)(?:\.up)?\.weight$")
 
 
 @dataclass(frozen=True)
@@ -43,7 +34,7 @@ class Shape:
     Attributes:
         model_type: the architecture, as config.json names it.
         layers: how many.
-        heads: of every layer, lowest first.
+        heads: of every layer that has weights of its own, lowest first.
         head_size: width of a head's queries.
         hidden: width of the hidden states.
         neurons: of every layer's feed-forward network.
@@ -74,22 +65,21 @@ def shape_of_config(config: Mapping[str, Any], where: str) -> Shape:
         UserError: if a size is not a whole number above 0, or the heads do not share the hidden width evenly.
     """
     model_type = config.get("model_type")
-    sizes = _DEFAULTS.get(str(model_type), {}) | _sizes(config, where)
+    architecture = ARCHITECTURES.get(str(model_type))
+    sizes = dict(architecture.sizes if architecture else {}) | _sizes(config, where)
     layers, heads, hidden, positions = (sizes.get(key) for key in ("layers", "heads", "hidden", "positions"))
     if hidden and heads and hidden % heads:
         raise UserError(f"{where}: hidden_size {hidden} is not a multiple of num_attention_heads {heads}.")
-    if positions and model_type in _NUMBERED_FROM_PADDING:
-        padding = config.get("pad_token_id")
-        positions -= 1 + (1 if padding is None else int(padding))
+    own = _layers_of_their_own(config, architecture, layers)
     return Shape(
         model_type=model_type,
         layers=layers,
-        heads=(heads,) * layers if layers and heads else None,
+        heads=(heads,) * own if own and heads else None,
         head_size=hidden // heads if hidden and heads else None,
         hidden=hidden,
         neurons=sizes.get("neurons"),
         vocabulary=sizes.get("vocabulary"),
-        tokens=positions,
+        tokens=positions_for_texts(model_type, positions, config.get("pad_token_id")) if positions else None,
     )
 
 
@@ -115,18 +105,16 @@ def shape_of_checkpoint(folder: Path) -> Shape:
     config.json has one size for all layers; the weights have each layer's.
     """
     shape = shape_of_files(folder)
-    heads: dict[int, int] = {}
-    neurons = set()
-    for name, dims in tensor_shapes(folder / "model.safetensors").items():
-        if (found := _WEIGHT.search(name)) is None:
-            continue
-        if found[2].startswith("intermediate"):
-            neurons.add(dims[0])
-        elif shape.head_size:
-            heads[int(found[1])] = dims[0] // shape.head_size
+    architecture = ARCHITECTURES.get(str(shape.model_type))
+    if architecture is None:
+        return shape
+    tensors = tensor_shapes(folder / "model.safetensors")
+    queries = _outputs(tensors, architecture, architecture.projections[0])
+    neurons = {rows // architecture.gates for rows in _outputs(tensors, architecture, architecture.into)}
+    heads = tuple(rows // architecture.shares // shape.head_size for rows in queries) if shape.head_size else None
     return replace(
         shape,
-        heads=tuple(heads[layer] for layer in sorted(heads)) if heads else shape.heads,
+        heads=heads or shape.heads,
         neurons=(neurons.pop() if len(neurons) == 1 else None) if neurons else shape.neurons,
     )
 
@@ -135,18 +123,47 @@ def check_layers(shape: Shape, step: str) -> None:
     """Check that the layers can be cut down.
 
     Raises:
-        UserError: if they are not made as BERT's; it names the step.
+        UserError: if the architecture is not known; it names the step.
     """
-    _check_known(shape, step, "layers", _ENCODERS)
+    if shape.model_type is not None:
+        known_architecture(shape.model_type, step, "layers")
 
 
 def check_attention(shape: Shape, step: str) -> None:
     """Check that heads can be cut out of the attention.
 
     Raises:
-        UserError: if it is not made as BERT's; it names the step.
+        UserError: if not, or if the architecture is not known; it names the step.
     """
-    _check_known(shape, step, "attention", _BERT_LIKE)
+    if shape.model_type is None:
+        return
+    reason = known_architecture(shape.model_type, step, "attention").heads_stay
+    if reason is not None:
+        raise UserError(
+            f"step '{step}' cannot remove heads of {shape.model_type}: {reason}. Remove neurons (ffn-pruning) or "
+            "layers (layer-pruning) instead, or exclude the two from meeting in the grid."
+        )
+
+
+def known_architecture(model_type: str, step: str, part: str) -> Architecture:
+    """Return where an architecture keeps its parts.
+
+    Args:
+        model_type: of its config.
+        step: named in the error, as is `part`.
+        part: what of it the step changes.
+
+    Raises:
+        UserError: if that is not known.
+    """
+    if model_type not in ARCHITECTURES:
+        known = ", ".join(sorted(ARCHITECTURES))
+        raise UserError(
+            f"step '{step}' knows the {part} of {known}, but the model_type is {model_type}. "
+            "Take a technique that leaves the model's parts whole, such as onnx-int8, or exclude the two from meeting "
+            "in the grid."
+        )
+    return ARCHITECTURES[model_type]
 
 
 def remaining(count: int, fraction: float) -> int:
@@ -185,12 +202,20 @@ def check_tokens(shape: Shape, step: str, max_length: int) -> None:
         )
 
 
-def _check_known(shape: Shape, step: str, part: str, known: tuple[str, ...]) -> None:
-    if shape.model_type is not None and shape.model_type not in known:
-        raise UserError(
-            f"step '{step}' knows the {part} of {', '.join(sorted(known))}, but the model_type is {shape.model_type}. "
-            "Exclude the two from meeting in the grid."
-        )
+def _layers_of_their_own(
+    config: Mapping[str, Any], architecture: Architecture | None, layers: int | None
+) -> int | None:
+    """Return how many layers have weights that no other has."""
+    if architecture is None or not architecture.one_layer_repeated:
+        return layers
+    return int(config.get("num_hidden_groups") or 1) * int(config.get("inner_group_num") or 1)
+
+
+def _outputs(tensors: Mapping[str, list[int]], architecture: Architecture, module: str) -> list[int]:
+    """Return how many outputs a module has in every layer, lowest first."""
+    pattern = architecture.weight_of(module)
+    found = [(match[1], dims[0]) for name, dims in tensors.items() if (match := pattern.search(name))]
+    return [rows for _, rows in sorted(found, key=lambda entry: [int(part) for part in re.findall(r"\d+", entry[0])])]
 
 
 def _sizes(config: Mapping[str, Any], where: str) -> dict[str, int]:

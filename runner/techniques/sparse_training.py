@@ -169,5 +169,6 @@ def layer_weights(model: Any, step: str) -> list[Any]:
 
     from runner.techniques.layers import encoder_layers
 
-    modules = encoder_layers(model, step).modules()
+    layers = encoder_layers(model, step)
+    modules = [module for layer in layers for module in layer.module.modules()]
     return [module.weight for module in modules if isinstance(module, torch.nn.Linear)]

@@ -41,8 +41,8 @@ def load_logits(folder: Path, attention: str) -> Logits:
 
 
 def example(model: Logits, batch: int, length: int) -> tuple[torch.Tensor, ...]:
-    """Return the model's inputs: seeded input_ids, an attention_mask whose rows end in padding of different lengths,
-    and token_type_ids of two texts about as long.
+    """Return the model's inputs: seeded input_ids, an attention_mask whose first row is a whole text, the next half of
+    one, a third …, and token_type_ids of two texts about as long.
 
     `length` is cut to what the model can take; two positions are left free, since RoBERTa numbers them from its padding
     id on.
@@ -53,7 +53,7 @@ def example(model: Logits, batch: int, length: int) -> tuple[torch.Tensor, ...]:
     input_ids = torch.randint(5, config.vocab_size, (batch, length), generator=generator)
     attention_mask = torch.ones_like(input_ids)
     for row in range(1, batch):
-        attention_mask[row, length - row :] = 0
+        attention_mask[row, max(1, length // (row + 1)) :] = 0
     token_type_ids = (torch.arange(length) >= length // 2).long().expand(batch, length).contiguous()
     return (input_ids, attention_mask, token_type_ids)[: len(model.inputs())]
 

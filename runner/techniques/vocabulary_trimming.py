@@ -8,17 +8,20 @@ single characters.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from runner.architectures import ARCHITECTURES
 from runner.errors import UserError
 from runner.tasks import SPLITS, read
 from runner.techniques import Step, StepInputs, step
 from runner.techniques.shape import Shape
 
-_KINDS = ("WordPiece", "BPE")
+_KINDS = ("WordPiece", "BPE", "Unigram")
+_BYTE = re.compile(r"<0x[0-9A-F]{2}>")  # what characters out of the vocabulary fall apart into
 
 
 @step("vocabulary-trimming")
@@ -31,7 +34,7 @@ class VocabularyTrimming(Step):
 
     Attributes:
         min_count: how often a token must occur in the texts.
-        common: so many tokens more, the first of the vocabulary; WordPiece's and BPE's are ordered by frequency.
+        common: so many tokens more, the first of the vocabulary, which are the most frequent ones.
     """
 
     takes = "checkpoint"
@@ -52,7 +55,7 @@ class VocabularyTrimming(Step):
         """A smaller vocabulary, of a size that the texts decide, if the tokenizer is of a kind that can be trimmed."""
         if shape.tokenizer is not None and shape.tokenizer not in _KINDS:
             raise UserError(
-                f"step 'vocabulary-trimming' knows {' and '.join(_KINDS)} tokenizers, but the model's is "
+                f"step 'vocabulary-trimming' knows {', '.join(_KINDS)} tokenizers, but the model's is "
                 f"{shape.tokenizer}. Exclude the two from meeting in the grid."
             )
         return replace(shape, vocabulary=None)
@@ -73,7 +76,9 @@ class VocabularyTrimming(Step):
         split = next(split for split in SPLITS if read(inputs.texts, split))
         texts = [example.whole for example in read(inputs.texts, split)]
         used = used_tokens(Tokenizer.from_file(str(inputs.source / "tokenizer.json")), texts, self.min_count)
-        kept = kept_tokens(tokenizer, used, self.common, pad=model.config.pad_token_id)
+        architecture = ARCHITECTURES.get(model.config.model_type)
+        fixed = architecture is not None and architecture.numbered_from_padding
+        kept = kept_tokens(tokenizer, used, self.common, pad=model.config.pad_token_id, fixed=fixed)
         before = model.config.vocab_size
         keep_embeddings(model, kept)
         save_checkpoint(model, target, tokenizer_from=inputs.source)
@@ -90,21 +95,28 @@ def used_tokens(tokenizer: Any, texts: list[str], min_count: int) -> set[int]:
     return {index for index, count in counts.items() if count >= min_count}
 
 
-def kept_tokens(tokenizer: dict[str, Any], used: set[int], common: int, pad: int | None) -> list[int]:
+def kept_tokens(
+    tokenizer: dict[str, Any], used: set[int], common: int, pad: int | None, fixed: bool = False
+) -> list[int]:
     """Return the ids to keep, in rising order.
 
     Args:
         tokenizer: what tokenizer.json holds.
         used: ids to keep in any case.
         common: how many of the first ordinary tokens to keep.
-        pad: the padding id. It must not change, as RoBERTa numbers positions from it on; so nothing before it goes.
+        pad: the padding id.
+        fixed: whether it must not change, as where positions are numbered from it on; then nothing before it goes.
     """
     model = tokenizer["model"]
-    vocabulary: dict[str, int] = model["vocab"]
+    vocabulary = _ids(model)
     special = {token["id"] for token in tokenizer["added_tokens"]}
     special |= {vocabulary[token] for token in (model.get("unk_token"), *_around(tokenizer)) if token in vocabulary}
     ordinary = sorted(index for token, index in vocabulary.items() if index not in special and not _unused(token))
-    kept = used | special | set(ordinary[:common]) | set(range((pad or 0) + 1))
+    kept = used | special | set(ordinary[:common])
+    if pad is not None:
+        kept |= set(range(pad + 1)) if fixed else {pad}
+    if model["type"] == "Unigram":
+        return sorted(kept | _never_spelled(model))
     if model["type"] == "WordPiece":
         prefix = model["continuing_subword_prefix"]
         return sorted(kept | {index for token, index in vocabulary.items() if len(token.removeprefix(prefix)) == 1})
@@ -134,7 +146,11 @@ def trim_tokenizer(tokenizer: dict[str, Any], kept: list[int]) -> dict[str, Any]
     """Return the tokenizer.json of the kept tokens, numbered anew in the same order."""
     new = {old: index for index, old in enumerate(kept)}
     model = dict(tokenizer["model"])
-    model["vocab"] = {token: new[index] for token, index in model["vocab"].items() if index in new}
+    if model["type"] == "Unigram":  # its tokens lie in the order of their ids
+        model["vocab"] = [entry for index, entry in enumerate(model["vocab"]) if index in new]
+        model["unk_id"] = new.get(model["unk_id"])
+    else:
+        model["vocab"] = {token: new[index] for token, index in model["vocab"].items() if index in new}
     if "merges" in model:
         model["merges"] = [
             [first, second] for first, second in model["merges"] if _merged(first, second, model) in model["vocab"]
@@ -158,9 +174,29 @@ def keep_embeddings(model: Any, kept: list[int]) -> None:
         )
     embeddings.weight.data = embeddings.weight.data[kept]
     embeddings.num_embeddings = model.config.vocab_size = len(kept)
+    if embeddings.padding_idx is not None:
+        embeddings.padding_idx = kept.index(embeddings.padding_idx) if embeddings.padding_idx in kept else None
     for name, value in model.config.to_dict().items():
         if name.endswith("_token_id") and isinstance(value, int) and value in kept:
             setattr(model.config, name, kept.index(value))
+
+
+def _ids(model: dict[str, Any]) -> dict[str, int]:
+    """Return the ids of a tokenizer's own tokens."""
+    vocabulary = model["vocab"]
+    return dict(vocabulary) if isinstance(vocabulary, dict) else {entry[0]: id for id, entry in enumerate(vocabulary)}
+
+
+def _never_spelled(model: dict[str, Any]) -> set[int]:
+    """Return the tokens of a Unigram model that no others make up: single characters, bytes, and the unknown one.
+
+    With them the least likely token, which the penalty for unknown characters is taken from.
+    """
+    tokens: list[tuple[str, float]] = model["vocab"]
+    least = min(range(len(tokens)), key=lambda index: tokens[index][1])
+    unknown = {model["unk_id"]} if model.get("unk_id") is not None else set()
+    single = {index for index, (token, _) in enumerate(tokens) if len(token) == 1 or _BYTE.fullmatch(token)}
+    return single | unknown | {least}
 
 
 def _merged(first: str, second: str, model: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from runner import tasks
+from runner.architectures import ARCHITECTURES
 from runner.chain import make_step
 from runner.tasks import Example, Texts
 from runner.techniques import StepInputs, carry_out
@@ -42,14 +43,20 @@ def run_step(
 
 def save_random(target: Path, texts: Path, model_type: str, seed: int = 0) -> Path:
     """Make a tiny checkpoint of this architecture."""
-    return run_step(target, None, texts, step="random-weights", shape={"model_type": model_type, **SHAPE}, seed=seed)[0]
+    return run_step(target, None, texts, step="random-weights", shape=shape_of(model_type), seed=seed)[0]
+
+
+def shape_of(model_type: str) -> dict[str, Any]:
+    """Return a tiny shape, under the names that the architecture has for its sizes."""
+    names = {"intermediate_size": ARCHITECTURES[model_type].neurons_key}
+    return {"model_type": model_type, **{names.get(key, key): value for key, value in SHAPE.items()}}
 
 
 def random_logits(model: Any) -> Any:
     """Return the logits of three random texts, one of them padded."""
     import torch
 
-    ids = torch.randint(5, 300, (3, 11), generator=torch.Generator().manual_seed(0))
+    ids = torch.randint(5, min(300, model.config.vocab_size), (3, 11), generator=torch.Generator().manual_seed(0))
     mask = torch.ones_like(ids)
     mask[1, 6:] = 0
     with torch.inference_mode():
@@ -68,13 +75,18 @@ def _sentences(count: int, seed: int) -> list[Example]:
     return examples
 
 
-@pytest.fixture(scope="session")
-def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three classes, each told by a word of its own."""
-    folder = tmp_path_factory.mktemp("texts")
+def write_texts(folder: Path) -> Path:
+    """Make the folder, of three classes, each told by a word of its own; return it."""
+    folder.mkdir()
     labels = ["negative", "neutral", "positive"]
     tasks.write(Texts(labels, _sentences(240, 1), _sentences(60, 2), _sentences(60, 3)), folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """See `write_texts`."""
+    return write_texts(tmp_path_factory.mktemp("texts") / "texts")
 
 
 @pytest.fixture(scope="session")

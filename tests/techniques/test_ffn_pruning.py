@@ -15,9 +15,9 @@ from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
 from runner.tasks import read
 from runner.techniques.batches import Batches
-from runner.techniques.ffn_pruning import FfnPruning, keep_neurons, magnitudes, strongest
+from runner.techniques.ffn_pruning import FfnPruning, magnitudes, strongest
 from runner.techniques.importance import gate_importance
-from runner.techniques.layers import encoder_layers, feed_forward
+from runner.techniques.layers import encoder_layers
 from tests.techniques.conftest import random_logits, run_step, save_random
 
 
@@ -27,7 +27,7 @@ def model_folder(request: pytest.FixtureRequest, texts: Path, tmp_path: Path) ->
 
 
 def _silence(model: Any, layer: int, neuron: int) -> None:
-    feed_forward(encoder_layers(model, "test")[layer])[1].weight.data[:, neuron] = 0
+    encoder_layers(model, "test")[layer].feed_forward[1].weight.data[:, neuron] = 0
 
 
 def test_pruned_equals_masked(model_folder: Path) -> None:
@@ -36,7 +36,7 @@ def test_pruned_equals_masked(model_folder: Path) -> None:
     for layer, neurons in enumerate(keep):
         for neuron in set(range(64)) - set(neurons):
             _silence(masked, layer, neuron)
-        keep_neurons(encoder_layers(pruned, "test")[layer], torch.tensor(neurons))
+        encoder_layers(pruned, "test")[layer].keep_neurons(torch.tensor(neurons))
     assert (random_logits(pruned) - random_logits(masked)).abs().max() < 1e-5
     assert (random_logits(pruned) - random_logits(load_checkpoint(model_folder))).abs().max() > 1e-4
 
@@ -59,7 +59,7 @@ def test_the_checkpoint_is_the_model_that_was_cut(bert: Path, texts: Path, tmp_p
     expected = load_checkpoint(bert)
     layers = encoder_layers(expected, "test")
     for layer, scores in zip(layers, magnitudes(layers), strict=True):
-        keep_neurons(layer, strongest(scores, 0.5))
+        layer.keep_neurons(strongest(scores, 0.5))
     assert torch.equal(random_logits(load_checkpoint(folder)), random_logits(expected))
 
 
@@ -72,7 +72,7 @@ def test_a_dead_neuron_scores_0(criterion: str, bert: Path, texts: Path) -> None
         scores = magnitudes(layers)
     else:
         batches = Batches(bert, read(texts, "train")[:20], 64, model.config).in_order(8)
-        scores = gate_importance(model, [feed_forward(layer)[1] for layer in layers], [64, 64], batches)
+        scores = gate_importance(model, [layer.feed_forward[1] for layer in layers], [64, 64], batches)
     assert scores[1][7] == 0
     assert (torch.cat(scores) == 0).sum() == 1
 

@@ -9,17 +9,16 @@ import pytest
 import torch
 
 from runner import tasks
-from runner.engines.checkpoint import attention_heads, load_checkpoint
+from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
 from runner.techniques.batches import Batches
 from runner.techniques.head_pruning import (
     HeadPruning,
-    attention_blocks,
     choose_important,
     choose_random,
     head_importance,
-    keep_heads,
 )
+from runner.techniques.layers import encoder_layers
 from tests.techniques.conftest import run_step, save_random
 
 
@@ -34,9 +33,9 @@ def _logits(model: Any) -> torch.Tensor:
 
 def _silence(model: Any, layer: int, head: int) -> None:
     """Let a head's output count for nothing, by the weights of the next layer."""
-    block = attention_blocks(model)[layer]
-    size = block.self.attention_head_size
-    block.output.dense.weight.data[:, head * size : (head + 1) * size] = 0
+    one = encoder_layers(model, "test")[layer]
+    size = one.head_size
+    one.attended.weight.data[:, head * size : (head + 1) * size] = 0
 
 
 def _batches(folder: Path, texts: Path, size: int) -> Any:
@@ -49,7 +48,7 @@ def test_pruned_equals_masked(checkpoint: Path) -> None:
     for layer, heads in enumerate(keep):
         for head in set(range(4)) - set(heads):
             _silence(masked, layer, head)
-        keep_heads(attention_blocks(pruned)[layer], heads)
+        encoder_layers(pruned, "test")[layer].keep_heads(heads)
     assert (_logits(pruned) - _logits(masked)).abs().max() < 1e-6
     assert (_logits(pruned) - _logits(load_checkpoint(checkpoint))).abs().max() > 1e-5
 
@@ -60,10 +59,10 @@ def test_a_pruned_checkpoint_reloads_as_it_was(criterion: str, checkpoint: Path,
         tmp_path / "p", checkpoint, texts, step="head-pruning", fraction=0.5, criterion=criterion, samples=8
     )
     expected = load_checkpoint(checkpoint)
-    for block, heads in zip(attention_blocks(expected), notes["heads_kept"], strict=True):
-        keep_heads(block, heads)
+    for layer, heads in zip(encoder_layers(expected, "test"), notes["heads_kept"], strict=True):
+        layer.keep_heads(heads)
     reloaded = load_checkpoint(folder)
-    assert [attention_heads(block) for block in attention_blocks(reloaded)] == [len(h) for h in notes["heads_kept"]]
+    assert [layer.heads for layer in encoder_layers(reloaded, "test")] == [len(h) for h in notes["heads_kept"]]
     assert torch.equal(_logits(reloaded), _logits(expected))
     assert {path.name for path in folder.iterdir()} == {"config.json", "model.safetensors", "tokenizer.json"}
     assert (folder / "model.safetensors").stat().st_size < (checkpoint / "model.safetensors").stat().st_size
@@ -98,8 +97,8 @@ def test_importance_is_the_loss_change_of_a_mask(bert: Path, texts: Path) -> Non
     """By finite differences: scale one head's output up and down, and see how the loss moves."""
     model = load_checkpoint(bert)
     batch = next(_batches(bert, texts, 1))
-    block = attention_blocks(model)[0]
-    size, weight = block.self.attention_head_size, block.output.dense.weight
+    layer = encoder_layers(model, "test")[0]
+    size, weight = layer.head_size, layer.attended.weight
     slopes = []
     for head in range(4):
         losses = []
@@ -138,7 +137,7 @@ def test_importance_without_labels_is_refused(bert: Path, unlabelled: Path, tmp_
 
 def test_another_architecture_is_named(texts: Path, tmp_path: Path) -> None:
     mpnet = save_random(tmp_path / "m", texts, "mpnet")
-    with pytest.raises(UserError, match=r"knows the attention of bert, .*roberta, .* but the model_type is mpnet"):
+    with pytest.raises(UserError, match=r"cannot remove heads of mpnet: one table .* Remove neurons \(ffn-pruning\)"):
         run_step(tmp_path / "p", mpnet, texts, step="head-pruning")
 
 

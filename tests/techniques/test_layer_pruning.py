@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForSequenceClassification, DistilBertConfig, DistilBertForSequenceClassification
+from transformers import AutoModelForSequenceClassification, GPT2Config, GPT2ForSequenceClassification
 
 from runner.chain import make_step
 from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
 from runner.techniques.layer_pruning import choose_layers
 from runner.techniques.layers import encoder_layers
-from tests.techniques.conftest import random_logits, run_step, save_random
+from tests.techniques.conftest import random_logits, run_step, save_random, shape_of
 
 
 @pytest.mark.parametrize("model_type", ["bert", "roberta", "mpnet"])
@@ -67,7 +67,18 @@ def test_more_layers_than_there_are_are_refused(
         run_step(tmp_path / "p", bert, texts, step="layer-pruning", keep=keep)
 
 
+def test_layers_keep_how_far_they_attend(texts: Path, tmp_path: Path) -> None:
+    shape = shape_of("modernbert") | {"num_hidden_layers": 5, "local_attention": 4}
+    source, _ = run_step(tmp_path / "s", None, texts, step="random-weights", shape=shape)
+    folder, _ = run_step(tmp_path / "p", source, texts, step="layer-pruning", keep=[0, 2, 3])
+    pruned, whole = load_checkpoint(folder), load_checkpoint(source)
+    kinds = [load_checkpoint(source).config.layer_types[layer] for layer in (0, 2, 3)]
+    assert pruned.config.layer_types == kinds == ["full_attention", "sliding_attention", "full_attention"]
+    whole.base_model.layers = torch.nn.ModuleList(whole.base_model.layers[layer] for layer in (0, 2, 3))
+    assert torch.equal(random_logits(pruned), random_logits(whole))
+
+
 def test_another_architecture_is_named() -> None:
-    model = DistilBertForSequenceClassification(DistilBertConfig(n_layers=1, dim=8, hidden_dim=8, n_heads=2))
-    with pytest.raises(UserError, match=r"'test' knows the layers of BERT, RoBERTa and MPNet, but not .* distilbert"):
+    model = GPT2ForSequenceClassification(GPT2Config(n_layer=1, n_embd=8, n_head=2, n_positions=8, vocab_size=8))
+    with pytest.raises(UserError, match=r"'test' knows the layers of albert, bert, .* but the model_type is gpt2"):
         encoder_layers(model, "test")

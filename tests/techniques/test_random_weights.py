@@ -49,7 +49,7 @@ def test_labels_are_the_tasks(texts: Path, unlabelled: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
-        ({}, r"shape\.model_type is None\. Allowed: bert, mpnet, roberta"),
+        ({}, r"shape\.model_type is None\. Allowed: albert, bert, .*, xlm-roberta"),
         ({"model_type": "robreta"}, r"shape\.model_type is 'robreta'\. Did you mean 'roberta'"),
         ({"model_type": "bert", "hiden_size": 32}, r"shape has no field 'hiden_size'\. Did you mean 'hidden_size'"),
         ({"model_type": "bert", "hidden_size": 30}, r"hidden_size 30 is not a multiple of .*num_attention_heads 12"),

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
+from runner.architectures import ARCHITECTURES
 from runner.chain import follow_shape, make_chain
-from runner.engines.checkpoint import load_checkpoint, save_checkpoint
+from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
 from runner.techniques.shape import Shape, shape_of_checkpoint, shape_of_config, shape_of_files
-from tests.techniques.conftest import SHAPE, random_logits, run_step, save_random
+from tests.techniques.conftest import random_logits, run_step, save_random, shape_of
 
 BERT = Shape("bert", 6, (12,) * 6, 32, 384, 1536, 30522, 512, "WordPiece")
 TRAINED = {"epochs": 1, "batch_size": 64, "max_length": 16}
@@ -25,15 +26,17 @@ def follow(shape: Shape, *entries: dict[str, Any]) -> Shape:
     return follow_shape(make_chain(list(entries), "steps"), shape, "model 'm'")
 
 
-@pytest.mark.parametrize("model_type", ["bert", "roberta", "mpnet"])
+@pytest.mark.parametrize("model_type", ARCHITECTURES)
 def test_a_random_model_has_the_shape_foretold(model_type: str, texts: Path, tmp_path: Path) -> None:
     folder = save_random(tmp_path / "model", texts, model_type)
-    shape = {"model_type": model_type, **SHAPE}
-    assert follow(Shape(), {"step": "random-weights", "shape": shape}) == shape_of_checkpoint(folder)
-    assert shape_of_checkpoint(folder).tokens == (130 if model_type == "bert" else 128)
+    shape = shape_of_checkpoint(folder)
+    assert follow(Shape(), {"step": "random-weights", "shape": shape_of(model_type)}) == shape
+    assert shape.heads == ((4,) if model_type == "albert" else (4, 4))
+    assert (shape.layers, shape.head_size, shape.hidden, shape.neurons, shape.vocabulary) == (2, 8, 32, 64, 600)
+    assert shape.tokens == (128 if model_type in ("camembert", "mpnet", "roberta", "xlm-roberta") else 130)
 
 
-@pytest.mark.parametrize("model_type", ["bert", "roberta", "mpnet"])
+@pytest.mark.parametrize("model_type", ARCHITECTURES)
 def test_what_a_config_leaves_out_is_as_in_transformers(model_type: str) -> None:
     from transformers import AutoConfig
 
@@ -133,21 +136,36 @@ def test_what_does_not_fit_is_refused(entries: list[dict[str, Any]], message: st
     ],
 )
 def test_an_unknown_architecture_is_refused(step: str) -> None:
-    with pytest.raises(UserError, match=rf"model 'm': step '{step}' knows the \w+ of bert, .*model_type is distilbert"):
-        follow(replace(BERT, model_type="distilbert"), {"step": step})
+    with pytest.raises(UserError, match=rf"model 'm': step '{step}' knows the \w+ of albert, .*model_type is gpt2"):
+        follow(replace(BERT, model_type="gpt2"), {"step": step})
 
 
 def test_another_attention_than_bert_s_keeps_its_heads() -> None:
     mpnet = replace(BERT, model_type="mpnet")
     for entry in ({"step": "head-pruning"}, {"step": "block-movement-pruning", "heads": 0.5}):
-        with pytest.raises(UserError, match=r"knows the attention of bert, .*model_type is mpnet"):
+        with pytest.raises(UserError, match="cannot remove heads of mpnet: one table of positions"):
             follow(mpnet, entry)
     assert follow(mpnet, {"step": "block-movement-pruning"}).neurons == 768
 
 
+def test_a_first_layer_unlike_the_others_stays() -> None:
+    modernbert = replace(BERT, model_type="modernbert")
+    with pytest.raises(UserError, match=r"keep is \[1, 2\], but the first layer of modernbert .*begin with 0"):
+        follow(modernbert, {"step": "layer-pruning", "keep": [1, 2]})
+    assert follow(modernbert, {"step": "layer-pruning", "keep": [0, 2]}).layers == 2
+
+
+def test_one_layer_repeated_is_run_less_often_and_frozen_never() -> None:
+    albert = replace(BERT, model_type="albert", heads=(12,))
+    half = follow(albert, {"step": "layer-pruning", "keep": 0.5})
+    assert (half.layers, half.heads) == (3, (12,))
+    with pytest.raises(UserError, match="frozen_layers is 1, but the layers of albert are all the same one"):
+        follow(albert, {"step": "fine-tune", "frozen_layers": 1})
+
+
 def test_another_tokenizer_is_refused() -> None:
-    with pytest.raises(UserError, match="knows WordPiece and BPE tokenizers, but the model's is Unigram"):
-        follow(replace(BERT, tokenizer="Unigram"), {"step": "vocabulary-trimming"})
+    with pytest.raises(UserError, match="knows WordPiece, BPE, Unigram tokenizers, but the model's is WordLevel"):
+        follow(replace(BERT, tokenizer="WordLevel"), {"step": "vocabulary-trimming"})
 
 
 def test_heads_of_an_onnx_file_must_share_the_width() -> None:
@@ -186,17 +204,12 @@ def test_following_shapes_imports_no_heavy_library() -> None:
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("model_type", ["bert", "camembert", "electra", "ernie", "mpnet", "roberta", "xlm-roberta"])
-def test_every_known_architecture_can_be_cut(model_type: str, bert: Path, texts: Path, tmp_path: Path) -> None:
-    from transformers import AutoConfig, AutoModelForSequenceClassification
-
-    sizes = {"vocab_size": 600, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
-    config = AutoConfig.for_model(model_type, **sizes, intermediate_size=64, max_position_embeddings=130)
-    (tmp_path / "model").mkdir()
-    save_checkpoint(AutoModelForSequenceClassification.from_config(config), tmp_path / "model", tokenizer_from=bert)
-    entries = [{"step": "layer-pruning", "keep": [1]}, {"step": "ffn-pruning"}, {"step": "low-rank", "rank": 8}]
+@pytest.mark.parametrize("model_type", ARCHITECTURES)
+def test_every_known_architecture_can_be_cut(model_type: str, texts: Path, tmp_path: Path) -> None:
+    entries = [{"step": "layer-pruning", "keep": [0]}, {"step": "ffn-pruning"}]
+    entries += [{"step": "low-rank", "rank": 8, "attention": True}]
     entries += [{"step": "head-pruning"}] if model_type != "mpnet" else []
-    made = tmp_path / "model"
+    made = save_random(tmp_path / "model", texts, model_type)
     foretold = follow(shape_of_checkpoint(made), *entries)
     for number, entry in enumerate(entries):
         made, _ = run_step(tmp_path / str(number), made, texts, **entry)

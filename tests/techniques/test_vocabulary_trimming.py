@@ -21,7 +21,7 @@ from runner.tasks import Example, Texts
 from tests.techniques.conftest import run_step, save_random
 
 TRAINING = ["word1 a lovely table", "an awful word2 chair, word1", "great! horrid?"]
-KINDS = ["bert", "roberta", "mpnet", "wordpiece"]
+KINDS = ["bert", "roberta", "mpnet", "wordpiece", "unigram"]
 WORDS = ["lovely", "table", "words", "🎉", "été", "猫", "x", "чай", "\x00", "[SEP]"]
 ANY_TEXT = st.one_of(st.text(), st.lists(st.sampled_from(WORDS), max_size=5).map(" ".join))
 
@@ -39,6 +39,20 @@ def _word_piece() -> Tokenizer:
     tokenizer.add_special_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])
     ends = [(token, vocabulary[token]) for token in ("[SEP]", "[CLS]")]
     tokenizer.post_processor = processors.BertProcessing(*ends)
+    return tokenizer
+
+
+def _unigram() -> Tokenizer:
+    """Return a tokenizer like XLM-R's: words and their parts, each with a likelihood."""
+    letters = "▁abcdefghijklmnopqrstuvwxyz0123456789!?,é"
+    parts = ["▁lov", "ely", "▁tab", "le", "▁wo", "rds", "seen"]
+    special = ["<pad>", "<unk>", "[CLS]", "[SEP]"]
+    pieces = [(token, 0.0) for token in special] + [(f"▁{example.text}", -4.0) for example in _words()]
+    pieces += [(part, -6.0) for part in parts] + [(letter, -9.0 - index / 10) for index, letter in enumerate(letters)]
+    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=1))
+    tokenizer.add_special_tokens(special)
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
     return tokenizer
 
 
@@ -62,9 +76,10 @@ def pair(
 ) -> tuple[Path, Path]:
     """A checkpoint, and the same with its vocabulary trimmed."""
     folder = tmp_path_factory.mktemp(request.param)
-    source = save_random(folder / "source", texts, "bert" if request.param == "wordpiece" else request.param)
-    if request.param == "wordpiece":
-        _word_piece().save(str(source / "tokenizer.json"))
+    own = {"wordpiece": _word_piece, "unigram": _unigram}.get(request.param)
+    source = save_random(folder / "source", texts, "bert" if own else request.param)
+    if own:
+        own().save(str(source / "tokenizer.json"))
     return source, run_step(folder / "trimmed", source, few, step="vocabulary-trimming")[0]
 
 
@@ -100,16 +115,18 @@ def test_every_text_can_be_tokenized(text: str, pair: tuple[Path, Path]) -> None
     source, trimmed = (_tokenizer(folder) for folder in pair)
     before, after = source.encode(text), trimmed.encode(text)
     assert (after.tokens[0], after.tokens[-1]) == (before.tokens[0], before.tokens[-1])
-    assert all(trimmed.id_to_token(index) == token for index, token in zip(after.ids, after.tokens, strict=True))
+    unknown = trimmed.token_to_id("<unk>")  # of a Unigram tokenizer, its tokens are the characters themselves
+    found = [(id, token) for id, token in zip(after.ids, after.tokens, strict=True) if id != unknown]
+    assert all(trimmed.id_to_token(id) == token for id, token in found)
     if all(trimmed.token_to_id(token) is not None for token in before.tokens):
         assert after.tokens == before.tokens
-    if source.token_to_id("##a") is None:  # bytes: nothing is ever lost
+    if source.token_to_id("##a") is None and source.token_to_id("▁") is None:  # bytes: nothing is ever lost
         assert trimmed.decode(after.ids) == source.decode(before.ids)
 
 
 def test_unseen_words_are_spelled(pair: tuple[Path, Path]) -> None:
     tokens = _tokenizer(pair[1]).encode("unseen").tokens[1:-1]
-    assert "".join(token.removeprefix("##") for token in tokens) == "unseen"
+    assert "".join(token.removeprefix("##") for token in tokens).removeprefix("▁") == "unseen"
     assert len(tokens) > 1
 
 
@@ -145,8 +162,8 @@ def test_a_task_without_training_texts_takes_its_texts(bert: Path, unlabelled: P
 
 def test_another_kind_of_tokenizer_is_refused(bert: Path, few: Path, tmp_path: Path) -> None:
     source = shutil.copytree(bert, tmp_path / "s")
-    Tokenizer(models.Unigram([("<unk>", 0.0), ("a", -1.0)], unk_id=0)).save(str(source / "tokenizer.json"))
-    with pytest.raises(UserError, match=r"knows WordPiece and BPE tokenizers, but the model's is Unigram"):
+    Tokenizer(models.WordLevel({"<unk>": 0, "a": 1}, unk_token="<unk>")).save(str(source / "tokenizer.json"))
+    with pytest.raises(UserError, match=r"knows WordPiece, BPE, Unigram tokenizers, but the model's is WordLevel"):
         run_step(tmp_path / "t", source, few, step="vocabulary-trimming")
 
 

@@ -1,0 +1,144 @@
+"""Where encoders keep what steps cut down: layers, heads and neurons. One entry per model_type of transformers.
+
+Names alone, without torch or transformers: they are needed when a job is composed, and to read shapes out of a
+checkpoint's file. To teach Pinbox another encoder, add its entry here; `python -m tests.architectures` then tells which
+techniques work on it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The parts of one architecture. Names of modules are dotted, and within a layer unless said otherwise.
+
+    Attributes:
+        layers: the list of layers, within the base model; a * stands for every entry of a list.
+        projections: the linear layers whose outputs are the heads', the queries' first; some models lack the last ones.
+        attended: the linear layer whose inputs are what the heads give.
+        into, out: the two linear layers of the feed-forward network.
+        shares: how often a projection holds every head: 3 where queries, keys and values are one layer.
+        gates: how often `into` holds every neuron: 2 where one half of its outputs is multiplied by the other.
+        neurons_key: the field of its config that holds the number of neurons.
+        widening: a linear layer from embeddings to wider hidden states, within the base model.
+        sizes: what transformers takes for a size that config.json lacks.
+        numbered_from_padding: whether positions are numbered from the padding id on, so that fewer are left for texts.
+        one_layer_repeated: whether all layers are one and the same, run again and again.
+        first_layer_differs: whether the first layer lacks a part that the others have, so that it cannot be left out.
+        heads_stay: why no head can be removed; None if any can.
+    """
+
+    layers: str
+    projections: tuple[str, ...]
+    attended: str
+    into: str
+    out: str
+    shares: int = 1
+    gates: int = 1
+    neurons_key: str = "intermediate_size"
+    widening: str | None = None
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    numbered_from_padding: bool = False
+    one_layer_repeated: bool = False
+    first_layer_differs: bool = False
+    heads_stay: str | None = None
+
+    def weight_of(self, module: str) -> re.Pattern[str]:
+        """Return what matches the name of a module's weight in a file, of a factorised one the factor that holds its
+        outputs. Group 1 is the layer's own name.
+
+        Args:
+            module: its name within a layer.
+        """
+        return re.compile(rf"({self._layer})\.{re.escape(module)}(?:\.up)?\.weight$")
+
+    def in_a_layer(self, weight: str) -> bool:
+        """Return whether a weight, by its name in a file, is one of a layer."""
+        return re.search(rf"{self._layer}\.", weight) is not None
+
+    @property
+    def _layer(self) -> str:
+        return re.escape(self.layers).replace(r"\*", r"\d+") + r"\.\d+"
+
+
+_BASE = {"layers": 12, "heads": 12, "hidden": 768, "neurons": 3072, "positions": 512, "vocabulary": 30522}
+_BERT = Architecture(
+    layers="encoder.layer",
+    projections=("attention.self.query", "attention.self.key", "attention.self.value"),
+    attended="attention.output.dense",
+    into="intermediate.dense",
+    out="output.dense",
+    sizes=_BASE,
+)
+_ROBERTA = replace(_BERT, numbered_from_padding=True)
+
+ARCHITECTURES = {
+    "albert": Architecture(
+        layers="encoder.albert_layer_groups.*.albert_layers",
+        projections=("attention.query", "attention.key", "attention.value"),
+        attended="attention.dense",
+        into="ffn",
+        out="ffn_output",
+        widening="encoder.embedding_hidden_mapping_in",
+        sizes=_BASE | {"heads": 64, "hidden": 4096, "neurons": 16384, "vocabulary": 30000},
+        one_layer_repeated=True,
+    ),
+    "bert": _BERT,
+    "camembert": _ROBERTA,
+    "deberta-v2": replace(  # v3 has this model_type, too
+        _BERT,
+        projections=tuple(f"attention.self.{name}_proj" for name in ("query", "key", "value", "pos_key", "pos_query")),
+        sizes=_BASE | {"layers": 24, "heads": 24, "hidden": 1536, "neurons": 6144, "vocabulary": 128100},
+    ),
+    "distilbert": Architecture(
+        layers="transformer.layer",
+        projections=("attention.q_lin", "attention.k_lin", "attention.v_lin"),
+        attended="attention.out_lin",
+        into="ffn.lin1",
+        out="ffn.lin2",
+        neurons_key="hidden_dim",
+        sizes=_BASE | {"layers": 6},
+    ),
+    "electra": replace(
+        _BERT, widening="embeddings_project", sizes=_BASE | {"heads": 4, "hidden": 256, "neurons": 1024}
+    ),
+    "ernie": _BERT,
+    "modernbert": Architecture(
+        layers="layers",
+        projections=("attn.Wqkv",),
+        attended="attn.Wo",
+        into="mlp.Wi",
+        out="mlp.Wo",
+        shares=3,
+        gates=2,
+        sizes=_BASE | {"layers": 22, "neurons": 1152, "positions": 8192, "vocabulary": 50368},
+        first_layer_differs=True,
+    ),
+    "mpnet": replace(
+        _ROBERTA,
+        projections=("attention.attn.q", "attention.attn.k", "attention.attn.v"),
+        attended="attention.attn.o",
+        sizes=_BASE | {"vocabulary": 30527},
+        heads_stay="one table of positions serves the heads of all its layers, each with a column of its own",
+    ),
+    "roberta": replace(_ROBERTA, sizes=_BASE | {"vocabulary": 50265}),
+    "xlm-roberta": _ROBERTA,
+}
+
+
+def positions_for_texts(model_type: str | None, positions: int, padding: int | None) -> int:
+    """Return how many tokens a model of so many positions can take.
+
+    Args:
+        model_type: of its config; others than those above number positions from 0.
+        positions: max_position_embeddings.
+        padding: pad_token_id; None is taken for 1, as transformers does.
+    """
+    architecture = ARCHITECTURES.get(str(model_type))
+    if architecture is None or not architecture.numbered_from_padding:
+        return positions
+    return positions - 1 - (1 if padding is None else padding)

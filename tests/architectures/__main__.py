@@ -1,0 +1,77 @@
+"""python -m tests.architectures: take every architecture through every core technique, and write docs/architectures.md.
+
+Half an hour on two cores. `--only albert,mpnet` and `--techniques onnx,heads-50` run a part anew; what else the page
+says is taken from the runs before, which outputs/architectures.json keeps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+from runner.tasks import read
+from tests.architectures.kitchen import ROOT, Kitchen
+from tests.architectures.models import TINY, save_tiny
+from tests.architectures.table import TECHNIQUES, WORKS, markdown, outcome
+from tests.techniques.conftest import write_texts
+
+PAGE = ROOT / "docs" / "architectures.md"
+_KEPT = ROOT / "outputs" / "architectures.json"
+
+
+def main() -> int:
+    """Print one line each; return 1 if anything is wrong."""
+    parser = argparse.ArgumentParser("python -m tests.architectures")
+    parser.add_argument("--only", default=",".join(TINY), help="model_types")
+    parser.add_argument("--techniques", default=",".join(TECHNIQUES), help="techniques")
+    asked = parser.parse_args()
+    warnings.simplefilter("ignore")
+    for model_type in asked.only.split(","):
+        _keep(run(model_type, asked.techniques.split(",")))
+    found = _kept()
+    wrong = [what for what in found.values() if what.startswith("WRONG")]
+    missing = len(TINY) * len(TECHNIQUES) - len(found)
+    works = sum(what == WORKS for what in found.values())
+    print(
+        f"{works} work, {len(found) - works - len(wrong)} are refused, {len(wrong)} are wrong, {missing} are missing."
+    )
+    if not missing and not wrong:
+        outcomes = {tuple(key.split(" ")): what for key, what in found.items()}
+        PAGE.write_text(markdown(outcomes), encoding="utf-8")
+        print(f"Written to {PAGE.relative_to(ROOT)}.")
+    return 1 if wrong else 0
+
+
+def run(model_type: str, techniques: list[str]) -> dict[str, str]:
+    """Return what came of each technique on a tiny model of an architecture, by the names of both."""
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        kitchen = Kitchen(Path(folder), write_texts(Path(folder) / "texts"))
+        words = [example.text for example in read(kitchen.texts, "train")]
+        original = kitchen.import_model(save_tiny(Path(folder) / "model", model_type, words), trained=True)
+        for technique in techniques:
+            began = time.monotonic()
+            found[f"{model_type} {technique}"] = what = outcome(kitchen, technique, original)
+            print(f"{model_type} {technique}: {what} ({time.monotonic() - began:.1f} s)", flush=True)
+    return found
+
+
+def _kept() -> dict[str, str]:
+    kept: dict[str, str] = json.loads(_KEPT.read_text(encoding="utf-8")) if _KEPT.is_file() else {}
+    return kept
+
+
+def _keep(found: dict[str, str]) -> None:
+    _KEPT.write_text(json.dumps(_kept() | found, indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    os._exit(code)  # taking torch apart would cost seconds

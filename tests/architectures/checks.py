@@ -1,0 +1,121 @@
+"""What a technique must come to: the original's logits, those of the original with parts taken away, or its labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from runner import tasks
+from runner.engines.checkpoint import load_checkpoint
+from runner.techniques.layers import encoder_layers, full_weight
+from tests.architectures.kitchen import Batch, Kitchen, Made, batches_of, predict
+
+_EXACT = 1e-4  # of float32 logits; a wrong graph is off by far more
+_AGREE = 0.9  # share of the texts whose label stays when numbers are rounded
+_LEARNT = 0.6  # accuracy of what was trained; a third would be chance
+
+Check = Callable[[Kitchen, Made, Path, np.ndarray], str | None]
+
+
+def same(kitchen: Kitchen, made: Made, original: Path, logits: np.ndarray) -> str | None:
+    """The logits are the original's."""
+    return _off(logits, _logits(load_checkpoint(original), batches_of(original, kitchen.texts)))
+
+
+def near(kitchen: Kitchen, made: Made, original: Path, logits: np.ndarray) -> str | None:
+    """Nearly all labels are the original's."""
+    whole = _logits(load_checkpoint(original), batches_of(original, kitchen.texts))
+    share = float((logits.argmax(1) == whole.argmax(1)).mean())
+    return None if share >= _AGREE and np.isfinite(logits).all() else f"{share:.0%} of the labels are the original's"
+
+
+def learnt(kitchen: Kitchen, made: Made, original: Path, logits: np.ndarray) -> str | None:
+    """The labels are mostly right, as of the texts that the original was trained on."""
+    labels = np.array([example.label for example in tasks.read(kitchen.texts, "test")])
+    accuracy = float((logits[: len(labels)].argmax(1) == labels).mean())
+    return None if accuracy >= _LEARNT and np.isfinite(logits).all() else f"accuracy {accuracy:.0%}"
+
+
+def masked(kitchen: Kitchen, made: Made, original: Path, logits: np.ndarray) -> str | None:
+    """The logits are those of the original, of which what was removed counts for nothing."""
+    whole, cut = load_checkpoint(original), load_checkpoint(made.checkpoint)
+    removed = 0
+    for one, other in zip(encoder_layers(whole, "test"), encoder_layers(cut, "test"), strict=True):
+        removed += _silence(one.attended.weight, other.attended.weight)
+        removed += _silence(one.feed_forward[1].weight, other.feed_forward[1].weight)
+    return _off(logits, _logits(whole, batches_of(original, kitchen.texts))) if removed else "nothing was removed"
+
+
+def skipped(kitchen: Kitchen, made: Made, original: Path, logits: np.ndarray) -> str | None:
+    """The logits are those of the original, of which some layers give what they are given."""
+    whole = load_checkpoint(original)
+    with _skipping(whole, made.notes["layers_kept"]):
+        return _off(logits, _logits(whole, batches_of(original, kitchen.texts)))
+
+
+def multiplied(kitchen: Kitchen, made: Made, original: Path, logits: np.ndarray) -> str | None:
+    """The logits are those of the original with the products of both factors as weights."""
+    whole, thin = load_checkpoint(original), load_checkpoint(made.checkpoint)
+    for one, other in zip(encoder_layers(whole, "test"), encoder_layers(thin, "test"), strict=True):
+        for linear, factors in zip(one.feed_forward, other.feed_forward, strict=True):
+            linear.weight.data = full_weight(factors)
+    return _off(logits, _logits(whole, batches_of(original, kitchen.texts)))
+
+
+def judge(kitchen: Kitchen, made: Made, original: Path, check: Check) -> str | None:
+    """Return what is wrong with what a technique made, None if nothing is."""
+    logits, precision = predict(made.engine, made.artifact, batches_of(made.checkpoint, kitchen.texts))
+    if precision != made.declared:
+        return f"computes in {precision}, not in {made.declared}"
+    return check(kitchen, made, original, logits)
+
+
+def _logits(model: Any, batches: list[Batch]) -> np.ndarray:
+    with torch.inference_mode():
+        return np.concatenate(
+            [
+                model(input_ids=torch.from_numpy(ids), attention_mask=torch.from_numpy(mask)).logits
+                for ids, mask in batches
+            ]
+        )
+
+
+def _off(logits: np.ndarray, wanted: np.ndarray) -> str | None:
+    worst = float(np.abs(logits - wanted).max())
+    return None if worst <= _EXACT else f"logits are off by {worst:.2g}"
+
+
+def _silence(whole: torch.Tensor, cut: torch.Tensor) -> int:
+    """Set those columns of a weight to 0 that another one lacks; return how many."""
+    gone = [column for column in range(whole.shape[1]) if not (whole[:, [column]] == cut).all(0).any()]
+    whole.data[:, gone] = 0
+    return len(gone)
+
+
+@contextmanager
+def _skipping(model: Any, kept: list[int]) -> Iterator[None]:
+    """Let the layers that are not kept give what they are given; they are counted as they are run."""
+    run = [0]
+
+    def begin(module: Any, given: Any) -> None:
+        run[0] = 0
+
+    def after(module: Any, given: Any, gave: Any) -> Any:
+        number = run[0]
+        run[0] += 1
+        if number in kept:
+            return None
+        return given[0] if isinstance(gave, torch.Tensor) else (given[0], *gave[1:])
+
+    hooks = [layer.module.register_forward_hook(after) for layer in encoder_layers(model, "test")]
+    hooks.append(model.register_forward_pre_hook(begin))
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()

@@ -1,0 +1,127 @@
+"""The core techniques, what each must come to, and the table of architectures × techniques in Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from runner.errors import UserError
+from tests.architectures.checks import Check, judge, learnt, masked, multiplied, near, same, skipped
+from tests.architectures.kitchen import Kitchen
+from tests.architectures.models import TINY
+
+TECHNIQUES: dict[str, Check] = {
+    "torch-eager": same,
+    "torchscript": same,
+    "torch-compile": same,
+    "aot-inductor": same,
+    "torch-bf16": near,
+    "torch-int8": near,
+    "onnx": same,
+    "onnx-fused": same,
+    "onnx-int8": near,
+    "onnx-int8-per-channel": near,
+    "onnx-static-int8": near,
+    "onnx-qat-int8": near,
+    "onnx-weights-8bit": near,
+    "onnx-weights-4bit": near,
+    "openvino": same,
+    "openvino-int8": near,
+    "heads-50": masked,
+    "heads-50-importance": masked,
+    "ffn-50": masked,
+    "ffn-50-importance": masked,
+    "layers-half": skipped,
+    "svd-192": multiplied,
+    "vocab-trimmed": same,
+    "magnitude-70": learnt,
+    "movement-70": learnt,
+    "ffn-50-movement": learnt,
+    "heads-50-ffn-50-movement": learnt,
+    "distil-half": learnt,
+    "static-embedding": learnt,
+}
+WORKS = "works"
+_HEAD = """# Encoders
+
+Which techniques work on which architecture. Written by `python -m tests.architectures`, from real runs: a tiny model of
+each, with random weights and a tokenizer of its own kind, is saved as `save_pretrained` of transformers does, imported,
+fine-tuned, taken through each technique and asked for predictions by the technique's engine, in batches with padding
+and without.
+
+**✓** means: the logits are the original's; or those of the original with the removed parts counting for nothing; or,
+where numbers are rounded, at least nine in ten labels stay; or, where it is trained, it has learnt. And the engine
+computes in the precision that the technique declares. A number refers to the reason below why the two are refused, when
+the job is composed and before anything runs.
+
+"""
+_INPUTS = """
+## What is the same for all
+
+A model is called with `input_ids` and `attention_mask` alone: token types are all 0, as they are for single texts.
+Shorter texts of a batch are padded with the model's own `pad_token_id`. `workload.max_length` may be as large as the
+model has positions for: RoBERTa, XLM-R and MPNet number theirs from the padding id on, so of 514 positions 512 are for
+tokens. Tokenizers are WordPiece, byte-level BPE or Unigram, read from `tokenizer.json`.
+
+## What to know
+
+- **ALBERT** runs one layer again and again. Heads, neurons and factors are therefore removed from all layers at once,
+  and half the layers make it twice as fast but no smaller. In ONNX its weights are kept once, too.
+- **DeBERTa-v3** (its `model_type` is deberta-v2) also multiplies by the vectors of relative positions. These products
+  are not counted as FLOPs, so its rows have no fraction of the peak.
+- **DistilBERT** has six layers already; `layers-half` leaves three.
+- **ELECTRA** and **ALBERT** have embeddings narrower than their hidden states, so `vocab-trimmed` saves less.
+- **ModernBERT**'s queries, keys and values are one matrix, and its neurons are gated: both are cut part by part. Its
+  first layer lacks a normalization and always stays. Most layers attend only to near tokens; that costs as much as
+  attending to all on a CPU, so it saves nothing here.
+- **MPNet** and **DeBERTa-v3** have no `sdpa` in transformers, so PyTorch runs their attention plain.
+
+Another encoder of transformers works too as far as nothing is cut out of it. To have it cut, add where it keeps its
+layers, heads and neurons to `runner/architectures.py`.
+"""
+
+
+def outcome(kitchen: Kitchen, technique: str, original: Path) -> str:
+    """Return WORKS, why the technique is refused, or what is wrong, which begins with WRONG.
+
+    Args:
+        kitchen: where it is made.
+        technique: a key of TECHNIQUES.
+        original: the checkpoint that it is made from.
+    """
+    try:
+        made = kitchen.make(technique, original)
+    except UserError as error:
+        return re.sub(rf"^{technique}: ", "", str(error))
+    except RuntimeError as error:
+        return f"WRONG: {error}"
+    wrong = judge(kitchen, made, original, TECHNIQUES[technique])
+    return WORKS if wrong is None else f"WRONG: {wrong}"
+
+
+def markdown(outcomes: Mapping[tuple[str, str], str]) -> str:
+    """Return the page.
+
+    Args:
+        outcomes: what came of every model_type and technique.
+    """
+    reasons: list[str] = []
+    lines = []
+    for technique in TECHNIQUES:
+        cells = []
+        for model_type in TINY:
+            found = outcomes[model_type, technique]
+            if found != WORKS and found not in reasons:
+                reasons.append(found)
+            cells.append("✓" if found == WORKS else f"[{reasons.index(found) + 1}](#why-not)")
+        lines.append(f"| `{technique}` | {' | '.join(cells)} |")
+    titles = [tiny.title for tiny in TINY.values()]
+    table = [f"| | {' | '.join(titles)} |", f"|---|{'---|' * len(titles)}", *lines]
+    examples = ["| architecture | `model_type` | tokenizer | for example |", "|---|---|---|---|"]
+    examples += [
+        f"| {tiny.title} | {name} | {tiny.kind} | {', '.join(f'`{one}`' for one in tiny.examples)} |"
+        for name, tiny in TINY.items()
+    ]
+    why = ["", "### Why not", "", *(f"{number}. {reason}" for number, reason in enumerate(reasons, 1)), ""]
+    return _HEAD + "\n".join([*table, *why, "## Examples", "", *examples, ""]) + _INPUTS

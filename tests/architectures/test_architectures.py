@@ -1,0 +1,71 @@
+"""A part of `python -m tests.architectures`: every architecture is exported and cut, and its page says the same."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from transformers import AutoModel, AutoModelForSequenceClassification
+
+from runner.engines.checkpoint import load_checkpoint
+from runner.errors import UserError
+from runner.tasks import read
+from tests.architectures.__main__ import PAGE
+from tests.architectures.kitchen import Kitchen
+from tests.architectures.models import TINY, save_tiny
+from tests.architectures.table import TECHNIQUES, WORKS, outcome
+from tests.techniques.conftest import random_logits, run_step, texts
+
+__all__ = ["texts"]  # a fixture
+
+QUICK = ["onnx", "heads-50", "ffn-50", "layers-half", "svd-192", "vocab-trimmed"]
+BESIDES = {"modernbert": ["openvino"]}  # padding far from a text, which its tokens do not attend to
+
+
+@pytest.fixture(scope="module")
+def kitchen(texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Kitchen:
+    return Kitchen(tmp_path_factory.mktemp("kitchen"), texts)
+
+
+@pytest.fixture(params=TINY)
+def folder(request: pytest.FixtureRequest, kitchen: Kitchen, tmp_path: Path) -> Path:
+    """A tiny model of each architecture in turn, as `save_pretrained` writes it."""
+    return save_tiny(tmp_path / "model", request.param, [example.text for example in read(kitchen.texts, "train")])
+
+
+def _on_the_page(technique: str, model_type: str) -> str:
+    (row,) = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith(f"| `{technique}` |")]
+    return row.split("|")[2:-1][list(TINY).index(model_type)].strip()
+
+
+def test_what_the_page_says_is_so(folder: Path, kitchen: Kitchen) -> None:
+    original = kitchen.import_model(folder, trained=False)
+    model_type = json.loads((folder / "config.json").read_text())["model_type"]
+    own, stock = load_checkpoint(original), AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    assert (random_logits(own) - random_logits(stock)).abs().max() < 1e-6
+    page = PAGE.read_text(encoding="utf-8")
+    for technique in (*QUICK, *BESIDES.get(model_type, [])):
+        found = outcome(kitchen, technique, original)
+        assert not found.startswith("WRONG"), technique
+        assert (found == WORKS) == (_on_the_page(technique, model_type) == "✓"), technique
+        assert found == WORKS or found in page
+
+
+def test_an_encoder_without_a_head_is_given_a_new_one(folder: Path, texts: Path, tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    AutoModel.from_pretrained(folder).save_pretrained(base)
+    shutil.copy(folder / "tokenizer.json", base)
+    with pytest.raises(UserError, match="the files hold no classification head"):
+        run_step(tmp_path / "load", base, texts, step="import-checkpoint")
+    made, _ = run_step(tmp_path / "new", base, texts, step="import-checkpoint", head="new")
+    assert load_checkpoint(made).config.num_labels == 3
+
+
+def test_the_page_is_whole() -> None:
+    cells = {_on_the_page(technique, model_type) for technique in TECHNIQUES for model_type in TINY}
+    assert cells == {"✓", "[1](#why-not)"}
+    assert all(
+        f"`{example}`" in PAGE.read_text(encoding="utf-8") for tiny in TINY.values() for example in tiny.examples
+    )
