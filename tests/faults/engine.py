@@ -15,6 +15,7 @@ import signal
 import subprocess
 import tarfile
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -25,6 +26,7 @@ from runner.isolation.docker import connect, image_tag
 
 _DISK_BYTES = 5 << 30
 _SECONDS = 60
+_LOOK_SECONDS = 0.05
 _PROGRAMS = ("dockerd", "containerd", "docker", "unshare", "mkfs.ext4", "mount")
 _PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
 
@@ -134,17 +136,23 @@ class OwnEngine:
 
     @contextmanager
     def full_disk(self) -> Iterator[None]:
-        """Leave no room on its disk for a while."""
-        ballast = self.data / "ballast"
-        try:
-            with ballast.open("wb") as file:
-                for size in (1 << 30, 64 << 20, 1 << 20, 4096):
-                    with suppress(OSError):  # no room for another one of this size
-                        while True:
-                            os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), size)
-            yield
-        finally:
-            ballast.unlink()
+        """Leave no room on its disk for a while, nor what boxes give back when they are removed."""
+        over = threading.Event()
+        with (self.data / "ballast").open("wb") as ballast:
+
+            def fill() -> None:
+                while not over.wait(_LOOK_SECONDS):
+                    _fill(ballast.fileno())
+
+            _fill(ballast.fileno())
+            filling = threading.Thread(target=fill)
+            filling.start()
+            try:
+                yield
+            finally:
+                over.set()
+                filling.join()
+                (self.data / "ballast").unlink()
 
     def _load_config(self, config: bytes, tag: str) -> None:
         """Load an image whose layers are there already."""
@@ -218,6 +226,14 @@ def own_engine() -> Iterator[OwnEngine]:
             yield engine
         finally:
             engine.tear_down()
+
+
+def _fill(file: int) -> None:
+    """Make a file as large as its disk has room for."""
+    for size in (1 << 30, 64 << 20, 1 << 20, 4096):
+        with suppress(OSError):  # no room for another one of this size
+            while True:
+                os.posix_fallocate(file, os.fstat(file).st_size, size)
 
 
 def _until(condition: Callable[[], bool], what: str) -> None:
