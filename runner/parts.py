@@ -112,8 +112,10 @@ class Parts:
         return found
 
     def _known(self, lines: dict[str, _Lines]) -> dict[str, tuple[Any, Any]]:
-        """Return every part of a job, or nothing if one was not composed yet."""
-        known = {}
+        """Return every part of a job, or nothing if one was not composed yet, or there is no such part."""
+        known: dict[str, tuple[Any, Any]] = {}
+        if not lines.keys() <= {*self._names}:
+            return known
         for name in self._names:
             part = self._parts.get((name, lines.get(name, ())))
             depends = self._depends(name, lines)

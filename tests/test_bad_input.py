@@ -93,7 +93,7 @@ CASES = {
     "rank": (["technique=svd-192"], "step 'low-rank': rank is 192, but the model's hidden width is 32: at most 32."),
     "architecture": (
         ["technique=heads-50", "model.shape.model_type=mpnet"],
-        "step 'head-pruning' knows the attention of bert, camembert",
+        "step 'head-pruning' cannot remove heads of mpnet: one table",
     ),
     "shape": (["model.shape.hidden_size=30"], "hidden_size 30 is not a multiple of num_attention_heads 4."),
     "positions": (

@@ -201,11 +201,16 @@ def _wait(container: Container, seconds: float) -> bool:
     """Wait for the end; return whether it came in time."""
     try:
         container.wait(timeout=seconds)
-    except (requests.ConnectionError, requests.Timeout) as error:  # the SDK says "timed out" in both words
-        if "timed out" not in str(error).lower():
+    except (requests.ConnectionError, requests.Timeout) as error:
+        if not _is_timeout(error):
             raise
         return False
     return True
+
+
+def _is_timeout(error: Exception) -> bool:
+    """Return whether the engine only took too long to answer; the SDK says so by either of two exceptions."""
+    return "timed out" in str(error).lower()
 
 
 def _kill(container: Container) -> None:
@@ -230,7 +235,7 @@ def _machine_error(error: Exception, order: BoxOrder) -> MachineError | None:
     if connect() is None:
         return engine_gone()
     if not isinstance(error, APIError):
-        return engine_restarted()
+        return None if _is_timeout(error) else engine_restarted()
     said = str(error.explanation)
     if "Requested CPUs" in said or "cpuset.cpus" in said:
         return core_gone(order.cpus)

@@ -15,6 +15,7 @@ import signal
 import subprocess
 import tarfile
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -25,6 +26,7 @@ from runner.isolation.docker import connect, image_tag
 
 _DISK_BYTES = 5 << 30
 _SECONDS = 60
+_LOOK_SECONDS = 0.05
 _PROGRAMS = ("dockerd", "containerd", "docker", "unshare", "mkfs.ext4", "mount")
 _PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
 
@@ -85,19 +87,28 @@ class OwnEngine:
 
     def power_off(self) -> None:
         """Kill everything at once: the engine, containerd, and all that runs in containers."""
-        pids = {
-            int(pid)
-            for box in self.boxes()
-            for pid in self.docker("inspect", "-f", "{{.State.Pid}}", box).stdout.split()
-        }
         self.stop(signal.SIGKILL)
-        for pid in pids - {0}:
-            os.kill(pid, signal.SIGKILL)
+        self._kill_containers()
         self._end_containerd(signal.SIGKILL)
 
-    def boxes(self, *options: str) -> list[str]:
-        """Return the ids of our boxes that run; with "--all" also of those that are left behind."""
-        return self.docker("ps", "-q", "--no-trunc", *options, "--filter", "label=org.pinbox.managed=1").stdout.split()
+    def _kill_containers(self) -> None:
+        """Kill the shims that hold this engine's containers, and all that runs below them."""
+        waiting, found = [pid for pid in _pids() if self._is_shim(pid)], []
+        while waiting:
+            found.append(pid := waiting.pop())
+            with suppress(OSError):  # it has just ended
+                for task in Path(f"/proc/{pid}/task").iterdir():
+                    waiting += map(int, (task / "children").read_text().split())
+        for pid in found:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def _is_shim(self, pid: int) -> bool:
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+        except OSError:
+            return False
+        return "containerd-shim" in command and str(self._place) in command
 
     def docker(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command of Docker's own client on it."""
@@ -134,17 +145,23 @@ class OwnEngine:
 
     @contextmanager
     def full_disk(self) -> Iterator[None]:
-        """Leave no room on its disk for a while."""
-        ballast = self.data / "ballast"
-        try:
-            with ballast.open("wb") as file:
-                for size in (1 << 30, 64 << 20, 1 << 20, 4096):
-                    with suppress(OSError):  # no room for another one of this size
-                        while True:
-                            os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), size)
-            yield
-        finally:
-            ballast.unlink()
+        """Leave no room on its disk for a while, nor what boxes give back when they are removed."""
+        over = threading.Event()
+        with (self.data / "ballast").open("wb") as ballast:
+
+            def fill() -> None:
+                while not over.wait(_LOOK_SECONDS):
+                    _fill(ballast.fileno())
+
+            _fill(ballast.fileno())
+            filling = threading.Thread(target=fill)
+            filling.start()
+            try:
+                yield
+            finally:
+                over.set()
+                filling.join()
+                (self.data / "ballast").unlink()
 
     def _load_config(self, config: bytes, tag: str) -> None:
         """Load an image whose layers are there already."""
@@ -182,6 +199,7 @@ class OwnEngine:
             for box in self.docker("ps", "-aq", check=False).stdout.split():
                 self.docker("rm", "-f", box, check=False)
             self.stop()
+        self._kill_containers()
         self._end_containerd(signal.SIGTERM)
         if self.data.is_mount():
             self._command("umount", "--lazy", str(self.data))
@@ -218,6 +236,18 @@ def own_engine() -> Iterator[OwnEngine]:
             yield engine
         finally:
             engine.tear_down()
+
+
+def _pids() -> list[int]:
+    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+
+
+def _fill(file: int) -> None:
+    """Make a file as large as its disk has room for."""
+    for size in (1 << 30, 64 << 20, 1 << 20, 4096):
+        with suppress(OSError):  # no room for another one of this size
+            while True:
+                os.posix_fallocate(file, os.fstat(file).st_size, size)
 
 
 def _until(condition: Callable[[], bool], what: str) -> None:

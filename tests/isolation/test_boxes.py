@@ -184,6 +184,26 @@ def test_a_container_that_somebody_else_is_removing_is_left_to_them() -> None:
     docker_box_module._remove(Going())  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("answers", "error", "said"),
+    [
+        (False, requests.ConnectionError("Connection aborted."), "does not answer any more"),
+        (True, requests.ConnectionError("Connection aborted."), "was restarted"),
+        (True, requests.ConnectionError("Read timed out."), None),
+        (True, APIError("", explanation="Requested CPUs are not available"), "No box may run on CPU 7"),
+        (True, APIError("", explanation="mkdir /x: no space left on device"), "no room on its disk"),
+        (True, APIError("", explanation="invalid mount"), None),
+    ],
+)
+def test_what_is_the_engine_s_fault_is_no_trial_s(
+    answers: bool, error: Exception, said: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(docker_box_module, "connect", lambda: object() if answers else None)
+    found = docker_box_module._machine_error(error, BoxOrder("m", {}, {}, tmp_path, [7]))
+    assert (said is None) == (found is None)
+    assert (said or "") in str(found)
+
+
 @pytest.mark.docker
 def test_only_dead_owners_containers_are_removed(docker_box: DockerBox) -> None:
     client = connect()
