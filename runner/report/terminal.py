@@ -27,6 +27,8 @@ def print_summary(tables: Tables, console: Console) -> None:
         console.print(_group_table(group, shown))
         console.print()
     for failure in view.failures(tables):
+        if failure.status == "missing":
+            continue  # the table says so, and a note below
         console.print(_text(failure.problem, "red") + _text(f"  {failure.label}  {failure.reason}".rstrip()))
     for note in notes(tables):
         console.print(_text(note))
@@ -51,7 +53,7 @@ def _group_table(group: view.Group, shown: tuple[str, ...]) -> Table:
         cells = [variant.cells[title] for title in shown]
         figures = [f"{cell.text} {cell.note}".strip() for cell in cells]
         verdict = f"{variant.verdict}, {variant.problem}" if variant.problem else variant.verdict
-        style = "red" if variant.problem else _STYLES.get(variant.verdict, _TIE)
+        style = "red" if variant.problem and variant.row["status"] != "missing" else _STYLES.get(variant.verdict, _TIE)
         table.add_row(*(_text(text, style) for text in (variant.label, *figures, verdict)))
     return table
 

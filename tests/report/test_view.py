@@ -211,6 +211,9 @@ def test_the_front_shows_every_variant_where_it_is(tmp_path: Path) -> None:
             for point in zip(trace["hovertext"], trace["x"], trace["y"], strict=True)
         ]
         assert {label for label, *_ in points} == set(rows)
+        ring = drawn[f"front-{name}"][-1]
+        assert ring["text"] == ["torch-eager, the baseline"]
+        assert ("torch-eager", *ring["x"], *ring["y"]) in points
         best = max(row[column] for row in rows.values())
         for label, x, y in points:
             assert x == pytest.approx(baseline_ms * rows[label]["latency_ratio"])

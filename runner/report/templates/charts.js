@@ -2,6 +2,7 @@
 // dark or back.
 (() => {
   "use strict";
+  const BLUE = "#0072B2", BLUE_ON_DARK = "#1f86cf"; // the one colour that is too dim on a dark page
   const narrow = window.matchMedia("(max-width: 760px)");
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
 
@@ -61,7 +62,8 @@
   }
 
   function plot(place) {
-    const figure = JSON.parse(document.getElementById(place.dataset.figure).textContent);
+    const text = document.getElementById(place.dataset.figure).textContent;
+    const figure = JSON.parse(dark.matches ? text.replaceAll(BLUE, BLUE_ON_DARK) : text);
     Plotly.react(place, figure.data.map(inked), themed(figure.layout), { responsive: true, displayModeBar: false });
   }
 
