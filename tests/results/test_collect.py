@@ -315,3 +315,14 @@ def test_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     write_sweep(tmp_path)
     assert main() == 0
     assert "results.parquet  18 rows" in capsys.readouterr().out
+
+
+def test_a_stranger_s_warning_does_not_act_on_a_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (write_sweep(tmp_path) / "predictions" / "\x1b[2Jb.json").write_text("{")
+    monkeypatch.setattr("sys.argv", ["runner.results", str(tmp_path)])
+    main()
+    said = capsys.readouterr().err
+    assert "warning: predictions/ [2Jb.json cannot be read" in said
+    assert "\x1b" not in said
