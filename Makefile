@@ -8,6 +8,8 @@ LAUNCHER ?=
 ARGS ?=
 JSON ?=
 MINUTES ?= 10
+JOBS ?= 10000
+BOXES ?= 1000
 KILLS ?= 0
 UPGRADE ?=
 MODEL ?= minilm-l6
@@ -39,7 +41,7 @@ PYTHON ?= $(eval PYTHON := $(shell for name in python3.11 python3 python; do $$n
 	'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$name && break; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help new sweep search report watch charts diff recommend export bundle import reproduce doctor test faults fuzz \
+.PHONY: help new sweep search report watch charts diff recommend export bundle import reproduce doctor test faults fuzz load \
 	cluster-test lint docs setup cluster image lock clean python image-if-engine
 
 help: ## Print this help
@@ -100,6 +102,9 @@ faults: .venv/.ready ## Cause every fault in a real sweep and say what was lost 
 
 fuzz: .venv/.ready ## Read files that were changed at random, guided by the code they reach: MINUTES=10
 	@.venv/bin/python -m tests.fuzz --minutes $(MINUTES)
+
+load: .venv/.ready ## Plan and go on with very many jobs, and run many boxes in a row: JOBS=10000 BOXES=1000
+	@.venv/bin/python -m tests.load --jobs $(JOBS) --boxes $(BOXES)
 
 cluster-test: cluster ## Test LAUNCHER=slurm on a real Slurm of two nodes on this machine (Debian or Ubuntu, as root)
 	@tests/cluster/slurm.sh install

@@ -22,6 +22,8 @@ from omegaconf.grammar.gen.OmegaConfGrammarParser import OmegaConfGrammarParser
 from omegaconf.grammar_parser import parse
 
 from runner.errors import UserError
+from runner.home import own_conf
+from runner.yaml_files import check_yaml_files
 
 _PLUGINS = ("hydra.launcher._target_", "hydra.sweeper._target_")
 _PLUGIN_PACKAGES = ("hydra_plugins.", "hydra._internal.core_plugins.")  # in them, Hydra takes an installed plugin only
@@ -37,9 +39,12 @@ def check_command(arguments: list[str], conf: Path) -> None:
         conf: the folder of the config.
 
     Raises:
-        UserError: see `check_composed`.
+        UserError: see `check_composed` and `check_yaml_files`.
     """
     asked = get_args_parser().parse_args(arguments)
+    for others in (own_conf(), asked.config_dir, asked.config_path):
+        if others:
+            check_yaml_files(Path(others))
     search_path = create_config_search_path(asked.config_path or str(conf))
     if asked.config_dir:
         folder = f"file://{Path(asked.config_dir).absolute()}"

@@ -52,6 +52,32 @@ def test_a_class_in_a_folder_of_configs_is_refused(tmp_path: Path, refused: Call
     assert "_target_" in refused("model=evil", options=("-m", "--config-dir", str(tmp_path / "conf")))
 
 
+TOO_LARGE = {
+    "aliases of aliases": (
+        "a0: &a0 [1, 1]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]\n" for i in range(1, 64)),
+        "values when each alias",
+    ),
+    "an alias of itself": ("shape: &a {b: *a}\n", "values when each alias"),
+    "thousands deep": ("shape: " + "[" * 5000 + "]" * 5000, "nested too deep"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), TOO_LARGE.values(), ids=TOO_LARGE)
+def test_a_file_that_grows_when_it_is_read_is_refused(
+    content: str, message: str, tmp_path: Path, refused: Callable[..., str]
+) -> None:
+    (tmp_path / "conf" / "model").mkdir(parents=True)
+    (tmp_path / "conf" / "model" / "evil.yaml").write_text(f"name: evil\nfamily: evil\n{content}")
+    assert message in refused("model=evil", options=("-m", "--config-dir", str(tmp_path / "conf")))
+
+
+def test_aliases_are_read(tmp_path: Path, refused: Callable[..., str]) -> None:
+    (tmp_path / "conf" / "model").mkdir(parents=True)
+    (tmp_path / "conf" / "model" / "good.yaml").write_text("name: &name good\nfamily: *name\n")
+    said = refused("model=good", "threads=0", options=("-m", "--config-dir", str(tmp_path / "conf")))
+    assert "threads is 0" in said
+
+
 def test_a_grid_cannot_set_hydra_s_own_keys(refused: Callable[..., str]) -> None:
     said = refused("grid=smoke", "grid.union=[{technique: onnx, hydra.job.name: x}]")
     assert "'hydra.job.name' is no key of a job" in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,7 +44,7 @@ def requirements(variant: Variant, environment: Mapping[str, Any]) -> str:
             are installed from one lock.
 
     Raises:
-        UserError: if a version was not recorded.
+        UserError: if a version was not recorded, or is none.
     """
     ran = json.loads(variant.trial["box_engine"] or "{}")
     versions = {**(environment.get("versions") or {}), **ran}
@@ -54,7 +55,10 @@ def requirements(variant: Variant, environment: Mapping[str, Any]) -> str:
                 f"The sweep does not record which version of {name} ran in {variant.row['job']}: it is of an older "
                 f"Pinbox. Run its grid again with {MAKE} sweep."
             )
-        lines.append(f"{name}=={versions[name].partition('-')[0]}")  # openvino's goes on after it with a build number
+        version = str(versions[name]).partition("-")[0]  # openvino's goes on after it with a build number
+        if not re.fullmatch(r"\w[\w.+]*", version):  # a line of its own could name an index to install from
+            raise UserError(f"The sweep says that {name} {version!r:.60} ran, which is no version: it was changed.")
+        lines.append(f"{name}=={version}")
     if any(line.endswith("+cpu") for line in lines):
         lines.insert(0, _CPU_BUILDS)
     return "\n".join(lines) + "\n"

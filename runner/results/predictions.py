@@ -42,8 +42,12 @@ def read_evaluations(sweep: Path) -> tuple[list[Evaluation], list[str]]:
     evaluations, warnings = [], []
     for path in sorted((sweep / "predictions").glob("*.json")):
         try:
-            evaluations.append(_parse(json.loads(path.read_text(encoding="utf-8"))))
-        except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
+            text = path.read_text(encoding="utf-8")
+            content = json.loads(text)
+            if "\\ud" in text:  # half a character, such as \\ud800, can be in no table
+                json.dumps(content, ensure_ascii=False).encode()
+            evaluations.append(_parse(content))
+        except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
             warnings.append(f"predictions/{path.name} cannot be read: {reason}")
     return evaluations, warnings
@@ -64,9 +68,13 @@ def _parse(content: Mapping[str, Any]) -> Evaluation:
     logits, texts = content["logits"], content["texts"]
     if not len(logits) == len(texts) == len(content["label"]):
         raise ValueError("texts, label and logits differ in length")
+    if not all(isinstance(name, str) for name in (*content["jobs"], *content["labels"])):
+        raise ValueError("a job or a label has a name that is no text")
     classes = len(logits[0]) if logits else 0
     names = list(content["labels"]) or [str(i) for i in range(classes)]
     kind = str(content.get("kind", SINGLE_LABEL))
+    if any(label is not None and isinstance(label, list) != (kind == MULTI_LABEL) for label in content["label"]):
+        raise ValueError("a text has a list of labels in a task of one each, or the other way round")
     probable = sigmoid if kind == MULTI_LABEL else softmax
     probabilities = [probable(row) if all(map(math.isfinite, row)) else None for row in logits]
     if any(len(row) != len(names) for row in logits):

@@ -139,6 +139,12 @@ def _collected(name: str) -> Callable[[Path], Reader]:
     return make
 
 
+def _predictions(folder: Path) -> Reader:
+    write_sweep(folder, DEMO[:2], rounds=1, texts=["one", "two"])
+    path = folder / "predictions" / f"{DEMO[1].key}.json"
+    return Reader(path, lambda _: collect(folder), [path.read_bytes()])
+
+
 def _plan(folder: Path) -> Reader:
     write_sweep(folder, DEMO[:2], rounds=1, texts=["one", "two"])
     return Reader(folder / "plan.json", lambda _: read_plan(folder), [(folder / "plan.json").read_bytes()])
@@ -191,6 +197,7 @@ _MAKERS: dict[str, Callable[[Path], Reader]] = {
     "prepared": _ready,
     "plan": _plan,
     "trial": _trial,
+    "predictions": _predictions,
     "manifest": _collected("manifest.json"),
     "summary": _collected("summary.parquet"),
 }

@@ -233,6 +233,31 @@ def test_unreadable_predictions_and_unplanned_trials_are_said(tmp_path: Path) ->
     assert summary(tables, INT8)["changed_predictions"] == 60
 
 
+@pytest.mark.parametrize(
+    "content", ['{"texts": ["half a character: \\ud800"]}', "[" * 100_000, "[]"], ids=["half", "deep", "a list"]
+)
+def test_predictions_that_no_table_can_hold_are_said(content: str, tmp_path: Path) -> None:
+    write_sweep(tmp_path)
+    (tmp_path / "predictions" / f"{ONNX.key}.json").write_text(content)
+    (warning,) = collect(tmp_path).manifest["warnings"]
+    assert warning.startswith(f"predictions/{ONNX.key}.json cannot be read")
+
+
+@pytest.mark.parametrize("changes", [{"labels": [[], "neutral", "positive"]}, {"jobs": [[]]}], ids=["label", "job"])
+def test_predictions_with_names_that_are_no_text_are_said(changes: dict[str, Any], tmp_path: Path) -> None:
+    write_sweep(tmp_path)
+    edit(tmp_path / "predictions" / f"{ONNX.key}.json", **changes)
+    (warning,) = collect(tmp_path).manifest["warnings"]
+    assert "a name that is no text" in warning
+
+
+def test_predictions_with_several_labels_for_one_are_said(tmp_path: Path) -> None:
+    path = write_sweep(tmp_path) / "predictions" / f"{ONNX.key}.json"
+    edit(path, label=[[0, 1], *json.loads(path.read_text())["label"][1:]])
+    (warning,) = collect(tmp_path).manifest["warnings"]
+    assert "a text has a list of labels" in warning
+
+
 def test_predictions_of_a_job_that_left_the_plan_do_no_harm(tmp_path: Path) -> None:
     write_sweep(tmp_path)
     plan = json.loads((tmp_path / "plan.json").read_text())
@@ -290,3 +315,14 @@ def test_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     write_sweep(tmp_path)
     assert main() == 0
     assert "results.parquet  18 rows" in capsys.readouterr().out
+
+
+def test_a_stranger_s_warning_does_not_act_on_a_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (write_sweep(tmp_path) / "predictions" / "\x1b[2Jb.json").write_text("{")
+    monkeypatch.setattr("sys.argv", ["runner.results", str(tmp_path)])
+    main()
+    said = capsys.readouterr().err
+    assert "warning: predictions/ [2Jb.json cannot be read" in said
+    assert "\x1b" not in said
