@@ -30,6 +30,7 @@ class Architecture:
         one_layer_repeated: whether all layers are one and the same, run again and again.
         first_layer_differs: whether the first layer lacks a part that the others have, so that it cannot be left out.
         heads_stay: why no head can be removed; None if any can.
+        attends_as_bert: whether its attention is BERT's, module for module.
     """
 
     layers: str
@@ -46,6 +47,7 @@ class Architecture:
     one_layer_repeated: bool = False
     first_layer_differs: bool = False
     heads_stay: str | None = None
+    attends_as_bert: bool = False
 
     def weight_of(self, module: str) -> re.Pattern[str]:
         """Return what matches the name of a module's weight in a file, of a factorised one the factor that holds its
@@ -73,6 +75,7 @@ _BERT = Architecture(
     into="intermediate.dense",
     out="output.dense",
     sizes=_BASE,
+    attends_as_bert=True,
 )
 _ROBERTA = replace(_BERT, numbered_from_padding=True)
 
@@ -93,6 +96,7 @@ ARCHITECTURES = {
         _BERT,
         projections=tuple(f"attention.self.{name}_proj" for name in ("query", "key", "value", "pos_key", "pos_query")),
         sizes=_BASE | {"layers": 24, "heads": 24, "hidden": 1536, "neurons": 6144, "vocabulary": 128100},
+        attends_as_bert=False,
     ),
     "distilbert": Architecture(
         layers="transformer.layer",
@@ -124,6 +128,7 @@ ARCHITECTURES = {
         attended="attention.attn.o",
         sizes=_BASE | {"vocabulary": 30527},
         heads_stay="one table of positions serves the heads of all its layers, each with a column of its own",
+        attends_as_bert=False,
     ),
     "roberta": replace(_ROBERTA, sizes=_BASE | {"vocabulary": 50265}),
     "xlm-roberta": _ROBERTA,

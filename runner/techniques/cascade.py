@@ -21,7 +21,7 @@ from runner.techniques import Step, StepInputs, step
 from runner.techniques.onnx_dynamic_int8 import OnnxDynamicInt8
 from runner.techniques.onnx_export import MODEL, OnnxExport
 from runner.techniques.onnx_static_int8 import encode
-from runner.techniques.shape import Shape, check_attention, check_tokens
+from runner.techniques.shape import Shape, check_first_token, check_tokens
 
 _INPUTS = ("input_ids", "attention_mask")
 _LOGITS = "logits"
@@ -64,7 +64,7 @@ class Cascade(Step):
     def fits(self, shape: Shape) -> Shape:
         """The same shape, if texts can be as long, and attention is as BERT's where only the first token is wanted."""
         if self.first_token:
-            check_attention(shape, self.name)
+            check_first_token(shape, self.name)
         check_tokens(shape, self.name, self.max_length)
         return shape
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from runner.engines import INPUTS
 from runner.errors import UserError
 from runner.techniques import Step, StepInputs, step
-from runner.techniques.shape import Shape, check_attention
+from runner.techniques.shape import Shape, check_first_token
 
 if TYPE_CHECKING:
     import torch
@@ -57,7 +57,7 @@ class OnnxExport(Step):
     def fits(self, shape: Shape) -> Shape:
         """The same shape, if attention is as BERT's where the first token is to be told from the others."""
         if self.first_token:
-            check_attention(shape, self.name)
+            check_first_token(shape, self.name)
         return shape
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:

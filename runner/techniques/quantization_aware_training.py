@@ -17,7 +17,7 @@ from runner.techniques import StepInputs, step
 from runner.techniques.distil import Distillation, TaughtStep
 from runner.techniques.onnx_export import MODEL, OnnxExport, exported
 from runner.techniques.onnx_static_int8 import OnnxStaticInt8
-from runner.techniques.shape import Shape, check_attention
+from runner.techniques.shape import Shape, check_first_token
 
 # Of the median text's logits. A sum taken in another order may be rounded to the next level, which adds up from one
 # layer to the next: in few texts, but there by as much as rounding itself.
@@ -68,7 +68,7 @@ class QuantizationAwareTraining(TaughtStep):
     def fits(self, shape: Shape) -> Shape:
         """The same shape, if it can be trained, and exported as asked for."""
         if self.first_token:
-            check_attention(shape, self.name)
+            check_first_token(shape, self.name)
         return super().fits(shape)
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:

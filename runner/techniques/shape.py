@@ -145,6 +145,23 @@ def check_attention(shape: Shape, step: str) -> None:
         )
 
 
+def check_first_token(shape: Shape, step: str) -> None:
+    """Check that the last layer can be computed for the first token alone.
+
+    Raises:
+        UserError: if attention is not BERT's, or the architecture is not known; it names the step.
+    """
+    if shape.model_type is None:
+        return
+    if not known_architecture(shape.model_type, step, "attention").attends_as_bert:
+        known = ", ".join(sorted(name for name, one in ARCHITECTURES.items() if one.attends_as_bert))
+        raise UserError(
+            f"step '{step}': first_token is true, but the model_type is {shape.model_type}, and only the attention of "
+            f"{known} is known to do without the other tokens. Leave first_token out, or exclude the two from meeting "
+            "in the grid."
+        )
+
+
 def known_architecture(model_type: str, step: str, part: str) -> Architecture:
     """Return where an architecture keeps its parts.
 

@@ -20,6 +20,7 @@ TECHNIQUES: dict[str, Check] = {
     "torch-int8": near,
     "onnx": same,
     "onnx-fused": same,
+    "onnx-first-token": same,
     "onnx-int8": near,
     "onnx-int8-per-channel": near,
     "onnx-static-int8": near,
@@ -53,7 +54,7 @@ and without.
 **✓** means: the logits are the original's; or those of the original with the removed parts counting for nothing; or,
 where numbers are rounded, at least nine in ten labels stay; or, where it is trained, it has learnt. And the engine
 computes in the precision that the technique declares. A number refers to the reason below why the two are refused, when
-the job is composed and before anything runs.
+the job is composed and before anything runs. **–** means: not run yet.
 
 """
 _INPUTS = """
@@ -104,17 +105,17 @@ def markdown(outcomes: Mapping[tuple[str, str], str]) -> str:
     """Return the page.
 
     Args:
-        outcomes: what came of every model_type and technique.
+        outcomes: what came of model_types and techniques, as far as they were run.
     """
     reasons: list[str] = []
     lines = []
     for technique in TECHNIQUES:
         cells = []
         for model_type in TINY:
-            found = outcomes[model_type, technique]
-            if found != WORKS and found not in reasons:
+            found = outcomes.get((model_type, technique))
+            if found is not None and found != WORKS and found not in reasons:
                 reasons.append(found)
-            cells.append("✓" if found == WORKS else f"[{reasons.index(found) + 1}](#why-not)")
+            cells.append({None: "–", WORKS: "✓"}.get(found) or f"[{reasons.index(str(found)) + 1}](#why-not)")
         lines.append(f"| `{technique}` | {' | '.join(cells)} |")
     titles = [tiny.title for tiny in TINY.values()]
     table = [f"| | {' | '.join(titles)} |", f"|---|{'---|' * len(titles)}", *lines]

@@ -79,5 +79,5 @@ def test_it_is_counted(bert: Path) -> None:
 @pytest.mark.parametrize("step", STEPS)
 def test_another_attention_is_refused_when_composed(step: str) -> None:
     assert make_step({"step": step}, "test").fits(Shape(model_type="mpnet")) == Shape(model_type="mpnet")
-    with pytest.raises(UserError, match=f"step '{step}' knows the attention of"):
+    with pytest.raises(UserError, match=f"step '{step}': first_token is true, but the model_type is mpnet"):
         make_step({"step": step, "first_token": True}, "test").fits(Shape(model_type="mpnet"))
