@@ -20,9 +20,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 WEIGHTS = "model.safetensors"
 TOKEN_TYPES = "takes_token_types"  # a key of ours in config.json
 _QUERIES = ("query", "query_proj")  # where attention goes by a number of heads; elsewhere the width tells it
-POOLING = (
-    "vector_pooling"  # another, of an encoder without a head: how a text's vector is made of its tokens', of POOLINGS
-)
+POOLING = "vector_pooling"  # another, of an encoder without a head: how a text's vector is made, of POOLINGS
 POOLINGS = ("mean", "first")
 
 
