@@ -132,7 +132,7 @@ def _check_kind(kind: str, steps: list[Step], cfg: Config) -> None:
     if unable:
         raise UserError(
             f"task '{cfg.task.name}' is of kind {kind}, but {_user(cfg, unable.name)} has the step '{unable.name}', "
-            f"which is for {' and '.join(unable.kinds)}. Exclude the two from meeting in the grid."
+            f"which is for {' and '.join(unable.kinds)}. {unable.other_kinds}"
         )
 
 

@@ -167,6 +167,31 @@ def test_a_technique_for_another_kind_of_task(refused: Refused, tmp_path: Path) 
     assert "has the step 'cascade', which is for single-label." in said
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["task.kind=embedding"], "task.kind of 'alice' is embedding: vectors are judged by those of the baseline"),
+        (
+            ["task.kind=embedding", "task.label_column=null", "technique=heads-50-importance"],
+            "task 'alice' has no labels",
+        ),
+        (["task.kind=multi-label"], "task.kind is 'multi-label', but the texts of task 'alice' are single-label."),
+        (["task.kind=tokens"], "task.kind of 'alice' is 'tokens'. Allowed: embedding, multi-label, single-label."),
+    ],
+)
+def test_a_kind_of_task_that_does_not_fit(arguments: list[str], message: str, refused: Refused) -> None:
+    assert message in refused(*arguments)
+
+
+@pytest.mark.parametrize(("head", "kind"), [("load", "embedding"), ("mean", "single-label")])
+def test_a_head_that_does_not_fit_the_kind(head: str, kind: str, refused: Refused, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "bert", "num_hidden_layers": 2}')
+    write_files(tmp_path, "model.safetensors")
+    steps = f"model.steps=[{{step: import-checkpoint, head: {head}}}]"
+    said = refused("model=folder", f"model.path={tmp_path}", steps, f"task.kind={kind}", "task.label_column=null")
+    assert "Take another head: load or new for labels, mean or first for vectors." in said
+
+
 def test_a_hub_data_set_without_a_pin(refused: Refused) -> None:
     assert "task.revision is 'main', but must be a commit" in refused(
         "task=hub", "task.hub_id=owner/name", "task.revision=main"

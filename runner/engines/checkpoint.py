@@ -7,21 +7,73 @@ from the tensors in the file instead (tried: facts differ by 0 from the model be
 from __future__ import annotations
 
 from collections import OrderedDict
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
-from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, PreTrainedModel
+from transformers.modeling_outputs import SequenceClassifierOutput
 
 WEIGHTS = "model.safetensors"
 TOKEN_TYPES = "takes_token_types"  # a key of ours in config.json
 _QUERIES = ("query", "query_proj")  # where attention goes by a number of heads; elsewhere the width tells it
+POOLING = "vector_pooling"  # another, of an encoder without a head: how a text's vector is made, of POOLINGS
+POOLINGS = ("mean", "first")
 
 
-def load_checkpoint(folder: Path, attention: str = "sdpa") -> PreTrainedModel:
-    """Load a sequence classifier in the type of its file (float32, or bfloat16), in eval mode, on the CPU.
+class Embedder(nn.Module):
+    """An encoder without a head, called as a classifier is: its "logits" are a vector for each text.
+
+    That is the mean of the last hidden states of its tokens, or the first one's, as `config.vector_pooling` says.
+    """
+
+    def __init__(self, encoder: Any) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    @property
+    def config(self) -> Any:
+        """The encoder's."""
+        return self.encoder.config
+
+    @property
+    def base_model(self) -> Any:
+        """The encoder."""
+        return self.encoder
+
+    def get_input_embeddings(self) -> Any:
+        """The encoder's."""
+        return self.encoder.get_input_embeddings()
+
+    def forward(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        token_type_ids: torch.Tensor | None = None,
+        **asked: Any,
+    ) -> SequenceClassifierOutput:
+        """Return the vectors, [texts, width], and hidden states if they are asked for."""
+        types = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
+        said = self.encoder(input_ids=input_ids, attention_mask=attention_mask, **types, **asked)
+        states = said.last_hidden_state
+        if self.config.vector_pooling == "first":
+            vectors = states[:, 0]
+        else:
+            mask = attention_mask.unsqueeze(-1).to(states.dtype)
+            vectors = (states * mask).sum(1) / mask.sum(1)
+        return SequenceClassifierOutput(logits=vectors, hidden_states=said.hidden_states)
+
+
+def without_pooler(architecture: Any) -> dict[str, bool]:
+    """Return what an encoder is made with so that it lacks the layer that only a head reads, where it can."""
+    return {"add_pooling_layer": False} if "add_pooling_layer" in signature(architecture.__init__).parameters else {}
+
+
+def load_checkpoint(folder: Path, attention: str = "sdpa") -> Any:
+    """Load a sequence classifier or an `Embedder` in the type of its file (float32, or bfloat16), in eval mode.
 
     Args:
         folder: holds config.json and model.safetensors.
@@ -29,12 +81,17 @@ def load_checkpoint(folder: Path, attention: str = "sdpa") -> PreTrainedModel:
             has no sdpa, such as MPNet, gets eager.
     """
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
-    if not AutoModelForSequenceClassification._model_mapping[type(config)]._supports_sdpa:
+    pooled = getattr(config, POOLING, None) is not None
+    architecture = (AutoModel if pooled else AutoModelForSequenceClassification)._model_mapping[type(config)]
+    if not architecture._supports_sdpa:
         attention = "eager"
     config._attn_implementation = attention
     state = load_file(folder / WEIGHTS)
     with torch.device("meta"):
-        model = AutoModelForSequenceClassification.from_config(config, attn_implementation=attention)
+        made = architecture._from_config(
+            config, attn_implementation=attention, **(without_pooler(architecture) if pooled else {})
+        )
+    model = Embedder(made) if pooled else made
     _shrink(model, state)
     missing, unexpected = model.load_state_dict(state, strict=False, assign=True)
     if missing or unexpected:
@@ -43,9 +100,9 @@ def load_checkpoint(folder: Path, attention: str = "sdpa") -> PreTrainedModel:
     return model.eval()
 
 
-def save_checkpoint(model: PreTrainedModel, folder: Path, tokenizer_from: Path) -> None:
+def save_checkpoint(model: PreTrainedModel | Embedder, folder: Path, tokenizer_from: Path) -> None:
     """Write config, weights and the tokenizer files of another checkpoint into `folder`."""
-    model.config.architectures = [type(model).__name__]
+    model.config.architectures = [type(model.encoder if isinstance(model, Embedder) else model).__name__]
     model.config.save_pretrained(folder)
     state = {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
     save_file(state, folder / WEIGHTS, metadata={"format": "pt"})

@@ -94,6 +94,13 @@ def _agreement_cell(row: Row) -> Cell:
     return Cell(percent(row["agreement"]), f"{low:.1f}–{high:.1f}")
 
 
+def _cosine_cell(row: Row) -> Cell:
+    if row["cosine_mean"] is None:
+        return Cell(UNKNOWN, RANDOM_WEIGHTS if row["weights"] == "random" else "")
+    ends = "–".join(f"{row[f'cosine_{end}']:.4f}" for end in ("low", "high"))
+    return Cell(f"{row['cosine_mean']:.4f}", ends, f"the least is {row['cosine_least']:.4f}")
+
+
 def _changed_cell(row: Row) -> Cell:
     if row["weights"] == "random":
         return Cell(UNKNOWN, RANDOM_WEIGHTS)
@@ -152,6 +159,20 @@ COLUMNS = (
         "agreement",
         needs=("agreement",),
         unless=("accuracy",),
+    ),
+    Column(
+        "Cosine",
+        "of each text's vector with the baseline's: mean, with its 95% interval (Student's t)",
+        _cosine_cell,
+        "cosine_mean",
+        needs=("cosine_mean",),
+    ),
+    Column(
+        "Same nearest",
+        "texts whose nearest other text is the same as the baseline's",
+        lambda r: Cell(percent(r["neighbour_agreement"])),
+        "neighbour_agreement",
+        needs=("neighbour_agreement",),
     ),
     Column("Changed", "predictions other than the baseline's", _changed_cell, "changed_predictions"),
     Column("Disk", "size of the artifact; masked: many weights are 0, but all are there", _disk_cell, "disk_bytes"),

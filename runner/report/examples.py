@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from runner.report.view import group_label
 from runner.results.accuracy import confusion_matrix
 from runner.results.tables import Tables
-from runner.tasks.kinds import SINGLE_LABEL
+from runner.tasks.kinds import EMBEDDING, SINGLE_LABEL
 
 Row = Mapping[str, Any]
 
@@ -43,12 +43,15 @@ class Judgement:
 def judgements(tables: Tables) -> tuple[list[Judgement], int]:
     """Return the judged variants by family, task and workload, the first ones of the plan; and how many there are.
 
-    Models with random weights are left out: what they predict means nothing.
+    Models with random weights are left out: what they predict means nothing. So are tasks of vectors: nothing is
+    predicted.
     """
+    kinds = tables.manifest.get("kinds") or {}
     with_predictions = set(pc.unique(tables.predictions["job"]).to_pylist())
     found: dict[tuple[str, str, str], dict[tuple[str, str], Row]] = {}
     for row in tables.summary.to_pylist():
-        if row["job"] in with_predictions and row["weights"] != "random":
+        predicts = row["weights"] != "random" and kinds.get(row["task"]) != EMBEDDING
+        if row["job"] in with_predictions and predicts:
             family = found.setdefault((row["family"], row["task"], row["workload"]), {})
             family.setdefault((row["model"], row["technique"]), row)
     shown = {key: list(rows.values())[:MOST] for key, rows in list(found.items())[:MOST_JUDGEMENTS]}

@@ -12,8 +12,19 @@ from runner.results.tables import Tables
 
 _STYLES = {"faster": "green", "slower": "yellow", "failed": "red", "baseline": "bold"}
 _TIE = "bright_black"
-_WIDE = ("Latency p50", "Speedup", "±", "Accuracy", "Agreement", "Changed", "Disk", "Memory peak")
-_NARROW = ("Latency p50", "Speedup", "Accuracy", "Agreement")
+_WIDE = (
+    "Latency p50",
+    "Speedup",
+    "±",
+    "Accuracy",
+    "Agreement",
+    "Cosine",
+    "Same nearest",
+    "Changed",
+    "Disk",
+    "Memory peak",
+)
+_NARROW = ("Latency p50", "Speedup", "Accuracy", "Agreement", "Cosine")
 _NARROW_WIDTH = 100  # columns of the terminal below which the narrow set is shown
 
 

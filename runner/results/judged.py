@@ -18,9 +18,10 @@ from runner.results.accuracy import (
     paired_differences,
     recall_changes,
 )
-from runner.results.predictions import Evaluation, Name
+from runner.results.predictions import Evaluation, Name, comparable_vectors
+from runner.results.similarity import cosines, mean_interval, neighbour_agreement
 from runner.results.statistics import wilson_interval
-from runner.tasks.kinds import MULTI_LABEL
+from runner.tasks.kinds import EMBEDDING, MULTI_LABEL
 
 
 def judged_columns(own: Evaluation | None, baseline: Evaluation | None) -> dict[str, Any]:
@@ -39,6 +40,8 @@ def judged_columns(own: Evaluation | None, baseline: Evaluation | None) -> dict[
         columns |= _own_figures(labels, own)
     if baseline is None or baseline.texts != own.texts:
         return columns
+    if own.kind == EMBEDDING:
+        return columns | _similarity(baseline, own)
     changed = changed_predictions(baseline.predictions, own.predictions)
     columns |= {"changed_predictions": changed, "changed_fraction": changed / len(own.texts)}
     comparable = (
@@ -96,6 +99,20 @@ def _against_baseline(labels: list[Name], baseline: Evaluation, own: Evaluation)
         "recall_changes": changes,
         "worst_recall_label": worst_label,
         "worst_recall_change": worst,
+    }
+
+
+def _similarity(baseline: Evaluation, own: Evaluation) -> dict[str, Any]:
+    if own is baseline or not own.trained or not comparable_vectors(baseline, own):
+        return {}
+    found = cosines(baseline.vectors, own.vectors)
+    mean, low, high = mean_interval(found)
+    return {
+        "cosine_mean": mean,
+        "cosine_low": low,
+        "cosine_high": high,
+        "cosine_least": min(found),
+        "neighbour_agreement": neighbour_agreement(baseline.vectors, own.vectors),
     }
 
 

@@ -12,8 +12,9 @@ from typing import Any
 import pyarrow as pa
 
 from runner.results.schema import PREDICTIONS
+from runner.results.similarity import cosines
 from runner.results.statistics import sigmoid, softmax, total_variation
-from runner.tasks.kinds import MULTI_LABEL, SINGLE_LABEL, THRESHOLD, joined
+from runner.tasks.kinds import EMBEDDING, MULTI_LABEL, SINGLE_LABEL, THRESHOLD, joined
 
 Name = str | frozenset[str]  # of a label; of all labels of a multi-label text
 
@@ -34,6 +35,7 @@ class Evaluation:
     probabilities: list[list[float] | None]  # None where a logit was not a finite number
     predictions: list[Name | None]
     metrics: Mapping[str, float | None]  # of the user's own
+    vectors: list[list[float]]  # of texts judged by them; empty for any other task, or where a number is not finite
     neighbours: Mapping[str, Any]  # how far they depend on batch and padding; see runner/trial/neighbours.py
 
 
@@ -73,6 +75,8 @@ def _parse(content: Mapping[str, Any]) -> Evaluation:
     classes = len(logits[0]) if logits else 0
     names = list(content["labels"]) or [str(i) for i in range(classes)]
     kind = str(content.get("kind", SINGLE_LABEL))
+    if kind == EMBEDDING:
+        return _of_vectors(content)
     if any(label is not None and isinstance(label, list) != (kind == MULTI_LABEL) for label in content["label"]):
         raise ValueError("a text has a list of labels in a task of one each, or the other way round")
     probable = sigmoid if kind == MULTI_LABEL else softmax
@@ -92,8 +96,44 @@ def _parse(content: Mapping[str, Any]) -> Evaluation:
         probabilities=probabilities,
         predictions=[None if p is None else _named(_predicted(p, kind), names) for p in probabilities],
         metrics={},
+        vectors=[],
         neighbours=content.get("neighbours") or {},
     )
+
+
+def _of_vectors(content: Mapping[str, Any]) -> Evaluation:
+    texts, vectors = content["texts"], content["logits"]
+    if len({len(vector) for vector in vectors}) > 1:
+        raise ValueError("vectors differ in width")
+    unknown: list[Any] = [None] * len(texts)
+    return Evaluation(
+        jobs=list(content["jobs"]),
+        artifact=str(content["artifact"]),
+        lineage=list(content.get("lineage") or []),
+        trained=content["weights"] == "trained",
+        kind=EMBEDDING,
+        pairs=bool(content.get("pairs")),
+        names=[],
+        texts=[str(text) for text in texts],
+        labels=unknown,
+        probabilities=unknown,
+        predictions=unknown,
+        metrics={},
+        vectors=vectors if all(math.isfinite(value) for vector in vectors for value in vector) else [],
+        neighbours=content.get("neighbours") or {},
+    )
+
+
+def _cosines(base: Evaluation | None, own: Evaluation) -> list[float | None]:
+    """Return each text's cosine; None where there are no two vectors to compare."""
+    if base is None or not comparable_vectors(base, own):
+        return [None] * len(own.texts)
+    return [*cosines(base.vectors, own.vectors)]
+
+
+def comparable_vectors(base: Evaluation, own: Evaluation) -> bool:
+    """Whether both have vectors, of the same width."""
+    return bool(base.vectors and own.vectors) and len(base.vectors[0]) == len(own.vectors[0])
 
 
 def _named(label: int | list[int], names: Sequence[str]) -> Name:
@@ -139,6 +179,7 @@ def _job_table(job: Mapping[str, Any], own: Evaluation, baseline: Evaluation | N
         "probabilities": own.probabilities,
         "baseline_prediction": [_shown(p, own.names) for p in base.predictions] if base else [None] * n,
         "baseline_probability": [_certainty(p, own.kind) for p in base_probabilities],
+        "cosine": _cosines(base, own),
         "moved": [_moved(p, q, own.kind) for p, q in zip(own.probabilities, base_probabilities, strict=True)],
     }
     return pa.Table.from_pydict(values, schema=PREDICTIONS)

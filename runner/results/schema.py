@@ -196,6 +196,11 @@ _ACCURACY = [
     ),
     _column("agreement_low", pa.float64(), "Lower end of its 95% interval (Wilson)."),
     _column("agreement_high", pa.float64(), "Upper end of its 95% interval."),
+    _column("cosine_mean", pa.float64(), "Of a task of vectors: cosine with the baseline's, mean over the texts."),
+    _column("cosine_low", pa.float64(), "Lower end of its 95% interval (Student's t)."),
+    _column("cosine_high", pa.float64(), "Upper end of its 95% interval."),
+    _column("cosine_least", pa.float64(), "The least of them."),
+    _column("neighbour_agreement", pa.float64(), "Fraction of the texts whose nearest other text is the baseline's."),
 ]
 
 #: Null for the baseline itself, without labels (but for the divergence) and for random weights.
@@ -318,6 +323,7 @@ PREDICTIONS: Final = _schema(
         _column("probabilities", pa.list_(pa.float64()), "Of every label, in the order of manifest.json."),
         _column("baseline_prediction", pa.string(), "What the baseline predicted."),
         _column("baseline_probability", pa.float64(), "With what probability."),
+        _column("cosine", pa.float64(), "Of a task of vectors: cosine of this text's with the baseline's."),
         _column(
             "moved",
             pa.float64(),

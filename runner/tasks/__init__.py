@@ -12,12 +12,12 @@ import importlib
 import inspect
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runner.errors import UserError, did_you_mean
-from runner.tasks.kinds import SINGLE_LABEL
+from runner.tasks.kinds import EMBEDDING, SINGLE_LABEL
 
 if TYPE_CHECKING:
     from runner.config import TaskConfig
@@ -80,7 +80,7 @@ def load(task: TaskConfig, downloads: Path) -> Texts:
         UserError: if there is no such task, its file is at fault or a package cannot be had.
     """
     texts: Texts = _module(task).load(task, downloads)
-    return texts
+    return replace(texts, kind=task.kind) if task.kind == EMBEDDING and not texts.labels else texts
 
 
 def identity(task: TaskConfig) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def identity(task: TaskConfig) -> dict[str, Any]:
         paths = [Path(__file__).with_name(f"{name}.py") for name in _SHARED.findall(source)]
         imported = [path.read_text(encoding="utf-8") for path in paths]
         sources += [text for text in dict.fromkeys(imported) if text not in sources]
-    return own | {"code": hashlib.sha256("".join(sources).encode()).hexdigest()[:16]}
+    return own | {"kind": task.kind, "code": hashlib.sha256("".join(sources).encode()).hexdigest()[:16]}
 
 
 def plugin_record(task: TaskConfig) -> dict[str, Any]:

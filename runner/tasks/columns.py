@@ -30,7 +30,7 @@ def wanted_columns(task: TaskConfig) -> dict[str, str]:
 
 def read_as(task: TaskConfig) -> dict[str, Any]:
     """Return the keys that say how rows are read, for the identity of a task."""
-    return wanted_columns(task) | {"kind": task.kind, "label_separator": task.label_separator}
+    return wanted_columns(task) | {"label_separator": task.label_separator}
 
 
 def checked_rows(found: Rows, task: TaskConfig, where: Source, split: bool = True) -> list[Row]:

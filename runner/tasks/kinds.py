@@ -4,13 +4,16 @@
 |---|---|---|---|
 | `single-label` | one of the labels | the most probable (softmax) | the label |
 | `multi-label` | any number of them, or none | all whose probability is above 0.5 (sigmoid) | exactly these labels |
+| `embedding` | no label | a vector | near the baseline's, by the cosine of the two |
 """
 
 from __future__ import annotations
 
 SINGLE_LABEL = "single-label"
 MULTI_LABEL = "multi-label"
-KINDS = (SINGLE_LABEL, MULTI_LABEL)
+EMBEDDING = "embedding"
+CLASSIFIED = (SINGLE_LABEL, MULTI_LABEL)
+KINDS = (*CLASSIFIED, EMBEDDING)
 
 THRESHOLD = 0.5  # of the probability of each label of a multi-label task
 NONE = "(none)"  # what a text without any of the labels is called

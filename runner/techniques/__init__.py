@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from runner.errors import UserError, did_you_mean
-from runner.tasks.kinds import KINDS
+from runner.tasks.kinds import CLASSIFIED, KINDS
 from runner.techniques.shape import Shape, shape_of_checkpoint, shape_of_files
 
 if TYPE_CHECKING:
@@ -90,10 +90,15 @@ class Step(ABC):
     wraps: ClassVar[bool] = False  # what it is given stays as it is inside, so it may come after any step that fits
     needs_compiler: ClassVar[bool] = False  # of C++; the image of the boxes has none
     changes_tokenizer: ClassVar[bool] = False
-    kinds: ClassVar[tuple[str, ...]] = KINDS  # of tasks that its result can be judged on; see runner/tasks/kinds.py
+    other_kinds: ClassVar[str] = "Exclude the two from meeting in the grid."  # what to do for a kind not in `kinds`
     takes_pairs: ClassVar[bool] = True  # False if its result cannot tell the texts of a pair apart
     keeps_flops: ClassVar[bool] = True  # of the checkpoint that it transforms, if only in another precision
     uses: ClassVar[tuple[str, ...]] = ()  # files beside this one whose code is also the step's own
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of task that its result can be judged on; see `runner.tasks.kinds`."""
+        return CLASSIFIED if self.first_token_only else KINDS
 
     @property
     def reads_texts(self) -> bool:

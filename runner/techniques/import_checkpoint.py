@@ -9,11 +9,13 @@ from typing import Any
 
 from runner.errors import UserError, did_you_mean
 from runner.tasks import read_labels
+from runner.tasks.kinds import CLASSIFIED, EMBEDDING
 from runner.techniques import Step, StepInputs, step
 from runner.techniques.pairs import note_token_types
 
 _VOCABULARIES = ("vocab*", "*.model")  # of tokenizers that have no tokenizer.json
-_HEADS = ("load", "new")
+_POOLINGS = ("mean", "first")  # heads that are none
+_HEADS = ("load", "new", *_POOLINGS)
 
 
 @step("import-checkpoint")
@@ -23,12 +25,14 @@ class ImportCheckpoint(Step):
 
     Attributes:
         head: "load" the classification head from the files, or make a "new" one with the task's labels, which must
-            then be trained (`fine-tune`).
+            then be trained (`fine-tune`). For a task of kind embedding, none: a text's vector is the "mean" of its
+            tokens' last hidden states, or the "first" one's.
         seed: of a new head's weights.
     """
 
     takes = "files"
     gives = "checkpoint"
+    other_kinds = "Take another head: load or new for labels, mean or first for vectors."
     uses = ("pairs.py",)
     reads_texts = True  # for the labels
 
@@ -38,6 +42,11 @@ class ImportCheckpoint(Step):
     def __post_init__(self) -> None:
         if isinstance(self.head, str) and self.head not in _HEADS:
             raise UserError(f"step 'import-checkpoint': head is '{self.head}'. {did_you_mean(self.head, _HEADS)}")
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Without a head there are vectors, with one there are labels."""
+        return (EMBEDDING,) if self.head in _POOLINGS else CLASSIFIED
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
         """Write config.json, model.safetensors and tokenizer.json.
@@ -105,10 +114,16 @@ def set_labels(model: Any, labels: list[str]) -> list[str]:
 def _load_model(source: Path, labels: list[str], head: str, seed: int) -> Any:
     import torch
     from safetensors import SafetensorError
-    from transformers import AutoModelForSequenceClassification
+    from transformers import AutoModel, AutoModelForSequenceClassification
     from transformers.utils import logging
 
+    from runner.engines.checkpoint import Embedder, without_pooler
+
     config = _load_config(source)
+    more: dict[str, Any] = {}
+    if head in _POOLINGS:
+        config.vector_pooling = head
+        more = without_pooler(AutoModel._model_mapping[type(config)])
     if head == "new":
         if not labels:
             raise UserError(
@@ -121,7 +136,7 @@ def _load_model(source: Path, labels: list[str], head: str, seed: int) -> Any:
     logging.disable_progress_bar()
     torch.manual_seed(seed)
     try:
-        model, report = AutoModelForSequenceClassification.from_pretrained(
+        model, report = (AutoModel if head in _POOLINGS else AutoModelForSequenceClassification).from_pretrained(
             source,
             config=config,
             dtype=torch.float32,
@@ -130,12 +145,13 @@ def _load_model(source: Path, labels: list[str], head: str, seed: int) -> Any:
             trust_remote_code=False,
             output_loading_info=True,
             ignore_mismatched_sizes=head == "new",
+            **more,
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise UserError(f"model: cannot load the weights: {_first_line(error)}") from None
     unfit = set(report["missing_keys"]) | {name for name, *_ in report["mismatched_keys"]}
     _check_unfit(unfit, head, model.base_model_prefix)
-    return model
+    return Embedder(model) if head in _POOLINGS else model
 
 
 def _load_config(source: Path) -> Any:
@@ -154,7 +170,10 @@ def _load_config(source: Path) -> Any:
 
 def _check_unfit(unfit: set[str], head: str, prefix: str) -> None:
     """Check that no tensor is missing or of another size, or only the head's when a new one was asked for."""
-    of_head = {name for name in unfit if not name.startswith(f"{prefix}.") or name.startswith(f"{prefix}.pooler.")}
+    if head in _POOLINGS:  # the encoder itself, whose names have no prefix
+        of_head = {name for name in unfit if name.startswith("pooler.")}
+    else:
+        of_head = {name for name in unfit if not name.startswith(f"{prefix}.") or name.startswith(f"{prefix}.pooler.")}
     others = unfit - of_head
     if others:
         raise UserError(

@@ -8,6 +8,7 @@ from typing import Any
 
 from runner.errors import UserError
 from runner.tasks import read_labels
+from runner.tasks.kinds import CLASSIFIED
 from runner.techniques import Step, StepInputs, step
 from runner.techniques.pairs import note_token_types
 from runner.techniques.shape import Shape
@@ -30,6 +31,7 @@ class ImportOnnxBert(Step):
 
     takes = "files"
     gives = "checkpoint"
+    kinds = CLASSIFIED
     uses = ("pairs.py",)
     reads_texts = True  # for the labels
 

@@ -156,7 +156,7 @@ def encode(texts: Sequence[Given], checkpoint: Path, max_length: int) -> list[di
     count = len(INPUTS) if config.get("takes_token_types") else 2
     calls = [
         [np.array([part]) for part in (encoding.ids, encoding.attention_mask, encoding.type_ids)]
-        for encoding in tokenizer.encode_batch(texts)
+        for encoding in tokenizer.encode_batch(list(texts))
     ]
     return [dict(zip(INPUTS[:count], call, strict=False)) for call in calls]
 

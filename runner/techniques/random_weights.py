@@ -9,7 +9,8 @@ from typing import Any
 
 from runner.architectures import ARCHITECTURES
 from runner.errors import UserError, did_you_mean
-from runner.tasks import SPLITS, read, read_labels
+from runner.tasks import SPLITS, read, read_kind, read_labels
+from runner.tasks.kinds import EMBEDDING
 from runner.techniques import Step, StepInputs, step
 from runner.techniques.pairs import note_token_types
 from runner.techniques.shape import Shape, shape_of_config
@@ -31,7 +32,7 @@ class RandomWeights(Step):
     """Nothing → checkpoint.
 
     The tokenizer is a byte-level BPE trained on the task's texts, so it gives more tokens per text than the one a
-    trained model has. A task without labels gets two outputs.
+    trained model has. A task without labels gets two outputs; one of kind embedding the mean of its tokens' vectors.
 
     Attributes:
         shape: model_type (see runner/architectures.py) and fields of its config in transformers; others keep its
@@ -72,16 +73,22 @@ class RandomWeights(Step):
             UserError: if the shape has a field that its config has not.
         """
         import torch
-        from transformers import AutoModelForSequenceClassification
+        from transformers import AutoModel, AutoModelForSequenceClassification
 
-        from runner.engines.checkpoint import save_checkpoint
+        from runner.engines.checkpoint import Embedder, save_checkpoint, without_pooler
 
         labels = read_labels(inputs.texts) or ["LABEL_0", "LABEL_1"]
         config = _config(self.shape, labels)
         texts = (example.whole for split in SPLITS for example in read(inputs.texts, split))
         _train_tokenizer(texts, _SPECIAL[self.shape["model_type"]], config).save(str(target / "tokenizer.json"))
         torch.manual_seed(self.seed)
-        model = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
+        if read_kind(inputs.texts) == EMBEDDING:
+            config.vector_pooling = "mean"
+            architecture = AutoModel._model_mapping[type(config)]
+            encoder = architecture._from_config(config, dtype=torch.float32, **without_pooler(architecture))
+            model: Any = Embedder(encoder)
+        else:
+            model = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
         note_token_types(model.config, target / "tokenizer.json", inputs.texts)
         save_checkpoint(model, target, tokenizer_from=target)
         return {"parameters": sum(parameter.numel() for parameter in model.parameters()), "head": "random"}

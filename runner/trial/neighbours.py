@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from runner.tasks.kinds import MULTI_LABEL, SINGLE_LABEL
+from runner.tasks.kinds import EMBEDDING, MULTI_LABEL, SINGLE_LABEL
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,7 +39,7 @@ def compare_batchings(
 
     Returns:
         examples: how many texts, up to 128; the task's texts come shuffled, so the first are a fair sample.
-        changed_predictions: texts that the three ways do not predict alike.
+        changed_predictions: texts that the three ways do not predict alike; None for vectors, which predict nothing.
         logit_difference: the largest between any two of them; None if one is not a finite number.
     """
     import numpy as np
@@ -54,7 +54,7 @@ def compare_batchings(
     difference = float(np.ptp(judged, axis=0).max())
     return {
         "examples": len(texts),
-        "changed_predictions": int(changed.sum()),
+        "changed_predictions": None if kind == EMBEDDING else int(changed.sum()),
         "logit_difference": difference if np.isfinite(difference) else None,
     }
 

@@ -1,0 +1,62 @@
+"""How near the vectors of a variant are to the baseline's, text by text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import fmean, stdev
+
+import numpy as np
+from scipy.special import stdtrit
+
+from runner.results.statistics import ALPHA
+
+MOST_NEIGHBOURS = 2000  # texts among which each one's nearest is looked for
+
+
+def cosines(baseline: Sequence[Sequence[float]], variant: Sequence[Sequence[float]]) -> list[float]:
+    """Return the cosine of each text's two vectors, −1 to 1; 0 where one of them is all 0.
+
+    Args:
+        baseline, variant: [texts, width].
+    """
+    a, b = _unit(baseline), _unit(variant)
+    found: list[float] = np.clip((a * b).sum(axis=1), -1, 1).tolist()
+    return found
+
+
+def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
+    """Return the mean and its 95% interval (Student's t), which for one value is that value."""
+    mean = fmean(values)
+    if len(values) < 2:
+        return mean, mean, mean
+    half = float(stdtrit(len(values) - 1, 1 - ALPHA / 2)) * stdev(values) / math.sqrt(len(values))
+    return mean, mean - half, mean + half
+
+
+def neighbour_agreement(baseline: Sequence[Sequence[float]], variant: Sequence[Sequence[float]]) -> float | None:
+    """Return the share of texts whose nearest other text, by cosine, is the same for both: a search's first find.
+
+    Of the first `MOST_NEIGHBOURS` texts; None for fewer than three, which have no choice.
+
+    Args:
+        baseline, variant: [texts, width].
+    """
+    if len(baseline) < 3:
+        return None
+    nearest = [_nearest(_unit(side[:MOST_NEIGHBOURS])) for side in (baseline, variant)]
+    return float((nearest[0] == nearest[1]).mean())
+
+
+def _nearest(unit: np.ndarray) -> np.ndarray:
+    """Return the place of each text's nearest other one, the first of equally near ones."""
+    near = unit @ unit.T
+    np.fill_diagonal(near, -2)
+    places: np.ndarray = near.round(12).argmax(axis=1)  # so that rounding does not choose among copies of a text
+    return places
+
+
+def _unit(vectors: Sequence[Sequence[float]]) -> np.ndarray:
+    array = np.asarray(vectors, dtype=float)
+    unit: np.ndarray = array / np.maximum(np.linalg.norm(array, axis=1, keepdims=True), np.finfo(float).tiny)
+    return unit
