@@ -122,14 +122,12 @@ class DockerBox(Box):
         except NotFound:
             raise  # the image
         except APIError as error:
-            return BoxEnd(125, False, False, f"the engine could not make the box: {error.explanation}")
+            return _refused(error, order, "make")
         try:
             try:
                 container.start()
             except APIError as error:
-                if machine := _machine_error(error, order):
-                    raise machine from None
-                return BoxEnd(125, False, False, f"the engine could not start the box: {error.explanation}")
+                return _refused(error, order, "start")
             with stoppable(partial(_kill, container)):
                 timed_out = not _wait(container, order.timeout_seconds)
             if timed_out:
@@ -228,6 +226,17 @@ def _remove(container: Container) -> None:
     except APIError as error:
         if error.status_code != requests.codes.conflict:  # somebody else is just removing it
             raise
+
+
+def _refused(error: APIError, order: BoxOrder, what: str) -> BoxEnd:
+    """Return the end of a box that the engine refused to make or to start.
+
+    Raises:
+        MachineError: if that is no fault of the order.
+    """
+    if machine := _machine_error(error, order):
+        raise machine from None
+    return BoxEnd(125, False, False, f"the engine could not {what} the box: {error.explanation}")
 
 
 def _machine_error(error: Exception, order: BoxOrder) -> MachineError | None:
