@@ -27,6 +27,8 @@ from runner.models.package import extract
 from runner.models.raw_files import check_files, check_weights
 from runner.ready import read_ready
 from runner.results.collect import collect, read_plan
+from runner.results.predictions import predictions_table, read_evaluations
+from runner.results.summary import summarize
 from runner.results.tables import read_tables
 from runner.results.trials import read_trial
 from runner.tasks import file as texts_file
@@ -141,8 +143,14 @@ def _collected(name: str) -> Callable[[Path], Reader]:
 
 def _predictions(folder: Path) -> Reader:
     write_sweep(folder, DEMO[:2], rounds=1, texts=["one", "two"])
-    path = folder / "predictions" / f"{DEMO[1].key}.json"
-    return Reader(path, lambda _: collect(folder), [path.read_bytes()])
+    path, jobs = folder / "predictions" / f"{DEMO[1].key}.json", read_plan(folder)["jobs"]
+
+    def read(_: Path) -> None:
+        evaluations, _warnings = read_evaluations(folder)
+        predictions_table(jobs, evaluations)
+        summarize(jobs, [], [], evaluations)
+
+    return Reader(path, read, [path.read_bytes()])
 
 
 def _plan(folder: Path) -> Reader:
