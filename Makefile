@@ -24,6 +24,7 @@ MIN_ACCURACY ?=
 MAX_NEGATIVE_FLIPS ?=
 CORE_HOUR ?=
 VARIANT ?=
+TRIALS ?= 1000,10000
 FILES ?=
 REBUILD ?=
 TO ?=
@@ -39,7 +40,7 @@ PYTHON ?= $(eval PYTHON := $(shell for name in python3.11 python3 python; do $$n
 	'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$name && break; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help new sweep search report watch charts diff recommend export bundle import reproduce doctor test faults fuzz \
+.PHONY: help new sweep search report watch charts diff recommend export bundle import reproduce doctor test faults fuzz scale \
 	cluster-test lint docs setup cluster image lock clean python image-if-engine
 
 help: ## Print this help
@@ -100,6 +101,9 @@ faults: .venv/.ready ## Cause every fault in a real sweep and say what was lost 
 
 fuzz: .venv/.ready ## Read files that were changed at random, guided by the code they reach: MINUTES=10
 	@.venv/bin/python -m tests.fuzz --minutes $(MINUTES)
+
+scale: .venv/.ready ## How collect, report, diff and recommend grow with a sweep: TRIALS=10000,100000
+	@.venv/bin/python -m tests.scale --trials $(TRIALS)
 
 cluster-test: cluster ## Test LAUNCHER=slurm on a real Slurm of two nodes on this machine (Debian or Ubuntu, as root)
 	@tests/cluster/slurm.sh install
