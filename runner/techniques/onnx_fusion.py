@@ -69,7 +69,8 @@ def fuse(plain: Any) -> Any:
     logging.getLogger("fusion_attention").setLevel(logging.ERROR)  # it would warn of the placeholder below
     heads = {"num_heads": 1, "hidden_size": head_size} if head_size else {}  # a placeholder that makes it go on
     made = optimizer.optimize_model(copy, "bert", optimization_options=FusionOptions("bert"), opt_level=0, **heads)
-    widths = {tensor.name: tensor.dims[-1] // 3 for tensor in made.model.graph.initializer}  # of query, key, value
+    weights = [tensor for tensor in made.model.graph.initializer if tensor.dims]
+    widths = {tensor.name: tensor.dims[-1] // 3 for tensor in weights}  # of query, key, value
     for node in made.model.graph.node:
         if node.op_type == "Attention" and head_size:
             (attribute,) = (attribute for attribute in node.attribute if attribute.name == "num_heads")

@@ -23,6 +23,9 @@ VALUES = {
     pa.float64(): FLOATS,
     pa.bool_(): st.booleans(),
     pa.list_(pa.float64()): st.lists(FLOATS | st.none(), max_size=3),
+    pa.map_(pa.string(), pa.float64()): st.dictionaries(st.text(), FLOATS | st.none(), max_size=3).map(
+        lambda values: list(values.items())
+    ),
 }
 
 
