@@ -48,10 +48,10 @@ def vocabulary(model: Any) -> int:
 
 
 def without_identities(model: Any) -> None:
-    """Give nodes the weights themselves that reach them through Identity: a weight that is used more than once does,
-    and quantizers do not see it."""
+    """Give nodes the matrices themselves that reach them through Identity: a weight that is used more than once does,
+    and quantizers do not see it. (Vectors stay behind it: equal biases are one, and would all be rounded with one.)"""
     graph = model.graph
-    weights = {tensor.name for tensor in graph.initializer}
+    weights = {tensor.name for tensor in graph.initializer if len(tensor.dims) == 2}
     outputs = {value.name for value in graph.output}
     stands_for: dict[str, str] = {}
     kept = []

@@ -186,7 +186,7 @@ def test_what_is_gone_or_changed_in_the_store_is_not_handed_over(
     with pytest.raises(UserError, match="its files were changed"):
         export(tables, "onnx", tmp_path / "out")
     shutil.rmtree(store / "contents" / artifact)
-    with pytest.raises(UserError, match="make reproduce SWEEP="):
+    with pytest.raises(UserError, match="make reproduce of "):
         export(tables, "onnx", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -95,7 +95,8 @@ class ManyBoxes:
         return sum(1 for _ in self._sweep.glob("trials/*/trial.json"))
 
     def _held(self, pid: int | None, seconds: float) -> Held:
-        unfinished = [*self._place.glob("tmp/*"), *self._place.glob("store/work/*"), *self._sweep.rglob(".*.json.*")]
+        places = [(self._place, "tmp/*"), (self._place, "store/work/*"), (self._sweep, "trials/*/.*.json.*")]
+        unfinished = [path for place, pattern in places for path in place.glob(pattern)]
         engine = [*self._engine.glob("containers/*"), *self._engine.glob("overlay2/*")]
         trials = self._done()
         return Held(
