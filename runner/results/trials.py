@@ -45,12 +45,15 @@ def read_trial(sweep: Path, planned: Mapping[str, Any]) -> Trial | None:
     return _read(sweep, f"{folder}/trial.json", planned) or _read(sweep, f"{folder}/lost.json", planned)
 
 
+_NOT_A_TRIAL = (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
+
+
 def _read(sweep: Path, relative: str, planned: Mapping[str, Any]) -> Trial | None:
     try:
         return _parse((sweep / relative).read_text(encoding="utf-8"), planned)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, pa.ArrowException) as error:
+    except (*_NOT_A_TRIAL, pa.ArrowException) as error:
         reason = f"{relative} cannot be read: {type(error).__name__}: {error}".splitlines()[0]
         return Trial(_row({**planned, "status": "crashed", "error": reason}), *_series({}, planned))
 

@@ -326,3 +326,11 @@ def test_a_stranger_s_warning_does_not_act_on_a_terminal(
     said = capsys.readouterr().err
     assert "warning: predictions/ [2Jb.json cannot be read" in said
     assert "\x1b" not in said
+
+
+def test_a_number_that_no_column_can_hold_is_a_crashed_trial(tmp_path: Path) -> None:
+    sweep = write_sweep(tmp_path, rounds=1)
+    edit(trial_file(sweep, DEMO[1]), memory={"phase": ["load"], "seconds": [0.1], "rss_bytes": [10**40]})
+    row = collect(sweep).results.to_pandas().query(f"job == '{DEMO[1].key}'").iloc[0]
+    assert row.status == "crashed"
+    assert "cannot be read: OverflowError" in row.error
