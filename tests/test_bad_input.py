@@ -61,6 +61,7 @@ CASES = {
     "threads": (["threads=999"], "threads is 999, but only"),
     "batch size": (["workload.batch_size=0"], "workload.batch_size is 0, but must be at least 1."),
     "precision": (["technique.precision=int7"], "is 'int7'. Did you mean 'int8'? Allowed: bfloat16, float32, int8."),
+    "code elsewhere": (["model.source.code=[../evil.py]"], "must name files"),
     "memory": (["isolation.memory=1MiB"], "too small for any engine to start in"),
     "not memory": (["isolation.memory=much"], "not a size"),
     "fewer rounds at most": (["measure.most_rounds=1"], "measure.most_rounds is 1, but must be at least"),

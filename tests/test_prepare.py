@@ -11,9 +11,11 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+import runner.prepare
 from runner.config import Config, register
 from runner.errors import storage_error
 from runner.isolation import Box, BoxEnd, BoxOrder
+from runner.isolation.docker import DockerBox
 from runner.prepare import PrepareError, prepare
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -87,6 +89,15 @@ def test_a_step_that_hangs_is_killed_and_names_the_key_of_its_limit(tmp_path: Pa
         prepare(_smallest(tmp_path, "prepare_timeout_seconds=7"), box, [0], print)
     assert box.seconds == 7
     assert not list(tmp_path.glob("store/work/*"))
+
+
+@pytest.mark.docker
+def test_a_step_that_wants_all_memory_is_killed_and_leaves_some_to_the_machine(
+    docker_box: DockerBox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner.prepare, "total_memory_bytes", lambda: 100 * 2**20)
+    with pytest.raises(PrepareError, match=r"needed more memory than the box has .* \(90% of this machine's\)"):
+        prepare(_smallest(tmp_path), docker_box, [0], print)
 
 
 @pytest.mark.parametrize(

@@ -68,16 +68,16 @@ class BoxEnd:
         if not free or (self.exit_code and no_room in self.log and free < _NO_ROOM_BYTES):
             raise OSError(errno.ENOSPC, no_room, str(folder))
 
-    def reason(self, limit: str = "isolation.timeout_seconds") -> str:
+    def reason(self, time: str = "isolation.timeout_seconds", memory: str = "isolation.memory") -> str:
         """Return one line for people: the last thing that the process said, or how it was ended.
 
         Args:
-            limit: the key of the config that its time was limited by.
+            time, memory: the keys of the config that limited these, or what did.
         """
         if self.timed_out:
-            return f"did not end in time and was killed ({limit})"
+            return f"did not end in time and was killed ({time})"
         if self.out_of_memory:
-            return "needed more memory than the box has and was killed (isolation.memory)"
+            return f"needed more memory than the box has and was killed ({memory})"
         if name := _signal_name(self.exit_code):
             return f"was killed by {name}: {_KILLERS.get(name, 'by the kernel, or from outside')}"
         lines = [line.strip() for line in self.log.splitlines() if line.strip()]

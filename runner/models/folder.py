@@ -46,7 +46,7 @@ def fetch(model: ModelConfig) -> Path:
         )
     if not any(folder.glob("*.safetensors")):
         raise UserError(f"{where} is {model.path}, which has {_instead(folder)}")
-    check_files(folder, f"model '{model.name}'")
+    check_files(folder, f"model '{model.name}'", model.source.code)
     return folder
 
 

@@ -20,7 +20,7 @@ _SECONDS = 10  # to wait for the hub's first answer
 
 
 def identity(model: ModelConfig) -> dict[str, Any]:
-    """Return the hub id and the revision, which is a commit and so never changes.
+    """Return the hub id, the revision, which is a commit and so never changes, and what code comes with it.
 
     Raises:
         UserError: if either is missing or the revision is not a commit.
@@ -36,7 +36,7 @@ def identity(model: ModelConfig) -> dict[str, Any]:
             f"model '{model.name}': source.revision is '{source.revision}', but must be a commit, 40 hexadecimal "
             f"digits: a branch may change between two runs. The model's page lists its commits."
         )
-    return {"hub_id": source.hub_id, "revision": source.revision}
+    return {"hub_id": source.hub_id, "revision": source.revision} | ({"code": source.code} if source.code else {})
 
 
 def fetch(model: ModelConfig, downloads: Path) -> Path:
@@ -47,7 +47,8 @@ def fetch(model: ModelConfig, downloads: Path) -> Path:
             to be loaded.
     """
     pin = identity(model)
-    folder = downloads / "hub" / f"{pin['hub_id'].replace('/', '--')}-{pin['revision']}"
+    with_code = "".join(f"-{name}" for name in model.source.code)
+    folder = downloads / "hub" / f"{pin['hub_id'].replace('/', '--')}-{pin['revision']}{with_code}"
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +56,7 @@ def fetch(model: ModelConfig, downloads: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=folder.parent) as work:
         whole = Path(work) / "whole"
         shutil.copytree(snapshot, whole)  # the cache holds links, which a box cannot follow
-        check_files(whole, f"model '{model.name}'")
+        check_files(whole, f"model '{model.name}'", model.source.code)
         if not folder.is_dir():
             whole.rename(folder)
     return folder
@@ -65,10 +66,11 @@ def _snapshot(model: ModelConfig) -> Path:
     """Return the hub cache's folder of this revision, filled."""
     from huggingface_hub import HfApi, snapshot_download
 
-    pin: dict[str, Any] = {"repo_id": model.source.hub_id, "revision": model.source.revision, "allow_patterns": _FILES}
+    wanted = [*_FILES, *model.source.code]
+    pin: dict[str, Any] = {"repo_id": model.source.hub_id, "revision": model.source.revision, "allow_patterns": wanted}
     try:
         path = Path(snapshot_download(**pin, local_files_only=True))
-        if _complete(path):
+        if _complete(path, model.source.code):
             return path
     except (OSError, ValueError):
         pass  # not in the cache: ask the hub
@@ -78,21 +80,21 @@ def _snapshot(model: ModelConfig) -> Path:
         path = Path(snapshot_download(**pin))
     except Exception as error:  # its own, httpx's and the system's have no base class in common
         raise UserError(_unreachable(model, error)) from None
-    if not _complete(path):
+    if not _complete(path, model.source.code):
         raise UserError(
-            f"model '{model.name}': {model.source.hub_id} has no weights in safetensors at {model.source.revision}; "
-            f"pickles are not loaded. Take another revision or model."
+            f"model '{model.name}': {model.source.hub_id} lacks files at {model.source.revision}: config.json, weights "
+            f"in safetensors (pickles are not loaded) or what model.source.code names. Take another revision or model."
         )
     return path
 
 
-def _complete(path: Path) -> bool:
-    """Whether config and weights are there, of weights in several files every one."""
+def _complete(path: Path, code: list[str]) -> bool:
+    """Whether config, code and weights are there, of weights in several files every one."""
     index = path / "model.safetensors.index.json"
     weights = {"model.safetensors"}
     if index.is_file():
         weights = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-    return all((path / name).is_file() for name in {"config.json"} | weights)
+    return all((path / name).is_file() for name in {"config.json", *code} | weights)
 
 
 def _unreachable(model: ModelConfig, error: Exception) -> str:

@@ -48,7 +48,7 @@ def fetch(model: ModelConfig, downloads: Path) -> Path:
         whole = Path(work) / "whole"
         whole.mkdir(mode=0o755)
         _unpack(model, whole, downloads, where)
-        check_files(whole, f"model '{model.name}'")
+        check_files(whole, f"model '{model.name}'", model.source.code)
         if not folder.is_dir():  # another process may have been quicker
             whole.rename(folder)
     return folder

@@ -6,6 +6,7 @@ Nothing of the files is run or built here: weights are known by their header, a 
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -18,12 +19,13 @@ _SIZES = ("num_hidden_layers", "n_layers", "n_layer", "num_attention_heads", "n_
 _LARGEST_SIZE = 10_000  # of these, in any model
 
 
-def check_files(folder: Path, where: str) -> None:
+def check_files(folder: Path, where: str, code: Collection[str] = ()) -> None:
     """Check all files of a model's folder that a step may load.
 
     Args:
         folder: may hold config.json, tokenizer.json, *.safetensors and model.onnx.
         where: names the model, for errors.
+        code: names of files of code that may be there. Nothing of ours runs them; a step of the user's own may.
 
     Raises:
         UserError: if a file is a link out of the folder or to nothing, a pipe, code, or not what its name says.
@@ -31,9 +33,10 @@ def check_files(folder: Path, where: str) -> None:
     for path in sorted(folder.rglob("*")):
         _check_inside(path, folder, where)
     for path in sorted(path for pattern in _CODE for path in folder.rglob(pattern)):
-        raise UserError(f"{where}: {path.name} is code of the model's own. {_NO_CODE}")
-    _check_config(folder / "config.json", where)
-    _check_tokenizer(folder, where)
+        if path.name not in code:
+            raise UserError(f"{where}: {path.name} is code of the model's own. {_NO_CODE}")
+    _check_config(folder / "config.json", where, code)
+    _check_tokenizer(folder, where, code)
     _check_index(folder / "model.safetensors.index.json", where)
     for path in sorted(folder.glob("*.safetensors")):
         check_weights(path, where)
@@ -58,7 +61,8 @@ def check_weights(path: Path, where: str) -> None:
 
 _NO_CODE = (
     "Such code is never run here. If the model's architecture is one of transformers' own, remove it; else take "
-    "another model."
+    "another model. If you trust the code and have a step of your own that runs it in its box, name its files in "
+    "model.source.code."
 )
 
 
@@ -72,11 +76,11 @@ def _check_inside(path: Path, folder: Path, where: str) -> None:
         )
 
 
-def _check_config(path: Path, where: str) -> None:
+def _check_config(path: Path, where: str, code: Collection[str]) -> None:
     if not path.is_file():
         return
     config = _mapping(path, where)
-    _check_no_code(path, config, where)
+    _check_no_code(path, config, where, code)
     if not isinstance(config.get("model_type"), str | None):
         raise UserError(f"{where}: config.json: model_type is {config['model_type']!r:.50}, but must be a name.")
     if type(config.get("pad_token_id")) not in (int, type(None)):
@@ -86,9 +90,9 @@ def _check_config(path: Path, where: str) -> None:
             raise UserError(f"{where}: config.json: {key} is {size}, and no model has more than {_LARGEST_SIZE}.")
 
 
-def _check_tokenizer(folder: Path, where: str) -> None:
+def _check_tokenizer(folder: Path, where: str, code: Collection[str]) -> None:
     if (path := folder / "tokenizer_config.json").is_file():
-        _check_no_code(path, _mapping(path, where), where)
+        _check_no_code(path, _mapping(path, where), where, code)
     if (path := folder / "tokenizer.json").is_file() and not isinstance(
         _mapping(path, where).get("model"), dict | None
     ):
@@ -109,8 +113,8 @@ def _check_index(path: Path, where: str) -> None:
             )
 
 
-def _check_no_code(path: Path, content: dict[str, Any], where: str) -> None:
-    if "auto_map" in content:
+def _check_no_code(path: Path, content: dict[str, Any], where: str, code: Collection[str]) -> None:
+    if "auto_map" in content and not code:
         raise UserError(f"{where}: {path.name} names code of the model's own (auto_map). {_NO_CODE}")
 
 

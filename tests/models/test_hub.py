@@ -47,6 +47,22 @@ def test_a_filled_cache_needs_no_network(cache: Path, tmp_path: Path) -> None:
     assert models.fetch(_model(), tmp_path / "downloads") == folder
 
 
+def test_code_comes_along_only_if_it_is_named(cache: Path, tmp_path: Path) -> None:
+    _fill(cache, "config.json", "model.safetensors")
+    plain, with_code = _model(), _model()
+    with_code.source.code = ["modeling_own.py"]
+    first = models.fetch(plain, tmp_path / "downloads")
+    with pytest.raises(UserError, match="cannot get owner/name from the hub"):
+        models.fetch(with_code, tmp_path / "downloads")
+    (cache / "models--owner--name" / "snapshots" / COMMIT / "modeling_own.py").write_text("own = True")
+    second = models.fetch(with_code, tmp_path / "downloads")
+    assert first is not None
+    assert second is not None
+    assert (second / "modeling_own.py").is_file()
+    assert not (first / "modeling_own.py").exists()
+    assert models.identity(plain, tmp_path) != models.identity(with_code, tmp_path)
+
+
 @pytest.mark.usefixtures("cache")
 def test_without_network_the_error_names_the_ways_out(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"cannot get owner/name from the hub.*model\.weights=random.*model=folder"):

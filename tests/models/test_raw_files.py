@@ -64,6 +64,15 @@ def test_code_is_refused(name: str, folder: Path) -> None:
         check_files(folder, "model 'm'")
 
 
+def test_code_that_is_named_may_lie_there_and_no_other(folder: Path) -> None:
+    (folder / "config.json").write_text('{"model_type": "own", "auto_map": {"AutoModel": "modeling_own.Own"}}')
+    (folder / "modeling_own.py").write_text("raise SystemExit")
+    check_files(folder, "model 'm'", ["modeling_own.py"])
+    (folder / "modeling_evil.py").write_text("raise SystemExit")
+    with pytest.raises(UserError, match=r"modeling_evil\.py is code .*name its files in model\.source\.code"):
+        check_files(folder, "model 'm'", ["modeling_own.py"])
+
+
 @pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
 def test_a_reference_to_code_is_refused(name: str, folder: Path) -> None:
     (folder / name).write_text('{"auto_map": {"AutoModel": "evil--repo.Model"}}')
