@@ -19,6 +19,7 @@ from runner.report.markdown import escape
 from runner.report.run import facts
 from runner.report.view import Group, groups
 from runner.results.tables import Tables
+from runner.tasks.kinds import CLASSIFIED, EMBEDDING, MULTI_LABEL
 
 _RUNS_ON = {  # engine -> its name, and the library that loads the artifact, as the hub calls it
     "onnxruntime": ("ONNX Runtime", "onnx"),
@@ -29,10 +30,8 @@ _RUNS_ON = {  # engine -> its name, and the library that loads the artifact, as 
     "aot_inductor": ("PyTorch (AOTInductor)", "pytorch"),
 }
 _OF_THE_SWEEP = ("Measured", "Rounds asked for")  # among its facts
-_USE = """```
-pip install -r requirements.txt
-python predict.py "A text to be judged"
-```"""
+_PIPELINES = dict.fromkeys(CLASSIFIED, "text-classification") | {EMBEDDING: "feature-extraction"}  # of the hub
+_NOT_OF_VECTORS = ("Accuracy", "Changed")  # among the columns of a group
 
 
 def render_card(tables: Tables, variant: Variant) -> str:
@@ -42,7 +41,7 @@ def render_card(tables: Tables, variant: Variant) -> str:
         f"---\n{_front_matter(variant)}\n---",
         f"# {escape(variant.name)}",
         escape(_lead(variant)),
-        _USE,
+        _use(variant),
         escape(_how_called(variant)),
         "## Measured",
         escape(_verdict(group, variant)),
@@ -65,16 +64,18 @@ def _front_matter(variant: Variant) -> str:
 
     row = variant.row
     task, name = (" ".join(str(text).split()) for text in (row["task"], variant.name))
-    figures = {"accuracy": row["accuracy"], "f1": row["macro_f1"]}
+    right = "Accuracy: all labels of a text right" if variant.kind == MULTI_LABEL else "Accuracy"
+    figures = [("accuracy", right, "accuracy"), ("f1", "Macro-F1", "macro_f1"), ("f1", "Micro-F1", "micro_f1")]
+    pipeline = _PIPELINES[variant.kind]
     judged = [
-        EvalResult("text-classification", task, task, metric, value, dataset_split="test")
-        for metric, value in figures.items()
-        if value is not None
+        EvalResult(pipeline, task, task, metric, row[column], dataset_split="test", metric_name=title)
+        for metric, title, column in figures
+        if row[column] is not None
     ]
     tags = [row["artifact_format"], variant.trial["precision"], "cpu"]
     card = ModelCardData(
         library_name=_RUNS_ON[variant.engine][1],
-        pipeline_tag="text-classification",
+        pipeline_tag=pipeline,
         base_model=_origin(variant).get("hub_id"),
         tags=[tag for tag in tags if tag],
         model_name=name,
@@ -101,8 +102,21 @@ def _lead(variant: Variant) -> str:
     precision = f", computing in {variant.trial['precision']}" if variant.trial["precision"] else ""
     return (
         f"The model {row['model']} after the technique {row['technique']}, for {_RUNS_ON[variant.engine][0]} on a "
-        f"CPU{precision}. It started from {_source(_origin(variant))}, and tells apart: {', '.join(variant.labels)}."
+        f"CPU{precision}. It started from {_source(_origin(variant))}, and {_told(variant)}."
     )
+
+
+def _told(variant: Variant) -> str:
+    each, labels = "each pair of texts" if variant.pairs else "each text", ", ".join(variant.labels)
+    if variant.kind == EMBEDDING:
+        return f"gives {each} a vector"
+    return f"tells of {each} which of these it {'has' if variant.kind == MULTI_LABEL else 'is'}: {labels}"
+
+
+def _use(variant: Variant) -> str:
+    given = '"One text" "The text that goes with it"' if variant.pairs else '"A text to be judged"'
+    to = " > vectors.txt" if variant.kind == EMBEDDING else ""
+    return f"```\npip install -r requirements.txt\npython predict.py {given}{to}\n```"
 
 
 def _how_called(variant: Variant) -> str:
@@ -135,7 +149,8 @@ def _verdict(group: Group, variant: Variant) -> str:
 def _measured(group: Group, variant: Variant) -> str:
     """Return the table of the variant's figures beside the baseline's."""
     ordered = sorted(group.variants, key=lambda one: one.row["job"] != variant.row["job"])
-    titles = [column.title for column in group.columns]
+    left_out = _NOT_OF_VECTORS if variant.kind == EMBEDDING else ()
+    titles = [column.title for column in group.columns if column.title not in left_out]
     rows = [(title, *(_text(one.cells[title]) for one in ordered)) for title in titles]
     detail = accuracy_detail(group, variant.labels)
     if detail:

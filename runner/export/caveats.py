@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from runner.export.variant import Variant
 from runner.ready import is_masked
 from runner.report.figures import counted, significant
+from runner.tasks.kinds import EMBEDDING, MULTI_LABEL
 
 
 def caveats(variant: Variant) -> list[str]:
@@ -49,12 +50,7 @@ def _of_the_model(variant: Variant) -> Iterator[str]:
 def _of_the_predictions(variant: Variant) -> Iterator[str]:
     row = variant.row
     if row["weights"] != "random":
-        yield (
-            "Accuracy is not known: its task has no labels."
-            if row["accuracy"] is None
-            else f"Accuracy is that on {counted(row['examples'], 'text')} of the task {row['task']}; on other texts it "
-            "may be another."
-        )
+        yield _of_what_it_is_worth(variant)
     if row["batch_changed_predictions"]:
         moved = row["batch_logit_difference"]
         by = f" (logits by up to {significant(moved, 2)})" if moved is not None else ""
@@ -62,6 +58,20 @@ def _of_the_predictions(variant: Variant) -> Iterator[str]:
             f"What it predicts depends on the texts in the same call{by}: {row['batch_changed_predictions']} of "
             f"{counted(row['batch_examples'], 'text')} came out otherwise in another batch."
         )
+
+
+def _of_what_it_is_worth(variant: Variant) -> str:
+    row = variant.row
+    texts = f"{counted(row['examples'] or 0, 'text')} of the task {row['task']}"
+    if variant.kind == EMBEDDING:
+        return (
+            f"Of its vectors is known how near they are to the baseline's, on {texts}. How well they serve a search or "
+            "a comparison of texts was not judged."
+        )
+    if row["accuracy"] is None:
+        return "Accuracy is not known: its task has no labels."
+    whole = " A text counts as right only if all of its labels are." if variant.kind == MULTI_LABEL else ""
+    return f"Accuracy is that on {texts}; on other texts it may be another.{whole}"
 
 
 def _of_the_machine(variant: Variant) -> Iterator[str]:

@@ -1,25 +1,44 @@
-"""predict.py: one script for all engines, and of each engine how it loads the model."""
+"""predict.py: common to all, and put into it what it takes, what it tells, and how its engine loads the model."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import NamedTuple
 
 _ROOM = Path(__file__).parent
 _CHECKPOINT = _ROOM.parent / "engines" / "checkpoint.py"  # imports nothing of ours, so it goes along as it is
-_STAND_IN = "\nfrom runner.export.templates.onnxruntime import load\n"
+_STAND_INS = re.compile(r"\n(from runner\.export\.templates\.\w+ import .*\n)+")
 _NUMPY = "import numpy as np"
 _END = '\n\nif __name__ == "__main__":'
 
 
-def predict_script(engine: str) -> str:
-    """Return predict.py for the artifacts that an engine runs."""
+class _Part(NamedTuple):
+    """A template: what its docstring adds to that of the script, lines that import, and the functions."""
+
+    usage: str
+    imports: list[str]
+    functions: str
+
+
+def predict_script(engine: str, kind: str, pairs: bool) -> str:
+    """Return predict.py.
+
+    Args:
+        engine: that runs the artifact.
+        kind: of its task; see `runner.tasks.kinds`.
+        pairs: whether each text is two of them.
+    """
     common = _template("predict")
-    imports, _, load = _template(engine).partition("\n\n\n")
-    runtime = [line for line in imports.splitlines() if line.startswith("import ") and line not in common]
+    parts = [_part(name) for name in ("pairs" if pairs else "texts", kind.replace("-", "_"), engine)]
+    runtime = {line for part in parts for line in part.imports if line.startswith("import ") and line not in common}
+    usage = "\n\n".join(part.usage for part in parts if part.usage)
+    functions = "\n\n".join(part.functions for part in parts)
     return (
-        common.replace(_STAND_IN, "")
+        _STAND_INS.sub("", common)
+        .replace('"""\n', f'\n\n{usage}\n"""\n', 1)
         .replace(_NUMPY, "\n".join(sorted([_NUMPY, *runtime])))
-        .replace(_END, f"\n\n{load}{_END}")
+        .replace(_END, f"\n\n{functions}{_END}")
         .replace("runner.engines.checkpoint", "checkpoint")
     )
 
@@ -28,6 +47,12 @@ def own_modules(script: str) -> dict[str, str]:
     """Return the modules that the script imports from its own folder, by file name."""
     needed = "from checkpoint import" in script
     return {_CHECKPOINT.name: _CHECKPOINT.read_text(encoding="utf-8")} if needed else {}
+
+
+def _part(name: str) -> _Part:
+    head, _, functions = _template(name).partition("\n\n\n")
+    _, usage, imports = head.split('"""') if '"""' in head else ("", "", head)
+    return _Part(usage.strip(), imports.splitlines(), functions)
 
 
 def _template(name: str) -> str:

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from runner.errors import UserError
+from runner.export.sources import Sources
 from runner.export.variant import Row, Variant
 from runner.home import MAKE
+from runner.tasks.kinds import MULTI_LABEL, THRESHOLD
 
 _PACKAGES = {  # of each engine, besides those of the tokenizing
     "onnxruntime": ("onnxruntime",),
@@ -22,16 +24,18 @@ _PACKAGES = {  # of each engine, besides those of the tokenizing
 _CPU_BUILDS = "--extra-index-url https://download.pytorch.org/whl/cpu"  # PyPI has only those for GPUs
 
 
-def predict_settings(variant: Variant, pad_token_id: int) -> dict[str, Any]:
-    """Return settings.json: how a text became a call when the variant was measured and judged."""
+def predict_settings(variant: Variant, sources: Sources) -> dict[str, Any]:
+    """Return settings.json: how a text became a call when the variant was measured, and how it was judged."""
     row = variant.row
-    return {
-        "labels": variant.labels,
+    judged: dict[str, Any] = {"labels": variant.labels} if variant.labels else {}
+    judged |= {"threshold": THRESHOLD} if variant.kind == MULTI_LABEL else {}
+    return judged | {
         "threads": row["threads"],
+        "inputs": sources.inputs,
         "batch_size": row["batch_size"],
         "max_length": row["max_length"],
         "pad_to_multiple_of": _multiple(row),
-        "pad_token_id": pad_token_id,
+        "pad_token_id": sources.pad_token_id,
     }
 
 

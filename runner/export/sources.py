@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.artifacts import folder_sha256
+from runner.engines import INPUTS
 from runner.errors import UserError
 from runner.export.variant import Variant
 from runner.home import MAKE
@@ -34,8 +35,17 @@ class Sources:
     @property
     def pad_token_id(self) -> int:
         """Return what texts were padded with; see `runner.prepare`."""
-        config = json.loads((self.checkpoint / "config.json").read_text(encoding="utf-8"))
-        return int(config.get("pad_token_id") or 0)
+        return int(self._config.get("pad_token_id") or 0)
+
+    @property
+    def inputs(self) -> list[str]:
+        """Return the names of what the model is called with, in order; see `runner.prepare`."""
+        return [*(INPUTS if self._config.get("takes_token_types") else INPUTS[:2])]
+
+    @property
+    def _config(self) -> dict[str, Any]:
+        config: dict[str, Any] = json.loads((self.checkpoint / "config.json").read_text(encoding="utf-8"))
+        return config
 
 
 def find_sources(variant: Variant, store: Path, sweep: Path) -> Sources:

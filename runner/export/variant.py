@@ -11,6 +11,7 @@ from typing import Any
 from runner.errors import UserError
 from runner.home import MAKE, RETRY_FAILED
 from runner.layout import prepared_file
+from runner.ready import labels_of_head
 from runner.results.tables import Tables
 from runner.tasks.kinds import SINGLE_LABEL
 
@@ -29,7 +30,9 @@ class Variant:
         engine: that runs it.
         stored_at: the folder that its artifact lay in when it was measured.
         lineage: of the artifact, one record per step.
-        labels: their names, in the order of the logits.
+        labels: their names, in the order of the logits; empty for vectors.
+        kind: of its task; see `runner.tasks.kinds`.
+        pairs: whether it judges pairs of texts.
     """
 
     row: Row
@@ -39,6 +42,8 @@ class Variant:
     stored_at: str
     lineage: list[dict[str, Any]]
     labels: list[str]
+    kind: str
+    pairs: bool
 
     @property
     def name(self) -> str:
@@ -65,21 +70,10 @@ def find_variant(tables: Tables, asked: str) -> Variant:
             f"{row['job']} was not measured: its status is {row['status']}{reason}. Measure it first: {MAKE} sweep "
             f"with the same grid, in this folder, {tables.folder}, and {RETRY_FAILED}."
         )
-    kind = (tables.manifest.get("kinds") or {}).get(row["task"], SINGLE_LABEL)
-    if kind != SINGLE_LABEL:
-        raise UserError(
-            f"{row['job']} judges a {kind} task, and the predict.py that an export writes tells one label. Its "
-            "artifact lies in the store; see lineage in manifest.json."
-        )
-    if row["task"] in (tables.manifest.get("pairs") or []):
-        raise UserError(
-            f"{row['job']} judges pairs of texts, and the predict.py that an export writes takes single ones. Its "
-            "artifact lies in the store; see lineage in manifest.json."
-        )
     note = prepared_file(tables.folder, row["job"])
     lineage = (tables.manifest.get("lineage") or {}).get(row["artifact"])
     labels = (tables.manifest.get("labels") or {}).get(row["task"])
-    if not note.is_file() or not lineage or not labels:
+    if not note.is_file() or not lineage or labels is None:
         raise UserError(
             f"{tables.folder} does not record how {row['job']} was made and judged: it is of an older Pinbox, or not "
             f"all of its folder was copied ({note.relative_to(tables.folder)}, manifest.json). Run its grid again with "
@@ -93,7 +87,9 @@ def find_variant(tables: Tables, asked: str) -> Variant:
         engine=prepared["engine"],
         stored_at=prepared["artifact_path"],
         lineage=lineage,
-        labels=labels,
+        labels=labels_of_head(lineage) or labels,  # without labels of the task's, every model has its own
+        kind=(tables.manifest.get("kinds") or {}).get(row["task"], SINGLE_LABEL),
+        pairs=row["task"] in (tables.manifest.get("pairs") or []),
     )
 
 

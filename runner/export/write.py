@@ -37,14 +37,14 @@ def export(tables: Tables, asked: str, to: Path) -> Variant:
     """
     variant = find_variant(tables, asked)
     sources = find_sources(variant, recorded(tables).store, tables.folder)
-    settings = predict_settings(variant, sources.pad_token_id)
+    settings = predict_settings(variant, sources)
     if variant.engine not in FORMATS:
         raise UserError(
             f"{variant.name} runs on an engine of your own, '{variant.engine}', and how that loads a model cannot be "
             "written into a script. The artifact itself is "
             f"{variant.stored_at}."
         )
-    script = predict_script(variant.engine)
+    script = predict_script(variant.engine, variant.kind, variant.pairs)
     texts = {
         "predict.py": script,
         **own_modules(script),

@@ -88,20 +88,20 @@ def test_calls_are_those_that_were_measured(
     assert spec.loader is not None
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
-    calls: list[tuple[np.ndarray, np.ndarray]] = []
+    calls: list[dict[str, np.ndarray]] = []
 
-    def logits_of(ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        calls.append((ids, mask))
-        return np.zeros((len(ids), 2))
+    def logits_of(inputs: dict[str, np.ndarray]) -> np.ndarray:
+        calls.append(inputs)
+        return np.zeros((len(inputs["input_ids"]), 2))
 
     texts = ["short", "a text of some more words than that, cut somewhere", "one", "two words", "odd one out"]
     assert len(list(script.predict(texts, logits_of))) == len(texts)
     tokenizer = Tokenizer.from_file(str(tmp_path / "out" / "tokenizer.json"))
     settings: dict[str, Any] = {"batch_size": 2, "padding": padding, "bucket": bucket, "max_length": 13}
     expected = tokenize(texts, tokenizer, settings | {"pad_token_id": 0, "positions": 512, "model_type": "bert"})
-    assert [ids.shape for ids, _ in calls] == [tuple(shape) for shape in expected["shapes"]]
-    for place, name in enumerate(("input_ids", "attention_mask")):
-        assert (np.concatenate([call[place].ravel() for call in calls]) == expected[name]).all()
+    assert [call["input_ids"].shape for call in calls] == [tuple(shape) for shape in expected["shapes"]]
+    for name in ("input_ids", "attention_mask"):
+        assert (np.concatenate([call[name].ravel() for call in calls]) == expected[name]).all()
 
 
 def test_requirements_are_pinned_and_only_the_engines(swept: Tables, tmp_path: Path) -> None:

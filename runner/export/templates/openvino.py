@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 
-def load(folder: Path, threads: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """Return the model as a function of input_ids and attention_mask to logits [texts, labels]."""
+def load(folder: Path, threads: int) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
+    """Return the model as a function of a call's inputs, by name, to its logits [texts, labels]."""
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # or openvino sends usage statistics
     import openvino
 
@@ -19,4 +19,4 @@ def load(folder: Path, threads: int) -> Callable[[np.ndarray, np.ndarray], np.nd
     }
     compiled = openvino.Core().compile_model(folder / "model.xml", "CPU", properties)
     request = compiled.create_infer_request()
-    return lambda ids, mask: request.infer({"input_ids": ids, "attention_mask": mask})[0]
+    return lambda inputs: request.infer(inputs)[0]

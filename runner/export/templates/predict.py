@@ -1,10 +1,4 @@
-"""Predict the labels of texts with this folder's model, called as it was when it was measured (see README.md).
-
-    python predict.py "One text" "Another one"
-    python predict.py < texts.txt                   one text a line
-
-Prints a line for each text: the label, a tab, and its probability.
-"""
+"""Use this folder's model, called as it was when it was measured (see README.md)."""
 
 from __future__ import annotations
 
@@ -17,45 +11,43 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from runner.export.templates.onnxruntime import load
+from runner.export.templates.single_label import line, values
+from runner.export.templates.texts import given
 
 HERE = Path(__file__).resolve().parent
 SETTINGS = json.loads((HERE / "settings.json").read_text(encoding="utf-8"))
 
 
 def main() -> None:
-    texts = sys.argv[1:] or [line.rstrip("\n") for line in sys.stdin]
-    for probabilities in predict(texts, load(HERE, SETTINGS["threads"])):
-        best = int(probabilities.argmax())
-        print(f"{SETTINGS['labels'][best]}\t{probabilities[best]:.6f}")
+    for one in predict(given(sys.argv[1:], sys.stdin), load(HERE, SETTINGS["threads"])):
+        print(line(one))
 
 
-def predict(texts: list[str], logits_of: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Iterator[np.ndarray]:
-    """Give the probability of every label for each text."""
+def predict(
+    texts: list[str] | list[tuple[str, str]], logits_of: Callable[[dict[str, np.ndarray]], np.ndarray]
+) -> Iterator[np.ndarray]:
+    """Give the `values` of each text."""
     tokenizer = Tokenizer.from_file(str(HERE / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.enable_truncation(SETTINGS["max_length"])
     for start in range(0, len(texts), SETTINGS["batch_size"]):
         call = texts[start : start + SETTINGS["batch_size"]]
-        yield from softmax(logits_of(*encode(call, tokenizer)))
+        yield from values(logits_of(encode(call, tokenizer)))
 
 
-def encode(texts: list[str], tokenizer: Tokenizer) -> tuple[np.ndarray, np.ndarray]:
-    """Return input_ids and attention_mask of one call, int64 [texts, tokens]."""
-    tokens = [encoding.ids for encoding in tokenizer.encode_batch(texts)]
-    longest, multiple = max(map(len, tokens)), SETTINGS["pad_to_multiple_of"]
+def encode(texts: list[str] | list[tuple[str, str]], tokenizer: Tokenizer) -> dict[str, np.ndarray]:
+    """Return the inputs of one call, each int64 [texts, tokens]."""
+    encodings = tokenizer.encode_batch(texts)
+    longest, multiple = max(len(encoding.ids) for encoding in encodings), SETTINGS["pad_to_multiple_of"]
     length = min(-(-longest // multiple) * multiple, SETTINGS["max_length"])
     input_ids = np.full((len(texts), length), SETTINGS["pad_token_id"], dtype=np.int64)
-    attention_mask = np.zeros_like(input_ids)
-    for row, ids in enumerate(tokens):
-        input_ids[row, : len(ids)] = ids
-        attention_mask[row, : len(ids)] = 1
-    return input_ids, attention_mask
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Turn logits into probabilities, [texts, labels]."""
-    powers = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+    attention_mask, token_type_ids = np.zeros_like(input_ids), np.zeros_like(input_ids)
+    for row, encoding in enumerate(encodings):
+        input_ids[row, : len(encoding.ids)] = encoding.ids
+        attention_mask[row, : len(encoding.ids)] = 1
+        token_type_ids[row, : len(encoding.ids)] = encoding.type_ids
+    inputs = {"input_ids": input_ids, "attention_mask": attention_mask, "token_type_ids": token_type_ids}
+    return {name: inputs[name] for name in SETTINGS["inputs"]}
 
 
 if __name__ == "__main__":

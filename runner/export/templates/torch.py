@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 
-def load(folder: Path, threads: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """Return the model as a function of input_ids and attention_mask to logits [texts, labels]."""
+def load(folder: Path, threads: int) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
+    """Return the model as a function of a call's inputs, by name, to its logits [texts, labels]."""
     sys.path.insert(0, str(folder))  # `python -I` leaves it out
     from runner.engines.checkpoint import load_checkpoint
 
@@ -16,7 +16,7 @@ def load(folder: Path, threads: int) -> Callable[[np.ndarray, np.ndarray], np.nd
     model = load_checkpoint(folder)
 
     @torch.inference_mode()
-    def logits_of(ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        return np.asarray(model(torch.from_numpy(ids), torch.from_numpy(mask)).logits.float().numpy())
+    def logits_of(inputs: dict[str, np.ndarray]) -> np.ndarray:
+        return np.asarray(model(*map(torch.from_numpy, inputs.values())).logits.float().numpy())
 
     return logits_of

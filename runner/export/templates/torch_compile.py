@@ -7,9 +7,11 @@ import torch
 import torch._inductor.config
 import torch.fx.experimental._config
 
+from runner.export.templates.predict import SETTINGS
 
-def load(folder: Path, threads: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """Compile the model, and return it as a function of input_ids and attention_mask to logits [texts, labels]."""
+
+def load(folder: Path, threads: int) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
+    """Compile the model, and return it as a function of a call's inputs, by name, to its logits [texts, labels]."""
     sys.path.insert(0, str(folder))  # `python -I` leaves it out
     from runner.engines.checkpoint import load_checkpoint
 
@@ -21,10 +23,10 @@ def load(folder: Path, threads: int) -> Callable[[np.ndarray, np.ndarray], np.nd
     model = torch.compile(load_checkpoint(folder), fullgraph=True, dynamic=True)
 
     @torch.inference_mode()
-    def logits_of(ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        return np.asarray(model(torch.from_numpy(ids), torch.from_numpy(mask)).logits.float().numpy())
+    def logits_of(inputs: dict[str, np.ndarray]) -> np.ndarray:
+        return np.asarray(model(*map(torch.from_numpy, inputs.values())).logits.float().numpy())
 
     mask = np.ones((3, 7), dtype=np.int64)
     mask[1, 4:] = 0
-    logits_of(np.full_like(mask, 5), mask)  # compiles: one graph for every batch size and length
+    logits_of(dict.fromkeys(SETTINGS["inputs"], mask))  # compiles: one graph for every batch size and length
     return logits_of

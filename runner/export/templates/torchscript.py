@@ -5,14 +5,14 @@ import numpy as np
 import torch
 
 
-def load(folder: Path, threads: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """Return the model as a function of input_ids and attention_mask to logits [texts, labels]."""
+def load(folder: Path, threads: int) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
+    """Return the model as a function of a call's inputs, by name, to its logits [texts, labels]."""
     torch.set_num_threads(threads)
     torch.set_num_interop_threads(1)
     model = torch.jit.load(str(folder / "model.torchscript.pt"), map_location="cpu")
 
     @torch.inference_mode()
-    def logits_of(ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        return np.asarray(model(torch.from_numpy(ids), torch.from_numpy(mask)).float().numpy())
+    def logits_of(inputs: dict[str, np.ndarray]) -> np.ndarray:
+        return np.asarray(model(*map(torch.from_numpy, inputs.values())).float().numpy())
 
     return logits_of

@@ -1,0 +1,17 @@
+"""Prints a line for each: the label, a tab, and its probability."""
+
+import numpy as np
+
+from runner.export.templates.predict import SETTINGS
+
+
+def values(logits: np.ndarray) -> np.ndarray:
+    """Turn logits into the probability of every label, [texts, labels]."""
+    powers = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+
+
+def line(probabilities: np.ndarray) -> str:
+    """Return what is printed of one text."""
+    best = int(probabilities.argmax())
+    return f"{SETTINGS['labels'][best]}\t{probabilities[best]:.6f}"

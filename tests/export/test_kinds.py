@@ -1,0 +1,209 @@
+"""Exported folders of every kind of task: each takes what the sweep judged, and tells what it recorded."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from runner.export.card import render_card
+from runner.export.script import predict_script
+from runner.export.variant import find_variant
+from runner.export.write import export
+from runner.results.schema import SUMMARY
+from runner.results.tables import Tables, read_tables
+from tests.export.test_export import ALONE, ROOT
+
+PLACES = ["by the river", "in town", "on a hill", "far away"]
+THINGS = ["horse", "table", "cloud", "stone"]
+TEXTS = [f"there was a {thing} {place}" for thing in THINGS for place in PLACES]
+ROWS: dict[str, list[dict[str, Any]]] = {
+    "pairs": [{"text": text, "pair": "was it a horse?", "label": str("horse" in text)} for text in TEXTS],
+    "several": [{"text": text, "label": [word for word in ("horse", "hill") if word in text]} for text in TEXTS],
+    "vectors": [{"text": text} for text in TEXTS],
+    "plain": [{"text": text} for text in TEXTS],
+}
+SETTINGS = {
+    "pairs": {"task.text_pair_column": "pair"},
+    "several": {"task.kind": "multi-label"},
+    "vectors": {"task.kind": "embedding", "task.label_column": "null"},
+    "plain": {"task.label_column": "null"},
+}
+TECHNIQUES = {
+    "pairs": ["torch-eager", "torchscript", "onnx", "openvino"],
+    "vectors": ["torch-eager", "onnx"],
+    "several": ["torch-eager", "onnx"],
+    "plain": ["torch-eager", "onnx"],
+}
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Tables:
+    """One round of a tiny random model on a task of each kind."""
+    place = tmp_path_factory.mktemp("kinds")
+    union = []
+    for name, rows in ROWS.items():
+        path = place / f"{name}.jsonl"
+        path.write_text("".join(json.dumps(row | {"split": "test"}) + "\n" for row in rows))
+        settings = {"task.name": name, "task.path": str(path), **SETTINGS[name]}
+        keys = ", ".join(f"{key}: {value}" for key, value in settings.items())
+        union.append(f"{{task: file, {keys}, technique: [{', '.join(TECHNIQUES[name])}]}}")
+    command = [sys.executable, "-m", "runner", "-m", "grid=smoke", f"hydra.sweep.dir={place / 'sweep'}"]
+    command += [f"grid.union=[{', '.join(union)}]", f"store={place / 'store'}", "isolation=process"]
+    command += ["measure.rounds=1", "measure.reruns=0"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr
+    return read_tables(place / "sweep")
+
+
+def _job(swept: Tables, task: str, technique: str) -> str:
+    rows = swept.summary.to_pylist()
+    return next(row["job"] for row in rows if (row["task"], row["technique"]) == (task, technique))
+
+
+def _export(swept: Tables, task: str, technique: str, to: Path) -> tuple[Path, dict[str, Any]]:
+    """Return the exported folder, and what the sweep recorded of its predictions."""
+    job = _job(swept, task, technique)
+    export(swept, job, to)
+    recorded: dict[str, Any] = json.loads((swept.folder / "predictions" / f"{job}.json").read_text())
+    return to, recorded
+
+
+def _predict(folder: Path, *arguments: str, lines: str | None = None) -> list[str]:
+    command = [sys.executable, "-I", "-c", ALONE, *arguments]
+    done = subprocess.run(command, cwd=folder, input=lines, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def _of(swept: Tables, task: str, technique: str) -> list[dict[str, Any]]:
+    job = _job(swept, task, technique)
+    table = pq.read_table(swept.folder / "predictions.parquet", filters=[("job", "==", job)])
+    found: list[dict[str, Any]] = table.to_pylist()
+    return found
+
+
+@pytest.mark.parametrize("technique", TECHNIQUES["pairs"])
+def test_pairs_are_told_as_they_were_recorded(technique: str, swept: Tables, tmp_path: Path) -> None:
+    folder, recorded = _export(swept, "pairs", technique, tmp_path / "out")
+    pairs = [text.split("\n") for text in recorded["texts"]]
+    assert len(pairs) == 16
+    found = [line.split("\t") for line in _predict(folder, lines="".join("\t".join(pair) + "\n" for pair in pairs))]
+    rows = _of(swept, "pairs", technique)
+    assert [label for label, _ in found] == [row["prediction"] for row in rows]
+    assert [float(p) for _, p in found] == pytest.approx([row["probability"] for row in rows], abs=2e-6)
+    assert json.loads((folder / "settings.json").read_text())["inputs"][2:] == ["token_type_ids"]
+    if technique == "onnx":
+        assert _predict(folder, *pairs[0], *pairs[1]) == ["\t".join(one) for one in found[:2]]
+
+
+def test_what_is_no_pair_is_refused(swept: Tables, tmp_path: Path) -> None:
+    folder, _ = _export(swept, "pairs", "onnx", tmp_path / "out")
+    for arguments, lines in ((["one"], None), ([], "one\ttwo\nthree\n")):
+        command = [sys.executable, "-I", "-c", ALONE, *arguments]
+        done = subprocess.run(command, cwd=folder, input=lines, capture_output=True, text=True)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == (
+            "This model judges pairs: give two texts for each, on a line with one tab between them.\n"
+        )
+
+
+@pytest.mark.parametrize("technique", TECHNIQUES["several"])
+def test_all_labels_above_the_threshold_are_told(technique: str, swept: Tables, tmp_path: Path) -> None:
+    folder, recorded = _export(swept, "several", technique, tmp_path / "out")
+    settings = json.loads((folder / "settings.json").read_text())
+    middle = float(np.median(1 / (1 + np.exp(-np.array(recorded["logits"])))))
+    told = set()
+    for threshold in (settings["threshold"], middle):  # a random model says the same of every text at a half
+        (folder / "settings.json").write_text(json.dumps(settings | {"threshold": threshold}))
+        found = [line.split("\t") if line else [] for line in _predict(folder, *recorded["texts"])]
+        expected = [
+            [(name, p) for name, p in zip(settings["labels"], row["probabilities"], strict=True) if p > threshold]
+            for row in _of(swept, "several", technique)
+        ]
+        assert [line[::2] for line in found] == [[name for name, _ in row] for row in expected]
+        printed = [float(p) for line in found for p in line[1::2]]
+        assert printed == pytest.approx([p for row in expected for _, p in row], abs=2e-6)
+        told |= {tuple(line[::2]) for line in found}
+        if threshold == settings["threshold"]:
+            names = [" + ".join(line[::2]) or "(none)" for line in found]
+            assert names == [row["prediction"] for row in _of(swept, "several", technique)]
+    assert len(told) > 1
+
+
+@pytest.mark.parametrize("technique", TECHNIQUES["vectors"])
+def test_vectors_are_those_that_were_recorded(technique: str, swept: Tables, tmp_path: Path) -> None:
+    folder, recorded = _export(swept, "vectors", technique, tmp_path / "out")
+    (tmp_path / "vectors.txt").write_text("\n".join(_predict(folder, *recorded["texts"])) + "\n")
+    found = np.loadtxt(tmp_path / "vectors.txt")
+    assert found.shape == (16, 32)
+    np.testing.assert_allclose(found, recorded["logits"], atol=1e-6)
+    assert "labels" not in json.loads((folder / "settings.json").read_text())
+
+
+def test_a_task_without_labels_has_the_outputs_of_the_model(swept: Tables, tmp_path: Path) -> None:
+    folder, recorded = _export(swept, "plain", "onnx", tmp_path / "out")
+    found = [line.split("\t")[0] for line in _predict(folder, *recorded["texts"])]
+    assert found == [row["prediction"] for row in _of(swept, "plain", "onnx")]
+
+
+def test_without_labels_of_the_task_every_model_has_its_own(swept: Tables) -> None:
+    job = _job(swept, "plain", "onnx")
+    artifact = find_variant(swept, job).row["artifact"]
+    lineage = swept.manifest["lineage"]
+    steps = [{**lineage[artifact][0], "notes": {"labels": ["no", "yes"]}}, *lineage[artifact][1:]]
+    tables = replace(swept, manifest={**swept.manifest, "lineage": {**lineage, artifact: steps}})
+    assert find_variant(tables, job).labels == ["no", "yes"]
+
+
+CARDS = {
+    "pairs": ("each pair of texts which of these it is: False, True", '"The text that goes with it"'),
+    "several": ("each text which of these it has: hill, horse", "only if all of its labels are"),
+    "vectors": ("each text a vector", "| Cosine | 0.9876"),
+    "plain": ("each text which of these it is: 0, 1", "its task has no labels"),
+}
+
+
+@pytest.mark.parametrize("task", CARDS)
+def test_the_card_tells_the_measures_of_its_kind(task: str, swept: Tables) -> None:
+    judged: dict[str, Any] = {"weights": "trained", "examples": 16}
+    if task in ("pairs", "several"):
+        judged |= {"accuracy": 0.75, "accuracy_low": 0.5, "accuracy_high": 0.9, "macro_f1": 0.7}
+    if task == "several":
+        judged |= {"micro_f1": 0.8}
+    if task == "vectors":
+        judged |= {"cosine_mean": 0.98765, "cosine_low": 0.98, "cosine_high": 0.99, "cosine_least": 0.9}
+    rows = [row | (judged if row["task"] == task else {}) for row in swept.summary.to_pylist()]
+    tables = replace(swept, summary=pa.Table.from_pylist(rows, schema=SUMMARY))
+    card = render_card(tables, find_variant(tables, _job(swept, task, "onnx")))
+    for said in CARDS[task]:
+        assert said in card
+    front = yaml.safe_load(card.split("---\n")[1])
+    figures = front.get("model-index", [{"results": []}])[0]["results"]
+    metrics = {one["name"]: one["value"] for result in figures for one in result["metrics"]}
+    assert front["pipeline_tag"] == ("feature-extraction" if task == "vectors" else "text-classification")
+    assert metrics == {
+        "pairs": {"Accuracy": 0.75, "Macro-F1": 0.7},
+        "several": {"Accuracy: all labels of a text right": 0.75, "Macro-F1": 0.7, "Micro-F1": 0.8},
+    }.get(task, {})
+    assert ("ccuracy" in card) == (task != "vectors")
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino", "torch", "torch_compile", "torchscript", "aot_inductor"])
+@pytest.mark.parametrize("kind", ["single-label", "multi-label", "embedding"])
+def test_every_script_is_one_page_without_the_runner(engine: str, kind: str) -> None:
+    for pairs in (False, True):
+        script = predict_script(engine, kind, pairs)
+        compile(script, "predict.py", "exec")
+        assert "runner" not in script
+        assert len(script.splitlines()) < 120
+        assert len(set(map(script.count, ("def given(", "def values(", "def line(", "def load(")))) == 1
