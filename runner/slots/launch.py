@@ -100,10 +100,10 @@ class InSlots:
     def _start(self, work: _Work) -> None:
         ours, its = _FORK.Pipe(duplex=False)
         process = _FORK.Process(target=self._work, args=(work, its, os.getpid()))
+        self._at_work.value = len(self._running) + 1
         with _signals_held():  # until it is known here, and there knows what to do with them
             process.start()
             self._running[ours] = work, process
-            self._at_work.value = len(self._running)
         its.close()
 
     def _await_one(self) -> None:
@@ -134,10 +134,10 @@ class InSlots:
     def _tell(self, work: _Work) -> None:
         self._ended += 1
         left = (time.monotonic() - self._began) / self._ended * (self._units - self._ended)
-        say(
-            f"[{self._ended}/{self._units}] {work.unit.name} in slot {work.slot.number + 1}: done"
-            + (f", about {minutes(left)} left" if left else "")
-        )
+        alone = " alone" if _is_alone(work.unit.overrides[0]) else ""
+        remaining = f", about {minutes(left)} left" if left else ""
+        where = f"in slot {work.slot.number + 1}{alone}"
+        say(f"[{self._ended}/{self._units} rounds and pairs alone] {work.unit.name} {where}: done{remaining}")
 
     def _stop(self) -> None:
         """End what still runs: by its `finally` blocks, or, if that takes too long or we are told again, at once."""
@@ -189,11 +189,18 @@ def _portable(error: Exception) -> Exception:
 
 @contextmanager
 def _signals_held() -> Iterator[None]:
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    """Put signals off, of this thread and of others: what a handler raises in the middle of a fork is lost."""
+    caught: list[int] = []
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    handlers = {number: signal.signal(number, lambda number, _: caught.append(number)) for number in _SIGNALS}
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for number in caught:
+            signal.raise_signal(number)
 
 
 def _ignore(number: int, frame: FrameType | None) -> None:
