@@ -47,12 +47,12 @@ def slots_sentence(rows: Sequence[Row], trials: Sequence[Row]) -> str:
         return f"{at_once} boxes at once: what that costs is not known, for want of a pair that was measured alone."
     ratio, low, high = (row[f"beside_ratio{end}"] for end in ("", "_low", "_high"))
     how = "slower" if ratio >= 1 else "faster"
-    between = f" ({_signed(low)} to {_signed(high)} of the time)" if low is not None else ""
+    between = f" ({_signed(low)} to {_signed(high)})" if low is not None else ""
     floors = [row["noise_floor_alone"], row["noise_floor"]]
     alone, beside = (percent(floor - 1) if floor is not None else "not known" for floor in floors)
     return (
         f"{at_once} boxes at once: noise floor {alone} alone, {beside} beside others; the baseline's calls "
-        f"{percent(abs(ratio - 1))} {how}{between}."
+        f"{percent(abs(ratio - 1))} {how} beside others than alone{between}."
     )
 
 

@@ -187,18 +187,20 @@ def test_ctrl_c_in_a_terminal_reaches_the_slots_too_and_does_not_end_them_twice(
 @pytest.mark.parametrize("thread", ["ours", "another"])
 def test_a_signal_during_a_fork_is_put_off_whichever_thread_gets_it(thread: str) -> None:
     inside: list[str] = []
+    forking, ours = threading.Event(), threading.get_ident()
 
     def send() -> None:
+        forking.wait(20)
         signal.pthread_kill(threading.get_ident() if thread == "another" else ours, signal.SIGINT)
 
     def fork() -> None:
         with launch._signals_held():
-            sender = threading.Thread(target=send)
-            sender.start()
+            forking.set()
             sender.join()
             inside.append("went on")
 
-    ours = threading.get_ident()
+    sender = threading.Thread(target=send)
+    sender.start()  # before: a thread inherits what is blocked
     with pytest.raises(KeyboardInterrupt):
         fork()
     assert inside == ["went on"]
