@@ -197,7 +197,7 @@ def _type(type_: Any) -> str:
     if get_origin(type_) in (list, dict):
         return {list: "list", dict: "mapping"}[get_origin(type_)]
     if choices := [one for one in get_args(type_) if one is not NoneType]:
-        return " or ".join([*map(_type, choices), *(["null"] if NoneType in get_args(type_) else [])])
+        return " or ".join([*map(_type, choices), "null"])
     if isinstance(type_, type) and issubclass(type_, Enum):
         return ", ".join(one.name for one in type_)
     return _TYPES[type_]

@@ -126,7 +126,7 @@ def _composition(error: BaseException) -> str:
     if group := re.search(r"Could not override '([^']+)'", text):
         return f"There is no config group '{group[1]}'. {did_you_mean(group[1], GROUPS)}"
     for first in text.splitlines():
-        if re.search(r"could not be converted|Invalid value|[Ii]ncompatible|Cannot", first):
+        if re.search(r"could not be converted|Invalid value|Incompatible|Cannot", first):
             given = f" ({override[1]})" if override else ""
             return f"{where}{key}{given}: {first.rstrip('.')}."
     if "Missing mandatory value" in text:

@@ -107,8 +107,12 @@ class PinboxSweeper(BasicSweeper):
             slots_note=slots_note,
         )
 
-    def _slots(self, asked: int | str, jobs: list[Job]) -> tuple[list[Slot], str | None]:
+    def _slots(self, asked: Any, jobs: list[Job]) -> tuple[list[Slot], str | None]:
         """Return where rounds are measured at once on this machine, and a line to print on that; see `choose_slots`."""
+        if any(job.cfg.slots != asked for job in jobs):
+            raise UserError(
+                "grid.union sets slots, but they are the whole sweep's. Set them beside `grid:`, or by ARGS."
+            )
         if asked != 1 and type(self.launcher) is not BasicLauncher:
             raise UserError(
                 f"slots is {asked}, but with this launcher (LAUNCHER, hydra/launcher) rounds run elsewhere: on a "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from runner.errors import UserError
 from runner.isolation.cpus import CacheDomain, cache_domains
@@ -11,14 +12,14 @@ from runner.slots import Slot
 AUTO = "auto"
 
 
-def choose_slots(asked: int | str, threads: int) -> tuple[list[Slot], str | None]:
+def choose_slots(asked: Any, threads: int) -> tuple[list[Slot], str | None]:
     """Return the slots to measure in, none for one round at a time, and a line to print on that.
 
     Two slots never share a cache: what a box loses to a neighbour there depends on what each of them computes, and the
     A/A test of identical code would not show it.
 
     Args:
-        asked: how many; or auto, for as many as there are.
+        asked: the value of the key slots: how many; or auto, for as many as there are.
         threads: the most that a job has; each needs a core of its own.
 
     Raises:

@@ -192,15 +192,15 @@ def _signals_held() -> Iterator[None]:
     """Put signals off, of this thread and of others: what a handler raises in the middle of a fork is lost."""
     caught: list[int] = []
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-    handlers = {number: signal.signal(number, lambda number, _: caught.append(number)) for number in _SIGNALS}
+    handlers = {number: signal.signal(number, lambda got, _: caught.append(got)) for number in _SIGNALS}
     try:
         yield
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        for number in caught:
-            signal.raise_signal(number)
+        for got in caught:
+            signal.raise_signal(got)
 
 
 def _ignore(number: int, frame: FrameType | None) -> None:
