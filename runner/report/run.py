@@ -87,7 +87,7 @@ def _rounds(manifest: Row) -> int | None:
 
 
 def _at_once(slots: int) -> str:
-    return f"{slots} rounds, each on a last-level cache of its own" if slots > 1 else ""
+    return f"up to {slots} rounds, each on a last-level cache of its own" if slots > 1 else ""
 
 
 def _settings(measure: Row) -> str:
