@@ -52,11 +52,13 @@ class IsolationKind(Enum):
 
 
 class Role(Enum):
-    """What a trial stands for within its round."""
+    """What a trial stands for within its round; see runner/slots of those alone."""
 
     variant = "variant"
     baseline_first = "baseline-first"
     baseline_last = "baseline-last"
+    alone_first = "alone-first"
+    alone_last = "alone-last"
 
 
 @dataclass
@@ -261,6 +263,7 @@ class Config:
     isolation: IsolationConfig = MISSING
     threads: int = 1  # of the engine, one per pinned physical core
     seed: int = 0  # of random weights, random pruning, training and the order of trials
+    slots: Any = 1  # rounds measured at once, each on a last-level cache of its own; auto: on all there are
     store: str = "outputs/store"  # folder of the artifacts
     downloads: str = ".cache/downloads"  # folder of the packages that hold weights and texts
     prepare_timeout_seconds: float = 7200.0  # of one step of preparing; what takes longer is killed

@@ -25,6 +25,7 @@ from runner.machine.rates import impossible_rate, rates, wrong_precision
 from runner.partner import Partner, PartnerFailedError, open_partner
 from runner.provenance import code_version, lock_sha256
 from runner.ready import Ready, keep_log, names, prepare_job, read_ready
+from runner.slots import slots_beside, this_slot
 
 
 def run_trial(cfg: Config, job: str, sweep_name: str, sweep: Path, folder: Path) -> str:
@@ -86,6 +87,8 @@ def _identity(cfg: Config, job: str, sweep_name: str) -> dict[str, Any]:
         "role": cfg.role.value,
         "baseline_job": cfg.baseline,
         "node": this_node(),
+        "slot": this_slot(),
+        "beside": slots_beside(),
         "code_version": code_version(),
         "lock_sha256": lock_sha256(),
         "status": "crashed",

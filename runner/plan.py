@@ -13,7 +13,7 @@ from runner.config import Config, Role
 from runner.errors import UserError, did_you_mean
 
 _NOT_IDENTITY = (
-    *("grid", "measure", "metrics", "store", "downloads", "prepare_timeout_seconds"),
+    *("grid", "measure", "metrics", "slots", "store", "downloads", "prepare_timeout_seconds"),
     *("round", "position", "role", "baseline"),
 )
 _KEY = re.compile(r"[+~]{0,2}[A-Za-z][\w./@-]*")
@@ -57,6 +57,16 @@ class Trial:
     def name(self) -> str:
         """Return the name of its folder."""
         return f"{self.job}-r{self.round}-{self.role.value}"
+
+    @property
+    def block(self) -> str:
+        """Return the key of the jobs that it is compared with: its baseline's, or its own."""
+        return self.baseline or self.job
+
+    @property
+    def is_alone(self) -> bool:
+        """Return whether it belongs to a pair of the baseline that is measured while no other slot is at work."""
+        return self.role in (Role.alone_first, Role.alone_last)
 
     def record(self) -> dict[str, Any]:
         """Return it for JSON."""
@@ -144,6 +154,15 @@ def order_round(jobs: list[Job], baselines: dict[str, str | None], number: int, 
         last = [(baseline, Role.baseline_last)] if baseline else []
         places += [*first, *variants, *last]
     return [Trial(job, number, position, role, baselines[job]) for position, (job, role) in enumerate(places)]
+
+
+def alone_pairs(trials: list[Trial]) -> list[Trial]:
+    """Return a pair of each baseline of a round, to be measured alone; their places come after the round's."""
+    baselines = [trial.job for trial in trials if trial.role is Role.baseline_first]
+    places = [(job, role) for job in baselines for role in (Role.alone_first, Role.alone_last)]
+    return [
+        Trial(job, trials[0].round, position, role, job) for position, (job, role) in enumerate(places, len(trials))
+    ]
 
 
 def override_line(key: str, value: Any, where: str) -> str:

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from runner.errors import printable
+from runner.slots import this_slot
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -75,7 +76,9 @@ class Progress(Callback):
             if (trial["round"], trial["position"]) == (config.round, config.position)
         )
         left = self._seconds_left(plan, trials[place:])
-        remaining = f", about {_minutes(left)} left" if left is not None else ""
+        remaining = f", about {minutes(left)} left" if left is not None else ""
+        if (slot := this_slot()) is not None:
+            remaining = f", slot {slot + 1}"  # it sees its own round only; what is left is said when rounds end
         role = "" if config.role.name == "variant" else f" ({config.role.value})"
         count = f"[{place + 1}/{len(trials)}] round {config.round + 1}"
         return f"{count}: {_title_of(config)}{role}{remaining}"
@@ -105,7 +108,8 @@ def _title(model: str, technique: str, threads: int) -> str:
     return f"{model} {technique}, {threads} thread{'s' if threads > 1 else ''}"
 
 
-def _minutes(seconds: float) -> str:
+def minutes(seconds: float) -> str:
+    """Return a duration as people say it."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     return f"{round(seconds / 60)} min"

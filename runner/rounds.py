@@ -42,10 +42,10 @@ class Rounds:
         self._rows: dict[str, dict[str, Any]] = {}
         self.trials = [trial for number in range(self._measure["rounds"]) for trial in plan.round(number)]
         for number in count(self._measure["rounds"]):
-            begun = {self._block(trial) for trial in plan.round(number) if self._is_done(trial)}
+            begun = {trial.block for trial in plan.round(number) if self._is_done(trial)}
             if not begun:
                 break
-            self.trials += [trial for trial in plan.round(number) if self._block(trial) in begun]
+            self.trials += [trial for trial in plan.round(number) if trial.block in begun]
 
     def missing(self) -> list[Trial]:
         """Return the planned trials that have no file yet."""
@@ -59,7 +59,7 @@ class Rounds:
     def run(self, launch: Launch) -> None:
         """Run what is missing, round by round, and add rounds while a block of jobs needs them.
 
-        The rounds that are run in any case are launched together: a cluster measures several at once.
+        The rounds that are run in any case are launched together: a cluster, or slots, measure several at once.
         """
         wanted: int = self._measure["rounds"]
         launched = self._launch_missing([trial for trial in self.trials if trial.round < wanted], launch, 0)
@@ -88,8 +88,8 @@ class Rounds:
         for row, columns in zip(rows, judged, strict=True):
             blocks.setdefault(row["baseline_job"] or row["job"], []).append(row | columns)
         needing = {block for block, of_block in blocks.items() if needs_round(of_block, self._measure)}
-        needing -= {self._block(trial) for trial in planned}
-        added = [trial for trial in self._plan.round(number) if self._block(trial) in needing]
+        needing -= {trial.block for trial in planned}
+        added = [trial for trial in self._plan.round(number) if trial.block in needing]
         if added:
             self.trials += added
             self.write_plan()
@@ -107,17 +107,17 @@ class Rounds:
         return " and ".join(reasons)
 
     def _rows_before(self, number: int) -> list[dict[str, Any]]:
-        """Return the rows of all trials of the earlier rounds; each file is read once."""
+        """Return the rows of all trials of the earlier rounds, less the pairs alone; each file is read once."""
         from runner.results.cpus import cpu_of_units
         from runner.results.rounds import JUDGED_BY
         from runner.results.trials import read_trials, trial_folder
 
         cpus = cpu_of_units(self._folder)
-        earlier = [trial for trial in self.trials if trial.round < number]
+        earlier = [trial for trial in self.trials if trial.round < number and not trial.is_alone]
         unread = [
             self._identity[trial.job]
             | trial.record()
-            | {"baseline_job": trial.baseline, "cpu": cpus.get(unit_name(self._block(trial), trial.round))}
+            | {"baseline_job": trial.baseline, "cpu": cpus.get(unit_name(trial.block, trial.round))}
             for trial in earlier
             if trial.name not in self._rows
         ]
@@ -129,9 +129,6 @@ class Rounds:
         budget = self._measure["budget_seconds"]
         spent: float = sum(row["wall_seconds"] or 0.0 for row in rows)
         return budget is not None and spent >= budget
-
-    def _block(self, trial: Trial) -> str:
-        return trial.baseline or trial.job
 
     def _is_done(self, trial: Trial) -> bool:
         return trial_file(self._folder, trial.name).exists()

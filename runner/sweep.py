@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import SimpleQueue
@@ -31,10 +31,11 @@ from runner.layout import SCHEMA, peaks_file, prepared_file
 from runner.leftovers import forget_failures, tidy
 from runner.machine.peaks import measured_peaks
 from runner.partner import close_partner
-from runner.plan import Job, Trial, order_round
+from runner.plan import Job, Trial, alone_pairs, order_round
 from runner.progress import announce, say
 from runner.ready import prepare_job, read_ready
 from runner.rounds import Launch, Rounds
+from runner.slots import Slot
 
 Call = Callable[..., None]  # a function and its arguments
 
@@ -51,6 +52,8 @@ class Plan:
         baselines: the key of each job's baseline.
         overrides: those of the command line, less Hydra's own.
         waterfalls: keys of jobs in a row; see runner/waterfall.py.
+        slots: where rounds are measured at once; none if they are measured one after the other.
+        slots_note: a line to print on these.
     """
 
     name: str
@@ -60,15 +63,23 @@ class Plan:
     baselines: dict[str, str | None]
     overrides: list[str]
     waterfalls: list[list[str]]
+    slots: list[Slot] = field(default_factory=list)
+    slots_note: str | None = None
 
     @property
     def isolation(self) -> str:
         """Return the kind of box of all jobs."""
         return ", ".join(sorted({job.config["isolation"]["kind"] for job in self.jobs}))
 
+    @property
+    def blocks(self) -> list[str]:
+        """Return the keys of the baselines, in the order of the jobs: each stands for the jobs compared with it."""
+        return list(dict.fromkeys(self.baselines[job.key] or job.key for job in self.jobs))
+
     def round(self, number: int) -> list[Trial]:
-        """Return the trials of a round in their order."""
-        return order_round(self.jobs, self.baselines, number, self.config.seed)
+        """Return the trials of a round in their order; with slots, the pairs alone beside those of the first rounds."""
+        trials = order_round(self.jobs, self.baselines, number, self.config.seed)
+        return trials + alone_pairs(trials) if self.slots and number < self.config.measure.rounds else trials
 
     def record(self, trials: list[Trial], image_id: str | None, base_id: str | None) -> dict[str, Any]:
         """Return it as JSON-like values; runner/results reads them."""
@@ -83,6 +94,7 @@ class Plan:
             "isolation": self.isolation,
             "isolation_note": self.isolation_note,
             "measure": _plain(self.config.measure),
+            "slots": len(self.slots) or 1,
             "jobs": [_job_record(job, self.baselines[job.key]) for job in self.jobs],
             "trials": [trial.record() for trial in trials],
             "waterfalls": self.waterfalls,
@@ -130,8 +142,8 @@ def _run_alone(
         forget_failures(folder)
     rounds.write_plan()
     say(_headline(plan, len(rounds.trials), len(rounds.missing())))
-    if plan.isolation_note:
-        say(plan.isolation_note)
+    for note in filter(None, (plan.isolation_note, plan.slots_note)):
+        say(note)
     todo = {trial.job for trial in rounds.missing()}
     needed = todo | {plan.baselines[job] for job in todo}
     needed |= {job.key for job in plan.jobs if not prepared_file(folder, job.key).exists()}
@@ -239,6 +251,7 @@ def check_same_sweep(folder: Path, record: dict[str, Any]) -> None:
     old = json.loads(path.read_text())
     for what, before, now in (
         ("isolation", old["isolation"], record["isolation"]),
+        ("slots", old.get("slots", 1), record["slots"]),
         ("the image", old["environment"]["image_id"], record["environment"]["image_id"]),
         *((f"measure.{k}", old["measure"].get(k), v) for k, v in record["measure"].items() if k not in _MAY_GROW),
     ):
@@ -254,10 +267,9 @@ _MAY_GROW = ("name", "rounds", "reruns", "half_width", "most_rounds", "budget_se
 
 def _headline(plan: Plan, trials: int, missing: int) -> str:
     resumed = f", {trials - missing} of them done before" if missing < trials else ""
-    rounds = plan.config.measure.rounds
-    return (
-        f"Sweep {plan.name}: {len(plan.jobs)} jobs, {rounds} rounds, {trials} trials{resumed}; box: {plan.isolation}."
-    )
+    at_once = f", {len(plan.slots)} at once" if plan.slots else ""
+    rounds = f"{plan.config.measure.rounds} rounds{at_once}"
+    return f"Sweep {plan.name}: {len(plan.jobs)} jobs, {rounds}, {trials} trials{resumed}; box: {plan.isolation}."
 
 
 def _job_record(job: Job, baseline: str | None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from runner.config import Config, Role
 from runner.errors import UserError
-from runner.plan import Job, find_baselines, is_excluded, job_key, order_round, override_line
+from runner.plan import Job, alone_pairs, find_baselines, is_excluded, job_key, order_round, override_line
 
 
 def a_config(model: str = "m", technique: str = "torch-eager", threads: int = 1, family: str = "m") -> dict[str, Any]:
@@ -38,6 +38,7 @@ def a_job(*args: Any, **kwargs: Any) -> Job:
 
 def test_key_ignores_what_makes_no_other_job() -> None:
     changed = a_config() | {"round": 5, "role": "baseline_last", "baseline": "another", "measure": {"rounds": 9}}
+    changed["slots"] = "auto"
     assert job_key(changed) == job_key(a_config())
     assert job_key(a_config(threads=2)) != job_key(a_config())
 
@@ -95,6 +96,19 @@ def test_a_round_runs_every_job_once_and_its_baseline_twice(jobs: list[Job], num
     assert counts == {job.key: 2 if baselines[job.key] == job.key else 1 for job in jobs}
     assert {trial.round for trial in trials} == {number}
     assert len({trial.name for trial in trials}) == len(trials)
+
+
+@given(grids, st.integers(0, 99))
+def test_a_pair_alone_is_of_each_baseline_and_has_places_of_its_own(jobs: list[Job], seed: int) -> None:
+    baselines = find_baselines(jobs, "torch-eager")
+    trials = order_round(jobs, baselines, 1, seed)
+    alone = alone_pairs(trials)
+    assert all(trial.is_alone and trial.block == trial.job for trial in alone)
+    assert not any(trial.is_alone for trial in trials)
+    assert Counter(trial.job for trial in alone) == {key: 2 for key in baselines.values() if key}
+    together = trials + alone
+    assert [trial.position for trial in together] == list(range(len(together)))
+    assert len({trial.name for trial in together}) == len(together)
 
 
 @given(grids, st.integers(0, 99))

@@ -29,6 +29,9 @@ from runner.isolation.choose import resolve
 from runner.parts import Parts, without_hydra
 from runner.plan import Job, blocks, find_baselines, is_excluded, job_key, override_line
 from runner.progress import say
+from runner.slots import Slot
+from runner.slots.choose import choose_slots
+from runner.slots.launch import InSlots
 from runner.sweep import Plan
 from runner.waterfall import find_waterfalls
 
@@ -65,7 +68,8 @@ class PinboxSweeper(BasicSweeper):
             if self._cluster:
                 self._cluster.begin(resume=not self._fresh)
             call = self._cluster.call if self._cluster else None
-            sweep.run(plan, folder, self._launch, fresh=self._fresh, retry=self._retry, call_on_node=call)
+            launch = InSlots(plan.slots, plan.blocks, self._launch) if plan.slots else self._launch
+            sweep.run(plan, folder, launch, fresh=self._fresh, retry=self._retry, call_on_node=call)
         except (KeyboardInterrupt, SystemExit) as stop:  # Ctrl-C; SIGTERM
             say("Stopped. What was measured is kept; the same command goes on from here.")
             sweep.finish(folder)
@@ -90,6 +94,7 @@ class PinboxSweeper(BasicSweeper):
         self._parts = self._begin_composing(arguments)
         self._checks = checks.Checks(here=self._cluster is None)
         jobs = self._with_baselines(self._expand(cfg, arguments), cfg)
+        slots, slots_note = self._slots(cfg.slots, jobs)
         return Plan(
             name=self.config.hydra.runtime.choices.get("grid") or Path(self.config.hydra.sweep.dir).name,
             config=cfg,
@@ -98,7 +103,22 @@ class PinboxSweeper(BasicSweeper):
             baselines=find_baselines(jobs, cfg.grid.baseline),
             overrides=[line for line in arguments if not line.lstrip("+~").startswith("hydra")],
             waterfalls=_waterfalls(jobs, cfg, arguments),
+            slots=slots,
+            slots_note=slots_note,
         )
+
+    def _slots(self, asked: Any, jobs: list[Job]) -> tuple[list[Slot], str | None]:
+        """Return where rounds are measured at once on this machine, and a line to print on that; see `choose_slots`."""
+        if any(job.cfg.slots != asked for job in jobs):
+            raise UserError(
+                "grid.union sets slots, but they are the whole sweep's. Set them beside `grid:`, or by ARGS."
+            )
+        if asked != 1 and type(self.launcher) is not BasicLauncher:
+            raise UserError(
+                f"slots is {asked}, but with this launcher (LAUNCHER, hydra/launcher) rounds run elsewhere: on a "
+                "cluster each has a node for itself. Leave slots out."
+            )
+        return choose_slots(asked, max(job.cfg.threads for job in jobs))
 
     def _launch(self, batch: list[list[str]], first: int) -> None:
         """Launch the jobs; one by one where Hydra does so itself, which would keep the config of each to the end."""

@@ -1,5 +1,7 @@
 """What a node gets at once: one round of the jobs that share a baseline, since ratios hold only within a node.
 
+So does a slot of this machine (runner/slots).
+
 Beside the trials, `nodes/UNIT.json` notes which node measured a unit. A unit that was begun goes on there; if that node
 is gone, the unit is measured anew, whole, on another, and what the first one measured is set aside.
 """
@@ -21,7 +23,7 @@ NODE = "PINBOX_NODE"  # set by us on a node; Slurm's own variable is also there 
 
 @dataclass(frozen=True)
 class Unit:
-    """Trials for one node.
+    """Trials for one node, or one slot of this machine.
 
     Attributes:
         name: the baseline's key and the round.

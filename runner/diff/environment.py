@@ -88,6 +88,7 @@ def _facts(tables: Tables) -> dict[str, str]:
         "code of one's own": _seen(tables, "plugins"),
         "results schema": manifest.get("schema"),
         "seed": manifest.get("seed"),
+        "slots": manifest.get("slots") or 1,
     }
     return {name: "" if value is None else str(value) for name, value in (known | measure).items()}
 

@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from runner.errors import MachineError
 
 _CPUS = Path("/sys/devices/system/cpu")
+
+
+@dataclass(frozen=True)
+class CacheDomain:
+    """The CPUs that share one last-level cache, as far as this process may run on them.
+
+    Attributes:
+        cpus: their numbers.
+        cores: of these the first of each physical core.
+        cache_size: as the kernel writes it, such as 32768K; empty where it does not say.
+    """
+
+    cpus: list[int]
+    cores: list[int]
+    cache_size: str
 
 
 def physical_cores() -> list[int]:
@@ -33,6 +49,33 @@ def choose_cpus(threads: int) -> list[int]:
             "taken from this process. Give it back; then the same command goes on from here."
         )
     return cores[-threads:]
+
+
+def cache_domains() -> list[CacheDomain]:
+    """Return the last-level caches of this machine, each with its CPUs, in the order of these.
+
+    As the kernel tells it. Where it says nothing of a CPU's caches, as in some virtual machines, all CPUs are taken to
+    share one.
+    """
+    cores, sharing = set(physical_cores()), dict[tuple[str, str], list[int]]()
+    for cpu in sorted(os.sched_getaffinity(0)):
+        sharing.setdefault(_last_level_cache(cpu), []).append(cpu)
+    if _UNKNOWN in sharing:
+        sharing = {_UNKNOWN: sorted(os.sched_getaffinity(0))}
+    return [CacheDomain(cpus, [cpu for cpu in cpus if cpu in cores], size) for (_, size), cpus in sharing.items()]
+
+
+_UNKNOWN = "", ""
+
+
+def _last_level_cache(cpu: int) -> tuple[str, str]:
+    """Return which CPUs share a CPU's cache of the highest level, and its size, both as the kernel writes them."""
+    levels = dict[int, tuple[str, str]]()
+    for cache in (_CPUS / f"cpu{cpu}" / "cache").glob("index[0-9]*"):
+        level, shared = _read(cache / "level"), _read(cache / "shared_cpu_list")
+        if level and shared:
+            levels[int(level)] = shared, _read(cache / "size") or ""
+    return levels[max(levels)] if levels else _UNKNOWN
 
 
 def core_gone(cpus: list[int]) -> MachineError:

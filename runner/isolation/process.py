@@ -71,11 +71,16 @@ def _python_path(order: BoxOrder) -> str:
     return ":".join(str(path) for path in (ours, order.plugin and order.plugin.absolute()) if path)
 
 
-def _pin(cpus: list[int], parent: int) -> None:
-    """Run in the child: have the kernel kill it when we die, or nobody would end it, and give it its CPUs."""
+def die_with(parent: int) -> None:
+    """Run in a child: have the kernel kill it when its parent dies, or nobody would end it."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
-        os._exit(1)  # we died before that call
+        os._exit(1)  # it died before that call
+
+
+def _pin(cpus: list[int], parent: int) -> None:
+    """Run in the child: let it die with us, and give it its CPUs."""
+    die_with(parent)
     os.sched_setaffinity(0, cpus)
 
 

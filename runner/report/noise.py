@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from runner.report.figures import counted, percent
+from runner.results.schema import ALONE_ROLES
 
 Row = Mapping[str, Any]
 
@@ -31,6 +32,34 @@ def floor_sentence(rows: Sequence[Row]) -> str:
     return f"Noise floor {percent(floor - 1)}: identical code could be that far apart in this sweep."
 
 
+def slots_sentence(rows: Sequence[Row], trials: Sequence[Row]) -> str:
+    """Say that rounds of a group were measured at once, and what that cost; empty where they were not.
+
+    Args:
+        rows: of the summary.
+        trials: rows of results that share a baseline.
+    """
+    at_once = 1 + max((trial["beside"] or 0 for trial in trials), default=0)
+    if at_once == 1:
+        return ""
+    row = next((row for row in rows if row["beside_ratio"] is not None), None)
+    if row is None:
+        return f"{at_once} boxes at once: what that costs is not known, for want of a pair that was measured alone."
+    ratio, low, high = (row[f"beside_ratio{end}"] for end in ("", "_low", "_high"))
+    how = "slower" if ratio >= 1 else "faster"
+    between = f" ({_signed(low)} to {_signed(high)})" if low is not None else ""
+    floors = [row["noise_floor_alone"], row["noise_floor"]]
+    alone, beside = (percent(floor - 1) if floor is not None else "not known" for floor in floors)
+    return (
+        f"{at_once} boxes at once: noise floor {alone} alone, {beside} beside others; the baseline's calls "
+        f"{percent(abs(ratio - 1))} {how} beside others than alone{between}."
+    )
+
+
+def _signed(ratio: float) -> str:
+    return f"{'+' if ratio >= 1 else '−'}{percent(abs(ratio - 1))}"
+
+
 def turns_sentence(trials: Sequence[Row]) -> str:
     """Say where no trial of a group took turns with the baseline's box; empty where any did, or none was measured.
 
@@ -53,7 +82,7 @@ def rounds_sentence(trials: Sequence[Row]) -> str:
     """
     by_round: dict[int, list[Row]] = {}
     for trial in trials:
-        if trial["counted"] is not None:
+        if trial["counted"] is not None and trial["role"] not in ALONE_ROLES:
             by_round.setdefault(trial["round"], []).append(trial)
     if not by_round:
         return ""

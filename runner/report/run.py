@@ -33,6 +33,7 @@ def facts(tables: Tables) -> list[tuple[str, str]]:
     pairs = [
         ("Measured", f"{counted(len(rows), 'job')}, {planned:,} trials planned, {ok:,} ok"),
         ("Rounds asked for", str(_rounds(manifest) or "")),
+        ("At once", _at_once(manifest.get("slots") or 1)),
         ("Settings", _settings(measure)),
         ("When (UTC)", " to ".join(dict.fromkeys(started[:1] + started[-1:]))),
         ("Box", _joined(box)),
@@ -83,6 +84,10 @@ def _rounds(manifest: Row) -> int | None:
     """Return how many rounds were asked for; sweeps of schema 1 told it elsewhere."""
     rounds: int | None = (manifest.get("measure") or {}).get("rounds") or manifest.get("rounds")
     return rounds
+
+
+def _at_once(slots: int) -> str:
+    return f"up to {slots} rounds, each on a last-level cache of its own" if slots > 1 else ""
 
 
 def _settings(measure: Row) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from runner.report.columns import COLUMNS, Cell, Column, columns_for
 from runner.report.figures import UNKNOWN, counted, percent
 from runner.report.metrics import by_name, metric_columns
-from runner.report.noise import floor_sentence, rounds_sentence, turns_sentence
+from runner.report.noise import floor_sentence, rounds_sentence, slots_sentence, turns_sentence
 from runner.results.tables import Tables
 
 Row = Mapping[str, Any]
@@ -72,6 +72,8 @@ _PADDED_TO = {"longest": "the longest of the call", "max_length": "full length"}
 _OF_TRIALS = [
     "job",
     "round",
+    "role",
+    "beside",
     "status",
     "threads",
     "precision",
@@ -141,7 +143,7 @@ def _group(rows: Sequence[Row], trials: Mapping[str, Sequence[Row]]) -> Group:
     first = rows[0]
     title = f"{first['family']} on {first['task']}, workload {first['workload']}, {conditions(first)}"
     own = [trial for row in rows for trial in trials.get(row["job"], [])]
-    said = [floor_sentence(rows), turns_sentence(own), rounds_sentence(own)]
+    said = [floor_sentence(rows), slots_sentence(rows, own), turns_sentence(own), rounds_sentence(own)]
     return Group(title, *_answers(variants), _caption(rows), " ".join(filter(None, said)), columns, variants)
 
 

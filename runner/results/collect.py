@@ -117,6 +117,7 @@ def _manifest(
         "isolation",
         "isolation_note",
         "measure",
+        "slots",
         "waterfalls",
     )
     task_of = {job["job"]: job.get("task") for job in plan["jobs"]}

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
+from runner.results.schema import ALONE_ROLES
 from runner.results.statistics import estimate_ratio, log_ratio
 
 Row = Mapping[str, Any]
@@ -62,7 +63,8 @@ def _multiple(value: float, limit: float) -> float:
 def judge(rows: Sequence[Row], limits: Mapping[str, float], wanted: int) -> list[dict[str, Any]]:
     """Return the columns latency_ratio, disturbance, disturbed_by and counted of every row.
 
-    All undisturbed rounds of a block count. If these are fewer than wanted, the least disturbed ones fill up.
+    All undisturbed rounds of a block count. If these are fewer than wanted, the least disturbed ones fill up. The pairs
+    alone of a sweep with slots are of no round: they only tell what slots cost (runner/results/slots.py).
 
     Args:
         rows: trials of one sweep.
@@ -73,6 +75,8 @@ def judge(rows: Sequence[Row], limits: Mapping[str, float], wanted: int) -> list
     found = [disturbance(row, limits, usual.get(row["cpu"], 1.0)) if row["status"] == "ok" else None for row in rows]
     scores: dict[str, dict[int, float]] = defaultdict(lambda: defaultdict(float))
     for row, one in zip(rows, found, strict=True):
+        if row["role"] in ALONE_ROLES:
+            continue
         rounds = scores[block_of(row)]
         rounds[row["round"]] = max(rounds[row["round"]], one[0] if one else 0.0)
     counted = {block: counted_rounds(rounds, wanted) for block, rounds in scores.items()}
@@ -82,7 +86,7 @@ def judge(rows: Sequence[Row], limits: Mapping[str, float], wanted: int) -> list
             "latency_ratio": ratio,
             "disturbance": one[0] if one else None,
             "disturbed_by": one[1] if one and one[0] > 1 else None,
-            "counted": row["round"] in counted[block_of(row)],
+            "counted": row["role"] not in ALONE_ROLES and row["round"] in counted[block_of(row)],
         }
         for row, one, ratio in zip(rows, found, ratios, strict=True)
     ]
@@ -104,11 +108,11 @@ def _latency_ratios(rows: Sequence[Row]) -> list[float | None]:
     """
     baselines: dict[tuple[str, int, str], list[float]] = defaultdict(list)
     for row in rows:
-        if row["status"] == "ok" and row["role"] != "variant":
+        if row["status"] == "ok" and row["role"] in ("baseline-first", "baseline-last"):
             baselines[block_of(row), row["round"], clock(row)].append(row[clock(row)])
     logs = [
         log_ratio(row[clock(row)], baselines[block_of(row), row["round"], clock(row)])
-        if row["status"] == "ok"
+        if row["status"] == "ok" and row["role"] not in ALONE_ROLES
         else None
         for row in rows
     ]
@@ -118,6 +122,14 @@ def _latency_ratios(rows: Sequence[Row]) -> list[float | None]:
 def clock(row: Row) -> str:
     """Return the column by which a trial is compared with others of its round."""
     return "partner_ratio" if row["partner_ratio"] else "latency_p50_seconds"
+
+
+def a_a_log_ratios(baselines: Sequence[Row]) -> list[float]:
+    """Return log(last ÷ first) of the two ok trials of a baseline in each round, by the same clock."""
+    ends: dict[tuple[int, str], dict[str, float]] = defaultdict(dict)
+    for row in baselines:
+        ends[row["round"], clock(row)][row["role"].rpartition("-")[2]] = math.log(row[clock(row)])
+    return [end["last"] - end["first"] for end in ends.values() if len(end) == 2]
 
 
 def counted_rounds(scores: Mapping[int, float], wanted: int) -> set[int]:

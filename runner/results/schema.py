@@ -11,9 +11,10 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-VERSION: Final = 6
+VERSION: Final = 7
 
-ROLES: Final = ("variant", "baseline-first", "baseline-last")
+ALONE_ROLES: Final = ("alone-first", "alone-last")  # see runner/slots
+ROLES: Final = ("variant", "baseline-first", "baseline-last", *ALONE_ROLES)
 SAMPLE_ROLES: Final = (*ROLES, "partner")
 STATUSES: Final = ("ok", "oom", "timeout", "crashed", "unfair", "prepare-failed", "lost")
 VERDICTS: Final = ("faster", "slower", "tie")
@@ -62,6 +63,8 @@ _TRIAL = [
     _column("error", pa.string(), "One line on why the trial is not ok; null otherwise."),
     _column("log", pa.string(), "Log of the trial, relative to the sweep folder."),
     _column("node", pa.string(), "Name of the cluster's node that measured it; null outside a cluster."),
+    _column("slot", pa.int64(), "Slot that measured it, from 0; null where rounds were not measured at once."),
+    _column("beside", pa.int64(), "How many other slots were measuring when it began; null likewise."),
     _column("started_at", pa.string(), "Start of the trial, ISO 8601, UTC."),
     _column("wall_seconds", pa.float64(), "Duration of the whole trial, making the box included."),
     _column("partner_start_seconds", pa.float64(), "Of that, starting the partner's box; 0 if it was there."),
@@ -159,6 +162,18 @@ _AGAINST_BASELINE = [
     _column("p_value", pa.float64(), "Two-sided p-value of 'the ratio is 1', this job alone."),
     _column("p_value_holm", pa.float64(), "The same, adjusted (Holm) across the variants of one baseline."),
     _column("noise_floor", pa.float64(), "How far from 1 the A/A test cannot exclude identical code to be."),
+    _column(
+        "noise_floor_alone",
+        pa.float64(),
+        "The same of pairs that were measured while no other slot was; null without slots.",
+    ),
+    _column(
+        "beside_ratio",
+        pa.float64(),
+        "Baseline's latency beside other slots ÷ alone, geometric mean over rounds; null without slots.",
+    ),
+    _column("beside_ratio_low", pa.float64(), "Lower end of its 95% interval (Student's t on log ratios)."),
+    _column("beside_ratio_high", pa.float64(), "Upper end of its 95% interval."),
     _column("verdict", pa.string(), "faster, slower or tie; null if it cannot be judged (one round, no baseline)."),
     _column("disk_ratio", pa.float64(), "disk_bytes ÷ the baseline's."),
     _column("compressed_ratio", pa.float64(), "compressed_bytes ÷ the baseline's."),

@@ -12,9 +12,10 @@ import pyarrow as pa
 
 from runner.results.judged import judged_columns
 from runner.results.predictions import Evaluation
-from runner.results.rounds import clock
+from runner.results.rounds import a_a_log_ratios
 from runner.results.scaling import thread_scaling
 from runner.results.schema import MEASURED, STATUSES, SUMMARY
+from runner.results.slots import cost_of_slots
 from runner.results.statistics import (
     Estimate,
     estimate_ratio,
@@ -111,24 +112,17 @@ def _latency_against_baseline(
 ) -> dict[str, dict[str, Any]]:
     """Return the latency columns of all jobs that share one baseline: Holm runs across its variants.
 
-    The baseline's own row gets the noise floor and a ratio of exactly 1, without an interval.
+    The baseline's own row gets the noise floor and a ratio of exactly 1, without an interval. With slots, all get what
+    these cost the baseline.
     """
-    floor = noise_floor(_a_a_log_ratios(trials_of[baseline_job]))
+    floor = noise_floor(a_a_log_ratios(_counted(trials_of[baseline_job])))
     estimates = {job: estimate_ratio(_log_ratios(trials_of[job])) for job in jobs if job != baseline_job}
     if baseline_job in jobs and _counted(trials_of[baseline_job]):
         estimates[baseline_job] = Estimate(1.0)
     p_values = {job: e.p_value for job, e in estimates.items() if e is not None and e.p_value is not None}
     adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
-    return {job: _latency_columns(estimate, adjusted.get(job), floor) for job, estimate in estimates.items()}
-
-
-def _a_a_log_ratios(trials: Sequence[Row]) -> list[float]:
-    """Return log(last ÷ first) of the baseline's two trials in each counted round, by the same clock."""
-    ends: dict[tuple[int, str], dict[str, float]] = defaultdict(dict)
-    for trial in _counted(trials):
-        ends[trial["round"], clock(trial)][trial["role"]] = math.log(trial[clock(trial)])
-    both = [end for end in ends.values() if len(end) == 2]
-    return [end["baseline-last"] - end["baseline-first"] for end in both]
+    cost = cost_of_slots(trials_of[baseline_job])
+    return {job: _latency_columns(estimate, adjusted.get(job), floor) | cost for job, estimate in estimates.items()}
 
 
 def _log_ratios(trials: Sequence[Row]) -> list[float]:

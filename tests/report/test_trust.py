@@ -13,7 +13,7 @@ from plotly.graph_objects import Figure
 
 from runner.report.charts.scaling import scaling_chart
 from runner.report.columns import Cell
-from runner.report.noise import floor_sentence, rounds_sentence
+from runner.report.noise import floor_sentence, rounds_sentence, slots_sentence
 from runner.report.recordings import ok_trials
 from runner.report.threads import scalings
 from runner.report.trial_time import PARTS, trial_time
@@ -26,7 +26,7 @@ from tests.results.synthetic import BASELINE, DEMO, Job, edit, trial_file, write
 
 
 def _trial(round_: int, counted: bool = True, disturbance: float = 0.5, by: str | None = None) -> dict[str, Any]:
-    return {"round": round_, "counted": counted, "disturbance": disturbance, "disturbed_by": by}
+    return {"round": round_, "role": "variant", "counted": counted, "disturbance": disturbance, "disturbed_by": by}
 
 
 def test_the_noise_floor_is_said_in_words() -> None:
@@ -34,9 +34,30 @@ def test_the_noise_floor_is_said_in_words() -> None:
     assert floor_sentence([{"noise_floor": None}]) == ""
 
 
+def test_what_rounds_at_once_cost_is_said_in_words() -> None:
+    trials = [{"beside": None}, {"beside": 0}, {"beside": 1}]
+    row = {"noise_floor_alone": 1.031, "noise_floor": 1.04, "beside_ratio": 1.06}
+    row |= {"beside_ratio_low": 0.99, "beside_ratio_high": 1.13}
+    assert slots_sentence([row], trials) == (
+        "2 boxes at once: noise floor 3.1% alone, 4.0% beside others; the baseline's calls 6.0% slower beside others "
+        "than alone (−1.0% to +13.0%)."
+    )
+    one_round = row | {"beside_ratio": 0.98, "beside_ratio_low": None, "beside_ratio_high": None, "noise_floor": None}
+    assert "not known beside others; the baseline's calls 2.0% faster beside others than alone." in slots_sentence(
+        [one_round], trials
+    )
+    assert "what that costs is not known" in slots_sentence([{"beside_ratio": None}], trials)
+    assert slots_sentence([row], trials[:1]) == ""
+
+
 def test_quiet_rounds_need_few_words() -> None:
     assert rounds_sentence([_trial(r) for r in (0, 0, 1, 1, 2)]) == "3 rounds, all counted."
     assert rounds_sentence([]) == rounds_sentence([_trial(0) | {"counted": None}]) == ""
+
+
+def test_pairs_alone_are_no_rounds_that_were_left_out() -> None:
+    alone = [_trial(r, False) | {"role": "alone-first"} for r in (0, 1, 2)]
+    assert rounds_sentence([_trial(r) for r in (0, 1)] + alone) == "2 rounds, all counted."
 
 
 def test_rounds_that_were_run_again_are_named_with_their_worst_sign() -> None:
