@@ -39,6 +39,7 @@ _PLAIN_RATIOS = {
 
 #: What the summary needs of all trials at once; the rest is looked at job by job.
 _TO_COMPARE = ["job", "round", "role", "status", "counted", "latency_ratio", "partner_ratio", "latency_p50_seconds"]
+_TO_COMPARE += ["disturbance", "beside"]
 _FIXED = ["sweep", "weights", "batch_size", "padding", "max_length", "bucket"]
 _FIXED += ["artifact", "artifact_format", "plugins", "masked"]
 _OF_TRIALS = [*_FIXED, "round", "status", "error", "log", "counted", *MEASURED]

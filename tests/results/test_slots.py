@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from runner.results.rounds import judge, needs_round
+from runner.results.schema import RESULTS
 from runner.results.slots import cost_of_slots
 from runner.results.summary import summarize
 from tests.results.test_rounds import LIMITS, MEASURE, a_row, judged
@@ -87,8 +89,9 @@ def test_pairs_alone_move_no_ratio_no_count_and_no_rerun() -> None:
 def test_the_summary_has_it_in_every_row_of_the_block_and_its_medians_are_of_rounds() -> None:
     jobs = [{"job": job, "baseline": "baseline", "threads": 1} for job in ("baseline", "variant")]
     rows = judged(rounds(), ROUNDS)
-    empty = dict.fromkeys(name for name in summarize([], [], [], []).schema.names)
-    table = summarize(jobs, rows, [empty | row for row in rows], []).to_pylist()
+    empty = dict.fromkeys(RESULTS.names)
+    results = pa.Table.from_pylist([empty | row for row in rows], schema=RESULTS)
+    table = summarize(jobs, {"baseline": 4 * ROUNDS, "variant": ROUNDS}, results, []).to_pylist()
     assert [row["beside_ratio"] for row in table] == [pytest.approx(COST)] * 2
     assert [row["trials_ok"] for row in table] == [4 * ROUNDS, ROUNDS]
     assert [row["rounds_counted"] for row in table] == [ROUNDS, ROUNDS]
