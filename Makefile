@@ -26,6 +26,7 @@ MIN_ACCURACY ?=
 MAX_NEGATIVE_FLIPS ?=
 CORE_HOUR ?=
 VARIANT ?=
+TRIALS ?= 1000,10000
 FILES ?=
 REBUILD ?=
 TO ?=
@@ -42,7 +43,7 @@ PYTHON ?= $(eval PYTHON := $(shell for name in python3.11 python3 python; do $$n
 
 .DEFAULT_GOAL := help
 .PHONY: help new sweep search report watch charts diff recommend export bundle import reproduce doctor test faults fuzz load \
-	cluster-test lint docs setup cluster image lock clean python image-if-engine
+	scale cluster-test lint docs setup cluster image lock clean python image-if-engine
 
 help: ## Print this help
 	@echo "usage: make TARGET [NAME=VALUE …]"
@@ -105,6 +106,9 @@ fuzz: .venv/.ready ## Read files that were changed at random, guided by the code
 
 load: .venv/.ready ## Plan and go on with very many jobs, and run many boxes in a row: JOBS=10000 BOXES=1000
 	@.venv/bin/python -m tests.load --jobs $(JOBS) --boxes $(BOXES)
+
+scale: .venv/.ready ## How collect, report, diff and recommend grow with a sweep: TRIALS=10000,100000
+	@.venv/bin/python -m tests.scale --trials $(TRIALS)
 
 cluster-test: cluster ## Test LAUNCHER=slurm on a real Slurm of two nodes on this machine (Debian or Ubuntu, as root)
 	@tests/cluster/slurm.sh install

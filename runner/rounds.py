@@ -109,17 +109,20 @@ class Rounds:
     def _rows_before(self, number: int) -> list[dict[str, Any]]:
         """Return the rows of all trials of the earlier rounds; each file is read once."""
         from runner.results.cpus import cpu_of_units
-        from runner.results.trials import read_trial
+        from runner.results.rounds import JUDGED_BY
+        from runner.results.trials import read_trials, trial_folder
 
         cpus = cpu_of_units(self._folder)
         earlier = [trial for trial in self.trials if trial.round < number]
-        for trial in earlier:
-            if trial.name not in self._rows:
-                planned = self._identity[trial.job] | trial.record() | {"baseline_job": trial.baseline}
-                planned["cpu"] = cpus.get(unit_name(self._block(trial), trial.round))
-                read = read_trial(self._folder, planned)
-                if read is not None:
-                    self._rows[trial.name] = read.row
+        unread = [
+            self._identity[trial.job]
+            | trial.record()
+            | {"baseline_job": trial.baseline, "cpu": cpus.get(unit_name(self._block(trial), trial.round))}
+            for trial in earlier
+            if trial.name not in self._rows
+        ]
+        for row in read_trials(self._folder, unread).results.select([*JUDGED_BY, "wall_seconds"]).to_pylist():
+            self._rows[trial_folder(row)] = row
         return [self._rows[trial.name] for trial in earlier if trial.name in self._rows]
 
     def _is_budget_spent(self, rows: list[dict[str, Any]]) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 from scipy.stats import norm
 
 from runner.diff.change import ACCURACY, PREDICTIONS, Change
 from runner.diff.join import Pair, Side
-from runner.results.accuracy import changed_predictions, mcnemar
+from runner.results.accuracy import mcnemar
 from runner.results.statistics import wilson_interval
 
 ROUNDING = "judged by accuracy: another CPU may round otherwise"
@@ -47,14 +48,14 @@ def predictions_change(pair: Pair, same_cpu: bool) -> Change | None:
     On one CPU the same artifact predicts the same to the last one, so any change is real. Another CPU may round
     otherwise, which moves the few that are nearly undecided: there the accuracy must tell.
     """
-    a, b = ([example["prediction"] for example in side.examples] for side in (pair.a, pair.b))
-    if not a or len(a) != len(b):
+    a, b = pair.a.examples.prediction, pair.b.examples.prediction
+    if not len(a) or len(a) != len(b):
         return None
     return Change(
         PREDICTIONS,
         n_a=len(a),
         n_b=len(b),
-        difference=changed_predictions(a, b),
+        difference=int((a != b).sum()),
         certain=True,
         unjudged="" if same_cpu else ROUNDING,
     )
@@ -77,9 +78,11 @@ def newcombe(right_a: int, n_a: int, right_b: int, n_b: int) -> tuple[float, flo
 
 
 def _judged_the_same(pair: Pair) -> bool:
-    a, b = ([(example["text"], example["label"]) for example in side.examples] for side in (pair.a, pair.b))
-    return bool(a) and a == b and all(label is not None for _, label in a)
+    a, b = pair.a.examples, pair.b.examples
+    same = np.array_equal(a.text, b.text) and np.array_equal(a.label, b.label)
+    return bool(len(a) and same and (a.label >= 0).all())
 
 
 def _right(side: Side) -> list[bool]:
-    return [example["prediction"] == example["label"] for example in side.examples]
+    right: list[bool] = (side.examples.prediction == side.examples.label).tolist()
+    return right

@@ -76,7 +76,8 @@ def diff(a: Tables, b: Tables) -> Diff:
     """Compare two collected sweeps."""
     around = environment.differences(a, b)
     same_cpu = environment.same_cpu(around)
-    joined = join(sides(a), sides(b))
+    known: dict[str, int] = {}
+    joined = join(sides(a, known), sides(b, known))
     pairs = [pair for pair in joined.pairs if pair.same_inputs]
     drift = machine_drift(pairs)
     by_measure: dict[str, dict[int, Change]] = defaultdict(dict)  # measure: place of the job: change

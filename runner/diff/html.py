@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -12,6 +13,8 @@ from runner.diff.charts import charts
 from runner.diff.compare import Compared, Diff, exit_code
 from runner.report.figures import UNKNOWN
 from runner.report.page import scripts, template_text, templates
+
+MOST_JOBS = 200  # that really changed, and others, that a page shows one by one
 
 
 @dataclass(frozen=True)
@@ -40,8 +43,9 @@ class Job:
 
 def render_html(found: Diff, fail_on: str) -> str:
     """Return diff.html. Every text is escaped; a content policy lets only this page's own scripts run."""
-    jobs = [(one, _job(found, one)) for one in found.compared]
     name = words.namer(found)
+    changed, rest = ([one for one in found.compared if bool(one.real) is real] for real in (True, False))
+    shown = {id(one) for one in [*changed[:MOST_JOBS], *rest[:MOST_JOBS]]}
     drawn = charts(found)
     measures = [measure for measure in MEASURES if any(one.change(measure.name) for one in found.compared)]
     return (
@@ -54,11 +58,16 @@ def render_html(found: Diff, fail_on: str) -> str:
             warnings=found.warnings,
             conclusion=words.conclusion(found, fail_on, exit_code(found, fail_on)),
             environment=[(one.name, *one.shown) for one in found.environment],
-            changed=[job for one, job in jobs if one.real],
-            rest=[job for one, job in jobs if not one.real],
+            changed=[_job(name(one.pair.b), one) for one in changed[:MOST_JOBS]],
+            rest=[_job(name(one.pair.b), one) for one in rest[:MOST_JOBS]],
+            left_out=[_left_out(changed, "jobs that really changed"), _left_out(rest, "other jobs")],
             charts=drawn,
             measures=measures,
-            overview=[(job.name, [_cell(one.change(measure.name)) for measure in measures]) for one, job in jobs],
+            overview=[
+                (name(one.pair.b), [_cell(one.change(measure.name)) for measure in measures])
+                for one in found.compared
+                if id(one) in shown
+            ],
             only=[("A", [*map(name, found.only_a)]), ("B", [*map(name, found.only_b)])],
             notes=words.notes(found),
             rule=RULE,
@@ -68,10 +77,15 @@ def render_html(found: Diff, fail_on: str) -> str:
     )
 
 
-def _job(found: Diff, one: Compared) -> Job:
+def _left_out(jobs: Sequence[Compared], what: str) -> str:
+    """Return a sentence where more jobs would stand than a page can show, else nothing."""
+    return f"The first {MOST_JOBS} of {len(jobs):,} {what}; diff.parquet has all." if len(jobs) > MOST_JOBS else ""
+
+
+def _job(name: str, one: Compared) -> Job:
     same = {True: "the same artifact, byte for byte", False: "another artifact", None: ""}[one.same_artifact]
     return Job(
-        words.namer(found)(one.pair.b),
+        name,
         [_line(change) for change in one.changes],
         [(words.sentence(change), words.judgement(change)) for change in one.real],
         same,

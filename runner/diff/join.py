@@ -7,11 +7,32 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from runner.results.tables import Tables
+import numpy as np
+import pyarrow.compute as pc
+
+from runner.results.tables import Tables, coded, places_by_job, rows_by_job
 
 Row = Mapping[str, Any]
 
+_OF_TRIALS = ["job", "round", "latency_ratio", "latency_p50_seconds", "rss_peak_bytes", "load_seconds"]
+_OF_TRIALS += ["first_call_seconds", "reference_seconds", "precision"]
+_OF_EXAMPLES = ("text", "label", "prediction")
 _SETTINGS = ("threads", "family", "weights", "batch_size", "padding", "max_length", "bucket")
+
+
+@dataclass(frozen=True)
+class Examples:
+    """What a job was given and predicted, example by example: a number for each string of both sweeps, −1 for none."""
+
+    text: np.ndarray
+    label: np.ndarray
+    prediction: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.text)
+
+
+_NO_EXAMPLES = Examples(*(np.zeros(0, dtype=np.int32) for _ in range(3)))
 
 
 @dataclass(frozen=True)
@@ -21,13 +42,13 @@ class Side:
     Attributes:
         row: its row of summary.
         trials: its rows of results that enter medians: ok, and not in a disturbed round.
-        examples: its rows of predictions, with `text`, `label` and `prediction`.
+        examples: what it predicted.
         steps: its artifact's steps, each with its config.
     """
 
     row: Row
-    trials: list[Row]
-    examples: list[Row]
+    trials: Sequence[Row]
+    examples: Examples
     steps: list[tuple[str, Mapping[str, Any]]]
 
     @property
@@ -46,8 +67,8 @@ class Pair:
     @property
     def same_inputs(self) -> bool:
         """Return whether both were given the same texts; unknown counts as the same."""
-        texts = [[example["text"] for example in side.examples] for side in (self.a, self.b)]
-        return not all(texts) or texts[0] == texts[1]
+        a, b = self.a.examples, self.b.examples
+        return not len(a) or not len(b) or np.array_equal(a.text, b.text)
 
     @property
     def settings(self) -> list[str]:
@@ -68,24 +89,35 @@ class Join:
     only_b: list[Side]
 
 
-def sides(tables: Tables) -> list[Side]:
-    """Return the jobs of a sweep in the order of its plan."""
-    trials, examples = defaultdict(list), defaultdict(list)
-    for row in tables.results.to_pylist():
-        if row["status"] == "ok" and row["counted"] is not False:
-            trials[row["job"]].append(row)
-    for row in tables.predictions.select(["job", "text", "label", "prediction"]).to_pylist():
-        examples[row["job"]].append(row)
+def sides(tables: Tables, known: dict[str, int]) -> list[Side]:
+    """Return the jobs of a sweep in the order of its plan.
+
+    Args:
+        tables: of the sweep.
+        known: which number stands for which string in examples; both sweeps share it.
+    """
+    counted = (pc.field("status") == "ok") & (pc.field("counted").is_null() | pc.field("counted"))
+    trials = dict(rows_by_job(tables.results.filter(counted).select(_OF_TRIALS)))
+    examples = _examples(tables, known)
     lineage = tables.manifest.get("lineage") or {}
     return [
         Side(
             row,
-            trials[row["job"]],
-            examples[row["job"]],
+            trials.get(row["job"], []),
+            examples.get(row["job"], _NO_EXAMPLES),
             [(step["step"], step.get("config") or {}) for step in lineage.get(row["artifact"]) or []],
         )
-        for row in tables.summary.to_pylist()
+        for row in tables.jobs
     ]
+
+
+def _examples(tables: Tables, known: dict[str, int]) -> dict[str, Examples]:
+    found: dict[str, list[list[np.ndarray]]] = defaultdict(list)
+    for part in tables.predictions.parts(["job", *_OF_EXAMPLES]):
+        columns = [coded(part[name], known).astype(np.int32) for name in _OF_EXAMPLES]
+        for job, rows in places_by_job(part):
+            found[job].append([column[rows] for column in columns])
+    return {job: Examples(*map(np.concatenate, zip(*parts, strict=True))) for job, parts in found.items()}
 
 
 def join(a: Sequence[Side], b: Sequence[Side]) -> Join:
@@ -96,12 +128,12 @@ def join(a: Sequence[Side], b: Sequence[Side]) -> Join:
     of box are never paired.
     """
     identities: tuple[Callable[[Side], object], ...] = (_key, _names_and_threads, _names)
-    left_a, left_b, found = list(a), list(b), []
+    left_a, left_b, found = list(a), list(b), list[Pair]()
     for identity in identities:
         of_a, of_b = _unique(left_a, identity), _unique(left_b, identity)
         found += [Pair(side, of_b[name]) for name, side in of_a.items() if name in of_b]
-        left_a = [side for side in left_a if all(side is not pair.a for pair in found)]
-        left_b = [side for side in left_b if all(side is not pair.b for pair in found)]
+        taken = {id(side) for pair in found for side in (pair.a, pair.b)}
+        left_a, left_b = ([side for side in left if id(side) not in taken] for left in (left_a, left_b))
     order = {side.row["job"]: place for place, side in enumerate(a)}
     return Join(sorted(found, key=lambda pair: order[pair.a.row["job"]]), left_a, left_b)
 

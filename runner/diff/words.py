@@ -45,7 +45,12 @@ def namer(found: Diff) -> Callable[[Side], str]:
         return job if one_input else f"{job} · {row['task']} · {row['workload']}"
 
     counts = Counter(map(name, rows))
-    return lambda side: name(side.row) if counts[name(side.row)] <= 1 else f"{name(side.row)} ({side.row['job']})"
+
+    def unique(side: Side) -> str:
+        own = name(side.row)
+        return own if counts[own] <= 1 else f"{own} ({side.row['job']})"
+
+    return unique
 
 
 def relative(change: Change) -> str:

@@ -95,7 +95,7 @@ def evidence(tables: Tables) -> list[Question]:
         if trial["status"] == "ok" and trial["counted"] is not False:  # null: of before rounds were judged
             trials[trial["job"]].append(trial)
     asked: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
-    for row in tables.summary.to_pylist():
+    for row in tables.jobs:
         asked[tuple(row[name] for name in _SHARED)].append(row)
     judged = mistakes(tables, {row["job"] for rows in asked.values() for row in rows if row["accuracy"] is not None})
     return [_question(rows, trials, judged) for rows in asked.values()]

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from runner.results.tables import Tables
+from runner.results.tables import Tables, coded, places_by_job
 
 #: At most so many examples are resampled: of more, evenly spaced ones. Their scatter is then brought to that of all.
 MOST_EXAMPLES: Final = 1000
@@ -35,16 +33,23 @@ class Mistakes:
 
 def mistakes(tables: Tables, jobs: Collection[str]) -> dict[str, Mistakes]:
     """Return the mistakes of the jobs among `jobs` that have predictions. A missing prediction is a mistake."""
-    table = tables.predictions.select(["job", "example", "label", "prediction", "baseline_prediction"])
-    encoded = pc.dictionary_encode(table["job"]).combine_chunks()
-    names = encoded.dictionary.to_pylist() if isinstance(encoded, pa.DictionaryArray) else []
-    codes = encoded.indices.to_numpy() if names else np.zeros(0, dtype=int)
-    order = np.lexsort((table["example"].to_numpy(), codes))
-    wrong, baseline_wrong = (_differ(table, column)[order] for column in ("prediction", "baseline_prediction"))
-    known = pc.is_valid(table["baseline_prediction"]).to_numpy(zero_copy_only=False)[order]
-    bounds = np.searchsorted(codes[order], np.arange(len(names) + 1))
-    spans = ((name, slice(*bounds[code : code + 2])) for code, name in enumerate(names) if name in jobs)
-    return {name: _mistakes(wrong[span], baseline_wrong[span] if known[span].any() else None) for name, span in spans}
+    found: dict[str, list[tuple[np.ndarray, np.ndarray, np.ndarray, bool]]] = {}
+    for part in tables.predictions.parts(["job", "example", "label", "prediction", "baseline_prediction"], jobs):
+        known: dict[str, int] = {}
+        label, own, baseline = (coded(part[name], known) for name in ("label", "prediction", "baseline_prediction"))
+        wrong, baseline_wrong = ((label < 0) | (side < 0) | (label != side) for side in (own, baseline))
+        example = part["example"].to_numpy()
+        for job, rows in places_by_job(part):
+            known_baseline = bool((baseline[rows] >= 0).any())
+            found.setdefault(job, []).append((example[rows], wrong[rows], baseline_wrong[rows], known_baseline))
+    return {job: _joined(parts) for job, parts in found.items()}
+
+
+def _joined(parts: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray, bool]]) -> Mistakes:
+    """Put a job's examples in order; they may be in several parts of the table."""
+    example, wrong, baseline_wrong, known = zip(*parts, strict=True)
+    order = np.argsort(np.concatenate(example), kind="stable")
+    return _mistakes(np.concatenate(wrong)[order], np.concatenate(baseline_wrong)[order] if any(known) else None)
 
 
 def unpack(bits: str, kept: int) -> np.ndarray:
@@ -61,9 +66,3 @@ def _mistakes(own: np.ndarray, baseline: np.ndarray | None) -> Mistakes:
 
 def _packed(bits: np.ndarray) -> str:
     return base64.b64encode(np.packbits(bits).tobytes()).decode()
-
-
-def _differ(table: Any, column: str) -> np.ndarray:
-    right = pc.fill_null(pc.equal(table["label"], table[column]), False)
-    wrong: np.ndarray = ~right.to_numpy(zero_copy_only=False)
-    return wrong

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
-import pyarrow as pa
+import numpy as np
 import pyarrow.compute as pc
 
 from runner.report.view import group_label
 from runner.results.accuracy import confusion_matrix
-from runner.results.tables import Tables
+from runner.results.tables import Tables, coded, places_by_job
 from runner.tasks.kinds import EMBEDDING, SINGLE_LABEL
 
 Row = Mapping[str, Any]
 
 MOST_JUDGEMENTS, MOST = 30, 100  # that are shown, and variants of each
+MOST_CHANGES = 100  # of one variant that are shown: those that hurt, then those that moved most
+KINDS = ("negative", "positive", "other")  # only the baseline right, only the variant right, neither or no label
 _LONGEST_TEXT = 1000  # characters of an example that are shown
+_OF_EXAMPLES = ["job", "example", "text", "label", "prediction", "probability"]
+_OF_EXAMPLES += ["baseline_prediction", "baseline_probability", "moved"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,8 @@ class Judged:
     label: str
     row: Row  # of summary
     matrix: list[list[int]]  # rows true, columns predicted; empty where there is no accuracy
-    changed: list[Row]  # changed predictions, those whose probabilities moved most first
+    changes: int  # how many predictions changed
+    changed: list[Row]  # of these, MOST_CHANGES of either order: those whose probabilities moved most first
 
 
 @dataclass(frozen=True)
@@ -41,27 +47,16 @@ class Judgement:
 
 
 def judgements(tables: Tables) -> tuple[list[Judgement], int]:
-    """Return the judged variants by family, task and workload, the first ones of the plan; and how many there are.
-
-    Models with random weights are left out: what they predict means nothing. So are tasks of vectors: nothing is
-    predicted.
-    """
-    kinds = tables.manifest.get("kinds") or {}
-    with_predictions = set(pc.unique(tables.predictions["job"]).to_pylist())
-    found: dict[tuple[str, str, str], dict[tuple[str, str], Row]] = {}
-    for row in tables.summary.to_pylist():
-        predicts = row["weights"] != "random" and kinds.get(row["task"]) != EMBEDDING
-        if row["job"] in with_predictions and predicts:
-            family = found.setdefault((row["family"], row["task"], row["workload"]), {})
-            family.setdefault((row["model"], row["technique"]), row)
-    shown = {key: list(rows.values())[:MOST] for key, rows in list(found.items())[:MOST_JUDGEMENTS]}
-    predictions = _by_job(tables, [row["job"] for rows in shown.values() for row in rows])
+    """Return the judged variants by family, task and workload, the first ones of the plan; and how many there are."""
+    found = _rows_judged(tables)
+    shown = {key: list(rows.values())[:MOST] for key, rows in islice(found.items(), MOST_JUDGEMENTS)}
     labels = _confusable(tables.manifest)
+    judged = _judged(tables, {row["job"]: row for rows in shown.values() for row in rows}, labels)
     made = [
         Judgement(
             f"{family} on {task}, workload {workload}",
             labels.get(task, []),
-            [_judged(row, predictions[row["job"]], labels.get(task, [])) for row in rows],
+            [judged[row["job"]] for row in rows],
             len(found[(family, task, workload)]),
         )
         for (family, task, workload), rows in shown.items()
@@ -76,27 +71,50 @@ def _confusable(manifest: Mapping[str, Any]) -> dict[str, list[str]]:
     return {task: names for task, names in labels.items() if kinds.get(task, SINGLE_LABEL) == SINGLE_LABEL}
 
 
-def _by_job(tables: Tables, jobs: Iterable[str]) -> dict[str, list[Row]]:
-    columns = [name for name in tables.predictions.column_names if name != "probabilities"]
-    by_job: dict[str, list[Row]] = {job: [] for job in jobs}
-    chosen = pc.field("job").isin(pa.array(list(by_job), pa.string()))
-    for row in tables.predictions.select(columns).filter(chosen).to_pylist():
-        by_job[row["job"]].append(row)
-    return by_job
+def _rows_judged(tables: Tables) -> dict[tuple[str, str, str], dict[tuple[str, str], Row]]:
+    """Return rows of the summary by family, task and workload, then by model and technique.
+
+    Models with random weights are left out: what they predict means nothing. So are tasks of vectors: nothing is
+    predicted.
+    """
+    kinds = tables.manifest.get("kinds") or {}
+    found: dict[tuple[str, str, str], dict[tuple[str, str], Row]] = {}
+    for row in tables.jobs:
+        if row["examples"] and row["weights"] != "random" and kinds.get(row["task"]) != EMBEDDING:
+            variants = found.setdefault((row["family"], row["task"], row["workload"]), {})
+            variants.setdefault((row["model"], row["technique"]), row)
+    return found
 
 
-def _judged(row: Row, examples: Sequence[Row], names: Sequence[str]) -> Judged:
-    changed = [
-        example
-        for example in examples
-        if example["baseline_prediction"] is not None and example["prediction"] != example["baseline_prediction"]
-    ]
-    changed.sort(key=lambda example: (-(example["moved"] or 0.0), example["example"]))
-    matrix = []
-    if row["accuracy"] is not None and names:
-        truth, predicted = ([e[key] for e in examples] for key in ("label", "prediction"))
-        matrix = confusion_matrix(truth, predicted, names)
-    return Judged(group_label(row), row, matrix, changed)
+def _judged(tables: Tables, rows: Mapping[str, Row], labels: Mapping[str, Sequence[str]]) -> dict[str, Judged]:
+    """Return what is shown of each of these jobs; only that becomes Python objects."""
+    table = tables.predictions.read(_OF_EXAMPLES, rows)
+    known: dict[str, int] = {}
+    sides = ("label", "prediction", "baseline_prediction")
+    label, own, baseline = (coded(pc.dictionary_encode(table[name]), known) for name in sides)
+    moved, example = pc.fill_null(table["moved"], 0.0).to_numpy(), table["example"].to_numpy()
+    kinds = np.where((label >= 0) & (baseline == label), 0, np.where((label >= 0) & (own == label), 1, 2))
+    differs = (baseline >= 0) & (own != baseline)
+    found = {}
+    for job, places in places_by_job(table):
+        changed = places[differs[places]]
+        by_move = changed[np.lexsort((example[changed], -moved[changed]))]
+        by_kind = by_move[np.argsort(kinds[by_move], kind="stable")]
+        shown = by_move[np.isin(by_move, [*by_move[:MOST_CHANGES], *by_kind[:MOST_CHANGES]])]
+        matrix, names = list[list[int]](), labels.get(rows[job]["task"], [])
+        if rows[job]["accuracy"] is not None and names:
+            truth, predicted = (table[name].take(places).to_pylist() for name in ("label", "prediction"))
+            matrix = confusion_matrix(truth, predicted, names)
+        found[job] = Judged(group_label(rows[job]), rows[job], matrix, len(changed), table.take(shown).to_pylist())
+    return found
+
+
+def kind(example: Row) -> str:
+    """Return which of KINDS a changed prediction is."""
+    label = example["label"]
+    if label is not None and example["baseline_prediction"] == label:
+        return "negative"
+    return "positive" if label is not None and example["prediction"] == label else "other"
 
 
 def shown_text(example: Row) -> str:

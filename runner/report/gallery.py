@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from runner.report.examples import Judgement, Row, shown_text
+from runner.report.examples import KINDS, MOST_CHANGES, Judgement, Row, kind, shown_text
 from runner.report.figures import percent
-
-MOST_EACH = 100  # of one variant: those that hurt, then those that moved most
-KINDS = ("negative", "positive", "other")  # only the baseline right, only the variant right, neither or no label
 
 
 def gallery(judgement: Judgement) -> dict[str, Any] | None:
@@ -19,10 +16,10 @@ def gallery(judgement: Judgement) -> dict[str, Any] | None:
     texts: dict[str, int] = {}
     variants = []
     for judged in judgement.judged:
-        changes = sorted(judged.changed, key=lambda example: KINDS.index(_kind(example)))[:MOST_EACH]
+        changes = sorted(judged.changed, key=lambda example: KINDS.index(kind(example)))[:MOST_CHANGES]
         if changes:
             rows = [_change(example, texts) for example in changes]
-            variants.append({"label": judged.label, "changed": len(judged.changed), "changes": rows})
+            variants.append({"label": judged.label, "changed": judged.changes, "changes": rows})
     return {"texts": list(texts), "variants": variants} if variants else None
 
 
@@ -44,11 +41,4 @@ def _change(example: Row, texts: dict[str, int]) -> list[Any]:
     place = texts.setdefault(shown_text(example), len(texts))
     sides = [example[f"{who}{name}"] for who in ("baseline_", "") for name in ("prediction", "probability")]
     rounded = [round(value, 3) if isinstance(value, float) else value for value in sides]
-    return [place, example["label"], *rounded, _kind(example)]
-
-
-def _kind(example: Row) -> str:
-    label = example["label"]
-    if label is not None and example["baseline_prediction"] == label:
-        return "negative"
-    return "positive" if label is not None and example["prediction"] == label else "other"
+    return [place, example["label"], *rounded, kind(example)]

@@ -112,11 +112,11 @@ def render_html(tables: Tables, refresh_seconds: int | None = None) -> str:
 
 
 def _sections(groups: Sequence[Group], tables: Tables) -> list[_Section]:
-    labels, recorded = tables.manifest.get("labels") or {}, recordings(tables)
+    labels, recorded = tables.manifest.get("labels") or {}, recordings(tables, groups[:_MOST_CHARTED])
     sections = []
     for number, group in enumerate(groups):
         detail = accuracy_detail(group, labels.get(group.variants[0].row["task"], []))
-        spent = trial_time(group, recorded)
+        spent = trial_time(group, recorded.trials)
         sections.append(
             _Section(
                 group,

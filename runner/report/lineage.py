@@ -39,7 +39,7 @@ def lineages(tables: Tables) -> tuple[list[Lineage], int]:
     """Return those of the first artifacts, in the order of the plan, and how many there are."""
     labels: dict[str, list[str]] = {}
     rows: dict[str, Row] = {}
-    for row in tables.summary.to_pylist():
+    for row in tables.jobs:
         if row["artifact"]:
             own = labels.setdefault(row["artifact"], [])
             own += [label for label in [f"{row['model']} · {row['technique']}"] if label not in own]

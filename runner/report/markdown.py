@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from runner.report import accuracy, elsewhere, seed_study, view, waterfall
 from runner.report.examples import Judged, judgements, shown_text
 from runner.report.figures import UNKNOWN, counted, percent
-from runner.report.recordings import recordings
+from runner.report.recordings import ok_trials
 from runner.report.run import facts, notes
 from runner.report.threads import EXPLAINED as SCALING_EXPLAINED
 from runner.report.threads import Scaling, scalings
@@ -33,10 +33,10 @@ def render_markdown(tables: Tables) -> str:
         parts += _seed_study(study)
     for one in waterfall.waterfalls(tables):
         parts += _waterfall(one)
-    labels, recorded = tables.manifest.get("labels") or {}, recordings(tables)
+    labels, ok = tables.manifest.get("labels") or {}, ok_trials(tables)
     for group in shown:
         detail = accuracy.accuracy_detail(group, labels.get(group.variants[0].row["task"], []))
-        parts += [*_group(group), *_accuracy_detail(detail), *_trial_time(trial_time(group, recorded))]
+        parts += [*_group(group), *_accuracy_detail(detail), *_trial_time(trial_time(group, ok))]
     for scaling in scalings(tables)[:_MOST_GROUPS]:
         parts += _scaling(scaling)
     if rows := elsewhere.elsewhere_rows(tables):

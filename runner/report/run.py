@@ -17,7 +17,7 @@ def facts(tables: Tables) -> list[tuple[str, str]]:
     """Return what was run, where, and when, as pairs of a name and a value; unknown ones are left out."""
     manifest = tables.manifest
     machine, measure = manifest.get("environment") or {}, manifest.get("measure") or {}
-    rows = tables.summary.to_pylist()
+    rows = tables.jobs
     planned, ok = (sum(row[name] for row in rows) for name in ("trials_planned", "trials_ok"))
     boxes = tables.results.filter(pc.field("box_cpu_model").is_valid()).slice(0, 1)
     first: Row = next(iter(boxes.to_pylist()), {})
@@ -60,7 +60,7 @@ def in_brief(facts: Sequence[tuple[str, str]]) -> str:
 
 def notes(tables: Tables) -> list[str]:
     """Return what a reader must know before believing a number."""
-    manifest, rows = tables.manifest, tables.summary.to_pylist()
+    manifest, rows = tables.manifest, tables.jobs
     missing = sum(row["trials_missing"] for row in rows)
     random_models = sorted({row["model"] for row in rows if row["weights"] == "random"})
     said = []

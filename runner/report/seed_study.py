@@ -74,7 +74,7 @@ def seed_studies(tables: Tables) -> list[SeedStudy]:
     if tables.manifest.get("sweep") != "seed":
         return []
     ours: dict[int, dict[tuple[str, str], Row]] = {}
-    for row in tables.summary.to_pylist():
+    for row in tables.jobs:
         if row["task"] == "alice" and row["family"] == "roberta-base":
             ours.setdefault(row["threads"], {})[row["model"], row["technique"]] = row
     return [

@@ -26,6 +26,7 @@ _WIDE = (
 )
 _NARROW = ("Latency p50", "Speedup", "Accuracy", "Agreement", "Cosine")
 _NARROW_WIDTH = 100  # columns of the terminal below which the narrow set is shown
+_MOST_GROUPS, _MOST_ROWS, _MOST_FAILURES = 20, 60, 60
 
 
 def print_summary(tables: Tables, console: Console) -> None:
@@ -34,16 +35,24 @@ def print_summary(tables: Tables, console: Console) -> None:
     The console decides on colour: rich honours NO_COLOR and leaves colour out where there is no terminal.
     """
     shown = _NARROW if console.width < _NARROW_WIDTH else _WIDE
-    for group in view.groups(tables):
+    groups = view.groups(tables)
+    failures = [one for one in view.failures(tables) if one.status != "missing"]  # a table and a note below say that
+    for group in groups[:_MOST_GROUPS]:
         console.print(_group_table(group, shown))
+        _print_hidden(len(group.variants) - _MOST_ROWS, "slower variants", console)
         console.print()
-    for failure in view.failures(tables):
-        if failure.status == "missing":
-            continue  # the table says so, and a note below
+    _print_hidden(len(groups) - _MOST_GROUPS, "tables", console)
+    for failure in failures[:_MOST_FAILURES]:
         console.print(_text(failure.problem, "red") + _text(f"  {failure.label}  {failure.reason}".rstrip()))
+    _print_hidden(len(failures) - _MOST_FAILURES, "jobs that are not ok", console)
     for note in notes(tables):
         console.print(_text(note))
     console.print(Text(str(tables.folder / "report.html")), soft_wrap=True)
+
+
+def _print_hidden(number: int, what: str, console: Console) -> None:
+    if number > 0:
+        console.print(_text(f"… and {number:,} {what} more, in the report"))
 
 
 def _group_table(group: view.Group, shown: tuple[str, ...]) -> Table:
@@ -60,7 +69,7 @@ def _group_table(group: view.Group, shown: tuple[str, ...]) -> Table:
     for title in shown:
         table.add_column(title, justify="right")
     table.add_column("Verdict")
-    for variant in group.variants:
+    for variant in group.variants[:_MOST_ROWS]:
         cells = [variant.cells[title] for title in shown]
         figures = [f"{cell.text} {cell.note}".strip() for cell in cells]
         verdict = f"{variant.verdict}, {variant.problem}" if variant.problem else variant.verdict

@@ -36,7 +36,7 @@ class Scaling:
 def scalings(tables: Tables) -> list[Scaling]:
     """Return what was measured with one thread and with several; empty if nothing was."""
     found: dict[tuple[Any, ...], dict[str, dict[int, Row]]] = {}
-    for row in tables.summary.to_pylist():
+    for row in tables.jobs:
         if row["threads"] == 1 or row["thread_speedup"] is not None:
             variants = found.setdefault(tuple(row[name] for name in _SAME), {})
             variants.setdefault(group_label(row), {}).setdefault(row["threads"], row)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Any
 
-from runner.report.recordings import TRIAL_SECONDS, Recordings
+from runner.report.recordings import TRIAL_SECONDS
 from runner.report.view import Group
 
 Row = Mapping[str, Any]
@@ -39,10 +39,14 @@ class TrialTime:
         return [(label, [_seconds(value) for value in values]) for label, values in self.rows]
 
 
-def trial_time(group: Group, recorded: Recordings) -> TrialTime | None:
-    """Return the medians over each variant's ok trials; None where none tells where its time went."""
+def trial_time(group: Group, ok: Mapping[str, Sequence[Row]]) -> TrialTime | None:
+    """Return the medians over each variant's ok trials; None where none tells where its time went.
+
+    Args:
+        ok: see `runner.report.recordings.ok_trials`.
+    """
     by_job = {
-        job: [t for t in recorded.trials.get(job, []) if all(t[name] is not None for name in TRIAL_SECONDS)]
+        job: [t for t in ok.get(job, []) if all(t[name] is not None for name in TRIAL_SECONDS)]
         for job in (variant.row["job"] for variant in group.variants)
     }
     all_trials = [trial for trials in by_job.values() for trial in trials]

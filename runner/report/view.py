@@ -90,7 +90,7 @@ def groups(tables: Tables) -> list[Group]:
         trials.setdefault(trial["job"], []).append(trial)
     precisions = {job: trial["precision"] for job, own in trials.items() for trial in own if trial["precision"]}
     found: dict[tuple[Any, ...], list[Row]] = {}
-    for row in tables.summary.to_pylist():
+    for row in tables.jobs:
         key = tuple(row[name] for name in _SHARED)
         found.setdefault(key, []).append(row | by_name(row) | {"precision": precisions.get(row["job"])})
     return [_group(rows, trials) for rows in found.values()]
@@ -100,7 +100,7 @@ def failures(tables: Tables) -> list[Failure]:
     """Return every job with a trial that failed or is missing."""
     return [
         Failure(job_label(row), row["status"], _problem(row), row["error"] or "", row["log"] or "")
-        for row in tables.summary.to_pylist()
+        for row in tables.jobs
         if row["status"] != "ok"
     ]
 

@@ -56,7 +56,7 @@ class Waterfall:
 
 def waterfalls(tables: Tables) -> list[Waterfall]:
     """Return the waterfalls that the sweep's grid declares, in its order."""
-    rows = {row["job"]: row for row in tables.summary.to_pylist()}
+    rows = {row["job"]: row for row in tables.jobs}
     trials: dict[str, list[Row]] = {}
     for trial in tables.results.select(_OF_TRIALS).to_pylist():
         if trial["status"] == "ok" and trial["counted"]:

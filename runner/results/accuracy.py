@@ -1,6 +1,6 @@
-"""How good predictions are, and how far from the baseline's, as pure functions over plain lists.
+"""How good predictions are, and how far from the baseline's, as pure functions over plain lists and arrays.
 
-All lists run parallel over the same examples. A prediction is None where a logit was not a finite number: it is then
+All run parallel over the same examples. A prediction is None where a logit was not a finite number: it is then
 wrong, and other than any label. What is said of the difference to the baseline is paired: both judged the same
 examples, so an easy or a hard sample cancels.
 """
@@ -8,6 +8,7 @@ examples, so an easy or a hard sample cancels.
 from __future__ import annotations
 
 import math
+from array import array
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ CALIBRATION_BINS = 15
 Label = str | frozenset[str]  # one label, or of a multi-label text all of them: right is then exactly these
 Labels = Sequence[Label]
 Predictions = Sequence[Label | None]
+Probabilities = np.ndarray | Sequence[Sequence[float]]  # [examples, labels]
 
 
 def accuracy(labels: Labels, predictions: Predictions) -> float:
@@ -137,7 +139,7 @@ def paired_differences(
         seed: of the draws; the same seed gives the same intervals.
     """
     kinds = Counter(zip(labels, baseline, variant, strict=True))
-    if len(kinds) == 1:  # nothing to draw
+    if len(kinds) == 1 or all(own == base for _, base, own in kinds):  # nothing to draw
         right, f1 = (score(labels, variant) - score(labels, baseline) for score in (accuracy, macro_f1))
         return Difference(right, right, right), Difference(f1, f1, f1)
     counts = np.array(list(kinds.values()), dtype=float)
@@ -212,9 +214,46 @@ def _bca(value: np.ndarray, draws: np.ndarray, jackknife: np.ndarray, counts: np
     return Difference(estimate, float(low), float(high))
 
 
-def kl_divergence(
-    baseline: Sequence[Sequence[float]], variant: Sequence[Sequence[float]], each: bool = False
-) -> tuple[float, float]:
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Return the probabilities of each row of logits, shifted by its maximum so that exp cannot overflow.
+
+    Not a number where a logit of the row is not a finite one. `math.exp`, since that of numpy depends on the CPU.
+    """
+    if not logits.size:
+        return logits
+    finite = _finite(logits)
+    weights = _exp(finite - finite.max(axis=1, keepdims=True))
+    shares: np.ndarray = weights / weights.cumsum(axis=1)[:, -1:]
+    return shares
+
+
+def sigmoid(logits: np.ndarray) -> np.ndarray:
+    """Return the probability of each logit by itself, computed so that exp cannot overflow; else as `softmax`."""
+    finite = _finite(logits)
+    weights = _exp(-np.abs(finite))
+    return np.where(finite < 0, weights / (1 + weights), 1 / (1 + weights))
+
+
+def _finite(logits: np.ndarray) -> np.ndarray:
+    """Return the logits, rows with one that is not finite as not a number."""
+    return np.where(np.isfinite(logits).all(axis=1, keepdims=True), logits, np.nan)
+
+
+def _exp(values: np.ndarray) -> np.ndarray:
+    return np.array(array("d", map(math.exp, values.ravel().tolist()))).reshape(values.shape)
+
+
+def total_variation(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+    """Return half the summed absolute difference of each two distributions: 0 for equal, 1 for disjoint.
+
+    Args:
+        p, q: probabilities, [examples, labels].
+    """
+    moved: np.ndarray = np.abs(p - q).cumsum(axis=1)[:, -1] / 2 if p.size else np.zeros(len(p))
+    return moved
+
+
+def kl_divergence(baseline: Probabilities, variant: Probabilities, each: bool = False) -> tuple[float, float]:
     """Return mean and 99th percentile over the examples of the Kullback-Leibler divergence, in nats.
 
     Σ p·ln(p ÷ q) with p the baseline's probabilities and q the variant's: what the variant loses who believes the
@@ -231,7 +270,7 @@ def kl_divergence(
     return float(divergence.mean()), float(np.quantile(divergence, 0.99))
 
 
-def calibration_error(labels: Labels, predictions: Predictions, confidences: Sequence[float]) -> float:
+def calibration_error(labels: Labels, predictions: Predictions, confidences: np.ndarray | Sequence[float]) -> float:
     """Return the expected calibration error (C. Guo et al., "On calibration of modern neural networks", ICML 2017).
 
     The mean over the examples of |accuracy − mean confidence| of the bin that an example falls into; 15 bins of equal
@@ -248,7 +287,7 @@ def calibration_error(labels: Labels, predictions: Predictions, confidences: Seq
     return float(gaps.sum() / len(right))
 
 
-def brier_score(places: Sequence[int], probabilities: Sequence[Sequence[float]]) -> float:
+def brier_score(places: Sequence[int], probabilities: Probabilities) -> float:
     """Return the mean over the examples of Σ (probability − outcome)² over all labels (G. W. Brier, 1950).
 
     From 0, certain and right, to 2, certain and wrong, as Brier defined it (Monthly Weather Review 78); scikit-learn's

@@ -6,8 +6,10 @@ python -m runner.results SWEEP
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +17,17 @@ import pyarrow as pa
 
 from runner.errors import UserError
 from runner.layout import SCHEMA, peaks_file
+from runner.results.cores import over_cores
 from runner.results.cpus import apart_by_cpu, cpu_of_units, environment_of_nodes, jobs_measured_as, nodes_of
 from runner.results.metrics import code_of, with_metrics
-from runner.results.predictions import Evaluation, predictions_table, read_evaluations
-from runner.results.rounds import judge
-from runner.results.schema import MEMORY, RESULTS, SAMPLES, VERSION
+from runner.results.predictions import Evaluation, predictions_parts, read_evaluations
+from runner.results.rounds import JUDGED_BY, judge
+from runner.results.schema import RESULTS, VERSION
 from runner.results.summary import summarize
-from runner.results.tables import Tables, write_tables
-from runner.results.trials import read_trial, trial_folder
+from runner.results.tables import LONG, LongTable, Tables, write_tables, writing
+from runner.results.trials import read_trials, trial_folder
+
+_TRIALS_AT_ONCE = 500
 
 
 def collect(sweep: Path) -> Tables:
@@ -38,29 +43,47 @@ def collect(sweep: Path) -> Tables:
         UserError: if there is no readable plan.
     """
     plan = apart_by_cpu(read_plan(sweep), cpu_of_units(sweep))
-    jobs = {job["job"]: job for job in plan["jobs"]}
-    identity = {"sweep": plan["sweep"], "seed": plan.get("seed")}
-    planned = [identity | jobs[trial["job"]] | trial for trial in plan["trials"]]
-    read = [trial for trial in (read_trial(sweep, one) for one in planned) if trial is not None]
+    results = _judged(_read_trials(sweep, plan), plan["measure"])
     evaluations, warnings = read_evaluations(sweep)
     evaluations, unknown = with_metrics(evaluations, plan.get("metrics") or [])
     counted_as = jobs_measured_as(plan)
     evaluations = [replace(e, jobs=[key for job in e.jobs for key in counted_as.get(job, [job])]) for e in evaluations]
-    rows = [trial.row for trial in read]
-    judged = judge(rows, plan["measure"]["limits"], plan["measure"]["rounds"])
-    for row, columns in zip(rows, judged, strict=True):
-        row |= columns
+    with writing(sweep, "predictions") as append:
+        for part in predictions_parts(plan["jobs"], evaluations):
+            append(part)
     tables = Tables(
         folder=sweep,
-        results=pa.Table.from_pylist(rows, schema=RESULTS),
-        summary=summarize(plan["jobs"], planned, rows, evaluations),
-        samples=pa.concat_tables([SAMPLES.empty_table(), *(trial.samples for trial in read)]),
-        memory=pa.concat_tables([MEMORY.empty_table(), *(trial.memory for trial in read)]),
-        predictions=predictions_table(plan["jobs"], evaluations),
-        manifest=_manifest(sweep, plan, evaluations, [*warnings, *unknown, *_unplanned(sweep, planned)]),
+        results=results,
+        summary=summarize(plan["jobs"], Counter(trial["job"] for trial in plan["trials"]), results, evaluations),
+        **{name: LongTable(name, sweep / f"{name}.parquet") for name in LONG},
+        manifest=_manifest(sweep, plan, evaluations, [*warnings, *unknown, *_unplanned(sweep, plan["trials"])]),
     )
     write_tables(tables)
     return tables
+
+
+def _read_trials(sweep: Path, plan: Mapping[str, Any]) -> Any:
+    """Return the rows of results, and write the long tables samples and memory while trials are read."""
+    jobs = {job["job"]: job for job in plan["jobs"]}
+    identity = {"sweep": plan["sweep"], "seed": plan.get("seed")}
+    planned = [identity | jobs[trial["job"]] | trial for trial in plan["trials"]]
+    results = [RESULTS.empty_table()]
+    with writing(sweep, "samples") as append_samples, writing(sweep, "memory") as append_memory:
+        for read in over_cores(partial(read_trials, sweep), planned, _TRIALS_AT_ONCE):
+            results.append(read.results)
+            append_samples(read.samples)
+            append_memory(read.memory)
+    return pa.concat_tables(results)
+
+
+def _judged(results: Any, measure: Mapping[str, Any]) -> Any:
+    """Return results with the columns that take all trials: which rounds count, and ratios within each."""
+    judged = judge(results.select(JUDGED_BY).to_pylist(), measure["limits"], measure["rounds"])
+    for name in ("latency_ratio", "disturbance", "disturbed_by", "counted"):
+        field = RESULTS.field(name)
+        values = pa.array([columns[name] for columns in judged], field.type)
+        results = results.set_column(RESULTS.get_field_index(name), field, values)
+    return results
 
 
 def read_plan(sweep: Path) -> dict[str, Any]:
@@ -122,5 +145,7 @@ def _peaks(sweep: Path) -> Any:
 def _unplanned(sweep: Path, planned: Sequence[Mapping[str, Any]]) -> list[str]:
     """Say which trials were left out because the plan does not hold them."""
     expected = {trial_folder(trial) for trial in planned}
-    found = sorted(path.parent.name for path in (sweep / "trials").glob("*/trial.json"))
-    return [f"trials/{name} is not in the plan and was left out" for name in found if name not in expected]
+    trials = sweep / "trials"
+    others = sorted({path.name for path in trials.iterdir()} - expected) if trials.is_dir() else []
+    found = [name for name in others if (trials / name / "trial.json").exists()]
+    return [f"trials/{name} is not in the plan and was left out" for name in found]

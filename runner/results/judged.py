@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+import numpy as np
 
 from runner.results.accuracy import (
     accuracy,
@@ -18,24 +21,36 @@ from runner.results.accuracy import (
     paired_differences,
     recall_changes,
 )
+from runner.results.cores import cores
 from runner.results.predictions import Evaluation, Name, comparable_vectors
 from runner.results.similarity import cosines, mean_interval, neighbour_agreement
 from runner.results.statistics import wilson_interval
 from runner.tasks.kinds import EMBEDDING, MULTI_LABEL
 
 
-def judged_columns(own: Evaluation | None, baseline: Evaluation | None) -> dict[str, Any]:
-    """Return the columns on accuracy, changed predictions and neighbours that are known of a job.
+def judged_columns(pairs: Sequence[tuple[Evaluation | None, Evaluation | None]]) -> list[dict[str, Any]]:
+    """Return the columns on accuracy, changed predictions and neighbours that are known of each job.
+
+    Jobs that differ in their threads predict alike, so most pairs come more than once. Nearly all the time goes into
+    the draws of the bootstrap, during which numpy lets other threads run.
 
     Args:
-        own: its predictions; None if there are none.
-        baseline: its baseline's, the same object for the baseline itself.
+        pairs: the predictions of each job and of its baseline, the same object for the baseline itself; None if there
+            are none.
     """
+    keys = [(own and own.digest, baseline and baseline.digest, own is baseline) for own, baseline in pairs]
+    different = dict(zip(keys, pairs, strict=True))
+    with ThreadPoolExecutor(cores()) as pool:
+        found = dict(zip(different, pool.map(lambda pair: _judged(*pair), different.values()), strict=True))
+    return [found[key] | _of_itself(own) for key, (own, _) in zip(keys, pairs, strict=True)]
+
+
+def _judged(own: Evaluation | None, baseline: Evaluation | None) -> dict[str, Any]:
     if own is None or not own.texts:
         return {}
     labels = [label for label in own.labels if label is not None]
     labelled = own.trained and len(labels) == len(own.texts)
-    columns: dict[str, Any] = {"examples": len(own.texts), "metrics": dict(own.metrics)} | _neighbours(own)
+    columns: dict[str, Any] = {"examples": len(own.texts)}
     if labelled:
         columns |= _own_figures(labels, own)
     if baseline is None or baseline.texts != own.texts:
@@ -70,7 +85,7 @@ def _own_figures(labels: list[Name], own: Evaluation) -> dict[str, Any]:
         return figures | {"micro_f1": micro_f1(labels, own.predictions)}
     probabilities = _all_known(own.probabilities)
     if probabilities is not None:
-        confidences = [max(row) for row in probabilities]
+        confidences = probabilities.max(axis=1)
         figures |= {
             "calibration_error": calibration_error(labels, own.predictions, confidences),
             "brier_score": brier_score([own.names.index(str(label)) for label in labels], probabilities),
@@ -129,12 +144,16 @@ def _divergence(baseline: Evaluation, own: Evaluation) -> dict[str, Any]:
     return {"kl_mean_nats": mean, "kl_p99_nats": p99}
 
 
-def _neighbours(own: Evaluation) -> dict[str, Any]:
+def _of_itself(own: Evaluation | None) -> dict[str, Any]:
+    """Return what was found out before: the user's own metrics, and how far neighbours in a batch matter."""
+    if own is None or not own.texts:
+        return {}
     names = ("examples", "changed_predictions", "logit_difference")
-    return {f"batch_{name}": own.neighbours[name] for name in names if name in own.neighbours}
+    return {"metrics": dict(own.metrics)} | {
+        f"batch_{name}": own.neighbours[name] for name in names if name in own.neighbours
+    }
 
 
-def _all_known(probabilities: Sequence[list[float] | None]) -> list[list[float]] | None:
+def _all_known(probabilities: np.ndarray) -> np.ndarray | None:
     """Return the probabilities, None if any example has none: a mean over the others would flatter."""
-    known = [row for row in probabilities if row is not None]
-    return known if len(known) == len(probabilities) else None
+    return None if np.isnan(probabilities).any() else probabilities

@@ -53,9 +53,11 @@ def with_metrics(evaluations: Sequence[Evaluation], names: Sequence[str]) -> tup
     found = []
     for one in evaluations:
         values: dict[str, float | None] = dict.fromkeys(names)
+        rows = zip(one.predictions, one.probabilities.tolist(), strict=True)
+        probabilities = [None if prediction is None else row for prediction, row in rows]
         for name, metric in known.items() if one.trained else ():
             try:
-                values[name] = _finite(metric(one.labels, one.predictions, one.probabilities, one.names))
+                values[name] = _finite(metric(one.labels, one.predictions, probabilities, one.names))
             except Exception as error:  # the user's own code may raise anything
                 warnings[f"metric '{name}' is null for {one.jobs[0]}: {type(error).__name__}: {error}"] = None
         found.append(replace(one, metrics=values))

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
+from runner.results.accuracy import sigmoid, softmax, total_variation
+from runner.results.cores import over_cores
 from runner.results.schema import PREDICTIONS
 from runner.results.similarity import cosines
-from runner.results.statistics import sigmoid, softmax, total_variation
 from runner.tasks.kinds import EMBEDDING, MULTI_LABEL, SINGLE_LABEL, THRESHOLD, joined
 
 Name = str | frozenset[str]  # of a label; of all labels of a multi-label text
 
+_FILES_AT_ONCE = 50
+_BROKEN = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Evaluation:
     """One artifact judged on one task and workload: parallel lists, one entry per example."""
 
@@ -30,40 +38,54 @@ class Evaluation:
     kind: str  # how it is judged; see runner/tasks/kinds.py
     pairs: bool  # whether each text is two of them, a line each
     names: list[str]  # of the labels, in the order of the logits
-    texts: list[str]
-    labels: list[Name | None]
-    probabilities: list[list[float] | None]  # None where a logit was not a finite number
-    predictions: list[Name | None]
+    texts: tuple[str, ...]
+    labels: tuple[Name | None, ...]
+    probabilities: np.ndarray  # [examples, labels], not a number where a logit was not a finite one
+    predictions: list[Name | None]  # None there
     metrics: Mapping[str, float | None]  # of the user's own
-    vectors: list[list[float]]  # of texts judged by them; empty for any other task, or where a number is not finite
+    vectors: np.ndarray  # [examples, width], of texts judged by them; empty for others, or where one is not finite
     neighbours: Mapping[str, Any]  # how far they depend on batch and padding; see runner/trial/neighbours.py
+    digest: str  # of what was judged and what came out: two that are alike differ in their jobs only
 
 
 def read_evaluations(sweep: Path) -> tuple[list[Evaluation], list[str]]:
     """Read all predictions files; the second list says, a line each, which could not be read and why."""
     evaluations, warnings = [], []
-    for path in sorted((sweep / "predictions").glob("*.json")):
-        try:
-            text = path.read_text(encoding="utf-8")
-            content = json.loads(text)
-            if "\\ud" in text:  # half a character, such as \\ud800, can be in no table
-                json.dumps(content, ensure_ascii=False).encode()
-            evaluations.append(_parse(content))
-        except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
-            reason = f"{type(error).__name__}: {error}".splitlines()[0]
-            warnings.append(f"predictions/{path.name} cannot be read: {reason}")
+    known: dict[tuple[Any, ...], tuple[Any, ...]] = {}  # each list of texts and of labels once
+    names = sorted(path.name for path in (sweep / "predictions").glob("*.json"))
+    for chunk in over_cores(partial(_read, sweep / "predictions"), names, _FILES_AT_ONCE):
+        for one in chunk:
+            if isinstance(one, str):
+                warnings.append(one)
+            else:
+                texts, labels = (known.setdefault(values, values) for values in (one.texts, one.labels))
+                evaluations.append(replace(one, texts=texts, labels=labels))
     return evaluations, warnings
 
 
-def predictions_table(jobs: Sequence[Mapping[str, Any]], evaluations: Sequence[Evaluation]) -> Any:
-    """Build the predictions table, in the order of the plan's jobs."""
+def predictions_parts(jobs: Sequence[Mapping[str, Any]], evaluations: Sequence[Evaluation]) -> Iterator[Any]:
+    """Yield the predictions table job by job, in the order of the plan."""
     by_job = {job: evaluation for evaluation in evaluations for job in evaluation.jobs}
-    tables = [
-        _job_table(job, by_job[job["job"]], by_job.get(job.get("baseline") or ""))
-        for job in jobs
-        if job["job"] in by_job
-    ]
-    return pa.concat_tables([PREDICTIONS.empty_table(), *tables])
+    for job in jobs:
+        if job["job"] in by_job:
+            yield _job_table(job, by_job[job["job"]], by_job.get(job.get("baseline") or ""))
+
+
+def _read(folder: Path, names: Sequence[str]) -> list[Evaluation | str]:
+    """Return what each file holds, or why it cannot be read."""
+    return [_read_one(folder / name) for name in names]
+
+
+def _read_one(path: Path) -> Evaluation | str:
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text)
+        if "\\ud" in text:  # half a character, such as \\ud800, can be in no table
+            json.dumps(content, ensure_ascii=False).encode()
+        return _parse(content)
+    except _BROKEN as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        return f"predictions/{path.name} cannot be read: {reason}"
 
 
 def _parse(content: Mapping[str, Any]) -> Evaluation:
@@ -72,114 +94,137 @@ def _parse(content: Mapping[str, Any]) -> Evaluation:
         raise ValueError("texts, label and logits differ in length")
     if not all(isinstance(name, str) for name in (*content["jobs"], *content["labels"])):
         raise ValueError("a job or a label has a name that is no text")
-    classes = len(logits[0]) if logits else 0
-    names = list(content["labels"]) or [str(i) for i in range(classes)]
-    kind = str(content.get("kind", SINGLE_LABEL))
-    if kind == EMBEDDING:
-        return _of_vectors(content)
+    judged: dict[str, Any] = {
+        "trained": content["weights"] == "trained",
+        "kind": str(content.get("kind", SINGLE_LABEL)),
+        "pairs": bool(content.get("pairs")),
+        "texts": tuple(str(text) for text in texts),
+    }
+    values = _matrix(logits)
+    found = _of_vectors(values) if judged["kind"] == EMBEDDING else _of_classes(values, content, judged["kind"])
+    identity = repr((judged, found["names"], content["label"])).encode()
+    return Evaluation(
+        jobs=list(content["jobs"]),
+        artifact=str(content["artifact"]),
+        lineage=list(content.get("lineage") or []),
+        **judged,
+        **found,
+        metrics={},
+        neighbours=content.get("neighbours") or {},
+        digest=hashlib.sha256(identity + values.tobytes()).hexdigest(),
+    )
+
+
+def _matrix(rows: Sequence[Sequence[float]]) -> np.ndarray:
+    width = len(rows[0]) if rows else 0
+    if any(len(row) != width for row in rows):
+        raise ValueError("rows of logits differ in length")
+    return np.array(array("d", chain.from_iterable(rows))).reshape(len(rows), width)
+
+
+def _of_classes(logits: np.ndarray, content: Mapping[str, Any], kind: str) -> dict[str, Any]:
     if any(label is not None and isinstance(label, list) != (kind == MULTI_LABEL) for label in content["label"]):
         raise ValueError("a text has a list of labels in a task of one each, or the other way round")
-    probable = sigmoid if kind == MULTI_LABEL else softmax
-    probabilities = [probable(row) if all(map(math.isfinite, row)) else None for row in logits]
-    if any(len(row) != len(names) for row in logits):
+    names = list(content["labels"]) or [str(i) for i in range(logits.shape[1])]
+    if len(logits) and logits.shape[1] != len(names):
         raise ValueError(f"a row of logits does not have {len(names)} values, one per label")
-    return Evaluation(
-        jobs=list(content["jobs"]),
-        artifact=str(content["artifact"]),
-        lineage=list(content.get("lineage") or []),
-        trained=content["weights"] == "trained",
-        kind=kind,
-        pairs=bool(content.get("pairs")),
-        names=names,
-        texts=[str(text) for text in texts],
-        labels=[None if label is None else _named(label, names) for label in content["label"]],
-        probabilities=probabilities,
-        predictions=[None if p is None else _named(_predicted(p, kind), names) for p in probabilities],
-        metrics={},
-        vectors=[],
-        neighbours=content.get("neighbours") or {},
-    )
+    probabilities = sigmoid(logits) if kind == MULTI_LABEL else softmax(logits)
+    return {
+        "names": names,
+        "labels": tuple(None if label is None else _named(label, names) for label in content["label"]),
+        "probabilities": probabilities,
+        "predictions": _predicted(probabilities, names, kind),
+        "vectors": np.zeros((0, 0)),
+    }
 
 
-def _of_vectors(content: Mapping[str, Any]) -> Evaluation:
-    texts, vectors = content["texts"], content["logits"]
-    if len({len(vector) for vector in vectors}) > 1:
-        raise ValueError("vectors differ in width")
-    unknown: list[Any] = [None] * len(texts)
-    return Evaluation(
-        jobs=list(content["jobs"]),
-        artifact=str(content["artifact"]),
-        lineage=list(content.get("lineage") or []),
-        trained=content["weights"] == "trained",
-        kind=EMBEDDING,
-        pairs=bool(content.get("pairs")),
-        names=[],
-        texts=[str(text) for text in texts],
-        labels=unknown,
-        probabilities=unknown,
-        predictions=unknown,
-        metrics={},
-        vectors=vectors if all(math.isfinite(value) for vector in vectors for value in vector) else [],
-        neighbours=content.get("neighbours") or {},
-    )
-
-
-def _cosines(base: Evaluation | None, own: Evaluation) -> list[float | None]:
-    """Return each text's cosine; None where there are no two vectors to compare."""
-    if base is None or not comparable_vectors(base, own):
-        return [None] * len(own.texts)
-    return [*cosines(base.vectors, own.vectors)]
+def _of_vectors(vectors: np.ndarray) -> dict[str, Any]:
+    unknown = [None] * len(vectors)
+    return {
+        "names": [],
+        "labels": tuple(unknown),
+        "probabilities": np.full((len(vectors), 1), np.nan),  # no label has one
+        "predictions": unknown,
+        "vectors": vectors if np.isfinite(vectors).all() else np.zeros((0, 0)),
+    }
 
 
 def comparable_vectors(base: Evaluation, own: Evaluation) -> bool:
     """Whether both have vectors, of the same width."""
-    return bool(base.vectors and own.vectors) and len(base.vectors[0]) == len(own.vectors[0])
+    return bool(own.vectors.size) and base.vectors.shape == own.vectors.shape
+
+
+def _cosines(base: Evaluation | None, own: Evaluation) -> Any:
+    """Return each text's cosine; null where there are no two vectors to compare."""
+    if base is None or not comparable_vectors(base, own):
+        return pa.nulls(len(own.texts), pa.float64())
+    return pa.array(cosines(base.vectors, own.vectors), pa.float64())
 
 
 def _named(label: int | list[int], names: Sequence[str]) -> Name:
     return names[label] if isinstance(label, int) else frozenset(names[one] for one in label)
 
 
-def _predicted(probabilities: Sequence[float], kind: str) -> int | list[int]:
-    """Return the number of the label that is predicted, or the numbers of all."""
+def _predicted(probabilities: np.ndarray, names: Sequence[str], kind: str) -> list[Name | None]:
+    """Return the name of the label that is predicted, or the names of all; None where a logit was not finite."""
+    known = (~np.isnan(probabilities).any(axis=1)).tolist()
     if kind == MULTI_LABEL:
-        return [number for number, p in enumerate(probabilities) if p > THRESHOLD]
-    return max(range(len(probabilities)), key=probabilities.__getitem__)
+        above = [np.flatnonzero(row).tolist() for row in probabilities > THRESHOLD]
+        return [_named(those, names) if there else None for those, there in zip(above, known, strict=True)]
+    best = probabilities.argmax(axis=1).tolist() if len(probabilities) else []
+    return [names[place] if there else None for place, there in zip(best, known, strict=True)]
 
 
 def _shown(name: Name | None, names: Sequence[str]) -> str | None:
     return joined([one for one in names if one in name]) if isinstance(name, frozenset) else name
 
 
-def _certainty(probabilities: list[float] | None, kind: str) -> float | None:
+def _shown_all(those: Sequence[Name | None], names: Sequence[str]) -> Any:
+    return pa.array([_shown(name, names) for name in those], pa.string())
+
+
+def _certainty(probabilities: np.ndarray, kind: str) -> Any:
     """Return the probability of what is predicted: of several labels, as if each were independent of the others."""
-    if probabilities is None:
-        return None
-    return math.prod(max(p, 1 - p) for p in probabilities) if kind == MULTI_LABEL else max(probabilities)
+    if not probabilities.size:
+        return _known(np.zeros(len(probabilities)))
+    if kind == MULTI_LABEL:
+        return _known(np.maximum(probabilities, 1 - probabilities).cumprod(axis=1)[:, -1])
+    return _known(probabilities.max(axis=1))
 
 
-def _moved(p: list[float] | None, q: list[float] | None, kind: str) -> float | None:
-    if p is None or q is None:
-        return None
-    return max(abs(a - b) for a, b in zip(p, q, strict=True)) if kind == MULTI_LABEL else total_variation(p, q)
+def _moved(p: np.ndarray, q: np.ndarray, kind: str) -> Any:
+    return _known(np.abs(p - q).max(axis=1) if kind == MULTI_LABEL and p.size else total_variation(p, q))
 
 
 def _job_table(job: Mapping[str, Any], own: Evaluation, baseline: Evaluation | None) -> Any:
     n = len(own.texts)
     same = baseline is not None and baseline.texts == own.texts and baseline.names == own.names
     base = baseline if baseline is not None and same else None
-    base_probabilities = base.probabilities if base else [None] * n
     values = {
-        **{key: [job.get(key)] * n for key in ("job", "model", "technique", "task", "workload")},
-        "example": range(n),
-        "text": own.texts,
-        "label": [_shown(label, own.names) for label in own.labels],
-        "prediction": [_shown(prediction, own.names) for prediction in own.predictions],
-        "probability": [_certainty(p, own.kind) for p in own.probabilities],
-        "probabilities": own.probabilities,
-        "baseline_prediction": [_shown(p, own.names) for p in base.predictions] if base else [None] * n,
-        "baseline_probability": [_certainty(p, own.kind) for p in base_probabilities],
+        **{
+            key: pa.repeat(pa.scalar(job.get(key), pa.string()), n)
+            for key in ("job", "model", "technique", "task", "workload")
+        },
+        "example": np.arange(n),
+        "text": pa.array(own.texts, pa.string()),
+        "label": _shown_all(own.labels, own.names),
+        "prediction": _shown_all(own.predictions, own.names),
+        "probability": _certainty(own.probabilities, own.kind),
+        "probabilities": _lists(own.probabilities),
+        "baseline_prediction": _shown_all(base.predictions, own.names) if base else pa.nulls(n, pa.string()),
+        "baseline_probability": _certainty(base.probabilities, own.kind) if base else pa.nulls(n, pa.float64()),
         "cosine": _cosines(base, own),
-        "moved": [_moved(p, q, own.kind) for p, q in zip(own.probabilities, base_probabilities, strict=True)],
+        "moved": _moved(own.probabilities, base.probabilities, own.kind) if base else pa.nulls(n, pa.float64()),
     }
-    return pa.Table.from_pydict(values, schema=PREDICTIONS)
+    return pa.table(values, schema=PREDICTIONS)
+
+
+def _known(values: np.ndarray) -> Any:
+    return pa.array(values, pa.float64(), from_pandas=True)
+
+
+def _lists(probabilities: np.ndarray) -> Any:
+    examples, labels = probabilities.shape
+    offsets = np.arange(examples + 1, dtype=np.int32) * labels
+    unknown = np.isnan(probabilities).any(axis=1)
+    return pa.ListArray.from_arrays(offsets, pa.array(probabilities.ravel()), mask=pa.array(unknown))

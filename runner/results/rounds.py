@@ -17,6 +17,13 @@ from runner.results.statistics import estimate_ratio, log_ratio
 
 Row = Mapping[str, Any]
 
+#: The columns of results that rounds are judged by.
+JUDGED_BY = [
+    *("job", "baseline_job", "cpu", "threads", "round", "role", "status", "partner_ratio", "latency_p50_seconds"),
+    *("elapsed_seconds", "partner_seconds", "cpu_seconds", "reference_seconds", "steal_seconds"),
+    *("throttled_periods", "involuntary_switches"),
+]
+
 
 def block_of(row: Row) -> str:
     """Return the key of the jobs that a trial is compared with: its baseline's, or its own."""

@@ -13,8 +13,10 @@ from runner.results.statistics import ALPHA
 
 MOST_NEIGHBOURS = 2000  # texts among which each one's nearest is looked for
 
+Vectors = np.ndarray | Sequence[Sequence[float]]  # [texts, width]
 
-def cosines(baseline: Sequence[Sequence[float]], variant: Sequence[Sequence[float]]) -> list[float]:
+
+def cosines(baseline: Vectors, variant: Vectors) -> list[float]:
     """Return the cosine of each text's two vectors, −1 to 1; 0 where one of them is all 0.
 
     Args:
@@ -34,7 +36,7 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
     return mean, mean - half, mean + half
 
 
-def neighbour_agreement(baseline: Sequence[Sequence[float]], variant: Sequence[Sequence[float]]) -> float | None:
+def neighbour_agreement(baseline: Vectors, variant: Vectors) -> float | None:
     """Return the share of texts whose nearest other text, by cosine, is the same for both: a search's first find.
 
     Of the first `MOST_NEIGHBOURS` texts; None for fewer than three, which have no choice.
@@ -56,7 +58,7 @@ def _nearest(unit: np.ndarray) -> np.ndarray:
     return places
 
 
-def _unit(vectors: Sequence[Sequence[float]]) -> np.ndarray:
+def _unit(vectors: Vectors) -> np.ndarray:
     array = np.asarray(vectors, dtype=float)
     unit: np.ndarray = array / np.maximum(np.linalg.norm(array, axis=1, keepdims=True), np.finfo(float).tiny)
     return unit

@@ -152,21 +152,3 @@ def wilson_interval(successes: int, n: int) -> tuple[float, float]:
     centre = (successes + z * z / 2) / (n + z * z)
     half = z / (n + z * z) * math.sqrt(successes * (n - successes) / n + z * z / 4)
     return max(0.0, centre - half), min(1.0, centre + half)
-
-
-def softmax(logits: Sequence[float]) -> list[float]:
-    """Return probabilities of logits, shifted by their maximum so that exp cannot overflow."""
-    top = max(logits)
-    weights = [math.exp(x - top) for x in logits]
-    total = sum(weights)
-    return [w / total for w in weights]
-
-
-def sigmoid(logits: Sequence[float]) -> list[float]:
-    """Return the probability of each logit by itself, computed so that exp cannot overflow."""
-    return [1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x)) for x in logits]
-
-
-def total_variation(p: Sequence[float], q: Sequence[float]) -> float:
-    """Return half the summed absolute difference of two distributions: 0 for equal, 1 for disjoint."""
-    return sum(abs(a - b) for a, b in zip(p, q, strict=True)) / 2

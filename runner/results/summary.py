@@ -22,7 +22,7 @@ from runner.results.statistics import (
     noise_floor,
     verdict,
 )
-from runner.results.tables import Tables
+from runner.results.tables import Tables, rows_by_job
 
 Row = Mapping[str, Any]
 
@@ -36,30 +36,40 @@ _PLAIN_RATIOS = {
 }
 
 
-def summarize(
-    jobs: Sequence[Row], planned: Sequence[Row], trials: Sequence[Row], evaluations: Sequence[Evaluation]
-) -> Any:
+#: What the summary needs of all trials at once; the rest is looked at job by job.
+_TO_COMPARE = ["job", "round", "role", "status", "counted", "latency_ratio", "partner_ratio", "latency_p50_seconds"]
+_FIXED = ["sweep", "weights", "batch_size", "padding", "max_length", "bucket"]
+_FIXED += ["artifact", "artifact_format", "plugins", "masked"]
+_OF_TRIALS = [*_FIXED, "round", "status", "error", "log", "counted", *MEASURED]
+
+
+def summarize(jobs: Sequence[Row], planned: Mapping[str, int], results: Any, evaluations: Sequence[Evaluation]) -> Any:
     """Build the summary table, one row per job of the plan, in its order.
 
     Args:
         jobs: the jobs of the plan.
-        planned: the trials of the plan.
-        trials: the rows of results.
+        planned: how many trials of each job the plan has.
+        results: the table of trials, judged.
         evaluations: the predictions of the artifacts.
     """
-    trials_of = _grouped(trials, "job")
-    planned_of = _grouped(planned, "job")
+    figures = {
+        job: _figures(planned.get(job, 0), trials) for job, trials in rows_by_job(results.select(["job", *_OF_TRIALS]))
+    }
+    rows = {
+        job["job"]: _identity(job) | figures.get(job["job"], _figures(planned.get(job["job"], 0), [])) for job in jobs
+    }
     evaluation_of = {job: evaluation for evaluation in evaluations for job in evaluation.jobs}
-    rows = {job["job"]: _own_figures(job, len(planned_of[job["job"]]), trials_of[job["job"]]) for job in jobs}
-    for key, row in rows.items():
+    pairs = [(evaluation_of.get(key), evaluation_of.get(row["baseline_job"])) for key, row in rows.items()]
+    for row, judged in zip(rows.values(), judged_columns(pairs), strict=True):
         baseline = rows.get(row["baseline_job"])
         if baseline is not None:
             row |= {name: _ratio(row[column], baseline[column]) for name, column in _PLAIN_RATIOS.items()}
-        row |= judged_columns(evaluation_of.get(key), evaluation_of.get(row["baseline_job"]))
+        row |= judged
+    trials_of = _grouped(results.select(_TO_COMPARE).to_pylist(), "job")
     for baseline_job, sharing in _grouped(rows.values(), "baseline_job").items():
         compared = _latency_against_baseline(baseline_job, [row["job"] for row in sharing], trials_of)
-        for job, figures in compared.items():
-            rows[job] |= figures
+        for job, columns in compared.items():
+            rows[job] |= columns
     for job, columns in thread_scaling(list(rows.values()), trials_of).items():
         rows[job] |= columns
     return pa.Table.from_pylist(list(rows.values()), schema=SUMMARY)
@@ -73,17 +83,17 @@ def outcome(tables: Tables) -> int:
     return 0 if ok == sum(tables.summary["trials_planned"].to_pylist()) else 1
 
 
-def _own_figures(job: Row, planned: int, trials: Sequence[Row]) -> dict[str, Any]:
-    """Return identity, status and medians of one job; only ok trials of counted rounds enter the medians."""
+def _identity(job: Row) -> dict[str, Any]:
+    return {**{name: job.get(name) for name in SUMMARY.names}, "baseline_job": job.get("baseline")}
+
+
+def _figures(planned: int, trials: Sequence[Row]) -> dict[str, Any]:
+    """Return settings, status and medians of one job; only ok trials of counted rounds enter the medians."""
     ok = _counted(trials)
     failed = next((trial for trial in trials if trial["status"] != "ok"), None)
     complete = "ok" if len(trials) == planned and trials else "missing"
-    settings = ("sweep", "weights", "batch_size", "padding", "max_length", "bucket")
-    fixed = (*settings, "artifact", "artifact_format", "plugins", "masked")
     return {
-        **{name: job.get(name) for name in SUMMARY.names},
-        **{name: _first_known(trials, name) for name in fixed},
-        "baseline_job": job.get("baseline"),
+        **{name: _first_known(trials, name) for name in _FIXED},
         "status": failed["status"] if failed else complete,
         "error": failed["error"] if failed else None,
         "log": failed["log"] if failed else None,

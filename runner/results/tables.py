@@ -5,18 +5,69 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from runner.artifacts import write_whole
 from runner.errors import UserError
 from runner.results.schema import SCHEMAS, VERSION
+
+Row = Mapping[str, Any]
+
+#: These have a row per call, per sample and per example: they are read part by part, never whole.
+LONG = ("samples", "memory", "predictions")
+_ROWS_AT_ONCE = 20_000  # as Python objects
+_ROWS_OF_PART = 250_000  # of a long table: what is held at once
+
+
+@dataclass(frozen=True)
+class LongTable:
+    """A table too long to be held: `name` is one of LONG, `path` its file."""
+
+    name: str
+    path: Path
+
+    def parts(self, columns: Sequence[str] | None = None, jobs: Collection[str] | None = None) -> Iterator[Any]:
+        """Yield the table part by part; strings are dictionary-encoded, so that repeated ones take no room.
+
+        Args:
+            columns: only these.
+            jobs: only their rows.
+
+        Raises:
+            UserError: if the file is broken.
+        """
+        schema = _chosen(SCHEMAS[self.name], columns)
+        keys = None if jobs is None else pa.array(sorted(jobs), pa.string())
+        strings = [field.name for field in SCHEMAS[self.name] if pa.types.is_string(field.type)]
+        try:
+            with pq.ParquetFile(self.path, read_dictionary=strings) as file:
+                there = [name for name in schema.names if name in file.schema_arrow.names]
+                for group in range(file.num_row_groups):
+                    wanted = None if keys is None else pc.is_in(file.read_row_group(group, ["job"])["job"], keys)
+                    if wanted is None or pc.any(wanted).as_py():
+                        part = file.read_row_group(group, there)
+                        yield _upgrade(part if wanted is None else part.filter(wanted), schema)
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise _unreadable(self.path.parent, error) from None
+
+    def read(self, columns: Sequence[str] | None = None, jobs: Collection[str] | None = None) -> Any:
+        """Return what `parts` yields as one table, in the types of its schema."""
+        schema = _chosen(SCHEMAS[self.name], columns)
+        parts = [schema.empty_table(), *(part.cast(schema) for part in self.parts(columns, jobs))]
+        return pa.concat_tables(parts).combine_chunks()
+
+    def __len__(self) -> int:
+        return int(pq.read_metadata(self.path).num_rows)
 
 
 @dataclass(frozen=True)
@@ -29,25 +80,120 @@ class Tables:
     folder: Path
     results: Any
     summary: Any
-    samples: Any
-    memory: Any
-    predictions: Any
+    samples: LongTable
+    memory: LongTable
+    predictions: LongTable
     manifest: Mapping[str, Any]
+
+    @cached_property
+    def jobs(self) -> list[dict[str, Any]]:
+        """The rows of the summary."""
+        rows: list[dict[str, Any]] = self.summary.to_pylist()
+        return rows
 
     def named(self) -> dict[str, Any]:
         """Return the tables by the name of their file, without `.parquet`."""
         return {name: getattr(self, name) for name in SCHEMAS}
 
 
-def write_tables(tables: Tables) -> None:
-    """Write the Parquet files and manifest.json into the sweep folder, each whole or not at all.
+def rows_by_job(table: Any) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Yield each job's rows of a table with a column `job`, in the table's order; few are objects at once."""
+    table = table.combine_chunks()  # from thousands of chunks, each look-up would copy all
+    order, jobs, ends = _by_job(table)
+    first = 0
+    while first < len(jobs):
+        begin = ends[first]
+        last = max(first + 1, int(np.searchsorted(ends, begin + _ROWS_AT_ONCE, side="right")) - 1)
+        rows = table.take(order[begin : ends[last]]).to_pylist()
+        for place in range(first, last):
+            yield jobs[place], rows[ends[place] - begin : ends[place + 1] - begin]
+        first = last
 
-    The manifest comes last: where it is new, the tables beside it are.
+
+def tables_by_job(table: Any) -> Iterator[tuple[str, Any]]:
+    """Yield each job's part of a table with a column `job`, in the table's order."""
+    table = table.combine_chunks()
+    for job, rows in places_by_job(table):
+        yield job, table.take(rows)
+
+
+def places_by_job(table: Any) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the places of each job's rows in a table with a column `job`, in the table's order."""
+    order, jobs, ends = _by_job(table)
+    for place, job in enumerate(jobs):
+        yield job, order[ends[place] : ends[place + 1]]
+
+
+def _by_job(table: Any) -> tuple[np.ndarray, list[str], np.ndarray]:
+    """Return the order of rows that brings each job's together, the jobs, and where each one's begin and end."""
+    jobs = pc.dictionary_encode(table["job"]).combine_chunks()
+    if not len(jobs):
+        return np.zeros(0, dtype=np.int64), [], np.zeros(1, dtype=np.int64)
+    codes = jobs.indices.to_numpy()
+    ends = np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=len(jobs.dictionary)))])
+    return np.argsort(codes, kind="stable"), jobs.dictionary.to_pylist(), ends
+
+
+def coded(column: Any, known: dict[str, int]) -> np.ndarray:
+    """Return a number for each string of a column, −1 for null: compared and sorted fast.
+
+    Args:
+        column: dictionary-encoded, as `LongTable.parts` yields it.
+        known: which number stands for which string; it grows, so that columns of several parts can be compared.
     """
-    for name, table in tables.named().items():
-        _write_whole(tables.folder / f"{name}.parquet", partial(pq.write_table, table))
+    found = []
+    for chunk in column.chunks:
+        numbers = np.array([known.setdefault(text, len(known)) for text in chunk.dictionary.to_pylist()] + [-1])
+        found.append(numbers[pc.fill_null(chunk.indices, -1).to_numpy()])
+    return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
+
+
+def write_tables(tables: Tables) -> None:
+    """Write results, summary and manifest.json into the sweep folder, each whole or not at all.
+
+    The manifest comes last: where it is new, the tables beside it are. The long tables are written as they are made,
+    see `writing`.
+    """
+    for name in SCHEMAS.keys() - LONG:
+        with _whole(tables.folder / f"{name}.parquet") as part:
+            pq.write_table(getattr(tables, name), part)
     text = json.dumps(tables.manifest, indent=1, ensure_ascii=False) + "\n"
     write_whole(tables.folder / "manifest.json", text)
+
+
+@contextmanager
+def writing(folder: Path, name: str) -> Iterator[Callable[[Any], None]]:
+    """Give a function that appends to a long table's file; the file takes its name when all is written.
+
+    Args:
+        folder: of the sweep.
+        name: one of LONG.
+    """
+    schema = SCHEMAS[name]
+    repeated = [field.name for field in schema if not _is_measured(field)]
+    waiting: list[Any] = []
+
+    def flush() -> None:
+        if waiting:
+            writer.write_table(pa.concat_tables(waiting).combine_chunks(), row_group_size=_ROWS_OF_PART)
+            waiting.clear()
+
+    def append(table: Any) -> None:
+        waiting.append(table)
+        if sum(map(len, waiting)) >= _ROWS_OF_PART:
+            flush()
+
+    with (
+        _whole(folder / f"{name}.parquet") as part,
+        pq.ParquetWriter(part, schema, use_dictionary=repeated) as writer,
+    ):
+        yield append
+        flush()
+
+
+def _is_measured(field: Any) -> bool:
+    """Return whether hardly two values of a column are alike, so that a dictionary of them would only take time."""
+    return bool(pa.types.is_floating(field.type) or pa.types.is_list(field.type))
 
 
 def read_tables(folder: Path) -> Tables:
@@ -56,39 +202,61 @@ def read_tables(folder: Path) -> Tables:
     Raises:
         UserError: if the folder holds no collected tables, broken ones, or those of a newer version.
     """
-    again = f"Collect them first: python -m runner.results {folder}"
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         if not isinstance(manifest, dict):
             raise ValueError("manifest.json holds no mapping")
-        tables = {name: _upgrade(pq.read_table(folder / f"{name}.parquet"), name) for name in SCHEMAS}
+        for name in SCHEMAS:
+            _check_version(pq.read_schema(folder / f"{name}.parquet"), name)
+        short = {
+            name: _upgrade(pq.read_table(folder / f"{name}.parquet"), SCHEMAS[name]).cast(SCHEMAS[name])
+            for name in SCHEMAS.keys() - LONG
+        }
     except FileNotFoundError as error:
         missing = Path(str(error.filename or error)).name
-        raise UserError(f"{folder} holds no collected results ({missing} is missing). {again}") from None
+        raise UserError(f"{folder} holds no collected results ({missing} is missing). {_again(folder)}") from None
     except (OSError, ValueError, RecursionError, pa.ArrowException) as error:
-        raise UserError(f"{folder} holds results that cannot be read ({error}). {again}") from None
-    return Tables(folder=folder, manifest=manifest, **tables)
+        raise _unreadable(folder, error) from None
+    long = {name: LongTable(name, folder / f"{name}.parquet") for name in LONG}
+    return Tables(folder=folder, manifest=manifest, **short, **long)
 
 
-def _upgrade(table: Any, name: str) -> Any:
-    """Give a table of this or an older version the columns and types of this version."""
-    version = int((table.schema.metadata or {}).get(b"pinbox.schema", b"0"))
+def _chosen(schema: Any, columns: Sequence[str] | None) -> Any:
+    return pa.schema([schema.field(name) for name in columns or schema.names], schema.metadata)
+
+
+def _again(folder: Path) -> str:
+    return f"Collect them first: python -m runner.results {folder}"
+
+
+def _unreadable(folder: Path, error: Exception) -> UserError:
+    return UserError(f"{folder} holds results that cannot be read ({error}). {_again(folder)}")
+
+
+def _check_version(schema: Any, name: str) -> None:
+    version = int((schema.metadata or {}).get(b"pinbox.schema", b"0"))
     if version > VERSION:
         raise UserError(
             f"{name}.parquet has schema version {version}, but this Pinbox knows only up to {VERSION}. "
             f"Update Pinbox to read it."
         )
-    for field in SCHEMAS[name]:
+
+
+def _upgrade(table: Any, schema: Any) -> Any:
+    """Give a table of this or an older version the columns of this version, those it did not have null."""
+    for field in schema:
         if field.name not in table.column_names:
             table = table.append_column(field, pa.nulls(len(table), field.type))
-    return table.select(SCHEMAS[name].names).cast(SCHEMAS[name])
+    return table.select(schema.names)
 
 
-def _write_whole(path: Path, write: Callable[[str], object]) -> None:
+@contextmanager
+def _whole(path: Path) -> Iterator[str]:
+    """Give the name of a file that takes the place of `path` if all goes well."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)
     try:
-        write(name)
+        yield name
         Path(name).chmod(0o644)
         Path(name).rename(path)
     except BaseException:

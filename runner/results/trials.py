@@ -5,25 +5,41 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from runner.results.schema import MEMORY, RESULTS, SAMPLES, STATUSES
 from runner.results.statistics import paired_log_ratio
 
+_BROKEN = (
+    *(OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError),
+    pa.ArrowException,
+)
+
 
 @dataclass(frozen=True)
-class Trial:
-    """One trial: a row of results, and its part of the tables samples and memory."""
+class Trials:
+    """Some trials as their parts of the tables results, samples and memory."""
 
-    row: dict[str, Any]
+    results: Any
     samples: Any
     memory: Any
+
+
+@dataclass(frozen=True)
+class _Read:
+    """One trial: where its file is, and what it says."""
+
+    relative: str
+    planned: Mapping[str, Any]
+    content: dict[str, Any]
 
 
 def trial_folder(planned: Mapping[str, Any]) -> str:
@@ -31,49 +47,108 @@ def trial_folder(planned: Mapping[str, Any]) -> str:
     return f"{planned.get('measured_as', planned['job'])}-r{planned['round']}-{planned['role']}"
 
 
-def read_trial(sweep: Path, planned: Mapping[str, Any]) -> Trial | None:
-    """Read the file of a planned trial; None if there is none (an unfinished sweep).
+def read_trials(sweep: Path, planned: Iterable[Mapping[str, Any]]) -> Trials:
+    """Read the files of planned trials, in their order; one without a file (an unfinished sweep) is left out.
 
     A file that cannot be read, or that holds something else than a trial, is a crashed trial, never a gap. A trial that
     a cluster lost has a note instead of a file.
 
     Args:
         sweep: the sweep folder.
-        planned: what the plan says of the trial and of its job.
+        planned: what the plan says of each trial and of its job.
     """
+    found = [read for one in planned if (read := _read_planned(sweep, one)) is not None]
+    try:
+        return _tables(found)
+    except _BROKEN:  # of one at least: which is found out one by one
+        each = [_alone(read) for read in found]
+        return Trials(*(pa.concat_tables([getattr(one, name) for one in each]) for name in Trials.__annotations__))
+
+
+def _read_planned(sweep: Path, planned: Mapping[str, Any]) -> _Read | None:
     folder = f"trials/{trial_folder(planned)}"
     return _read(sweep, f"{folder}/trial.json", planned) or _read(sweep, f"{folder}/lost.json", planned)
 
 
-_NOT_A_TRIAL = (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
-
-
-def _read(sweep: Path, relative: str, planned: Mapping[str, Any]) -> Trial | None:
+def _read(sweep: Path, relative: str, planned: Mapping[str, Any]) -> _Read | None:
     try:
-        return _parse((sweep / relative).read_text(encoding="utf-8"), planned)
+        return _Read(relative, planned, _parse((sweep / relative).read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
-    except (*_NOT_A_TRIAL, pa.ArrowException) as error:
-        reason = f"{relative} cannot be read: {type(error).__name__}: {error}".splitlines()[0]
-        return Trial(_row({**planned, "status": "crashed", "error": reason}), *_series({}, planned))
+    except _BROKEN as error:
+        return _crashed(relative, planned, error)
 
 
-def _parse(text: str, planned: Mapping[str, Any]) -> Trial:
+def _crashed(relative: str, planned: Mapping[str, Any], error: Exception) -> _Read:
+    reason = f"{relative} cannot be read: {type(error).__name__}: {error}".splitlines()[0]
+    return _Read(relative, planned, {"status": "crashed", "error": reason})
+
+
+def _parse(text: str) -> dict[str, Any]:
     content = json.loads(text)
     if content["status"] not in STATUSES:
         raise ValueError(f"unknown status {content['status']!r}")
     if content["status"] == "ok" and not content["latency_p50_seconds"] > 0:
         raise ValueError("an ok trial without a latency")
-    known = {key: value for key, value in planned.items() if value is not None}
-    row = _row(content | known | _paired_columns(content) | _box_columns(content.get("box") or {}))
-    return Trial(row, *_series(content, planned))
+    parsed: dict[str, Any] = content | _paired_columns(content) | _box_columns(content.get("box") or {})
+    return parsed
 
 
-def _row(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep the columns of results, and let pyarrow check their types."""
-    row = {name: values.get(name) for name in RESULTS.names}
-    checked: dict[str, Any] = pa.Table.from_pylist([row], schema=RESULTS).to_pylist()[0]
-    return checked
+def _alone(read: _Read) -> Trials:
+    try:
+        return _tables([read])
+    except _BROKEN as error:
+        return _tables([_crashed(read.relative, read.planned, error)])
+
+
+def _tables(found: Sequence[_Read]) -> Trials:
+    """Build the tables; pyarrow checks the types."""
+    known = [{key: value for key, value in one.planned.items() if value is not None} for one in found]
+    rows = [one.content | own for one, own in zip(found, known, strict=True)]
+    return Trials(
+        pa.Table.from_pylist(rows, schema=RESULTS),
+        _series(SAMPLES, [side for one in found for side in _sides(one)]),
+        _series(MEMORY, [(one.planned, one.content.get("memory") or {}, one.planned["role"]) for one in found]),
+    )
+
+
+def _sides(read: _Read) -> list[tuple[Mapping[str, Any], Mapping[str, Any], str]]:
+    """Return the calls of a trial and of its partner: the trial, the lists of its columns, and whose calls they are."""
+    samples, partner = read.content.get("samples") or {}, _partner_latencies(read.content)
+    own = samples.get("latency_seconds") or []
+    sides = {read.planned["role"]: own} | ({"partner": partner} if partner else {})
+    return [
+        (read.planned, samples | {"latency_seconds": calls, "call": range(len(calls))}, role)
+        for role, calls in sides.items()
+    ]
+
+
+def _series(schema: Any, parts: Sequence[tuple[Mapping[str, Any], Mapping[str, Any], str]]) -> Any:
+    """Build a table of many trials' lists, one below the other.
+
+    Args:
+        schema: of the table; it names the trial's job, round and role, and then the lists.
+        parts: per trial what was planned of it, its lists by column, and the role; a column without a list is null.
+
+    Raises:
+        ValueError: if the lists of a part differ in length.
+    """
+    longest = schema.names[-1]
+    lengths = [len(lists.get(longest) or ()) for _, lists, _ in parts]
+    trial = np.repeat(np.arange(len(parts)), lengths)
+    columns = {
+        "job": pa.array([planned["job"] for planned, _, _ in parts], pa.string()).take(pa.array(trial)),
+        "round": pa.array(np.array([planned["round"] for planned, _, _ in parts], dtype=np.int64)[trial]),
+        "role": pa.array([role for *_, role in parts], pa.string()).take(pa.array(trial)),
+    }
+    for field in schema:
+        if field.name not in columns:
+            each = [lists.get(field.name) for _, lists, _ in parts]
+            filled = [[None] * n if values is None else values for values, n in zip(each, lengths, strict=True)]
+            if list(map(len, filled)) != lengths:
+                raise ValueError(f"{field.name} and {longest} differ in length")
+            columns[field.name] = pa.array(list(chain.from_iterable(filled)), field.type)
+    return pa.table(columns, schema=schema)
 
 
 def _paired_columns(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -99,31 +174,6 @@ def _by_turn(turns: Sequence[int], latencies: Sequence[float]) -> dict[int, list
 
 def _partner_latencies(content: Mapping[str, Any]) -> list[float]:
     return (content.get("partner") or {}).get("latency_seconds") or []
-
-
-def _series(content: Mapping[str, Any], planned: Mapping[str, Any]) -> tuple[Any, Any]:
-    samples, memory = content.get("samples") or {}, content.get("memory") or {}
-    own, partner = samples.get("latency_seconds") or [], _partner_latencies(content)
-    seconds = memory.get("seconds") or []
-    trial = {"job": planned["job"], "round": planned["round"], "role": planned["role"]}
-    sides = {trial["role"]: own} | ({"partner": partner} if partner else {})
-    both = [
-        _table(
-            SAMPLES, len(calls), samples | trial | {"latency_seconds": calls, "call": range(len(calls)), "role": role}
-        )
-        for role, calls in sides.items()
-    ]
-    return pa.concat_tables(both), _table(MEMORY, len(seconds), {**memory, **trial})
-
-
-def _table(schema: Any, length: int, values: Mapping[str, Any]) -> Any:
-    """Build a table from lists, repeating single values; a list of another length is an error."""
-    columns = []
-    for field in schema:
-        value = values.get(field.name)
-        single = value is None or isinstance(value, str | int)
-        columns.append(pa.repeat(pa.scalar(value, field.type), length) if single else pa.array(value, field.type))
-    return pa.Table.from_arrays(columns, schema=schema)
 
 
 def _box_columns(box: Mapping[str, Any]) -> dict[str, Any]:

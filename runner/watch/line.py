@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from runner.report.figures import speedup, speedup_interval
@@ -14,13 +14,13 @@ Row = Mapping[str, Any]
 
 def status_line(tables: Tables) -> str:
     """Return trials done of planned, how many failed, and who leads so far, against its own baseline."""
-    rows = tables.summary.to_pylist()
+    rows = tables.jobs
     planned, missing, ok = (sum(row[f"trials_{name}"] for row in rows) for name in ("planned", "missing", "ok"))
     failed = planned - missing - ok
     return f"{planned - missing} of {planned} trials, {failed} failed; {_leader(rows)}"
 
 
-def _leader(rows: list[Row]) -> str:
+def _leader(rows: Sequence[Row]) -> str:
     faster = [row for row in rows if row["job"] != row["baseline_job"] and (row["latency_ratio"] or 1) < 1]
     if not faster:
         return "no variant is ahead of its baseline so far"

@@ -16,7 +16,7 @@ from runner.bundle.write import write_bundle
 from runner.diff.compare import diff
 from runner.errors import UserError
 from runner.results.collect import collect
-from runner.results.tables import Tables, read_tables
+from runner.results.tables import LONG, Tables, read_tables
 from tests.results.synthetic import DEMO, edit, trial_file, write_sweep
 
 FOLDER = "/home/ada/secret-project/pinbox"
@@ -52,7 +52,8 @@ def test_it_names_no_folder_of_its_maker(bundle: Path, tables: Tables) -> None:
     assert FOLDER in json.dumps(tables.manifest)
     assert any(FOLDER in (error or "") for error in tables.results["error"].to_pylist())
     read = read_tables(bundle)
-    for text in (json.dumps(dict(read.manifest)), *(str(table.to_pylist()) for table in read.named().values())):
+    whole = (table.read() if name in LONG else table for name, table in read.named().items())
+    for text in (json.dumps(dict(read.manifest)), *(str(table.to_pylist()) for table in whole)):
         assert "secret-project" not in text
     for name in ("report.html", "report.md"):
         assert "secret-project" not in (bundle / name).read_text()

@@ -14,6 +14,7 @@ import pyarrow as pa
 from runner.results.schema import MEMORY, PREDICTIONS, RESULTS, SAMPLES, SUMMARY
 from runner.results.statistics import noise_floor
 from runner.results.tables import Tables
+from tests.results.in_memory import in_memory
 
 TEXTS = tuple(f"text {i}" for i in range(200))
 
@@ -110,8 +111,8 @@ def sweep(
         folder=folder,
         results=pa.Table.from_pylist(results, schema=RESULTS),
         summary=pa.Table.from_pylist(summary, schema=SUMMARY),
-        samples=SAMPLES.empty_table(),
-        memory=MEMORY.empty_table(),
-        predictions=pa.Table.from_pylist(predictions, schema=PREDICTIONS),
+        samples=in_memory("samples", SAMPLES.empty_table()),
+        memory=in_memory("memory", MEMORY.empty_table()),
+        predictions=in_memory("predictions", pa.Table.from_pylist(predictions, schema=PREDICTIONS)),
         manifest=manifest | {"measure": {"name": "default"}, "environment": machine_facts | environment},
     )

@@ -19,8 +19,8 @@ from runner.diff.schema import DIFF
 from runner.diff.terminal import print_diff
 from runner.diff.write import write_diff
 from runner.errors import UserError
-from runner.results.tables import write_tables
 from tests.diff.sweeps import JOBS, Job, sweep
+from tests.results.in_memory import write_all
 
 CHANGED = [JOBS[0], replace(JOBS[1], latency_ratio=0.7), Job("a|b <script>")]
 
@@ -85,7 +85,7 @@ def test_a_folder_that_cannot_be_written(found: Diff, tmp_path: Path) -> None:
 def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     for name, jobs in (("a", JOBS), ("b", CHANGED)):
         (tmp_path / name).mkdir()
-        write_tables(replace(sweep(jobs), folder=tmp_path / name))
+        write_all(sweep(jobs), tmp_path / name)
 
     def run(*arguments: str) -> tuple[int, str]:
         monkeypatch.chdir(tmp_path)

@@ -7,13 +7,19 @@ from dataclasses import replace
 from typing import Any
 
 from runner.diff.join import Join, join, sides
+from runner.results.tables import Tables
 from tests.diff.sweeps import BASELINE, Job, sweep
 
 ONNX = Job("onnx")
 
 
 def _joined(a: Sequence[Job], b: Sequence[Job], **of_b: Any) -> Join:
-    return join(sides(sweep(a)), sides(sweep(b, **of_b)))
+    return _join(sweep(a), sweep(b, **of_b))
+
+
+def _join(a: Tables, b: Tables) -> Join:
+    known: dict[str, int] = {}
+    return join(sides(a, known), sides(b, known))
 
 
 def _keys(found: Join) -> list[tuple[str, str]]:
@@ -49,7 +55,7 @@ def test_disturbed_rounds_and_failed_trials_do_not_count() -> None:
     rows = tables.results.to_pylist()
     rows[0]["counted"], rows[1]["status"] = False, "oom"
     results = type(tables.results).from_pylist(rows, schema=tables.results.schema)
-    (side,) = sides(replace(tables, results=results))
+    (side,) = sides(replace(tables, results=results), {})
     assert [trial["round"] for trial in side.trials] == [2]
 
 
@@ -59,5 +65,5 @@ def test_a_changed_step_is_a_changed_setting() -> None:
         return replace(tables, manifest=tables.manifest | {"lineage": lineage})
 
     a, b = with_step(sweep([ONNX]), opset=17), with_step(sweep([ONNX]), opset=18)
-    assert join(sides(a), sides(b)).pairs[0].settings == ["onnx-export.opset 17 → 18"]
-    assert join(sides(a), sides(sweep([ONNX]))).pairs[0].settings == []  # not known on one side
+    assert _join(a, b).pairs[0].settings == ["onnx-export.opset 17 → 18"]
+    assert _join(a, sweep([ONNX])).pairs[0].settings == []  # not known on one side

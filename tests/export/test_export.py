@@ -55,7 +55,7 @@ def _predict(folder: Path, texts: list[str]) -> list[tuple[str, float]]:
 @pytest.mark.parametrize("technique", TECHNIQUES)
 def test_it_predicts_by_itself_what_was_recorded(technique: str, swept: Tables, tmp_path: Path) -> None:
     export(swept, technique, tmp_path / "out")
-    recorded = [row for row in swept.predictions.to_pylist() if row["technique"] == technique]
+    recorded = [row for row in swept.predictions.read().to_pylist() if row["technique"] == technique]
     assert len(recorded) == 16
     found = _predict(tmp_path / "out", [row["text"] for row in recorded])
     assert [label for label, _ in found] == [row["prediction"] for row in recorded]

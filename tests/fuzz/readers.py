@@ -27,10 +27,11 @@ from runner.models.package import extract
 from runner.models.raw_files import check_files, check_weights
 from runner.ready import read_ready
 from runner.results.collect import collect, read_plan
-from runner.results.predictions import predictions_table, read_evaluations
+from runner.results.predictions import predictions_parts, read_evaluations
+from runner.results.schema import RESULTS
 from runner.results.summary import summarize
 from runner.results.tables import read_tables
-from runner.results.trials import read_trial
+from runner.results.trials import read_trials
 from runner.tasks import file as texts_file
 from tests.models.files import write_files
 from tests.results.synthetic import DEMO, trial_file, write_sweep
@@ -130,7 +131,7 @@ def _trial(folder: Path) -> Reader:
     path = trial_file(folder, DEMO[1])
     planned = {"job": DEMO[1].key, "round": 0, "role": "variant"}
     assert path.exists()
-    return Reader(path, lambda _: read_trial(folder, planned), [path.read_bytes()])
+    return Reader(path, lambda _: read_trials(folder, [planned]), [path.read_bytes()])
 
 
 def _collected(name: str) -> Callable[[Path], Reader]:
@@ -147,8 +148,8 @@ def _predictions(folder: Path) -> Reader:
 
     def read(_: Path) -> None:
         evaluations, _warnings = read_evaluations(folder)
-        predictions_table(jobs, evaluations)
-        summarize(jobs, [], [], evaluations)
+        list(predictions_parts(jobs, evaluations))
+        summarize(jobs, {}, RESULTS.empty_table(), evaluations)
 
     return Reader(path, read, [path.read_bytes()])
 

@@ -17,6 +17,7 @@ from runner.recommend.limits import MEASURES, read_limits, read_price
 from runner.results.collect import collect
 from runner.results.tables import Tables
 from tests.recommend.sweeps import JOBS
+from tests.results.in_memory import changed
 from tests.results.synthetic import Job, write_sweep
 
 
@@ -107,5 +108,4 @@ def test_ten_thousand_jobs_stay_small(tmp_path: Path) -> None:
 
 
 def _without_variants(tables: Tables) -> Tables:
-    kept = {name: table.filter(pa.compute.equal(table["job"], JOBS[0].key)) for name, table in tables.named().items()}
-    return Tables(folder=tables.folder, manifest=tables.manifest, **kept)
+    return changed(tables, lambda table, _: table.filter(pa.compute.equal(table["job"], JOBS[0].key)))

@@ -68,7 +68,7 @@ def test_the_gallery_chooses_by_variant_and_kind(demo: Tables, open_page: OpenPa
     page = open_page(demo.folder / "report.html").page
     page.locator("[data-gallery] select").nth(0).select_option("heads-50")
     page.locator("[data-gallery] select").nth(1).select_option("negative")
-    frame = demo.predictions.to_pandas()
+    frame = demo.predictions.read().to_pandas()
     own = frame[(frame.technique == "heads-50") & (frame.prediction != frame.baseline_prediction)]
     flips = own[own.baseline_prediction == own.label].sort_values("moved", ascending=False)
     shown = page.locator("[data-gallery] td.text").all_inner_texts()

@@ -14,7 +14,7 @@ from plotly.graph_objects import Figure
 from runner.report.charts.scaling import scaling_chart
 from runner.report.columns import Cell
 from runner.report.noise import floor_sentence, rounds_sentence
-from runner.report.recordings import recordings
+from runner.report.recordings import ok_trials
 from runner.report.threads import scalings
 from runner.report.trial_time import PARTS, trial_time
 from runner.report.view import Group, groups
@@ -75,7 +75,7 @@ def test_where_the_time_goes_adds_up(tmp_path: Path) -> None:
     edit(baseline, partner_start_seconds=3.0, wall_seconds=8.0)
     tables = collect(tmp_path)
     (group,) = groups(tables)
-    spent = trial_time(group, recordings(tables))
+    spent = trial_time(group, ok_trials(tables))
     assert spent is not None
     rows = {label: dict(zip(PARTS, values, strict=True)) for label, values in spent.rows}
     content = json.loads(trial_file(tmp_path, DEMO[1]).read_text())
@@ -94,7 +94,7 @@ def test_where_the_time_goes_adds_up(tmp_path: Path) -> None:
 
 def test_without_the_times_there_is_no_table(tmp_path: Path) -> None:
     tables = collect(write_sweep(tmp_path, [Job("torch-eager", failure=("oom", "no", (0, 1, 2)))]))
-    assert trial_time(groups(tables)[0], recordings(tables)) is None
+    assert trial_time(groups(tables)[0], ok_trials(tables)) is None
 
 
 def _cells(group: Group, label: str) -> dict[str, Cell]:

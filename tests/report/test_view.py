@@ -163,7 +163,7 @@ def test_facts_name_box_image_and_machine(tmp_path: Path) -> None:
 def test_charts_are_valid_and_hold_the_numbers_of_parquet(tmp_path: Path) -> None:
     tables = collect(write_sweep(tmp_path))
     (group,) = groups(tables)
-    recorded = recordings(tables)
+    recorded = recordings(tables, [group])
     made = [speedup_chart(group), latency_chart(group, recorded), memory_chart(group, recorded)]
     charts = [chart for chart in [*made, rounds_chart(group, recorded), *front_charts(group)] if chart]
     assert len(charts) == 7
@@ -174,7 +174,7 @@ def test_charts_are_valid_and_hold_the_numbers_of_parquet(tmp_path: Path) -> Non
     rows = {row["technique"]: row for row in tables.summary.to_pylist()}
     for label, bar in zip(speedups[0]["y"], speedups[0]["x"], strict=True):
         assert bar == pytest.approx(1 / rows[label]["latency_ratio"])
-    samples = tables.samples.to_pandas()
+    samples = tables.samples.read().to_pandas()
     calls = samples[samples["role"] != "partner"].groupby("job")["latency_seconds"]
     for box in latencies[:-1]:
         assert box["median"][0] == pytest.approx(1e3 * calls.median()[rows[box["name"]]["job"]])
@@ -225,7 +225,7 @@ def test_an_empty_sweep_has_no_groups_and_no_charts(tmp_path: Path) -> None:
     broken = Job("torch-eager", failure=("oom", "no", (0, 1, 2)))
     tables = collect(write_sweep(tmp_path / "failed", [broken]))
     (group,) = groups(tables)
-    recorded = recordings(tables)
+    recorded = recordings(tables, [group])
     assert speedup_chart(group) is latency_chart(group, recorded) is memory_chart(group, recorded) is None
     assert (rounds_chart(group, recorded), front_charts(group)) == (None, [])
     assert groups(collect(write_sweep(tmp_path / "empty", []))) == []
@@ -235,7 +235,7 @@ def test_changes_that_moved_most_come_first(tmp_path: Path) -> None:
     tables = collect(write_sweep(tmp_path, texts=[f"text {i}" for i in range(200)]))
     (judgement,), _ = judgements(tables)
     heads = next(j for j in judgement.judged if j.label == "heads-50")
-    frame = tables.predictions.to_pandas()
+    frame = tables.predictions.read().to_pandas()
     frame = frame[(frame["technique"] == "heads-50") & (frame["prediction"] != frame["baseline_prediction"])]
     assert len(frame) == heads.row["changed_predictions"] > 10
     expected = frame.sort_values("moved", ascending=False)["example"].tolist()

@@ -16,8 +16,9 @@ from runner.reproduce import image
 from runner.reproduce.__main__ import reproduce
 from runner.reproduce.outcome import is_float32, outcome_lines
 from runner.reproduce.recorded import Recorded, command, recorded
-from runner.results.tables import Tables, write_tables
+from runner.results.tables import Tables
 from tests.diff.sweeps import JOBS, sweep
+from tests.results.in_memory import write_all
 
 OVERRIDES = ["grid=demo", "measure=default", "isolation.kind=auto", "store=outputs/other"]
 
@@ -117,11 +118,11 @@ def test_the_exit_code_is_the_diffs(
 ) -> None:
     old, new = tmp_path / "old", tmp_path / "new"
     old.mkdir()
-    write_tables(replace(_recorded(), folder=old))
+    write_all(_recorded(), old)
 
     def run(line: list[str]) -> subprocess.CompletedProcess[str]:
         new.mkdir()
-        write_tables(replace(sweep([JOBS[0], replace(JOBS[1], wrong=wrong), JOBS[2]], seed=1), folder=new))
+        write_all(sweep([JOBS[0], replace(JOBS[1], wrong=wrong), JOBS[2]], seed=1), new)
         return subprocess.CompletedProcess(line, ended)
 
     monkeypatch.setattr(subprocess, "run", run)
@@ -131,7 +132,7 @@ def test_the_exit_code_is_the_diffs(
 
 
 def test_a_sweep_that_cannot_run_and_a_folder_on_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_tables(replace(_recorded(), folder=tmp_path))
+    write_all(_recorded(), tmp_path)
     monkeypatch.setattr(subprocess, "run", lambda line: subprocess.CompletedProcess(line, 2))
     monkeypatch.setattr("runner.reproduce.__main__.find_image", lambda recipe: (None, "Image: none."))
     with pytest.raises(UserError, match="exit code 2"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from runner.results.schema import SCHEMAS
-from runner.results.tables import Tables
+from runner.results.tables import LONG, Tables
+from tests.results.in_memory import changed
 
 _SLOWER = 0.0003  # each copy than the one before, as a fraction
 _LATENCIES = ("latency_p50_seconds", "latency_p90_seconds", "latency_ratio", "latency_ratio_low", "latency_ratio_high")
@@ -19,11 +19,7 @@ _LATENCIES = ("latency_p50_seconds", "latency_p90_seconds", "latency_ratio", "la
 def multiplied(tables: Tables, times: int, folder: Path) -> Tables:
     """Return the tables with every variant `times` times, each copy a little slower and smaller; one baseline."""
     baselines = pc.unique(tables.summary["baseline_job"])
-    return replace(
-        tables,
-        folder=folder,
-        **{name: _copies(table, baselines, times, name) for name, table in tables.named().items()},
-    )
+    return changed(tables, lambda table, name: _copies(table, baselines, times, name), folder=folder)
 
 
 def _copies(table: Any, baselines: Any, times: int, name: str) -> Any:
@@ -60,10 +56,15 @@ def spread(tables: Tables, times: int, folder: Path) -> Tables:
             made.append(copy)
         return pa.concat_tables(made).cast(SCHEMAS[name])
 
-    return replace(tables, folder=folder, **{name: copies(table, name) for name, table in tables.named().items()})
+    return changed(tables, copies, folder=folder)
 
 
 def together(*several: Tables) -> Tables:
     """Return the tables of several sweeps as those of one: the first one's name, folder and manifest."""
-    named = [tables.named() for tables in several]
-    return replace(several[0], **{name: pa.concat_tables([one[name] for one in named]) for name in SCHEMAS})
+    first, *others = several
+
+    def joined(table: Any, name: str) -> Any:
+        named = [one.named()[name] for one in others]
+        return pa.concat_tables([table, *(one.read() if name in LONG else one for one in named)])
+
+    return changed(first, joined)

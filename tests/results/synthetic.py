@@ -134,14 +134,35 @@ def edit(path: Path, **changes: Any) -> None:
 def _write_trial(folder: Path, identity: dict[str, Any], job: Job, p50: float, partner_p50: float | None) -> None:
     path = trial_file(folder, job, identity["round"], identity["role"])
     status, error, failing = job.failure or ("ok", None, ())
-    head = identity | {"started_at": "2026-01-01T00:00:00Z", "wall_seconds": 5.0, "artifact": "a" * 64}
     if identity["round"] in failing:
-        _write(path, head | {"status": status, "error": error, "log": f"trials/{path.parent.name}/log.txt"})
+        log = f"trials/{path.parent.name}/log.txt"
+        _write(path, _head(identity) | {"status": status, "error": error, "log": log})
         return
-    latencies, partner = ([centre * (0.9 + 0.2 * i / 30) for i in range(31)] for centre in (p50, partner_p50 or 0.0))
-    _write(
-        path,
-        head
+    spread = [0.9 + 0.2 * i / 30 for i in range(31)]
+    own, partner = ([centre * factor for factor in spread] for centre in (p50, partner_p50 or 0.0))
+    content = trial_content(identity, job, own, partner if partner_p50 else None, _memory(job))
+    _write(path, content | {"latency_p50_seconds": p50, "latency_p90_seconds": 1.08 * p50, "latency_mean_seconds": p50})
+
+
+def trial_content(
+    identity: dict[str, Any],
+    job: Job,
+    latencies: list[float],
+    partner: list[float] | None,
+    memory: dict[str, list[Any]],
+) -> dict[str, Any]:
+    """Return the content of an ok trial's file.
+
+    Args:
+        identity: what a trial is: job, round, role and so on.
+        latencies: of its calls, in seconds.
+        partner: those of its partner; None where it had none.
+        memory: samples of resident memory: lists `phase`, `seconds` and `rss_bytes`.
+    """
+    ordered, calls = sorted(latencies), len(latencies)
+    p50, p90, whole = ordered[calls // 2], ordered[calls * 9 // 10], sum(latencies)
+    return (
+        _head(identity)
         | {
             "status": "ok",
             "error": None,
@@ -152,14 +173,14 @@ def _write_trial(folder: Path, identity: dict[str, Any], job: Job, p50: float, p
             "masked": job.masked,
         }
         | {"import_seconds": 0.5, "load_seconds": job.load_seconds, "first_call_seconds": 2 * p50}
-        | {"warmup_seconds": 1.0, "warmup_calls": 10, "timed_seconds": sum(latencies), "calls": 31}
-        | {"elapsed_seconds": 1.01 * sum(latencies)}
-        | {"latency_p50_seconds": p50, "latency_p90_seconds": 1.08 * p50, "latency_mean_seconds": p50}
+        | {"warmup_seconds": 1.0, "warmup_calls": 10, "timed_seconds": whole, "calls": calls}
+        | {"elapsed_seconds": 1.01 * whole}
+        | {"latency_p50_seconds": p50, "latency_p90_seconds": p90, "latency_mean_seconds": whole / calls}
         | {"examples_per_second": 1 / p50, "tokens_per_second": 20 / p50}
         | {"useful_tokens": 620, "padded_tokens": 620, "box_peak_bytes": None}
         | {"rss_import_bytes": job.rss_bytes // 4, "rss_load_bytes": job.rss_bytes // 2}
         | {"rss_first_call_bytes": job.rss_bytes, "rss_peak_bytes": job.rss_bytes}
-        | {"cpu_seconds": sum(latencies), "partner_seconds": sum(partner)}
+        | {"cpu_seconds": whole, "partner_seconds": sum(partner or [0.0])}
         | {"partner_start_seconds": 0.0, "box_seconds": 4.5, "process_seconds": 4.0}
         | {"steal_seconds": 0.0, "throttled_periods": 0, "involuntary_switches": 3, "reference_seconds": 0.01}
         | {
@@ -175,11 +196,15 @@ def _write_trial(folder: Path, identity: dict[str, Any], job: Job, p50: float, p
                 "engine": {"onnxruntime": "1.32.0", "threads": identity["threads"]},
             },
             "samples": {"latency_seconds": latencies}
-            | {"batch": [i % 8 for i in range(31)], "turn": [i // 4 for i in range(31)]},
-            "partner": {"latency_seconds": partner} if partner_p50 else None,
-            "memory": _memory(job),
-        },
+            | {"batch": [i % 8 for i in range(calls)], "turn": [i // 4 for i in range(calls)]},
+            "partner": {"latency_seconds": partner} if partner else None,
+            "memory": memory,
+        }
     )
+
+
+def _head(identity: dict[str, Any]) -> dict[str, Any]:
+    return identity | {"started_at": "2026-01-01T00:00:00Z", "wall_seconds": 5.0, "artifact": "a" * 64}
 
 
 def _memory(job: Job) -> dict[str, list[Any]]:

@@ -8,9 +8,8 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
-import pyarrow.compute as pc
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 from runner.results.accuracy import (
     accuracy,
@@ -24,6 +23,8 @@ from runner.results.accuracy import (
     mcnemar,
     paired_differences,
     recall_changes,
+    softmax,
+    total_variation,
 )
 from runner.results.collect import collect
 from tests.results.synthetic import BASELINE, DEMO, Job, edit, write_sweep
@@ -182,7 +183,7 @@ def test_what_needs_labels_or_trained_weights_is_null_without(tmp_path: Path, op
 def test_without_labels_the_agreement_with_the_baseline_is_told(tmp_path: Path) -> None:
     tables = collect(write_sweep(tmp_path, labels=[]))
     rows = {row["technique"]: row for row in tables.summary.to_pylist()}
-    row, own = rows[HEADS.technique], tables.predictions.filter(pc.field("job") == HEADS.key).to_pylist()
+    row, own = rows[HEADS.technique], tables.predictions.read(jobs=[HEADS.key]).to_pylist()
     assert row["accuracy"] is None
     assert row["agreement"] == pytest.approx(fmean(p["prediction"] == p["baseline_prediction"] for p in own))
     assert row["agreement_low"] < row["agreement"] < row["agreement_high"] < 1
@@ -203,3 +204,13 @@ def test_logits_that_are_no_numbers_leave_no_divergence(tmp_path: Path) -> None:
     row = collect(tmp_path).summary.to_pylist()[1]
     assert row["kl_mean_nats"] is row["brier_score"] is row["calibration_error"] is None
     assert row["negative_flips_fraction"] > 0
+
+
+def test_softmax_and_total_variation() -> None:
+    logits = np.array([[1000.0, 1001.0, 998.0], [np.nan, 0.0, 0.0], [-np.inf, 0.0, 0.0]])
+    found = softmax(logits)
+    assert found[0] == pytest.approx(special.softmax(logits[0]))
+    assert np.isnan(found[1:]).all(), "of a logit that is no finite number nothing follows"
+    assert softmax(np.zeros((0, 3))).shape == (0, 3)
+    moved = total_variation(np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([[0.0, 1.0], [0.75, 0.25]]))
+    assert moved.tolist() == pytest.approx([1, 0.25])

@@ -62,7 +62,8 @@ def test_no_row_is_lost_and_each_belongs_to_a_summary_row(mixed: Path) -> None:
     assert len(lost) == len(DEMO) + 1
     assert set(lost["error"].to_pylist()) == {"on n9: gone"}
     known = set(tables.summary["job"].to_pylist())
-    for table in (tables.results, tables.samples, tables.memory, tables.predictions):
+    long = (tables.samples.read(), tables.memory.read(), tables.predictions.read())
+    for table in (tables.results, *long):
         assert set(table["job"].to_pylist()) <= known
     assert tables.manifest["warnings"] == []
     assert tables.manifest["environment"]["cpu_model"] == f"{NEW} and {OLD}"

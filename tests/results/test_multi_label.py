@@ -20,9 +20,9 @@ from runner.results.accuracy import (
     micro_f1,
     paired_differences,
     recall_changes,
+    sigmoid,
 )
 from runner.results.collect import collect
-from runner.results.statistics import sigmoid
 from tests.results.synthetic import BASELINE, Job, write_sweep
 
 NAMES = ["negative", "neutral", "positive"]
@@ -79,7 +79,7 @@ def _first(folder: Path) -> dict[str, Any]:
 def test_tables_hold_exact_matches(sweep: Path) -> None:
     tables = collect(sweep)
     baseline, row = tables.summary.to_pylist()
-    own = [p for p in tables.predictions.to_pylist() if p["job"] == INT8.key]
+    own = [p for p in tables.predictions.read().to_pylist() if p["job"] == INT8.key]
     assert tables.manifest["kinds"] == {"tweets": "multi-label"}
     assert row["accuracy"] == pytest.approx(np.mean([p["label"] == p["prediction"] for p in own]))
     assert row["changed_predictions"] == sum(p["prediction"] != p["baseline_prediction"] for p in own)
@@ -107,4 +107,4 @@ def test_the_report_shows_them_without_a_confusion_matrix(sweep: Path) -> None:
 
 
 def test_probabilities_of_large_logits_are_finite() -> None:
-    assert sigmoid([-1000.0, 0.0, 1000.0]) == [0, 0.5, 1]
+    assert sigmoid(np.array([[-1000.0, 0.0, 1000.0]])).tolist() == [[0, 0.5, 1]]

@@ -61,7 +61,7 @@ def sweep(tmp_path: Path) -> Path:
 def test_tables_hold_cosines_and_nothing_that_is_predicted(sweep: Path) -> None:
     tables = collect(sweep)
     baseline, row = tables.summary.to_pylist()
-    own = [p for p in tables.predictions.to_pylist() if p["job"] == INT8.key]
+    own = [p for p in tables.predictions.read().to_pylist() if p["job"] == INT8.key]
     vectors = [
         json.loads((sweep / "predictions" / f"{job.key}.json").read_text())["logits"] for job in (BASELINE, INT8)
     ]

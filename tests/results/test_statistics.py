@@ -6,7 +6,7 @@ import math
 import random
 
 import pytest
-from scipy import special, stats
+from scipy import stats
 
 from runner.results.statistics import (
     Estimate,
@@ -15,8 +15,6 @@ from runner.results.statistics import (
     holm,
     noise_floor,
     paired_log_ratio,
-    softmax,
-    total_variation,
     verdict,
     wilson_interval,
 )
@@ -123,10 +121,3 @@ def test_verdict_needs_significance_and_more_than_the_floor() -> None:
 def test_wilson_agrees_with_scipy(successes: int, n: int) -> None:
     expected = stats.binomtest(successes, n).proportion_ci(method="wilson")
     assert wilson_interval(successes, n) == pytest.approx((expected.low, expected.high), abs=1e-12)
-
-
-def test_softmax_and_total_variation() -> None:
-    logits = [1000.0, 1001.0, 998.0]
-    assert softmax(logits) == pytest.approx(special.softmax(logits))
-    assert total_variation([1.0, 0.0], [0.0, 1.0]) == 1
-    assert total_variation([0.5, 0.5], [0.75, 0.25]) == pytest.approx(0.25)

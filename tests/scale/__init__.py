@@ -1,0 +1,1 @@
+"""How collect, report, diff and recommend grow with the size of a sweep: python -m tests.scale."""
