@@ -14,7 +14,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from runner.errors import UserError, did_you_mean
-from runner.tasks.kinds import EMBEDDING, KINDS, MULTI_LABEL, SINGLE_LABEL
+from runner.tasks.kinds import EMBEDDING, KINDS, MULTI_LABEL, SINGLE_LABEL, TOKENS
 
 PRECISIONS = ("float32", "bfloat16", "int8")
 _LONGEST_NAME = 100
@@ -129,7 +129,7 @@ class TaskConfig:
 
     name: str = MISSING  # in tables and reports
     source: str = MISSING  # a module of runner/tasks, or of plugins/tasks
-    kind: str = SINGLE_LABEL  # how it is judged: single-label, multi-label or embedding
+    kind: str = SINGLE_LABEL  # how it is judged: single-label, multi-label, embedding or tokens
     path: str | None = None  # a CSV, JSONL or Parquet file, when source is file
     hub_id: str | None = None  # of a data set of the Hugging Face hub, when source is hub: owner/name
     revision: str | None = None  # of that data set: a commit, 40 hexadecimal digits
@@ -155,6 +155,11 @@ class TaskConfig:
             raise UserError(
                 f"task.kind of '{self.name}' is {EMBEDDING}: vectors are judged by those of the baseline, and "
                 "labels are not read. Say task.label_column=null."
+            )
+        if self.kind == TOKENS and self.text_pair_column is not None:
+            raise UserError(
+                f"task.kind of '{self.name}' is {TOKENS}, and no model tags pairs of texts. Say "
+                "task.text_pair_column=null."
             )
         if not self.label_separator:
             raise UserError(f"task.label_separator of '{self.name}' is empty. Take a character that no label has.")

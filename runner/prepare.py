@@ -26,6 +26,7 @@ from runner.isolation.cpus import total_memory_bytes
 from runner.machine.flops import FlopCount, count_flops
 from runner.plugins import Kept
 from runner.provenance import lock_sha256
+from runner.tasks.kinds import TOKENS
 from runner.techniques import PROGRESS, Step, plugin_of
 from runner.told import passed_on
 
@@ -239,6 +240,7 @@ class _Kitchen:
             "positions": model.get("max_position_embeddings"),
             "model_type": model.get("model_type"),
             "token_types": bool(model.get("takes_token_types")),
+            "words": cfg.task.kind == TOKENS,
         }
         recipe = {
             "tokenize": settings | tokenizer,

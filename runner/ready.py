@@ -18,6 +18,7 @@ from runner.layout import SCHEMA, prepared_file
 from runner.machine.flops import CallFlops
 from runner.prepare import Prepared, PrepareError, prepare
 from runner.progress import announce, say
+from runner.tasks.kinds import TOKENS
 from runner.trial.inputs import load_inputs
 
 
@@ -181,6 +182,7 @@ def labels_of_head(lineage: list[dict[str, Any]]) -> list[str]:
 def _write_predictions(cfg: Config, job: str, prepared: Prepared, sweep: Path) -> None:
     """Copy texts, labels and logits into the sweep, so that it can be read without the store."""
     examples = tasks.read(prepared.texts.path, "test")
+    words = {"words": [example.words for example in examples]} if cfg.task.kind == TOKENS else {}
     record: dict[str, Any] = {
         "schema": SCHEMA,
         "artifact": prepared.artifact.content,
@@ -191,6 +193,7 @@ def _write_predictions(cfg: Config, job: str, prepared: Prepared, sweep: Path) -
         "pairs": tasks.read_pairs(prepared.texts.path),
         "texts": [example.whole for example in examples],
         "label": [example.label for example in examples],
+        **words,
         "logits": prepared.logits,
         "neighbours": prepared.neighbours,
         "lineage": prepared.artifact.lineage,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -169,6 +170,24 @@ def test_a_technique_for_another_kind_of_task(refused: Refused, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
+    ("technique", "step"),
+    [
+        ("onnx-first-token", "onnx-export"),
+        ("onnx-static-int8", "onnx-static-int8"),
+        ("heads-50-importance", "head-pruning"),
+        ("layers-half-tuned", "fine-tune"),
+        ("distil-half", "distil"),
+        ("vocab-trimmed", "vocabulary-trimming"),
+    ],
+)
+def test_a_technique_that_takes_whole_texts(technique: str, step: str, refused: Refused, tmp_path: Path) -> None:
+    rows = [{"text": ["a", "b"], "label": ["O", tag], "split": "test"} for tag in ("O", "B-PER")]
+    (tmp_path / "texts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    said = refused("task=file", f"task.path={tmp_path}/texts.jsonl", "task.kind=tokens", f"technique={technique}")
+    assert f"is of kind tokens, but technique '{technique}' has the step '{step}', which is for single-label" in said
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["task.kind=embedding"], "task.kind of 'alice' is embedding: vectors are judged by those of the baseline"),
@@ -177,7 +196,11 @@ def test_a_technique_for_another_kind_of_task(refused: Refused, tmp_path: Path) 
             "task 'alice' has no labels",
         ),
         (["task.kind=multi-label"], "task.kind is 'multi-label', but the texts of task 'alice' are single-label."),
-        (["task.kind=tokens"], "task.kind of 'alice' is 'tokens'. Allowed: embedding, multi-label, single-label."),
+        (["task.kind=tokens"], "task.kind is 'tokens', but the texts of task 'alice' are single-label. Say so."),
+        (
+            ["task.kind=words"],
+            "task.kind of 'alice' is 'words'. Allowed: embedding, multi-label, single-label, tokens.",
+        ),
     ],
 )
 def test_a_kind_of_task_that_does_not_fit(arguments: list[str], message: str, refused: Refused) -> None:

@@ -11,22 +11,25 @@ from runner.diff.change import ACCURACY, PREDICTIONS, Change
 from runner.diff.join import Pair, Side
 from runner.results.accuracy import mcnemar
 from runner.results.statistics import wilson_interval
+from runner.results.words import difference, per_text
 
 ROUNDING = "judged by accuracy: another CPU may round otherwise"
 
 
 def accuracy_change(pair: Pair) -> Change | None:
-    """Compare accuracies: example by example where both judged the same ones, else as two proportions."""
+    """Compare accuracies: example by example where both judged the same ones, else as two proportions.
+
+    Of tagged texts every word is an example; what is independent are the texts.
+    """
     a, b = pair.a.row, pair.b.row
     if a["accuracy"] is None or b["accuracy"] is None:
         return None
     if _judged_the_same(pair):
-        right_a, right_b = _right(pair.a), _right(pair.b)
-        difference, low, high, p_value = mcnemar(right_a, right_b)
+        change, low, high, p_value = _paired(pair)
         note = ""
     else:
-        counts = [(round(row["accuracy"] * row["examples"]), row["examples"]) for row in (a, b)]
-        difference, low, high, p_value = newcombe(*counts[0], *counts[1])
+        counts = [(round(side.row["accuracy"] * _independent(side)), _independent(side)) for side in (pair.a, pair.b)]
+        change, low, high, p_value = newcombe(*counts[0], *counts[1])
         note = "not the same labelled examples"
     return Change(
         ACCURACY,
@@ -34,7 +37,7 @@ def accuracy_change(pair: Pair) -> Change | None:
         b=b["accuracy"],
         n_a=a["examples"],
         n_b=b["examples"],
-        difference=difference,
+        difference=change,
         low=low,
         high=high,
         p_value=p_value,
@@ -75,6 +78,20 @@ def newcombe(right_a: int, n_a: int, right_b: int, n_b: int) -> tuple[float, flo
     error = math.sqrt(common * (1 - common) * (1 / n_a + 1 / n_b))
     p_value = 2 * float(norm.sf(abs(b - a) / error)) if error else 1.0
     return b - a, low, high, p_value
+
+
+def _paired(pair: Pair) -> tuple[float, float | None, float | None, float | None]:
+    """Return the difference B − A on the same examples, its 95% interval and p-value."""
+    right_a, right_b, a = _right(pair.a), _right(pair.b), pair.a.examples
+    if a.are_words:
+        return difference(per_text(right_a, a.of_text), per_text(right_b, a.of_text))
+    return mcnemar(right_a, right_b)
+
+
+def _independent(side: Side) -> int:
+    """Return how many examples were judged, or of words how many texts: as if all words of a text were alike."""
+    texts = len(np.unique(side.examples.of_text))
+    return texts if side.examples.are_words else int(side.row["examples"])
 
 
 def _judged_the_same(pair: Pair) -> bool:

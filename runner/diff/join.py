@@ -16,14 +16,18 @@ Row = Mapping[str, Any]
 
 _OF_TRIALS = ["job", "round", "latency_ratio", "latency_p50_seconds", "rss_peak_bytes", "load_seconds"]
 _OF_TRIALS += ["first_call_seconds", "reference_seconds", "precision"]
-_OF_EXAMPLES = ("text", "label", "prediction")
+_CODED = ("text", "label", "prediction")
 _SETTINGS = ("threads", "family", "weights", "batch_size", "padding", "max_length", "bucket")
 
 
 @dataclass(frozen=True)
 class Examples:
-    """What a job was given and predicted, example by example: a number for each string of both sweeps, −1 for none."""
+    """What a job was given and predicted, example by example: a number for each string of both sweeps, −1 for none.
 
+    `of_text` is the number of each one's text: of tagged texts, every word is an example.
+    """
+
+    of_text: np.ndarray
     text: np.ndarray
     label: np.ndarray
     prediction: np.ndarray
@@ -31,8 +35,13 @@ class Examples:
     def __len__(self) -> int:
         return len(self.text)
 
+    @property
+    def are_words(self) -> bool:
+        """Whether several are of one text."""
+        return len(np.unique(self.of_text)) < len(self)
 
-_NO_EXAMPLES = Examples(*(np.zeros(0, dtype=np.int32) for _ in range(3)))
+
+_NO_EXAMPLES = Examples(*(np.zeros(0, dtype=np.int32) for _ in range(4)))
 
 
 @dataclass(frozen=True)
@@ -113,8 +122,9 @@ def sides(tables: Tables, known: dict[str, int]) -> list[Side]:
 
 def _examples(tables: Tables, known: dict[str, int]) -> dict[str, Examples]:
     found: dict[str, list[list[np.ndarray]]] = defaultdict(list)
-    for part in tables.predictions.parts(["job", *_OF_EXAMPLES]):
-        columns = [coded(part[name], known).astype(np.int32) for name in _OF_EXAMPLES]
+    for part in tables.predictions.parts(["job", "example", "of_text", *_CODED]):
+        of_text = pc.coalesce(part["of_text"], part["example"]).to_numpy()  # null: of before words were judged
+        columns = [of_text, *(coded(part[name], known).astype(np.int32) for name in _CODED)]
         for job, rows in places_by_job(part):
             found[job].append([column[rows] for column in columns])
     return {job: Examples(*map(np.concatenate, zip(*parts, strict=True))) for job, parts in found.items()}

@@ -41,7 +41,7 @@ class Engine(Protocol):
         """One inference call; timed. Allocates only what the runtime itself allocates."""
 
     def logits(self, output: Any) -> np.ndarray:
-        """Turn an output of `run` into float32 logits [batch, labels]; not timed."""
+        """Turn an output of `run` into float32 logits [batch, labels], of words [batch, length, labels]; not timed."""
 
     def describe(self) -> dict[str, Any]:
         """Return what is really in use, as far as that costs nothing: library versions, threads, instruction set."""

@@ -14,7 +14,13 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
-from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    PreTrainedModel,
+)
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 WEIGHTS = "model.safetensors"
@@ -22,6 +28,7 @@ TOKEN_TYPES = "takes_token_types"  # a key of ours in config.json
 _QUERIES = ("query", "query_proj")  # where attention goes by a number of heads; elsewhere the width tells it
 POOLING = "vector_pooling"  # another, of an encoder without a head: how a text's vector is made, of POOLINGS
 POOLINGS = ("mean", "first")
+OF_TOKENS = "ForTokenClassification"  # what classes are called, at the end, whose logits are [texts, tokens, labels]
 
 
 class Embedder(nn.Module):
@@ -73,7 +80,7 @@ def without_pooler(architecture: Any) -> dict[str, bool]:
 
 
 def load_checkpoint(folder: Path, attention: str = "sdpa") -> Any:
-    """Load a sequence classifier or an `Embedder` in the type of its file (float32, or bfloat16), in eval mode.
+    """Load a classifier of texts or tokens, or an `Embedder`, in the type of its file (float32, bfloat16), to evaluate.
 
     Args:
         folder: holds config.json and model.safetensors.
@@ -82,7 +89,8 @@ def load_checkpoint(folder: Path, attention: str = "sdpa") -> Any:
     """
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
     pooled = getattr(config, POOLING, None) is not None
-    architecture = (AutoModel if pooled else AutoModelForSequenceClassification)._model_mapping[type(config)]
+    classifier = AutoModelForTokenClassification if tells_tokens(config) else AutoModelForSequenceClassification
+    architecture = (AutoModel if pooled else classifier)._model_mapping[type(config)]
     if not architecture._supports_sdpa:
         attention = "eager"
     config._attn_implementation = attention
@@ -112,6 +120,11 @@ def save_checkpoint(model: PreTrainedModel | Embedder, folder: Path, tokenizer_f
 def copy_tokenizer(source: Path, target: Path) -> None:
     """Copy a checkpoint's tokenizer.json."""
     (target / "tokenizer.json").write_bytes((source / "tokenizer.json").read_bytes())
+
+
+def tells_tokens(config: Any) -> bool:
+    """Whether a config is of a model that classifies tokens."""
+    return any(name.endswith(OF_TOKENS) for name in config.architectures or [])
 
 
 def input_names(config: Any) -> list[str]:

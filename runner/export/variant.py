@@ -13,7 +13,7 @@ from runner.home import MAKE, RETRY_FAILED
 from runner.layout import prepared_file
 from runner.ready import labels_of_head
 from runner.results.tables import Tables
-from runner.tasks.kinds import SINGLE_LABEL
+from runner.tasks.kinds import SINGLE_LABEL, TOKENS
 
 Row = Mapping[str, Any]
 _CLOSEST = 5
@@ -70,6 +70,12 @@ def find_variant(tables: Tables, asked: str) -> Variant:
             f"{row['job']} was not measured: its status is {row['status']}{reason}. Measure it first: {MAKE} sweep "
             f"with the same grid, in this folder, {tables.folder}, and {RETRY_FAILED}."
         )
+    kind = (tables.manifest.get("kinds") or {}).get(row["task"], SINGLE_LABEL)
+    if kind == TOKENS:
+        raise UserError(
+            f"{row['job']} tags words, and the predict.py that an export writes judges whole texts. Its artifact lies "
+            "in the store; see lineage in manifest.json."
+        )
     note = prepared_file(tables.folder, row["job"])
     lineage = (tables.manifest.get("lineage") or {}).get(row["artifact"])
     labels = (tables.manifest.get("labels") or {}).get(row["task"])
@@ -88,7 +94,7 @@ def find_variant(tables: Tables, asked: str) -> Variant:
         stored_at=prepared["artifact_path"],
         lineage=lineage,
         labels=labels_of_head(lineage) or labels,  # without labels of the task's, every model has its own
-        kind=(tables.manifest.get("kinds") or {}).get(row["task"], SINGLE_LABEL),
+        kind=kind,
         pairs=row["task"] in (tables.manifest.get("pairs") or []),
     )
 

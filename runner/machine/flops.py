@@ -59,11 +59,12 @@ class FlopCount:
 
 
 def count_flops(checkpoint: Path, first_token_only: bool = False) -> FlopCount | None:
-    """Count the matrix products of a checkpoint that classifies texts; None for an architecture that cannot be counted.
+    """Count the matrix products of a checkpoint; None for an architecture that cannot be counted.
 
     A weight of a layer, or of what widens embeddings, meets every token; any other (pooler, classifier) meets one token
-    of a text; an embedding is looked up. Attention multiplies queries by keys and the result by values: two products of
-    each two tokens, as wide as the query is, which after pruning differs from layer to layer.
+    of a text, or all where each is classified; an embedding is looked up. Attention multiplies queries by keys and the
+    result by values: two products of each two tokens, as wide as the query is, which after pruning differs from layer
+    to layer.
 
     Args:
         checkpoint: folder with config.json and model.safetensors, of which only the header is read.
@@ -78,6 +79,7 @@ def count_flops(checkpoint: Path, first_token_only: bool = False) -> FlopCount |
     queries = architecture.weight_of(architecture.projections[0])
     widening = f".{architecture.widening}.weight"
     times = config["num_hidden_layers"] // config.get("num_hidden_groups", 1) if architecture.one_layer_repeated else 1
+    of_tokens = any(name.endswith("ForTokenClassification") for name in config.get("architectures") or [])
     per_example, per_token, per_token_squared = 0, 0, 0
     for name, shape in shapes.items():
         if len(shape) != 2 or _LOOK_UP.search(name):
@@ -86,7 +88,7 @@ def count_flops(checkpoint: Path, first_token_only: bool = False) -> FlopCount |
         products, attention = 2 * prod(shape), 4 * shape[0] // architecture.shares if queries.search(name) else 0
         found = _LAYER.search(name) if first_token_only else None
         in_last = found is not None and int(found[1]) == last and not _OF_ALL_TOKENS.search(name)
-        if in_last or not (inside or name.endswith(widening)):
+        if in_last or not (inside or of_tokens or name.endswith(widening)):
             per_example += products
             per_token += attention
         else:

@@ -162,7 +162,7 @@ def _more_wrong(question: Question, one: int, only_flips: bool) -> np.ndarray:
     if only_flips and baseline is not None:
         wrong = wrong & ~unpack(question["mistakes"][baseline], kept)
     drawn: np.ndarray = drawn_examples(kept) @ wrong - int(wrong.sum())
-    return drawn / kept * math.sqrt(kept / question["examples"])
+    return drawn / kept * math.sqrt(kept / question["texts"])
 
 
 def _log_latency(question: Question, one: int) -> np.ndarray:

@@ -52,6 +52,7 @@ class Question(TypedDict):
 
     Attributes:
         examples: how many were judged; 0 if none.
+        texts: of how many texts they are.
         kept: how many of these are resampled, see `runner.recommend.examples`.
         mistakes: base64 of one bit per kept example, 1 where the prediction is wrong; each different one once.
         label, threads, block: who it is; the block is a place in `blocks`.
@@ -69,6 +70,7 @@ class Question(TypedDict):
     batch_size: int
     baseline: list[int]
     examples: int
+    texts: int
     kept: int
     mistakes: list[str]
     blocks: list[Block]
@@ -120,6 +122,7 @@ def _question(rows: Sequence[Row], trials: Mapping[str, Sequence[Row]], judged: 
         batch_size=next((row["batch_size"] for row in rows if row["batch_size"]), 1),
         baseline=[i for i, row in enumerate(measured) if row["job"] == row["baseline_job"]],
         examples=next((one.examples for one in own.values()), 0),
+        texts=next((one.texts for one in own.values()), 0),
         kept=next((one.kept for one in own.values()), 0),
         mistakes=bits,
         blocks=[_block(measured, key, rounds[key], trials[key], base.get(key)) for key in keys],

@@ -15,7 +15,8 @@ Row = Mapping[str, Any]
 TITLE = "Accuracy in detail"
 EXPLAINED = (
     "Differences are to the baseline on the same examples, in percentage points or F1, with 95% intervals (paired "
-    "bootstrap, BCa). p is McNemar's exact test, each variant by itself."
+    "bootstrap, BCa). p is McNemar's exact test, each variant by itself. Of tagged texts every word is an example; "
+    "intervals and p are then Student's t over the texts."
 )
 
 
@@ -53,14 +54,14 @@ def _p_cell(row: Row) -> Cell:
     return Cell(UNKNOWN if p is None else "<0.001" if p < 0.001 else f"{p:.3f}")
 
 
-def _f1_cell(row: Row) -> Cell:
-    if row["macro_f1"] is None:
+def _f1_cell(row: Row, name: str = "macro_f1") -> Cell:
+    if row[name] is None:
         return Cell(UNKNOWN)
-    difference = row["macro_f1_difference"]
+    difference, low, high = (row[f"{name}_difference{end}"] for end in ("", "_low", "_high"))
     if difference is None:
-        return Cell(f"{row['macro_f1']:.3f}")
-    ends = " to ".join(signed(row[f"macro_f1_difference_{end}"], 3) for end in ("low", "high"))
-    return Cell(f"{row['macro_f1']:.3f}", f"{signed(difference, 3)}, {ends}")
+        return Cell(f"{row[name]:.3f}")
+    interval = "" if low is None else f", {signed(low, 3)} to {signed(high, 3)}"
+    return Cell(f"{row[name]:.3f}", f"{signed(difference, 3)}{interval}")
 
 
 def _divergence_cell(row: Row) -> Cell:
@@ -97,7 +98,7 @@ _COLUMNS = (
     Column(
         "Δ accuracy", "accuracy − the baseline's", _accuracy_cell, "accuracy_difference", needs=("accuracy_difference",)
     ),
-    Column("p", "McNemar's exact test", _p_cell, "accuracy_p_value", needs=("accuracy_p_value",)),
+    Column("p", "that the accuracies are equal", _p_cell, "accuracy_p_value", needs=("accuracy_p_value",)),
     Column("Macro-F1", "and its difference to the baseline's", _f1_cell, "macro_f1", needs=("macro_f1",)),
     Column(
         "Micro-F1",
@@ -105,6 +106,13 @@ _COLUMNS = (
         lambda r: Cell(UNKNOWN if r["micro_f1"] is None else f"{r['micro_f1']:.3f}"),
         "micro_f1",
         needs=("micro_f1",),
+    ),
+    Column(
+        "Entity F1",
+        "of entities of all types, each by its first and last word, and its difference to the baseline's",
+        lambda r: _f1_cell(r, "entity_f1"),
+        "entity_f1",
+        needs=("entity_f1",),
     ),
     Column(
         "Negative flips",

@@ -148,7 +148,7 @@ COLUMNS = (
     ),
     Column(
         "Accuracy",
-        "with its 95% interval (Wilson); of texts with several labels, all are right",
+        "with its 95% interval (Wilson); of texts with several labels, all are right; of tagged texts, each word",
         _accuracy_cell,
         "accuracy",
     ),

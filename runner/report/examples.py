@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from runner.report.view import group_label
 from runner.results.accuracy import confusion_matrix
 from runner.results.tables import Tables, coded, places_by_job
-from runner.tasks.kinds import EMBEDDING, SINGLE_LABEL
+from runner.tasks.kinds import EMBEDDING, SINGLE_LABEL, TOKENS
 
 Row = Mapping[str, Any]
 
@@ -65,10 +65,10 @@ def judgements(tables: Tables) -> tuple[list[Judgement], int]:
 
 
 def _confusable(manifest: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return the labels of each task whose texts have one: of several, a matrix would have a row for each set."""
+    """Return the labels of each task whose examples have one: of several, a matrix would have a row for each set."""
     kinds = manifest.get("kinds") or {}
     labels = manifest.get("labels") or {}
-    return {task: names for task, names in labels.items() if kinds.get(task, SINGLE_LABEL) == SINGLE_LABEL}
+    return {task: names for task, names in labels.items() if kinds.get(task, SINGLE_LABEL) in (SINGLE_LABEL, TOKENS)}
 
 
 def _rows_judged(tables: Tables) -> dict[tuple[str, str, str], dict[tuple[str, str], Row]]:

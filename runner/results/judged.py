@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from runner.results.accuracy import (
+    Difference,
     accuracy,
     brier_score,
     calibration_error,
@@ -25,7 +26,8 @@ from runner.results.cores import cores
 from runner.results.predictions import Evaluation, Name, comparable_vectors
 from runner.results.similarity import cosines, mean_interval, neighbour_agreement
 from runner.results.statistics import wilson_interval
-from runner.tasks.kinds import EMBEDDING, MULTI_LABEL
+from runner.results.words import TextDifference, difference, entity_f1, per_text, share_interval, tells_entities
+from runner.tasks.kinds import EMBEDDING, MULTI_LABEL, TOKENS
 
 
 def judged_columns(pairs: Sequence[tuple[Evaluation | None, Evaluation | None]]) -> list[dict[str, Any]]:
@@ -66,23 +68,25 @@ def _judged(own: Evaluation | None, baseline: Evaluation | None) -> dict[str, An
         and own is not baseline
     )
     if comparable:
-        columns |= _agreement(changed, len(own.texts)) | _divergence(baseline, own)
+        columns |= _agreement(changed, baseline, own) | _divergence(baseline, own)
     if comparable and labelled:
         columns |= _against_baseline(labels, baseline, own)
+        columns |= (_differences_by_text if own.kind == TOKENS else _differences)(labels, baseline, own)
     return columns
 
 
 def _own_figures(labels: list[Name], own: Evaluation) -> dict[str, Any]:
-    share = accuracy(labels, own.predictions)
-    low, high = wilson_interval(round(share * len(labels)), len(labels))
+    low, high = _interval(labels, own)
     figures = {
-        "accuracy": share,
+        "accuracy": accuracy(labels, own.predictions),
         "accuracy_low": low,
         "accuracy_high": high,
         "macro_f1": macro_f1(labels, own.predictions),
     }
     if own.kind == MULTI_LABEL:
         return figures | {"micro_f1": micro_f1(labels, own.predictions)}
+    if own.kind == TOKENS and tells_entities(own.names):
+        figures |= {"entity_f1": entity_f1(labels, own.predictions, own.of_text).value}
     probabilities = _all_known(own.probabilities)
     if probabilities is not None:
         confidences = probabilities.max(axis=1)
@@ -95,26 +99,51 @@ def _own_figures(labels: list[Name], own: Evaluation) -> dict[str, Any]:
 
 def _against_baseline(labels: list[Name], baseline: Evaluation, own: Evaluation) -> dict[str, Any]:
     before, after = baseline.predictions, own.predictions
-    right = [[a == b for a, b in zip(labels, side, strict=True)] for side in (before, after)]
-    accuracies, f1s = paired_differences(labels, before, after)
     negative, positive = flips(labels, before, after)
     changes = recall_changes(labels, before, after, own.names)
     known = [(change, name) for change, name in zip(changes, own.names, strict=True) if change is not None]
     worst, worst_label = min(known, default=(None, None))
     return {
-        "accuracy_difference": accuracies.value,
-        "accuracy_difference_low": accuracies.low,
-        "accuracy_difference_high": accuracies.high,
-        "accuracy_p_value": mcnemar(*right)[3],
-        "macro_f1_difference": f1s.value,
-        "macro_f1_difference_low": f1s.low,
-        "macro_f1_difference_high": f1s.high,
         "negative_flips_fraction": negative,
         "positive_flips_fraction": positive,
         "recall_changes": changes,
         "worst_recall_label": worst_label,
         "worst_recall_change": worst,
     }
+
+
+def _differences(labels: list[Name], baseline: Evaluation, own: Evaluation) -> dict[str, Any]:
+    accuracies, f1s = paired_differences(labels, baseline.predictions, own.predictions)
+    p_value = mcnemar(*(_right(labels, side.predictions) for side in (baseline, own)))[3]
+    differences = _named_difference("accuracy", accuracies) | _named_difference("macro_f1", f1s)
+    return differences | {"accuracy_p_value": p_value}
+
+
+def _differences_by_text(labels: list[Name], baseline: Evaluation, own: Evaluation) -> dict[str, Any]:
+    sides, of_text = (baseline.predictions, own.predictions), own.of_text
+    accuracies = difference(*(per_text(_right(labels, side), of_text) for side in sides))
+    differences = _named_difference("accuracy", accuracies) | {"accuracy_p_value": accuracies.p_value}
+    if not tells_entities(own.names):
+        return differences
+    f1s = difference(*(entity_f1(labels, side, of_text) for side in sides))
+    return differences | _named_difference("entity_f1", f1s)
+
+
+def _named_difference(name: str, found: Difference | TextDifference) -> dict[str, Any]:
+    ends = {f"{name}_difference_low": found.low, f"{name}_difference_high": found.high}
+    return {f"{name}_difference": found.value} | ends
+
+
+def _right(labels: Sequence[Name | None], predictions: Sequence[Name | None]) -> list[bool]:
+    return [a == b for a, b in zip(labels, predictions, strict=True)]
+
+
+def _interval(labels: Sequence[Name | None], own: Evaluation) -> tuple[float, float]:
+    """Return the interval of the share of examples that are predicted so."""
+    right = _right(labels, own.predictions)
+    return (
+        share_interval(per_text(right, own.of_text)) if own.kind == TOKENS else wilson_interval(sum(right), len(right))
+    )
 
 
 def _similarity(baseline: Evaluation, own: Evaluation) -> dict[str, Any]:
@@ -131,9 +160,9 @@ def _similarity(baseline: Evaluation, own: Evaluation) -> dict[str, Any]:
     }
 
 
-def _agreement(changed: int, examples: int) -> dict[str, Any]:
-    low, high = wilson_interval(examples - changed, examples)
-    return {"agreement": 1 - changed / examples, "agreement_low": low, "agreement_high": high}
+def _agreement(changed: int, baseline: Evaluation, own: Evaluation) -> dict[str, Any]:
+    low, high = _interval(baseline.predictions, own)
+    return {"agreement": 1 - changed / len(own.texts), "agreement_low": low, "agreement_high": high}
 
 
 def _divergence(baseline: Evaluation, own: Evaluation) -> dict[str, Any]:

@@ -19,7 +19,8 @@ from runner.results.accuracy import sigmoid, softmax, total_variation
 from runner.results.cores import over_cores
 from runner.results.schema import PREDICTIONS
 from runner.results.similarity import cosines
-from runner.tasks.kinds import EMBEDDING, MULTI_LABEL, SINGLE_LABEL, THRESHOLD, joined
+from runner.results.words import by_word
+from runner.tasks.kinds import EMBEDDING, MULTI_LABEL, SINGLE_LABEL, THRESHOLD, TOKENS, joined
 
 Name = str | frozenset[str]  # of a label; of all labels of a multi-label text
 
@@ -39,6 +40,7 @@ class Evaluation:
     pairs: bool  # whether each text is two of them, a line each
     names: list[str]  # of the labels, in the order of the logits
     texts: tuple[str, ...]
+    of_text: np.ndarray  # number of each example's text: of a tagged text, every word is an example
     labels: tuple[Name | None, ...]
     probabilities: np.ndarray  # [examples, labels], not a number where a logit was not a finite one
     predictions: list[Name | None]  # None there
@@ -89,6 +91,9 @@ def _read_one(path: Path) -> Evaluation | str:
 
 
 def _parse(content: Mapping[str, Any]) -> Evaluation:
+    of_text = np.arange(len(content["texts"]))
+    if content.get("kind") == TOKENS:
+        content, of_text = by_word(content)
     logits, texts = content["logits"], content["texts"]
     if not len(logits) == len(texts) == len(content["label"]):
         raise ValueError("texts, label and logits differ in length")
@@ -109,6 +114,7 @@ def _parse(content: Mapping[str, Any]) -> Evaluation:
         lineage=list(content.get("lineage") or []),
         **judged,
         **found,
+        of_text=of_text,
         metrics={},
         neighbours=content.get("neighbours") or {},
         digest=hashlib.sha256(identity + values.tobytes()).hexdigest(),
@@ -206,6 +212,7 @@ def _job_table(job: Mapping[str, Any], own: Evaluation, baseline: Evaluation | N
             for key in ("job", "model", "technique", "task", "workload")
         },
         "example": np.arange(n),
+        "of_text": own.of_text,
         "text": pa.array(own.texts, pa.string()),
         "label": _shown_all(own.labels, own.names),
         "prediction": _shown_all(own.predictions, own.names),

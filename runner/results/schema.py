@@ -191,16 +191,17 @@ _SCALING = [
 ]
 
 _ACCURACY = [
-    _column("examples", pa.int64(), "Examples that were judged; null where there are no predictions."),
+    _column("examples", pa.int64(), "Texts that were judged, or words; null where there are no predictions."),
     _column(
         "accuracy",
         pa.float64(),
         "Fraction predicted right, of several labels all; null without labels or for random weights.",
     ),
-    _column("accuracy_low", pa.float64(), "Lower end of its 95% interval (Wilson)."),
+    _column("accuracy_low", pa.float64(), "Lower end of its 95% interval (Wilson; of words by text)."),
     _column("accuracy_high", pa.float64(), "Upper end of its 95% interval."),
     _column("macro_f1", pa.float64(), "Mean over the labels of F1."),
     _column("micro_f1", pa.float64(), "F1 of all labels together; null where each text has one: it would be accuracy."),
+    _column("entity_f1", pa.float64(), "Of tagged words: F1 of the entities of all types together, as seqeval counts."),
     _column("calibration_error", pa.float64(), "Expected calibration error, 15 bins of equal width, 0 to 1."),
     _column("brier_score", pa.float64(), "Mean of the summed squared errors of the probabilities, 0 to 2."),
     _column("metrics", pa.map_(pa.string(), pa.float64()), "Metrics of the user's own, by name: those of the sweep."),
@@ -209,7 +210,7 @@ _ACCURACY = [
     _column(
         "agreement", pa.float64(), "Fraction predicted as by the baseline, labels or not; null for random weights."
     ),
-    _column("agreement_low", pa.float64(), "Lower end of its 95% interval (Wilson)."),
+    _column("agreement_low", pa.float64(), "Lower end of its 95% interval (Wilson; of words by text)."),
     _column("agreement_high", pa.float64(), "Upper end of its 95% interval."),
     _column("cosine_mean", pa.float64(), "Of a task of vectors: cosine with the baseline's, mean over the texts."),
     _column("cosine_low", pa.float64(), "Lower end of its 95% interval (Student's t)."),
@@ -221,14 +222,23 @@ _ACCURACY = [
 #: Null for the baseline itself, without labels (but for the divergence) and for random weights.
 _ACCURACY_AGAINST_BASELINE = [
     _column("accuracy_difference", pa.float64(), "accuracy − the baseline's, on the same examples."),
-    _column("accuracy_difference_low", pa.float64(), "Lower end of its 95% interval (paired bootstrap, BCa)."),
+    _column(
+        "accuracy_difference_low",
+        pa.float64(),
+        "Lower end of its 95% interval (paired bootstrap, BCa; of words Student's t over the texts).",
+    ),
     _column("accuracy_difference_high", pa.float64(), "Upper end of its 95% interval."),
     _column(
-        "accuracy_p_value", pa.float64(), "Two-sided p-value of 'equally accurate' (McNemar, exact), not adjusted."
+        "accuracy_p_value",
+        pa.float64(),
+        "Two-sided p-value of 'equally accurate' (McNemar, exact; of words Student's t over the texts), not adjusted.",
     ),
     _column("macro_f1_difference", pa.float64(), "macro_f1 − the baseline's."),
     _column("macro_f1_difference_low", pa.float64(), "Lower end of its 95% interval (paired bootstrap, BCa)."),
     _column("macro_f1_difference_high", pa.float64(), "Upper end of its 95% interval."),
+    _column("entity_f1_difference", pa.float64(), "entity_f1 − the baseline's."),
+    _column("entity_f1_difference_low", pa.float64(), "Lower end of its 95% interval (Student's t over the texts)."),
+    _column("entity_f1_difference_high", pa.float64(), "Upper end of its 95% interval."),
     _column("negative_flips_fraction", pa.float64(), "Fraction of the examples that only the baseline has right."),
     _column("positive_flips_fraction", pa.float64(), "Fraction of the examples that only this job has right."),
     _column(
@@ -324,8 +334,9 @@ PREDICTIONS: Final = _schema(
         _column("technique", pa.string(), "Name of the technique."),
         _column("task", pa.string(), "Name of the task."),
         _column("workload", pa.string(), "Name of the workload."),
-        _column("example", pa.int64(), "Example, from 0, in the order of the test split."),
-        _column("text", pa.string(), "Its text; of a pair both, a line each."),
+        _column("example", pa.int64(), "Example, from 0, in the order of the test split; of tagged texts each word."),
+        _column("of_text", pa.int64(), "Number of its text, from 0: words may have one in common."),
+        _column("text", pa.string(), "Its text; of a pair both, a line each; of a word some words around it."),
         _column("label", pa.string(), "Its true label; null where the task has none."),
         _column(
             "prediction", pa.string(), "Most probable label, or all above 0.5; null if a logit was not a finite number."

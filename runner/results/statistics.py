@@ -146,7 +146,7 @@ def verdict(estimate: Estimate | None, p_value_holm: float | None, floor: float 
     return "faster" if estimate.ratio < 1 else "slower"
 
 
-def wilson_interval(successes: int, n: int) -> tuple[float, float]:
+def wilson_interval(successes: float, n: float) -> tuple[float, float]:
     """Return the 95% score interval of a proportion (E. B. Wilson, J. Am. Statist. Assoc. 22, 1927)."""
     z = float(ndtri(1 - ALPHA / 2))
     centre = (successes + z * z / 2) / (n + z * z)

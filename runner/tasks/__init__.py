@@ -31,16 +31,18 @@ _SHARED = re.compile(r"^from runner\.tasks\.(\w+) import ", re.MULTILINE)
 
 class Example(NamedTuple):
     """One text, the number of its label (its place in `Texts.labels`) or None if that is not known, and of a pair the
-    second text. Of a task of several labels a text, all their numbers, rising."""
+    second text. Of a task of several labels a text, all their numbers, rising. Of one of kind tokens the words, which
+    the text is with spaces between them, and a number for each."""
 
     text: str
     label: int | tuple[int, ...] | None
     pair: str | None = None
+    words: tuple[str, ...] | None = None
 
     @property
-    def given(self) -> str | tuple[str, str]:
-        """What a tokenizer is given: the text, or both of a pair."""
-        return self.text if self.pair is None else (self.text, self.pair)
+    def given(self) -> str | tuple[str, ...]:
+        """What a tokenizer is given: the text, or both of a pair, or the words."""
+        return self.words or (self.text if self.pair is None else (self.text, self.pair))
 
     @property
     def whole(self) -> str:
@@ -126,12 +128,12 @@ def read(folder: Path, split: str) -> list[Example]:
 
 
 def _example(values: dict[str, Any]) -> Example:
-    label = values["label"]
-    return Example(**(values | {"label": tuple(label) if isinstance(label, list) else label}))
+    known: dict[str, Any] = {key: tuple(one) if isinstance(one, list) else one for key, one in values.items()}
+    return Example(**known)
 
 
 def _line(example: Example) -> str:
-    values = {key: value for key, value in example._asdict().items() if key != "pair" or value is not None}
+    values = {key: value for key, value in example._asdict().items() if key == "label" or value is not None}
     return json.dumps(values, ensure_ascii=False) + "\n"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from runner.config import TaskConfig
 from runner.errors import UserError, did_you_mean
 from runner.tasks import SPLITS, Example, Texts
-from runner.tasks.kinds import MULTI_LABEL
+from runner.tasks.kinds import MULTI_LABEL, TOKENS
 from runner.tasks.rows import Row, Rows, Source
 from runner.tasks.split import shuffled, split
 
@@ -92,12 +92,30 @@ def _check(row: Row, task: TaskConfig, where: str) -> None:
             raise UserError(f"{where}: column '{column}' is empty. Fill it, or remove the row.")
     for column in filter(None, (task.text_column, task.text_pair_column)):
         text = row.values[column]
+        if task.kind == TOKENS:
+            text = " ".join(_words(text, column, where))
         if not isinstance(text, str):
             raise UserError(f"{where}: column '{column}' holds {text!r:.50}, which is no text.")
         _check_characters(text, where)
     if task.label_column is not None:
-        for label in _labels(row, task, where):
+        labels = _labels(row, task, where)
+        for label in labels:
             _check_characters(label, where)
+        if task.kind == TOKENS and len(labels) != len(row.values[task.text_column]):
+            raise UserError(
+                f"{where}: there are {len(row.values[task.text_column])} words in column '{task.text_column}', but "
+                f"{len(labels)} tags in column '{task.label_column}'. Each word has one."
+            )
+
+
+def _words(value: Any, column: str, where: str) -> list[str]:
+    """Return the words of a text of kind tokens."""
+    if isinstance(value, list) and value and all(isinstance(word, str) and word.strip() for word in value):
+        return value
+    raise UserError(
+        f"{where}: column '{column}' holds {value!r:.50}, but with task.kind={TOKENS} must hold a list of words, none "
+        "of them empty."
+    )
 
 
 def _check_split(row: Row, where: str, known: bool) -> None:
@@ -117,17 +135,26 @@ def _check_characters(text: str, where: str) -> None:
 def _example(row: Row, task: TaskConfig, numbers: dict[str, int]) -> Example:
     label: int | tuple[int, ...] | None = None
     if task.label_column is not None:
-        found = sorted({numbers[name] for name in _labels(row, task, row.where)})
-        label = tuple(found) if task.kind == MULTI_LABEL else found[0]
+        found = [numbers[name] for name in _labels(row, task, row.where)]
+        several = {MULTI_LABEL: tuple(sorted(set(found))), TOKENS: tuple(found)}
+        label = several[task.kind] if task.kind in several else found[0]
+    if task.kind == TOKENS:
+        words = tuple(row.values[task.text_column])
+        return Example(" ".join(words), label, words=words)
     pair = None if task.text_pair_column is None else row.values[task.text_pair_column]
     return Example(row.values[task.text_column], label, pair)
 
 
 def _labels(row: Row, task: TaskConfig, where: str) -> list[str]:
-    """Return the names of a row's labels; of a single-label task it is one."""
+    """Return the names of a row's labels; of a single-label task it is one, of one of kind tokens one a word."""
     value: Any = row.values[task.label_column or ""]
-    if task.kind != MULTI_LABEL:
+    if task.kind not in (MULTI_LABEL, TOKENS):
         return [_name(value, task, where)]
+    if task.kind == TOKENS and not isinstance(value, list):
+        raise UserError(
+            f"{where}: column '{task.label_column}' holds {value!r:.50}, but with task.kind={TOKENS} must hold a list "
+            "of tags, one for each word."
+        )
     if isinstance(value, str):
         value = [part.strip() for part in value.split(task.label_separator)] if value.strip() else []
     if not isinstance(value, list) or "" in value:

@@ -17,6 +17,7 @@ from tokenizers import Encoding, Tokenizer
 from runner.architectures import positions_for_texts
 from runner.engines import INPUTS
 from runner.tasks import read
+from runner.trial.inputs import WORD_STARTS
 
 
 def main() -> None:
@@ -32,19 +33,22 @@ def main() -> None:
 
 
 def tokenize(
-    texts: Sequence[str | tuple[str, str]], tokenizer: Tokenizer, settings: dict[str, Any]
+    texts: Sequence[str | tuple[str, ...]], tokenizer: Tokenizer, settings: dict[str, Any]
 ) -> dict[str, np.ndarray]:
     """Encode, cut into batches in order, pad.
 
     Args:
-        texts: in the order of the calls; of a pair, the longer text is cut first.
+        texts: in the order of the calls; of a pair, the longer text is cut first. Lists of words, if `words` is set.
         tokenizer: adds the special tokens; its own padding is not used.
         settings: batch_size, padding (longest, bucketed or max_length), bucket, max_length and pad_token_id; whether
-            the model takes `token_types`; and for the check of lengths its `positions` and `model_type`.
+            the model takes `token_types`; for the check of lengths its `positions` and `model_type`; and whether every
+            text is its `words`.
 
     Returns:
         shapes int64 [batches, 2] as (rows, columns), and input_ids, attention_mask and, if the model takes them,
-        token_type_ids int32, all batches end to end; pad_token_id, int64, for who cuts the batches anew.
+        token_type_ids int32, all batches end to end; pad_token_id, int64, for who cuts the batches anew. Of words also
+        word_starts, int32 like input_ids, 1 at the first token of a word; and words, bool, one for each word of all
+        texts, whether it has such a token.
 
     Raises:
         ValueError: if max_length exceeds the positions that the model knows.
@@ -54,30 +58,36 @@ def tokenize(
         raise ValueError(f"workload.max_length is {settings['max_length']}, but the model has {longest} positions")
     tokenizer.no_padding()
     tokenizer.enable_truncation(settings["max_length"])
-    encodings = tokenizer.encode_batch(list(texts))
+    of_words = bool(settings.get("words"))
+    encodings = tokenizer.encode_batch(list(texts), is_pretokenized=of_words)
     size = settings["batch_size"]
     batches = [_batch(encodings[start : start + size], settings) for start in range(0, len(encodings), size)]
-    names = INPUTS if settings.get("token_types") else INPUTS[:2]
-    arrays = {
-        name: np.concatenate([arrays.ravel() for arrays in parts]).astype(np.int32)
-        for name, parts in zip(names, zip(*batches, strict=True), strict=False)
-    }
+    names = [*(INPUTS if settings.get("token_types") else INPUTS[:2]), *([WORD_STARTS] if of_words else [])]
+    arrays = {name: np.concatenate([batch[name].ravel() for batch in batches]).astype(np.int32) for name in names}
+    if of_words:
+        known = [{*encoding.word_ids} for encoding in encodings]
+        there = [word in own for text, own in zip(texts, known, strict=True) for word in range(len(text))]
+        arrays["words"] = np.array(there, dtype=bool)
     return arrays | {
-        "shapes": np.array([ids.shape for ids, *_ in batches], dtype=np.int64),
+        "shapes": np.array([batch["input_ids"].shape for batch in batches], dtype=np.int64),
         "pad_token_id": np.array(settings["pad_token_id"], dtype=np.int64),
     }
 
 
-def _batch(encodings: list[Encoding], settings: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return input_ids, attention_mask and token_type_ids, padded to one length."""
+def _batch(encodings: list[Encoding], settings: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Return all inputs and the starts of words, padded to one length."""
     length = _padded_length(max(len(encoding.ids) for encoding in encodings), settings)
     ids = np.full((len(encodings), length), settings["pad_token_id"])
-    mask, types = np.zeros_like(ids), np.zeros_like(ids)
+    mask, types, starts = (np.zeros_like(ids) for _ in range(3))
     for row, encoding in enumerate(encodings):
         ids[row, : len(encoding.ids)] = encoding.ids
         mask[row, : len(encoding.ids)] = 1
         types[row, : len(encoding.ids)] = encoding.type_ids
-    return ids, mask, types
+        words = encoding.word_ids
+        starts[row, : len(words)] = [
+            word is not None and word != before for before, word in zip([None, *words], words, strict=False)
+        ]
+    return dict(zip((*INPUTS, WORD_STARTS), (ids, mask, types, starts), strict=True))
 
 
 def _padded_length(longest: int, settings: dict[str, Any]) -> int:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from runner.errors import UserError, did_you_mean
-from runner.tasks.kinds import CLASSIFIED, KINDS
+from runner.tasks.kinds import CLASSIFIED, KINDS, WHOLE
 from runner.techniques.shape import Shape, shape_of_checkpoint, shape_of_files
 
 if TYPE_CHECKING:
@@ -97,8 +97,11 @@ class Step(ABC):
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The kinds of task that its result can be judged on; see `runner.tasks.kinds`."""
-        return CLASSIFIED if self.first_token_only else KINDS
+        """The kinds of task that its result can be judged on; see `runner.tasks.kinds`. What looks at texts or learns
+        takes whole ones, unless it says otherwise."""
+        if self.first_token_only:
+            return CLASSIFIED
+        return WHOLE if self.reads_texts or self.reads_labels or self.reads_teacher else KINDS
 
     @property
     def reads_texts(self) -> bool:

@@ -1,4 +1,5 @@
-"""Import a model's raw files as a checkpoint: a sequence classifier in safetensors, with a fast tokenizer."""
+"""Import a model's raw files as a checkpoint: a classifier of texts or of their tokens, or an encoder, in safetensors,
+with a fast tokenizer."""
 
 from __future__ import annotations
 
@@ -8,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import UserError, did_you_mean
-from runner.tasks import read_labels
-from runner.tasks.kinds import CLASSIFIED, EMBEDDING
+from runner.tasks import read_kind, read_labels
+from runner.tasks.kinds import CLASSIFIED, EMBEDDING, TOKENS
 from runner.techniques import Step, StepInputs, step
 from runner.techniques.pairs import note_token_types
 
@@ -45,8 +46,8 @@ class ImportCheckpoint(Step):
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """Without a head there are vectors, with one there are labels."""
-        return (EMBEDDING,) if self.head in _POOLINGS else CLASSIFIED
+        """Without a head there are vectors, with one there are labels; a new one must be trained, which is of texts."""
+        return {"load": (*CLASSIFIED, TOKENS), "new": CLASSIFIED}.get(self.head, (EMBEDDING,))
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
         """Write config.json, model.safetensors and tokenizer.json.
@@ -59,7 +60,7 @@ class ImportCheckpoint(Step):
         assert inputs.source is not None
         import_tokenizer(inputs.source, target)
         labels = read_labels(inputs.texts)
-        model = _load_model(inputs.source, labels, self.head, self.seed)
+        model = _load_model(inputs.source, labels, self.head, self.seed, read_kind(inputs.texts) == TOKENS)
         notes = {"head": self.head, "labels": set_labels(model, labels) if self.head == "load" else labels}
         note_token_types(model.config, target / "tokenizer.json", inputs.texts)
         save_checkpoint(model, target, tokenizer_from=target)
@@ -111,16 +112,19 @@ def set_labels(model: Any, labels: list[str]) -> list[str]:
     return labels
 
 
-def _load_model(source: Path, labels: list[str], head: str, seed: int) -> Any:
+def _load_model(source: Path, labels: list[str], head: str, seed: int, of_tokens: bool) -> Any:
     import torch
     from safetensors import SafetensorError
-    from transformers import AutoModel, AutoModelForSequenceClassification
+    from transformers import AutoModel, AutoModelForSequenceClassification, AutoModelForTokenClassification
     from transformers.utils import logging
 
     from runner.engines.checkpoint import Embedder, without_pooler
 
     config = _load_config(source)
     more: dict[str, Any] = {}
+    if head == "load":
+        _check_head(config, of_tokens)
+    classifier = AutoModelForTokenClassification if of_tokens else AutoModelForSequenceClassification
     if head in _POOLINGS:
         config.vector_pooling = head
         more = without_pooler(AutoModel._model_mapping[type(config)])
@@ -136,7 +140,7 @@ def _load_model(source: Path, labels: list[str], head: str, seed: int) -> Any:
     logging.disable_progress_bar()
     torch.manual_seed(seed)
     try:
-        model, report = (AutoModel if head in _POOLINGS else AutoModelForSequenceClassification).from_pretrained(
+        model, report = (AutoModel if head in _POOLINGS else classifier).from_pretrained(
             source,
             config=config,
             dtype=torch.float32,
@@ -166,6 +170,15 @@ def _load_config(source: Path) -> Any:
         return AutoConfig.from_pretrained(source, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"model: transformers cannot read its config.json: {_first_line(error)}") from None
+
+
+def _check_head(config: Any, of_tokens: bool) -> None:
+    """Check that a head is for what the task judges: its tensors alone may look alike."""
+    from runner.engines.checkpoint import OF_TOKENS, tells_tokens
+
+    if config.architectures and tells_tokens(config) != of_tokens:
+        other = f"no …{OF_TOKENS}, which a task of kind {TOKENS} needs" if of_tokens else "for a task of kind tokens"
+        raise UserError(f"model: the files are of a {config.architectures[0]}: {other}. Take another model, or task.")
 
 
 def _check_unfit(unfit: set[str], head: str, prefix: str) -> None:

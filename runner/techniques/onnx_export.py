@@ -125,13 +125,14 @@ def export_traced(model: Logits, path: Path, opset: int) -> None:
     from runner.techniques.tracing import example
 
     tokens = {0: "batch", 1: "length"}
+    told = tokens if model.of_tokens else {0: "batch"}
     torch.onnx.export(
         model,
         example(model, 3, 77),
         str(path),
         input_names=model.inputs(),
         output_names=["logits"],
-        dynamic_axes=dict.fromkeys(model.inputs(), tokens) | {"logits": {0: "batch"}},
+        dynamic_axes=dict.fromkeys(model.inputs(), tokens) | {"logits": told},
         opset_version=opset,
         dynamo=False,
     )

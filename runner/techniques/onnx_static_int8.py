@@ -23,7 +23,7 @@ from runner.techniques.onnx_export import MODEL
 from runner.techniques.shape import Shape, check_tokens
 
 _METHODS = {"min-max": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}
-Given = str | tuple[str, str]  # a text, or a pair
+Given = str | tuple[str, ...]  # a text, or a pair
 _TYPES = {"int8": "QInt8", "uint8": "QUInt8"}
 
 

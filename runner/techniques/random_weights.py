@@ -10,7 +10,7 @@ from typing import Any
 from runner.architectures import ARCHITECTURES
 from runner.errors import UserError, did_you_mean
 from runner.tasks import SPLITS, read, read_kind, read_labels
-from runner.tasks.kinds import EMBEDDING
+from runner.tasks.kinds import EMBEDDING, KINDS, TOKENS
 from runner.techniques import Step, StepInputs, step
 from runner.techniques.pairs import note_token_types
 from runner.techniques.shape import Shape, shape_of_config
@@ -43,6 +43,7 @@ class RandomWeights(Step):
     takes = None
     gives = "checkpoint"
     uses = ("pairs.py",)
+    kinds = KINDS
     reads_texts = True
 
     shape: dict[str, Any] = field(default_factory=dict)
@@ -73,7 +74,7 @@ class RandomWeights(Step):
             UserError: if the shape has a field that its config has not.
         """
         import torch
-        from transformers import AutoModel, AutoModelForSequenceClassification
+        from transformers import AutoModel, AutoModelForSequenceClassification, AutoModelForTokenClassification
 
         from runner.engines.checkpoint import Embedder, save_checkpoint, without_pooler
 
@@ -82,13 +83,15 @@ class RandomWeights(Step):
         texts = (example.whole for split in SPLITS for example in read(inputs.texts, split))
         _train_tokenizer(texts, _SPECIAL[self.shape["model_type"]], config).save(str(target / "tokenizer.json"))
         torch.manual_seed(self.seed)
-        if read_kind(inputs.texts) == EMBEDDING:
+        kind = read_kind(inputs.texts)
+        if kind == EMBEDDING:
             config.vector_pooling = "mean"
             architecture = AutoModel._model_mapping[type(config)]
             encoder = architecture._from_config(config, dtype=torch.float32, **without_pooler(architecture))
             model: Any = Embedder(encoder)
         else:
-            model = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
+            classifier = AutoModelForTokenClassification if kind == TOKENS else AutoModelForSequenceClassification
+            model = classifier.from_config(config, dtype=torch.float32)
         note_token_types(model.config, target / "tokenizer.json", inputs.texts)
         save_checkpoint(model, target, tokenizer_from=target)
         return {"parameters": sum(parameter.numel() for parameter in model.parameters()), "head": "random"}

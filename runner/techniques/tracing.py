@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from runner.engines.checkpoint import input_names, load_checkpoint
+from runner.engines.checkpoint import input_names, load_checkpoint, tells_tokens
 
 TOLERANCE = 1e-3  # of float32 logits, against the checkpoint; a wrong graph is off by far more
 
@@ -25,7 +25,7 @@ class Logits(nn.Module):
     def forward(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """Return logits [batch, labels], of the type of the weights."""
+        """Return logits [batch, labels], or of tokens [batch, length, labels], of the type of the weights."""
         types = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
         logits: torch.Tensor = self.model(input_ids=input_ids, attention_mask=attention_mask, **types).logits
         return logits
@@ -33,6 +33,11 @@ class Logits(nn.Module):
     def inputs(self) -> list[str]:
         """Return the names of its inputs, in order."""
         return input_names(self.model.config)
+
+    @property
+    def of_tokens(self) -> bool:
+        """Whether each token has logits."""
+        return tells_tokens(self.model.config)
 
 
 def load_logits(folder: Path, attention: str) -> Logits:

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from runner.engines import Engine, import_engine
-from runner.trial.inputs import load_inputs, pad_token_id
+from runner.tasks.kinds import TOKENS
+from runner.trial.inputs import load_inputs, load_judged, pad_token_id, words_with_tokens
 from runner.trial.neighbours import Batch, compare_batchings
 
 
@@ -23,12 +24,14 @@ def main() -> None:
     paths = {name: Path(path) for name, path in request["paths"].items()}
     engine = import_engine(request["engine"], request["plugin"])(paths["artifact"], request["threads"])
     file = paths["inputs"] / "inputs.npz"
-    batches = load_inputs(file)
+    judge = judge_words if request["kind"] == TOKENS else judge_texts
+    batches = load_judged(file)
     logits = np.concatenate([judge(engine, batch) for batch in batches])
     (paths["output"] / "files").mkdir()
-    (paths["output"] / "files" / "logits.json").write_text(json.dumps(logits.tolist()))
+    told = with_unknown(logits, words_with_tokens(file))
+    (paths["output"] / "files" / "logits.json").write_text(json.dumps(told.tolist()))
     notes = engine.describe() | {
-        "precision": engine.precision(engine.prepare(*batches[0])),
+        "precision": engine.precision(engine.prepare(*load_inputs(file, 1)[0])),
         "neighbours": compare_batchings(
             lambda batch: judge(engine, batch), batches, logits, pad_token_id(file), request["kind"]
         ),
@@ -36,9 +39,25 @@ def main() -> None:
     (paths["output"] / "notes.json").write_text(json.dumps({"notes": notes}))
 
 
-def judge(engine: Engine, batch: Batch) -> np.ndarray:
+def judge_texts(engine: Engine, batch: Batch) -> np.ndarray:
     """Return the logits of a batch, [texts, labels]."""
     return engine.logits(engine.run(engine.prepare(*batch))).copy()  # the engine may use its buffer again
+
+
+def judge_words(engine: Engine, batch: Batch) -> np.ndarray:
+    """Return the logits of a batch whose last part says where words start, [words that have a token, labels]."""
+    *inputs, starts = batch
+    logits = engine.logits(engine.run(engine.prepare(*inputs)))
+    return np.asarray(logits[starts.astype(bool)])
+
+
+def with_unknown(logits: np.ndarray, words: np.ndarray | None) -> np.ndarray:
+    """Return logits of all words, not numbers where one has no token; the same where texts are judged as a whole."""
+    if words is None:
+        return logits
+    told = np.full((len(words), logits.shape[-1]), np.nan)
+    told[words] = logits
+    return told
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from runner.tasks.kinds import EMBEDDING, MULTI_LABEL, SINGLE_LABEL
 if TYPE_CHECKING:
     import numpy as np
 
-Batch = tuple["np.ndarray", ...]  # input_ids, attention_mask and perhaps token_type_ids, int64 [texts, length]
+#: input_ids, attention_mask and perhaps token_type_ids, and of words where they start; int64 [texts, length]
+Batch = tuple["np.ndarray", ...]
 
 MOST_TEXTS = 128
 TEXTS_A_BATCH = 8
@@ -31,15 +32,15 @@ def compare_batchings(
     """Judge the first texts alone, without padding, and in eights padded to the longest; compare these and `logits`.
 
     Args:
-        judge: returns the logits of a batch, [texts, labels].
+        judge: returns the logits of a batch, [texts, labels]; of words [words, labels].
         batches: all texts as the workload has them.
-        logits: of all texts in those batches, [texts, labels].
+        logits: of all texts, or words, in those batches, likewise.
         pad_token_id: what to pad with.
         kind: how logits are judged; see `runner.tasks.kinds`.
 
     Returns:
-        examples: how many texts, up to 128; the task's texts come shuffled, so the first are a fair sample.
-        changed_predictions: texts that the three ways do not predict alike; None for vectors, which predict nothing.
+        examples: how many texts, up to 128, or their words; texts come shuffled, so the first are a fair sample.
+        changed_predictions: those that the three ways do not predict alike; None for vectors, which predict nothing.
         logit_difference: the largest between any two of them; None if one is not a finite number.
     """
     import numpy as np
@@ -47,13 +48,14 @@ def compare_batchings(
     texts = _texts(batches)[:MOST_TEXTS]
     alone = [_batch([text], pad_token_id) for text in texts]
     eights = [_batch(texts[i : i + TEXTS_A_BATCH], pad_token_id) for i in range(0, len(texts), TEXTS_A_BATCH)]
-    ways = [logits[: len(texts)], *(np.concatenate([judge(batch) for batch in cut]) for cut in (alone, eights))]
+    again = [np.concatenate([judge(batch) for batch in cut]) for cut in (alone, eights)]
+    ways = [logits[: len(again[0])], *again]
     judged = np.stack(ways).astype(float)  # [ways, texts, labels]
     predictions = judged > 0 if kind == MULTI_LABEL else judged.argmax(axis=-1)
-    changed = (predictions != predictions[0]).reshape(len(ways), len(texts), -1).any(axis=(0, 2))
+    changed = (predictions != predictions[0]).reshape(*judged.shape[:2], -1).any(axis=(0, 2))
     difference = float(np.ptp(judged, axis=0).max())
     return {
-        "examples": len(texts),
+        "examples": judged.shape[1],
         "changed_predictions": None if kind == EMBEDDING else int(changed.sum()),
         "logit_difference": difference if np.isfinite(difference) else None,
     }
@@ -69,7 +71,7 @@ def _batch(texts: Sequence[Batch], pad_token_id: int) -> Batch:
     """Return the inputs of some texts, padded to the longest."""
     import numpy as np
 
-    padding = (pad_token_id, 0, 0)
+    padding = (pad_token_id, 0, 0, 0)
     padded = [np.full((len(texts), max(len(text[0]) for text in texts)), value) for value in padding[: len(texts[0])]]
     for row, text in enumerate(texts):
         for array, part in zip(padded, text, strict=True):

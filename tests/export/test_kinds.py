@@ -59,8 +59,8 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Tables:
         union.append(f"{{task: file, {keys}, technique: [{', '.join(TECHNIQUES[name])}]}}")
     command = [sys.executable, "-m", "runner", "-m", "grid=smoke", f"hydra.sweep.dir={place / 'sweep'}"]
     command += [f"grid.union=[{', '.join(union)}]", f"store={place / 'store'}", "isolation=process"]
-    command += ["measure.rounds=1", "measure.reruns=0"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
+    command += ["measure.rounds=1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return read_tables(place / "sweep")
 
@@ -121,7 +121,7 @@ def test_what_is_no_pair_is_refused(swept: Tables, tmp_path: Path) -> None:
 def test_all_labels_above_the_threshold_are_told(technique: str, swept: Tables, tmp_path: Path) -> None:
     folder, recorded = _export(swept, "several", technique, tmp_path / "out")
     settings = json.loads((folder / "settings.json").read_text())
-    middle = float(np.median(1 / (1 + np.exp(-np.array(recorded["logits"])))))
+    middle = float(np.median(1 / (1 + np.exp(-np.array(recorded["logits"])))[:, 0]))
     told = set()
     for threshold in (settings["threshold"], middle):  # a random model says the same of every text at a half
         (folder / "settings.json").write_text(json.dumps(settings | {"threshold": threshold}))
@@ -181,7 +181,7 @@ def test_the_card_tells_the_measures_of_its_kind(task: str, swept: Tables) -> No
     if task == "several":
         judged |= {"micro_f1": 0.8}
     if task == "vectors":
-        judged |= {"cosine_mean": 0.98765, "cosine_low": 0.98, "cosine_high": 0.99, "cosine_least": 0.9}
+        judged |= {"cosine_mean": 0.98764, "cosine_low": 0.98, "cosine_high": 0.99, "cosine_least": 0.9}
     rows = [row | (judged if row["task"] == task else {}) for row in swept.summary.to_pylist()]
     tables = replace(swept, summary=pa.Table.from_pylist(rows, schema=SUMMARY))
     card = render_card(tables, find_variant(tables, _job(swept, task, "onnx")))

@@ -102,7 +102,7 @@ const chooser = (data) => {
         wrong++;
         for (let draw = 0, at = i * DRAWS; draw < DRAWS; draw++, at++) found[draw] += counts[at];
       }
-      return found.map((drawn) => ((drawn - wrong) / kept) * Math.sqrt(kept / question.examples));
+      return found.map((drawn) => ((drawn - wrong) / kept) * Math.sqrt(kept / question.texts));
     }
 
     // A measure in each draw.
