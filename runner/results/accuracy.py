@@ -64,10 +64,14 @@ def micro_f1(labels: Labels, predictions: Predictions) -> float:
 
 def _hits_and_misses(labels: Labels, predictions: Predictions) -> list[tuple[int, int]]:
     """Return for every label that was seen or predicted its TP, and its FP + FN."""
-    pairs = [(_names(a), _names(b)) for a, b in zip(labels, predictions, strict=True)]
-    seen = sorted({name for pair in pairs for side in pair for name in side})
+    kinds = Counter(zip(labels, predictions, strict=True))
+    pairs = [(_names(a), _names(b), count) for (a, b), count in kinds.items()]
+    seen = sorted({name for *sides, _ in pairs for side in sides for name in side})
     return [
-        (sum(name in a and name in b for a, b in pairs), sum((name in a) != (name in b) for a, b in pairs))
+        (
+            sum(count for a, b, count in pairs if name in a and name in b),
+            sum(count for a, b, count in pairs if (name in a) != (name in b)),
+        )
         for name in seen
     ]
 
@@ -310,8 +314,9 @@ def recall_changes(
     Recall is the fraction of a label's examples that are predicted so. Compression may spare the mean and spend all on
     one class (S. Hooker et al., "What do compressed deep neural networks forget?", 2019).
     """
-    gains: dict[str, list[int]] = {name: [] for name in names}
-    for label, base, own in zip(labels, baseline, variant, strict=True):
+    examples, gains = Counter[str](), Counter[str]()
+    for (label, base, own), count in Counter(zip(labels, baseline, variant, strict=True)).items():
         for name in _names(label):
-            gains[name].append((name in _names(own)) - (name in _names(base)))
-    return [fmean(own) if own else None for own in gains.values()]
+            examples[name] += count
+            gains[name] += count * ((name in _names(own)) - (name in _names(base)))
+    return [gains[name] / examples[name] if examples[name] else None for name in names]

@@ -44,6 +44,8 @@ def with_metrics(evaluations: Sequence[Evaluation], names: Sequence[str]) -> tup
     A metric that is not on this machine, or that raises, is null: the other results are read nevertheless. Of random
     weights there is none, as there is no accuracy.
     """
+    if not names:
+        return list(evaluations), []
     known, warnings = dict[str, Metric](), dict[str, None]()
     for name in names:
         try:

@@ -103,7 +103,7 @@ def _parse(content: Mapping[str, Any]) -> Evaluation:
         "trained": content["weights"] == "trained",
         "kind": str(content.get("kind", SINGLE_LABEL)),
         "pairs": bool(content.get("pairs")),
-        "texts": tuple(str(text) for text in texts),
+        "texts": tuple(map(str, texts)),
     }
     values = _matrix(logits)
     found = _of_vectors(values) if judged["kind"] == EMBEDDING else _of_classes(values, content, judged["kind"])
@@ -123,13 +123,14 @@ def _parse(content: Mapping[str, Any]) -> Evaluation:
 
 def _matrix(rows: Sequence[Sequence[float]]) -> np.ndarray:
     width = len(rows[0]) if rows else 0
-    if any(len(row) != width for row in rows):
+    if any(map(width.__ne__, map(len, rows))):
         raise ValueError("rows of logits differ in length")
     return np.array(array("d", chain.from_iterable(rows))).reshape(len(rows), width)
 
 
 def _of_classes(logits: np.ndarray, content: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    if any(label is not None and isinstance(label, list) != (kind == MULTI_LABEL) for label in content["label"]):
+    forms = set(map(type, content["label"])) - {type(None)}
+    if forms - {list} if kind == MULTI_LABEL else list in forms:
         raise ValueError("a text has a list of labels in a task of one each, or the other way round")
     names = list(content["labels"]) or [str(i) for i in range(logits.shape[1])]
     if len(logits) and logits.shape[1] != len(names):
@@ -137,7 +138,7 @@ def _of_classes(logits: np.ndarray, content: Mapping[str, Any], kind: str) -> di
     probabilities = sigmoid(logits) if kind == MULTI_LABEL else softmax(logits)
     return {
         "names": names,
-        "labels": tuple(None if label is None else _named(label, names) for label in content["label"]),
+        "labels": _named(content["label"], names, kind),
         "probabilities": probabilities,
         "predictions": _predicted(probabilities, names, kind),
         "vectors": np.zeros((0, 0)),
@@ -167,26 +168,31 @@ def _cosines(base: Evaluation | None, own: Evaluation) -> Any:
     return pa.array(cosines(base.vectors, own.vectors), pa.float64())
 
 
-def _named(label: int | list[int], names: Sequence[str]) -> Name:
-    return names[label] if isinstance(label, int) else frozenset(names[one] for one in label)
+def _named(labels: Sequence[Any], names: Sequence[str], kind: str) -> tuple[Name | None, ...]:
+    """Return the name of each label, given by its place, or the names of all of a text's; None where there is none."""
+    if kind == MULTI_LABEL:
+        return tuple(None if those is None else frozenset(names[one] for one in those) for those in labels)
+    return tuple(None if one is None else names[one] for one in labels)
 
 
 def _predicted(probabilities: np.ndarray, names: Sequence[str], kind: str) -> list[Name | None]:
     """Return the name of the label that is predicted, or the names of all; None where a logit was not finite."""
-    known = (~np.isnan(probabilities).any(axis=1)).tolist()
+    if not len(probabilities):
+        return []
     if kind == MULTI_LABEL:
-        above = [np.flatnonzero(row).tolist() for row in probabilities > THRESHOLD]
-        return [_named(those, names) if there else None for those, there in zip(above, known, strict=True)]
-    best = probabilities.argmax(axis=1).tolist() if len(probabilities) else []
-    return [names[place] if there else None for place, there in zip(best, known, strict=True)]
-
-
-def _shown(name: Name | None, names: Sequence[str]) -> str | None:
-    return joined([one for one in names if one in name]) if isinstance(name, frozenset) else name
+        places: list[Any] = [np.flatnonzero(row).tolist() for row in probabilities > THRESHOLD]
+    else:
+        places = probabilities.argmax(axis=1).tolist()
+    for unknown in np.flatnonzero(np.isnan(probabilities).any(axis=1)):
+        places[unknown] = None
+    return list(_named(places, names, kind))
 
 
 def _shown_all(those: Sequence[Name | None], names: Sequence[str]) -> Any:
-    return pa.array([_shown(name, names) for name in those], pa.string())
+    """Return names as a column; the labels of a text of several as one name."""
+    if frozenset in set(map(type, those)):
+        those = [name if name is None else joined([one for one in names if one in name]) for name in those]
+    return pa.array(those, pa.string())
 
 
 def _certainty(probabilities: np.ndarray, kind: str) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -156,20 +155,15 @@ def _paired_columns(content: Mapping[str, Any]) -> dict[str, Any]:
     samples, partner = content.get("samples") or {}, _partner_latencies(content)
     if not partner:
         return {}
-    own_turns, partner_turns = (_by_turn(samples["turn"], calls) for calls in (samples["latency_seconds"], partner))
-    log_ratio = paired_log_ratio(own_turns, partner_turns)
+    own, turns = samples["latency_seconds"], samples["turn"]
+    if not len(own) == len(turns) == len(partner):
+        raise ValueError("the calls of trial and partner, and their turns, differ in number")
+    log_ratio = paired_log_ratio({0: own}, {0: partner})  # as many of each in every turn: all in one is the same
     return {
         "partner_ratio": math.exp(log_ratio) if log_ratio is not None else None,
-        "turns": len(own_turns),
+        "turns": len(set(turns)),
         "partner_latency_p50_seconds": median(partner),
     }
-
-
-def _by_turn(turns: Sequence[int], latencies: Sequence[float]) -> dict[int, list[float]]:
-    grouped: dict[int, list[float]] = defaultdict(list)
-    for turn, latency in zip(turns, latencies, strict=True):
-        grouped[turn].append(latency)
-    return grouped
 
 
 def _partner_latencies(content: Mapping[str, Any]) -> list[float]:

@@ -41,6 +41,23 @@ def _judged(chance: np.random.Generator, n: int, right: float, same: float) -> t
     return labels.tolist(), baseline.tolist(), variant.tolist()
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_figures_from_counts_are_to_the_bit_those_from_one_example_after_the_other(seed: int) -> None:
+    labels, before, after = _judged(np.random.default_rng(seed), 137, 0.7, 0.8)
+    unknown = [None, *after[1:]]
+
+    def f1(name: str) -> float:
+        pairs = [(a == name, b == name) for a, b in zip(labels, unknown, strict=True)]
+        return 2 * sum(a and b for a, b in pairs) / (2 * sum(a and b for a, b in pairs) + sum(a != b for a, b in pairs))
+
+    def gain(name: str) -> float:
+        ours = [(b == name, a == name) for label, b, a in zip(labels, before, unknown, strict=True) if label == name]
+        return fmean(a - b for b, a in ours)
+
+    assert macro_f1(labels, unknown) == fmean(map(f1, NAMES))
+    assert recall_changes(labels, before, unknown, NAMES) == list(map(gain, NAMES))
+
+
 def test_figures_of_a_classifier() -> None:
     labels, predictions = ["a", "a", "b", "b", "c"], ["a", "b", "b", "b", None]
     assert accuracy(labels, predictions) == pytest.approx(3 / 5)

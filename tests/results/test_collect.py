@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from runner.errors import UserError
 from runner.results.__main__ import main
 from runner.results.collect import collect
 from runner.results.schema import SCHEMAS
+from runner.results.statistics import paired_log_ratio
 from runner.results.summary import outcome
 from runner.results.tables import LONG, Tables, read_tables, write_tables
 from tests.results.synthetic import BASELINE, DEMO, Job, edit, trial_file, write_sweep
@@ -64,6 +66,14 @@ def test_the_figures_of_a_trial(tmp_path: Path) -> None:
     assert [r["latency_seconds"] for r in partner] == trial["partner"]["latency_seconds"]
     assert [r["call"] for r in calls] == [r["call"] for r in partner] == list(range(31))
     assert [r["turn"] for r in calls] == [r["turn"] for r in partner]
+    turns: list[dict[int, list[float]]] = [{}, {}]
+    for own, side in zip(turns, (calls, partner), strict=True):
+        for call in side:
+            own.setdefault(call["turn"], []).append(call["latency_seconds"])
+    assert row["turns"] == len(turns[0])
+    log_ratio = paired_log_ratio(*turns)
+    assert log_ratio is not None
+    assert row["partner_ratio"] == math.exp(log_ratio)  # to the bit
     memory = [r for r in tables.memory.read().to_pylist() if r["job"] == INT8.key and r["round"] == 1]
     assert [r["rss_bytes"] for r in memory] == trial["memory"]["rss_bytes"]
 
