@@ -7,6 +7,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -110,12 +111,22 @@ class ManyBoxes:
             children=_children(pid),
             memory_mb=_resident(pid) / _MB,
             temporary=len(unfinished),
-            trial_kb=sum(path.lstat().st_blocks * 512 for path in self._sweep.glob("trials/**/*")) / trials / 1024,
+            trial_kb=_on_disk(self._sweep / "trials") / trials / 1024,
             engine_files=_count(self._engine_pid, "fd"),
             engine_threads=_count(self._engine_pid, "task"),
             engine_mb=_resident(self._engine_pid) / _MB,
             engine_folders=len(engine),
         )
+
+
+def _on_disk(folder: Path) -> int:
+    """Return the bytes that a folder takes on the disk, less what vanishes while they are counted."""
+    found = 0
+    for place, _, names in os.walk(folder):  # passes over folders that are gone
+        for name in names:
+            with suppress(FileNotFoundError):
+                found += (Path(place) / name).lstat().st_blocks * 512
+    return found
 
 
 def _count(pid: int | None, what: str) -> int:
