@@ -7,7 +7,6 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -96,8 +95,8 @@ class ManyBoxes:
         return sum(1 for _ in self._sweep.glob("trials/*/trial.json"))
 
     def _held(self, pid: int | None, seconds: float) -> Held:
-        places = [(self._place, "tmp/*"), (self._place, "store/work/*"), (self._sweep, "trials/*/.*.json.*")]
-        unfinished = [path for place, pattern in places for path in place.glob(pattern)]
+        unfinished = [path for name in ("tmp", "store/work") for path in (self._place / name).glob("*")]
+        unfinished += [path for path in _files(self._sweep / "trials") if path.match(".*.json.*")]
         engine = [*self._engine.glob("containers/*"), *self._engine.glob("overlay2/*")]
         trials = self._done()
         return Held(
@@ -111,7 +110,7 @@ class ManyBoxes:
             children=_children(pid),
             memory_mb=_resident(pid) / _MB,
             temporary=len(unfinished),
-            trial_kb=_on_disk(self._sweep / "trials") / trials / 1024,
+            trial_kb=sum(map(_on_disk, _files(self._sweep / "trials"))) / trials / 1024,
             engine_files=_count(self._engine_pid, "fd"),
             engine_threads=_count(self._engine_pid, "task"),
             engine_mb=_resident(self._engine_pid) / _MB,
@@ -119,14 +118,17 @@ class ManyBoxes:
         )
 
 
-def _on_disk(folder: Path) -> int:
-    """Return the bytes that a folder takes on the disk, less what vanishes while they are counted."""
-    found = 0
-    for place, _, names in os.walk(folder):  # passes over folders that are gone
-        for name in names:
-            with suppress(FileNotFoundError):
-                found += (Path(place) / name).lstat().st_blocks * 512
-    return found
+def _files(folder: Path) -> Iterator[Path]:
+    """Return all files below a folder, less those of folders that vanish meanwhile."""
+    return (Path(place) / name for place, _, names in os.walk(folder) for name in names)
+
+
+def _on_disk(path: Path) -> int:
+    """Return the bytes that a file takes on the disk; 0 if it is gone."""
+    try:
+        return path.lstat().st_blocks * 512
+    except FileNotFoundError:
+        return 0
 
 
 def _count(pid: int | None, what: str) -> int:
