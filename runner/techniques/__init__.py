@@ -46,6 +46,7 @@ _MODULES = {
     "onnx-dynamic-int8": "onnx_dynamic_int8",
     "onnx-fusion": "onnx_fusion",
     "onnx-static-int8": "onnx_static_int8",
+    "onnx-embedding-blocks": "onnx_embedding_blocks",
     "onnx-weight-only": "onnx_weight_only",
     "openvino-export": "openvino_export",
     "openvino-static-int8": "openvino_static_int8",

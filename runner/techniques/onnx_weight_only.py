@@ -17,6 +17,8 @@ from runner.errors import UserError, did_you_mean
 from runner.techniques import Step, StepInputs, step
 from runner.techniques.onnx_export import MODEL
 
+CONTRIBUTED = "com.microsoft"  # the domain of ONNX Runtime's own operators
+
 _BITS = (4, 8)
 _BLOCK_SIZES = (16, 32, 64, 128, 256)
 _ACCURACY_LEVELS = {"float32": 1, "int8": 4}
@@ -25,7 +27,7 @@ _ACCURACY_LEVELS = {"float32": 1, "int8": 4}
 @step("onnx-weight-only")
 @dataclass
 class OnnxWeightOnly(Step):
-    """onnx → onnx, the weights of matrix products in few bits; embeddings stay float32.
+    """onnx → onnx, the weights of matrix products in few bits; for embeddings, see onnx-embedding-blocks.
 
     Attributes:
         bits: of a weight, 4 or 8.
@@ -67,9 +69,8 @@ class OnnxWeightOnly(Step):
             raise UserError("step 'onnx-weight-only': no MatMul of this graph has a constant weight in float32.")
         for node in products:
             self._rewrite(node, weights[node.input[1]], model.graph)
-        _remove_unused(model.graph)
-        if not any(opset.domain == "com.microsoft" for opset in model.opset_import):
-            model.opset_import.append(onnx.helper.make_opsetid("com.microsoft", 1))
+        remove_unused(model.graph)
+        import_contributed(model)
         onnx.save(model, target / MODEL)
         return {"quantized_products": len(products)}
 
@@ -90,7 +91,7 @@ class OnnxWeightOnly(Step):
             [node.input[0], *names],
             list(node.output),
             name=node.name,
-            domain="com.microsoft",
+            domain=CONTRIBUTED,
             K=rows,
             N=columns,
             bits=self.bits,
@@ -125,7 +126,15 @@ def quantize_blocks(weight: np.ndarray, bits: int, block_size: int) -> tuple[np.
     return packed, scales, zero_points
 
 
-def _remove_unused(graph: Any) -> None:
+def import_contributed(model: Any) -> None:
+    """Let a model use ONNX Runtime's own operators."""
+    import onnx
+
+    if not any(opset.domain == CONTRIBUTED for opset in model.opset_import):
+        model.opset_import.append(onnx.helper.make_opsetid(CONTRIBUTED, 1))
+
+
+def remove_unused(graph: Any) -> None:
     """Remove the initializers that no node reads any more."""
     used = {name for node in graph.node for name in node.input}
     kept = [tensor for tensor in graph.initializer if tensor.name in used]
