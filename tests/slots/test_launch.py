@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import multiprocessing
 import os
 import signal
 import threading
@@ -19,6 +20,7 @@ from runner.errors import MachineError, UserError
 from runner.slots import Slot, launch, slots_beside, this_slot
 from runner.slots.launch import InSlots
 
+FORK = multiprocessing.get_context("fork")
 SLOTS = [Slot(0, [0, 1]), Slot(1, [2, 3])]
 Trials = list[list[str]]
 
@@ -153,7 +155,7 @@ def test_a_signal_ends_all_slots_through_their_finally(
         finally:
             (tmp_path / f"cleaned-{this_slot()}").touch()
 
-    raised = interrupted(InSlots(SLOTS, ["a"], run), diary, [number])
+    raised = in_a_process(lambda: interrupted(InSlots(SLOTS, ["a"], run), diary, [number]))
     assert isinstance(raised, KeyboardInterrupt if number is signal.SIGINT else SystemExit)
     assert {path.name for path in tmp_path.glob("cleaned-*")} == {"cleaned-0", "cleaned-1"}
     assert diary.entries() == {}
@@ -170,7 +172,8 @@ def test_told_twice_slots_that_do_not_end_are_killed(tmp_path: Path) -> None:
             time.sleep(30)
 
     began = time.monotonic()
-    assert isinstance(interrupted(InSlots(SLOTS, ["a"], run), diary, [signal.SIGINT] * 2), KeyboardInterrupt)
+    raised = in_a_process(lambda: interrupted(InSlots(SLOTS, ["a"], run), diary, [signal.SIGINT] * 2))
+    assert isinstance(raised, KeyboardInterrupt)
     assert time.monotonic() - began < 20
     assert all(gone(path) for path in diary.began())
 
@@ -186,24 +189,39 @@ def test_ctrl_c_in_a_terminal_reaches_the_slots_too_and_does_not_end_them_twice(
 
 @pytest.mark.parametrize("thread", ["ours", "another"])
 def test_a_signal_during_a_fork_is_put_off_whichever_thread_gets_it(thread: str) -> None:
-    inside: list[str] = []
-    forking, ours = threading.Event(), threading.get_ident()
+    def fork() -> list[str]:
+        inside: list[str] = []
+        forking, ours = threading.Event(), threading.get_ident()
 
-    def send() -> None:
-        forking.wait(20)
-        signal.pthread_kill(threading.get_ident() if thread == "another" else ours, signal.SIGINT)
+        def send() -> None:
+            forking.wait(20)
+            signal.pthread_kill(threading.get_ident() if thread == "another" else ours, signal.SIGINT)
 
-    def fork() -> None:
-        with launch._signals_held():
-            forking.set()
-            sender.join()
-            inside.append("went on")
+        def hold() -> None:
+            with launch._signals_held():
+                forking.set()
+                sender.join()
+                inside.append("went on")
 
-    sender = threading.Thread(target=send)
-    sender.start()  # before: a thread inherits what is blocked
-    with pytest.raises(KeyboardInterrupt):
-        fork()
-    assert inside == ["went on"]
+        sender = threading.Thread(target=send)
+        sender.start()  # before: a thread inherits what is blocked
+        with pytest.raises(KeyboardInterrupt):
+            hold()
+        return inside
+
+    assert in_a_process(fork) == ["went on"]
+
+
+def in_a_process(act: Callable[[], Any]) -> Any:
+    """Return what `act` returns in a process of its own: the signals that it sends itself must not reach pytest's."""
+    ours, its = FORK.Pipe(duplex=False)
+    process = FORK.Process(target=lambda: its.send(act()))
+    process.start()
+    its.close()
+    try:
+        return ours.recv()
+    finally:
+        process.join()
 
 
 def interrupted(in_slots: InSlots, diary: Diary, numbers: list[signal.Signals]) -> BaseException:
