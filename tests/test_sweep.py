@@ -176,7 +176,7 @@ def test_an_interrupted_sweep_goes_on_where_it_stopped(tmp_path: Path, swept: Sw
         time.sleep(0.05)
     running.send_signal(signal.SIGINT)
     _, said = running.communicate(timeout=60)
-    assert running.returncode == 130
+    assert running.returncode == 130, said
     assert "the same command goes on from here" in said
     kept = len(list(out.glob("trials/*/trial.json")))
     assert 2 <= kept < 10
