@@ -14,7 +14,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from runner import composed, config, explain
-from runner.errors import printable
+from runner.errors import exit_code_of, printable, stop_before
 from runner.home import CONF, check_own_conf
 
 
@@ -47,9 +47,9 @@ def main() -> NoReturn:
         explain.check_overrides(sys.argv[1:])
         composed.check_command(sys.argv[1:], CONF)
         _run_one()
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except Exception as error:
+    except BaseException as error:
+        if stop := stop_before(error):
+            sys.exit(exit_code_of(stop))
         message = explain.explain(error)
         if message is None:
             raise

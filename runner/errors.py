@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import errno
 from collections.abc import Iterable
+from typing import Any
 
 _NAMED = 100  # choices in a hint
 _COMPARED = 1000  # choices that a mistyped word is held against
@@ -42,6 +43,22 @@ def storage_error(error: BaseException) -> MachineError | None:
         f"Nothing more can be written{where}: {error.strerror}. What was measured is kept. Make room, or the folder "
         "writable; then the same command goes on from here."
     )
+
+
+def stop_before(error: BaseException | None) -> KeyboardInterrupt | SystemExit | None:
+    """Return the Ctrl-C or SIGTERM that an error is, or came after.
+
+    What is interrupted cleans up, and can fail at that, as OmegaConf does while it composes a config. Then that error
+    takes the place of the stop.
+    """
+    while error is not None and not isinstance(error, KeyboardInterrupt | SystemExit):
+        error = error.__context__
+    return error
+
+
+def exit_code_of(stop: KeyboardInterrupt | SystemExit) -> Any:
+    """Return what a process ends with after it: a SIGTERM brings its own code, and Ctrl-C is 130, as in a shell."""
+    return stop.code if isinstance(stop, SystemExit) else 130
 
 
 def did_you_mean(word: str, allowed: Iterable[str]) -> str:

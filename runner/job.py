@@ -15,7 +15,7 @@ from runner.alone import own_cores
 from runner.artifacts import write_whole
 from runner.cluster.units import this_node
 from runner.config import Config
-from runner.errors import MachineError, storage_error
+from runner.errors import MachineError, stop_before, storage_error
 from runner.isolation import Box, BoxEnd, BoxOrder
 from runner.isolation.choose import make_box, memory_bytes
 from runner.isolation.cpus import choose_cpus
@@ -61,8 +61,8 @@ def _attempt(cfg: Config, job: str, cpus: list[int], sweep: Path, folder: Path) 
     except MachineError:
         raise
     except Exception as failure:
-        if full := storage_error(failure):
-            raise full from None
+        if other := stop_before(failure) or storage_error(failure):
+            raise other from None
         log = keep_log(traceback.format_exc(), folder, sweep)
         row |= {"status": "crashed", "error": f"{type(failure).__name__}: {failure}", "log": log}
     return row | {"wall_seconds": time.monotonic() - began}

@@ -23,7 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 from hydra_plugins.pinbox_slurm.launcher import PinboxSlurmLauncher
 from runner import checks, sweep
 from runner.config import Config, IsolationKind
-from runner.errors import MachineError, UserError
+from runner.errors import MachineError, UserError, exit_code_of, stop_before
 from runner.explain import explain, in_own_file
 from runner.isolation.choose import resolve
 from runner.parts import Parts, without_hydra
@@ -70,14 +70,17 @@ class PinboxSweeper(BasicSweeper):
             call = self._cluster.call if self._cluster else None
             launch = InSlots(plan.slots, plan.blocks, self._launch) if plan.slots else self._launch
             sweep.run(plan, folder, launch, fresh=self._fresh, retry=self._retry, call_on_node=call)
-        except (KeyboardInterrupt, SystemExit) as stop:  # Ctrl-C; SIGTERM
+            stop = None
+        except BaseException as error:
+            stop = stop_before(error)
+            if stop is None:
+                if isinstance(error, MachineError):
+                    self._report_if_possible(folder)
+                raise
+        if stop:
             say("Stopped. What was measured is kept; the same command goes on from here.")
-            sweep.finish(folder)
-            raise SystemExit(stop.code if isinstance(stop, SystemExit) else 130) from None
-        except MachineError:
-            self._report_if_possible(folder)
-            raise
-        raise SystemExit(sweep.finish(folder))
+        code = sweep.finish(folder)
+        raise SystemExit(exit_code_of(stop) if stop else code)
 
     def plan(self, arguments: list[str]) -> Plan:
         """Return what to do, every job composed and checked.

@@ -111,7 +111,7 @@ class DockerBox(Box):
         except NotFound:
             return BoxEnd(137, False, False, "the container was removed from outside")
         except (DockerException, requests.RequestException) as error:
-            raise _stop_before(error) or _machine_error(error, order) or error from None
+            raise _machine_error(error, order) or error from None
 
     def _run(self, order: BoxOrder) -> BoxEnd:
         paths = {name: f"/in/{name}" for name in order.inputs} | {"output": "/out"}
@@ -237,14 +237,6 @@ def _refused(error: APIError, order: BoxOrder, what: str) -> BoxEnd:
     if machine := _machine_error(error, order):
         raise machine from None
     return BoxEnd(125, False, False, f"the engine could not {what} the box: {error.explanation}")
-
-
-def _stop_before(error: BaseException | None) -> BaseException | None:
-    """Return the Ctrl-C or SIGTERM that an error came after: it can tear the talk with the engine, on which cleaning up
-    then fails. What is left of the box, the next run removes."""
-    while error is not None and not isinstance(error, KeyboardInterrupt | SystemExit):
-        error = error.__context__
-    return error
 
 
 def _machine_error(error: Exception, order: BoxOrder) -> MachineError | None:

@@ -207,21 +207,6 @@ def test_what_is_the_engine_s_fault_is_no_trial_s(
     assert (said or "") in str(found)
 
 
-@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
-def test_a_stop_stays_one_where_cleaning_up_fails_after_it(
-    stop: type[BaseException], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupted(box: DockerBox, order: BoxOrder) -> BoxEnd:
-        try:
-            raise stop
-        finally:
-            raise requests.ConnectionError("torn")
-
-    monkeypatch.setattr(DockerBox, "_run", interrupted)
-    with pytest.raises(stop):
-        DockerBox.__new__(DockerBox).run(BoxOrder("module", {}, {}, tmp_path, [0]))
-
-
 @pytest.mark.docker
 def test_only_dead_owners_containers_are_removed(docker_box: DockerBox) -> None:
     client = connect()

@@ -13,9 +13,8 @@ from runner.plan import Job
 
 
 def slots_of(launcher: Any, asked: Any, of_jobs: Any) -> Any:
-    made = sweeper.PinboxSweeper.__new__(
-        sweeper.PinboxSweeper
-    )  # Hydra imports its own plugins anew, with other classes
+    # Hydra imports its own plugins anew, with other classes, so that their __init__ may not take ours.
+    made = sweeper.PinboxSweeper.__new__(sweeper.PinboxSweeper)
     made.launcher = launcher
     return made._slots(asked, [Job("job", (), Config(slots=of_jobs), {})])
 
