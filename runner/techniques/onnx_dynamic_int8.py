@@ -33,7 +33,7 @@ class OnnxDynamicInt8(Step):
 
     takes = "onnx"
     gives = "onnx"
-    allows_next = ()
+    allows_next = ("onnx-embedding-blocks",)
 
     weight_type: str = "int8"
     per_channel: bool = False

@@ -15,10 +15,13 @@ import numpy as np
 from runner.errors import UserError
 from runner.techniques import Step, StepInputs, step
 from runner.techniques.onnx_export import MODEL
-from runner.techniques.onnx_weight_only import CONTRIBUTED, import_contributed, quantize_blocks, remove_unused
-
-_BITS = (4, 8)
-_BLOCK_SIZES = (16, 32, 64, 128, 256)
+from runner.techniques.onnx_weight_only import (
+    CONTRIBUTED,
+    check_blocks,
+    import_contributed,
+    quantize_blocks,
+    remove_unused,
+)
 
 
 @step("onnx-embedding-blocks")
@@ -33,19 +36,14 @@ class OnnxEmbeddingBlocks(Step):
 
     takes = "onnx"
     gives = "onnx"
-    wraps = True  # what was quantized with care stays so
+    allows_next = ("onnx-dynamic-int8", "onnx-static-int8", "onnx-weight-only")  # fusion looks for the plain table
     uses = ("onnx_weight_only.py",)
 
     bits: int = 4
     block_size: int = 128
 
     def __post_init__(self) -> None:
-        for key, allowed in (("bits", _BITS), ("block_size", _BLOCK_SIZES)):
-            value = getattr(self, key)
-            if isinstance(value, int) and value not in allowed:
-                raise UserError(
-                    f"step 'onnx-embedding-blocks': {key} is {value}, but must be one of {str(allowed)[1:-1]}."
-                )
+        check_blocks(self.name, self.bits, self.block_size)
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
         """Put a GatherBlockQuantized in the place of what looks tokens up; return how many tokens there are.

@@ -49,7 +49,7 @@ class OnnxStaticInt8(Step):
 
     takes = "onnx"
     gives = "onnx"
-    allows_next = ()
+    allows_next = ("onnx-embedding-blocks",)
     reads_texts = True
     reads_tokenizer = True
 

@@ -38,17 +38,14 @@ class OnnxWeightOnly(Step):
 
     takes = "onnx"
     gives = "onnx"
-    allows_next = ("onnx-dynamic-int8",)  # for the embeddings
+    allows_next = ("onnx-dynamic-int8", "onnx-embedding-blocks")  # both for the embeddings
 
     bits: int = 8
     block_size: int = 32
     products: str = "int8"
 
     def __post_init__(self) -> None:
-        for key, allowed in (("bits", _BITS), ("block_size", _BLOCK_SIZES)):
-            value = getattr(self, key)
-            if isinstance(value, int) and value not in allowed:
-                raise UserError(f"step 'onnx-weight-only': {key} is {value}, but must be one of {str(allowed)[1:-1]}.")
+        check_blocks(self.name, self.bits, self.block_size)
         if isinstance(self.products, str) and self.products not in _ACCURACY_LEVELS:
             hint = did_you_mean(self.products, _ACCURACY_LEVELS)
             raise UserError(f"step 'onnx-weight-only': products is '{self.products}'. {hint}")
@@ -99,6 +96,17 @@ class OnnxWeightOnly(Step):
             accuracy_level=_ACCURACY_LEVELS[self.products],
         )
         node.CopyFrom(replacement)
+
+
+def check_blocks(name: str, bits: int, block_size: int) -> None:
+    """Check what a step quantizes by blocks with.
+
+    Raises:
+        UserError: naming the step, the key at fault and what is allowed.
+    """
+    for key, value, allowed in (("bits", bits, _BITS), ("block_size", block_size, _BLOCK_SIZES)):
+        if isinstance(value, int) and value not in allowed:
+            raise UserError(f"step '{name}': {key} is {value}, but must be one of {str(allowed)[1:-1]}.")
 
 
 def quantize_blocks(weight: np.ndarray, bits: int, block_size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

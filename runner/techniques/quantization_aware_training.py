@@ -38,7 +38,7 @@ class QuantizationAwareTraining(TaughtStep):
     """
 
     gives = "onnx"
-    allows_next = ()
+    allows_next = ("onnx-embedding-blocks",)
     uses = (
         "training.py",
         "distil.py",

@@ -33,6 +33,14 @@ def test_fewer_bits_are_further_and_smaller(before: str | None, bert: Path, text
     assert difference(made, eight) < difference(made, four) < 0.1
 
 
+@pytest.mark.parametrize("after", [*BEFORE, "cascade"])
+def test_other_steps_can_come_after_it(after: str, bert: Path, texts: Path, tmp_path: Path) -> None:
+    plain = export(bert, texts, tmp_path / "plain")
+    made = run_step(tmp_path / "made", plain, texts, step="onnx-embedding-blocks", block_size=16)[0]
+    after_it = run_step(tmp_path / "after", made, texts, step=after, checkpoint=bert, teacher=bert)[0]
+    assert difference(plain, after_it) < 0.1
+
+
 def test_the_table_is_stored_once_and_in_half_a_byte_each(bert: Path, texts: Path, tmp_path: Path) -> None:
     plain = export(bert, texts, tmp_path / "plain")
     made, notes = run_step(tmp_path / "made", plain, texts, step="onnx-embedding-blocks", block_size=16)
@@ -62,6 +70,12 @@ def test_a_graph_that_looks_nothing_up_is_refused(bert: Path, texts: Path, tmp_p
 def test_it_may_come_after_training_with_rounding() -> None:
     names = ["quantization-aware-training", "onnx-embedding-blocks"]
     check_chain(make_chain([{"step": name} for name in names], "technique"), "onnx", "technique")
+
+
+@pytest.mark.parametrize("names", [["cascade", "onnx-embedding-blocks"], ["onnx-embedding-blocks", "onnx-fusion"]])
+def test_chains_that_do_not_join_are_refused(names: list[str]) -> None:
+    with pytest.raises(UserError, match=f"'{names[1]}' cannot come after '{names[0]}'"):
+        check_chain(make_chain([{"step": name} for name in names], "technique"), "onnx", "technique")
 
 
 @pytest.mark.parametrize(
