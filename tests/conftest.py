@@ -11,8 +11,9 @@ from runner.errors import UserError
 from runner.isolation.docker import DockerBox, connect
 from runner.isolation.process import ProcessBox
 from tests.browser import browser, open_page
+from tests.signal_stack import signal_stack
 
-__all__ = ["browser", "open_page"]
+__all__ = ["browser", "open_page", "signal_stack"]
 
 config.register()
 

@@ -19,7 +19,7 @@ from scipy.special import bdtr, ndtr, ndtri, rel_entr
 
 from runner.results.statistics import ALPHA
 
-RESAMPLES = 5000
+RESAMPLES = 2000  # enough for BCa (B. Efron, R. J. Tibshirani, "An Introduction to the Bootstrap", 1993, ch. 14)
 CALIBRATION_BINS = 15
 
 Label = str | frozenset[str]  # one label, or of a multi-label text all of them: right is then exactly these

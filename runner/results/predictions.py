@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ import pyarrow as pa
 
 from runner.results.accuracy import sigmoid, softmax, total_variation
 from runner.results.cores import over_cores
+from runner.results.json_files import read_json
 from runner.results.schema import PREDICTIONS
 from runner.results.similarity import cosines
 from runner.results.words import by_word
@@ -80,11 +80,7 @@ def _read(folder: Path, names: Sequence[str]) -> list[Evaluation | str]:
 
 def _read_one(path: Path) -> Evaluation | str:
     try:
-        text = path.read_text(encoding="utf-8")
-        content = json.loads(text)
-        if "\\ud" in text:  # half a character, such as \\ud800, can be in no table
-            json.dumps(content, ensure_ascii=False).encode()
-        return _parse(content)
+        return _parse(read_json(path))
     except _BROKEN as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         return f"predictions/{path.name} cannot be read: {reason}"

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from runner.results.json_files import read_json
 from runner.results.schema import MEMORY, RESULTS, SAMPLES, STATUSES
 from runner.results.statistics import paired_log_ratio
 
@@ -71,7 +72,7 @@ def _read_planned(sweep: Path, planned: Mapping[str, Any]) -> _Read | None:
 
 def _read(sweep: Path, relative: str, planned: Mapping[str, Any]) -> _Read | None:
     try:
-        return _Read(relative, planned, _parse((sweep / relative).read_text(encoding="utf-8")))
+        return _Read(relative, planned, _parse(read_json(sweep / relative)))
     except FileNotFoundError:
         return None
     except _BROKEN as error:
@@ -83,8 +84,7 @@ def _crashed(relative: str, planned: Mapping[str, Any], error: Exception) -> _Re
     return _Read(relative, planned, {"status": "crashed", "error": reason})
 
 
-def _parse(text: str) -> dict[str, Any]:
-    content = json.loads(text)
+def _parse(content: Any) -> dict[str, Any]:
     if content["status"] not in STATUSES:
         raise ValueError(f"unknown status {content['status']!r}")
     if content["status"] == "ok" and not content["latency_p50_seconds"] > 0:
