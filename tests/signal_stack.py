@@ -1,8 +1,8 @@
 """The stack that signal handlers run on, put back after each test.
 
 OpenVINO's CPU plugin gives the thread that loads it a stack of its own, and takes it from under that thread where
-another one frees the plugin: the next signal that Python handles then ends the process (SIGSEGV). Here all engines share
-a process; outside the tests, each has one to itself.
+another one frees the plugin: the next signal that Python handles then ends the process (SIGSEGV). Here all engines
+share a process; outside the tests, each has one to itself.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ Probabilities = np.ndarray | Sequence[Sequence[float]]  # [examples, labels]
 
 def accuracy(labels: Labels, predictions: Predictions) -> float:
     """Return the fraction of predictions that equal their label, or exactly their labels (subset accuracy)."""
-    return fmean(a == b for a, b in zip(labels, predictions, strict=True))
+    return sum(a == b for a, b in zip(labels, predictions, strict=True)) / len(labels)
 
 
 def confusion_matrix(labels: Sequence[str], predictions: Sequence[str | None], names: Sequence[str]) -> list[list[int]]:
@@ -97,8 +97,8 @@ def flips(labels: Labels, baseline: Predictions, variant: Predictions) -> tuple[
     The first are negative flips, the second positive ones (S. Yan et al., "Positive-congruent training", CVPR 2021).
     Their difference is that of the accuracies; a user meets each negative one as something that used to work.
     """
-    right = [(base == label, own == label) for label, base, own in zip(labels, baseline, variant, strict=True)]
-    return fmean(base and not own for base, own in right), fmean(own and not base for base, own in right)
+    right = Counter((base == label, own == label) for label, base, own in zip(labels, baseline, variant, strict=True))
+    return right[True, False] / len(labels), right[False, True] / len(labels)
 
 
 def mcnemar(right_a: Sequence[bool], right_b: Sequence[bool]) -> tuple[float, float, float, float]:

@@ -25,6 +25,7 @@ from runner.tasks.kinds import EMBEDDING, MULTI_LABEL, SINGLE_LABEL, THRESHOLD, 
 Name = str | frozenset[str]  # of a label; of all labels of a multi-label text
 
 _FILES_AT_ONCE = 50
+_Known = dict[tuple[Any, ...], tuple[Any, ...]]  # each list of texts and of labels once
 _BROKEN = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
 
 
@@ -53,15 +54,14 @@ class Evaluation:
 def read_evaluations(sweep: Path) -> tuple[list[Evaluation], list[str]]:
     """Read all predictions files; the second list says, a line each, which could not be read and why."""
     evaluations, warnings = [], []
-    known: dict[tuple[Any, ...], tuple[Any, ...]] = {}  # each list of texts and of labels once
+    known: _Known = {}
     names = sorted(path.name for path in (sweep / "predictions").glob("*.json"))
     for chunk in over_cores(partial(_read, sweep / "predictions"), names, _FILES_AT_ONCE):
         for one in chunk:
             if isinstance(one, str):
                 warnings.append(one)
             else:
-                texts, labels = (known.setdefault(values, values) for values in (one.texts, one.labels))
-                evaluations.append(replace(one, texts=texts, labels=labels))
+                evaluations.append(_sharing(one, known))
     return evaluations, warnings
 
 
@@ -75,7 +75,15 @@ def predictions_parts(jobs: Sequence[Mapping[str, Any]], evaluations: Sequence[E
 
 def _read(folder: Path, names: Sequence[str]) -> list[Evaluation | str]:
     """Return what each file holds, or why it cannot be read."""
-    return [_read_one(folder / name) for name in names]
+    known: _Known = {}  # what is shared goes to another process once
+    found = (_read_one(folder / name) for name in names)
+    return [one if isinstance(one, str) else _sharing(one, known) for one in found]
+
+
+def _sharing(one: Evaluation, known: _Known) -> Evaluation:
+    """Return it with the texts and labels of one that was read before, if they are alike."""
+    texts, labels = (known.setdefault(values, values) for values in (one.texts, one.labels))
+    return replace(one, texts=texts, labels=labels)
 
 
 def _read_one(path: Path) -> Evaluation | str:

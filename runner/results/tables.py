@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -171,24 +172,46 @@ def writing(folder: Path, name: str) -> Iterator[Callable[[Any], None]]:
     """
     schema = SCHEMAS[name]
     repeated = [field.name for field in schema if not _is_measured(field)]
-    waiting: list[Any] = []
-
-    def flush() -> None:
-        if waiting:
-            writer.write_table(pa.concat_tables(waiting).combine_chunks(), row_group_size=_ROWS_OF_PART)
-            waiting.clear()
-
-    def append(table: Any) -> None:
-        waiting.append(table)
-        if sum(map(len, waiting)) >= _ROWS_OF_PART:
-            flush()
-
     with (
         _whole(folder / f"{name}.parquet") as part,
         pq.ParquetWriter(part, schema, use_dictionary=repeated) as writer,
+        ThreadPoolExecutor(1) as pool,
     ):
-        yield append
-        flush()
+        parts = _Parts(writer, pool)
+        yield parts.append
+        parts.end()
+
+
+class _Parts:
+    """What is appended to a file, gathered to large parts: one is compressed while the next is made."""
+
+    def __init__(self, writer: Any, pool: ThreadPoolExecutor) -> None:
+        self._writer, self._pool = writer, pool
+        self._waiting: list[Any] = []
+        self._rows = 0
+        self._written: Future[None] | None = None
+
+    def append(self, table: Any) -> None:
+        self._waiting.append(table)
+        self._rows += len(table)
+        if self._rows >= _ROWS_OF_PART:
+            self._write()
+
+    def end(self) -> None:
+        """Write the rest, and wait until all is written."""
+        if self._waiting:
+            self._write()
+        self._await()
+
+    def _write(self) -> None:
+        whole = pa.concat_tables(self._waiting).combine_chunks()
+        self._waiting, self._rows = [], 0
+        self._await()  # two at most are held
+        self._written = self._pool.submit(self._writer.write_table, whole, row_group_size=_ROWS_OF_PART)
+
+    def _await(self) -> None:
+        if self._written is not None:
+            self._written.result()
 
 
 def _is_measured(field: Any) -> bool:
