@@ -15,8 +15,6 @@ from tokenizers import Tokenizer
 
 from runner import tasks
 from runner.engines.checkpoint import load_checkpoint
-from runner.errors import UserError
-from runner.export.variant import find_variant
 from runner.report.write import write_report
 from runner.results.tables import Tables, read_tables
 from runner.tasks import Example, Texts
@@ -109,8 +107,3 @@ def test_the_report_shows_them(swept: Tables) -> None:
     said = (swept.folder / "report.md").read_text()
     assert "Entity F1" in said
     assert re.search(r"\\\[\w+\\\]", said), "a word whose prediction changed, among those around it"
-
-
-def test_no_script_is_handed_over_that_would_tag_otherwise(swept: Tables) -> None:
-    with pytest.raises(UserError, match=r"tags words, and the predict\.py that an export writes judges whole texts"):
-        find_variant(swept, "onnx-int8")

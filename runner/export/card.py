@@ -19,7 +19,7 @@ from runner.report.markdown import escape
 from runner.report.run import facts
 from runner.report.view import Group, groups
 from runner.results.tables import Tables
-from runner.tasks.kinds import CLASSIFIED, EMBEDDING, MULTI_LABEL
+from runner.tasks.kinds import CLASSIFIED, EMBEDDING, MULTI_LABEL, TOKENS
 
 _RUNS_ON = {  # engine -> its name, and the library that loads the artifact, as the hub calls it
     "onnxruntime": ("ONNX Runtime", "onnx"),
@@ -30,7 +30,11 @@ _RUNS_ON = {  # engine -> its name, and the library that loads the artifact, as 
     "aot_inductor": ("PyTorch (AOTInductor)", "pytorch"),
 }
 _OF_THE_SWEEP = ("Measured", "Rounds asked for")  # among its facts
-_PIPELINES = dict.fromkeys(CLASSIFIED, "text-classification") | {EMBEDDING: "feature-extraction"}  # of the hub
+_PIPELINES = dict.fromkeys(CLASSIFIED, "text-classification") | {  # of the hub
+    EMBEDDING: "feature-extraction",
+    TOKENS: "token-classification",
+}
+_RIGHT = {MULTI_LABEL: "Accuracy: all labels of a text right", TOKENS: "Accuracy of words"}
 _NOT_OF_VECTORS = ("Accuracy", "Changed")  # among the columns of a group
 
 
@@ -64,8 +68,12 @@ def _front_matter(variant: Variant) -> str:
 
     row = variant.row
     task, name = (" ".join(str(text).split()) for text in (row["task"], variant.name))
-    right = "Accuracy: all labels of a text right" if variant.kind == MULTI_LABEL else "Accuracy"
-    figures = [("accuracy", right, "accuracy"), ("f1", "Macro-F1", "macro_f1"), ("f1", "Micro-F1", "micro_f1")]
+    figures = [
+        ("accuracy", _RIGHT.get(variant.kind, "Accuracy"), "accuracy"),
+        ("f1", "Macro-F1", "macro_f1"),
+        ("f1", "Micro-F1", "micro_f1"),
+        ("f1", "Entity F1", "entity_f1"),
+    ]
     pipeline = _PIPELINES[variant.kind]
     judged = [
         EvalResult(pipeline, task, task, metric, row[column], dataset_split="test", metric_name=title)
@@ -110,11 +118,15 @@ def _told(variant: Variant) -> str:
     each, labels = "each pair of texts" if variant.pairs else "each text", ", ".join(variant.labels)
     if variant.kind == EMBEDDING:
         return f"gives {each} a vector"
+    if variant.kind == TOKENS:
+        return f"gives each word of a text one of these tags: {labels}"
     return f"tells of {each} which of these it {'has' if variant.kind == MULTI_LABEL else 'is'}: {labels}"
 
 
 def _use(variant: Variant) -> str:
     given = '"One text" "The text that goes with it"' if variant.pairs else '"A text to be judged"'
+    if variant.kind == TOKENS:
+        given = '"The words of a text , a space between them"'
     to = " > vectors.txt" if variant.kind == EMBEDDING else ""
     return f"```\npip install -r requirements.txt\npython predict.py {given}{to}\n```"
 

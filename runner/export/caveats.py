@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from runner.export.variant import Variant
 from runner.ready import is_masked
 from runner.report.figures import counted, significant
-from runner.tasks.kinds import EMBEDDING, MULTI_LABEL
+from runner.tasks.kinds import EMBEDDING, MULTI_LABEL, TOKENS
 
 
 def caveats(variant: Variant) -> list[str]:
@@ -51,18 +51,23 @@ def _of_the_predictions(variant: Variant) -> Iterator[str]:
     row = variant.row
     if row["weights"] != "random":
         yield _of_what_it_is_worth(variant)
+    if variant.kind == TOKENS:
+        yield (
+            f"It reads {row['max_length']} tokens of a text, special ones included. A word that is cut off so has no "
+            "tag, which counts as wrong."
+        )
     if row["batch_changed_predictions"]:
         moved = row["batch_logit_difference"]
         by = f" (logits by up to {significant(moved, 2)})" if moved is not None else ""
         yield (
             f"What it predicts depends on the texts in the same call{by}: {row['batch_changed_predictions']} of "
-            f"{counted(row['batch_examples'], 'text')} came out otherwise in another batch."
+            f"{counted(row['batch_examples'], _example(variant))} came out otherwise in another batch."
         )
 
 
 def _of_what_it_is_worth(variant: Variant) -> str:
     row = variant.row
-    texts = f"{counted(row['examples'] or 0, 'text')} of the task {row['task']}"
+    texts = f"{counted(row['examples'] or 0, _example(variant))} of the task {row['task']}"
     if variant.kind == EMBEDDING:
         return (
             f"Of its vectors is known how near they are to the baseline's, on {texts}. How well they serve a search or "
@@ -72,6 +77,10 @@ def _of_what_it_is_worth(variant: Variant) -> str:
         return "Accuracy is not known: its task has no labels."
     whole = " A text counts as right only if all of its labels are." if variant.kind == MULTI_LABEL else ""
     return f"Accuracy is that on {texts}; on other texts it may be another.{whole}"
+
+
+def _example(variant: Variant) -> str:
+    return "word" if variant.kind == TOKENS else "text"
 
 
 def _of_the_machine(variant: Variant) -> Iterator[str]:

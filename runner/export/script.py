@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from runner.tasks.kinds import TOKENS
+
 _ROOM = Path(__file__).parent
 _CHECKPOINT = _ROOM.parent / "engines" / "checkpoint.py"  # imports nothing of ours, so it goes along as it is
 _STAND_INS = re.compile(r"\n(from runner\.export\.templates\.\w+ import .*\n)+")
@@ -30,7 +32,8 @@ def predict_script(engine: str, kind: str, pairs: bool) -> str:
         pairs: whether each text is two of them.
     """
     common = _template("predict")
-    parts = [_part(name) for name in ("pairs" if pairs else "texts", kind.replace("-", "_"), engine)]
+    takes = "pairs" if pairs else "words" if kind == TOKENS else "texts"
+    parts = [_part(name) for name in (takes, kind.replace("-", "_"), engine)]
     runtime = {line for part in parts for line in part.imports if line.startswith("import ") and line not in common}
     usage = "\n\n".join(part.usage for part in parts if part.usage)
     functions = "\n\n".join(part.functions for part in parts)

@@ -13,7 +13,7 @@ from runner.home import MAKE, RETRY_FAILED
 from runner.layout import prepared_file
 from runner.ready import labels_of_head
 from runner.results.tables import Tables
-from runner.tasks.kinds import SINGLE_LABEL, TOKENS
+from runner.tasks.kinds import SINGLE_LABEL
 
 Row = Mapping[str, Any]
 _CLOSEST = 5
@@ -71,11 +71,6 @@ def find_variant(tables: Tables, asked: str) -> Variant:
             f"with the same grid, in this folder, {tables.folder}, and {RETRY_FAILED}."
         )
     kind = (tables.manifest.get("kinds") or {}).get(row["task"], SINGLE_LABEL)
-    if kind == TOKENS:
-        raise UserError(
-            f"{row['job']} tags words, and the predict.py that an export writes judges whole texts. Its artifact lies "
-            "in the store; see lineage in manifest.json."
-        )
     note = prepared_file(tables.folder, row["job"])
     lineage = (tables.manifest.get("lineage") or {}).get(row["artifact"])
     labels = (tables.manifest.get("labels") or {}).get(row["task"])

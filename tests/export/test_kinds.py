@@ -21,28 +21,35 @@ from runner.export.variant import find_variant
 from runner.export.write import export
 from runner.results.schema import SUMMARY
 from runner.results.tables import Tables, read_tables
+from runner.tasks.kinds import KINDS, TOKENS
 from tests.export.test_export import ALONE, ROOT
 
 PLACES = ["by the river", "in town", "on a hill", "far away"]
 THINGS = ["horse", "table", "cloud", "stone"]
 TEXTS = [f"there was a {thing} {place}" for thing in THINGS for place in PLACES]
+WORDS = [  # the longest are cut off
+    [*text.split(" "), "New York", "10\u00a0km", *["so"] * number] for number, text in enumerate(TEXTS)
+]
 ROWS: dict[str, list[dict[str, Any]]] = {
     "pairs": [{"text": text, "pair": "was it a horse?", "label": str("horse" in text)} for text in TEXTS],
     "several": [{"text": text, "label": [word for word in ("horse", "hill") if word in text]} for text in TEXTS],
     "vectors": [{"text": text} for text in TEXTS],
     "plain": [{"text": text} for text in TEXTS],
+    "tagged": [{"text": words, "label": ["THING" if word in THINGS else "O" for word in words]} for words in WORDS],
 }
 SETTINGS = {
     "pairs": {"task.text_pair_column": "pair"},
     "several": {"task.kind": "multi-label"},
     "vectors": {"task.kind": "embedding", "task.label_column": "null"},
     "plain": {"task.label_column": "null"},
+    "tagged": {"task.kind": "tokens"},
 }
 TECHNIQUES = {
     "pairs": ["torch-eager", "torchscript", "onnx", "openvino"],
     "vectors": ["torch-eager", "onnx"],
     "several": ["torch-eager", "onnx"],
     "plain": ["torch-eager", "onnx"],
+    "tagged": ["torch-eager", "torchscript", "onnx", "onnx-int8", "openvino"],
 }
 
 
@@ -150,6 +157,28 @@ def test_vectors_are_those_that_were_recorded(technique: str, swept: Tables, tmp
     assert "labels" not in json.loads((folder / "settings.json").read_text())
 
 
+@pytest.mark.parametrize("technique", TECHNIQUES["tagged"])
+def test_every_word_has_the_tag_that_was_recorded(technique: str, swept: Tables, tmp_path: Path) -> None:
+    folder, recorded = _export(swept, "tagged", technique, tmp_path / "out")
+    assert sorted(recorded["words"]) == sorted(WORDS)
+    printed = _predict(folder, lines="".join("\t".join(words) + "\n" for words in recorded["words"]))
+    assert [line.split("\t")[0] for line in printed] == [word for words in recorded["words"] for word in (*words, "")]
+    rows = _of(swept, "tagged", technique)
+    tags, probabilities = zip(*(line.split("\t")[1:] for line in printed if line), strict=True)
+    assert [tag or None for tag in tags] == [row["prediction"] for row in rows]
+    cut = [row["probability"] is None for row in rows]
+    assert [p == "" for p in probabilities] == cut
+    assert 0 < sum(cut) < len(cut)
+    recorded_ones = [row["probability"] for row in rows if row["probability"] is not None]
+    assert [float(p) for p in probabilities if p] == pytest.approx(recorded_ones, abs=2e-6)
+
+
+def test_words_have_spaces_between_them(swept: Tables, tmp_path: Path) -> None:
+    folder, _ = _export(swept, "tagged", "onnx", tmp_path / "out")
+    told = [line.split("\t")[0] for line in _predict(folder, "a  horse,  10\u00a0km ", "", "New York\tso")]
+    assert told == ["a", "horse,", "10\u00a0km", "", "", "New York", "so", ""]
+
+
 def test_a_task_without_labels_has_the_outputs_of_the_model(swept: Tables, tmp_path: Path) -> None:
     folder, recorded = _export(swept, "plain", "onnx", tmp_path / "out")
     found = [line.split("\t")[0] for line in _predict(folder, *recorded["texts"])]
@@ -170,16 +199,19 @@ CARDS = {
     "several": ("each text which of these it has: hill, horse", "only if all of its labels are"),
     "vectors": ("each text a vector", "| Cosine | 0.9876"),
     "plain": ("each text which of these it is: 0, 1", "its task has no labels"),
+    "tagged": ("each word of a text one of these tags: O, THING", "16 words of the task tagged", "reads 16 tokens"),
 }
 
 
 @pytest.mark.parametrize("task", CARDS)
 def test_the_card_tells_the_measures_of_its_kind(task: str, swept: Tables) -> None:
     judged: dict[str, Any] = {"weights": "trained", "examples": 16}
-    if task in ("pairs", "several"):
+    if task in ("pairs", "several", "tagged"):
         judged |= {"accuracy": 0.75, "accuracy_low": 0.5, "accuracy_high": 0.9, "macro_f1": 0.7}
     if task == "several":
         judged |= {"micro_f1": 0.8}
+    if task == "tagged":
+        judged |= {"entity_f1": 0.6}
     if task == "vectors":
         judged |= {"cosine_mean": 0.98764, "cosine_low": 0.98, "cosine_high": 0.99, "cosine_least": 0.9}
     rows = [row | (judged if row["task"] == task else {}) for row in swept.summary.to_pylist()]
@@ -190,18 +222,20 @@ def test_the_card_tells_the_measures_of_its_kind(task: str, swept: Tables) -> No
     front = yaml.safe_load(card.split("---\n")[1])
     figures = front.get("model-index", [{"results": []}])[0]["results"]
     metrics = {one["name"]: one["value"] for result in figures for one in result["metrics"]}
-    assert front["pipeline_tag"] == ("feature-extraction" if task == "vectors" else "text-classification")
+    pipelines = {"vectors": "feature-extraction", "tagged": "token-classification"}
+    assert front["pipeline_tag"] == pipelines.get(task, "text-classification")
     assert metrics == {
         "pairs": {"Accuracy": 0.75, "Macro-F1": 0.7},
         "several": {"Accuracy: all labels of a text right": 0.75, "Macro-F1": 0.7, "Micro-F1": 0.8},
+        "tagged": {"Accuracy of words": 0.75, "Macro-F1": 0.7, "Entity F1": 0.6},
     }.get(task, {})
     assert ("ccuracy" in card) == (task != "vectors")
 
 
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino", "torch", "torch_compile", "torchscript", "aot_inductor"])
-@pytest.mark.parametrize("kind", ["single-label", "multi-label", "embedding"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_script_is_one_page_without_the_runner(engine: str, kind: str) -> None:
-    for pairs in (False, True):
+    for pairs in (False,) if kind == TOKENS else (False, True):
         script = predict_script(engine, kind, pairs)
         compile(script, "predict.py", "exec")
         assert "runner" not in script

@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def values(logits: np.ndarray) -> np.ndarray:
+def values(logits: np.ndarray, *_: object) -> np.ndarray:
     """Return the vectors, [texts, width], as they come from the model."""
     return logits
 

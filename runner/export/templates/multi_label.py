@@ -6,7 +6,7 @@ import numpy as np
 from runner.export.templates.predict import SETTINGS
 
 
-def values(logits: np.ndarray) -> np.ndarray:
+def values(logits: np.ndarray, *_: object) -> np.ndarray:
     """Turn logits into the probability of every label, each by itself, [texts, labels]."""
     return np.asarray(1 / (1 + np.exp(-logits.astype(np.float64))))
 

@@ -6,9 +6,10 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from runner.export.templates.onnxruntime import load
 from runner.export.templates.single_label import line, values
@@ -24,23 +25,24 @@ def main() -> None:
 
 
 def predict(
-    texts: list[str] | list[tuple[str, str]], logits_of: Callable[[dict[str, np.ndarray]], np.ndarray]
-) -> Iterator[np.ndarray]:
+    texts: list[str] | list[tuple[str, str]] | list[list[str]],
+    logits_of: Callable[[dict[str, np.ndarray]], np.ndarray],
+) -> Iterator[Any]:
     """Give the `values` of each text."""
     tokenizer = Tokenizer.from_file(str(HERE / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.enable_truncation(SETTINGS["max_length"])
     for start in range(0, len(texts), SETTINGS["batch_size"]):
         call = texts[start : start + SETTINGS["batch_size"]]
-        yield from values(logits_of(encode(call, tokenizer)))
+        encodings = tokenizer.encode_batch(call, is_pretokenized=isinstance(call[0], list))  # a list of words
+        yield from values(logits_of(padded(encodings)), call, encodings)
 
 
-def encode(texts: list[str] | list[tuple[str, str]], tokenizer: Tokenizer) -> dict[str, np.ndarray]:
+def padded(encodings: list[Encoding]) -> dict[str, np.ndarray]:
     """Return the inputs of one call, each int64 [texts, tokens]."""
-    encodings = tokenizer.encode_batch(texts)
     longest, multiple = max(len(encoding.ids) for encoding in encodings), SETTINGS["pad_to_multiple_of"]
     length = min(-(-longest // multiple) * multiple, SETTINGS["max_length"])
-    input_ids = np.full((len(texts), length), SETTINGS["pad_token_id"], dtype=np.int64)
+    input_ids = np.full((len(encodings), length), SETTINGS["pad_token_id"], dtype=np.int64)
     attention_mask, token_type_ids = np.zeros_like(input_ids), np.zeros_like(input_ids)
     for row, encoding in enumerate(encodings):
         input_ids[row, : len(encoding.ids)] = encoding.ids

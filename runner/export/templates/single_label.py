@@ -5,7 +5,7 @@ import numpy as np
 from runner.export.templates.predict import SETTINGS
 
 
-def values(logits: np.ndarray) -> np.ndarray:
+def values(logits: np.ndarray, *_: object) -> np.ndarray:
     """Turn logits into the probability of every label, [texts, labels]."""
     powers = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
