@@ -47,8 +47,8 @@ engine = import_engine(sys.argv[1])(Path(sys.argv[2]), 1)
 given = np.load(sys.argv[3])
 batches = [(given[f"ids{n}"], given[f"mask{n}"]) for n in range(len(given.files) // 2)]
 logits = [engine.logits(engine.run(engine.prepare(*batch))).copy() for batch in batches]
-precision = engine.precision(engine.prepare(*batches[0]))
-np.savez(sys.argv[4], logits=np.concatenate(logits), precision=str(precision))
+precision = engine.precision(engine.prepare(*batches[0])) or "untold"
+np.savez(sys.argv[4], logits=np.concatenate(logits), precision=precision)
 """
 
 
@@ -153,13 +153,17 @@ def batches_of(checkpoint: Path, texts: Path) -> list[Batch]:
 
 
 def predict(engine: str, artifact: Path, batches: list[Batch]) -> tuple[np.ndarray, str]:
-    """Return an engine's logits [texts, labels], and the precision that it says it multiplies in."""
+    """Return an engine's logits [texts, labels], and the precision that it says it multiplies in, or "untold".
+
+    Raises:
+        RuntimeError: if it fails.
+    """
     if engine in _APART:
         return _predict_apart(engine, artifact, batches)
     _let_threads_be_set_again()
     loaded = import_engine(engine)(artifact, 1)
     found = [loaded.logits(loaded.run(loaded.prepare(*batch))).copy() for batch in batches]
-    return np.concatenate(found), str(loaded.precision(loaded.prepare(*batches[0])))
+    return np.concatenate(found), loaded.precision(loaded.prepare(*batches[0])) or "untold"
 
 
 def _predict_apart(engine: str, artifact: Path, batches: list[Batch]) -> tuple[np.ndarray, str]:

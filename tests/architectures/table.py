@@ -53,8 +53,8 @@ and without.
 
 **✓** means: the logits are the original's; or those of the original with the removed parts counting for nothing; or,
 where numbers are rounded, at least nine in ten labels stay; or, where it is trained, it has learnt. And the engine
-computes in the precision that the technique declares. A number refers to the reason below why the two are refused, when
-the job is composed and before anything runs. **–** means: not run yet.
+computes in the precision that the technique declares, as far as it tells. A number refers to the reason below why the
+two are refused, when the job is composed and before anything runs. **–** means: not run yet.
 
 """
 _INPUTS = """
@@ -93,11 +93,11 @@ def outcome(kitchen: Kitchen, technique: str, original: Path) -> str:
     """
     try:
         made = kitchen.make(technique, original)
+        wrong = judge(kitchen, made, original, TECHNIQUES[technique])
     except UserError as error:
         return re.sub(rf"^{technique}: ", "", str(error))
     except RuntimeError as error:
         return f"WRONG: {error}"
-    wrong = judge(kitchen, made, original, TECHNIQUES[technique])
     return WORKS if wrong is None else f"WRONG: {wrong}"
 
 
