@@ -51,8 +51,9 @@ def test_torchscript_is_exact(checkpoint: Path, texts: Path, tmp_path: Path, log
 
 
 @pytest.mark.skipif(not shutil.which("g++"), reason="needs a C++ compiler")
-def test_torch_compile_is_exact(texts: Path, tmp_path: Path, logits: Logits) -> None:
-    model = save_random(tmp_path / "model", texts, "roberta")
+@pytest.mark.parametrize("model_type", ["roberta", "modernbert"])  # the latter wants a graph of its own for one text
+def test_torch_compile_is_exact(model_type: str, texts: Path, tmp_path: Path, logits: Logits) -> None:
+    model = save_random(tmp_path / "model", texts, model_type)
     np.testing.assert_allclose(logits("torch_compile", model), logits("torch", model), atol=1e-5)
 
 
