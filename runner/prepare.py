@@ -25,6 +25,7 @@ from runner.isolation import Box, BoxOrder
 from runner.isolation.cpus import total_memory_bytes
 from runner.machine.flops import FlopCount, count_flops
 from runner.plugins import Kept
+from runner.progress import say
 from runner.provenance import lock_sha256
 from runner.tasks.kinds import TOKENS
 from runner.techniques import PROGRESS, Step, plugin_of
@@ -108,7 +109,13 @@ def texts_of(cfg: Config) -> Artifact:
     with store.workplace() as folder:
         target = folder / "files"
         target.mkdir()
-        tasks.write(tasks.load(cfg.task, Path(cfg.downloads)), target)
+        texts = tasks.load(cfg.task, Path(cfg.downloads))
+        if texts.drawn and not any(step["step"] == "fine-tune" for step in cfg.model.steps):
+            say(
+                f"{cfg.task.name}: there is no column split, so {len(texts.test)} of the texts were drawn to test on. "
+                f"If {cfg.model.name} was trained on them, every accuracy here is too good."
+            )
+        tasks.write(texts, target)
         return store.put(recipe, target, "texts", [{"task": cfg.task.name} | tasks.plugin_record(cfg.task)])
 
 

@@ -29,7 +29,7 @@ from runner.isolation.choose import make_box
 from runner.isolation.cpus import choose_cpus, physical_cores
 from runner.layout import SCHEMA, peaks_file, prepared_file
 from runner.leftovers import forget_failures, tidy
-from runner.machine.peaks import measured_peaks
+from runner.machine.peaks import are_kept, measured_peaks
 from runner.partner import close_partner
 from runner.plan import Job, Trial, alone_pairs, order_round
 from runner.progress import announce, say
@@ -166,8 +166,11 @@ def measure_peaks(plan: Plan, folder: Path) -> None:
     box, store = make_box(isolation_of(plan.jobs[0].config["isolation"])), Path(plan.config.store)
     peaks = {}
     for threads in sorted({job.config["threads"] for job in plan.jobs}):
-        announce(f"the machine's peak with {threads} threads" if threads > 1 else "the machine's peak with 1 thread")
         cpus = choose_cpus(threads)
+        if not are_kept(store, box, cpus):
+            announce(
+                f"the machine's peak with {threads} threads" if threads > 1 else "the machine's peak with 1 thread"
+            )
         with own_cores(cpus, folder):
             peaks[threads] = asdict(measured_peaks(store, box, cpus))
     write_whole(peaks_file(folder), json.dumps(peaks, indent=1))

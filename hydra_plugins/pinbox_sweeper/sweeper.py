@@ -25,6 +25,7 @@ from runner import checks, sweep
 from runner.config import Config, IsolationKind
 from runner.errors import MachineError, UserError, exit_code_of, stop_before
 from runner.explain import explain, in_own_file
+from runner.home import FRESH
 from runner.isolation.choose import resolve
 from runner.parts import Parts, without_hydra
 from runner.plan import Job, blocks, find_baselines, is_excluded, job_key, override_line
@@ -78,7 +79,8 @@ class PinboxSweeper(BasicSweeper):
                     self._report_if_possible(folder)
                 raise
         if stop:
-            say("Stopped. What was measured is kept; the same command goes on from here.")
+            without = f", without {FRESH}," if self._fresh else ""
+            say(f"Stopped. What was measured is kept; the same command{without} goes on from here.")
         code = sweep.finish(folder)
         raise SystemExit(exit_code_of(stop) if stop else code)
 

@@ -58,7 +58,7 @@ def _opened(page: Path) -> Iterator[Page]:
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
-        raise UserError("Charts as files need Playwright, which `make setup` installs.") from None
+        raise UserError("Charts as files need Playwright: pip install playwright.") from None
     browser = next(filter(None, map(shutil.which, _BROWSERS)), None)
     if browser is None:
         raise UserError(

@@ -81,10 +81,11 @@ class BoxEnd:
         if name := _signal_name(self.exit_code):
             return f"was killed by {name}: {_KILLERS.get(name, 'by the kernel, or from outside')}"
         lines = [line.strip() for line in self.log.splitlines() if line.strip()]
-        said = lines[-1][:300] if lines else "it printed nothing"
+        said = lines[-1].removeprefix(_FOR_PEOPLE)[:300] if lines else "it printed nothing"
         return f"ended with exit code {self.exit_code}: {said}"
 
 
+_FOR_PEOPLE = "runner.errors.UserError: "  # as Python ends the trace of an error that needs none
 _KILLERS = {
     "SIGSEGV": "the engine, or the system below it, crashed",
     "SIGILL": "the engine uses instructions that this CPU has not",

@@ -63,6 +63,11 @@ class Peaks:
         return max(known, default=None)
 
 
+def are_kept(store: Path, box: Box, cpus: list[int]) -> bool:
+    """Return whether the peaks of these CPUs need not be measured."""
+    return _read(_file(store, _identity(box, cpus))) is not None
+
+
 def measured_peaks(store: Path, box: Box, cpus: list[int], fresh: bool = False) -> Peaks:
     """Return the peaks of these CPUs, from the store or newly measured (some 10 seconds).
 
@@ -78,7 +83,7 @@ def measured_peaks(store: Path, box: Box, cpus: list[int], fresh: bool = False) 
         The peaks; if the box fails, empty ones with the reason, which are not kept.
     """
     identity = _identity(box, cpus)
-    path = store / "peaks" / f"{digest(identity)[:32]}.json"
+    path = _file(store, identity)
     kept = _read(path)
     if kept and not fresh:
         return kept
@@ -90,6 +95,10 @@ def measured_peaks(store: Path, box: Box, cpus: list[int], fresh: bool = False) 
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, json.dumps({"identity": identity, "peaks": asdict(found)}, indent=1))
     return found
+
+
+def _file(store: Path, identity: dict[str, Any]) -> Path:
+    return store / "peaks" / f"{digest(identity)[:32]}.json"
 
 
 def _identity(box: Box, cpus: list[int]) -> dict[str, Any]:

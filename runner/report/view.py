@@ -161,7 +161,7 @@ def _speed(row: Row) -> tuple[bool, bool, float]:
 
 def _verdict(row: Row) -> str:
     if row["latency_p50_seconds"] is None:
-        return "failed"
+        return "not measured" if row["status"] == "missing" else "failed"
     if row["job"] == row["baseline_job"]:
         return "baseline"
     return row["verdict"] or "not judged"

@@ -149,4 +149,9 @@ def _unplanned(sweep: Path, planned: Sequence[Mapping[str, Any]]) -> list[str]:
     trials = sweep / "trials"
     others = sorted({path.name for path in trials.iterdir()} - expected) if trials.is_dir() else []
     found = [name for name in others if (trials / name / "trial.json").exists()]
-    return [f"trials/{name} is not in the plan and was left out" for name in found]
+    if len(found) < 2:
+        return [f"trials/{name} is not in the plan and was left out" for name in found]
+    return [
+        f"{len(found)} trials, the first of them trials/{found[0]}, are not in the plan and were left out. They count "
+        "again when a sweep into this folder names their jobs."
+    ]

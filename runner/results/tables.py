@@ -225,6 +225,8 @@ def read_tables(folder: Path) -> Tables:
     Raises:
         UserError: if the folder holds no collected tables, broken ones, or those of a newer version.
     """
+    if not folder.is_dir():
+        raise UserError(f"{folder} is no folder. Give that of a sweep, such as outputs/demo.")
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         if not isinstance(manifest, dict):

@@ -61,6 +61,7 @@ class Texts:
         test: to measure and to judge on, and for nothing else.
         unlabelled: more texts of the same sort, without labels, for steps that learn from a teacher.
         kind: how they are judged; see `runner.tasks.kinds`.
+        drawn: whether `test` was drawn from texts that came without a split.
     """
 
     labels: list[str]
@@ -69,6 +70,7 @@ class Texts:
     test: list[Example]
     unlabelled: list[Example] = field(default_factory=list)
     kind: str = SINGLE_LABEL
+    drawn: bool = False
 
 
 def load(task: TaskConfig, downloads: Path) -> Texts:

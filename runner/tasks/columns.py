@@ -72,16 +72,17 @@ def texts_of(rows: list[Row], task: TaskConfig, where: Source, class_names: list
     labels = class_names or _label_names(rows, task, where)
     numbers = {label: number for number, label in enumerate(labels)}
     examples = [_example(row, task, numbers) for row in rows]
+    drawn = bool(labels) and SPLIT not in rows[0].values
     if SPLIT in rows[0].values:
         sides = [[e for e, row in zip(examples, rows, strict=True) if row.values[SPLIT] == side] for side in SPLITS]
         train, validation, test = map(shuffled, sides)
-    elif labels:
+    elif drawn:
         train, validation, test = split(examples)
     else:
         train, validation, test = [], [], shuffled(examples)
     if not test:
         raise UserError(f"{where} has no texts to test on. Add rows, or put test into column 'split'.")
-    return Texts(labels, train, validation, test, kind=task.kind)
+    return Texts(labels, train, validation, test, kind=task.kind, drawn=drawn)
 
 
 def _check(row: Row, task: TaskConfig, where: str) -> None:

@@ -98,7 +98,11 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     assert (tmp_path / "out/diff.json").exists()
     assert not (tmp_path / "b/diff.json").exists()
     assert run("a", "b", "--fail-on", "larger") == (0, "")
-    for arguments, told in (("a absent", "holds no collected results"), ("a b --fail-on bigger", "less-accurate")):
+    for arguments, told in (
+        ("a absent", "is no folder"),
+        ("a .", "holds no collected results"),
+        ("a b --fail-on bigger", "less-accurate"),
+    ):
         code, error = run(*arguments.split())
         assert code == 2
         assert told in error

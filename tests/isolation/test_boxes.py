@@ -113,6 +113,11 @@ def test_a_failing_box_says_why(box: Box, tmp_path: Path) -> None:
     assert end.reason() == "ended with exit code 3: ValueError: it is broken"
 
 
+def test_what_is_wrong_with_the_input_is_told_without_the_name_of_our_error() -> None:
+    end = BoxEnd(1, False, False, "Traceback …\nrunner.errors.UserError: the labels differ")
+    assert end.reason() == "ended with exit code 1: the labels differ"
+
+
 def test_a_crashing_box_is_noticed(box: Box, tmp_path: Path) -> None:
     end, seen = run(box, tmp_path, "crash")
     assert end.exit_code != 0

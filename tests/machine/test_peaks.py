@@ -12,7 +12,7 @@ from runner.isolation import Box, BoxEnd, BoxOrder
 from runner.isolation.cpus import choose_cpus
 from runner.isolation.process import ProcessBox
 from runner.machine import peaks
-from runner.machine.peaks import Peaks, from_candidates, measured_peaks
+from runner.machine.peaks import Peaks, are_kept, from_candidates, measured_peaks
 
 
 class FakeBox(Box):
@@ -56,7 +56,9 @@ def test_a_limit_counts_the_parts_in_float32() -> None:
 
 def test_peaks_are_kept_until_something_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     box = FakeBox(float32=80.0)
+    assert not are_kept(tmp_path, box, [0])
     first = measured_peaks(tmp_path, box, [0])
+    assert are_kept(tmp_path, box, [0])
     assert measured_peaks(tmp_path, box, [0]) == first
     assert box.runs == 1
     assert measured_peaks(tmp_path, box, [0, 1]).threads == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -239,6 +240,8 @@ def test_unreadable_predictions_and_unplanned_trials_are_said(tmp_path: Path) ->
         f"predictions/{ONNX.key}.json",
         "trials/stray-r0-variant",
     ]
+    shutil.copytree(extra.parent, extra.parent.with_name("stray-r1-variant"))
+    assert any("2 trials, the first of them trials/stray-r0" in w for w in collect(tmp_path).manifest["warnings"])
     assert summary(tables, ONNX)["accuracy"] is None
     assert summary(tables, INT8)["accuracy"] == 0
     assert summary(tables, INT8)["changed_predictions"] == 60

@@ -26,12 +26,14 @@ def test_without_a_split_column_all_three_sides_are_filled(tmp_path: Path) -> No
     texts = _load(tmp_path, "text,label\n" + _rows(200))
     assert texts.labels == ["bad", "good"]
     assert len(texts.train) > len(texts.test) > len(texts.validation) > 5
+    assert texts.drawn
     assert texts == _load(tmp_path, "text,label\n" + _rows(200))
 
 
 def test_a_split_column_decides(tmp_path: Path) -> None:
     texts = _load(tmp_path, "split,text,label\ntrain,a,1\ntest,b,10\nvalidation,c,2\ntest,d,2\n")
     assert texts.labels == ["1", "2", "10"]
+    assert not texts.drawn
     assert (texts.train, texts.validation) == ([Example("a", 0)], [Example("c", 1)])
     assert sorted(texts.test) == [Example("b", 2), Example("d", 1)]
 
