@@ -72,7 +72,8 @@ def _group_table(group: view.Group, shown: tuple[str, ...]) -> Table:
     for variant in group.variants[:_MOST_ROWS]:
         cells = [variant.cells[title] for title in shown]
         figures = [f"{cell.text} {cell.note}".strip() for cell in cells]
-        verdict = f"{variant.verdict}, {variant.problem}" if variant.problem else variant.verdict
+        problem = variant.problem if variant.verdict != "not measured" else ""  # that says it
+        verdict = f"{variant.verdict}, {problem}" if problem else variant.verdict
         style = "red" if variant.problem and variant.row["status"] != "missing" else _STYLES.get(variant.verdict, _TIE)
         table.add_row(*(_text(text, style) for text in (variant.label, *figures, verdict)))
     return table
