@@ -10,6 +10,7 @@ import pytest
 from plotly.graph_objects import Figure
 from rich.console import Console
 
+from runner.report.charts.chart import log_axis
 from runner.report.charts.front import front_charts
 from runner.report.charts.latency import latency_chart
 from runner.report.charts.memory import memory_chart
@@ -160,6 +161,14 @@ def test_facts_name_box_image_and_machine(tmp_path: Path) -> None:
     assert said["Machine"] == "Test CPU, 2 cores, 8.0 GiB"
 
 
+def test_versions_are_those_of_the_boxes(tmp_path: Path) -> None:
+    folder = write_sweep(tmp_path)
+    for trial in folder.glob("trials/*/trial.json"):
+        box = json.loads(trial.read_text())["box"]
+        edit(trial, box=box | {"python": "3.11.2", "engine": {"torch": "2.12.0-7-abc", "instruction_set": "avx2"}})
+    assert dict(facts(collect(folder)))["Libraries"] == "Python 3.11.2, torch 2.12.0", "3.11.7 and 2.13.0 outside"
+
+
 def test_charts_are_valid_and_hold_the_numbers_of_parquet(tmp_path: Path) -> None:
     tables = collect(write_sweep(tmp_path))
     (group,) = groups(tables)
@@ -192,6 +201,25 @@ def test_a_variant_hundreds_of_times_as_fast_does_not_flatten_the_others(tmp_pat
     assert chart is not None
     assert chart.figure["layout"]["xaxis"]["type"] == "log"
     assert "logarithmic" in chart.figure["layout"]["xaxis"]["title"]["text"]
+
+
+def test_ticks_of_a_logarithmic_axis_are_written_out() -> None:
+    assert log_axis("ms", 0.3, 12)["ticktext"] == ["0.1", "0.2", "0.5", "1", "2", "5", "10", "20", "50", "100", "200", "500"]
+    assert log_axis("ms", 0.02, 900)["ticktext"] == ["0.01", "0.1", "1", "10", "100", "1,000"]
+    assert log_axis("ms", 2, 12) == {"title": {"text": "ms"}}
+
+
+def test_the_axis_of_accuracy_holds_its_whiskers(tmp_path: Path) -> None:
+    jobs = [BASELINE, Job("onnx", 0.08, flips=0.1), Job("onnx-int8", 0.036, flips=0.1)]
+    tables = collect(write_sweep(tmp_path, jobs, texts=[f"text {i}" for i in range(400)]))
+    chart = front_charts(groups(tables)[0])[0]
+    low, high = chart.figure["layout"]["yaxis"]["range"]
+    traces = [trace for trace in chart.figure["data"] if "error_y" in trace]
+    assert traces
+    for trace in traces:
+        whiskers = trace["error_y"]
+        assert all(low < y - below for y, below in zip(trace["y"], whiskers["arrayminus"], strict=True))
+        assert all(y + above < high for y, above in zip(trace["y"], whiskers["array"], strict=True))
 
 
 def test_the_front_shows_every_variant_where_it_is(tmp_path: Path) -> None:

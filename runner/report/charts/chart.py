@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -72,5 +73,13 @@ def _luminance(colour: str) -> float:
 def log_axis(title: str, low: float, high: float) -> Figure:
     """Return an axis that is logarithmic, and says so, where the values span more than a decade."""
     if low > 0 and high / low > 10:
-        return {"title": {"text": f"{title} (logarithmic axis)"}, "type": "log"}
+        return {"title": {"text": f"{title} (logarithmic axis)"}, "type": "log", **_log_ticks(low, high)}
     return {"title": {"text": title}}
+
+
+def _log_ticks(low: float, high: float) -> Figure:
+    """Return ticks at round values, written out: Plotly's own say 2 for 0.2 and for 20."""
+    digits = (1, 2, 5) if high / low < 1e4 else (1,)
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [float(f"{digit}e{power}") for power in powers for digit in digits]
+    return {"tickvals": ticks, "ticktext": [f"{tick:,.10g}" for tick in ticks]}

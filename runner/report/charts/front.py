@@ -55,7 +55,7 @@ def _front_chart(group: Group, measure: _Measure) -> Chart | None:
     unit_ms = 1e3 * baseline["latency_p50_seconds"]
     points = [_point(v.row, unit_ms, measure) for v in shown]
     values = [float(measure.value(v.row) or 0.0) for v in shown]
-    axes = _axes(measure, [point.latency for point in points], values)
+    axes = _axes(measure, [point.latency for point in points], values, [measure.interval(v.row) for v in shown])
     drawn = _Drawn(shown, points, values, standings(points), measure, axes)
     data = [drawn.ties(), drawn.beaten(), drawn.tied(), drawn.front(), drawn.baseline()]
     said = f"{_EXPLAINED.format(good=measure.good)} {measure.explanation}".strip()
@@ -80,12 +80,18 @@ class _Axes:
         return _along(self.x, x), _along(self.y, max(y, self.floor))
 
 
-def _axes(measure: _Measure, latencies: Sequence[float], values: Sequence[float]) -> _Axes:
-    """Accuracy is cut off far below the best, since useless variants would flatten all others."""
+def _axes(
+    measure: _Measure, latencies: Sequence[float], values: Sequence[float], spans: Sequence[tuple[float, float] | None]
+) -> _Axes:
+    """Accuracy is cut off far below the best, since useless variants would flatten all others. It holds its whiskers:
+    without them a difference of two texts would fill the chart.
+    """
     floor = max(values) - _POINTS_SHOWN if measure.sign < 0 else 0.0
     title = "latency of a call, ms"
     x = log_axis(title, min(latencies), max(latencies))
-    shown = [max(value, floor) for value in values]
+    reach = [span if span and value >= floor else (0.0, 0.0) for value, span in zip(values, spans, strict=True)]
+    ends = [end for v, (below, above) in zip(values, reach, strict=True) for end in (v - below, v + above)]
+    shown = [max(end, floor) for end in ends]
     y = {"title": {"text": measure.axis}} if measure.sign < 0 else log_axis(measure.axis, min(shown), max(shown))
     return _Axes(x | {"range": _range(x, latencies)}, y | {"range": _range(y, shown)}, floor)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runner.report.charts.chart import GREY, MOST_ROWS, ROW_PIXELS, VERDICT_COLOURS, Chart, most, plain
+from runner.report.charts.chart import GREY, MOST_ROWS, ROW_PIXELS, VERDICT_COLOURS, Chart, log_axis, most, plain
 from runner.report.recordings import Recordings
 from runner.report.view import Group
 
@@ -37,9 +37,10 @@ def latency_chart(group: Group, recorded: Recordings) -> Chart | None:
         "hovertemplate": "slowest call %{x:.3g} ms<extra></extra>",
         "showlegend": False,
     }
+    drawn = [value for own in calls_ms.values() for value in own]
     layout = {
         "height": 90 + ROW_PIXELS * len(shown),
-        "xaxis": {"title": {"text": "time of a call, ms (logarithmic axis)"}, "type": "log"},
+        "xaxis": log_axis("time of a call, ms", min(drawn), max(drawn)),
         "yaxis": {"range": [len(shown) - 0.5, -0.5]},
     }
     said = "All timed calls: box from 25% to 75%, whiskers at 1% and 99%, the dot is the slowest call. Where texts "

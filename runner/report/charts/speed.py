@@ -5,7 +5,18 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from runner.report.charts.chart import GREY, MOST_ROWS, ROW_PIXELS, VERDICT_COLOURS, Chart, Figure, ink_on, most, plain
+from runner.report.charts.chart import (
+    GREY,
+    MOST_ROWS,
+    ROW_PIXELS,
+    VERDICT_COLOURS,
+    Chart,
+    Figure,
+    ink_on,
+    log_axis,
+    most,
+    plain,
+)
 from runner.report.view import Group
 
 _MOST_BY_LENGTH = 30  # times as fast, up to which bars from zero can be compared
@@ -61,7 +72,7 @@ def _speedup_dots(bars: Figure, left_out: str) -> Chart:
     ends = [math.log10(min(bars["x"]) / 1.2), math.log10(max(bars["x"]) * 2.5)]  # room for the figures
     layout = {
         "height": 90 + ROW_PIXELS * len(bars["y"]),
-        "xaxis": {"title": {"text": "speedup: baseline ÷ variant (logarithmic axis)"}, "type": "log", "range": ends},
+        "xaxis": log_axis("speedup: baseline ÷ variant", min(bars["x"]), max(bars["x"])) | {"range": ends},
         "yaxis": {"range": [len(bars["y"]) - 0.5, -0.9]},
         "shapes": [
             {"type": "line", "x0": 1, "x1": 1, "y0": 0, "y1": 1, "yref": "paper", "line": {"dash": "dot", "width": 1}}
