@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -29,7 +30,6 @@ def facts(tables: Tables) -> list[tuple[str, str]]:
         counted(machine["cores"], "core") if machine.get("cores") else None,
         gibibytes(machine["memory_bytes"]) if machine.get("memory_bytes") else None,
     ]
-    versions = {"Python": machine.get("python"), **(machine.get("versions") or {})}
     pairs = [
         ("Measured", f"{counted(len(rows), 'job')}, {planned:,} trials planned, {ok:,} ok"),
         ("Rounds asked for", str(_rounds(manifest) or "")),
@@ -43,7 +43,7 @@ def facts(tables: Tables) -> list[tuple[str, str]]:
         ("Machine", _joined(hardware)),
         ("Instruction sets", first.get("box_instruction_sets") or ""),
         ("Kernel", machine.get("kernel") or first.get("box_kernel") or ""),
-        ("Libraries", ", ".join(f"{k} {v}" for k, v in versions.items() if v)),
+        ("Libraries", ", ".join(f"{name} {version}" for name, version in _versions(tables).items())),
     ]
     return [(name, value) for name, value in pairs if value]
 
@@ -88,6 +88,25 @@ def _rounds(manifest: Row) -> int | None:
 
 def _at_once(slots: int) -> str:
     return f"up to {slots} rounds, each on a last-level cache of its own" if slots > 1 else ""
+
+
+def _versions(tables: Tables) -> dict[str, str]:
+    """Return the versions in the boxes, as they told them.
+
+    What no box told is of the environment beside them, which is installed from the same lock.
+    """
+    machine = tables.manifest.get("environment") or {}
+    beside = {"Python": machine.get("python"), **(machine.get("versions") or {})}
+    rests, engines = (
+        [json.loads(text) for text in tables.results[column].unique().to_pylist() if text]
+        for column in ("box_rest", "box_engine")
+    )
+    told = [{"Python": rest.get("python")} for rest in rests] + engines
+    found = {}
+    for name, version in beside.items():
+        own = {str(one[name]).partition("-")[0] for one in told if one.get(name)}  # openvino's: then a build number
+        found[name] = " and ".join(sorted(own)) or version
+    return {name: version for name, version in found.items() if version}
 
 
 def _settings(measure: Row) -> str:
