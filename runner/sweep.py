@@ -34,6 +34,7 @@ from runner.partner import close_partner
 from runner.plan import Job, Trial, alone_pairs, order_round
 from runner.progress import announce, say
 from runner.ready import prepare_job, read_ready
+from runner.report.figures import counted
 from runner.rounds import Launch, Rounds
 from runner.slots import Slot
 
@@ -153,7 +154,7 @@ def _run_alone(
         if plan.config.measure.peaks and todo:
             measure_peaks(plan, folder)
     elif unprepared:
-        say(f"Preparing {len(unprepared)} jobs on a node.")
+        say(f"Preparing {counted(len(unprepared), 'job')} on a node.")
         call_on_node(prepare_all, unprepared, folder)
     try:
         rounds.run(launch)
@@ -168,9 +169,7 @@ def measure_peaks(plan: Plan, folder: Path) -> None:
     for threads in sorted({job.config["threads"] for job in plan.jobs}):
         cpus = choose_cpus(threads)
         if not are_kept(store, box, cpus):
-            announce(
-                f"the machine's peak with {threads} threads" if threads > 1 else "the machine's peak with 1 thread"
-            )
+            announce(f"the machine's peak with {counted(threads, 'thread')}")
         with own_cores(cpus, folder):
             peaks[threads] = asdict(measured_peaks(store, box, cpus))
     write_whole(peaks_file(folder), json.dumps(peaks, indent=1))
@@ -271,8 +270,8 @@ _MAY_GROW = ("name", "rounds", "reruns", "half_width", "most_rounds", "budget_se
 def _headline(plan: Plan, trials: int, missing: int) -> str:
     resumed = f", {trials - missing} of them done before" if missing < trials else ""
     at_once = f", {len(plan.slots)} at once" if plan.slots else ""
-    rounds = f"{plan.config.measure.rounds} rounds{at_once}"
-    return f"Sweep {plan.name}: {len(plan.jobs)} jobs, {rounds}, {trials} trials{resumed}; box: {plan.isolation}."
+    rounds = f"{counted(plan.config.measure.rounds, 'round')}{at_once}, {counted(trials, 'trial')}{resumed}"
+    return f"Sweep {plan.name}: {counted(len(plan.jobs), 'job')}, {rounds}; box: {plan.isolation}."
 
 
 def _job_record(job: Job, baseline: str | None) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def print_diff(found: Diff, fail_on: str, console: Console) -> None:
     _print_real(found, console)
     if found.compared:
         console.print(_jobs(found, console.width))
-        _print_hidden(len(found.compared), "jobs", console)
+        _print_hidden(len(found.compared), console)
         console.print(_text("Latency is against each side's own baseline. Raw latency has the machine's speed in it."))
         console.print()
     name = words.namer(found)
@@ -39,7 +39,7 @@ def print_diff(found: Diff, fail_on: str, console: Console) -> None:
             console.print(_text(f"Only in {side}:", "bold"))
         for job in jobs[:_MOST_JOBS]:
             console.print(_text(f"  {name(job)}"))
-        _print_hidden(len(jobs), "jobs", console)
+        _print_hidden(len(jobs), console)
     for note in words.notes(found):
         console.print(_text(note))
     if found.compared:
@@ -64,14 +64,14 @@ def _print_real(found: Diff, console: Console) -> None:
         console.print(_text(name(one.pair.b), "bold"))
         for change in one.real:
             console.print(_text(f"  {words.sentence(change)}", _REAL))
-    _print_hidden(len(found.real), "jobs that really changed", console)
+    _print_hidden(len(found.real), console)
     if found.real:
         console.print()
 
 
-def _print_hidden(number: int, what: str, console: Console) -> None:
+def _print_hidden(number: int, console: Console) -> None:
     if number > _MOST_JOBS:
-        console.print(_text(f"… and {number - _MOST_JOBS:,} {what} more: diff.md and diff.parquet have all."))
+        console.print(_text(f"… and {number - _MOST_JOBS:,} more: diff.md and diff.parquet have all."))
 
 
 def _jobs(found: Diff, width: int) -> Table:

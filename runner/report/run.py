@@ -31,7 +31,7 @@ def facts(tables: Tables) -> list[tuple[str, str]]:
         gibibytes(machine["memory_bytes"]) if machine.get("memory_bytes") else None,
     ]
     pairs = [
-        ("Measured", f"{counted(len(rows), 'job')}, {planned:,} trials planned, {ok:,} ok"),
+        ("Measured", f"{counted(len(rows), 'job')}, {counted(planned, 'trial')} planned, {ok:,} ok"),
         ("Rounds asked for", str(_rounds(manifest) or "")),
         ("At once", _at_once(manifest.get("slots") or 1)),
         ("Settings", _settings(measure)),

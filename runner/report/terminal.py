@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from runner.report import view
+from runner.report.figures import counted
 from runner.report.run import notes
 from runner.results.tables import Tables
 
@@ -25,7 +29,8 @@ _WIDE = (
     "Memory peak",
 )
 _NARROW = ("Latency p50", "Speedup", "Accuracy", "Agreement", "Cosine")
-_NARROW_WIDTH = 100  # columns of the terminal below which the narrow set is shown
+_NARROW_WIDTH = 120  # columns of the terminal below which the narrow set is shown
+_LEAST_NAME = 20  # columns that a name has at least; then figures fold, too
 _MOST_GROUPS, _MOST_ROWS, _MOST_FAILURES = 20, 60, 60
 
 
@@ -38,13 +43,13 @@ def print_summary(tables: Tables, console: Console) -> None:
     groups = view.groups(tables)
     failures = [one for one in view.failures(tables) if one.status != "missing"]  # a table and a note below say that
     for group in groups[:_MOST_GROUPS]:
-        console.print(_group_table(group, shown))
-        _print_hidden(len(group.variants) - _MOST_ROWS, "slower variants", console)
+        console.print(_group_table(group, shown, console.width))
+        _print_hidden(len(group.variants) - _MOST_ROWS, "slower variant", console)
         console.print()
-    _print_hidden(len(groups) - _MOST_GROUPS, "tables", console)
+    _print_hidden(len(groups) - _MOST_GROUPS, "table", console)
     for failure in failures[:_MOST_FAILURES]:
         console.print(_text(failure.problem, "red") + _text(f"  {failure.label}  {failure.reason}".rstrip()))
-    _print_hidden(len(failures) - _MOST_FAILURES, "jobs that are not ok", console)
+    _print_hidden(len(failures) - _MOST_FAILURES, "failure", console)
     for note in notes(tables):
         console.print(_text(note))
     console.print(Text(str(tables.folder / "report.html")), soft_wrap=True)
@@ -52,10 +57,10 @@ def print_summary(tables: Tables, console: Console) -> None:
 
 def _print_hidden(number: int, what: str, console: Console) -> None:
     if number > 0:
-        console.print(_text(f"… and {number:,} {what} more, in the report"))
+        console.print(_text(f"… and {counted(number, what)} more, in the report"))
 
 
-def _group_table(group: view.Group, shown: tuple[str, ...]) -> Table:
+def _group_table(group: view.Group, shown: tuple[str, ...], width: int) -> Table:
     table = Table(
         title=_text(group.title),
         title_justify="left",
@@ -64,19 +69,34 @@ def _group_table(group: view.Group, shown: tuple[str, ...]) -> Table:
         box=None,
         pad_edge=False,
     )
-    table.add_column("Variant", overflow="fold")
-    shown = tuple(column.title for column in group.columns if column.title in shown)
-    for title in shown:
-        table.add_column(title, justify="right")
+    titles = [column.title for column in group.columns if column.title in shown]
+    variants = group.variants[:_MOST_ROWS]
+    rows = [_figures(variant, titles) for variant in variants]
+    names = _folded([variant.label for variant in variants], [(*titles, "Verdict"), *rows], width)
+    longest = max(len(line) for lines in names for line in lines)
+    table.add_column("Variant", overflow="fold", width=longest)  # a fixed one is not squeezed
+    for title in titles:
+        table.add_column(title, justify="right", overflow="fold")
     table.add_column("Verdict")
-    for variant in group.variants[:_MOST_ROWS]:
-        cells = [variant.cells[title] for title in shown]
-        figures = [f"{cell.text} {cell.note}".strip() for cell in cells]
-        problem = variant.problem if variant.verdict != "not measured" else ""  # that says it
-        verdict = f"{variant.verdict}, {problem}" if problem else variant.verdict
+    for variant, lines, figures in zip(variants, names, rows, strict=True):
         style = "red" if variant.problem and variant.row["status"] != "missing" else _STYLES.get(variant.verdict, _TIE)
-        table.add_row(*(_text(text, style) for text in (variant.label, *figures, verdict)))
+        name = Text("\n").join(_text(line, style) for line in lines)
+        table.add_row(name, *(_text(text, style) for text in figures))
     return table
+
+
+def _figures(variant: view.Variant, titles: Sequence[str]) -> list[str]:
+    """Return the texts of a row but its name."""
+    cells = [variant.cells[title] for title in titles]
+    problem = variant.problem if variant.verdict != "not measured" else ""  # that says it
+    verdict = f"{variant.verdict}, {problem}" if problem else variant.verdict
+    return [*(f"{cell.text} {cell.note}".strip() for cell in cells), verdict]
+
+
+def _folded(names: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[list[str]]:
+    """Return the lines of each name, broken at hyphens and spaces to the width that the other columns leave."""
+    others = sum(2 + max(map(len, column)) for column in zip(*rows, strict=True))
+    return [textwrap.wrap(name, max(width - others, _LEAST_NAME)) or [""] for name in names]
 
 
 def _text(text: str, style: str = "") -> Text:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from runner.errors import UserError, printable
+from runner.report.figures import counted
 from runner.results.collect import collect
 from runner.results.summary import outcome
 
@@ -22,7 +23,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     for name, table in tables.named().items():
-        print(f"{sweep / name}.parquet  {len(table)} rows")
+        print(f"{sweep / name}.parquet  {counted(len(table), 'row')}")
     for warning in tables.manifest["warnings"]:
         print(printable(f"warning: {warning}"), file=sys.stderr)
     return outcome(tables)

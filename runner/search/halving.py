@@ -18,6 +18,7 @@ from pathlib import Path
 
 from runner.errors import UserError
 from runner.progress import say
+from runner.report.figures import counted
 from runner.report.write import collect_and_report
 from runner.results.tables import Tables
 from runner.search.pareto import candidates, front
@@ -53,7 +54,8 @@ def search(folder: Path, overrides: Sequence[str], techniques: list[str], budget
             break
         if not alive:
             break
-        say(f"Rung of {rounds} rounds: {len(alive)} of {len(techniques)} techniques, {left / 60:.0f} minutes left.")
+        of = f"{len(alive)} of {counted(len(techniques), 'technique')}"
+        say(f"Rung of {counted(rounds, 'round')}: {of}, {counted(round(left / 60), 'minute')} left.")
         complete = _run_rung(folder, overrides, alive, rounds, left, state)
         tables = _collected(folder, state)
         if not complete:

@@ -104,8 +104,8 @@ def _check(row: Row, task: TaskConfig, where: str) -> None:
             _check_characters(label, where)
         if task.kind == TOKENS and len(labels) != len(row.values[task.text_column]):
             raise UserError(
-                f"{where}: there are {len(row.values[task.text_column])} words in column '{task.text_column}', but "
-                f"{len(labels)} tags in column '{task.label_column}'. Each word has one."
+                f"{where}: words in column '{task.text_column}': {len(row.values[task.text_column])}, tags in column "
+                f"'{task.label_column}': {len(labels)}. Each word has one."
             )
 
 

@@ -133,11 +133,11 @@ def unfair(request: dict[str, Any], read: dict[str, Any], figures: dict[str, Any
     if request["memory_bytes"] and read["memory_limit_bytes"] != request["memory_bytes"]:
         return f"asked for a memory limit of {request['memory_bytes']} bytes, got {read['memory_limit_bytes']}"
     if read["engine"]["threads"] != request["threads"]:
-        return f"asked the engine for {request['threads']} threads, it has {read['engine']['threads']}"
+        return f"asked the engine for threads={request['threads']}, it has {read['engine']['threads']}"
     if figures["cpu_seconds"] > 1.05 * request["threads"] * figures["elapsed_seconds"] + 0.05:
         return (
             f"used {figures['cpu_seconds']:.2f} CPU seconds in {figures['elapsed_seconds']:.2f} seconds: "
-            f"more than {request['threads']} threads"
+            f"more than threads={request['threads']} can"
         )
     return None
 

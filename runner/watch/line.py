@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from runner.report.figures import speedup, speedup_interval
+from runner.report.figures import counted, speedup, speedup_interval
 from runner.report.view import job_label
 from runner.results.tables import Tables
 
@@ -17,7 +17,7 @@ def status_line(tables: Tables) -> str:
     rows = tables.jobs
     planned, missing, ok = (sum(row[f"trials_{name}"] for row in rows) for name in ("planned", "missing", "ok"))
     failed = planned - missing - ok
-    return f"{planned - missing} of {planned} trials, {failed} failed; {_leader(rows)}"
+    return f"{planned - missing} of {counted(planned, 'trial')}, {failed} failed; {_leader(rows)}"
 
 
 def _leader(rows: Sequence[Row]) -> str:

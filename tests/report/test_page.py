@@ -75,6 +75,19 @@ def test_the_gallery_chooses_by_variant_and_kind(demo: Tables, open_page: OpenPa
     assert shown == flips["text"].tolist()[:25] != []
 
 
+def test_the_gallery_says_how_many_it_shows(tmp_path: Path, open_page: OpenPage) -> None:
+    jobs = [BASELINE, Job("one", 0.09, flips=0.005), Job("many", 0.08, flips=20.0)]
+    tables = collect(write_sweep(tmp_path, jobs, texts=[f"text {i}" for i in range(400)]))
+    changed = tables.summary.to_pandas().set_index("technique").changed_predictions
+    assert (changed["one"], changed["many"] > 100) == (1, True)
+    page = open_page(write_report(tmp_path)).page
+    said = page.locator("[data-gallery] [role=status]")
+    rest = f"predictions.parquet has all {changed['many'] + 1:.0f}."
+    assert said.inner_text() == f"25 of 101 changes shown; {rest}"
+    page.locator("[data-gallery] select").nth(0).select_option("one")
+    assert said.inner_text() == f"1 of 1 change shown; {rest}"
+
+
 def test_long_tables_come_in_pages(tmp_path: Path, open_page: OpenPage) -> None:
     collect(write_sweep(tmp_path, MANY, rounds=1))
     opened = open_page(write_report(tmp_path))

@@ -151,6 +151,27 @@ def test_without_labels_the_agreement_stands_beside_the_speed_on_a_terminal_too(
     assert "Agreement" not in labelled.variants[0].cells
 
 
+@pytest.mark.parametrize("width", [60, 80, 100, 120, 160])
+def test_a_long_name_on_a_terminal_breaks_at_a_hyphen_and_no_figure_is_cut(width: int, tmp_path: Path) -> None:
+    jobs = [*DEMO, Job("layers-half-tuned-onnx-int8", 0.03)]
+    console = Console(file=io.StringIO(), width=width)
+    print_summary(collect(write_sweep(tmp_path, jobs)), console)
+    console.file.seek(0)
+    lines = console.file.read().splitlines()
+    place = next(number for number, line in enumerate(lines) if line.startswith("layers-half-tuned-"))
+    name = lines[place][:27].strip()
+    assert name == "layers-half-tuned-onnx-int8" or lines[place + 1].startswith("onnx-int8 ")
+    assert "…" not in "".join(lines)
+    assert max(map(len, lines[:-1])) <= width
+
+
+def test_what_a_terminal_leaves_out_is_counted(tmp_path: Path) -> None:
+    console = Console(file=io.StringIO(), width=120)
+    print_summary(collect(write_sweep(tmp_path, [BASELINE, *(Job(f"v{i}") for i in range(60))], rounds=1)), console)
+    console.file.seek(0)
+    assert "… and 1 slower variant more, in the report" in console.file.read()
+
+
 def test_facts_name_box_image_and_machine(tmp_path: Path) -> None:
     said = dict(facts(collect(write_sweep(tmp_path))))
     assert said["Measured"] == "5 jobs, 18 trials planned, 18 ok"
@@ -204,7 +225,20 @@ def test_a_variant_hundreds_of_times_as_fast_does_not_flatten_the_others(tmp_pat
 
 
 def test_ticks_of_a_logarithmic_axis_are_written_out() -> None:
-    assert log_axis("ms", 0.3, 12)["ticktext"] == ["0.1", "0.2", "0.5", "1", "2", "5", "10", "20", "50", "100", "200", "500"]
+    assert log_axis("ms", 0.3, 12)["ticktext"] == [
+        "0.1",
+        "0.2",
+        "0.5",
+        "1",
+        "2",
+        "5",
+        "10",
+        "20",
+        "50",
+        "100",
+        "200",
+        "500",
+    ]
     assert log_axis("ms", 0.02, 900)["ticktext"] == ["0.01", "0.1", "1", "10", "100", "1,000"]
     assert log_axis("ms", 2, 12) == {"title": {"text": "ms"}}
 

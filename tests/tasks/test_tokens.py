@@ -69,7 +69,7 @@ def test_without_tags_there_is_only_agreement(tmp_path: Path) -> None:
         ({"tokens": ["Ada", " "]}, "line 1: column 'tokens' holds .* must hold a list of words, none of them empty"),
         ({"tokens": []}, "line 1: column 'tokens' holds .* must hold a list of words"),
         ({"tags": "O"}, "line 1: column 'tags' holds 'O', but .* must hold a list of tags, one for each word"),
-        ({"tags": ["O"]}, "line 1: there are 2 words in column 'tokens', but 1 tags in column 'tags'"),
+        ({"tags": ["O"]}, "line 1: words in column 'tokens': 2, tags in column 'tags': 1"),
         ({"tags": ["O", None]}, "line 1: column 'tags' holds None, which is no label"),
     ],
 )

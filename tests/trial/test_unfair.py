@@ -25,8 +25,8 @@ def test_a_box_as_ordered_is_fair() -> None:
     [
         ({"cpus": [0, 1]}, {}, r"asked for CPUs \[1\], got \[0, 1\]"),
         ({"memory_limit_bytes": None}, {}, "memory limit"),
-        ({"engine": {"threads": 2}}, {}, "asked the engine for 1 threads, it has 2"),
-        ({}, {"cpu_seconds": 1.9}, "more than 1 threads"),
+        ({"engine": {"threads": 2}}, {}, "asked the engine for threads=1, it has 2"),
+        ({}, {"cpu_seconds": 1.9}, "more than threads=1 can"),
     ],
 )
 def test_a_box_that_differs_is_unfair(read: dict[str, Any], figures: dict[str, float], message: str) -> None:

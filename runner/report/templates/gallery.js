@@ -48,8 +48,9 @@
           side(basePrediction, baseProbability, truth), side(prediction, probability, truth), element("td", {}, label));
       }));
       more.hidden = found.length <= shown;
-      const kept = all.length < total ? ` of the ${all.length.toLocaleString()} kept of ${total.toLocaleString()}` : "";
-      said.textContent = `${Math.min(shown, found.length)} of ${found.length.toLocaleString()} changes shown${kept}.`;
+      const rest = all.length < total ? `; predictions.parquet has all ${total.toLocaleString()}` : "";
+      const changes = found.length === 1 ? "change" : "changes";
+      said.textContent = `${Math.min(shown, found.length)} of ${found.length.toLocaleString()} ${changes} shown${rest}.`;
     }
 
     more.onclick = () => { shown += 4 * PAGE; draw(); };
