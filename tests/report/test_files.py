@@ -142,7 +142,7 @@ def test_a_browser_draws_it_without_errors_and_without_the_network(hostile: Path
     assert opened.page.title() == f"e{HOSTILE} · Pinbox"
     charts = opened.page.locator("[data-figure]").count()
     opened.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")  # draws all, seen or not
-    opened.page.wait_for_function(f"document.querySelectorAll('.js-plotly-plot').length === {charts}")
+    opened.page.wait_for_function(f"() => document.querySelectorAll('.js-plotly-plot').length === {charts}")
     assert charts > 3
     assert HOSTILE_JOBS[1].technique in opened.page.locator("body").inner_text()
 

@@ -109,7 +109,7 @@ def test_no_axis_misleads(sweeps: dict[str, Path], open_page: OpenPage, kind: st
         for trace in chart["data"]:
             if trace["type"] == "bar" and "base" not in trace:
                 assert chart["xaxis"]["range"][0] == 0, name
-    assert logarithmic > 0
+    assert logarithmic > 0 or kind == "failures", "whose calls lie within a decade"
 
 
 def test_charts_hold_what_parquet_holds(sweeps: dict[str, Path], open_page: OpenPage) -> None:
@@ -212,6 +212,7 @@ _DRAWN = """() => Object.fromEntries([...document.querySelectorAll("[data-figure
 def _all_charts(page: Page) -> dict[str, Any]:
     """Draw every chart, seen or not, and return what each shows."""
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
-    page.wait_for_function("[...document.querySelectorAll('[data-figure]')].every(place => place._fullLayout)")
+    # a function: a bare expression is evaluated anew for each look, which the page's policy forbids
+    page.wait_for_function("() => [...document.querySelectorAll('[data-figure]')].every(place => place._fullLayout)")
     found: dict[str, Any] = page.evaluate(_DRAWN)
     return found
