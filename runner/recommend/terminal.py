@@ -11,7 +11,7 @@ from runner.recommend import words
 from runner.recommend.choose import Answer, cost, value
 from runner.recommend.evidence import Question
 from runner.recommend.limits import MEASURES, Limits
-from runner.report.figures import UNKNOWN, milliseconds
+from runner.report.figures import UNKNOWN, counted, milliseconds
 
 _NARROW_WIDTH = 120  # columns of the terminal below which the narrow set is shown
 _MOST_ROWS = 30  # variants; a sweep may have thousands
@@ -30,9 +30,11 @@ def print_answer(question: Question, answer: Answer, limits: Limits, core_hour: 
         for sentence in words.why(question, answer, limits, core_hour):
             console.print(Padding(_text(sentence), (0, 0, 0, 2)))
         console.print(_table(question, answer, limits, core_hour, console.width >= _NARROW_WIDTH))
+        if said := words.latency_line([question]):
+            console.print(_text(said))
     hidden = len(answer.order) - _MOST_ROWS
     if hidden > 0:
-        console.print(_text(f"… and {hidden:,} slower or failing variants more."))
+        console.print(_text(f"… and {counted(hidden, 'slower or failing variant')} more."))
     for label, problem in question["failed"][:_MOST_ROWS]:
         console.print(_text(f"Left out: {label}, {problem}.", "red"))
 

@@ -11,6 +11,10 @@ from runner.recommend.evidence import STEP, Question
 from runner.recommend.limits import MEASURES, Limits
 from runner.report.figures import UNKNOWN, counted, milliseconds, significant
 
+LATENCY = (
+    "Latency is the baseline's p50 ÷ the speedup; a raw time, such as p90, also depends on how fast the machine was "
+    "just then."
+)
 _NAMED = 3  # variants that a sentence names before it counts the rest
 _FEW_ROUNDS = 5
 
@@ -43,6 +47,11 @@ def figures(question: Question, one: int) -> str:
     known = [(measure, value(question, one, measure.name)) for measure in MEASURES]
     parts = [f"{measure.title} {measure.text(own)}" for measure, own in known if own is not None]
     return ", ".join([f"latency {milliseconds(question['latency_seconds'][one])}", *parts])
+
+
+def latency_line(questions: Iterable[Question]) -> str:
+    """Return what latency is; empty where there are raw times only."""
+    return LATENCY if any(any(question["paired"]) for question in questions) else ""
 
 
 def misses(question: Question, answer: Answer, one: int, limits: Limits) -> str:

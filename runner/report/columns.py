@@ -133,7 +133,7 @@ def _energy_cell(row: Row) -> Cell:
 COLUMNS = (
     Column(
         "Latency p50",
-        "median time of a call",
+        "median time of a call, raw: it also depends on how fast the machine was just then",
         lambda r: Cell(milliseconds(r["latency_p50_seconds"])),
         "latency_p50_seconds",
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from runner.results.schema import ALONE_ROLES
 
 Row = Mapping[str, Any]
 
+_DISAGREE = 0.1  # of a logarithm: what a reader sees who divides two latencies
 _SIGNS = {
     "reference_ratio": "a fixed kernel ran slower than usual",
     "throttled_periods": "the box was throttled",
@@ -30,6 +32,22 @@ def floor_sentence(rows: Sequence[Row]) -> str:
     if floor is None:
         return ""
     return f"Noise floor {percent(floor - 1)}: identical code could be that far apart in this sweep."
+
+
+def raw_times_sentence(rows: Sequence[Row]) -> str:
+    """Say why raw times and speedups disagree; empty where they do not.
+
+    Args:
+        rows: of the summary that share a baseline.
+    """
+    own = next((row["latency_p50_seconds"] for row in rows if row["job"] == row["baseline_job"]), None)
+    known = [row for row in rows if own and row["latency_p50_seconds"] and row["latency_ratio"]]
+    if all(abs(math.log(row["latency_p50_seconds"] / own / row["latency_ratio"])) <= _DISAGREE for row in known):
+        return ""
+    return (
+        "Latencies are raw, each from its own moment of the machine; a speedup compares within a round: where they "
+        "disagree, go by the speedup."
+    )
 
 
 def slots_sentence(rows: Sequence[Row], trials: Sequence[Row]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from runner.report.columns import COLUMNS, Cell, Column, columns_for
 from runner.report.figures import UNKNOWN, counted, percent
 from runner.report.metrics import by_name, metric_columns
-from runner.report.noise import floor_sentence, rounds_sentence, slots_sentence, turns_sentence
+from runner.report.noise import floor_sentence, raw_times_sentence, rounds_sentence, slots_sentence, turns_sentence
 from runner.results.tables import Tables
 
 Row = Mapping[str, Any]
@@ -144,7 +144,8 @@ def _group(rows: Sequence[Row], trials: Mapping[str, Sequence[Row]]) -> Group:
     title = f"{first['family']} on {first['task']}, workload {first['workload']}, {conditions(first)}"
     own = [trial for row in rows for trial in trials.get(row["job"], [])]
     said = [floor_sentence(rows), slots_sentence(rows, own), turns_sentence(own), rounds_sentence(own)]
-    return Group(title, *_answers(variants), _caption(rows), " ".join(filter(None, said)), columns, variants)
+    noise = " ".join(filter(None, [*said, raw_times_sentence(rows)]))
+    return Group(title, *_answers(variants), _caption(rows), noise, columns, variants)
 
 
 def group_label(row: Row) -> str:

@@ -13,7 +13,7 @@ from runner.recommend.choose import choose
 from runner.recommend.evidence import Question, evidence
 from runner.recommend.limits import Limits
 from runner.recommend.section import recommend_section
-from runner.recommend.words import why
+from runner.recommend.words import LATENCY, why
 from runner.results.collect import collect
 from runner.results.tables import Tables
 from tests.browser import PHONE, OpenPage
@@ -116,6 +116,7 @@ def test_the_folded_list_says_what_each_fails_on(tables: Tables, open_page: Open
     assert rows.count() == len(JOBS) - 1, "all but the one that failed"
     assert "disk 30.0 MB > 25.0 MB" in page.locator(".others tbody tr.misses").first.inner_text()
     assert "broken · 1 thread (oom)" in page.locator(".answer .bad").inner_text()
+    assert LATENCY in page.locator("#recommend > p").last.inner_text()
 
 
 @pytest.mark.parametrize("dark", [False, True])

@@ -14,6 +14,8 @@ from runner.errors import UserError
 from runner.recommend.__main__ import main
 from runner.recommend.evidence import evidence
 from runner.recommend.limits import MEASURES, read_limits, read_price
+from runner.recommend.section import recommend_section
+from runner.recommend.words import LATENCY
 from runner.results.collect import collect
 from runner.results.tables import Tables
 from tests.recommend.sweeps import JOBS
@@ -43,6 +45,16 @@ def test_one_fits(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     assert "disk 30.0 MB > 25.0 MB" in text
     assert "A million texts cost" in text
     assert "Left out: broken · 1 thread, oom." in text
+    assert " ".join(text.split()).count(LATENCY) == 1
+
+
+def test_without_a_speedup_latency_is_raw_and_nothing_says_otherwise(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    tables = collect(write_sweep(tmp_path, [Job("torch-eager", failure=("oom", "killed", (0, 1, 2))), JOBS[1]]))
+    code, text = run(tmp_path)
+    assert (code, "Latency is" in text) == (0, False)
+    section = recommend_section(tables)
+    assert section is not None
+    assert "Latency is" not in section.html
 
 
 def test_none_fits(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

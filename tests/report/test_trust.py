@@ -13,7 +13,7 @@ from plotly.graph_objects import Figure
 
 from runner.report.charts.scaling import scaling_chart
 from runner.report.columns import Cell
-from runner.report.noise import floor_sentence, rounds_sentence, slots_sentence
+from runner.report.noise import floor_sentence, raw_times_sentence, rounds_sentence, slots_sentence
 from runner.report.recordings import ok_trials
 from runner.report.threads import scalings
 from runner.report.trial_time import PARTS, trial_time
@@ -32,6 +32,15 @@ def _trial(round_: int, counted: bool = True, disturbance: float = 0.5, by: str 
 def test_the_noise_floor_is_said_in_words() -> None:
     assert floor_sentence([{"noise_floor": None}, {"noise_floor": 1.012}]).startswith("Noise floor 1.2%: identical")
     assert floor_sentence([{"noise_floor": None}]) == ""
+
+
+def test_raw_times_that_disagree_with_speedups_are_explained() -> None:
+    baseline = {"job": "a", "baseline_job": "a", "latency_p50_seconds": 1.58e-3, "latency_ratio": 1.0}
+    slower_but_faster = baseline | {"job": "b", "latency_p50_seconds": 1.79e-3, "latency_ratio": 1 / 1.14}
+    assert "go by the speedup" in raw_times_sentence([baseline, slower_but_faster])
+    assert raw_times_sentence([baseline, slower_but_faster | {"latency_ratio": 1.13}]) == ""
+    failed = dict.fromkeys(baseline) | {"job": "c", "baseline_job": "a"}
+    assert raw_times_sentence([baseline, failed]) == raw_times_sentence([failed]) == ""
 
 
 def test_what_rounds_at_once_cost_is_said_in_words() -> None:

@@ -87,7 +87,7 @@ def _axes(
     without them a difference of two texts would fill the chart.
     """
     floor = max(values) - _POINTS_SHOWN if measure.sign < 0 else 0.0
-    title = "latency of a call, ms"
+    title = "latency, ms: the baseline's p50 ÷ speedup"
     x = log_axis(title, min(latencies), max(latencies))
     reach = [span if span and value >= floor else (0.0, 0.0) for value, span in zip(values, spans, strict=True)]
     ends = [end for v, (below, above) in zip(values, reach, strict=True) for end in (v - below, v + above)]
