@@ -22,9 +22,11 @@ from runner.techniques.shape import Shape, shape_of_config, shape_of_files
 Found = TypeVar("Found")
 
 
-def check_job(cfg: Config) -> None:
-    """Check one job; see `Checks`."""
-    Checks().check(cfg)
+def check_job(cfg: Config) -> list[str]:
+    """Check one job; return remarks on it; see `Checks`."""
+    checks = Checks()
+    checks.check(cfg)
+    return checks.remarks
 
 
 class Checks:
@@ -33,10 +35,14 @@ class Checks:
 
     Args:
         here: whether trials run on this machine; a cluster's node checks by itself what it has.
+
+    Attributes:
+        remarks: what a person should know of jobs that are right, each once.
     """
 
     def __init__(self, here: bool = True) -> None:
         self._here = here
+        self.remarks: list[str] = []
         self._found: dict[tuple[str, ...], Any] = {}
 
     def check(self, cfg: Config) -> None:
@@ -54,7 +60,7 @@ class Checks:
         if shape.tokens is not None and cfg.workload.max_length > shape.tokens:
             raise UserError(
                 f"workload '{cfg.workload.name}': workload.max_length is {cfg.workload.max_length}, but model "
-                f"'{cfg.model.name}' has positions for {shape.tokens} tokens."
+                f"'{cfg.model.name}' {_takes(shape)}."
             )
 
     def _once(self, what: str, read: list[Any], check: Callable[[], Found]) -> Found:
@@ -73,7 +79,7 @@ class Checks:
         _check_compiler([*own, *added], cfg)
         texts = self._once("texts", [cfg.task, cfg.store, cfg.downloads], lambda: texts_of(cfg))
         files = self._once("files", [cfg.model, cfg.downloads], lambda: models.fetch(cfg.model, Path(cfg.downloads)))
-        _check_teacher(added, cfg)
+        _check_teacher(added, cfg, texts.path)
         raw = self._once("shape", [cfg.model, files], lambda: _raw_shape(cfg.model, files))
         shape = follow_shape(own, raw, f"model '{cfg.model.name}'")
         follow_shape(added, shape, f"model '{cfg.model.name}' with technique '{cfg.technique.name}'")
@@ -82,10 +88,25 @@ class Checks:
         _check_kind(self._once("kind", [texts.path], lambda: tasks.read_kind(texts.path)), [*own, *added], cfg)
         pairs = self._once("pairs", [texts.path], lambda: tasks.read_pairs(texts.path))
         _check_pairs([*own, *added], pairs, cfg)
+        self._once("files fit", [cfg.model, texts.path], lambda: self._check_files(own, files, texts.path, cfg))
         return shape
 
+    def _check_files(self, steps: list[Step], files: Path | None, texts: Path, cfg: Config) -> None:
+        """Check that the model's files are what its steps make something of for this task; keep their remarks."""
+        where = f"model '{cfg.model.name}'"
+        for step in steps if files else ():
+            assert files is not None
+            said = step.check_files(files, texts, where)
+            self.remarks += [f"{where} on task '{cfg.task.name}': {remark}" for remark in said]
 
-def _check_teacher(added: list[Step], cfg: Config) -> None:
+
+def _takes(shape: Shape) -> str:
+    if shape.tokens == shape.sentence_tokens:
+        return f"cuts texts at {shape.tokens} tokens (max_seq_length of sentence_bert_config.json)"
+    return f"has positions for {shape.tokens} tokens"
+
+
+def _check_teacher(added: list[Step], cfg: Config, texts: Path) -> None:
     """Check that a teacher has somebody to teach, by the same tokenizer, and can be had."""
     where, teacher = f"technique '{cfg.technique.name}'", cfg.technique.teacher
     pupils = [number for number, step in enumerate(added) if step.reads_teacher]
@@ -102,7 +123,9 @@ def _check_teacher(added: list[Step], cfg: Config) -> None:
     if teacher:
         chain = teacher_chain(cfg)
         check_chain(chain, "checkpoint", f"{where}: teacher '{teacher.name}'")
-        models.fetch(teacher, Path(cfg.downloads))
+        if files := models.fetch(teacher, Path(cfg.downloads)):
+            for step in chain:
+                step.check_files(files, texts, f"{where}: teacher '{teacher.name}'")
 
 
 def _raw_shape(model: ModelConfig, files: Path | None) -> Shape:

@@ -140,6 +140,7 @@ class TaskConfig:
     text_column: str = "text"  # of that file or data set
     text_pair_column: str | None = None  # of the second texts, where a model judges pairs
     label_column: str | None = "label"  # null if there are no labels
+    labels: list[str] | None = None  # of that file or data set, in the order of the model's outputs; null: by name
     label_separator: str = "|"  # between the labels of a text that has several, where they are not a list
 
     def __post_init__(self) -> None:
@@ -160,6 +161,11 @@ class TaskConfig:
             raise UserError(
                 f"task.kind of '{self.name}' is {TOKENS}, and no model tags pairs of texts. Say "
                 "task.text_pair_column=null."
+            )
+        if self.labels is not None and (len(set(self.labels)) != len(self.labels) or not self.labels):
+            raise UserError(
+                f"task.labels of '{self.name}' is {self.labels}, but must name each label once, in the order of the "
+                "model's outputs."
             )
         if not self.label_separator:
             raise UserError(f"task.label_separator of '{self.name}' is empty. Take a character that no label has.")

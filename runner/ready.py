@@ -179,16 +179,24 @@ def labels_of_head(lineage: list[dict[str, Any]]) -> list[str]:
     return next((labels for labels in reversed(named) if labels), [])
 
 
+def other_outputs(lineage: list[dict[str, Any]], labels: list[str]) -> list[str]:
+    """Return the names of the outputs for which the task has no label; they come after those of its labels."""
+    names = labels_of_head(lineage)
+    return names[len(labels) :] if labels and names[: len(labels)] == labels else []
+
+
 def _write_predictions(cfg: Config, job: str, prepared: Prepared, sweep: Path) -> None:
     """Copy texts, labels and logits into the sweep, so that it can be read without the store."""
     examples = tasks.read(prepared.texts.path, "test")
     words = {"words": [example.words for example in examples]} if cfg.task.kind == TOKENS else {}
+    labels, lineage = tasks.read_labels(prepared.texts.path), prepared.artifact.lineage
     record: dict[str, Any] = {
         "schema": SCHEMA,
         "artifact": prepared.artifact.content,
         **names(cfg),
         "jobs": [job],
-        "labels": tasks.read_labels(prepared.texts.path) or labels_of_head(prepared.artifact.lineage),
+        "labels": labels or labels_of_head(lineage),
+        "other_outputs": other_outputs(lineage, labels),
         "kind": cfg.task.kind,
         "pairs": tasks.read_pairs(prepared.texts.path),
         "texts": [example.whole for example in examples],
@@ -196,7 +204,7 @@ def _write_predictions(cfg: Config, job: str, prepared: Prepared, sweep: Path) -
         **words,
         "logits": prepared.logits,
         "neighbours": prepared.neighbours,
-        "lineage": prepared.artifact.lineage,
+        "lineage": lineage,
     }
     (sweep / "predictions").mkdir(exist_ok=True)
     write_whole(sweep / "predictions" / f"{job}.json", json.dumps(record))

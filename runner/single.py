@@ -14,6 +14,7 @@ from runner.errors import UserError
 from runner.explain import in_own_file
 from runner.isolation.choose import resolve
 from runner.plan import Job, Trial, job_key
+from runner.progress import say
 
 
 def run(cfg: Config, composed: DictConfig, folder: Path) -> NoReturn:
@@ -26,9 +27,11 @@ def run(cfg: Config, composed: DictConfig, folder: Path) -> NoReturn:
     composed.isolation.kind = cfg.isolation.kind = kind
     config = plain_config(composed)
     try:
-        checks.check_job(cfg)
+        remarks = checks.check_job(cfg)
     except UserError as error:
         raise in_own_file(error, config, HydraConfig.get().runtime.choices) from None
+    for remark in remarks:
+        say(remark)
     key = job_key(config)
     cfg.measure.rounds, cfg.measure.reruns, cfg.measure.half_width = 1, 0, None
     trial = Trial(key, round=0, position=0, role=Role.variant, baseline=None)

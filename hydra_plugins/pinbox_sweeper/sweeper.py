@@ -99,6 +99,8 @@ class PinboxSweeper(BasicSweeper):
         self._parts = self._begin_composing(arguments)
         self._checks = checks.Checks(here=self._cluster is None)
         jobs = self._with_baselines(self._expand(cfg, arguments), cfg)
+        for remark in self._checks.remarks:
+            say(remark)
         slots, slots_note = self._slots(cfg.slots, jobs)
         return Plan(
             name=self.config.hydra.runtime.choices.get("grid") or Path(self.config.hydra.sweep.dir).name,

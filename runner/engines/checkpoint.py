@@ -28,13 +28,15 @@ TOKEN_TYPES = "takes_token_types"  # a key of ours in config.json
 _QUERIES = ("query", "query_proj")  # where attention goes by a number of heads; elsewhere the width tells it
 POOLING = "vector_pooling"  # another, of an encoder without a head: how a text's vector is made, of POOLINGS
 POOLINGS = ("mean", "first")
+NORMALIZED = "vector_normalized"  # another: whether it is divided by its length
 OF_TOKENS = "ForTokenClassification"  # what classes are called, at the end, whose logits are [texts, tokens, labels]
 
 
 class Embedder(nn.Module):
     """An encoder without a head, called as a classifier is: its "logits" are a vector for each text.
 
-    That is the mean of the last hidden states of its tokens, or the first one's, as `config.vector_pooling` says.
+    That is the mean of the last hidden states of its tokens, or the first one's, as `config.vector_pooling` says;
+    divided by its length, if `config.vector_normalized` says so.
     """
 
     def __init__(self, encoder: Any) -> None:
@@ -71,6 +73,8 @@ class Embedder(nn.Module):
         else:
             mask = attention_mask.unsqueeze(-1).to(states.dtype)
             vectors = (states * mask).sum(1) / mask.sum(1)
+        if getattr(self.config, NORMALIZED, False):
+            vectors = nn.functional.normalize(vectors)
         return SequenceClassifierOutput(logits=vectors, hidden_states=said.hidden_states)
 
 

@@ -65,10 +65,17 @@ def judgements(tables: Tables) -> tuple[list[Judgement], int]:
 
 
 def _confusable(manifest: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return the labels of each task whose examples have one: of several, a matrix would have a row for each set."""
+    """Return what may be predicted in each task whose examples have one label.
+
+    Where they have several, a matrix would have a row for each set.
+    """
     kinds = manifest.get("kinds") or {}
-    labels = manifest.get("labels") or {}
-    return {task: names for task, names in labels.items() if kinds.get(task, SINGLE_LABEL) in (SINGLE_LABEL, TOKENS)}
+    labels, others = manifest.get("labels") or {}, manifest.get("other_outputs") or {}
+    return {
+        task: [*names, *others.get(task, [])]
+        for task, names in labels.items()
+        if kinds.get(task, SINGLE_LABEL) in (SINGLE_LABEL, TOKENS)
+    }
 
 
 def _rows_judged(tables: Tables) -> dict[tuple[str, str, str], dict[tuple[str, str], Row]]:

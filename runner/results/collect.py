@@ -108,7 +108,8 @@ def read_plan(sweep: Path) -> dict[str, Any]:
 def _manifest(
     sweep: Path, plan: Mapping[str, Any], evaluations: Sequence[Evaluation], warnings: Sequence[str]
 ) -> dict[str, Any]:
-    """Return what the tables do not say: the grid, the environment, labels in order, lineages, what was odd."""
+    """Return what the tables do not say: the grid, the environment, labels in order, outputs for which a task has no
+    label, lineages, what was odd."""
     copied = (
         "sweep",
         "overrides",
@@ -123,13 +124,18 @@ def _manifest(
     task_of = {job["job"]: job.get("task") for job in plan["jobs"]}
     judged = [(job, evaluation) for evaluation in evaluations for job in evaluation.jobs]
     by_task = {task_of[job]: one for job, one in judged if task_of.get(job)}  # a job may have left the plan
+    others = {task: dict[str, None]() for task in by_task}  # in the order in which models have them
+    for job, one in judged:
+        if task_of.get(job):
+            others[task_of[job]] |= dict.fromkeys(one.names[len(one.task_names) :])
     return {
         "schema": VERSION,
         **{key: plan.get(key) for key in copied},
         "environment": environment_of_nodes(plan.get("environment") or {}, nodes_of(sweep)),
         "nodes": nodes_of(sweep),
         "metrics": code_of(plan.get("metrics") or []),
-        "labels": {task: by_task[task].names for task in sorted(by_task)},
+        "labels": {task: by_task[task].task_names for task in sorted(by_task)},
+        "other_outputs": {task: list(names) for task, names in sorted(others.items()) if names},
         "kinds": {task: by_task[task].kind for task in sorted(by_task)},
         "pairs": [task for task in sorted(by_task) if by_task[task].pairs],
         "peaks": _peaks(sweep),

@@ -64,7 +64,7 @@ def _judged(own: Evaluation | None, baseline: Evaluation | None) -> dict[str, An
     comparable = (
         own.trained
         and baseline.trained
-        and (own.names, own.kind) == (baseline.names, baseline.kind)
+        and (own.task_names, own.kind) == (baseline.task_names, baseline.kind)
         and own is not baseline
     )
     if comparable:
@@ -100,8 +100,8 @@ def _own_figures(labels: list[Name], own: Evaluation) -> dict[str, Any]:
 def _against_baseline(labels: list[Name], baseline: Evaluation, own: Evaluation) -> dict[str, Any]:
     before, after = baseline.predictions, own.predictions
     negative, positive = flips(labels, before, after)
-    changes = recall_changes(labels, before, after, own.names)
-    known = [(change, name) for change, name in zip(changes, own.names, strict=True) if change is not None]
+    changes = recall_changes(labels, before, after, own.task_names)
+    known = [(change, name) for change, name in zip(changes, own.task_names, strict=True) if change is not None]
     worst, worst_label = min(known, default=(None, None))
     return {
         "negative_flips_fraction": negative,
@@ -167,7 +167,7 @@ def _agreement(changed: int, baseline: Evaluation, own: Evaluation) -> dict[str,
 
 def _divergence(baseline: Evaluation, own: Evaluation) -> dict[str, Any]:
     before, after = _all_known(baseline.probabilities), _all_known(own.probabilities)
-    if before is None or after is None:
+    if before is None or after is None or baseline.names != own.names:
         return {}
     mean, p99 = kl_divergence(before, after, each=own.kind == MULTI_LABEL)
     return {"kl_mean_nats": mean, "kl_p99_nats": p99}

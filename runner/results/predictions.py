@@ -39,7 +39,8 @@ class Evaluation:
     trained: bool  # False for random weights, whose accuracy means nothing
     kind: str  # how it is judged; see runner/tasks/kinds.py
     pairs: bool  # whether each text is two of them, a line each
-    names: list[str]  # of the labels, in the order of the logits
+    names: list[str]  # of the outputs, in the order of the logits: the task's labels, and then those that it lacks
+    task_names: list[str]  # the task's labels alone
     texts: tuple[str, ...]
     of_text: np.ndarray  # number of each example's text: of a tagged text, every word is an example
     labels: tuple[Name | None, ...]
@@ -98,10 +99,10 @@ def _parse(content: Mapping[str, Any]) -> Evaluation:
     of_text = np.arange(len(content["texts"]))
     if content.get("kind") == TOKENS:
         content, of_text = by_word(content)
-    logits, texts = content["logits"], content["texts"]
+    logits, texts, others = content["logits"], content["texts"], content.get("other_outputs") or []
     if not len(logits) == len(texts) == len(content["label"]):
         raise ValueError("texts, label and logits differ in length")
-    if not all(isinstance(name, str) for name in (*content["jobs"], *content["labels"])):
+    if not all(isinstance(name, str) for name in (*content["jobs"], *content["labels"], *others)):
         raise ValueError("a job or a label has a name that is no text")
     judged: dict[str, Any] = {
         "trained": content["weights"] == "trained",
@@ -136,12 +137,14 @@ def _of_classes(logits: np.ndarray, content: Mapping[str, Any], kind: str) -> di
     forms = set(map(type, content["label"])) - {type(None)}
     if forms - {list} if kind == MULTI_LABEL else list in forms:
         raise ValueError("a text has a list of labels in a task of one each, or the other way round")
-    names = list(content["labels"]) or [str(i) for i in range(logits.shape[1])]
+    labels = list(content["labels"]) or [str(i) for i in range(logits.shape[1])]
+    names = [*labels, *(content.get("other_outputs") or [])]
     if len(logits) and logits.shape[1] != len(names):
         raise ValueError(f"a row of logits does not have {len(names)} values, one per label")
     probabilities = sigmoid(logits) if kind == MULTI_LABEL else softmax(logits)
     return {
         "names": names,
+        "task_names": labels,
         "labels": _named(content["label"], names, kind),
         "probabilities": probabilities,
         "predictions": _predicted(probabilities, names, kind),
@@ -153,6 +156,7 @@ def _of_vectors(vectors: np.ndarray) -> dict[str, Any]:
     unknown = [None] * len(vectors)
     return {
         "names": [],
+        "task_names": [],
         "labels": tuple(unknown),
         "probabilities": np.full((len(vectors), 1), np.nan),  # no label has one
         "predictions": unknown,
@@ -214,8 +218,9 @@ def _moved(p: np.ndarray, q: np.ndarray, kind: str) -> Any:
 
 def _job_table(job: Mapping[str, Any], own: Evaluation, baseline: Evaluation | None) -> Any:
     n = len(own.texts)
-    same = baseline is not None and baseline.texts == own.texts and baseline.names == own.names
+    same = baseline is not None and baseline.texts == own.texts and baseline.task_names == own.task_names
     base = baseline if baseline is not None and same else None
+    outputs_alike = base is not None and base.names == own.names
     values = {
         **{
             key: pa.repeat(pa.scalar(job.get(key), pa.string()), n)
@@ -228,10 +233,12 @@ def _job_table(job: Mapping[str, Any], own: Evaluation, baseline: Evaluation | N
         "prediction": _shown_all(own.predictions, own.names),
         "probability": _certainty(own.probabilities, own.kind),
         "probabilities": _lists(own.probabilities),
-        "baseline_prediction": _shown_all(base.predictions, own.names) if base else pa.nulls(n, pa.string()),
+        "baseline_prediction": _shown_all(base.predictions, base.names) if base else pa.nulls(n, pa.string()),
         "baseline_probability": _certainty(base.probabilities, own.kind) if base else pa.nulls(n, pa.float64()),
         "cosine": _cosines(base, own),
-        "moved": _moved(own.probabilities, base.probabilities, own.kind) if base else pa.nulls(n, pa.float64()),
+        "moved": _moved(own.probabilities, base.probabilities, own.kind)
+        if base and outputs_alike
+        else pa.nulls(n, pa.float64()),
     }
     return pa.table(values, schema=PREDICTIONS)
 

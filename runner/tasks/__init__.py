@@ -62,6 +62,7 @@ class Texts:
         unlabelled: more texts of the same sort, without labels, for steps that learn from a teacher.
         kind: how they are judged; see `runner.tasks.kinds`.
         drawn: whether `test` was drawn from texts that came without a split.
+        stated: whether somebody stated the order of the labels; if not, it is alphabetical, and says nothing.
     """
 
     labels: list[str]
@@ -71,6 +72,7 @@ class Texts:
     unlabelled: list[Example] = field(default_factory=list)
     kind: str = SINGLE_LABEL
     drawn: bool = False
+    stated: bool = True
 
 
 def load(task: TaskConfig, downloads: Path) -> Texts:
@@ -114,13 +116,14 @@ def plugin_record(task: TaskConfig) -> dict[str, Any]:
 
 
 def write(texts: Texts, folder: Path) -> None:
-    """Write a file of each split, unlabelled.jsonl, labels.json and kind.json into `folder`; the same bytes every
-    time."""
+    """Write a file of each split, unlabelled.jsonl, labels.json, kind.json and stated.json into `folder`; the same
+    bytes every time."""
     for split in (*SPLITS, UNLABELLED):
         lines = [_line(example) for example in getattr(texts, split)]
         (folder / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8")
     (folder / "labels.json").write_text(json.dumps(texts.labels, ensure_ascii=False) + "\n", encoding="utf-8")
     (folder / "kind.json").write_text(json.dumps(texts.kind) + "\n", encoding="utf-8")
+    (folder / "stated.json").write_text(json.dumps(texts.stated) + "\n", encoding="utf-8")
 
 
 def read(folder: Path, split: str) -> list[Example]:
@@ -154,6 +157,11 @@ def read_labels(folder: Path) -> list[str]:
     """Return the names of the labels from a folder that `write` filled; empty for a task without labels."""
     labels: list[str] = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
     return labels
+
+
+def read_stated(folder: Path) -> bool:
+    """Return whether somebody stated the order of the labels of a folder that `write` filled; see `Texts`."""
+    return bool(json.loads((folder / "stated.json").read_text(encoding="utf-8")))
 
 
 def _plugin(task: TaskConfig) -> Plugin | None:

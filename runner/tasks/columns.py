@@ -15,7 +15,7 @@ from runner.tasks.split import shuffled, split
 
 SPLIT = "split"
 _OR_NULL = {"label_column": ", or null if there are no labels", "text_pair_column": ", or null if texts are single"}
-_WHOLE_NUMBER = re.compile(r"-?\d{1,18}")
+_NUMBER = re.compile(r"[+-]?\d{1,18}(\.\d{0,18})?")
 
 
 def wanted_columns(task: TaskConfig) -> dict[str, str]:
@@ -30,7 +30,7 @@ def wanted_columns(task: TaskConfig) -> dict[str, str]:
 
 def read_as(task: TaskConfig) -> dict[str, Any]:
     """Return the keys that say how rows are read, for the identity of a task."""
-    return wanted_columns(task) | {"label_separator": task.label_separator}
+    return wanted_columns(task) | {"label_separator": task.label_separator, "labels": task.labels}
 
 
 def checked_rows(found: Rows, task: TaskConfig, where: Source, split: bool = True) -> list[Row]:
@@ -69,7 +69,8 @@ def texts_of(rows: list[Row], task: TaskConfig, where: Source, class_names: list
     Raises:
         UserError: if there is only one label, or nothing to test on.
     """
-    labels = class_names or _label_names(rows, task, where)
+    stated = task.labels or class_names
+    labels = class_names if class_names and not task.labels else _label_names(rows, task, where)
     numbers = {label: number for number, label in enumerate(labels)}
     examples = [_example(row, task, numbers) for row in rows]
     drawn = bool(labels) and SPLIT not in rows[0].values
@@ -82,7 +83,7 @@ def texts_of(rows: list[Row], task: TaskConfig, where: Source, class_names: list
         train, validation, test = [], [], shuffled(examples)
     if not test:
         raise UserError(f"{where} has no texts to test on. Add rows, or put test into column 'split'.")
-    return Texts(labels, train, validation, test, kind=task.kind, drawn=drawn)
+    return Texts(labels, train, validation, test, kind=task.kind, drawn=drawn, stated=bool(stated))
 
 
 def _check(row: Row, task: TaskConfig, where: str) -> None:
@@ -181,15 +182,25 @@ def _name(value: Any, task: TaskConfig, where: str) -> str:
 
 
 def _label_names(rows: Iterable[Row], task: TaskConfig, where: Source) -> list[str]:
-    """Return the distinct labels, sorted: as numbers if all are whole numbers, else as text."""
+    """Return the labels as task.labels states them, or else the distinct ones, sorted: as numbers if all are numbers,
+    else as text."""
     if task.label_column is None:
         return []
     names = {name for row in rows for name in _labels(row, task, row.where)}
     if not names:
         raise UserError(f"task.label_column: no row of {where.name} has a label in column '{task.label_column}'.")
+    if task.labels:
+        if unknown := sorted(names - set(task.labels)):
+            raise UserError(
+                f"task.labels is {', '.join(task.labels)}, but {where.name} also has '{unknown[0]}' in column "
+                f"'{task.label_column}'. Name all labels, spelled as in the file."
+            )
+        return list(task.labels)
     if len(names) < 2 and task.kind != MULTI_LABEL:
         raise UserError(
             f"task.label_column: all rows of {where.name} have the label '{names.pop()}' in column "
             f"'{task.label_column}'. There must be at least two labels; with none, say task.label_column=null."
         )
-    return sorted(names, key=int) if all(map(_WHOLE_NUMBER.fullmatch, names)) else sorted(names)
+    if all(map(_NUMBER.fullmatch, names)):
+        return sorted(names, key=lambda name: (float(name), name))
+    return sorted(names)

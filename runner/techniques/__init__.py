@@ -137,6 +137,22 @@ class Step(ABC):
         """
         return shape
 
+    def check_files(self, files: Path, texts: Path, where: str) -> list[str]:
+        """Check a model's raw files against the task, as far as can be told without loading them.
+
+        Args:
+            files: the model's folder.
+            texts: the task's folder.
+            where: names the model in errors.
+
+        Returns:
+            What a person should know of how the two fit, a sentence each.
+
+        Raises:
+            UserError: if the model cannot be judged on the task.
+        """
+        return []
+
     @abstractmethod
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
         """Write the new artifact's files into the empty folder `target`; return notes for its lineage."""

@@ -4,19 +4,40 @@ with a fast tokenizer."""
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from runner.errors import UserError, did_you_mean
-from runner.tasks import read_kind, read_labels
+from runner.tasks import read_kind, read_labels, read_stated
 from runner.tasks.kinds import CLASSIFIED, EMBEDDING, TOKENS
 from runner.techniques import Step, StepInputs, step
+from runner.techniques.heads import check_head, read_config, tensors_of
+from runner.techniques.labels import LabelMatch, match_labels
+from runner.techniques.model_folder import check_folder, remark_on
 from runner.techniques.pairs import note_token_types
+from runner.techniques.sentence_vectors import check_vectors
+from runner.techniques.shape import Shape
+from runner.techniques.weights import check_tensors
 
 _VOCABULARIES = ("vocab*", "*.model")  # of tokenizers that have no tokenizer.json
 _POOLINGS = ("mean", "first")  # heads that are none
 _HEADS = ("load", "new", *_POOLINGS)
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """What a model's files say of themselves before they are loaded.
+
+    Attributes:
+        match: the task's labels and the outputs of the head that is loaded; None if none is.
+        normalized: whether vectors are divided by their length.
+        unused: files of the folder that nothing uses, and that may matter.
+    """
+
+    match: LabelMatch | None
+    normalized: bool
+    unused: list[str]
 
 
 @step("import-checkpoint")
@@ -34,7 +55,7 @@ class ImportCheckpoint(Step):
     takes = "files"
     gives = "checkpoint"
     other_kinds = "Take another head: load or new for labels, mean or first for vectors."
-    uses = ("pairs.py",)
+    uses = ("pairs.py", "heads.py", "labels.py", "model_folder.py", "sentence_vectors.py", "weights.py")
     reads_texts = True  # for the labels
 
     head: str = "load"
@@ -49,6 +70,27 @@ class ImportCheckpoint(Step):
         """Without a head there are vectors, with one there are labels; a new one must be trained, which is of texts."""
         return {"load": (*CLASSIFIED, TOKENS), "new": CLASSIFIED}.get(self.head, (EMBEDDING,))
 
+    def check_files(self, files: Path, texts: Path, where: str) -> list[str]:
+        """Check head, labels, pooling and what else lies in the folder against the task, without loading anything."""
+        fit = self._fit(files, texts, where)
+        return [*(fit.match.remarks() if fit.match else []), *remark_on(fit.unused)]
+
+    def fits(self, shape: Shape) -> Shape:
+        """Cut texts where sentence-transformers does, if its folder says how vectors are made."""
+        if self.head not in _POOLINGS or shape.sentence_tokens is None:
+            return shape
+        return replace(shape, tokens=min(shape.tokens or shape.sentence_tokens, shape.sentence_tokens))
+
+    def _fit(self, files: Path, texts: Path, where: str) -> _Fit:
+        config = read_config(files, where)
+        unused = check_folder(files, config, self.head in _POOLINGS, where)
+        if self.head in _POOLINGS:
+            return _Fit(None, check_vectors(files, self.head, where), unused)
+        if self.head == "new":
+            return _Fit(None, False, unused)
+        names = check_head(config, tensors_of(files), read_kind(texts), where)
+        return _Fit(match_labels(read_labels(texts), names, read_stated(texts), where), False, unused)
+
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
         """Write config.json, model.safetensors and tokenizer.json.
 
@@ -58,10 +100,18 @@ class ImportCheckpoint(Step):
         from runner.engines.checkpoint import save_checkpoint
 
         assert inputs.source is not None
+        fit = self._fit(inputs.source, inputs.texts, "model")
         import_tokenizer(inputs.source, target)
         labels = read_labels(inputs.texts)
         model = _load_model(inputs.source, labels, self.head, self.seed, read_kind(inputs.texts) == TOKENS)
-        notes = {"head": self.head, "labels": set_labels(model, labels) if self.head == "load" else labels}
+        notes: dict[str, Any] = {"head": self.head, "labels": fit.match.all_names if fit.match else labels}
+        if fit.match:
+            set_labels(model, fit.match)
+            notes["label_outputs"] = fit.match.notes()
+        if fit.normalized:
+            model.config.vector_normalized = True
+        if fit.unused:
+            notes["unused_files"] = fit.unused
         note_token_types(model.config, target / "tokenizer.json", inputs.texts)
         save_checkpoint(model, target, tokenizer_from=target)
         return notes
@@ -84,37 +134,16 @@ def import_tokenizer(source: Path, target: Path) -> None:
     tokenizer.save(str(target / "tokenizer.json"))
 
 
-def set_labels(model: Any, labels: list[str]) -> list[str]:
-    """Put a loaded head's outputs into the order of the task's labels, matched by name; return the names.
-
-    Generic names (LABEL_0 …) are taken to be in the task's order already, and a task without labels fits any head.
-
-    Raises:
-        UserError: if the names do not match.
-    """
-    own = [str(model.config.id2label[index]) for index in range(model.config.num_labels)]
-    if not labels:
-        return own
-    lower = [name.lower() for name in own]
-    if lower == [f"label_{index}" for index in range(len(labels))]:
-        order = list(range(len(labels)))
-    elif sorted(lower) == sorted(name.lower() for name in labels):
-        order = [lower.index(name.lower()) for name in labels]
-    else:
-        raise UserError(
-            f"model.path: the model's labels are {', '.join(own)}, but the task's are {', '.join(labels)}. Rename "
-            f"them in id2label of its config.json, take another task, or train a new head: model.steps="
-            f"[{{step: import-checkpoint, head: new}}, {{step: fine-tune}}]."
-        )
-    _reorder(model, order)
-    model.config.id2label = dict(enumerate(labels))
-    model.config.label2id = {name: index for index, name in enumerate(labels)}
-    return labels
+def set_labels(model: Any, match: LabelMatch) -> None:
+    """Put a loaded head's outputs into the order of the task's labels, those that it lacks last, and name them so."""
+    _reorder(model, match.order)
+    names = match.all_names
+    model.config.id2label = dict(enumerate(names))
+    model.config.label2id = {name: index for index, name in enumerate(names)}
 
 
 def _load_model(source: Path, labels: list[str], head: str, seed: int, of_tokens: bool) -> Any:
     import torch
-    from safetensors import SafetensorError
     from transformers import AutoModel, AutoModelForSequenceClassification, AutoModelForTokenClassification
     from transformers.utils import logging
 
@@ -122,8 +151,6 @@ def _load_model(source: Path, labels: list[str], head: str, seed: int, of_tokens
 
     config = _load_config(source)
     more: dict[str, Any] = {}
-    if head == "load":
-        _check_head(config, of_tokens)
     classifier = AutoModelForTokenClassification if of_tokens else AutoModelForSequenceClassification
     if head in _POOLINGS:
         config.vector_pooling = head
@@ -136,6 +163,7 @@ def _load_model(source: Path, labels: list[str], head: str, seed: int, of_tokens
             )
         config.id2label = dict(enumerate(labels))
         config.label2id = {name: index for index, name in enumerate(labels)}
+        config.problem_type = None  # of the head that was
     logging.set_verbosity_error()  # what is missing is judged here
     logging.disable_progress_bar()
     torch.manual_seed(seed)
@@ -148,13 +176,12 @@ def _load_model(source: Path, labels: list[str], head: str, seed: int, of_tokens
             local_files_only=True,
             trust_remote_code=False,
             output_loading_info=True,
-            ignore_mismatched_sizes=head == "new",
+            ignore_mismatched_sizes=True,  # what does not fit is judged here
             **more,
         )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise UserError(f"model: cannot load the weights: {_first_line(error)}") from None
-    unfit = set(report["missing_keys"]) | {name for name, *_ in report["mismatched_keys"]}
-    _check_unfit(unfit, head, model.base_model_prefix)
+    except Exception as error:  # whatever transformers stumbles over, the files are at fault
+        raise UserError(f"model: cannot load the weights: {type(error).__name__}: {_first_line(error)}") from None
+    check_tensors(report, model.state_dict(), head, "" if head in _POOLINGS else f"{model.base_model_prefix}.")
     return Embedder(model) if head in _POOLINGS else model
 
 
@@ -172,39 +199,15 @@ def _load_config(source: Path) -> Any:
         raise UserError(f"model: transformers cannot read its config.json: {_first_line(error)}") from None
 
 
-def _check_head(config: Any, of_tokens: bool) -> None:
-    """Check that a head is for what the task judges: its tensors alone may look alike."""
-    from runner.engines.checkpoint import OF_TOKENS, tells_tokens
-
-    if config.architectures and tells_tokens(config) != of_tokens:
-        other = f"no …{OF_TOKENS}, which a task of kind {TOKENS} needs" if of_tokens else "for a task of kind tokens"
-        raise UserError(f"model: the files are of a {config.architectures[0]}: {other}. Take another model, or task.")
-
-
-def _check_unfit(unfit: set[str], head: str, prefix: str) -> None:
-    """Check that no tensor is missing or of another size, or only the head's when a new one was asked for."""
-    if head in _POOLINGS:  # the encoder itself, whose names have no prefix
-        of_head = {name for name in unfit if name.startswith("pooler.")}
-    else:
-        of_head = {name for name in unfit if not name.startswith(f"{prefix}.") or name.startswith(f"{prefix}.pooler.")}
-    others = unfit - of_head
-    if others:
-        raise UserError(
-            f"model: the weights do not fit config.json: {len(others)} tensors are missing or of another size, such "
-            f"as {min(others)}. Take files that belong together."
-        )
-    if of_head and head == "load":
-        raise UserError(
-            "model: the files hold no classification head. Train one: model.steps="
-            "[{step: import-checkpoint, head: new}, {step: fine-tune}]."
-        )
-
-
 def _reorder(model: Any, order: list[int]) -> None:
     """Put the rows of the last linear layer of the head into another order."""
     import torch
 
-    last = [module for module in model.classifier.modules() if isinstance(module, torch.nn.Linear)][-1]
+    inside = set(model.base_model.modules())
+    layers = [one for one in model.modules() if isinstance(one, torch.nn.Linear) and one not in inside]
+    last = next((one for one in reversed(layers) if one.out_features == len(order)), None)
+    if last is None:
+        raise UserError(f"model: no layer of {type(model).__name__} is known to give its {len(order)} outputs.")
     last.weight.data = last.weight.data[order]
     if last.bias is not None:
         last.bias.data = last.bias.data[order]

@@ -16,6 +16,7 @@ from typing import Any
 from runner.architectures import ARCHITECTURES, Architecture, positions_for_texts
 from runner.errors import UserError
 from runner.machine.flops import tensor_shapes
+from runner.techniques.sentence_vectors import longest_text
 
 _KEYS = {  # names in config.json; the later ones are DistilBERT's and GPT-2's
     "layers": ("num_hidden_layers", "n_layers", "n_layer"),
@@ -41,6 +42,7 @@ class Shape:
         vocabulary: rows of the token embeddings.
         tokens: how many a text may have, special ones included.
         tokenizer: its kind: WordPiece, BPE, Unigram …
+        sentence_tokens: how many sentence-transformers cuts a text to, where its files are there.
     """
 
     model_type: str | None = None
@@ -52,6 +54,7 @@ class Shape:
     vocabulary: int | None = None
     tokens: int | None = None
     tokenizer: str | None = None
+    sentence_tokens: int | None = None
 
 
 def shape_of_config(config: Mapping[str, Any], where: str) -> Shape:
@@ -94,6 +97,7 @@ def shape_of_files(folder: Path) -> Shape:
     """
     config, tokenizer = folder / "config.json", folder / "tokenizer.json"
     shape = shape_of_config(_read(config), "config.json") if config.is_file() else Shape()
+    shape = replace(shape, sentence_tokens=longest_text(folder))
     if not tokenizer.is_file():
         return shape
     return replace(shape, tokenizer=(_read(tokenizer).get("model") or {}).get("type"))

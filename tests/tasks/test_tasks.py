@@ -34,6 +34,7 @@ def test_the_bytes_are_the_same_every_time(tmp_path: Path) -> None:
         "unlabelled.jsonl",
         "labels.json",
         "kind.json",
+        "stated.json",
     }
 
 

@@ -53,7 +53,9 @@ def test_a_classifier_keeps_its_head(checkpoint: Path, texts: Path, tmp_path: Pa
     expected = AutoModelForSequenceClassification.from_pretrained(checkpoint).eval()
     with torch.inference_mode():
         assert torch.equal(_logits(folder), expected(IDS).logits)
-    assert notes == {"head": "load", "labels": ["negative", "neutral", "positive"]}
+    labels = ["negative", "neutral", "positive"]
+    matched = {name: {"output": place, "name": name, "by": "name"} for place, name in enumerate(labels)}
+    assert notes == {"head": "load", "labels": labels, "label_outputs": matched}
     assert {path.name for path in folder.iterdir()} == {"config.json", "model.safetensors", "tokenizer.json"}
 
 
