@@ -149,7 +149,7 @@ def _check_rows(names: Sequence[str], config: Mapping[str, Any], tensors: Mappin
     tensor, size = found[0]
     said = f"id2label names {len(names)} outputs ({listed(names)})"
     if config.get("id2label") is None:
-        said = f"num_labels is {len(names)}" if "num_labels" in config else "id2label is missing: it means {len(names)}"
+        said = f"num_labels is {len(names)}" if "num_labels" in config else "id2label is missing: that means 2"
     raise UserError(
         f"{where}: the weights have a head of {size[0]} outputs ({tensor} is {size}), but in config.json {said}. Name "
         f"all {size[0]} outputs in id2label, in the order in which the head was trained."

@@ -116,7 +116,7 @@ def test_a_language_model_gets_a_new_head(texts: Path, bert: Path, tmp_path: Pat
 
 def test_an_encoder_without_a_head_is_refused(bert: Path, texts: Path, tmp_path: Path) -> None:
     with pytest.raises(
-        UserError, match=r"hold no classification head\. Train one: model\.steps=.*head: new.*fine-tune"
+        UserError, match=r"hold no classification head: .* Train one: model\.steps=.*head: new.*fine-tune"
     ):
         run_step(tmp_path / "i", _encoder(bert, tmp_path / "s"), texts, step="import-checkpoint")
 
