@@ -49,6 +49,11 @@ class ImportCheckpoint(Step):
         """Without a head there are vectors, with one there are labels; a new one must be trained, which is of texts."""
         return {"load": (*CLASSIFIED, TOKENS), "new": CLASSIFIED}.get(self.head, (EMBEDDING,))
 
+    @property
+    def keeps_predictions(self) -> bool:
+        """Only a new head predicts otherwise than the files."""
+        return self.head != "new"
+
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
         """Write config.json, model.safetensors and tokenizer.json.
 
