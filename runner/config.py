@@ -278,6 +278,7 @@ class Config:
     store: str = "outputs/store"  # folder of the artifacts
     downloads: str = ".cache/downloads"  # folder of the packages that hold weights and texts
     prepare_timeout_seconds: float = 7200.0  # of one step of preparing; what takes longer is killed
+    control_texts: int = 32  # compared with transformers' own predictions before anything is measured; 0: none are
     metrics: list[str] = field(default_factory=list)  # of your own: plugins/metrics/NAME.py, shown beside accuracy
     grid: GridConfig = field(default_factory=GridConfig)
     # Set by the sweeper, one value per trial:
@@ -289,6 +290,7 @@ class Config:
     def __post_init__(self) -> None:
         _at_least("threads", self.threads, 1)
         _at_least("prepare_timeout_seconds", self.prepare_timeout_seconds, 1)
+        _at_least("control_texts", self.control_texts, 0)
 
 
 def register() -> None:

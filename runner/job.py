@@ -39,7 +39,7 @@ def run_trial(cfg: Config, job: str, sweep_name: str, sweep: Path, folder: Path)
         folder: the trial's own folder, below it.
 
     Returns:
-        The status: ok, oom, timeout, crashed, unfair or prepare-failed.
+        The status: ok, oom, timeout, crashed, unfair, wrong or prepare-failed.
 
     Raises:
         MachineError: if the engine, the disk or a core has gone: then there is no file, and the trial is still to do.
@@ -101,7 +101,8 @@ def _measure(cfg: Config, job: str, cpus: list[int], sweep: Path, folder: Path) 
     """Return status, figures and provenance."""
     ready = read_ready(sweep, job) or prepare_job(cfg, job, sweep, cpus[:1])
     if ready is None or ready.status != "ok":
-        return {"status": "prepare-failed"} | ({"error": ready.error, "log": ready.log} if ready else {})
+        failed = {"status": ready.status, "error": ready.error, "log": ready.log} if ready else {}
+        return {"status": "prepare-failed"} | failed
     box = make_box(cfg.isolation)
     made: dict[str, Any] = {
         "image_id": box.image_id,

@@ -13,7 +13,7 @@ from runner.config import Config, Role
 from runner.errors import UserError, did_you_mean
 
 _NOT_IDENTITY = (
-    *("grid", "measure", "metrics", "slots", "store", "downloads", "prepare_timeout_seconds"),
+    *("grid", "measure", "metrics", "slots", "store", "downloads", "prepare_timeout_seconds", "control_texts"),
     *("round", "position", "role", "baseline"),
 )
 _KEY = re.compile(r"[+~]{0,2}[A-Za-z][\w./@-]*")

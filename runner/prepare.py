@@ -58,6 +58,9 @@ class Prepared:
         precision: what the engine computes matrix products with weights in; None if it cannot be told.
         plugin: the engine's code, if it is the user's own.
         plugins: what there is of that in the whole job: of steps, engine and task.
+        reference: what transformers alone predicts of some of the texts; None if control_texts is 0.
+        model_logits: of every test text, of the model that the technique started from; None if the technique keeps its
+            predictions, so that those of the artifact can be compared with the reference.
         flops: of one text, by the last checkpoint of the chain; None if a step changed them or they cannot be counted.
     """
 
@@ -69,6 +72,8 @@ class Prepared:
     precision: str | None
     plugin: Kept | None
     plugins: list[str]
+    reference: Artifact | None
+    model_logits: list[list[float]] | None
     flops: FlopCount | None
 
 
@@ -143,12 +148,16 @@ def prepare(cfg: Config, box: Box, cpus: list[int], announce: Announce) -> Prepa
     inputs = kitchen.tokenize(checkpoint, texts, cfg)
     engine = plugins.find("engines", cfg.technique.engine, FORMATS)
     plugin = plugins.keep(engine, Store(Path(cfg.store))) if engine else None
-    logits, notes = kitchen.judge(artifact, inputs, cfg, plugin)
+    logits, notes = kitchen.judge(artifact, inputs, cfg, cfg.technique.engine, plugin)
+    reference, model_logits = kitchen.control(own, added, original, texts, cfg) if cfg.control_texts else (None, None)
     steps, flops = [*own, *added], None
     if all(step.keeps_flops for step in steps):
         flops = count_flops(checkpoint.path, any(step.first_token_only for step in steps))
     own_code = [*_own_code(artifact, texts), *([str(plugin)] if plugin else [])]
-    return Prepared(artifact, inputs, texts, logits, notes["neighbours"], notes["precision"], plugin, own_code, flops)
+    return Prepared(
+        *(artifact, inputs, texts, logits, notes["neighbours"], notes["precision"], plugin, own_code),
+        *(reference, model_logits, flops),
+    )
 
 
 def _own_code(*artifacts: Artifact) -> list[str]:
@@ -261,10 +270,9 @@ class _Kitchen:
         return self._make(recipe, "runner.tasks.tokenize", settings | tokenizer, inputs, "inputs", [], title)
 
     def judge(
-        self, artifact: Artifact, inputs: Artifact, cfg: Config, plugin: Kept | None
+        self, artifact: Artifact, inputs: Artifact, cfg: Config, engine: str, plugin: Kept | None = None
     ) -> tuple[list[list[float]], dict[str, Any]]:
         """Return the artifact's logits for every test text, and what was noted of them (runner/trial/evaluate.py)."""
-        engine = cfg.technique.engine
         sources = () if plugin else source_files(engine)
         recipe = {
             "logits": artifact.content,
@@ -280,6 +288,58 @@ class _Kitchen:
         made = self._make(recipe, "runner.trial.evaluate", request, folders, "logits", [], title, plugin)
         logits: list[list[float]] = json.loads((made.path / "logits.json").read_text())
         return logits, made.lineage[-1]["notes"]
+
+    def control(
+        self, own: list[Step], added: list[Step], model: Artifact, texts: Artifact, cfg: Config
+    ) -> tuple[Artifact, list[list[float]] | None]:
+        """Return what transformers alone predicts, and the model's logits if those of the job are meant to differ.
+
+        Args:
+            own, added: the steps of the model and of the technique.
+            model: the checkpoint that the technique starts from.
+        """
+        reference = self._reference(own, model, texts, cfg)
+        if all(step.keeps_predictions for step in added) and cfg.technique.precision in (None, "float32"):
+            return reference, None
+        return reference, self.judge(model, self.tokenize(model, texts, cfg), cfg, "torch")[0]
+
+    def _reference(self, own: list[Step], model: Artifact, texts: Artifact, cfg: Config) -> Artifact:
+        """Return what transformers alone predicts of some test texts (runner/control/reference.py).
+
+        It loads the model's raw files, unless the model's own steps changed them on purpose (a new head, training):
+        then what these steps made, with the raw files' tokenizer.
+        """
+        downloads = Path(cfg.downloads)
+        raw_weights = all(step.keeps_predictions for step in own)
+        raw_tokenizer = own[0].name == "import-checkpoint" and not any(step.changes_tokenizer for step in own)
+        raw = models.identity(cfg.model, downloads)
+        settings = {
+            "texts": cfg.control_texts,
+            "kind": cfg.task.kind,
+            "pooling": json.loads((model.path / "config.json").read_text()).get("vector_pooling"),
+            "max_length": cfg.workload.max_length,
+            "raw_tokenizer": raw_tokenizer,
+        }
+        recipe = {
+            "control": settings,
+            "model": raw if raw_weights else model.content,
+            "tokenizer": raw if raw_tokenizer else model.content,
+            "texts": texts.content,
+            "code": _source_of(CODE / "control/reference.py"),
+            "lock": lock_sha256(),
+        }
+        if found := self._store.find(recipe):
+            return found
+        with self._store.workplace() as folder:
+            files = models.fetch(cfg.model, downloads) if raw_weights or raw_tokenizer else None
+            source = models.readable_by_a_box(files, folder / "source") if files else model.path
+            inputs = {
+                "model": source if raw_weights else model.path,
+                "tokenizer": source if raw_tokenizer else model.path,
+                "texts": texts.path,
+            }
+            title = f"{cfg.model.name}: predictions by transformers alone"
+            return self._make(recipe, "runner.control.reference", settings, inputs, "reference", [], title)
 
     def _make(
         self,

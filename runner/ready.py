@@ -11,6 +11,7 @@ from typing import Any
 from runner import tasks
 from runner.artifacts import Store, is_whole, write_whole
 from runner.config import Config
+from runner.control.check import Control, WrongError, check
 from runner.errors import MachineError, UserError, storage_error
 from runner.isolation import is_stopping
 from runner.isolation.choose import make_box
@@ -27,7 +28,7 @@ class Ready:
     """How a job's preparing went; with status ok, what its boxes are given.
 
     Attributes:
-        status: ok or prepare-failed.
+        status: ok, wrong or prepare-failed.
         error, log: why, in one line; a path in the sweep.
         engine, artifact_path, inputs_path: what a box runs.
         artifact, artifact_format, disk_bytes, compressed_bytes, masked: what the artifact is.
@@ -35,6 +36,8 @@ class Ready:
         plugin_module, plugin_path: of the engine, if it is the user's own: what a box imports, and where from.
         plugins: all code of the user's own in the job; None if there is none.
         useful_flops, padded_flops: of a mean call; None if they cannot be counted.
+        control: how the predictions compare with transformers' own, see `runner.control.check.Control`; None if
+            that was switched off.
     """
 
     status: str
@@ -54,6 +57,7 @@ class Ready:
     plugins: str | None = None
     useful_flops: float | None = None
     padded_flops: float | None = None
+    control: dict[str, Any] | None = None
 
     @property
     def flops(self) -> CallFlops | None:
@@ -94,8 +98,11 @@ def prepare_job(cfg: Config, job: str, sweep: Path, cpus: list[int]) -> Ready | 
     folder.mkdir(parents=True, exist_ok=True)
     try:
         prepared = prepare(cfg, make_box(cfg.isolation), cpus, announce)
+        control = _control(cfg, prepared)
         _write_predictions(cfg, job, prepared, sweep)
-        ready = _ready(cfg, prepared)
+        ready = _ready(cfg, prepared, control)
+    except WrongError as failure:
+        ready = Ready("wrong", str(failure), keep_log(failure.log, folder, sweep))
     except PrepareError as failure:
         ready = _failed(str(failure), failure.log, folder, sweep)
     except MachineError:
@@ -145,7 +152,7 @@ def is_masked(lineage: list[dict[str, Any]]) -> bool:
     return masked
 
 
-def _ready(cfg: Config, prepared: Prepared) -> Ready:
+def _ready(cfg: Config, prepared: Prepared, control: Control | None) -> Ready:
     artifact, flops = prepared.artifact, None
     if prepared.flops:
         batches = load_inputs(prepared.inputs.path / "inputs.npz", cfg.measure.batches)
@@ -166,6 +173,7 @@ def _ready(cfg: Config, prepared: Prepared) -> Ready:
         plugins=" ".join(prepared.plugins) or None,
         useful_flops=flops.useful if flops else None,
         padded_flops=flops.padded if flops else None,
+        control=asdict(control) if control else None,
     )
 
 
@@ -183,6 +191,25 @@ def other_outputs(lineage: list[dict[str, Any]], labels: list[str]) -> list[str]
     """Return the names of the outputs for which the task has no label; they come after those of its labels."""
     names = labels_of_head(lineage)
     return names[len(labels) :] if labels and names[: len(labels)] == labels else []
+
+
+def _output_names(prepared: Prepared) -> list[str]:
+    """Return the names of the model's outputs, in the order of its logits."""
+    labels, lineage = tasks.read_labels(prepared.texts.path), prepared.artifact.lineage
+    return [*labels, *other_outputs(lineage, labels)] or labels_of_head(lineage)
+
+
+def _control(cfg: Config, prepared: Prepared) -> Control | None:
+    """Return how the predictions compare with transformers' own; None if that is switched off.
+
+    Raises:
+        WrongError: if they differ by more than rounding explains.
+    """
+    if prepared.reference is None:
+        return None
+    logits, of = (prepared.logits, "job") if prepared.model_logits is None else (prepared.model_logits, "model")
+    examples = tasks.read(prepared.texts.path, "test")
+    return check(prepared.reference.path, logits, _output_names(prepared), examples, cfg.task.kind, of)
 
 
 def _write_predictions(cfg: Config, job: str, prepared: Prepared, sweep: Path) -> None:

@@ -92,6 +92,7 @@ class Plan:
             "grid": _plain(self.config.grid),
             "seed": self.config.seed,
             "metrics": self.config.metrics,
+            "control_texts": self.config.control_texts,
             "isolation": self.isolation,
             "isolation_note": self.isolation_note,
             "measure": _plain(self.config.measure),

@@ -16,7 +16,7 @@ VERSION: Final = 7
 ALONE_ROLES: Final = ("alone-first", "alone-last")  # see runner/slots
 ROLES: Final = ("variant", "baseline-first", "baseline-last", *ALONE_ROLES)
 SAMPLE_ROLES: Final = (*ROLES, "partner")
-STATUSES: Final = ("ok", "oom", "timeout", "crashed", "unfair", "prepare-failed", "lost")
+STATUSES: Final = ("ok", "oom", "timeout", "crashed", "unfair", "wrong", "prepare-failed", "lost")
 VERDICTS: Final = ("faster", "slower", "tie")
 
 

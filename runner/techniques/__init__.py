@@ -129,6 +129,11 @@ class Step(ABC):
         """Whether it learns from another checkpoint: the technique's teacher, else the model before the technique."""
         return False
 
+    @property
+    def keeps_predictions(self) -> bool:
+        """Whether its result computes the same logits in float32 as what it takes, but for rounding."""
+        return False
+
     def fits(self, shape: Shape) -> Shape:
         """Check that a model of this shape can be so transformed, and return the shape that it then has.
 

@@ -27,6 +27,7 @@ class AotInductor(Step):
 
     takes = "checkpoint"
     gives = "pt2"
+    keeps_predictions = True
     needs_compiler = True
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:

@@ -91,6 +91,11 @@ class ImportCheckpoint(Step):
         names = check_head(config, tensors_of(files), read_kind(texts), where)
         return _Fit(match_labels(read_labels(texts), names, read_stated(texts), where), False, unused)
 
+    @property
+    def keeps_predictions(self) -> bool:
+        """Only a new head predicts otherwise than the files."""
+        return self.head != "new"
+
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
         """Write config.json, model.safetensors and tokenizer.json.
 

@@ -40,6 +40,7 @@ class OnnxExport(Step):
 
     takes = "checkpoint"
     gives = "onnx"
+    keeps_predictions = True
     uses = ("first_token.py", "onnx_graphs.py")
 
     opset: int = 17

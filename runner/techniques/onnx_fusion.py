@@ -28,6 +28,7 @@ class OnnxFusion(Step):
 
     takes = "onnx"
     gives = "onnx"
+    keeps_predictions = True
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
         """Fuse, compare with the plain graph; return how many nodes of each fused operator there are.

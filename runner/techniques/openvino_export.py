@@ -25,6 +25,7 @@ class OpenVinoExport(Step):
 
     takes = "checkpoint"
     gives = "openvino"
+    keeps_predictions = True
     uses: ClassVar[tuple[str, ...]] = ("openvino_graphs.py",)
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:

@@ -18,6 +18,7 @@ class TorchScript(Step):
 
     takes = "checkpoint"
     gives = "torchscript"
+    keeps_predictions = True
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
         """Trace, freeze, compare with the checkpoint, save."""
