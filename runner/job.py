@@ -113,6 +113,7 @@ def _measure(cfg: Config, job: str, cpus: list[int], sweep: Path, folder: Path) 
         "compressed_bytes": ready.compressed_bytes,
         "masked": ready.masked,
         "precision": ready.precision,
+        "int8_weight_bits": ready.int8_weight_bits,
         "plugins": ready.plugins,
     }
     began = time.monotonic()

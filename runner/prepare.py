@@ -32,7 +32,7 @@ from runner.techniques import PROGRESS, Step, plugin_of
 from runner.told import passed_on
 
 Announce = Callable[[str], None]
-_JUDGING = (CODE / "trial/evaluate.py", CODE / "trial/neighbours.py")
+_JUDGING = (CODE / "trial/evaluate.py", CODE / "trial/neighbours.py", CODE / "trial/weights.py")
 _MEMORY_SHARE = 0.9  # of the machine's, for a step: a hostile model must not take the engine down with it
 _making: dict[str, threading.Lock] = defaultdict(threading.Lock)  # one per recipe: what two jobs share is made once
 
@@ -56,6 +56,7 @@ class Prepared:
         logits: of every test text, [texts, labels].
         neighbours: how far these depend on batch and padding; see runner/trial/neighbours.py.
         precision: what the engine computes matrix products with weights in; None if it cannot be told.
+        int8_weight_bits: see `runner.trial.weights`.
         plugin: the engine's code, if it is the user's own.
         plugins: what there is of that in the whole job: of steps, engine and task.
         reference: what transformers alone predicts of some of the texts; None if control_texts is 0.
@@ -70,6 +71,7 @@ class Prepared:
     logits: list[list[float]]
     neighbours: dict[str, Any]
     precision: str | None
+    int8_weight_bits: int | None
     plugin: Kept | None
     plugins: list[str]
     reference: Artifact | None
@@ -155,8 +157,18 @@ def prepare(cfg: Config, box: Box, cpus: list[int], announce: Announce) -> Prepa
         flops = count_flops(checkpoint.path, any(step.first_token_only for step in steps))
     own_code = [*_own_code(artifact, texts), *([str(plugin)] if plugin else [])]
     return Prepared(
-        *(artifact, inputs, texts, logits, notes["neighbours"], notes["precision"], plugin, own_code),
-        *(reference, model_logits, flops),
+        artifact=artifact,
+        inputs=inputs,
+        texts=texts,
+        logits=logits,
+        neighbours=notes["neighbours"],
+        precision=notes["precision"],
+        int8_weight_bits=notes["int8_weight_bits"],
+        plugin=plugin,
+        plugins=own_code,
+        reference=reference,
+        model_logits=model_logits,
+        flops=flops,
     )
 
 

@@ -33,6 +33,7 @@ class Ready:
         engine, artifact_path, inputs_path: what a box runs.
         artifact, artifact_format, disk_bytes, compressed_bytes, masked: what the artifact is.
         precision: what its engine computes matrix products in; None if not known.
+        int8_weight_bits: see `runner.trial.weights`; None if not known.
         plugin_module, plugin_path: of the engine, if it is the user's own: what a box imports, and where from.
         plugins: all code of the user's own in the job; None if there is none.
         useful_flops, padded_flops: of a mean call; None if they cannot be counted.
@@ -52,6 +53,7 @@ class Ready:
     compressed_bytes: int | None = None
     masked: bool | None = None
     precision: str | None = None
+    int8_weight_bits: int | None = None
     plugin_module: str | None = None
     plugin_path: str | None = None
     plugins: str | None = None
@@ -168,6 +170,7 @@ def _ready(cfg: Config, prepared: Prepared, control: Control | None) -> Ready:
         compressed_bytes=Store(Path(cfg.store)).compressed_bytes(artifact),
         masked=is_masked(artifact.lineage),
         precision=prepared.precision,
+        int8_weight_bits=prepared.int8_weight_bits,
         plugin_module=prepared.plugin.module if prepared.plugin else None,
         plugin_path=str(prepared.plugin.path) if prepared.plugin else None,
         plugins=" ".join(prepared.plugins) or None,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from runner.doctor import Fact, Section, plural
 from runner.machine.cpu import Cpu, read_cpu, read_text
+from runner.machine.int8 import ADVICE, saturates
 from runner.trial.box import INSTRUCTION_SETS
 from runner.trial.energy import EnergyMeter
 
@@ -68,12 +69,9 @@ def _mebi(size: str) -> str:
 
 
 def _lacks(cpu: Cpu) -> str | None:
-    if "avx2" not in cpu.flags or {"avx512_vnni", "avx_vnni"} & set(cpu.flags):
+    if not saturates(cpu.flags):
         return None
-    return (
-        "No VNNI: int8 gains less than elsewhere, and its sums can overflow; where it loses accuracy, "
-        "try reduce_range: true in the step onnx-dynamic-int8."
-    )
+    return f"No VNNI: int8 gains less than elsewhere, and its products may saturate; {ADVICE}."
 
 
 def frequency_section(cpus: list[int], root: Path = _ROOT) -> Section:

@@ -51,6 +51,17 @@ _ARTIFACT = [
         "Code of the user's own in the job, such as 'steps/shout@1a2b3c4d5e6f': kind, name, SHA-256; null for none.",
     ),
     _column("masked", pa.bool_(), "Whether weights were pruned by setting them to 0: there are no fewer of them."),
+    _column(
+        "int8_weight_bits",
+        pa.int64(),
+        "Bits of the signed weights that are multiplied by unsigned 8-bit activations: 8 if one is beyond ±64, else 7; "
+        "0 for none.",
+    ),
+    _column(
+        "int8_may_saturate",
+        pa.bool_(),
+        "Whether their products may be cut off at 16 bits on the CPU of the box: 8-bit weights, and no VNNI.",
+    ),
 ]
 
 _TRIAL = [

@@ -41,7 +41,7 @@ _PLAIN_RATIOS = {
 _TO_COMPARE = ["job", "round", "role", "status", "counted", "latency_ratio", "partner_ratio", "latency_p50_seconds"]
 _TO_COMPARE += ["disturbance", "beside"]
 _FIXED = ["sweep", "weights", "batch_size", "padding", "max_length", "bucket"]
-_FIXED += ["artifact", "artifact_format", "plugins", "masked"]
+_FIXED += ["artifact", "artifact_format", "plugins", "masked", "int8_weight_bits", "int8_may_saturate"]
 _OF_TRIALS = [*_FIXED, "round", "status", "error", "log", "counted", *MEASURED]
 
 

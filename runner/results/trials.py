@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from runner.machine.int8 import may_saturate
 from runner.results.json_files import read_json
 from runner.results.schema import MEMORY, RESULTS, SAMPLES, STATUSES
 from runner.results.statistics import paired_log_ratio
@@ -89,7 +90,9 @@ def _parse(content: Any) -> dict[str, Any]:
         raise ValueError(f"unknown status {content['status']!r}")
     if content["status"] == "ok" and not content["latency_p50_seconds"] > 0:
         raise ValueError("an ok trial without a latency")
-    parsed: dict[str, Any] = content | _paired_columns(content) | _box_columns(content.get("box") or {})
+    box = content.get("box") or {}
+    found = {"int8_may_saturate": may_saturate(content.get("int8_weight_bits"), box.get("instruction_sets"))}
+    parsed: dict[str, Any] = content | _paired_columns(content) | _box_columns(box) | found
     return parsed
 
 

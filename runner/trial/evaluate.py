@@ -16,6 +16,7 @@ from runner.engines import Engine, import_engine
 from runner.tasks.kinds import TOKENS
 from runner.trial.inputs import load_inputs, load_judged, pad_token_id, words_with_tokens
 from runner.trial.neighbours import Batch, compare_batchings
+from runner.trial.weights import int8_weight_bits
 
 
 def main() -> None:
@@ -30,8 +31,10 @@ def main() -> None:
     (paths["output"] / "files").mkdir()
     told = with_unknown(logits, words_with_tokens(file))
     (paths["output"] / "files" / "logits.json").write_text(json.dumps(told.tolist()))
+    precision = engine.precision(engine.prepare(*load_inputs(file, 1)[0]))
     notes = engine.describe() | {
-        "precision": engine.precision(engine.prepare(*load_inputs(file, 1)[0])),
+        "precision": precision,
+        "int8_weight_bits": int8_weight_bits(paths["artifact"], precision),
         "neighbours": compare_batchings(
             lambda batch: judge(engine, batch), batches, logits, pad_token_id(file), request["kind"]
         ),

@@ -8,6 +8,7 @@ import numpy as np
 import onnxruntime
 
 from tests.techniques.conftest import run_step
+from tests.techniques.saturating import EXACT
 
 
 def export(checkpoint: Path, texts: Path, target: Path) -> Path:
@@ -24,9 +25,10 @@ def batch(rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def logits(folder: Path, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Run an ONNX model on one thread; return [rows, labels]."""
+    """Run an ONNX model on one thread, its int8 products as on a CPU with VNNI; return [rows, labels]."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
+    options.add_session_config_entry(*EXACT)  # where they saturate is tested by itself, see test_saturation.py
     session = onnxruntime.InferenceSession(folder / "model.onnx", options, providers=["CPUExecutionProvider"])
     found: np.ndarray = session.run(None, {"input_ids": ids, "attention_mask": mask})[0]
     return found
