@@ -8,16 +8,20 @@ from dataclasses import dataclass, replace
 
 from runner.results.statistics import ALPHA, holm
 
-#: Identical code differs in peak memory by under 1% from trial to trial; more is seldom.
+#: Identical code needs the same anonymous memory within 0.3%, whatever the state of the page cache.
 MEMORY_FLOOR = 1.02
+#: Resident memory, all that older sweeps tell, counts file pages too: up to 5% apart for identical code.
+RESIDENT_FLOOR = 1.1
 #: Times that no partner shared (raw latency, load, first call) move with the machine from one sweep to the next: on a
 #: shared one, medians of identical code were up to 15% apart, and loads up to 30%.
 TIME_FLOOR = 1.3
 
 RULE = (
     "Real is what is significant (95%, Holm across the jobs) and beyond a floor: latency against the baseline, both "
-    f"noise floors together; memory {MEMORY_FLOOR - 1:.0%}; times that no partner shared (raw latency, load, first "
-    f"call) {TIME_FLOOR - 1:.0%} and the machine's own drift. Disk, predictions, settings: any change."
+    f"noise floors together; the process's own memory {MEMORY_FLOOR - 1:.0%}; times that no partner shared (raw "
+    f"latency, load, first call) {TIME_FLOOR - 1:.0%}. Memory and these times must also differ from the machine's own "
+    "shift from A to B: that of the job's baseline where this is the same software, else, for times, that of the "
+    "reference kernel. Disk, predictions, settings: any change."
 )
 
 
@@ -36,7 +40,7 @@ SETTINGS = Measure("settings", "Settings", "", "settings", "settings")
 STATUS = Measure("status", "Status", "", "mended", "broken")
 RATIO = Measure("latency_ratio", "Latency against the baseline", "ratio", "slower", "faster")
 LATENCY = Measure("latency", "Latency", "seconds", "slower", "faster")
-MEMORY = Measure("memory", "Memory peak", "bytes", "larger", "smaller")
+MEMORY = Measure("memory", "Own memory", "bytes", "larger", "smaller")
 DISK = Measure("disk", "Disk", "bytes", "larger", "smaller")
 LOAD = Measure("load", "Load", "seconds", "slower", "faster")
 FIRST_CALL = Measure("first_call", "First call", "seconds", "slower", "faster")
@@ -57,6 +61,7 @@ class Change:
         low, high: the 95% interval of that one.
         p_value, p_value_holm: two-sided, of no change; alone, and adjusted across the jobs.
         floor: a ratio above 1 that a real change must exceed; None for none.
+        machine: the machine's own shift as a ratio, beyond which a real change must be, too; None if unknown.
         certain: an exact figure, which needs no test.
         unjudged: why it is not judged; empty if it is.
         note: what else there is to say, such as the settings that differ.
@@ -75,6 +80,7 @@ class Change:
     p_value: float | None = None
     p_value_holm: float | None = None
     floor: float | None = None
+    machine: float | None = None
     certain: bool = False
     unjudged: str = ""
     note: str = ""
@@ -84,6 +90,12 @@ class Change:
     def size(self) -> float:
         """Return how far from no change it is, signed: a log ratio or a difference."""
         return math.log(self.ratio) if self.ratio else self.difference or 0.0
+
+    @property
+    def beyond_machine(self) -> float:
+        """Return how far it is, signed, from both no change and the machine's own shift; 0 if it lies between them."""
+        shifts = (0.0, math.log(self.machine or 1.0))
+        return max(self.size - max(shifts), 0.0) or min(self.size - min(shifts), 0.0)
 
     @property
     def direction(self) -> str:
@@ -102,5 +114,5 @@ def _judged(change: Change, p_value_holm: float | None) -> Change:
     if change.certain:
         return replace(change, real=change.size != 0 and not change.unjudged)
     significant = p_value_holm is not None and p_value_holm < ALPHA
-    beyond = abs(change.size) > math.log(change.floor or 1.0)
+    beyond = abs(change.beyond_machine) > math.log(change.floor or 1.0)
     return replace(change, p_value_holm=p_value_holm, real=significant and beyond)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from runner.diff import environment
 from runner.diff.change import MEASURES, Change, judge
-from runner.diff.join import Pair, Side, join, sides
-from runner.diff.measures import changes, machine_drift
+from runner.diff.join import Pair, Side, baseline_of, join, sides
+from runner.diff.measures import changes
 from runner.errors import UserError, did_you_mean
 from runner.results.tables import Tables
 
@@ -32,12 +32,6 @@ class Compared:
     def real(self) -> list[Change]:
         """Return what really changed."""
         return [change for change in self.changes if change.real]
-
-    @property
-    def same_artifact(self) -> bool | None:
-        """Return whether both ran the same artifact, byte for byte; None if unknown."""
-        a, b = self.pair.a.row["artifact"], self.pair.b.row["artifact"]
-        return None if a is None or b is None else bool(a == b)
 
     def change(self, name: str) -> Change | None:
         """Return the change of a measure, None where it was not compared."""
@@ -79,10 +73,12 @@ def diff(a: Tables, b: Tables) -> Diff:
     known: dict[str, int] = {}
     joined = join(sides(a, known), sides(b, known))
     pairs = [pair for pair in joined.pairs if pair.same_inputs]
-    drift = machine_drift(pairs)
+    same_software = environment.same_software(a, around)
     by_measure: dict[str, dict[int, Change]] = defaultdict(dict)  # measure: place of the job: change
     for place, pair in enumerate(pairs):
-        for change in changes(pair, same_cpu, drift):
+        baseline = baseline_of(pair, pairs)
+        clock = baseline if baseline is not None and same_software and baseline.same_work else None
+        for change in changes(pair, clock, same_cpu):
             by_measure[change.measure.name][place] = change
     judged: list[list[Change]] = [[] for _ in pairs]
     for measure in MEASURES:

@@ -12,6 +12,8 @@ from runner.results.tables import Tables
 
 _HASHES = ("image", "base image", "lock file")
 _CPU = ("CPU model", "instruction sets")
+#: What differs without making the software another one; code of one's own is told by each job's row.
+_NOT_SOFTWARE = (*_CPU, "cores", "logical CPUs", "memory (bytes)", "kernel", "code of one's own")
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,20 @@ def differences(a: Tables, b: Tables) -> list[Difference]:
 def same_cpu(found: list[Difference]) -> bool:
     """Return whether both sweeps ran on the same CPU model with the same instruction sets, as far as is known."""
     return not any(one.name in _CPU and one.a and one.b for one in found)
+
+
+def same_software(a: Tables, found: list[Difference]) -> bool:
+    """Return whether both sweeps ran the same code and libraries under the same settings, as far as is recorded.
+
+    An image built anew from the same lock file on the same base image has another id, since Docker stamps the time.
+
+    Args:
+        a: one of the sweeps.
+        found: their differences.
+    """
+    others = {one.name for one in found} - {*_NOT_SOFTWARE}
+    is_rebuilt = others == {"image"} and bool((a.manifest.get("environment") or {}).get("base_id"))
+    return not others or is_rebuilt
 
 
 def warnings(found: list[Difference]) -> list[str]:

@@ -83,7 +83,7 @@ def _left_out(jobs: Sequence[Compared], what: str) -> str:
 
 
 def _job(name: str, one: Compared) -> Job:
-    same = {True: "the same artifact, byte for byte", False: "another artifact", None: ""}[one.same_artifact]
+    same = {True: "the same artifact, byte for byte", False: "another artifact", None: ""}[one.pair.same_artifact]
     return Job(
         name,
         [_line(change) for change in one.changes],

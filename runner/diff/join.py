@@ -14,8 +14,8 @@ from runner.results.tables import Tables, coded, places_by_job, rows_by_job
 
 Row = Mapping[str, Any]
 
-_OF_TRIALS = ["job", "round", "latency_ratio", "latency_p50_seconds", "rss_peak_bytes", "load_seconds"]
-_OF_TRIALS += ["first_call_seconds", "reference_seconds", "precision"]
+_OF_TRIALS = ["job", "round", "latency_ratio", "latency_p50_seconds", "rss_peak_bytes", "rss_anon_peak_bytes"]
+_OF_TRIALS += ["load_seconds", "first_call_seconds", "reference_seconds", "precision"]
 _CODED = ("text", "label", "prediction")
 _SETTINGS = ("threads", "family", "weights", "batch_size", "padding", "max_length", "bucket")
 
@@ -74,6 +74,22 @@ class Pair:
     b: Side
 
     @property
+    def is_baseline(self) -> bool:
+        """Return whether ratios are taken against this job, on one side at least."""
+        return self.a.is_baseline or self.b.is_baseline
+
+    @property
+    def same_artifact(self) -> bool | None:
+        """Return whether both ran the same artifact, byte for byte; None if unknown."""
+        a, b = self.a.row["artifact"], self.b.row["artifact"]
+        return None if a is None or b is None else bool(a == b)
+
+    @property
+    def same_work(self) -> bool:
+        """Return whether both ran the same artifact under the same settings, with the same code of the user's own."""
+        return bool(self.same_artifact) and not self.settings and self.a.row["plugins"] == self.b.row["plugins"]
+
+    @property
     def same_inputs(self) -> bool:
         """Return whether both were given the same texts; unknown counts as the same."""
         a, b = self.a.examples, self.b.examples
@@ -87,6 +103,12 @@ class Pair:
         if not self.a.steps or not self.b.steps:  # not known on one side
             names = [name for name in names if name in _SETTINGS]
         return [f"{name} {_said(a.get(name))} → {_said(b.get(name))}" for name in names]
+
+
+def baseline_of(pair: Pair, pairs: Sequence[Pair]) -> Pair | None:
+    """Return the pair of both sides' baselines; None if these were not paired, or the job has none."""
+    wanted = (pair.a.row["baseline_job"], pair.b.row["baseline_job"])
+    return next((one for one in pairs if (one.a.row["job"], one.b.row["job"]) == wanted), None)
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from statistics import fmean, median
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
 
 from runner.diff.accuracy import accuracy_change, predictions_change
 from runner.diff.change import (
@@ -15,6 +17,7 @@ from runner.diff.change import (
     MEMORY,
     MEMORY_FLOOR,
     RATIO,
+    RESIDENT_FLOOR,
     SETTINGS,
     STATUS,
     TIME_FLOOR,
@@ -27,43 +30,43 @@ from runner.results.statistics import compare
 ONE_ROUND = "not judged: that takes two rounds"
 OTHER_CPU = "not judged: another CPU"
 BY_RATIO = "judged against the baseline"
+MACHINE = "not judged: the baseline with the same software, so this is the machine's shift"
+RESIDENT = "resident memory, which counts file pages too: an older sweep tells no other"
 
 
-def changes(pair: Pair, same_cpu: bool, drift: float) -> list[Change]:
+@dataclass(frozen=True)
+class _Shift:
+    """How the machine itself shifted from A to B: the logs of a clock in each, by round."""
+
+    a: Mapping[int, float]
+    b: Mapping[int, float]
+
+
+def changes(pair: Pair, baseline: Pair | None, same_cpu: bool) -> list[Change]:
     """Return every measure that both sides have, in the order in which they are told.
 
     Args:
         pair: a job in both sweeps.
+        baseline: its baseline in both, which shows how the machine shifted; None if its software is not the same.
         same_cpu: whether times can be compared at all.
-        drift: by how much, as a ratio, the machine itself was slower in B; see `machine_drift`.
     """
     ratio = _latency_ratio(pair)
     raw_counts = ratio is None or bool(pair.settings)  # else the machine's speed would be judged with it
-    floor = TIME_FLOOR * max(drift, 1 / drift)
     times = "" if same_cpu else OTHER_CPU
+    latency = times or ("" if raw_counts else BY_RATIO)
     found = [
         _settings(pair),
         _status(pair),
         ratio,
-        _over_trials(LATENCY, pair, "latency_p50_seconds", floor, times or ("" if raw_counts else BY_RATIO)),
-        _over_trials(MEMORY, pair, "rss_peak_bytes", MEMORY_FLOOR),
+        _over_trials(LATENCY, pair, baseline, "latency_p50_seconds", TIME_FLOOR, latency),
+        _memory(pair, baseline),
         _disk(pair),
-        _over_trials(LOAD, pair, "load_seconds", floor, times),
-        _over_trials(FIRST_CALL, pair, "first_call_seconds", floor, times),
+        _over_trials(LOAD, pair, baseline, "load_seconds", TIME_FLOOR, times),
+        _over_trials(FIRST_CALL, pair, baseline, "first_call_seconds", TIME_FLOOR, times),
         accuracy_change(pair),
         predictions_change(pair, same_cpu),
     ]
     return [change for change in found if change is not None]
-
-
-def machine_drift(pairs: Sequence[Pair]) -> float:
-    """Return by how much the machine itself was slower in B, as a ratio; 1 if unknown.
-
-    The median time of the reference kernel, which is the same work around the timed calls of every trial.
-    """
-    a = [trial["reference_seconds"] for pair in pairs for trial in pair.a.trials if trial["reference_seconds"]]
-    b = [trial["reference_seconds"] for pair in pairs for trial in pair.b.trials if trial["reference_seconds"]]
-    return median(b) / median(a) if a and b else 1.0
 
 
 def _settings(pair: Pair) -> Change | None:
@@ -86,7 +89,7 @@ def _latency_ratio(pair: Pair) -> Change | None:
 
     Each side's ratio may be off by its own noise floor, so their quotient may be by both.
     """
-    if pair.a.is_baseline or pair.b.is_baseline:
+    if pair.is_baseline:
         return None
     logs_a, logs_b = (_logs(side, "latency_ratio") for side in (pair.a, pair.b))
     floors = [side.row["noise_floor"] for side in (pair.a, pair.b) if side.row["noise_floor"] is not None]
@@ -96,8 +99,62 @@ def _latency_ratio(pair: Pair) -> Change | None:
     return _compared(RATIO, logs_a, logs_b, None, ONE_ROUND)
 
 
-def _over_trials(measure: Measure, pair: Pair, column: str, floor: float, unjudged: str = "") -> Change | None:
-    return _compared(measure, _logs(pair.a, column), _logs(pair.b, column), floor, unjudged)
+def _memory(pair: Pair, baseline: Pair | None) -> Change | None:
+    """Compare what the process allocated itself; resident memory only where one side does not tell that."""
+    own = _over_trials(MEMORY, pair, baseline, "rss_anon_peak_bytes", MEMORY_FLOOR)
+    if own is not None:
+        return own
+    resident = _over_trials(MEMORY, pair, baseline, "rss_peak_bytes", RESIDENT_FLOOR)
+    return replace(resident, note=RESIDENT) if resident is not None else None
+
+
+def _over_trials(
+    measure: Measure, pair: Pair, baseline: Pair | None, column: str, floor: float, unjudged: str = ""
+) -> Change | None:
+    """Compare a column of trials that no partner shared.
+
+    A change must be one against no change at all, and one against the machine's own shift, in the same direction: a
+    job may share all of that shift, some of it or none. (An intersection-union test: the higher p-value counts. R. L.
+    Berger, Technometrics 24, 1982.) The baseline with the same software *is* the machine's shift.
+    """
+    found = _compared(measure, _logs(pair.a, column), _logs(pair.b, column), floor, unjudged)
+    if found is None or found.p_value is None:
+        return found
+    if baseline is pair:
+        return replace(found, unjudged=unjudged or MACHINE)
+    shift = _machine_shift(measure, pair, baseline, column)
+    if shift is None:
+        return found
+    against = compare(_relative(pair.b, column, shift.b), _relative(pair.a, column, shift.a))
+    if against is None or against.p_value is None:
+        return found
+    found = replace(found, machine=found.ratio / against.ratio if found.ratio else None)
+    return replace(found, p_value=max(found.p_value or 0.0, against.p_value) if found.beyond_machine else 1.0)
+
+
+def _machine_shift(measure: Measure, pair: Pair, baseline: Pair | None, column: str) -> _Shift | None:
+    """Return the shift of the baseline, or for times of the reference kernel, which is the same work in every trial."""
+    if baseline is not None:
+        shift = _Shift(_by_round(baseline.a, column), _by_round(baseline.b, column))
+    elif measure is not MEMORY:
+        shift = _Shift(_by_round(pair.a, "reference_seconds"), _by_round(pair.b, "reference_seconds"))
+    else:
+        return None
+    return shift if shift.a and shift.b else None
+
+
+def _by_round(side: Side, column: str) -> dict[int, float]:
+    """Return the mean log of a column in each round."""
+    logs: dict[int, list[float]] = defaultdict(list)
+    for trial in side.trials:
+        if trial[column]:
+            logs[trial["round"]].append(math.log(trial[column]))
+    return {number: fmean(values) for number, values in logs.items()}
+
+
+def _relative(side: Side, column: str, clock: Mapping[int, float]) -> list[float]:
+    """Return the log of a column in each round less that of the clock."""
+    return [log - clock[number] for number, log in _by_round(side, column).items() if number in clock]
 
 
 def _compared(

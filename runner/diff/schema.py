@@ -45,6 +45,11 @@ DIFF: Final = pa.schema(
         _column("p_value", pa.float64(), "Two-sided p-value of no change; null for exact figures."),
         _column("p_value_holm", pa.float64(), "The same, adjusted (Holm) across the jobs; null if not judged."),
         _column("floor", pa.float64(), "Ratio above 1 that a real change must exceed; null for none."),
+        _column(
+            "machine",
+            pa.float64(),
+            "The machine's own shift, b ÷ a: a real change is beyond this one, too; null if unknown.",
+        ),
         _column("direction", pa.string(), "Of B against A: slower, larger, less-accurate …; null for no change."),
         _column("real", pa.bool_(), "Whether it is a real change: significant and beyond the floor."),
         _column("unjudged", pa.string(), "Why it is not judged; null if it is."),

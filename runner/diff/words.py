@@ -8,6 +8,7 @@ from collections.abc import Callable
 from runner.diff.change import ACCURACY, PREDICTIONS, RATIO, SETTINGS, STATUS, Change
 from runner.diff.compare import FAIL_ON, Compared, Diff
 from runner.diff.join import Pair, Row, Side
+from runner.diff.measures import MACHINE
 from runner.report.figures import UNKNOWN, counted, megabytes, milliseconds, percent, seconds, significant, speedup
 from runner.report.view import group_label, job_label
 from runner.results.tables import Tables
@@ -72,7 +73,7 @@ def interval(change: Change) -> str:
 
 
 def sentence(change: Change) -> str:
-    """Return a change in one line, as 'Memory peak 180 MB → 240 MB, +33.3% (+32.9% to +33.8%), larger'."""
+    """Return a change in one line, as 'Own memory 180 MB → 240 MB, +33.3% (+32.9% to +33.8%), larger'."""
     title = change.measure.title
     if change.measure in (SETTINGS, STATUS):
         return f"{title}: {change.note}"
@@ -83,6 +84,7 @@ def sentence(change: Change) -> str:
     ends = interval(change)
     size = f"latency {relative(change)}" if change.measure is RATIO else relative(change)
     parts = [f"{name} {figure(change.a)} → {figure(change.b)}", size + (f" ({ends})" if ends else "")]
+    parts += _machine(change)
     return ", ".join([*parts, *([change.direction] if change.real else []), *([change.note] if change.note else [])])
 
 
@@ -106,7 +108,7 @@ def basis(change: Change) -> str:
     p = change.p_value_holm
     parts = [f"p {p:.3f} (Holm)" if p >= 0.001 else "p < 0.001 (Holm)"] if p is not None else []
     parts += [f"floor {100 * (change.floor - 1):.1f}%"] if change.floor is not None else []
-    return ", ".join([*parts, f"{change.n_a:,} and {change.n_b:,} values"])
+    return ", ".join([*parts, *_machine(change), f"{change.n_a:,} and {change.n_b:,} values"])
 
 
 def cell(change: Change | None, with_interval: bool) -> str:
@@ -133,9 +135,10 @@ def conclusion(found: Diff, fail_on: str, code: int) -> str:
 
 def notes(found: Diff) -> list[str]:
     """Return what else is worth knowing: artifacts, failed trials, other keys, jobs without a comparison."""
-    known = [one for one in found.compared if one.same_artifact is not None]
-    same = sum(bool(one.same_artifact) for one in known)
+    known = [one for one in found.compared if one.pair.same_artifact is not None]
+    same = sum(bool(one.pair.same_artifact) for one in known)
     said = [f"Artifacts: {same} of {len(known)} identical byte for byte."] if known else []
+    said += _machine_notes(found)
     raw = [one for one in found.compared if one.change(RATIO.name) is None and not one.pair.b.is_baseline]
     if raw:
         said.append(
@@ -152,6 +155,31 @@ def notes(found: Diff) -> list[str]:
     for one in found.compared:
         said += [f"{name(one.pair.b)}: {text}" for text in _problems(one)]
     return said + [f"{name(pair.b)}: not compared, its texts differ." for pair in found.other_inputs]
+
+
+def _machine_notes(found: Diff) -> list[str]:
+    """Say how the machine itself shifted from A to B, by the baselines that ran the same software in both."""
+    shifts: dict[str, list[float]] = {}
+    for one in found.compared:
+        for change in one.changes:
+            if change.unjudged == MACHINE and change.ratio is not None:
+                shifts.setdefault(change.measure.title.lower(), []).append(change.ratio)
+    if not shifts:
+        return []
+    said = ", ".join(f"{title} {_range(ratios)}" for title, ratios in shifts.items())
+    return [f"The machine's own shift from A to B, seen in the baselines, whose software is the same: {said}."]
+
+
+def _range(ratios: list[float]) -> str:
+    ends = [_percent_or_times(ratio) for ratio in (min(ratios), max(ratios))]
+    return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
+
+
+def _machine(change: Change) -> list[str]:
+    """Return the machine's own shift, unless it is less than half a percent."""
+    if change.machine is None or abs(change.machine - 1) < 0.005:
+        return []
+    return [f"the machine itself {_percent_or_times(change.machine)}"]
 
 
 def _problems(one: Compared) -> list[str]:

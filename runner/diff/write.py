@@ -61,7 +61,7 @@ def _rows(one: Compared) -> list[dict[str, Any]]:
         **{name: b[name] for name in _SHARED},
         "threads_a": a["threads"],
         "threads_b": b["threads"],
-        "same_artifact": one.same_artifact,
+        "same_artifact": one.pair.same_artifact,
     }
     return [job | _figures(change) for change in one.changes]
 

@@ -41,8 +41,8 @@ def _jobs_line(found: Diff, recipe: Recorded) -> str:
 
 
 def _artifact_lines(found: Diff, stored: frozenset[str]) -> list[str]:
-    known = [one for one in found.compared if one.same_artifact is not None]
-    same = [one for one in known if one.same_artifact]
+    known = [one for one in found.compared if one.pair.same_artifact is not None]
+    same = [one for one in known if one.pair.same_artifact]
     reused = sum(one.pair.a.row["artifact"] in stored for one in same)
     made = len(same) - reused
     lines = [
@@ -50,7 +50,7 @@ def _artifact_lines(found: Diff, stored: frozenset[str]) -> list[str]:
         f"{reused} reused from the store, {made} made anew."
     ]
     name = namer(found)
-    return lines + [f"  Another artifact: {name(one.pair.b)}" for one in known if not one.same_artifact]
+    return lines + [f"  Another artifact: {name(one.pair.b)}" for one in known if not one.pair.same_artifact]
 
 
 def _float32_lines(found: Diff) -> list[str]:

@@ -20,8 +20,9 @@ from statistics import fmean, median, quantiles
 from typing import Any
 
 from runner.trial import box
+from runner.trial.inputs import load_larger
 from runner.trial.memory import MemoryWatch
-from runner.trial.phases import start
+from runner.trial.phases import Started, start
 from runner.trial.timing import no_garbage_collection, reference_seconds
 from runner.trial.turns import Partner, Side, run_turns, schedule
 
@@ -37,12 +38,13 @@ def main() -> None:
 
 
 def measure(request: dict[str, Any], paths: dict[str, Path]) -> dict[str, Any]:
-    """Go through the phases import, load, first call, warm-up, timed calls; return their figures."""
+    """Go through the phases import, load, first call, warm-up, timed calls, longest call; return their figures."""
     watch = MemoryWatch()
     started = start(request, paths, watch)
     engine, arrays, figures = started.engine, started.arrays, started.figures
     with no_garbage_collection():
         figures |= _timed(started.side, request, paths, watch)
+    longest = _call_with_longest(started, paths["inputs"] / "inputs.npz", watch)
     batches = len(arrays)
     examples = sum(len(inputs[0]) for inputs in arrays)
     useful_tokens = int(sum(inputs[1].sum() for inputs in arrays))
@@ -58,11 +60,13 @@ def measure(request: dict[str, Any], paths: dict[str, Path]) -> dict[str, Any]:
         "tokens_per_second": useful_tokens / pass_seconds,
         "useful_tokens": useful_tokens,
         "padded_tokens": sum(inputs[1].size for inputs in arrays),
-        "rss_peak_bytes": watch.total_peak_bytes(),
+        **watch.total.columns("peak"),
+        "rss_file_bytes": watch.rss_bytes[-1] - watch.rss_anon_bytes[-1],
+        "rss_peak_tokens": longest,
         "box_peak_bytes": box.box_peak_bytes() if request["memory_bytes"] else None,
         "box": read,
         "unfair": unfair(request, read, figures),
-        "memory": {"phase": watch.phases, "seconds": watch.seconds, "rss_bytes": watch.rss_bytes},
+        "memory": watch.samples(),
         "process_seconds": time.monotonic() - box.process_start_seconds(),
     }
 
@@ -85,7 +89,7 @@ def _timed(side: Side, request: dict[str, Any], paths: dict[str, Path], watch: M
     run_turns(side, partner, plan)
     after = _counters(cpus)
     reference.append(reference_seconds())
-    watch.sample()
+    watch.phase_peak()
     if partner:
         partner.end()
     seconds = side.seconds
@@ -107,6 +111,20 @@ def _timed(side: Side, request: dict[str, Any], paths: dict[str, Path], watch: M
             "turn": [plan.turn_of(call) for call in range(len(seconds))],
         },
     }
+
+
+def _call_with_longest(started: Started, file: Path, watch: MemoryWatch) -> int:
+    """Call once with each input that is larger than all that were timed; return the length of the longest, in tokens.
+
+    So the peaks of memory hold for every text of the task, not only for the first ones. Nothing of this is timed.
+    """
+    larger = load_larger(file, [inputs[0].shape for inputs in started.arrays])
+    batches = [started.engine.prepare(*inputs) for inputs in larger]
+    watch.start("longest call")
+    for batch in batches:
+        started.engine.run(batch)
+    watch.phase_peak()
+    return max(inputs[0].shape[1] for inputs in [*started.arrays, *larger])
 
 
 def _counters(cpus: list[int]) -> dict[str, Any]:

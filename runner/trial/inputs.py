@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,12 +21,27 @@ WORD_STARTS = "word_starts"  # beside the inputs, where words are judged: 1 at t
 def load_inputs(path: Path, batches: int | None = None) -> list[tuple[np.ndarray, ...]]:
     """Return the inputs of each batch in the order of `runner.engines.INPUTS`, int64 [batch, length], so the attention
     mask second; the first `batches` or all."""
-    return _load(path, INPUTS, batches)
+    return _load(path, INPUTS, lambda shapes: range(len(shapes))[:batches])
+
+
+def load_larger(path: Path, known: Sequence[tuple[int, ...]]) -> list[tuple[np.ndarray, ...]]:
+    """Return the inputs of the batch with the most tokens and of the one with the longest texts, padding included,
+    each only if none of the known shapes is as large."""
+
+    def larger(shapes: list[tuple[int, ...]]) -> list[int]:
+        found = set[int]()
+        for size in (math.prod, itemgetter(1)):
+            largest = max(range(len(shapes)), key=lambda place: size(shapes[place]))
+            if size(shapes[largest]) > max(map(size, known)):
+                found.add(largest)
+        return sorted(found)
+
+    return _load(path, INPUTS, larger)
 
 
 def load_judged(path: Path) -> list[tuple[np.ndarray, ...]]:
     """Return the inputs of every batch, and after them, where words are judged, where they start."""
-    return _load(path, (*INPUTS, WORD_STARTS), None)
+    return _load(path, (*INPUTS, WORD_STARTS), lambda shapes: range(len(shapes)))
 
 
 def words_with_tokens(path: Path) -> np.ndarray | None:
@@ -34,18 +52,18 @@ def words_with_tokens(path: Path) -> np.ndarray | None:
         return np.asarray(file["words"]) if "words" in file else None
 
 
-def _load(path: Path, names: Sequence[str], batches: int | None) -> list[tuple[np.ndarray, ...]]:
+def _load(
+    path: Path, names: Sequence[str], choose: Callable[[list[tuple[int, ...]]], Sequence[int]]
+) -> list[tuple[np.ndarray, ...]]:
+    """Return the named inputs of the batches at the places that `choose` returns for the shapes of all."""
     import numpy as np
 
     with np.load(path) as file:
-        shapes, inputs = file["shapes"], [file[name] for name in names if name in file]
-    loaded, start = [], 0
-    for rows, columns in shapes[:batches]:
-        part = slice(start, start + rows * columns)
-        shape = (int(rows), int(columns))
-        loaded.append(tuple(array[part].astype(np.int64).reshape(shape) for array in inputs))
-        start = part.stop
-    return loaded
+        shapes = [tuple(map(int, shape)) for shape in file["shapes"]]
+        inputs = [file[name] for name in names if name in file]
+    ends = list(accumulate(map(math.prod, shapes)))
+    parts = [(slice(ends[place] - math.prod(shapes[place]), ends[place]), shapes[place]) for place in choose(shapes)]
+    return [tuple(array[part].astype(np.int64).reshape(shape) for array in inputs) for part, shape in parts]
 
 
 def pad_token_id(path: Path) -> int:

@@ -1,7 +1,12 @@
-"""Memory of this process: the peak of each phase, and resident size over time.
+"""Memory of this process: the peaks of each phase, and its size over time.
 
-Peaks are the kernel's own high-water mark, reset between phases (`man 5 proc`, clear_refs), so no peak falls between
-two samples. Samples are only for the picture.
+Two figures stand beside each other. *Resident* memory (VmRSS, its peak VmHWM) counts every page that is mapped now, the
+pages of files among them: libraries and weights, as far as they happen to lie in the page cache. That part moves by
+several percent from one day to the next. *Anonymous* memory (RssAnon, and VmSwap for what was swapped out) is what
+the process allocated itself, and identical code needs the same of it on every day.
+
+The kernel keeps a high-water mark of resident memory, which is reset between phases (`man 5 proc`, clear_refs), so no
+peak of it falls between two samples. It keeps none of anonymous memory; see `MemoryWatch.phase_peak`.
 """
 
 from __future__ import annotations
@@ -9,10 +14,28 @@ from __future__ import annotations
 import os
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _INTERVAL_SECONDS = 0.01
+
+
+@dataclass(frozen=True)
+class Peak:
+    """The highest resident and anonymous memory, in bytes; None where the kernel does not tell it."""
+
+    rss_bytes: int | None = None
+    rss_anon_bytes: int | None = None
+
+    def columns(self, phase: str) -> dict[str, int | None]:
+        """Return the columns of a phase, such as rss_load_bytes and rss_anon_load_bytes."""
+        return {f"rss_{phase}_bytes": self.rss_bytes, f"rss_anon_{phase}_bytes": self.rss_anon_bytes}
+
+    def or_higher(self, other: Peak) -> Peak:
+        """Return the higher one of each figure."""
+        return Peak(_highest(self.rss_bytes, other.rss_bytes), _highest(self.rss_anon_bytes, other.rss_anon_bytes))
 
 
 class MemoryWatch:
@@ -20,21 +43,28 @@ class MemoryWatch:
 
     Samples come from a thread while a phase of `watching` lasts; elsewhere only when `sample` is called, so that
     nothing polls while calls are timed.
+
+    Attributes:
+        phases, seconds, rss_bytes, rss_anon_bytes: of each sample.
+        total: the highest of the phases' peaks so far.
+        peak_resets: whether the kernel let the peak of resident memory be reset.
     """
 
     def __init__(self) -> None:
         self.phases: list[str] = []
         self.seconds: list[float] = []
         self.rss_bytes: list[int] = []
+        self.rss_anon_bytes: list[int] = []
         self.peak_resets = True
+        self.total = Peak()
         self._origin = time.monotonic()
-        self._peak_bytes = 0
         self._phase = "start"
+        self._first_sample = 0  # of the phase
+        self._is_watched = False
 
     def start(self, phase: str) -> None:
-        """Begin a phase: forget the peak so far (as far as the kernel allows), keep the total one."""
-        self._peak_bytes = max(self._peak_bytes, _peak_bytes())
-        self._phase = phase
+        """Begin a phase: forget the peak so far, as far as the kernel allows."""
+        self._phase, self._first_sample, self._is_watched = phase, len(self.phases), False
         try:
             Path("/proc/self/clear_refs").write_text("5")
         except OSError:
@@ -44,22 +74,45 @@ class MemoryWatch:
     def watching(self, phase: str) -> _Sampler:
         """Begin a phase and sample it from a thread for as long as the returned context lasts."""
         self.start(phase)
+        self._is_watched = True
         return _Sampler(self)
 
-    def phase_peak_bytes(self) -> int:
-        """Return the peak resident size in bytes since the last `start`."""
-        self.sample()
-        return _peak_bytes()
+    def phase_peak(self) -> Peak:
+        """Return the peaks of the phase, which ends here; the trial's own peaks are the highest of its phases.
 
-    def total_peak_bytes(self) -> int:
-        """Return the peak resident size in bytes since the process began."""
-        return max(self._peak_bytes, _peak_bytes())
+        Anonymous memory was at least as high as in any sample, of which the last is taken now. Where no thread took
+        samples, it was also at least the peak of resident memory less the file-mapped memory, and it was just that
+        where the phase mapped no files: so it is while calls are timed.
+        """
+        self.sample()
+        now = _status_bytes()
+        peak = Peak(now.get("VmHWM"), self._anon_peak_bytes(now))
+        self.total = self.total.or_higher(peak)
+        return peak
 
     def sample(self) -> None:
-        """Note the resident size now."""
+        """Note the resident and the anonymous size now."""
+        resident, mapped = map(int, Path("/proc/self/statm").read_text().split()[1:3])  # pages; of them, mapped files
         self.phases.append(self._phase)
         self.seconds.append(round(time.monotonic() - self._origin, 4))
-        self.rss_bytes.append(_rss_bytes())
+        self.rss_bytes.append(resident * _PAGE_BYTES)
+        self.rss_anon_bytes.append((resident - mapped) * _PAGE_BYTES)
+
+    def samples(self) -> dict[str, list[Any]]:
+        """Return all samples, by the columns of the table memory."""
+        names = ("phase", "seconds", "rss_anon_bytes", "rss_bytes")
+        return dict(zip(names, (self.phases, self.seconds, self.rss_anon_bytes, self.rss_bytes), strict=True))
+
+    def _anon_peak_bytes(self, now: dict[str, int]) -> int | None:
+        resident, anon = now.get("VmHWM"), now.get("RssAnon")
+        if anon is None:
+            return None
+        seen = self.rss_anon_bytes[self._first_sample :]
+        found = [anon + now.get("VmSwap", 0), *seen]
+        if resident is not None and self.peak_resets and not self._is_watched:
+            totals = self.rss_bytes[self._first_sample :]
+            found.append(resident - max(total - own for total, own in zip(totals, seen, strict=True)))
+        return max(found)
 
 
 class _Sampler:
@@ -80,12 +133,12 @@ class _Sampler:
             self._watch.sample()
 
 
-def _rss_bytes() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES
+def _status_bytes() -> dict[str, int]:
+    """Return what /proc/self/status tells in kB, in bytes; a kernel leaves out what it does not count."""
+    lines = (line.split() for line in Path("/proc/self/status").read_text().splitlines())
+    return {words[0].rstrip(":"): int(words[1]) * 1024 for words in lines if words[-1:] == ["kB"]}
 
 
-def _peak_bytes() -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    return 0
+def _highest(one: int | None, other: int | None) -> int | None:
+    known = [value for value in (one, other) if value is not None]
+    return max(known, default=None)

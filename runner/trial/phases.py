@@ -31,13 +31,13 @@ def start(request: dict[str, Any], paths: dict[str, Path], watch: MemoryWatch) -
         began = time.perf_counter()
         engine_class = import_engine(request["engine"], request["plugin"])
         figures["import_seconds"] = time.perf_counter() - began
-    figures["rss_import_bytes"] = watch.phase_peak_bytes()
+    figures |= watch.phase_peak().columns("import")
 
     with watch.watching("load"):
         began = time.perf_counter()
         engine = engine_class(paths["artifact"], request["threads"])
         figures["load_seconds"] = time.perf_counter() - began
-    figures["rss_load_bytes"] = watch.phase_peak_bytes()
+    figures |= watch.phase_peak().columns("load")
 
     arrays = load_inputs(paths["inputs"] / "inputs.npz", request["measure"]["batches"])
     batches = [engine.prepare(*inputs) for inputs in arrays]
@@ -45,7 +45,7 @@ def start(request: dict[str, Any], paths: dict[str, Path], watch: MemoryWatch) -
         began = time.perf_counter()
         engine.run(batches[0])
         figures["first_call_seconds"] = time.perf_counter() - began
-    figures["rss_first_call_bytes"] = watch.phase_peak_bytes()
+    figures |= watch.phase_peak().columns("first_call")
 
     shapes = {inputs[0].shape: batch for inputs, batch in zip(arrays, batches, strict=True)}
     watch.start("warm-up")
@@ -54,4 +54,5 @@ def start(request: dict[str, Any], paths: dict[str, Path], watch: MemoryWatch) -
         budget_seconds = request["measure"]["warmup_seconds"]
         figures["warmup_calls"], call_seconds = warm_up(engine.run, list(shapes.values()), budget_seconds)
         figures["warmup_seconds"] = time.perf_counter() - began
+    watch.phase_peak()
     return Started(engine, arrays, Side(engine.run, batches, call_seconds), figures)

@@ -27,7 +27,7 @@ class Job:
     latency_ratio: float = 1.0  # to the baseline
     threads: int = 1
     disk_bytes: int = 90_000_000
-    rss_bytes: float = 5e8
+    rss_bytes: float = 5e8  # of its own
     load_seconds: float = 1.0
     wrong: int = 40
     failure: str | None = None  # the status of all its trials
@@ -37,6 +37,8 @@ class Job:
     def key(self) -> str:
         return f"m_{self.technique}_t{self.threads}{self.setting}"
 
+
+FILE_BYTES = 150_000_000  # what libraries map
 
 BASELINE = Job("torch-eager")
 JOBS = (BASELINE, Job("onnx", 0.6, rss_bytes=4e8), Job("onnx-int8", 0.3, disk_bytes=23_000_000, wrong=44))
@@ -49,6 +51,9 @@ def sweep(
     rounds: int = 8,
     noise: float = 0.01,
     machine: float = 1.0,
+    page_cache: float = 1.0,
+    memory_shift: float = 1.0,
+    load_shift: float = 1.0,
     texts: Sequence[str] = TEXTS,
     labelled: bool = True,
     isolation: str = "docker",
@@ -64,6 +69,8 @@ def sweep(
         noise: standard deviation of a round's log latency ratio; that of other times is ten times larger, that of
             memory a third.
         machine: how slow the machine is.
+        page_cache: how much more resident memory all jobs have than usual.
+        memory_shift, load_shift: how much more memory of their own and time to load all jobs need than usual.
         texts, labelled: of the task; the label of each text is "yes".
         isolation: of every job.
         folder: of the sweep.
@@ -84,13 +91,14 @@ def sweep(
             floors[job.threads] = noise_floor(logs)
         for round_, log in enumerate(logs):
             time = 0.02 * machine * math.exp(log + 10 * noise * chance.gauss(0, 1))
+            own = int(job.rss_bytes * memory_shift * math.exp(noise / 3 * chance.gauss(0, 1)))
             results.append(
                 identity
                 | {"round": round_, "role": "baseline" if baseline else "variant", "status": job.failure or "ok"}
                 | {"started_at": "2026-01-01T00:00:00Z", "counted": True, "latency_ratio": math.exp(log)}
                 | {"latency_p50_seconds": time, "first_call_seconds": 2 * time}
-                | {"load_seconds": job.load_seconds * machine * math.exp(10 * noise * chance.gauss(0, 1))}
-                | {"rss_peak_bytes": int(job.rss_bytes * math.exp(noise / 3 * chance.gauss(0, 1)))}
+                | {"load_seconds": job.load_seconds * load_shift * machine * math.exp(10 * noise * chance.gauss(0, 1))}
+                | {"rss_anon_peak_bytes": own, "rss_peak_bytes": int((own + FILE_BYTES) * page_cache)}
                 | {"reference_seconds": 0.01 * machine * math.exp(10 * noise * chance.gauss(0, 1))}
                 | {"box_cpu_model": environment.get("cpu_model", "Test CPU"), "box_instruction_sets": "avx2"}
             )

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from runner.diff.change import TIME_FLOOR
 from runner.diff.compare import Diff, check_fail_on, diff, exit_code
+from runner.diff.measures import MACHINE
+from runner.diff.words import notes
 from runner.errors import UserError
+from runner.results.tables import Tables
 from tests.diff.sweeps import BASELINE, JOBS, TEXTS, Job, sweep
+from tests.results.in_memory import changed
 
 TORCH, ONNX, INT8 = JOBS
+#: Standard deviations of what a machine does to the figures of all jobs alike, on the log scale.
+SHIFTS = {"machine": 0.1, "page_cache": 0.05, "memory_shift": 0.03, "load_shift": 0.2}
 
 
 def _real(found: Diff) -> dict[str, dict[str, str]]:
@@ -79,10 +87,58 @@ def test_a_slow_machine_is_not_a_slow_job() -> None:
     assert exit_code(diff(sweep(), sweep(seed=1, machine=1.8))) == 0
 
 
-def test_a_baseline_is_judged_by_raw_latency() -> None:
-    """The reference kernel says that the machine is the same."""
-    before, after = sweep([TORCH]), sweep([replace(TORCH, latency_ratio=2 * TIME_FLOOR)], seed=1)
-    assert _real(diff(before, after))["torch-eager"]["latency"] == "slower"
+def test_a_baseline_is_judged_where_its_software_may_be_what_changed() -> None:
+    """The reference kernel says that the machine is as fast as before."""
+    heavier = replace(TORCH, latency_ratio=2 * TIME_FLOOR, rss_bytes=1.03 * TORCH.rss_bytes)
+    expected = {"latency": "slower", "memory": "larger", "first_call": "slower"}
+    for other in ({"code_version": "b"}, {"lock_sha256": "b"}, {"base_id": "b"}, {"versions": {"torch": "2.14.0"}}):
+        assert _real(diff(sweep([TORCH]), sweep([heavier], seed=1, **other)))["torch-eager"] == expected
+    other_artifact = replace(heavier, wrong=TORCH.wrong + 1)
+    assert _real(diff(sweep([TORCH]), sweep([other_artifact], seed=1)))["torch-eager"].items() >= expected.items()
+
+
+def test_what_shifts_a_baseline_of_the_same_software_is_the_machine() -> None:
+    for image in ({}, {"image_id": "sha256:2", "base_id": "sha256:base"}):  # built anew: another id
+        around = {"base_id": "sha256:base"} if image else {}
+        shifted = sweep(seed=1, memory_shift=1.04, load_shift=1.4, machine=1.6, **around | image)
+        found = diff(sweep(**around), shifted)
+        assert _real(found) == {}
+        (note,) = [text for text in notes(found) if text.startswith("The machine's own shift")]
+        assert "own memory +4" in note
+        memory = found.compared[0].change("memory")
+        assert memory is not None
+        assert memory.unjudged == MACHINE
+
+
+def test_a_job_is_larger_on_top_of_what_the_machine_does_to_all() -> None:
+    heavier = [TORCH, replace(ONNX, rss_bytes=1.03 * ONNX.rss_bytes), INT8]
+    for shift in (0.96, 1.0, 1.04):
+        found = diff(sweep(), sweep(heavier, seed=1, memory_shift=shift, load_shift=1.2))
+        real = _real(found)
+        assert real == ({"onnx": {"memory": "larger"}} if shift >= 1 else {})  # below: it may have shared less of it
+        assert exit_code(found) == (1 if real else 0)
+
+
+def test_a_job_that_shares_none_of_the_machine_s_shift_is_not_a_change() -> None:
+    """Such as an engine that maps other libraries than the baseline's."""
+    steady = [TORCH, replace(ONNX, rss_bytes=ONNX.rss_bytes / 1.04, load_seconds=ONNX.load_seconds / 1.5), INT8]
+    assert _real(diff(sweep(), sweep(steady, seed=1, memory_shift=1.04, load_shift=1.5))) == {}
+
+
+def test_file_pages_are_not_the_process_s_own_memory() -> None:
+    assert _real(diff(sweep(), sweep(seed=1, page_cache=1.3))) == {}
+
+
+def test_resident_memory_is_judged_where_an_older_sweep_tells_no_other() -> None:
+    older = changed(sweep(), lambda table, name: _without(table, "rss_anon_peak_bytes") if name == "results" else table)
+    assert _real(diff(older, sweep(seed=1, page_cache=1.05))) == {}
+    larger = [TORCH, replace(ONNX, rss_bytes=1.3 * ONNX.rss_bytes), INT8]
+    assert _real(diff(older, sweep(larger, seed=1))) == {"onnx": {"memory": "larger"}}
+
+
+def _without(table: Any, column: str) -> Any:
+    place = table.schema.get_field_index(column)
+    return table.set_column(place, table.schema.field(place), pa.nulls(len(table), table.schema.field(place).type))
 
 
 def test_a_job_that_no_longer_runs_is_real_whatever_is_asked() -> None:
@@ -133,12 +189,16 @@ def test_without_labels_or_with_one_round_what_is_left_is_compared() -> None:
 
 
 def test_identical_sweeps_of_a_noisy_machine_hardly_ever_differ() -> None:
-    jobs = [BASELINE, *(Job(f"v{i}") for i in range(4))]
+    """Whatever the machine does to all jobs alike, and a little to each of its own."""
     chance, alarms = random.Random(0), 0
+
+    def measured(seed: int) -> Tables:
+        jobs = [BASELINE, *(Job(f"v{i}") for i in range(4))]
+        own = [replace(job, rss_bytes=job.rss_bytes * chance.lognormvariate(0, 0.003)) for job in jobs]
+        around = {name: chance.lognormvariate(0, sd) for name, sd in SHIFTS.items()}
+        return sweep(own, seed=seed, texts=TEXTS[:20], **around)
+
     for seed in range(60):
-        a, b = (
-            sweep(jobs, seed=2 * seed + side, texts=TEXTS[:20], machine=chance.lognormvariate(0, 0.1))
-            for side in (0, 1)
-        )
+        a, b = measured(2 * seed), measured(2 * seed + 1)
         alarms += exit_code(diff(a, b))
     assert alarms <= 60 * 0.05

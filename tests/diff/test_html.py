@@ -75,10 +75,10 @@ def test_a_measure_of_a_job_has_its_figures_in_the_table(found: Diff, folder: Pa
     opened = open_page(folder / "diff.html")
     memory = next(one for one in found.real if one.pair.b.row["technique"] == "onnx").change("memory")
     assert memory is not None
-    row = opened.page.locator("#jobs table.measured").first.locator("tr", has_text="Memory peak").first
+    row = opened.page.locator("#jobs table.measured").first.locator("tr", has_text="Own memory").first
     cells = [cell.strip() for cell in row.locator("th, td").all_text_contents()]
     a, b = words.figures(memory)
-    assert cells[:4] == ["Memory peaklarger", f"{words.relative(memory)}{words.interval(memory)}", a, b]
+    assert cells[:4] == ["Own memorylarger", f"{words.relative(memory)}{words.interval(memory)}", a, b]
 
 
 def test_charts_hold_the_ratios_and_their_intervals(found: Diff) -> None:

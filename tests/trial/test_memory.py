@@ -2,27 +2,72 @@
 
 from __future__ import annotations
 
+import mmap
 import time
+from pathlib import Path
 
-from runner.trial.memory import MemoryWatch
+import pytest
+
+from runner.trial.memory import MemoryWatch, Peak
 
 MIB = 1 << 20
+COLUMNS = ("rss_x_bytes", "rss_anon_x_bytes")
 
 
-def test_a_phase_has_its_own_peak_and_the_total_keeps_the_highest() -> None:
+def test_a_phase_has_its_own_peaks_and_the_total_keeps_the_highest() -> None:
     watch = MemoryWatch()
     watch.start("small")
-    small = watch.phase_peak_bytes()
+    small = watch.phase_peak()
     with watch.watching("large"):
         block = bytearray(b"x") * (100 * MIB)
         time.sleep(0.1)
         del block
-    large = watch.phase_peak_bytes()
+    large = watch.phase_peak()
     watch.start("after")
-    assert large - small > 90 * MIB
-    assert watch.total_peak_bytes() >= large
+    after = watch.phase_peak()
+    rss, anon = ([peak.columns("x")[name] or 0 for peak in (small, large, after)] for name in COLUMNS)
+    assert rss[1] - rss[0] > 90 * MIB
+    assert anon[1] - anon[0] > 90 * MIB
+    assert watch.total == Peak(max(rss), max(anon))
+    assert anon[2] < anon[1] - 50 * MIB
     if watch.peak_resets:
-        assert watch.phase_peak_bytes() < large - 50 * MIB
+        assert rss[2] < rss[1] - 50 * MIB
+
+
+def test_a_peak_between_two_samples_is_seen_also_of_anonymous_memory() -> None:
+    watch = MemoryWatch()
+    watch.start("warm-up")
+    before = watch.phase_peak().rss_anon_bytes or 0
+    watch.start("timed")
+    block = bytearray(b"x") * (100 * MIB)
+    del block
+    timed = watch.phase_peak().rss_anon_bytes or 0
+    if watch.peak_resets:
+        assert timed - before > 90 * MIB
+
+
+def test_what_is_mapped_from_a_file_is_resident_and_not_anonymous(tmp_path: Path) -> None:
+    path = tmp_path / "weights"
+    path.write_bytes(bytes(64 * MIB))
+    watch = MemoryWatch()
+    watch.start("before")
+    before = watch.phase_peak()
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        with watch.watching("load"):
+            touched = sum(mapped[place] for place in range(0, len(mapped), mmap.PAGESIZE))
+        loaded = watch.phase_peak()
+    assert touched == 0
+    assert (loaded.rss_bytes or 0) - (before.rss_bytes or 0) > 60 * MIB
+    assert (loaded.rss_anon_bytes or 0) - (before.rss_anon_bytes or 0) < 8 * MIB
+    assert watch.rss_bytes[-1] - watch.rss_anon_bytes[-1] > 60 * MIB
+
+
+def test_what_the_kernel_does_not_tell_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.trial.memory._status_bytes", dict)
+    watch = MemoryWatch()
+    watch.start("import")
+    assert watch.phase_peak() == Peak(None, None)
+    assert watch.total.columns("peak") == {"rss_peak_bytes": None, "rss_anon_peak_bytes": None}
 
 
 def test_a_watched_phase_is_sampled_while_it_lasts() -> None:
@@ -34,4 +79,4 @@ def test_a_watched_phase_is_sampled_while_it_lasts() -> None:
     assert len(watch.phases) == samples >= 5
     assert set(watch.phases) == {"sleep"}
     assert watch.seconds == sorted(watch.seconds)
-    assert len(watch.rss_bytes) == samples
+    assert {len(values) for values in watch.samples().values()} == {samples}

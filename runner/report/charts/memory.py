@@ -9,6 +9,7 @@ from runner.report.recordings import Recordings
 from runner.report.view import Group, Variant
 
 _SYMBOLS = {"import": "circle", "load": "square", "first call": "diamond", "warm-up": "triangle-up", "timed": "star"}
+_SYMBOLS |= {"longest call": "cross"}
 _POINTS_PER_PHASE = 60
 
 
@@ -25,7 +26,7 @@ def memory_chart(group: Group, recorded: Recordings) -> Chart | None:
         "showlegend": True,
     }
     said = "First trial of each variant. A symbol marks where a phase starts: ● import, ■ load, ◆ first call, "
-    said += "▲ warm-up, ★ timed calls."
+    said += "▲ warm-up, ★ timed calls, ✚ a call with the longest input."
     return Chart("memory", "Memory over time.", said + left_out, {"data": lines, "layout": layout}, wide=True)
 
 
