@@ -56,7 +56,7 @@ _MODULES = {
     "cascade": "cascade",
 }
 PROGRESS = "progress.txt"  # in a step's output folder: the last line that it told
-_SHARED = ("tracing.py", "batches.py", "../engines/checkpoint.py", "../architectures.py")
+_SHARED = ("tracing.py", "batches.py", "../engines/checkpoint.py", "../architectures.py", "../tasks/tokenizer.py")
 
 
 @dataclass(frozen=True)
@@ -128,6 +128,13 @@ class Step(ABC):
     def reads_teacher(self) -> bool:
         """Whether it learns from another checkpoint: the technique's teacher, else the model before the technique."""
         return False
+
+    def check_files(self, folder: Path) -> None:
+        """Check a model's raw files, of a step that takes them, as far as their names and JSON alone tell.
+
+        Raises:
+            UserError: if the step cannot import them.
+        """
 
     def fits(self, shape: Shape) -> Shape:
         """Check that a model of this shape can be so transformed, and return the shape that it then has.

@@ -12,9 +12,8 @@ from runner.errors import UserError, did_you_mean
 from runner.tasks import read_kind, read_labels
 from runner.tasks.kinds import CLASSIFIED, EMBEDDING, TOKENS
 from runner.techniques import Step, StepInputs, step
-from runner.techniques.pairs import note_token_types
+from runner.techniques.model_tokenizer import check_tokenizer_files, import_tokenizer
 
-_VOCABULARIES = ("vocab*", "*.model")  # of tokenizers that have no tokenizer.json
 _POOLINGS = ("mean", "first")  # heads that are none
 _HEADS = ("load", "new", *_POOLINGS)
 
@@ -34,8 +33,8 @@ class ImportCheckpoint(Step):
     takes = "files"
     gives = "checkpoint"
     other_kinds = "Take another head: load or new for labels, mean or first for vectors."
-    uses = ("pairs.py",)
-    reads_texts = True  # for the labels
+    uses = ("pairs.py", "model_tokenizer.py")
+    reads_texts = True  # for the labels, and to compare tokens
 
     head: str = "load"
     seed: int = 0
@@ -49,6 +48,10 @@ class ImportCheckpoint(Step):
         """Without a head there are vectors, with one there are labels; a new one must be trained, which is of texts."""
         return {"load": (*CLASSIFIED, TOKENS), "new": CLASSIFIED}.get(self.head, (EMBEDDING,))
 
+    def check_files(self, folder: Path) -> None:
+        """See `check_tokenizer_files`."""
+        check_tokenizer_files(folder)
+
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
         """Write config.json, model.safetensors and tokenizer.json.
 
@@ -58,30 +61,12 @@ class ImportCheckpoint(Step):
         from runner.engines.checkpoint import save_checkpoint
 
         assert inputs.source is not None
-        import_tokenizer(inputs.source, target)
         labels = read_labels(inputs.texts)
         model = _load_model(inputs.source, labels, self.head, self.seed, read_kind(inputs.texts) == TOKENS)
         notes = {"head": self.head, "labels": set_labels(model, labels) if self.head == "load" else labels}
-        note_token_types(model.config, target / "tokenizer.json", inputs.texts)
+        import_tokenizer(inputs.source, target, inputs.texts, model.config)
         save_checkpoint(model, target, tokenizer_from=target)
         return notes
-
-
-def import_tokenizer(source: Path, target: Path) -> None:
-    """Write tokenizer.json: converted if only slow files are there, and without padding or truncation of its own.
-
-    Raises:
-        UserError: if there is no tokenizer in `source`.
-    """
-    from tokenizers import Tokenizer
-
-    if (source / "tokenizer.json").is_file():
-        tokenizer = Tokenizer.from_file(str(source / "tokenizer.json"))
-    else:
-        tokenizer = _converted(source)
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    tokenizer.save(str(target / "tokenizer.json"))
 
 
 def set_labels(model: Any, labels: list[str]) -> list[str]:
@@ -208,20 +193,6 @@ def _reorder(model: Any, order: list[int]) -> None:
     last.weight.data = last.weight.data[order]
     if last.bias is not None:
         last.bias.data = last.bias.data[order]
-
-
-def _converted(source: Path) -> Any:
-    from transformers import AutoTokenizer
-
-    if not any(path for pattern in _VOCABULARIES for path in source.glob(pattern)):
-        raise UserError("model: there is no tokenizer.json and no vocabulary. Add the tokenizer's files to the folder.")
-    try:
-        return AutoTokenizer.from_pretrained(source, local_files_only=True, trust_remote_code=False).backend_tokenizer
-    except (OSError, ValueError, AttributeError) as error:
-        raise UserError(
-            f"model: there is no tokenizer.json, and transformers cannot make one from the other files "
-            f"({_first_line(error)}). Add tokenizer.json to the folder."
-        ) from None
 
 
 def _first_line(error: BaseException) -> str:
