@@ -274,7 +274,7 @@ class _Kitchen:
             "tokenize": settings | tokenizer,
             "tokenizer": digest((checkpoint.path / "tokenizer.json").read_text()),
             "texts": texts.content,
-            "code": _source_of(CODE / "tasks/tokenize.py"),
+            "code": [_source_of(CODE / "tasks" / name) for name in ("tokenize.py", "tokenizer.py")],
             "lock": lock_sha256(),
         }
         inputs = {"checkpoint": checkpoint.path, "texts": texts.path}

@@ -17,6 +17,7 @@ from tokenizers import Encoding, Tokenizer
 from runner.architectures import positions_for_texts
 from runner.engines import INPUTS
 from runner.tasks import read
+from runner.tasks.tokenizer import cut_at, load_tokenizer
 from runner.trial.inputs import WORD_STARTS
 
 
@@ -25,8 +26,7 @@ def main() -> None:
     request = json.loads(Path(sys.argv[1]).read_text())
     paths = {name: Path(path) for name, path in request["paths"].items()}
     texts = [example.given for example in read(paths["texts"], "test")]
-    tokenizer = Tokenizer.from_file(str(paths["checkpoint"] / "tokenizer.json"))
-    arrays = tokenize(texts, tokenizer, request)
+    arrays = tokenize(texts, load_tokenizer(paths["checkpoint"]), request)
     (paths["output"] / "files").mkdir()
     np.savez(paths["output"] / "files" / "inputs.npz", **arrays)  # type: ignore[arg-type]  # its stub means another key
     (paths["output"] / "notes.json").write_text(json.dumps({"notes": {"texts": len(texts)}}))
@@ -39,7 +39,7 @@ def tokenize(
 
     Args:
         texts: in the order of the calls; of a pair, the longer text is cut first. Lists of words, if `words` is set.
-        tokenizer: adds the special tokens; its own padding is not used.
+        tokenizer: adds the special tokens, and says on which side texts are cut; its own padding is not used.
         settings: batch_size, padding (longest, bucketed or max_length), bucket, max_length and pad_token_id; whether
             the model takes `token_types`; for the check of lengths its `positions` and `model_type`; and whether every
             text is its `words`.
@@ -56,8 +56,7 @@ def tokenize(
     longest = _positions(settings)
     if longest is not None and settings["max_length"] > longest:
         raise ValueError(f"workload.max_length is {settings['max_length']}, but the model has {longest} positions")
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(settings["max_length"])
+    cut_at(tokenizer, settings["max_length"])
     of_words = bool(settings.get("words"))
     encodings = tokenizer.encode_batch(list(texts), is_pretokenized=of_words)
     size = settings["batch_size"]

@@ -56,7 +56,7 @@ _MODULES = {
     "cascade": "cascade",
 }
 PROGRESS = "progress.txt"  # in a step's output folder: the last line that it told
-_SHARED = ("tracing.py", "batches.py", "../engines/checkpoint.py", "../architectures.py")
+_SHARED = ("tracing.py", "batches.py", "../engines/checkpoint.py", "../architectures.py", "../tasks/tokenizer.py")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import torch
 from runner.architectures import positions_for_texts
 from runner.engines.checkpoint import TOKEN_TYPES
 from runner.tasks import Example
+from runner.tasks.tokenizer import load_tokenizer
 
 NO_LABEL = -100  # what torch's cross_entropy passes over
 
@@ -43,12 +44,7 @@ class Batches:
     """
 
     def __init__(self, checkpoint: Path, examples: Sequence[Example], max_length: int, config: Any) -> None:
-        from tokenizers import Tokenizer
-
-        tokenizer = Tokenizer.from_file(str(checkpoint / "tokenizer.json"))
-        tokenizer.no_padding()
-        tokenizer.enable_truncation(max_length)
-        encodings = tokenizer.encode_batch([example.given for example in examples])
+        encodings = load_tokenizer(checkpoint, max_length).encode_batch([example.given for example in examples])
         self._ids = [encoding.ids for encoding in encodings]
         self._types = [encoding.type_ids for encoding in encodings] if getattr(config, TOKEN_TYPES, False) else None
         self._labels = _label_rows(examples, config.num_labels)

@@ -15,12 +15,11 @@ from runner.techniques import Step, StepInputs, step
 from runner.techniques.heads import check_head, read_config, tensors_of
 from runner.techniques.labels import LabelMatch, match_labels
 from runner.techniques.model_folder import check_folder, remark_on
-from runner.techniques.pairs import note_token_types
+from runner.techniques.model_tokenizer import check_tokenizer_files, import_tokenizer
 from runner.techniques.sentence_vectors import check_vectors
 from runner.techniques.shape import Shape
 from runner.techniques.weights import check_tensors
 
-_VOCABULARIES = ("vocab*", "*.model")  # of tokenizers that have no tokenizer.json
 _POOLINGS = ("mean", "first")  # heads that are none
 _HEADS = ("load", "new", *_POOLINGS)
 
@@ -55,8 +54,16 @@ class ImportCheckpoint(Step):
     takes = "files"
     gives = "checkpoint"
     other_kinds = "Take another head: load or new for labels, mean or first for vectors."
-    uses = ("pairs.py", "heads.py", "labels.py", "model_folder.py", "sentence_vectors.py", "weights.py")
-    reads_texts = True  # for the labels
+    uses = (
+        "pairs.py",
+        "heads.py",
+        "labels.py",
+        "model_folder.py",
+        "model_tokenizer.py",
+        "sentence_vectors.py",
+        "weights.py",
+    )
+    reads_texts = True  # for the labels, and to compare tokens
 
     head: str = "load"
     seed: int = 0
@@ -72,6 +79,7 @@ class ImportCheckpoint(Step):
 
     def check_files(self, files: Path, texts: Path, where: str) -> list[str]:
         """Check head, labels, pooling and what else lies in the folder against the task, without loading anything."""
+        check_tokenizer_files(files)
         fit = self._fit(files, texts, where)
         return [*(fit.match.remarks() if fit.match else []), *remark_on(fit.unused)]
 
@@ -106,7 +114,6 @@ class ImportCheckpoint(Step):
 
         assert inputs.source is not None
         fit = self._fit(inputs.source, inputs.texts, "model")
-        import_tokenizer(inputs.source, target)
         labels = read_labels(inputs.texts)
         model = _load_model(inputs.source, labels, self.head, self.seed, read_kind(inputs.texts) == TOKENS)
         notes: dict[str, Any] = {"head": self.head, "labels": fit.match.all_names if fit.match else labels}
@@ -117,26 +124,9 @@ class ImportCheckpoint(Step):
             model.config.vector_normalized = True
         if fit.unused:
             notes["unused_files"] = fit.unused
-        note_token_types(model.config, target / "tokenizer.json", inputs.texts)
+        import_tokenizer(inputs.source, target, inputs.texts, model.config)
         save_checkpoint(model, target, tokenizer_from=target)
         return notes
-
-
-def import_tokenizer(source: Path, target: Path) -> None:
-    """Write tokenizer.json: converted if only slow files are there, and without padding or truncation of its own.
-
-    Raises:
-        UserError: if there is no tokenizer in `source`.
-    """
-    from tokenizers import Tokenizer
-
-    if (source / "tokenizer.json").is_file():
-        tokenizer = Tokenizer.from_file(str(source / "tokenizer.json"))
-    else:
-        tokenizer = _converted(source)
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    tokenizer.save(str(target / "tokenizer.json"))
 
 
 def set_labels(model: Any, match: LabelMatch) -> None:
@@ -216,20 +206,6 @@ def _reorder(model: Any, order: list[int]) -> None:
     last.weight.data = last.weight.data[order]
     if last.bias is not None:
         last.bias.data = last.bias.data[order]
-
-
-def _converted(source: Path) -> Any:
-    from transformers import AutoTokenizer
-
-    if not any(path for pattern in _VOCABULARIES for path in source.glob(pattern)):
-        raise UserError("model: there is no tokenizer.json and no vocabulary. Add the tokenizer's files to the folder.")
-    try:
-        return AutoTokenizer.from_pretrained(source, local_files_only=True, trust_remote_code=False).backend_tokenizer
-    except (OSError, ValueError, AttributeError) as error:
-        raise UserError(
-            f"model: there is no tokenizer.json, and transformers cannot make one from the other files "
-            f"({_first_line(error)}). Add tokenizer.json to the folder."
-        ) from None
 
 
 def _first_line(error: BaseException) -> str:

@@ -10,7 +10,7 @@ from runner.errors import UserError
 from runner.tasks import read_labels
 from runner.tasks.kinds import CLASSIFIED
 from runner.techniques import Step, StepInputs, step
-from runner.techniques.pairs import note_token_types
+from runner.techniques.model_tokenizer import check_tokenizer_files, import_tokenizer
 from runner.techniques.shape import Shape
 
 _NO_PREFIX = "embeddings.word_embeddings.weight"  # tells where the encoder's names begin
@@ -32,8 +32,8 @@ class ImportOnnxBert(Step):
     takes = "files"
     gives = "checkpoint"
     kinds = CLASSIFIED
-    uses = ("pairs.py",)
-    reads_texts = True  # for the labels
+    uses = ("pairs.py", "model_tokenizer.py")
+    reads_texts = True  # for the labels, and to compare tokens
 
     heads: int = 12
     seed: int = 0
@@ -41,6 +41,11 @@ class ImportOnnxBert(Step):
     def __post_init__(self) -> None:
         if isinstance(self.heads, int) and self.heads < 1:
             raise UserError(f"step 'import-onnx-bert': heads is {self.heads}, but must be at least 1.")
+
+    def check_files(self, files: Path, texts: Path, where: str) -> list[str]:
+        """Check the tokenizer's files; see `check_tokenizer_files`."""
+        check_tokenizer_files(files)
+        return []
 
     def fits(self, shape: Shape) -> Shape:
         """A BERT of so many heads, if they share the hidden width evenly."""
@@ -66,7 +71,6 @@ class ImportOnnxBert(Step):
         from transformers import BertForSequenceClassification
 
         from runner.engines.checkpoint import save_checkpoint
-        from runner.techniques.import_checkpoint import import_tokenizer
 
         assert inputs.source is not None
         labels = read_labels(inputs.texts)
@@ -82,8 +86,7 @@ class ImportOnnxBert(Step):
         difference = _difference(model.bert, inputs.source / "model.onnx")
         if not difference < 1e-4:
             raise UserError(f"model.onnx and the BERT made of it differ by {difference:.2g}. Is heads right?")
-        import_tokenizer(inputs.source, target)
-        note_token_types(model.config, target / "tokenizer.json", inputs.texts)
+        import_tokenizer(inputs.source, target, inputs.texts, model.config)
         save_checkpoint(model, target, tokenizer_from=target)
         return {"head": "new", "labels": labels, "largest_difference": difference}
 

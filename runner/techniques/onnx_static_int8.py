@@ -18,6 +18,7 @@ import numpy as np
 from runner.engines import INPUTS
 from runner.errors import UserError, did_you_mean
 from runner.tasks import read
+from runner.tasks.tokenizer import load_tokenizer
 from runner.techniques import Step, StepInputs, step
 from runner.techniques.onnx_export import MODEL
 from runner.techniques.shape import Shape, check_tokens
@@ -147,16 +148,11 @@ def calibration_texts(folder: Path, count: int) -> tuple[str, list[Given]]:
 
 def encode(texts: Sequence[Given], checkpoint: Path, max_length: int) -> list[dict[str, np.ndarray]]:
     """Return each text or pair as one call without padding: the inputs of the checkpoint's model, int64 [1, tokens]."""
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_file(str(checkpoint / "tokenizer.json"))
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(max_length)
     config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
     count = len(INPUTS) if config.get("takes_token_types") else 2
     calls = [
         [np.array([part]) for part in (encoding.ids, encoding.attention_mask, encoding.type_ids)]
-        for encoding in tokenizer.encode_batch(list(texts))
+        for encoding in load_tokenizer(checkpoint, max_length).encode_batch(list(texts))
     ]
     return [dict(zip(INPUTS[:count], call, strict=False)) for call in calls]
 

@@ -92,7 +92,7 @@ class RandomWeights(Step):
         else:
             classifier = AutoModelForTokenClassification if kind == TOKENS else AutoModelForSequenceClassification
             model = classifier.from_config(config, dtype=torch.float32)
-        note_token_types(model.config, target / "tokenizer.json", inputs.texts)
+        note_token_types(model.config, target, inputs.texts)
         save_checkpoint(model, target, tokenizer_from=target)
         return {"parameters": sum(parameter.numel() for parameter in model.parameters()), "head": "random"}
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from runner.errors import UserError
+from runner.tasks.tokenizer import load_tokenizer
 from runner.techniques import StepInputs, step
 from runner.techniques.distil import hard_loss, soft_loss
 from runner.techniques.onnx_export import MODEL
@@ -97,9 +98,8 @@ class StaticEmbedding(TrainingStep):
 def token_vectors(teacher: Any, checkpoint: Path) -> Any:
     """Return the teacher's last hidden state of every token of its vocabulary, alone in a text, [tokens, width]."""
     import torch
-    from tokenizers import Tokenizer
 
-    around = Tokenizer.from_file(str(checkpoint / "tokenizer.json")).encode("").ids  # the special tokens
+    around = load_tokenizer(checkpoint).encode("").ids  # the special tokens
     count, found = teacher.config.vocab_size, []
     with torch.inference_mode():
         for start in range(0, count, _TOKENS_A_CALL):

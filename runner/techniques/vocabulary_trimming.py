@@ -17,6 +17,7 @@ from typing import Any
 from runner.architectures import ARCHITECTURES
 from runner.errors import UserError
 from runner.tasks import SPLITS, read
+from runner.tasks.tokenizer import load_tokenizer
 from runner.techniques import Step, StepInputs, step
 from runner.techniques.shape import Shape
 
@@ -66,8 +67,6 @@ class VocabularyTrimming(Step):
         Raises:
             UserError: if the tokenizer is that of another model.
         """
-        from tokenizers import Tokenizer
-
         from runner.engines.checkpoint import load_checkpoint, save_checkpoint
 
         assert inputs.source is not None
@@ -75,7 +74,7 @@ class VocabularyTrimming(Step):
         tokenizer = json.loads((inputs.source / "tokenizer.json").read_text(encoding="utf-8"))
         split = next(split for split in SPLITS if read(inputs.texts, split))
         texts = [example.whole for example in read(inputs.texts, split)]
-        used = used_tokens(Tokenizer.from_file(str(inputs.source / "tokenizer.json")), texts, self.min_count)
+        used = used_tokens(load_tokenizer(inputs.source), texts, self.min_count)
         architecture = ARCHITECTURES.get(model.config.model_type)
         fixed = architecture is not None and architecture.numbered_from_padding
         kept = kept_tokens(tokenizer, used, self.common, pad=model.config.pad_token_id, fixed=fixed)
@@ -89,8 +88,6 @@ class VocabularyTrimming(Step):
 
 def used_tokens(tokenizer: Any, texts: list[str], min_count: int) -> set[int]:
     """Return the ids that occur at least `min_count` times in the texts."""
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
     counts = Counter(index for encoding in tokenizer.encode_batch(texts) for index in encoding.ids)
     return {index for index, count in counts.items() if count >= min_count}
 

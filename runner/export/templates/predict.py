@@ -30,8 +30,9 @@ def predict(
 ) -> Iterator[Any]:
     """Give the `values` of each text."""
     tokenizer = Tokenizer.from_file(str(HERE / "tokenizer.json"))
+    side = (tokenizer.truncation or {"direction": "right"})["direction"]
     tokenizer.no_padding()
-    tokenizer.enable_truncation(SETTINGS["max_length"])
+    tokenizer.enable_truncation(SETTINGS["max_length"], direction=side)
     for start in range(0, len(texts), SETTINGS["batch_size"]):
         call = texts[start : start + SETTINGS["batch_size"]]
         encodings = tokenizer.encode_batch(call, is_pretokenized=isinstance(call[0], list))  # a list of words
