@@ -325,10 +325,12 @@ class _Kitchen:
         raw_weights = all(step.keeps_predictions for step in own)
         raw_tokenizer = own[0].name == "import-checkpoint" and not any(step.changes_tokenizer for step in own)
         raw = models.identity(cfg.model, downloads)
+        config = json.loads((model.path / "config.json").read_text())
         settings = {
             "texts": cfg.control_texts,
             "kind": cfg.task.kind,
-            "pooling": json.loads((model.path / "config.json").read_text()).get("vector_pooling"),
+            "pooling": config.get("vector_pooling"),
+            "normalized": bool(config.get("vector_normalized")),
             "max_length": cfg.workload.max_length,
             "raw_tokenizer": raw_tokenizer,
         }

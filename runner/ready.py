@@ -184,9 +184,14 @@ def _failed(error: str, log: str, folder: Path, sweep: Path) -> Ready:
     return Ready("prepare-failed", error, keep_log(log, folder, sweep))
 
 
+def _notes(lineage: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what each step noted of what it made."""
+    return [record.get("notes") or {} for record in lineage]
+
+
 def labels_of_head(lineage: list[dict[str, Any]]) -> list[str]:
     """Return the names that a model has for its own outputs, for a task without labels; none if it was given none."""
-    named = [(record.get("notes") or {}).get("labels") for record in lineage]
+    named = [notes.get("labels") for notes in _notes(lineage)]
     return next((labels for labels in reversed(named) if labels), [])
 
 
@@ -212,7 +217,8 @@ def _control(cfg: Config, prepared: Prepared) -> Control | None:
         return None
     logits, of = (prepared.logits, "job") if prepared.model_logits is None else (prepared.model_logits, "model")
     examples = tasks.read(prepared.texts.path, "test")
-    return check(prepared.reference.path, logits, _output_names(prepared), examples, cfg.task.kind, of)
+    noted = next((n["label_outputs"] for n in _notes(prepared.artifact.lineage) if "label_outputs" in n), {})
+    return check(prepared.reference.path, logits, _output_names(prepared), examples, cfg.task.kind, noted, of)
 
 
 def _write_predictions(cfg: Config, job: str, prepared: Prepared, sweep: Path) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from runner.report.figures import counted
 from runner.tasks import Example
 from runner.tasks.kinds import EMBEDDING, MULTI_LABEL, joined
+from runner.techniques.labels import ORDER
 
 #: Two float32 computations of the same logits differ by some 1e-6 of the largest one; float16 weights by some 1e-3.
 TOLERANCE = 1e-4
@@ -86,6 +87,7 @@ def compare(
     names: Sequence[str],
     examples: Sequence[Example],
     kind: str,
+    noted: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Compared:
     """Compare the logits of the reference's texts, output by output as their names say.
 
@@ -95,9 +97,10 @@ def compare(
         names: of their outputs, in order; none for vectors.
         examples: all test texts.
         kind: how they are judged; see `runner.tasks.kinds`.
+        noted: see `outputs_of`.
     """
     starts = _starts(examples)
-    outputs = outputs_of(names, reference["names"])
+    outputs = outputs_of(names, reference["names"], noted or {})
     known = [abs(value) for rows in reference["logits"] for row in rows for value in row if math.isfinite(value)]
     allowed = max(_LEAST, TOLERANCE * max(known, default=0.0))
     largest, differences = 0.0, []
@@ -110,31 +113,44 @@ def compare(
             largest = max(largest, size)
             if not size <= allowed:
                 text = _text(examples[number], word)
-                labels = [_predicted(row, names, kind) for row in (here, ordered)]
-                found.append(
-                    Difference(text, size, *labels, dict(zip(names, zip(here, ordered, strict=False), strict=False)))
-                )
+                by_name = dict(zip(names, zip(here, ordered, strict=False), strict=False))
+                label, other = _predicted(here, names, kind), _predicted(ordered, names, kind)
+                found.append(Difference(text, size, label, other, by_name))
         differences += sorted(found, key=lambda one: one.here == one.there)[:1]
     return Compared(len(reference["texts"]), largest, allowed, differences)
 
 
-def outputs_of(names: Sequence[str], own: Sequence[str]) -> list[int]:
+def outputs_of(names: Sequence[str], own: Sequence[str], noted: Mapping[str, Mapping[str, Any]]) -> list[int]:
     """Return which of the model's own outputs each of the job's outputs must be.
 
-    The names tell, if each fits exactly one of the model's own: as it is written, else whatever its case, else as a
-    number, of which LABEL_3 is one. Where they do not, the order itself is all there is.
+    The names tell, where one fits exactly one of the model's own: as it is written, else whatever its case, else as a
+    number, of which LABEL_3 is one. What somebody stated comes before the names, and where they do not tell, what the
+    import noted is all there is.
+
+    Args:
+        names: of the job's outputs, in their order.
+        own: of the model's outputs, in theirs.
+        noted: by name, the output that the import took, and by which rule; see `runner.techniques.labels`.
     """
-    spellings: tuple[Callable[[str], str | float | None], ...] = (str, str.casefold, _number)
-    for spelling in spellings:
-        wanted, known = [spelling(name) for name in names], [spelling(name) for name in own]
-        if None not in wanted and all(known.count(name) == wanted.count(name) == 1 for name in wanted):
-            return [known.index(name) for name in wanted]
-    return list(range(len(names)))
+    return [_output_of(name, own, noted.get(name, {"output": place})) for place, name in enumerate(names)]
+
+
+def _output_of(name: str, own: Sequence[str], noted: Mapping[str, Any]) -> int:
+    if noted.get("by") != ORDER:
+        for spelling in _SPELLINGS:
+            wanted = spelling(name)
+            found = [place for place, other in enumerate(own) if wanted is not None and spelling(other) == wanted]
+            if len(found) == 1:
+                return found[0]
+    return int(noted["output"])
 
 
 def _number(name: str) -> float | None:
     found = _NUMBER.fullmatch(name.strip().casefold())
     return float(found[1]) if found else None
+
+
+_SPELLINGS: tuple[Callable[[str], str | float | None], ...] = (str, str.casefold, _number)
 
 
 def _starts(examples: Sequence[Example]) -> list[int]:

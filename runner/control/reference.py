@@ -69,8 +69,8 @@ def predict(examples: Sequence[dict[str, Any]], paths: dict[str, Path], request:
     Args:
         examples: each with its text, and perhaps the pair's second text, or its words.
         paths: the folders `model` and `tokenizer`.
-        request: the `kind` of the task, how vectors are pooled (`pooling`), `max_length`, and whether the tokenizer's
-            folder holds the model's own files (`raw_tokenizer`) or a tokenizer.json alone.
+        request: the `kind` of the task, how vectors are made (`pooling`, `normalized`), `max_length`, and whether the
+            tokenizer's folder holds the model's own files (`raw_tokenizer`) or a tokenizer.json alone.
     """
     model = load_model(paths["model"], request["kind"])
     tokenizer = load_tokenizer(paths["tokenizer"], request["raw_tokenizer"])
@@ -125,7 +125,7 @@ def _logits(model: Any, tokenizer: Any, example: dict[str, Any], request: dict[s
     with torch.inference_mode():
         output = model(**{name: values for name, values in encoded.items() if name in taken})
     if request["kind"] == "embedding":
-        return [_pooled(output.last_hidden_state[0], request["pooling"])]
+        return [_pooled(output.last_hidden_state[0], request["pooling"], request["normalized"])]
     if not words:
         return [output.logits[0].tolist()]
     places, labels = encoded.word_ids(0), output.logits.shape[-1]
@@ -133,10 +133,11 @@ def _logits(model: Any, tokenizer: Any, example: dict[str, Any], request: dict[s
     return [rows[places.index(word)] if word in places else [math.nan] * labels for word in range(len(words))]
 
 
-def _pooled(states: torch.Tensor, pooling: str) -> list[float]:
+def _pooled(states: torch.Tensor, pooling: str, normalized: bool) -> list[float]:
     """Return a text's vector from the last hidden states of its tokens, [tokens, width]."""
-    vector: list[float] = (states[0] if pooling == "first" else states.mean(0)).tolist()
-    return vector
+    vector = states[0] if pooling == "first" else states.mean(0)
+    values: list[float] = (vector / vector.norm() if normalized else vector).tolist()
+    return values
 
 
 if __name__ == "__main__":
