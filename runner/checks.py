@@ -73,10 +73,9 @@ class Checks:
         _check_compiler([*own, *added], cfg)
         texts = self._once("texts", [cfg.task, cfg.store, cfg.downloads], lambda: texts_of(cfg))
         files = self._once("files", [cfg.model, cfg.downloads], lambda: models.fetch(cfg.model, Path(cfg.downloads)))
-        if files is not None:
-            self._once(
-                "source", [own, files], lambda: [step.check_files(files) for step in own if step.takes == "files"]
-            )
+        for step in own:
+            if files is not None and step.takes == "files":
+                step.check_files(files)
         _check_teacher(added, cfg)
         raw = self._once("shape", [cfg.model, files], lambda: _raw_shape(cfg.model, files))
         shape = follow_shape(own, raw, f"model '{cfg.model.name}'")

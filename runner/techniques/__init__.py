@@ -129,8 +129,8 @@ class Step(ABC):
         """Whether it learns from another checkpoint: the technique's teacher, else the model before the technique."""
         return False
 
-    def check_files(self, folder: Path) -> None:
-        """Check a model's raw files, of a step that takes them, as far as their names and JSON alone tell.
+    def check_files(self, folder: Path) -> None:  # noqa: B027 most steps take none
+        """Check the model's raw files as far as their names and JSON alone tell; asked of a step that takes them.
 
         Raises:
             UserError: if the step cannot import them.
