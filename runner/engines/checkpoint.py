@@ -6,6 +6,7 @@ from the tensors in the file instead (tried: facts differ by 0 from the model be
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
 from inspect import signature
 from pathlib import Path
@@ -24,6 +25,7 @@ from transformers import (
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 WEIGHTS = "model.safetensors"
+TOKENIZER_CONFIG = "tokenizer_config.json"
 TOKEN_TYPES = "takes_token_types"  # a key of ours in config.json
 _QUERIES = ("query", "query_proj")  # where attention goes by a number of heads; elsewhere the width tells it
 POOLING = "vector_pooling"  # another, of an encoder without a head: how a text's vector is made, of POOLINGS
@@ -113,17 +115,27 @@ def load_checkpoint(folder: Path, attention: str = "sdpa") -> Any:
 
 
 def save_checkpoint(model: PreTrainedModel | Embedder, folder: Path, tokenizer_from: Path) -> None:
-    """Write config, weights and the tokenizer files of another checkpoint into `folder`."""
+    """Write config, weights and the tokenizer of another checkpoint into `folder`, for AutoTokenizer, too."""
     model.config.architectures = [type(model.encoder if isinstance(model, Embedder) else model).__name__]
     model.config.save_pretrained(folder)
     state = {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
     save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
-    copy_tokenizer(tokenizer_from, folder)
+    (folder / "tokenizer.json").write_bytes((tokenizer_from / "tokenizer.json").read_bytes())
+    _write_tokenizer_config(folder, model.config)
 
 
-def copy_tokenizer(source: Path, target: Path) -> None:
-    """Copy a checkpoint's tokenizer.json."""
-    (target / "tokenizer.json").write_bytes((source / "tokenizer.json").read_bytes())
+def _write_tokenizer_config(folder: Path, config: Any) -> None:
+    """Write what lets AutoTokenizer take tokenizer.json as it is, where it would go by the model's type otherwise."""
+    from tokenizers import Tokenizer
+
+    padding = getattr(config, "pad_token_id", None)
+    token = None if padding is None else Tokenizer.from_file(str(folder / "tokenizer.json")).id_to_token(padding)
+    content = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_input_names": input_names(config),
+        **({} if token is None else {"pad_token": token}),
+    }
+    (folder / TOKENIZER_CONFIG).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def tells_tokens(config: Any) -> bool:

@@ -80,9 +80,9 @@ class VocabularyTrimming(Step):
         kept = kept_tokens(tokenizer, used, self.common, pad=model.config.pad_token_id, fixed=fixed)
         before = model.config.vocab_size
         keep_embeddings(model, kept)
-        save_checkpoint(model, target, tokenizer_from=inputs.source)
         trimmed = trim_tokenizer(tokenizer, kept)
         (target / "tokenizer.json").write_text(json.dumps(trimmed, ensure_ascii=False), encoding="utf-8")
+        save_checkpoint(model, target, tokenizer_from=target)
         return {"tokens_before": before, "tokens": len(kept), "texts": split}
 
 

@@ -26,6 +26,9 @@ SHAPE = {
 }
 
 
+CHECKPOINT = {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
+
+
 def run_step(
     target: Path,
     source: Path | None,

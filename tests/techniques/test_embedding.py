@@ -67,7 +67,8 @@ def test_a_classifier_s_files_and_an_encoder_s_are_imported_without_a_head(
     assert torch.allclose(vectors[0], states[0].mean(0) if head == "mean" else states[0, 0], atol=1e-5)
     encoder = tmp_path / "encoder"
     AutoModel.from_pretrained(source).save_pretrained(encoder)
-    (encoder / "tokenizer.json").write_bytes((source / "tokenizer.json").read_bytes())
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (encoder / name).write_bytes((source / name).read_bytes())
     other, _ = run_step(tmp_path / "other", encoder, plain, step="import-checkpoint", head=head)
     assert (other / "model.safetensors").read_bytes() == (made / "model.safetensors").read_bytes()
 

@@ -19,7 +19,7 @@ from runner.techniques import StepInputs, carry_out, training
 from runner.techniques.batches import Batches
 from runner.techniques.fine_tune import FineTune
 from runner.techniques.training import evaluate
-from tests.techniques.conftest import run_step
+from tests.techniques.conftest import CHECKPOINT, run_step
 
 QUICK = {"step": "fine-tune", "epochs": 3, "learning_rate": 5e-3, "batch_size": 16, "dropout": 0.0}
 
@@ -36,7 +36,7 @@ def test_it_learns(checkpoint: Path, texts: Path, tmp_path: Path, capsys: pytest
     assert _accuracy(folder, texts, "validation") == pytest.approx(notes["validation_accuracy"])
     assert [epoch["epoch"] for epoch in notes["epochs"]] == [1, 2, 3]
     assert "epoch 3/3, loss" in capsys.readouterr().out
-    assert {path.name for path in folder.iterdir()} == {"config.json", "model.safetensors", "tokenizer.json"}
+    assert {path.name for path in folder.iterdir()} == CHECKPOINT
 
 
 def test_the_best_epoch_is_kept(bert: Path, texts: Path, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from runner.techniques.head_pruning import (
     head_importance,
 )
 from runner.techniques.layers import encoder_layers
-from tests.techniques.conftest import run_step, save_random
+from tests.techniques.conftest import CHECKPOINT, run_step, save_random
 
 
 def _logits(model: Any) -> torch.Tensor:
@@ -64,7 +64,7 @@ def test_a_pruned_checkpoint_reloads_as_it_was(criterion: str, checkpoint: Path,
     reloaded = load_checkpoint(folder)
     assert [layer.heads for layer in encoder_layers(reloaded, "test")] == [len(h) for h in notes["heads_kept"]]
     assert torch.equal(_logits(reloaded), _logits(expected))
-    assert {path.name for path in folder.iterdir()} == {"config.json", "model.safetensors", "tokenizer.json"}
+    assert {path.name for path in folder.iterdir()} == CHECKPOINT
     assert (folder / "model.safetensors").stat().st_size < (checkpoint / "model.safetensors").stat().st_size
 
 

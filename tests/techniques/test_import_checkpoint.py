@@ -17,7 +17,7 @@ from runner.artifacts import folder_sha256
 from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
 from runner.tasks import Texts
-from tests.techniques.conftest import run_step
+from tests.techniques.conftest import CHECKPOINT, run_step
 
 IDS = torch.randint(5, 300, (2, 9), generator=torch.Generator().manual_seed(0))
 
@@ -33,7 +33,8 @@ def _files(bert: Path, folder: Path, **changes: Any) -> Path:
 def _encoder(bert: Path, folder: Path) -> Path:
     """Save the encoder alone, as the packages ship it."""
     AutoModel.from_pretrained(bert).save_pretrained(folder)
-    shutil.copy(bert / "tokenizer.json", folder)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(bert / name, folder)
     return folder
 
 
@@ -56,7 +57,7 @@ def test_a_classifier_keeps_its_head(checkpoint: Path, texts: Path, tmp_path: Pa
     labels = ["negative", "neutral", "positive"]
     matched = {name: {"output": place, "name": name, "by": "name"} for place, name in enumerate(labels)}
     assert notes == {"head": "load", "labels": labels, "label_outputs": matched}
-    assert {path.name for path in folder.iterdir()} == {"config.json", "model.safetensors", "tokenizer.json"}
+    assert {path.name for path in folder.iterdir()} == CHECKPOINT
 
 
 def test_labels_in_another_order_are_matched_by_name(bert: Path, texts: Path, tmp_path: Path) -> None:
@@ -109,7 +110,8 @@ def test_an_encoder_gets_a_new_head(bert: Path, texts: Path, tmp_path: Path) -> 
 def test_a_language_model_gets_a_new_head(texts: Path, bert: Path, tmp_path: Path) -> None:
     """As on the hub: a head for masked words, and no pooler."""
     BertForMaskedLM(BertConfig.from_pretrained(bert)).save_pretrained(tmp_path / "s")
-    shutil.copy(bert / "tokenizer.json", tmp_path / "s")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(bert / name, tmp_path / "s")
     folder, _ = run_step(tmp_path / "i", tmp_path / "s", texts, step="import-checkpoint", head="new")
     assert load_checkpoint(folder).config.architectures == ["BertForSequenceClassification"]
 

@@ -13,7 +13,7 @@ from transformers import BertModel
 
 from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
-from tests.techniques.conftest import run_step
+from tests.techniques.conftest import CHECKPOINT, run_step
 
 IDS = torch.randint(5, 300, (2, 9), generator=torch.Generator().manual_seed(0))
 
@@ -58,7 +58,7 @@ def test_the_encoder_comes_back(files: Path, texts: Path, tmp_path: Path) -> Non
     expected = BertModel.from_pretrained(files / "encoder", add_pooling_layer=False).state_dict()
     state = load_checkpoint(folder).base_model.state_dict()
     assert all(torch.equal(value, state[name]) for name, value in expected.items())
-    assert {path.name for path in folder.iterdir()} == {"config.json", "model.safetensors", "tokenizer.json"}
+    assert {path.name for path in folder.iterdir()} == CHECKPOINT
 
 
 def test_a_wrong_number_of_heads_is_noticed(files: Path, texts: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 from runner.artifacts import folder_sha256
 from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
-from tests.techniques.conftest import run_step, save_random
+from tests.techniques.conftest import CHECKPOINT, run_step, save_random
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from tests.techniques.conftest import run_step, save_random
 )
 def test_the_tokenizer_fits_the_config(model_type: str, ends: tuple[str, str], texts: Path, tmp_path: Path) -> None:
     folder = save_random(tmp_path / "m", texts, model_type)
-    assert {path.name for path in folder.iterdir()} == {"config.json", "model.safetensors", "tokenizer.json"}
+    assert {path.name for path in folder.iterdir()} == CHECKPOINT
     config = json.loads((folder / "config.json").read_text())
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     encoding = tokenizer.encode("a lovely café 🎉 \x00")
