@@ -142,6 +142,29 @@ def test_a_local_model_s_own_config_is_followed(layers: int, refused: Refused, t
     )
 
 
+@pytest.mark.parametrize(
+    ("config", "arguments", "message"),
+    [
+        ({"id2label": {"1": "no", "2": "yes"}}, [], "config.json: the keys of id2label are 1, 2, but must number"),
+        ({"id2label": {"0": "score"}}, ["task.label_column=null"], "its head has one output ('score')"),
+        ({"id2label": {"0": "joy", "1": "anger"}}, [], "the model's labels are joy, anger, but the task's are no, yes"),
+        ({}, [], "Which output is which label would be a guess."),
+        ({"problem_type": "multi_label_classification"}, [], "a text has any number of its labels, but task.kind is"),
+        ({"architectures": ["BertForMaskedLM"]}, [], "hold no classification head: they are of a BertForMaskedLM"),
+        ({"quantization_config": {"quant_method": "awq"}}, [], "the weights are quantized already (awq)"),
+        ({"id2label": {"0": "no", "1": "yes"}}, ["task.labels=[no]"], "texts.csv also has 'yes' in column 'label'"),
+    ],
+)
+def test_a_head_that_does_not_fit_the_task(
+    config: dict[str, object], arguments: list[str], message: str, refused: Refused, tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"} | config))
+    write_files(tmp_path, "model.safetensors")
+    (tmp_path / "texts.csv").write_text("text,label,split\n" + "a,yes,test\nb,no,test\n" * 9)
+    task = ["task=file", f"task.path={tmp_path}/texts.csv"]
+    assert message in refused("model=folder", f"model.path={tmp_path}", *task, *arguments)
+
+
 def test_a_pickle_without_safetensors(refused: Refused, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     (tmp_path / "pytorch_model.bin").write_bytes(b"\x80\x04")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runner.ready import is_masked, labels_of_head
+from runner.ready import is_masked, labels_of_head, other_outputs
 
 MASKED = {"masked": True, "epochs": [], "sparsity": 0.7}
 
@@ -34,3 +34,9 @@ def test_outputs_are_called_as_the_model_last_called_them() -> None:
     made = [{"step": "import-checkpoint", "notes": {"labels": ["neg", "pos"]}}, {"step": "onnx-export", "notes": {}}]
     assert labels_of_head(made) == ["neg", "pos"]
     assert labels_of_head([{"step": "random-weights", "notes": {"head": "random"}}]) == []
+
+
+def test_outputs_that_the_task_lacks_are_those_after_its_labels() -> None:
+    made = [{"step": "import-checkpoint", "notes": {"labels": ["neg", "pos", "so"]}}]
+    assert other_outputs(made, ["neg", "pos"]) == ["so"]
+    assert other_outputs(made, []) == other_outputs(made, ["pos", "neg"]) == other_outputs([], ["neg"]) == []

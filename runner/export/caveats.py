@@ -39,12 +39,21 @@ def _of_the_model(variant: Variant) -> Iterator[str]:
         yield "Its weights are random: size, memory and speed are a real model's, but what it predicts is chance."
     else:
         yield "Licences are not recorded: those of the model that it started from and of its training texts apply."
+    if matched := _labels_renamed(variant):
+        yield f"Its labels are outputs that the model it started from calls otherwise: {', '.join(matched)}."
     if is_masked(variant.lineage):
         yield "Weights were pruned by setting them to 0. All of them are still there, so it is no smaller or faster."
     if variant.engine == "torch_compile":
         yield "It is compiled each time it is loaded, which needs a C++ compiler (g++)."
     if variant.engine == "aot_inductor":
         yield "It holds machine code for the instruction sets of the CPU below: elsewhere it may not run at all."
+
+
+def _labels_renamed(variant: Variant) -> list[str]:
+    """Return each label with what its output was called, where that was not the same."""
+    notes = [(record.get("notes") or {}).get("label_outputs") or {} for record in variant.lineage]
+    found = {label: output["name"] for outputs in notes for label, output in outputs.items()}
+    return [f"{label} was {name}" for label, name in found.items() if label != name]
 
 
 def _of_the_predictions(variant: Variant) -> Iterator[str]:

@@ -40,9 +40,11 @@ def fetch(model: ModelConfig) -> Path:
     if unreadable:
         raise UserError(f"{where}: {unreadable[0]} cannot be read. Give this user the permission to (chmod -R a+rX).")
     if not (folder / "config.json").is_file():
+        adapter = (folder / "adapter_config.json").is_file()
+        hint = " but an adapter: merge it into its base model first (merge_and_unload of peft)" if adapter else ""
         raise UserError(
-            f"{where} is {model.path}, which has no config.json. Take a folder as `save_pretrained` of transformers "
-            f"writes it."
+            f"{where} is {model.path}, which has no config.json{hint}. Take a folder as `save_pretrained` of "
+            "transformers writes it."
         )
     if not any(folder.glob("*.safetensors")):
         raise UserError(f"{where} is {model.path}, which has {_instead(folder)}")

@@ -93,6 +93,7 @@ class Distil(TaughtStep):
         assert inputs.teacher is not None
         _check_tokenizers(inputs.source, inputs.teacher)
         student, teacher = self.start(inputs), load_checkpoint(inputs.teacher)
+        _check_outputs(student, teacher)
         keep_shared_embeddings(student, teacher)
         notes = self.fit(student, inputs, Distillation(student, teacher, self, inputs.teacher))
         save_checkpoint(student, target, tokenizer_from=inputs.source)
@@ -193,6 +194,16 @@ def keep_shared_embeddings(student: Any, teacher: Any) -> None:
     own, taught = (model.base_model.embeddings.state_dict() for model in (student, teacher))
     if own.keys() == taught.keys() and all(torch.equal(own[name], taught[name]) for name in own):
         student.base_model.embeddings.requires_grad_(False)
+
+
+def _check_outputs(student: Any, teacher: Any) -> None:
+    """Check that the teacher's outputs are the student's, one by one."""
+    own, taught = (list(model.config.id2label.values()) for model in (student, teacher))
+    if own != taught:
+        raise UserError(
+            f"step 'distil': the student predicts {', '.join(own)}, but the teacher {', '.join(taught)}. Take a "
+            "teacher with the student's labels (technique.teacher), in the task's order."
+        )
 
 
 def _check_tokenizers(student: Path, teacher: Path) -> None:

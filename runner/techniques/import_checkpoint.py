@@ -145,6 +145,8 @@ def _load_model(source: Path, labels: list[str], head: str, seed: int, of_tokens
     from runner.engines.checkpoint import Embedder, without_pooler
 
     config = _load_config(source)
+    if head == "load":
+        _check_classes(config.architectures or [])
     more: dict[str, Any] = {}
     classifier = AutoModelForTokenClassification if of_tokens else AutoModelForSequenceClassification
     if head in _POOLINGS:
@@ -194,11 +196,25 @@ def _load_config(source: Path) -> Any:
         raise UserError(f"model: transformers cannot read its config.json: {_first_line(error)}") from None
 
 
+def _check_classes(names: list[str]) -> None:
+    """Check that transformers has the class that the files are of: another may compute something else."""
+    import transformers
+
+    unknown = [name for name in names if not hasattr(transformers, name)]
+    if unknown:
+        raise UserError(
+            f"model: config.json: architectures names {unknown[0]}, which transformers does not have: it is code of "
+            "the model's own, which is never run here. Take a model whose architecture transformers itself has."
+        )
+
+
 def _reorder(model: Any, order: list[int]) -> None:
     """Put the rows of the last linear layer of the head into another order."""
     import torch
 
-    inside = set(model.base_model.modules())
+    if order == sorted(order):
+        return
+    inside = set(model.base_model.modules()) if model.base_model is not model else set()
     layers = [one for one in model.modules() if isinstance(one, torch.nn.Linear) and one not in inside]
     last = next((one for one in reversed(layers) if one.out_features == len(order)), None)
     if last is None:

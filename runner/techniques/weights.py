@@ -71,7 +71,7 @@ def _check_left_over(left: Sequence[str], own: Iterable[str]) -> None:
     parts = [name for name in left if _layer(name) in layers and not name.endswith(_BUFFERS)]
     if parts:
         raise UserError(
-            f"model: the file holds {len(parts)} tensors of layers for which config.json has no place, such as "
+            f"model: the file holds tensors of layers for which config.json has no place ({len(parts)}), such as "
             f"{_shown(parts)}. Correct its number of layers, merge an adapter (LoRA) into its weights, or take files "
             "that belong together."
         )

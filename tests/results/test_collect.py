@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from runner.errors import UserError
+from runner.report.examples import judgements
 from runner.results.__main__ import main
 from runner.results.collect import collect
 from runner.results.schema import SCHEMAS
@@ -215,6 +216,30 @@ def test_accuracy_is_null_without_labels_and_for_random_weights(tmp_path: Path) 
         row = summary(collect(write_sweep(tmp_path / str(options), **options)), HEADS)
         assert row["accuracy"] is row["macro_f1"] is None
         assert row["changed_predictions"] > 0
+
+
+def test_a_prediction_for_which_the_task_has_no_label_is_wrong(tmp_path: Path) -> None:
+    sweep = write_sweep(tmp_path)
+    for path in (sweep / "predictions").glob("*.json"):
+        content = json.loads(path.read_text())
+        truth = [min(label, 1) for label in content["label"]]
+        edit(path, labels=["negative", "positive"], other_outputs=["neutral"], label=truth)
+    tables = collect(sweep)
+    frame = tables.predictions.read().to_pandas()
+    own = frame[frame["job"] == HEADS.key]
+    row = summary(tables, HEADS)
+    assert (own["prediction"] == "neutral").any()
+    assert row["accuracy"] == pytest.approx((own["prediction"] == own["label"]).mean())
+    assert len(row["recall_changes"]) == 2
+    assert row["kl_mean_nats"] > 0
+    assert (tables.manifest["labels"], tables.manifest["other_outputs"]) == (
+        {"tweets": ["negative", "positive"]},
+        {"tweets": ["neutral"]},
+    )
+    judged = judgements(tables)[0][0]
+    assert judged.names == ["negative", "positive", "neutral"]
+    assert [len(counts) for counts in judged.judged[0].matrix] == [3, 3, 3]
+    assert judged.judged[0].matrix[2] == [0, 0, 0]
 
 
 def test_predictions_stand_beside_the_baselines(tmp_path: Path) -> None:

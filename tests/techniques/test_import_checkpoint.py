@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from transformers import AutoModel, AutoModelForSequenceClassification, BertConfig, BertForMaskedLM
 
@@ -67,10 +68,25 @@ def test_labels_in_another_order_are_matched_by_name(bert: Path, texts: Path, tm
     assert load_checkpoint(folder).config.id2label == {0: "negative", 1: "neutral", 2: "positive"}
 
 
-def test_generic_label_names_are_taken_in_order(bert: Path, texts: Path, tmp_path: Path) -> None:
+def test_generic_label_names_are_taken_in_the_order_that_a_task_states(bert: Path, texts: Path, tmp_path: Path) -> None:
     source = _named(bert, tmp_path / "s", "LABEL_0", "LABEL_1", "LABEL_2")
-    folder, _ = run_step(tmp_path / "i", source, texts, step="import-checkpoint")
+    folder, notes = run_step(tmp_path / "i", source, texts, step="import-checkpoint")
     assert torch.equal(_logits(folder), _logits(bert))
+    assert notes["label_outputs"]["neutral"] == {"output": 1, "name": "LABEL_1", "by": "stated order"}
+    shutil.copytree(texts, tmp_path / "t")
+    (tmp_path / "t" / "stated.json").write_text("false")
+    with pytest.raises(UserError, match=r"would be a guess"):
+        run_step(tmp_path / "j", source, tmp_path / "t", step="import-checkpoint")
+
+
+def test_outputs_that_the_task_lacks_come_last(bert: Path, texts: Path, tmp_path: Path) -> None:
+    source = _named(bert, tmp_path / "s", "neutral", "other", "positive")
+    other = tmp_path / "t"
+    shutil.copytree(texts, other)
+    (other / "labels.json").write_text('["neutral", "positive"]')
+    folder, notes = run_step(tmp_path / "i", source, other, step="import-checkpoint")
+    assert torch.equal(_logits(folder), _logits(bert)[:, [0, 2, 1]])
+    assert notes["labels"] == ["neutral", "positive", "other"]
 
 
 @pytest.mark.parametrize("labels", [("joy", "anger", "fear"), ("negative", "positive")])
@@ -168,8 +184,39 @@ def test_weights_that_do_not_fit_are_refused(bert: Path, texts: Path, tmp_path: 
 @pytest.mark.parametrize("head", ["load", "new"])
 def test_other_sizes_are_refused(head: str, bert: Path, texts: Path, tmp_path: Path) -> None:
     source = _files(bert, tmp_path / "s", intermediate_size=48)
-    with pytest.raises(UserError, match=r"model: .*(size|shape)"):
+    with pytest.raises(
+        UserError,
+        match=r"6 tensors .* size: bert\.encoder\.layer\.0\.intermediate\.dense\.bias is \[64\] in the file and "
+        r"\[48\] by config\.json; .* and 3 more\. Take files",
+    ):
         run_step(tmp_path / "i", source, texts, step="import-checkpoint", head=head)
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "inner."])
+def test_a_prefix_of_all_names_is_told(prefix: str, bert: Path, texts: Path, tmp_path: Path) -> None:
+    source = _files(bert, tmp_path / "s")
+    tensors = load_file(source / "model.safetensors")
+    save_file(
+        {prefix + name: tensor for name, tensor in tensors.items()}, source / "model.safetensors", {"format": "pt"}
+    )
+    with pytest.raises(UserError, match=rf"names of its tensors begin with '{prefix}'.* Save the model inside it"):
+        run_step(tmp_path / "i", source, texts, step="import-checkpoint")
+
+
+def test_layers_that_config_json_does_not_count_are_refused(bert: Path, texts: Path, tmp_path: Path) -> None:
+    source = _files(bert, tmp_path / "s", num_hidden_layers=1)
+    with pytest.raises(UserError, match=r"holds tensors of layers .* \(16\), such as bert\.encoder\.layer\.1\."):
+        run_step(tmp_path / "i", source, texts, step="import-checkpoint")
+
+
+def test_an_adapter_inside_the_weights_is_refused(bert: Path, texts: Path, tmp_path: Path) -> None:
+    source = _files(bert, tmp_path / "s")
+    tensors = load_file(source / "model.safetensors")
+    tensors["bert.encoder.layer.0.attention.self.query.lora_A"] = torch.zeros(2, 32)
+    tensors["bert.embeddings.position_ids"] = torch.arange(130)[None]  # of an old version: no harm
+    save_file(tensors, source / "model.safetensors", {"format": "pt"})
+    with pytest.raises(UserError, match=r"holds tensors of layers .*query\.lora_A\..*merge an adapter"):
+        run_step(tmp_path / "i", source, texts, step="import-checkpoint")
 
 
 def test_broken_weights_are_refused(bert: Path, texts: Path, tmp_path: Path) -> None:
