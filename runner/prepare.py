@@ -313,10 +313,11 @@ class _Kitchen:
         raw_weights = all(step.keeps_predictions for step in own)
         raw_tokenizer = own[0].name == "import-checkpoint" and not any(step.changes_tokenizer for step in own)
         raw = models.identity(cfg.model, downloads)
+        config = json.loads((model.path / "config.json").read_text())
         settings = {
             "texts": cfg.control_texts,
             "kind": cfg.task.kind,
-            "pooling": json.loads((model.path / "config.json").read_text()).get("vector_pooling"),
+            "pooling": getattr(own[0], "head", None) if raw_weights else config.get("vector_pooling"),
             "max_length": cfg.workload.max_length,
             "raw_tokenizer": raw_tokenizer,
         }
