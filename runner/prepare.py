@@ -329,8 +329,8 @@ class _Kitchen:
         settings = {
             "texts": cfg.control_texts,
             "kind": cfg.task.kind,
-            "pooling": config.get("vector_pooling"),
             "normalized": bool(config.get("vector_normalized")),
+            "pooling": getattr(own[0], "head", None) if raw_weights else config.get("vector_pooling"),
             "max_length": cfg.workload.max_length,
             "raw_tokenizer": raw_tokenizer,
         }

@@ -73,7 +73,7 @@ class Compared:
     def log(self) -> str:
         """Return the first texts that differ in full, with their logits."""
         lines = [self.error, f"Rounding would explain differences up to {self.allowed:.2g}.", ""]
-        for one in self.differences[:_SHOWN]:
+        for one in sorted(self.differences, key=lambda one: one.here == one.there)[:_SHOWN]:
             lines += [one.text, f"  here: {one.here or 'a vector'}; transformers: {one.there or 'a vector'}"]
             lines += [f"  {name}: {here:.6g} here, {there:.6g} there" for name, (here, there) in one.logits.items()]
         if len(self.differences) > _SHOWN:

@@ -73,11 +73,30 @@ def notes(tables: Tables) -> list[str]:
             f"Random weights: {', '.join(random_models)}. Size, memory and speed are those of the real model; "
             "accuracy would mean nothing and is left out."
         )
+    said += _control(manifest.get("control"))
     if missing:
         said.append(f"The sweep is unfinished: {counted(missing, 'planned trial')} left no file.")
     if _rounds(manifest) == 1:
         said.append("One round only: speedups have no interval and are not judged.")
     return said + [str(warning) for warning in manifest.get("warnings") or []]
+
+
+def _control(control: Row | None) -> list[str]:
+    """Say whether predictions were compared with transformers' own; nothing of a sweep that knew no such comparison."""
+    if control is None:
+        return []
+    if not control["asked"]:
+        return ["Not compared with transformers' own predictions: control_texts is 0."]
+    said = []
+    if control["compared"]:
+        texts, difference = counted(control["texts"], "text"), control["largest_difference"]
+        said.append(
+            f"In float32, predictions equal transformers' own on {texts} (largest logit difference {difference:.1g})."
+        )
+    for reason, jobs in control["not_compared"].items():
+        whose = jobs[0] if len(jobs) == 1 else counted(len(jobs), "job")
+        said.append(f"Not compared with transformers' own predictions: {whose}: {reason.rstrip('.')}.")
+    return said
 
 
 def _rounds(manifest: Row) -> int | None:

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from runner.errors import UserError
 from runner.layout import SCHEMA, peaks_file
+from runner.results.control import control_of
 from runner.results.cores import over_cores
 from runner.results.cpus import apart_by_cpu, cpu_of_units, environment_of_nodes, jobs_measured_as, nodes_of
 from runner.results.metrics import code_of, with_metrics
@@ -139,6 +140,7 @@ def _manifest(
         "kinds": {task: by_task[task].kind for task in sorted(by_task)},
         "pairs": [task for task in sorted(by_task) if by_task[task].pairs],
         "peaks": _peaks(sweep),
+        "control": control_of(sweep, plan),
         "lineage": {e.artifact: e.lineage for e in sorted(evaluations, key=lambda e: e.artifact)},
         "warnings": list(warnings),
     }
