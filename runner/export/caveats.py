@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runner.export.variant import Variant
+from runner.machine.int8 import ADVICE, EIGHT_BITS
 from runner.ready import is_masked
 from runner.report.figures import counted, significant
+from runner.report.saturation import moved
 from runner.tasks.kinds import EMBEDDING, MULTI_LABEL, TOKENS
 
 
 def caveats(variant: Variant) -> list[str]:
     """Return a sentence or two for each; the machine's own comes always."""
-    return [*_of_the_ratio(variant), *_of_the_model(variant), *_of_the_predictions(variant), *_of_the_machine(variant)]
+    about = (_of_the_ratio, _of_the_model, _of_the_predictions, _of_int8, _of_the_machine)
+    return [caveat for each in about for caveat in each(variant)]
 
 
 def _of_the_ratio(variant: Variant) -> Iterator[str]:
@@ -90,6 +93,18 @@ def _of_what_it_is_worth(variant: Variant) -> str:
 
 def _example(variant: Variant) -> str:
     return "word" if variant.kind == TOKENS else "text"
+
+
+def _of_int8(variant: Variant) -> Iterator[str]:
+    row = variant.row
+    if row["int8_may_saturate"]:
+        how = f": {said} against the baseline's" if (said := moved(row)) else ""
+        yield f"Its int8 products may saturate on the CPU below, which has no VNNI{how}. {ADVICE}"
+    elif row["int8_weight_bits"] == EIGHT_BITS:
+        yield (
+            "Its int8 products were exact on the CPU below. On an x86 CPU without VNNI they may saturate, so that it "
+            f"predicts otherwise than here: measure there before you serve it there. {ADVICE}"
+        )
 
 
 def _of_the_machine(variant: Variant) -> Iterator[str]:

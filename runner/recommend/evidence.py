@@ -16,6 +16,7 @@ from scipy.special import stdtrit
 
 from runner.recommend.examples import Mistakes, mistakes
 from runner.report.figures import counted
+from runner.report.saturation import saturation_sentence
 from runner.report.view import group_label
 from runner.results.statistics import ALPHA
 from runner.results.tables import Tables
@@ -63,6 +64,7 @@ class Question(TypedDict):
         own_mistakes: place in `mistakes`.
         rounds: per job three lists of steps, one entry per counted round: log latency (mean 0), p90, memory.
         failed: label and problem of the jobs that are not ok.
+        saturation: whose int8 products may saturate on the CPU, in a sentence; empty where none may.
     """
 
     title: str
@@ -88,6 +90,7 @@ class Question(TypedDict):
     own_mistakes: list[int | None]
     rounds: list[list[list[int]]]
     failed: list[tuple[str, str]]
+    saturation: str
 
 
 def evidence(tables: Tables) -> list[Question]:
@@ -143,6 +146,7 @@ def _question(rows: Sequence[Row], trials: Mapping[str, Sequence[Row]], judged: 
             for row, (_, paired) in zip(measured, latencies, strict=True)
         ],
         failed=[(labels[row["job"]], _problem(row)) for row in rows if row["job"] not in known],
+        saturation=saturation_sentence((group_label(row), row) for row in measured),
     )
 
 

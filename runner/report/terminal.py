@@ -64,7 +64,7 @@ def _group_table(group: view.Group, shown: tuple[str, ...], width: int) -> Table
     table = Table(
         title=_text(group.title),
         title_justify="left",
-        caption=Text("\n").join(_text(said) for said in (group.caption, group.noise) if said),
+        caption=Text("\n").join(_text(said) for said in (group.caption, group.noise, group.saturation) if said),
         caption_justify="left",
         box=None,
         pad_edge=False,

@@ -11,6 +11,7 @@ from runner.report.columns import COLUMNS, Cell, Column, columns_for
 from runner.report.figures import UNKNOWN, counted, percent
 from runner.report.metrics import by_name, metric_columns
 from runner.report.noise import floor_sentence, raw_times_sentence, rounds_sentence, slots_sentence, turns_sentence
+from runner.report.saturation import saturation_sentence
 from runner.results.tables import Tables
 
 Row = Mapping[str, Any]
@@ -39,6 +40,7 @@ class Group:
         shortfall: a sentence where there is none of the first two.
         caption: what was measured.
         noise: how far that can be trusted.
+        saturation: whose int8 products may saturate on this CPU; empty where none may.
     """
 
     title: str
@@ -46,6 +48,7 @@ class Group:
     shortfall: str
     caption: str
     noise: str
+    saturation: str
     columns: list[Column]
     variants: list[Variant]
 
@@ -145,7 +148,8 @@ def _group(rows: Sequence[Row], trials: Mapping[str, Sequence[Row]]) -> Group:
     own = [trial for row in rows for trial in trials.get(row["job"], [])]
     said = [floor_sentence(rows), slots_sentence(rows, own), turns_sentence(own), rounds_sentence(own)]
     noise = " ".join(filter(None, [*said, raw_times_sentence(rows)]))
-    return Group(title, *_answers(variants), _caption(rows), noise, columns, variants)
+    saturation = saturation_sentence((one.label, one.row) for one in variants)
+    return Group(title, *_answers(variants), _caption(rows), noise, saturation, columns, variants)
 
 
 def group_label(row: Row) -> str:

@@ -142,6 +142,22 @@ def test_verdict_and_masked_weights_are_caveats(swept: Tables) -> None:
     assert "random:" not in card
 
 
+def test_int8_products_that_may_saturate_here_or_elsewhere_are_a_caveat(swept: Tables) -> None:
+    variant = find_variant(swept, "onnx-int8")
+    assert variant.row["int8_weight_bits"] == 8
+    moved = {"weights": "trained", "changed_fraction": 0.25, "accuracy_difference": -0.015}
+    moved |= dict.fromkeys(("accuracy", "accuracy_low", "accuracy_high"), 0.5)
+    cards = [
+        render_card(
+            swept, replace(variant, row={**variant.row, **moved, "int8_may_saturate": may, "int8_weight_bits": bits})
+        )
+        for may, bits in ((True, 8), (False, 8), (False, 7), (None, None))
+    ]
+    assert "may saturate on the CPU below, which has no VNNI: 25.0% of predictions changed, accuracy −1.5" in cards[0]
+    assert "were exact on the CPU below. On an x86 CPU without VNNI they may saturate" in cards[1]
+    assert not any("saturate" in card for card in cards[2:])
+
+
 def test_no_name_becomes_markup(swept: Tables) -> None:
     judged = {"accuracy": 0.5, "accuracy_low": 0.4, "accuracy_high": 0.6}
     rows = [row | {"technique": HOSTILE, "task": HOSTILE, **judged} for row in swept.summary.to_pylist()]

@@ -25,7 +25,7 @@ def _question(chance: np.random.Generator, latencies: np.ndarray, rounds: int, n
         latency_seconds=np.exp(centre).tolist(), log_latency=np.rint(centre / STEP).astype(int).tolist(),
         paired=[True] * count, p90_seconds=[1.0] * count, disk_bytes=[1.0] * count, rss_bytes=[1.0] * count,
         wrong=[None] * count, flips=[None] * count, own_mistakes=[None] * count,
-        rounds=[[own, zeros, zeros] for own in deviations], failed=[],
+        rounds=[[own, zeros, zeros] for own in deviations], failed=[], saturation="",
     )  # fmt: skip
 
 

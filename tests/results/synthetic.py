@@ -26,6 +26,7 @@ class Job:
     disk_bytes: int = 90_000_000
     compressed_bytes: int | None = 80_000_000
     masked: bool = False
+    int8_weight_bits: int | None = 0
     rss_bytes: int = 500_000_000
     load_seconds: float = 1.0
     flips: float = 0.0  # how far the logits are moved from the baseline's
@@ -171,6 +172,7 @@ def trial_content(
             "disk_bytes": job.disk_bytes,
             "compressed_bytes": job.compressed_bytes,
             "masked": job.masked,
+            "int8_weight_bits": job.int8_weight_bits,
         }
         | {"import_seconds": 0.5, "load_seconds": job.load_seconds, "first_call_seconds": 2 * p50}
         | {"warmup_seconds": 1.0, "warmup_calls": 10, "timed_seconds": whole, "calls": calls}
