@@ -30,7 +30,7 @@ def print_answer(question: Question, answer: Answer, limits: Limits, core_hour: 
         for sentence in words.why(question, answer, limits, core_hour):
             console.print(Padding(_text(sentence), (0, 0, 0, 2)))
         console.print(_table(question, answer, limits, core_hour, console.width >= _NARROW_WIDTH))
-        if said := words.latency_line([question]):
+        for said in filter(None, (words.latency_line([question]), words.memory_line([question]))):
             console.print(_text(said))
     hidden = len(answer.order) - _MOST_ROWS
     if hidden > 0:
