@@ -38,7 +38,7 @@ class Noise:
     p95_seconds: float
     speed_ratio: float | None
     slow_fraction: float | None
-    steal_seconds: float
+    steal_seconds: float | None
     probe_seconds: float
 
     @property
@@ -56,12 +56,14 @@ def probe(cpu: int, seconds: float = SECONDS, kernel: Callable[[], float] = refe
         durations = [kernel()]
         while time.monotonic() - began < seconds:
             durations.append(kernel())
-        return judge(durations, steal_seconds([cpu]) - steal, time.monotonic() - began)
+        after, probe_seconds = steal_seconds([cpu]), time.monotonic() - began
+        stolen = after - steal if steal is not None and after is not None else None
+        return judge(durations, stolen, probe_seconds)
     finally:
         os.sched_setaffinity(0, allowed)
 
 
-def judge(durations: list[float], steal: float, probe_seconds: float) -> Noise:
+def judge(durations: list[float], steal: float | None, probe_seconds: float) -> Noise:
     """Describe durations in seconds, at least one."""
     ordered = sorted(durations)
     last = len(ordered) - 1
@@ -140,6 +142,8 @@ def _steadiness(noise: Noise, load: float) -> Fact:
 
 
 def _steal(noise: Noise) -> Fact:
+    if noise.steal_seconds is None:
+        return Fact("Steal", "unknown: the kernel does not tell it here")
     much = noise.steal_seconds > _STOLEN * noise.probe_seconds
     advice = "The hypervisor gives this core to others: expect rounds to be run again." if much else None
     return Fact("Steal", f"{noise.steal_seconds:.2f} s of {noise.probe_seconds:.0f} s", advice)

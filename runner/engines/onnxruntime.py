@@ -57,7 +57,7 @@ class Engine:
         return {
             "onnxruntime": onnxruntime.__version__,
             "threads": self._threads,
-            "instruction_set": " ".join(instruction_sets()),
+            "instruction_set": " ".join(sets) if (sets := instruction_sets()) is not None else None,
         }
 
     def precision(self, batch: dict[str, np.ndarray]) -> str | None:

@@ -53,7 +53,7 @@ class Engine:
             "pinning": self._property("ENABLE_CPU_PINNING"),
             "inference_precision": self._property("INFERENCE_PRECISION_HINT").get_type_name(),
             "dynamic_quantization_group_size": self._property(_DYNAMIC),
-            "instruction_set": " ".join(instruction_sets()),
+            "instruction_set": " ".join(sets) if (sets := instruction_sets()) is not None else None,
         }
 
     def precision(self, batch: dict[str, Any]) -> str | None:

@@ -56,6 +56,7 @@ class Question(TypedDict):
         texts: of how many texts they are.
         kept: how many of these are resampled, see `runner.recommend.examples`.
         mistakes: base64 of one bit per kept example, 1 where the prediction is wrong; each different one once.
+        longest_tokens: of the longest input that the memory peaks cover; None in an older sweep.
         label, threads, block: who it is; the block is a place in `blocks`.
         latency_seconds: latency ratio × the baseline's median; the job's own median where there is no ratio.
         log_latency: its logarithm, in steps.
@@ -75,6 +76,7 @@ class Question(TypedDict):
     texts: int
     kept: int
     mistakes: list[str]
+    longest_tokens: int | None
     blocks: list[Block]
     label: list[str]
     threads: list[int]
@@ -128,6 +130,7 @@ def _question(rows: Sequence[Row], trials: Mapping[str, Sequence[Row]], judged: 
         texts=next((one.texts for one in own.values()), 0),
         kept=next((one.kept for one in own.values()), 0),
         mistakes=bits,
+        longest_tokens=_longest(measured),
         blocks=[_block(measured, key, rounds[key], trials[key], base.get(key)) for key in keys],
         label=[labels[row["job"]] for row in measured],
         threads=[row["threads"] for row in measured],
@@ -148,6 +151,12 @@ def _question(rows: Sequence[Row], trials: Mapping[str, Sequence[Row]], judged: 
         failed=[(labels[row["job"]], _problem(row)) for row in rows if row["job"] not in known],
         saturation=saturation_sentence((group_label(row), row) for row in measured),
     )
+
+
+def _longest(rows: Sequence[Row]) -> int | None:
+    """Return the length that the memory peaks of all jobs cover, in tokens; None where one does not tell it."""
+    lengths = [row["rss_peak_tokens"] for row in rows]
+    return None if not lengths or None in lengths else int(min(lengths))
 
 
 def _rounds_of(rows: Sequence[Row], trials: Mapping[str, Sequence[Row]]) -> list[int]:

@@ -12,7 +12,7 @@ from runner.recommend.choose import CONTENDERS, EPSILON, choose
 from runner.recommend.draws import DRAWS
 from runner.recommend.evidence import STEP, Question, evidence
 from runner.recommend.limits import MEASURES
-from runner.recommend.words import headline, latency_line, why
+from runner.recommend.words import headline, latency_line, memory_line, why
 from runner.report.page import template_text, templates
 from runner.results.tables import Tables
 
@@ -45,7 +45,7 @@ def recommend_section(tables: Tables, most_open: int = 3) -> Section | None:
             answers=[(question, _said(question)) for question in questions[:most_open]],
             folded=questions[most_open:],
             measures=MEASURES,
-            latency=latency_line(questions),
+            latency=" ".join(filter(None, (latency_line(questions), memory_line(questions)))),
         )
     )
     script = "\n".join(template_text(_PACKAGE, name) for name in ("choose.js", "recommend.js"))

@@ -30,7 +30,8 @@ def print_answer(question: Question, answer: Answer, limits: Limits, core_hour: 
         for sentence in words.why(question, answer, limits, core_hour):
             console.print(Padding(_text(sentence), (0, 0, 0, 2)))
         console.print(_table(question, answer, limits, core_hour, console.width >= _NARROW_WIDTH))
-        for said in filter(None, (words.latency_line([question]), question["saturation"])):
+        lines = (words.latency_line([question]), words.memory_line([question]), question["saturation"])
+        for said in filter(None, lines):
             console.print(_text(said))
     hidden = len(answer.order) - _MOST_ROWS
     if hidden > 0:

@@ -54,6 +54,17 @@ def latency_line(questions: Iterable[Question]) -> str:
     return LATENCY if any(any(question["paired"]) for question in questions) else ""
 
 
+def memory_line(questions: Iterable[Question]) -> str:
+    """Return what memory is, and for inputs of which length it holds; empty where none is known."""
+    asked = [question for question in questions if any(question["rss_bytes"])]
+    lengths = {question["longest_tokens"] for question in asked}
+    if not lengths:
+        return ""
+    known = sorted(length for length in lengths if length is not None)
+    covered = "the timed inputs" if None in lengths else f"inputs of up to {_listed([f'{n:,}' for n in known])} tokens"
+    return f"Memory is the peak of resident memory, file-mapped pages included, with {covered}: longer ones need more."
+
+
 def misses(question: Question, answer: Answer, one: int, limits: Limits) -> str:
     """Return which limits a variant misses and how; empty if none."""
     missed = [measure for measure in MEASURES if measure.name in answer.fails[one]]

@@ -31,8 +31,10 @@ def block_of(row: Row) -> str:
     return str(row["baseline_job"] or row["job"])
 
 
-def disturbance(row: Row, limits: Mapping[str, float], usual_reference_seconds: float) -> tuple[float, str]:
-    """Return the worst sign of a disturbed machine as a multiple of its limit, and its name.
+def disturbance(row: Row, limits: Mapping[str, float], usual_reference_seconds: float) -> tuple[float, str] | None:
+    """Return the worst sign of a disturbed machine as a multiple of its limit, and its name; None if none is known.
+
+    A sign that the kernel did not tell is left out: it is neither calm nor disturbed.
 
     Args:
         row: an ok trial.
@@ -42,16 +44,19 @@ def disturbance(row: Row, limits: Mapping[str, float], usual_reference_seconds: 
     elapsed = row["elapsed_seconds"] or 0.0
     both = elapsed + (row["partner_seconds"] or 0.0)
     signs = {
-        "reference_ratio": (row["reference_seconds"] or 0.0) / usual_reference_seconds,
-        "throttled_periods": float(row["throttled_periods"] or 0),
+        "reference_ratio": _divided(row["reference_seconds"], usual_reference_seconds),
+        "throttled_periods": row["throttled_periods"],
+        "steal_fraction": _divided(row["steal_seconds"], both * row["threads"]),
+        "switches_per_second": _divided(row["involuntary_switches"], elapsed),
+        "wall_per_cpu": _divided(elapsed, row["cpu_seconds"]) if row["threads"] == 1 else None,
     }
-    if both:
-        signs["steal_fraction"] = (row["steal_seconds"] or 0.0) / (both * row["threads"])
-    if elapsed:
-        signs["switches_per_second"] = (row["involuntary_switches"] or 0) / elapsed
-    if row["threads"] == 1 and row["cpu_seconds"]:
-        signs["wall_per_cpu"] = elapsed / row["cpu_seconds"]
-    return max((_multiple(value, limits[name]), name) for name, value in signs.items())
+    return max(
+        ((_multiple(value, limits[name]), name) for name, value in signs.items() if value is not None), default=None
+    )
+
+
+def _divided(value: float | None, by: float | None) -> float | None:
+    return value / by if value is not None and by else None
 
 
 def _multiple(value: float, limit: float) -> float:

@@ -95,7 +95,9 @@ _PAIRED = [
     _column("turns", pa.int64(), "How many turns that was."),
     _column("partner_latency_p50_seconds", pa.float64(), "Median time of the partner's calls in its turns."),
     _column(
-        "disturbance", pa.float64(), "Worst sign of a disturbed machine as a multiple of its limit; above 1: disturbed."
+        "disturbance",
+        pa.float64(),
+        "Worst known sign of a disturbed machine as a multiple of its limit; above 1: disturbed.",
     ),
     _column("disturbed_by", pa.string(), "Which sign that was; null if it is within its limit."),
     _column("counted", pa.bool_(), "Whether the round enters medians and ratios; a disturbed round is run again."),
@@ -138,10 +140,16 @@ _MEASURED = [
         "Memory mapped from files and shared after the calls: libraries, weights; it moves with the page cache.",
     ),
     _column("rss_peak_tokens", pa.int64(), "Longest input that the memory peaks cover, in tokens: the task's longest."),
-    _column("box_peak_bytes", pa.int64(), "Peak memory of the box by its cgroup, page cache included."),
+    _column(
+        "box_peak_bytes", pa.int64(), "Peak memory of the box by its cgroup, page cache included; null if not told."
+    ),
     _column("cpu_seconds", pa.float64(), "User and system time during the timed calls."),
-    _column("steal_seconds", pa.float64(), "Time the hypervisor took away during the timed calls."),
-    _column("throttled_periods", pa.int64(), "Periods in which the cgroup throttled the box."),
+    _column("steal_seconds", pa.float64(), "Time the hypervisor took away during the timed calls; null if not told."),
+    _column(
+        "throttled_periods",
+        pa.int64(),
+        "Periods in which a CPU quota stopped the box or a group above it; null if not told.",
+    ),
     _column("involuntary_switches", pa.int64(), "Involuntary context switches during the timed calls."),
     _column("reference_seconds", pa.float64(), "Time of a fixed reference kernel around the timed calls."),
     _column("partner_seconds", pa.float64(), "Time that the partner took for its turns, waiting included."),
@@ -166,13 +174,17 @@ _BOX = [
         "precision", pa.string(), "What the engine really computed its matrix products in: float32, int8, bfloat16."
     ),
     _column("box_cpus", pa.string(), "CPUs the box was pinned to, read inside it, as '0,2'."),
-    _column("box_cgroup_version", pa.int64(), "cgroup version the limits were read from."),
-    _column("box_memory_limit_bytes", pa.int64(), "Memory limit read inside the box; null for none."),
+    _column("box_cgroup_version", pa.int64(), "cgroup version the limits were read from; null if none was found."),
+    _column(
+        "box_memory_limit_bytes", pa.int64(), "Lowest memory limit read inside the box; null for none, or if not told."
+    ),
     _column("box_engine_threads", pa.int64(), "Threads the engine computes with, by its own account."),
     _column("box_os_threads", pa.int64(), "Threads of the whole process."),
-    _column("box_cpu_model", pa.string(), "CPU model read inside the box."),
+    _column("box_cpu_model", pa.string(), "CPU model read inside the box; null if not told."),
     _column("box_kernel", pa.string(), "Kernel release read inside the box."),
-    _column("box_instruction_sets", pa.string(), "Instruction sets that matter here, as 'avx2 avx512f'."),
+    _column(
+        "box_instruction_sets", pa.string(), "Instruction sets that matter here, as 'avx2 avx512f'; null if not told."
+    ),
     _column("box_engine", pa.string(), "JSON: what the engine says of itself: library versions, instruction set."),
     _column("box_rest", pa.string(), "JSON: everything else the box read back."),
 ]

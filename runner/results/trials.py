@@ -192,7 +192,7 @@ def _box_columns(box: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _joined(values: list[Any] | None, separator: str) -> str | None:
-    return separator.join(map(str, values)) if values else None
+    return None if values is None else separator.join(map(str, values))
 
 
 def _json(value: Any) -> str | None:

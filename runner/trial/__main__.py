@@ -20,6 +20,7 @@ from statistics import fmean, median, quantiles
 from typing import Any
 
 from runner.trial import box
+from runner.trial.cgroup import memory_peak_bytes, throttled_periods
 from runner.trial.inputs import load_larger
 from runner.trial.memory import MemoryWatch
 from runner.trial.phases import Started, start
@@ -61,9 +62,9 @@ def measure(request: dict[str, Any], paths: dict[str, Path]) -> dict[str, Any]:
         "useful_tokens": useful_tokens,
         "padded_tokens": sum(inputs[1].size for inputs in arrays),
         **watch.total.columns("peak"),
-        "rss_file_bytes": watch.rss_bytes[-1] - watch.rss_anon_bytes[-1],
+        "rss_file_bytes": watch.file_bytes(),
         "rss_peak_tokens": longest,
-        "box_peak_bytes": box.box_peak_bytes() if request["memory_bytes"] else None,
+        "box_peak_bytes": memory_peak_bytes() if request["memory_bytes"] else None,
         "box": read,
         "unfair": unfair(request, read, figures),
         "memory": watch.samples(),
@@ -93,7 +94,7 @@ def _timed(side: Side, request: dict[str, Any], paths: dict[str, Path], watch: M
     if partner:
         partner.end()
     seconds = side.seconds
-    spent = {name: after[name] - before[name] for name in before}
+    spent = {name: None if None in (before[name], after[name]) else after[name] - before[name] for name in before}
     return {
         "timed_seconds": sum(seconds),
         "calls": len(seconds),
@@ -128,13 +129,13 @@ def _call_with_longest(started: Started, file: Path, watch: MemoryWatch) -> int:
 
 
 def _counters(cpus: list[int]) -> dict[str, Any]:
-    """Return what the kernel counts for this process and these CPUs."""
+    """Return what the kernel counts for this process and these CPUs; None for what it does not tell."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return {
         "cpu_seconds": usage.ru_utime + usage.ru_stime,
         "involuntary_switches": usage.ru_nivcsw,
         "steal_seconds": box.steal_seconds(cpus),
-        "throttled_periods": box.throttled_periods(),
+        "throttled_periods": throttled_periods(),
     }
 
 

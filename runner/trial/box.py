@@ -1,4 +1,4 @@
-"""Read back, from inside, what the box really gives. Control groups of both versions are understood."""
+"""Read back, from inside, what the box really gives; None for what the kernel does not tell."""
 
 from __future__ import annotations
 
@@ -9,67 +9,47 @@ import time
 from pathlib import Path
 from typing import Any
 
-_CGROUP = Path("/sys/fs/cgroup")
+from runner.trial.cgroup import control_group, memory_limit_bytes
+
 INSTRUCTION_SETS = ("avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
-_UNLIMITED = 1 << 60  # version 1 says "no limit" by a number near 2**63
+_CPU_INFO = Path("/proc/cpuinfo")
 
 
 def read_back() -> dict[str, Any]:
     """Return affinity, limits, rights and the CPU, as this process sees them."""
-    cpu = _cpu_info()
     status = _colon_file(Path("/proc/self/status"))
+    group = control_group("memory") or control_group("cpu")
     return {
         "cpus": sorted(os.sched_getaffinity(0)),
-        "cgroup_version": cgroup_version(),
+        "cgroup_version": group.version if group is not None else None,
         "memory_limit_bytes": memory_limit_bytes(),
-        "cpu_model": cpu.get("model name", platform.processor()),
+        "cpu_model": _cpu_info().get("model name") or platform.processor() or None,
         "instruction_sets": instruction_sets(),
-        "kernel": platform.release(),
+        "kernel": platform.release() or None,
         "python": platform.python_version(),
         "uid": os.getuid(),
-        "capabilities": status.get("CapEff", ""),
-        "no_new_privileges": status.get("NoNewPrivs") == "1",
+        "capabilities": status.get("CapEff"),
+        "no_new_privileges": {"0": False, "1": True}.get(status.get("NoNewPrivs", "")),
         "network_interfaces": [name for _, name in socket.if_nameindex()],
         "root_writable": os.access("/", os.W_OK),
     }
 
 
-def instruction_sets() -> list[str]:
+def instruction_sets() -> list[str] | None:
     """Return what the CPU has of the instruction sets that kernels are chosen by, as the kernel names them."""
     cpu = _cpu_info()
-    flags = cpu.get("flags", cpu.get("Features", "")).split()
-    return [name for name in INSTRUCTION_SETS if name in flags]
+    flags = cpu.get("flags", cpu.get("Features"))
+    return None if flags is None else [name for name in INSTRUCTION_SETS if name in flags.split()]
 
 
-def cgroup_version() -> int:
-    """Return 1 or 2."""
-    return 2 if (_CGROUP / "cgroup.controllers").exists() else 1
-
-
-def memory_limit_bytes() -> int | None:
-    """Return the control group's limit, None for no limit."""
-    name = "memory.max" if cgroup_version() == 2 else "memory/memory.limit_in_bytes"
-    value = _number(_CGROUP / name)
-    return value if value is not None and value < _UNLIMITED else None
-
-
-def box_peak_bytes() -> int | None:
-    """Return the control group's peak, which counts page cache too; None where the kernel does not say."""
-    name = "memory.peak" if cgroup_version() == 2 else "memory/memory.max_usage_in_bytes"
-    return _number(_CGROUP / name)
-
-
-def throttled_periods() -> int:
-    """Return how often this control group was stopped for having used up its CPU quota."""
-    name = "cpu.stat" if cgroup_version() == 2 else "cpu/cpu.stat"
-    return int(_space_file(_CGROUP / name).get("nr_throttled", "0"))
-
-
-def steal_seconds(cpus: list[int]) -> float:
+def steal_seconds(cpus: list[int], root: Path = Path("/")) -> float | None:
     """Return the seconds that the hypervisor gave these CPUs to others since boot."""
-    lines = _space_file(Path("/proc/stat"))
-    ticks = sum(int(lines[f"cpu{cpu}"].split()[7]) for cpu in cpus if f"cpu{cpu}" in lines)
-    return ticks / os.sysconf("SC_CLK_TCK")
+    try:
+        lines = [line.split() for line in (root / "proc/stat").read_text().splitlines()]
+        ticks = {words[0]: int(words[8]) for words in lines if words and words[0].startswith("cpu")}
+        return sum(ticks[f"cpu{cpu}"] for cpu in cpus) / os.sysconf("SC_CLK_TCK")
+    except (OSError, LookupError, ValueError):
+        return None
 
 
 def process_start_seconds() -> float:
@@ -85,30 +65,18 @@ def os_threads() -> int:
 
 
 def _cpu_info() -> dict[str, str]:
-    return _colon_file(Path("/proc/cpuinfo"))
+    return _colon_file(_CPU_INFO)
 
 
 def _colon_file(path: Path) -> dict[str, str]:
     """Read `key: value` lines; of a repeated key the first counts."""
     found: dict[str, str] = {}
-    for line in path.read_text().splitlines():
-        key, colon, value = line.partition(":")
-        if colon:
-            found.setdefault(key.strip(), value.strip())
-    return found
-
-
-def _space_file(path: Path) -> dict[str, str]:
     try:
         lines = path.read_text().splitlines()
     except OSError:
         return {}
-    return {key: value for key, _, value in (line.partition(" ") for line in lines)}
-
-
-def _number(path: Path) -> int | None:
-    try:
-        text = path.read_text().strip()
-    except OSError:
-        return None
-    return int(text) if text.isdigit() else None
+    for line in lines:
+        key, colon, value = line.partition(":")
+        if colon:
+            found.setdefault(key.strip(), value.strip())
+    return found

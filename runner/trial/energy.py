@@ -19,7 +19,7 @@ class EnergyMeter:
     def __init__(self, root: Path = Path("/")) -> None:
         self._microjoules = 0
         self._packages = {
-            path: _number(path.parent / "max_energy_range_uj") or 0
+            path: _number(path.parent / "max_energy_range_uj")
             for path in sorted(root.glob("sys/class/powercap/intel-rapl:*/energy_uj"))
             if path.parent.name.count(":") == 1  # two colons: a part of a package, counted with it
         }
@@ -31,9 +31,9 @@ class EnergyMeter:
             return None
         for path, maximum in self._packages.items():
             now, before = _number(path), self._last[path]
-            if now is None or before is None:
+            if now is None or before is None or (now < before and maximum is None):
                 return None
-            self._microjoules += now - before if now >= before else now - before + maximum
+            self._microjoules += now - before if now >= before else now - before + (maximum or 0)
             self._last[path] = now
         return self._microjoules / 1e6
 

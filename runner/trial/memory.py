@@ -100,8 +100,17 @@ class MemoryWatch:
 
     def samples(self) -> dict[str, list[Any]]:
         """Return all samples, by the columns of the table memory."""
-        names = ("phase", "seconds", "rss_anon_bytes", "rss_bytes")
-        return dict(zip(names, (self.phases, self.seconds, self.rss_anon_bytes, self.rss_bytes), strict=True))
+        is_told = self.total.rss_anon_bytes is not None
+        return {
+            "phase": self.phases,
+            "seconds": self.seconds,
+            "rss_anon_bytes": self.rss_anon_bytes if is_told else [None] * len(self.phases),
+            "rss_bytes": self.rss_bytes,
+        }
+
+    def file_bytes(self) -> int | None:
+        """Return how much memory was mapped from files, and shared, at the last sample."""
+        return self.rss_bytes[-1] - self.rss_anon_bytes[-1] if self.total.rss_anon_bytes is not None else None
 
     def _anon_peak_bytes(self, now: dict[str, int]) -> int | None:
         resident, anon = now.get("VmHWM"), now.get("RssAnon")

@@ -63,8 +63,8 @@ class Side:
         before = self._meter.joules()
         timed_calls(self.call, self.batches, self.seconds, first, count)
         after = self._meter.joules()
-        if self.joules is not None and before is not None and after is not None:
-            self.joules += after - before
+        known = self.joules is not None and before is not None and after is not None
+        self.joules = self.joules + after - before if known else None  # a sum with a gap would be too low
         self.busy_seconds += time.perf_counter() - began
 
 

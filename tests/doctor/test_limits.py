@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from runner.doctor.limits import cpu_quota, limits_section, memory_limit_bytes
+from runner.doctor.limits import limits_section
+from runner.trial.cgroup import cpu_quota, memory_limit_bytes
 from tests.machines import show
 
 VERSION_1 = {
     "proc/self/cgroup": "4:memory:/us\n2:cpu,cpuacct:/us/here\n",
+    "proc/self/mountinfo": "30 1 0:1 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu,cpuacct\n"
+    "31 1 0:2 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n",
     "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1",
     "sys/fs/cgroup/cpu/us/cpu.cfs_quota_us": "300000",
     "sys/fs/cgroup/cpu/us/cpu.cfs_period_us": "100000",
@@ -21,7 +24,7 @@ VERSION_1 = {
 }
 VERSION_2 = {
     "proc/self/cgroup": "0::/us/here\n",
-    "sys/fs/cgroup/cgroup.controllers": "cpu memory",
+    "proc/self/mountinfo": "30 1 0:1 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
     "sys/fs/cgroup/us/cpu.max": "150000 100000",
     "sys/fs/cgroup/us/here/cpu.max": "max 100000",
     "sys/fs/cgroup/us/memory.max": "max",
@@ -39,15 +42,19 @@ def test_the_narrowest_limit_counts(files: dict[str, str], tmp_path: Path) -> No
     assert "without a quota" in (quota.advice or "")
 
 
-@pytest.mark.parametrize("files", [{}, {"sys/fs/cgroup/cgroup.controllers": "cpu", "proc/self/cgroup": "0::/"}])
-def test_no_limits(files: dict[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("files", "said"), [({}, "unknown"), (VERSION_2 | {"proc/self/cgroup": "0::/other"}, "none")])
+def test_no_limits_are_told_from_unknown_ones(files: dict[str, str], said: str, tmp_path: Path) -> None:
     show(tmp_path, files)
     assert cpu_quota(tmp_path) is None
     assert memory_limit_bytes(tmp_path) is None
-    assert not any(fact.advice for fact in limits_section({0, 1}, [0, 1], tmp_path).facts)
+    facts = {fact.name: fact for fact in limits_section({0, 1}, [0, 1], tmp_path).facts}
+    assert facts["CPU quota"].value.startswith(said)
+    assert facts["Memory limit"].value.startswith(said)
+    assert facts["Throttling"].value.startswith("unknown")
+    assert not any(fact.advice for fact in facts.values())
 
 
 def test_a_single_core_gets_a_warning(tmp_path: Path) -> None:
-    cpus = limits_section({3}, [3], tmp_path).facts[2]
+    cpus = limits_section({3}, [3], tmp_path).facts[3]
     assert cpus.value == "1 CPU allowed: 3; up to 1 thread"
     assert cpus.advice

@@ -15,7 +15,7 @@ from runner.recommend.__main__ import main
 from runner.recommend.evidence import evidence
 from runner.recommend.limits import MEASURES, read_limits, read_price
 from runner.recommend.section import recommend_section
-from runner.recommend.words import LATENCY
+from runner.recommend.words import LATENCY, memory_line
 from runner.results.collect import collect
 from runner.results.tables import Tables
 from tests.recommend.sweeps import JOBS
@@ -45,7 +45,18 @@ def test_one_fits(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     assert "disk 30.0 MB > 25.0 MB" in text
     assert "A million texts cost" in text
     assert "Left out: broken · 1 thread, oom." in text
-    assert " ".join(text.split()).count(LATENCY) == 1
+    said = " ".join(text.split())
+    assert said.count(LATENCY) == 1
+    assert "file-mapped pages included, with inputs of up to 64 tokens: longer ones need more." in said
+
+
+def test_the_length_that_memory_holds_for_is_told_or_that_it_is_not_known(tmp_path: Path) -> None:
+    tables = collect(write_sweep(tmp_path, JOBS, rounds=2))
+    (question,) = evidence(tables)
+    assert "up to 64 tokens" in memory_line([question])
+    assert "up to 16, 64 tokens" in memory_line([question, {**question, "longest_tokens": 16}])
+    assert "with the timed inputs" in memory_line([{**question, "longest_tokens": None}])
+    assert memory_line([{**question, "rss_bytes": [None]}]) == ""
 
 
 def test_without_a_speedup_latency_is_raw_and_nothing_says_otherwise(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

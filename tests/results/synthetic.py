@@ -181,7 +181,8 @@ def trial_content(
         | {"examples_per_second": 1 / p50, "tokens_per_second": 20 / p50}
         | {"useful_tokens": 620, "padded_tokens": 620, "box_peak_bytes": None}
         | {"rss_import_bytes": job.rss_bytes // 4, "rss_load_bytes": job.rss_bytes // 2}
-        | {"rss_first_call_bytes": job.rss_bytes, "rss_peak_bytes": job.rss_bytes}
+        | {"rss_first_call_bytes": job.rss_bytes, "rss_peak_bytes": job.rss_bytes, "rss_peak_tokens": 64}
+        | {"rss_anon_peak_bytes": job.rss_bytes * 3 // 4, "rss_file_bytes": job.rss_bytes // 4}
         | {"cpu_seconds": whole, "partner_seconds": sum(partner or [0.0])}
         | {"partner_start_seconds": 0.0, "box_seconds": 4.5, "process_seconds": 4.0}
         | {"steal_seconds": 0.0, "throttled_periods": 0, "involuntary_switches": 3, "reference_seconds": 0.01}

@@ -59,6 +59,17 @@ def test_the_worst_sign_is_named_as_a_multiple_of_its_limit(changes: Any, sign: 
     assert found == (pytest.approx(multiple), sign)
 
 
+def test_a_sign_that_is_not_known_is_left_out() -> None:
+    signs = ("reference_seconds", "steal_seconds", "throttled_periods", "involuntary_switches", "cpu_seconds")
+    steady = disturbance(a_row(), LIMITS, usual_reference_seconds=0.01)
+    unthrottled = disturbance(a_row(throttled_periods=None, steal_seconds=None), LIMITS, usual_reference_seconds=0.01)
+    assert steady == unthrottled == (pytest.approx(0.8), "wall_per_cpu")
+    unknown = a_row(**dict.fromkeys(signs))
+    assert disturbance(unknown, LIMITS, usual_reference_seconds=0.01) is None
+    (found,) = judged([unknown])
+    assert (found["disturbance"], found["disturbed_by"], found["counted"]) == (None, None, True)
+
+
 def test_one_disturbed_trial_discounts_the_whole_round_of_its_block_only() -> None:
     rows = [a_row(n, job) for n in range(4) for job in ("variant", "baseline")]
     rows[2] |= {"steal_seconds": 1.0}

@@ -41,3 +41,14 @@ def test_an_invisible_counter_is_none(tmp_path: Path) -> None:
     assert EnergyMeter(tmp_path).joules() is None
     (tmp_path / "sys/class/powercap/intel-rapl:0/energy_uj").mkdir()  # there, but cannot be read
     assert EnergyMeter(tmp_path).joules() is None
+
+
+def test_a_counter_that_starts_again_at_an_unknown_maximum_is_none(tmp_path: Path) -> None:
+    show(tmp_path, "intel-rapl:0", 9_000_000)
+    (tmp_path / "sys/class/powercap/intel-rapl:0/max_energy_range_uj").unlink()
+    meter = EnergyMeter(tmp_path)
+    assert meter.joules() == 0.0
+    show(tmp_path, "intel-rapl:0", 500_000)
+    (tmp_path / "sys/class/powercap/intel-rapl:0/max_energy_range_uj").unlink()
+    assert EnergyMeter(tmp_path).joules() == 0.0
+    assert meter.joules() is None

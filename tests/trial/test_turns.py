@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -152,3 +153,15 @@ def test_the_schedule_is_whole_passes_in_short_turns(
     assert found == expected
     assert found.turn_of(found.calls - 1) == found.turns - 1
     assert found.calls % batches == 0
+
+
+def test_energy_that_was_not_told_in_one_turn_is_not_known_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = iter([0.0, 1.0, 2.0, None, 3.0, 4.0, 5.0])
+    monkeypatch.setattr("runner.trial.turns.EnergyMeter", lambda: SimpleNamespace(joules=lambda: next(told)))
+    side = Side(lambda _: None, [0], call_seconds=1.0)
+    side.expect(3)
+    side.take_turn(0, 1, lead_in=False)
+    assert side.joules == 1.0
+    side.take_turn(1, 1, lead_in=False)
+    side.take_turn(2, 1, lead_in=False)
+    assert side.joules is None

@@ -1,13 +1,11 @@
-"""What a trial calls unfair, and that both kinds of control groups are understood."""
+"""What a trial calls unfair."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from runner.trial import box
 from runner.trial.__main__ import unfair
 
 REQUEST: dict[str, Any] = {"cpus": [1], "memory_bytes": 1 << 30, "threads": 1}
@@ -35,32 +33,3 @@ def test_a_box_that_differs_is_unfair(read: dict[str, Any], figures: dict[str, f
     found = unfair(REQUEST, READ | read, FIGURES | figures)
     assert found is not None
     assert re.search(message, found)
-
-
-@pytest.mark.parametrize("version", [1, 2])
-def test_limits_of_both_control_group_versions(version: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    files = {
-        1: {
-            "memory/memory.limit_in_bytes": "1073741824",
-            "memory/memory.max_usage_in_bytes": "7000",
-            "cpu/cpu.stat": "nr_periods 4\nnr_throttled 3",
-        },
-        2: {
-            "cgroup.controllers": "cpu",
-            "memory.max": "1073741824",
-            "memory.peak": "7000",
-            "cpu.stat": "nr_throttled 3",
-        },
-    }
-    for name, text in files[version].items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text)
-    monkeypatch.setattr(box, "_CGROUP", tmp_path)
-    assert box.cgroup_version() == version
-    assert box.memory_limit_bytes() == 1 << 30
-    assert box.box_peak_bytes() == 7000
-    assert box.throttled_periods() == 3
-    (tmp_path / ("memory.max" if version == 2 else "memory/memory.limit_in_bytes")).write_text(
-        "max" if version == 2 else "9223372036854771712"
-    )
-    assert box.memory_limit_bytes() is None
