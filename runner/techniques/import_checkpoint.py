@@ -5,14 +5,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
+from runner.architectures import ARCHITECTURES
 from runner.errors import UserError, did_you_mean
+from runner.signatures import BASE, OF_TEXTS, check_architecture, check_inputs_of
 from runner.tasks import read_kind, read_labels
 from runner.tasks.kinds import CLASSIFIED, EMBEDDING, TOKENS
 from runner.techniques import Step, StepInputs, step
 from runner.techniques.pairs import note_token_types
+from runner.techniques.shape import Shape
 
 _VOCABULARIES = ("vocab*", "*.model")  # of tokenizers that have no tokenizer.json
 _POOLINGS = ("mean", "first")  # heads that are none
@@ -34,7 +38,7 @@ class ImportCheckpoint(Step):
     takes = "files"
     gives = "checkpoint"
     other_kinds = "Take another head: load or new for labels, mean or first for vectors."
-    uses = ("pairs.py",)
+    uses = ("pairs.py", "../signatures.py")
     reads_texts = True  # for the labels
 
     head: str = "load"
@@ -48,6 +52,12 @@ class ImportCheckpoint(Step):
     def kinds(self) -> tuple[str, ...]:
         """Without a head there are vectors, with one there are labels; a new one must be trained, which is of texts."""
         return {"load": (*CLASSIFIED, TOKENS), "new": CLASSIFIED}.get(self.head, (EMBEDDING,))
+
+    def fits(self, shape: Shape) -> Shape:
+        """The same shape, if transformers has such a model and texts alone give all its inputs."""
+        if shape.model_type is not None and shape.model_type not in ARCHITECTURES:
+            check_architecture(shape.model_type, BASE if self.head in _POOLINGS else OF_TEXTS, "model: config.json")
+        return shape
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
         """Write config.json, model.safetensors and tokenizer.json.
@@ -153,6 +163,7 @@ def _load_model(source: Path, labels: list[str], head: str, seed: int, of_tokens
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise UserError(f"model: cannot load the weights: {_first_line(error)}") from None
+    check_inputs_of(type(model).__name__, signature(model.forward).parameters, "model: config.json")
     unfit = set(report["missing_keys"]) | {name for name, *_ in report["mismatched_keys"]}
     _check_unfit(unfit, head, model.base_model_prefix)
     return Embedder(model) if head in _POOLINGS else model
@@ -167,9 +178,12 @@ def _load_config(source: Path) -> Any:
             "architecture transformers itself has."
         )
     try:
-        return AutoConfig.from_pretrained(source, local_files_only=True, trust_remote_code=False)
+        config = AutoConfig.from_pretrained(source, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"model: transformers cannot read its config.json: {_first_line(error)}") from None
+    if config.model_type == "big_bird":
+        config.attention_type = "original_full"  # as of any text that is no longer than `longest_text` says
+    return config
 
 
 def _check_head(config: Any, of_tokens: bool) -> None:
@@ -201,13 +215,40 @@ def _check_unfit(unfit: set[str], head: str, prefix: str) -> None:
 
 
 def _reorder(model: Any, order: list[int]) -> None:
-    """Put the rows of the last linear layer of the head into another order."""
+    """Put the outputs of the head into another order: the rows of its last linear layer, whatever it is called.
+
+    Raises:
+        UserError: if the logits do not follow.
+    """
     import torch
 
-    last = [module for module in model.classifier.modules() if isinstance(module, torch.nn.Linear)][-1]
-    last.weight.data = last.weight.data[order]
-    if last.bias is not None:
-        last.bias.data = last.bias.data[order]
+    if order == sorted(order):
+        return
+    before = _some_logits(model)
+    own = {id(module) for module in model.base_model.modules()}
+    last = [
+        module
+        for module in model.modules()
+        if isinstance(module, torch.nn.Linear) and module.out_features == len(order) and id(module) not in own
+    ][-1:]
+    for layer in last:
+        layer.weight.data = layer.weight.data[order]
+        if layer.bias is not None:
+            layer.bias.data = layer.bias.data[order]
+    if not last or not torch.allclose(_some_logits(model), before[..., order], atol=1e-4):
+        raise UserError(
+            f"model: the head of a {type(model).__name__} cannot be put into the order of the task's labels. Rename the "
+            "task's labels such that sorting them gives the order of id2label in its config.json, or take another model."
+        )
+
+
+def _some_logits(model: Any) -> Any:
+    """Return what a model says of a text that means nothing."""
+    import torch
+
+    ids = torch.arange(5, 13)[None] % model.config.vocab_size
+    with torch.inference_mode():
+        return model.eval()(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
 
 
 def _converted(source: Path) -> Any:
