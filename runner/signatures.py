@@ -47,8 +47,8 @@ def check_architecture(model_type: str, mapping: str, where: str) -> None:
     if model_type not in types:
         near = "".join(f", but '{name}'" for name in get_close_matches(model_type, types, n=1))
         raise UserError(
-            f"{where}: {transformers} has no architecture '{model_type}' (model_type){near}. If it came with code of its "
-            "own, that is never run here: take a model whose architecture transformers itself has."
+            f"{where}: {transformers} has no architecture '{model_type}' (model_type){near}. If it came with code of "
+            "its own, that is never run here: take a model whose architecture transformers itself has."
         )
     name = _table("modeling_auto.py", mapping).get(model_type)
     if name is None:
@@ -77,8 +77,8 @@ def check_inputs_of(model: str, arguments: Iterable[str], where: str) -> None:
         raise UserError(f"{where}: a {model} is not called with input_ids, so texts cannot be given to it.")
     if "attention_mask" not in names:
         raise UserError(
-            f"{where}: a {model} takes no attention_mask: it cannot tell a text from its padding, so the other texts of "
-            "a batch would change what it says. Take another model."
+            f"{where}: a {model} takes no attention_mask: it cannot tell a text from its padding, so the other texts "
+            "of a batch would change what it says. Take another model."
         )
     if others := sorted(names - _LEFT_OUT - {*INPUTS}):
         decodes = any(name.startswith("decoder_") for name in others)
@@ -93,10 +93,11 @@ def check_inputs_of(model: str, arguments: Iterable[str], where: str) -> None:
 def _table(file: str, name: str) -> dict[str, str]:
     """Return one of transformers' tables of names; of several names, the first. Empty: it cannot be read."""
     for node in _parsed(f"models/auto/{file}"):
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and node.value.args:
-            if name in [target.id for target in node.targets if isinstance(target, ast.Name)]:
-                entries = ast.literal_eval(node.value.args[0])
-                return {key: value if isinstance(value, str) else value[0] for key, value in entries}
+        if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and node.value.args):
+            continue
+        if name in [target.id for target in node.targets if isinstance(target, ast.Name)]:
+            entries = ast.literal_eval(node.value.args[0])
+            return {key: value if isinstance(value, str) else value[0] for key, value in entries}
     return {}
 
 

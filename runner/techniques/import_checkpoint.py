@@ -237,8 +237,8 @@ def _reorder(model: Any, order: list[int]) -> None:
             layer.bias.data = layer.bias.data[order]
     if not last or not torch.allclose(_some_logits(model), before[..., order], atol=1e-4):
         raise UserError(
-            f"model: the head of a {type(model).__name__} cannot be put into the order of the task's labels. Rename the "
-            "task's labels such that sorting them gives the order of id2label in its config.json, or take another model."
+            f"model: the head of a {type(model).__name__} cannot be put into the order of the task's labels. Rename "
+            "these such that sorting them gives the order of id2label in its config.json, or take another model."
         )
 
 
