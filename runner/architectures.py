@@ -1,5 +1,5 @@
-"""Where encoders keep what steps cut down: layers, heads and neurons. One entry per model_type of transformers. And which
-architectures are refused altogether, or by some steps.
+"""Where encoders keep what steps cut down: layers, heads and neurons. One entry per model_type of transformers. And
+which architectures are refused altogether, or by some steps.
 
 Names alone, without torch or transformers: they are needed when a job is composed, and to read shapes out of a
 checkpoint's file. To teach Pinbox another encoder, add its entry here; `python -m tests.architectures` then tells which
