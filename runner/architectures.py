@@ -1,4 +1,5 @@
-"""Where encoders keep what steps cut down: layers, heads and neurons. One entry per model_type of transformers.
+"""Where encoders keep what steps cut down: layers, heads and neurons. One entry per model_type of transformers. And
+which architectures are refused altogether, or by some steps.
 
 Names alone, without torch or transformers: they are needed when a job is composed, and to read shapes out of a
 checkpoint's file. To teach Pinbox another encoder, add its entry here; `python -m tests.architectures` then tells which
@@ -10,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,9 @@ ARCHITECTURES = {
         one_layer_repeated=True,
     ),
     "bert": _BERT,
+    "big_bird": replace(_BERT, sizes=_BASE | {"positions": 4096, "vocabulary": 50358}, attends_as_bert=False),
     "camembert": _ROBERTA,
+    "data2vec-text": _ROBERTA,
     "deberta-v2": replace(  # v3 has this model_type, too
         _BERT,
         projections=tuple(f"attention.self.{name}_proj" for name in ("query", "key", "value", "pos_key", "pos_query")),
@@ -130,9 +134,39 @@ ARCHITECTURES = {
         heads_stay="one table of positions serves the heads of all its layers, each with a column of its own",
         attends_as_bert=False,
     ),
+    "nystromformer": replace(
+        _BERT,
+        sizes=_BASE | {"positions": 510, "vocabulary": 30000},
+        heads_stay="each has a convolution of its own beside its attention",
+        attends_as_bert=False,
+    ),
     "roberta": replace(_ROBERTA, sizes=_BASE | {"vocabulary": 50265}),
+    "roformer": replace(
+        _BERT,
+        widening="embeddings_project",
+        sizes=_BASE | {"positions": 1536, "vocabulary": 50000},
+        attends_as_bert=False,
+    ),
     "xlm-roberta": _ROBERTA,
+    "xlm-roberta-xl": replace(
+        _ROBERTA,
+        sizes=_BASE | {"layers": 36, "heads": 32, "hidden": 2560, "neurons": 10240, "vocabulary": 250880},
+        attends_as_bert=False,
+    ),
 }
+# Others that cannot be cut down, but number positions as RoBERTa does.
+_NUMBERED_FROM_PADDING = (
+    *(name for name, architecture in ARCHITECTURES.items() if architecture.numbered_from_padding),
+    *("esm", "ibert", "longformer", "roberta-prelayernorm", "xmod"),
+)
+# Why models of an architecture are refused that transformers has, and that are called as all others are.
+_REFUSED = {
+    "canine": "it reads characters, and has no tokenizer",
+    "tapas": "its token types tell the rows and columns of a table, which a text has not",
+    "xlnet": "it reads the last token's state, so it expects padding before a text, and here it comes behind",
+}
+# Why a step cannot do with an architecture, by the step's name and the model_type; see docs/architectures.md.
+NOT_BY_STEP: dict[str, dict[str, str]] = {}
 
 
 def positions_for_texts(model_type: str | None, positions: int, padding: int | None) -> int:
@@ -143,7 +177,38 @@ def positions_for_texts(model_type: str | None, positions: int, padding: int | N
         positions: max_position_embeddings.
         padding: pad_token_id; None is taken for 1, as transformers does.
     """
-    architecture = ARCHITECTURES.get(str(model_type))
-    if architecture is None or not architecture.numbered_from_padding:
+    if model_type not in _NUMBERED_FROM_PADDING:
         return positions
     return positions - 1 - (1 if padding is None else padding)
+
+
+def longest_text(config: Mapping[str, Any], positions: int | None) -> int | None:
+    """Return how many tokens a model can take; None if there is no limit.
+
+    BigBird attends to all tokens up to this length, and then to blocks of them: until it is first given a shorter text,
+    so that what it says depends on the order of the texts.
+
+    Args:
+        config: what its config.json holds.
+        positions: that it has; see `positions_for_texts`.
+    """
+    if not positions:
+        return None
+    limit = positions_for_texts(config.get("model_type"), positions, config.get("pad_token_id"))
+    if config.get("model_type") == "big_bird" and config.get("attention_type", "block_sparse") == "block_sparse":
+        return min(limit, (5 + 2 * config.get("num_random_blocks", 3)) * config.get("block_size", 64))
+    return limit
+
+
+def why_refused(config: Mapping[str, Any]) -> str | None:
+    """Return why a model with this config.json is refused whatever is done with it; None if it is not."""
+    model_type = config.get("model_type")
+    if model_type in ("flaubert", "xlm") and config.get("use_lang_emb", True) and config.get("n_langs", 1) > 1:
+        return "it adds a vector for the language of a text (n_langs, use_lang_emb), which a text does not tell"
+    if model_type == "nystromformer":
+        landmarks, length = config.get("num_landmarks", 64), config.get("segment_means_seq_len", 64)
+        if landmarks != length:
+            return (
+                f"it takes texts of exactly {length} tokens (segment_means_seq_len is not num_landmarks, {landmarks})"
+            )
+    return _REFUSED.get(str(model_type))

@@ -12,7 +12,7 @@ from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from runner.errors import UserError, did_you_mean
 from runner.techniques import Step, step_class
-from runner.techniques.shape import Shape
+from runner.techniques.shape import Shape, check_not_refused
 
 
 def make_step(entry: Any, where: str) -> Step:
@@ -83,6 +83,7 @@ def follow_shape(steps: list[Step], shape: Shape, where: str) -> Shape:
     """
     for step in steps:
         try:
+            check_not_refused(shape, step.name)
             shape = step.fits(shape)
         except UserError as error:
             raise UserError(f"{where}: {error}") from None

@@ -103,7 +103,7 @@ class Checks:
 def _takes(shape: Shape) -> str:
     if shape.tokens == shape.sentence_tokens:
         return f"cuts texts at {shape.tokens} tokens (max_seq_length of sentence_bert_config.json)"
-    return f"has positions for {shape.tokens} tokens"
+    return f"takes at most {shape.tokens} tokens"
 
 
 def _check_teacher(added: list[Step], cfg: Config, texts: Path) -> None:

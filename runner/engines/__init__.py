@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,8 +23,9 @@ FORMATS = {  # engine (and module) -> the format it loads
     "onnxruntime": "onnx",
     "openvino": "openvino",
 }
-INPUTS = ("input_ids", "attention_mask", "token_type_ids")  # in the order of every call; few models take the third
+INPUTS = ("input_ids", "attention_mask", "token_type_ids")  # every model is called with the first two, few with all
 NEED_A_COMPILER = ("torch_compile",)  # of C++, wherever they run; the image of the boxes has none
+Input = TypeVar("Input")
 _SHARED = re.compile(r"^from runner\.engines\.(\w+) import ", re.MULTILINE)
 
 
@@ -35,7 +36,7 @@ class Engine(Protocol):
         """Load the artifact, to run on `threads` threads."""
 
     def prepare(self, *inputs: np.ndarray) -> Any:
-        """Turn one batch (in the order of `INPUTS`, int64 [batch, length]) into what `run` takes; not timed."""
+        """Turn one batch (int64 [batch, length] each, see `named`) into what `run` takes; not timed."""
 
     def run(self, batch: Any) -> Any:
         """One inference call; timed. Allocates only what the runtime itself allocates."""
@@ -74,6 +75,29 @@ def source_files(name: str) -> list[Path]:
             found.append(path)
             waiting += [folder / f"{shared}.py" for shared in _SHARED.findall(path.read_text())]
     return sorted(found)
+
+
+def named(inputs: Iterable[Input]) -> dict[str, Input]:
+    """Return the inputs of a call by their names, which is how every model is called.
+
+    Args:
+        inputs: in the order of `INPUTS`, the first ones or all.
+    """
+    return dict(zip(INPUTS, inputs, strict=False))
+
+
+def check_inputs(names: Iterable[str], artifact: Path) -> None:
+    """Check the names that a loaded artifact gives its inputs: a call by names could reach no other.
+
+    Raises:
+        ValueError: if they are not those of `INPUTS`, of which the first two must be there.
+    """
+    found = [*names]
+    if not set(INPUTS[:2]) <= set(found) <= set(INPUTS):
+        raise ValueError(
+            f"{artifact.name} takes the inputs {', '.join(found) or 'none'}, but a model is called with "
+            f"{', '.join(INPUTS[:2])} and, if it takes them, {INPUTS[2]}. Export it again with inputs of these names."
+        )
 
 
 def main_precision(work: Mapping[str, float]) -> str | None:

@@ -7,7 +7,9 @@ from typing import Any
 
 import torch
 import torch._inductor
+from torch.utils import _pytree as pytree
 
+from runner.engines import check_inputs
 from runner.engines.pytorch import PyTorch
 
 
@@ -15,9 +17,13 @@ class Engine(PyTorch):
     """Loads a compiled package."""
 
     def load(self, artifact: Path) -> Any:
-        """Unpack its machine code and weights."""
-        return torch._inductor.aoti_load_package(str(artifact / "model.pt2"))
+        """Unpack its machine code and weights, and check the names of its inputs."""
+        path = artifact / "model.pt2"
+        model = torch._inductor.aoti_load_package(str(path))
+        _, by_name = pytree.treespec_loads(model.loader.get_call_spec()[0]).children()
+        check_inputs(by_name.context, path)
+        return model
 
-    def precision(self, batch: tuple[torch.Tensor, ...]) -> str | None:
+    def precision(self, batch: dict[str, torch.Tensor]) -> str | None:
         """Machine code does not tell."""
         return None

@@ -31,6 +31,7 @@ _QUERIES = ("query", "query_proj")  # where attention goes by a number of heads;
 POOLING = "vector_pooling"  # another, of an encoder without a head: how a text's vector is made, of POOLINGS
 POOLINGS = ("mean", "first")
 NORMALIZED = "vector_normalized"  # another: whether it is divided by its length
+_UNFILLED = -1  # what no buffer holds throughout
 OF_TOKENS = "ForTokenClassification"  # what classes are called, at the end, whose logits are [texts, tokens, labels]
 
 
@@ -100,6 +101,7 @@ def load_checkpoint(folder: Path, attention: str = "sdpa") -> Any:
     if not architecture._supports_sdpa:
         attention = "eager"
     config._attn_implementation = attention
+    config.use_cache = False  # of a decoder: nothing comes after the text
     state = load_file(folder / WEIGHTS)
     with torch.device("meta"):
         made = architecture._from_config(
@@ -110,7 +112,7 @@ def load_checkpoint(folder: Path, attention: str = "sdpa") -> Any:
     missing, unexpected = model.load_state_dict(state, strict=False, assign=True)
     if missing or unexpected:
         raise ValueError(f"{folder / WEIGHTS} does not fit its config: missing {missing}, unexpected {unexpected}")
-    _restore_buffers(model, config)
+    _restore_buffers(model)
     return model.eval()
 
 
@@ -157,7 +159,7 @@ def count_heads(model: nn.Module) -> None:
     part: Any
     for part in model.modules():
         queries = next((getattr(part, name) for name in _QUERIES if hasattr(part, name)), None)
-        if queries is not None and hasattr(part, "attention_head_size"):
+        if hasattr(queries, "out_features") and hasattr(part, "attention_head_size"):
             part.all_head_size = queries.out_features
             part.num_attention_heads = queries.out_features // part.attention_head_size
 
@@ -206,19 +208,23 @@ def _shrink(model: nn.Module, state: dict[str, torch.Tensor]) -> None:
     count_heads(model)
 
 
-def _restore_buffers(model: nn.Module, config: Any) -> None:
-    """Fill the buffers that no file holds: they are still on the meta device."""
-    for name, buffer in list(model.named_buffers()):
-        if not buffer.is_meta:
-            continue
+def _restore_buffers(model: Any) -> None:
+    """Let transformers fill the buffers that no file holds, such as positions and masks: they are still on the meta
+    device. It does so where it initializes weights, of which it leaves alone those that are marked as loaded.
+
+    Raises:
+        ValueError: if it left a buffer as it was.
+    """
+    lost = {name: buffer for name, buffer in model.named_buffers() if buffer.is_meta}
+    for tensor in (*model.parameters(), *model.buffers()):
+        tensor._is_hf_initialized = True
+    for name, buffer in lost.items():
         parent, _, attribute = name.rpartition(".")
-        owner: Any = model.get_submodule(parent)
-        if attribute == "position_ids":
-            value = torch.arange(config.max_position_embeddings).expand((1, -1))
-        elif attribute == "token_type_ids":
-            value = torch.zeros((1, config.max_position_embeddings), dtype=torch.long)
-        elif not list(owner.parameters()):  # such as rotary positions: made from the config alone
-            value = type(owner)(config).get_buffer(attribute)
-        else:
+        owner = model.get_submodule(parent)
+        owner.register_buffer(attribute, torch.full_like(buffer, _UNFILLED, device="cpu"), persistent=False)
+        owner._is_hf_initialized = False
+    (model.encoder if isinstance(model, Embedder) else model).initialize_weights()
+    for name in lost:
+        filled = model.get_buffer(name)
+        if filled.dtype is not torch.bool and bool((filled == _UNFILLED).all()):
             raise ValueError(f"cannot restore the buffer {name} of {type(model).__name__}")
-        owner.register_buffer(attribute, value, persistent=False)

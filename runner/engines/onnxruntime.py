@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from runner.engines import INPUTS, main_precision
+from runner.engines import check_inputs, main_precision, named
 from runner.trial.box import instruction_sets
 
 # Kernels that multiply matrices of integers; those of the second kind multiply what type their input has.
@@ -38,10 +38,11 @@ class Engine:
         self._model = artifact / "model.onnx"
         self._threads = threads
         self._session = self._start(_options(threads))
+        check_inputs([entry.name for entry in self._session.get_inputs()], self._model)
 
     def prepare(self, *inputs: np.ndarray) -> dict[str, np.ndarray]:
         """Name the inputs."""
-        return dict(zip(INPUTS, inputs, strict=False))
+        return named(inputs)
 
     def run(self, batch: dict[str, np.ndarray]) -> Any:
         """One call of the session."""

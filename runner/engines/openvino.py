@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from runner.engines import INPUTS, main_precision
+from runner.engines import check_inputs, main_precision, named
 from runner.engines.no_telemetry import hide_openvino_telemetry
 from runner.trial.box import instruction_sets
 
@@ -28,12 +28,12 @@ class Engine:
     def __init__(self, artifact: Path, threads: int) -> None:
         self._model, self._threads = artifact / "model.xml", threads
         self._compiled = self._compile()
+        check_inputs([entry.any_name for entry in self._compiled.inputs], self._model)
         self._request = self._compiled.create_infer_request()
 
     def prepare(self, *inputs: np.ndarray) -> dict[str, Any]:
         """Wrap one batch, without a copy."""
-        arrays = zip(INPUTS, inputs, strict=False)
-        return {name: openvino.Tensor(array, shared_memory=True) for name, array in arrays}
+        return named(openvino.Tensor(array, shared_memory=True) for array in inputs)
 
     def run(self, batch: dict[str, Any]) -> Any:
         """One call of the one infer request; what it returns is overwritten by the next."""

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from runner.engines import named
+
 
 class PyTorch:
-    """Calls a loaded model with its inputs in order; a subclass has a method `load` that loads one."""
+    """Calls a loaded model with its inputs by name; a subclass has a method `load` that loads one."""
 
     def __init__(self, artifact: Path, threads: int) -> None:
         torch.set_num_threads(threads)
@@ -18,17 +20,17 @@ class PyTorch:
         self._model = self.load(artifact)
 
     def load(self, artifact: Path) -> Any:
-        """Return the artifact's model, a function of its inputs in the order of `INPUTS`."""
+        """Return the artifact's model, a function of its inputs by the names of `INPUTS`."""
         raise NotImplementedError
 
-    def prepare(self, *inputs: np.ndarray) -> tuple[torch.Tensor, ...]:
+    def prepare(self, *inputs: np.ndarray) -> dict[str, torch.Tensor]:
         """Wrap one batch, without a copy."""
-        return tuple(map(torch.from_numpy, inputs))
+        return named(map(torch.from_numpy, inputs))
 
-    def run(self, batch: tuple[torch.Tensor, ...]) -> Any:
+    def run(self, batch: dict[str, torch.Tensor]) -> Any:
         """One forward pass."""
         with torch.inference_mode():
-            return self._model(*batch)
+            return self._model(**batch)
 
     def logits(self, output: Any) -> np.ndarray:
         """Unwrap."""

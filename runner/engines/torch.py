@@ -19,7 +19,7 @@ class Engine(PyTorch):
     """Loads a checkpoint."""
 
     def load(self, artifact: Path) -> Any:
-        """Read config and weights; every architecture's first arguments are the inputs, in their order."""
+        """Read config and weights."""
         return load_checkpoint(artifact)
 
     def logits(self, output: Any) -> np.ndarray:
@@ -33,7 +33,7 @@ class Engine(PyTorch):
             "float32_matmul_precision": torch.get_float32_matmul_precision(),
         }
 
-    def precision(self, batch: tuple[torch.Tensor, ...]) -> str | None:
+    def precision(self, batch: dict[str, torch.Tensor]) -> str | None:
         """The type of the linear layers' weights, by size; nothing here quantizes while it runs."""
         work: Counter[str] = Counter()
         for module in self._model.modules():

@@ -17,6 +17,7 @@ import torch
 import torch._inductor.config
 import torch.fx.experimental._config
 
+from runner.engines import named
 from runner.engines.checkpoint import input_names
 from runner.engines.torch import Engine as Eager
 
@@ -31,17 +32,18 @@ class Engine(Eager):
         torch.fx.experimental._config.backed_size_oblivious = True  # or a batch of one text would be compiled apart
         plain = super().load(artifact)
         model = torch.compile(plain, fullgraph=True, dynamic=True)
-        examples = [_example(texts, len(input_names(plain.config))) for texts in (3, 1)]
+        examples = [_example(texts, input_names(plain.config)) for texts in (3, 1)]
         with tempfile.TemporaryDirectory() as cache, torch.inference_mode():
             os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
             for example in examples:
-                model(*example)
+                model(**example)
         torch.compiler.set_stance("fail_on_recompile")
         return model
 
 
-def _example(texts: int, inputs: int) -> tuple[torch.Tensor, ...]:
-    """Return the first so many inputs of so many texts, the last of them padded."""
+def _example(texts: int, names: list[str]) -> dict[str, torch.Tensor]:
+    """Return the inputs of these names of so many texts, the last of them padded."""
     attention_mask = torch.ones(texts, 7, dtype=torch.int64)
     attention_mask[-1, 4:] = 0
-    return (torch.full_like(attention_mask, 5), attention_mask, torch.zeros_like(attention_mask))[:inputs]
+    every = named([torch.full_like(attention_mask, 5), attention_mask, torch.zeros_like(attention_mask)])
+    return {name: every[name] for name in names}

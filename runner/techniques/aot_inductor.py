@@ -40,7 +40,7 @@ class AotInductor(Step):
         import torch
 
         from runner.techniques.batches import positions
-        from runner.techniques.tracing import example, largest_difference, load_logits
+        from runner.techniques.tracing import example, exporting, largest_difference, load_logits
 
         assert inputs.source is not None
         torch.set_num_threads(inputs.threads)
@@ -50,11 +50,11 @@ class AotInductor(Step):
             0: torch.export.Dim("batch", min=1, max=_MOST_TEXTS),
             1: torch.export.Dim("length", min=_LEAST_TOKENS, max=longest),
         }
-        with torch.no_grad():
+        with exporting(self.name, model), torch.no_grad():
             shapes = dict.fromkeys(model.inputs(), tokens)
-            captured = torch.export.export(model, example(model, 3, 77), dynamic_shapes=shapes)
+            captured = torch.export.export(model, (), example(model, 3, 77), dynamic_shapes=shapes)
             package = torch._inductor.aoti_compile_and_package(
                 captured, package_path=str(target / MODEL), inductor_configs={"freezing": True}
             )
-        compiled = torch._inductor.aoti_load_package(package)
-        return {"largest_logit_difference": largest_difference(model, compiled)}
+            compiled = torch._inductor.aoti_load_package(package)
+            return {"largest_logit_difference": largest_difference(model, compiled)}

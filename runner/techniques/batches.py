@@ -28,9 +28,10 @@ def _label_rows(examples: Sequence[Example], count: int) -> list[Any]:
     return rows
 
 
-def positions(config: Any) -> int:
-    """Return how many tokens a model can take."""
-    return positions_for_texts(config.model_type, config.max_position_embeddings, config.pad_token_id)
+def positions(config: Any) -> int | None:
+    """Return how many tokens a model can take; None if its config has no limit."""
+    limit: int | None = getattr(config, "max_position_embeddings", None)
+    return positions_for_texts(config.model_type, limit, config.pad_token_id) if limit else None
 
 
 class Batches:

@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
+from runner.architectures import ARCHITECTURES
 from runner.errors import UserError, did_you_mean
+from runner.signatures import BASE, OF_TEXTS, check_architecture, check_inputs_of
 from runner.tasks import read_kind, read_labels, read_stated
 from runner.tasks.kinds import CLASSIFIED, EMBEDDING, TOKENS
 from runner.techniques import Step, StepInputs, step
@@ -62,6 +65,7 @@ class ImportCheckpoint(Step):
         "model_tokenizer.py",
         "sentence_vectors.py",
         "weights.py",
+        "../signatures.py",
     )
     reads_texts = True  # for the labels, and to compare tokens
 
@@ -84,7 +88,12 @@ class ImportCheckpoint(Step):
         return [*(fit.match.remarks() if fit.match else []), *remark_on(fit.unused)]
 
     def fits(self, shape: Shape) -> Shape:
-        """Cut texts where sentence-transformers does, if its folder says how vectors are made."""
+        """Check that transformers has such a model and that texts give it all its inputs.
+
+        Texts are cut where sentence-transformers cuts them, if its folder says how vectors are made.
+        """
+        if shape.model_type is not None and shape.model_type not in ARCHITECTURES:
+            check_architecture(shape.model_type, BASE if self.head in _POOLINGS else OF_TEXTS, "model: config.json")
         if self.head not in _POOLINGS or shape.sentence_tokens is None:
             return shape
         return replace(shape, tokens=min(shape.tokens or shape.sentence_tokens, shape.sentence_tokens))
@@ -178,6 +187,7 @@ def _load_model(source: Path, labels: list[str], head: str, seed: int, of_tokens
         )
     except Exception as error:  # whatever transformers stumbles over, the files are at fault
         raise UserError(f"model: cannot load the weights: {type(error).__name__}: {_first_line(error)}") from None
+    check_inputs_of(type(model).__name__, signature(model.forward).parameters, "model: config.json")
     check_tensors(report, model.state_dict(), head, "" if head in _POOLINGS else f"{model.base_model_prefix}.")
     return Embedder(model) if head in _POOLINGS else model
 
@@ -191,9 +201,12 @@ def _load_config(source: Path) -> Any:
             "architecture transformers itself has."
         )
     try:
-        return AutoConfig.from_pretrained(source, local_files_only=True, trust_remote_code=False)
+        config = AutoConfig.from_pretrained(source, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"model: transformers cannot read its config.json: {_first_line(error)}") from None
+    if config.model_type == "big_bird":
+        config.attention_type = "original_full"  # as of any text that is no longer than `longest_text` says
+    return config
 
 
 def _check_classes(names: list[str]) -> None:
@@ -209,19 +222,40 @@ def _check_classes(names: list[str]) -> None:
 
 
 def _reorder(model: Any, order: list[int]) -> None:
-    """Put the rows of the last linear layer of the head into another order."""
+    """Put the outputs of the head into another order: the rows of its last linear layer, whatever it is called.
+
+    Raises:
+        UserError: if the logits do not follow.
+    """
     import torch
 
     if order == sorted(order):
         return
-    inside = set(model.base_model.modules()) if model.base_model is not model else set()
-    layers = [one for one in model.modules() if isinstance(one, torch.nn.Linear) and one not in inside]
-    last = next((one for one in reversed(layers) if one.out_features == len(order)), None)
-    if last is None:
-        raise UserError(f"model: no layer of {type(model).__name__} is known to give its {len(order)} outputs.")
-    last.weight.data = last.weight.data[order]
-    if last.bias is not None:
-        last.bias.data = last.bias.data[order]
+    before = _some_logits(model)
+    own = {id(module) for module in model.base_model.modules()}
+    last = [
+        module
+        for module in model.modules()
+        if isinstance(module, torch.nn.Linear) and module.out_features == len(order) and id(module) not in own
+    ][-1:]
+    for layer in last:
+        layer.weight.data = layer.weight.data[order]
+        if layer.bias is not None:
+            layer.bias.data = layer.bias.data[order]
+    if not last or not torch.allclose(_some_logits(model), before[..., order], atol=1e-4):
+        raise UserError(
+            f"model: the head of a {type(model).__name__} cannot be put into the order of the task's labels. Rename "
+            "these such that sorting them gives the order of id2label in its config.json, or take another model."
+        )
+
+
+def _some_logits(model: Any) -> Any:
+    """Return what a model says of a text that means nothing."""
+    import torch
+
+    ids = torch.arange(5, 13)[None] % model.config.vocab_size
+    with torch.inference_mode():
+        return model.eval()(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
 
 
 def _first_line(error: BaseException) -> str:

@@ -153,6 +153,8 @@ def _difference(encoder: Any, path: Path) -> float:
     mask = torch.ones_like(ids)
     mask[1, 9:] = 0
     known = {"input_ids": ids.numpy(), "attention_mask": mask.numpy(), "token_type_ids": np.zeros_like(ids.numpy())}
+    if others := sorted({entry.name for entry in session.get_inputs()} - known.keys()):
+        raise UserError(f"model.onnx has the inputs {', '.join(others)}, but may only have {', '.join(known)}.")
     outputs = session.run(None, {entry.name: known[entry.name] for entry in session.get_inputs()})
     with torch.inference_mode():
         hidden = encoder(ids, attention_mask=mask).last_hidden_state

@@ -39,7 +39,9 @@ def sample_batches(
             f"criterion: {instead}, or a task with labels."
         )
     random.Random(seed).shuffle(examples)
-    return Batches(inputs.source, examples[:samples], min(_MAX_LENGTH, positions(config)), config).in_order(32)
+    return Batches(
+        inputs.source, examples[:samples], min(_MAX_LENGTH, positions(config) or _MAX_LENGTH), config
+    ).in_order(32)
 
 
 def gate_importance(

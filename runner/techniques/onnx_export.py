@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.engines import INPUTS
 from runner.errors import UserError
 from runner.techniques import Step, StepInputs, step
 from runner.techniques.shape import Shape, check_first_token
@@ -73,20 +72,20 @@ class OnnxExport(Step):
 
         from runner.techniques.first_token import read_first_token
         from runner.techniques.onnx_graphs import fold_products, without_identities
-        from runner.techniques.tracing import largest_difference, load_logits
+        from runner.techniques.tracing import exporting, largest_difference, load_logits
 
         assert inputs.source is not None
         model = load_logits(inputs.source, attention="eager")
         served = load_logits(inputs.source, attention="eager") if self.first_token else model
         if self.first_token:
             read_first_token(served.model)
-        with torch.inference_mode():
+        with exporting(self.name, model), torch.inference_mode():
             exporter = self._export(served, target / MODEL)
-        graph = onnx.load(target / MODEL)
-        without_identities(graph)
-        fold_products(graph)
-        onnx.save(graph, target / MODEL)
-        difference = largest_difference(model, exported(target / MODEL))
+            graph = onnx.load(target / MODEL)
+            without_identities(graph)
+            fold_products(graph)
+            onnx.save(graph, target / MODEL)
+            difference = largest_difference(model, exported(target / MODEL))
         return {"exporter": exporter, "largest_logit_difference": difference}
 
     def _export(self, model: Logits, path: Path) -> str:
@@ -102,15 +101,14 @@ class OnnxExport(Step):
 
 
 def exported(path: Path) -> Callable[..., torch.Tensor]:
-    """Return an ONNX model as a function of its inputs (int64, [batch, length]; in order, or by name) to logits."""
+    """Return an ONNX model as a function of its inputs (int64, [batch, length], by name) to logits."""
     import onnxruntime
     import torch
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
 
-    def logits(*inputs: torch.Tensor, **named: torch.Tensor) -> torch.Tensor:
-        feed = {name: tensor.numpy() for name, tensor in (*zip(INPUTS, inputs, strict=False), *named.items())}
-        return torch.from_numpy(session.run(None, feed)[0])
+    def logits(**inputs: torch.Tensor) -> torch.Tensor:
+        return torch.from_numpy(session.run(None, {name: tensor.numpy() for name, tensor in inputs.items()})[0])
 
     return logits
 
@@ -129,8 +127,9 @@ def export_traced(model: Logits, path: Path, opset: int) -> None:
     told = tokens if model.of_tokens else {0: "batch"}
     torch.onnx.export(
         model,
-        example(model, 3, 77),
+        (),
         str(path),
+        kwargs=example(model, 3, 77),
         input_names=model.inputs(),
         output_names=["logits"],
         dynamic_axes=dict.fromkeys(model.inputs(), tokens) | {"logits": told},
@@ -162,8 +161,9 @@ def export_captured(model: Logits, path: Path, opset: int, operator: str) -> Non
     try:
         torch.onnx.export(
             model,
-            example(model, 3, 77),
+            (),
             str(path),
+            kwargs=example(model, 3, 77),
             input_names=model.inputs(),
             output_names=["logits"],
             dynamic_shapes=dict.fromkeys(model.inputs(), tokens),

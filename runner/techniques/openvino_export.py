@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from runner.engines import INPUTS
 from runner.techniques import Step, StepInputs, step
 from runner.techniques.openvino_graphs import import_openvino, save
 
@@ -37,27 +38,28 @@ class OpenVinoExport(Step):
         import torch
 
         from runner.engines.openvino import Engine
-        from runner.techniques.tracing import example, largest_difference, load_logits
+        from runner.techniques.tracing import example, exporting, largest_difference, load_logits
 
         assert inputs.source is not None
         openvino = import_openvino()
         model = load_logits(inputs.source, attention="eager" if _slides(inputs.source) else "sdpa")
         anything = openvino.PartialShape([-1, -1])
-        with torch.inference_mode():
+        with exporting(self.name, model), torch.inference_mode():
             exported = openvino.convert_model(
                 model,
                 example_input=example(model, 3, 77),
                 input=[(name, anything) for name in model.inputs()],
             )
-        exported.outputs[0].get_tensor().set_names({"logits"})
-        save(exported, target)
-        engine = Engine(target, inputs.threads)
+            exported.outputs[0].get_tensor().set_names({"logits"})
+            save(exported, target)
+            engine = Engine(target, inputs.threads)
 
-        def run(*inputs: torch.Tensor) -> torch.Tensor:
-            batch = engine.prepare(*(tensor.numpy() for tensor in inputs))
+        def run(**inputs: torch.Tensor) -> torch.Tensor:
+            batch = engine.prepare(*(inputs[name].numpy() for name in INPUTS if name in inputs))
             return torch.from_numpy(engine.logits(engine.run(batch)))
 
-        return {"largest_logit_difference": largest_difference(model, run)}
+        with exporting(self.name, model):
+            return {"largest_logit_difference": largest_difference(model, run)}
 
 
 def _slides(checkpoint: Path) -> bool:

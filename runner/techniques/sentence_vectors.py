@@ -47,7 +47,7 @@ def check_vectors(files: Path, head: str, where: str) -> bool:
     return "Normalize" in kinds
 
 
-def longest_text(files: Path) -> int | None:
+def sentence_length(files: Path) -> int | None:
     """Return how many tokens sentence-transformers cuts a text to; None where nothing says so."""
     try:
         said = _read(files, _SETTINGS).get("max_seq_length") if (files / MODULES).is_file() else None

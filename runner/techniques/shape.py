@@ -13,17 +13,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from runner.architectures import ARCHITECTURES, Architecture, positions_for_texts
+from runner.architectures import ARCHITECTURES, NOT_BY_STEP, Architecture, longest_text, why_refused
 from runner.errors import UserError
 from runner.machine.flops import tensor_shapes
-from runner.techniques.sentence_vectors import longest_text
+from runner.techniques.sentence_vectors import sentence_length
 
-_KEYS = {  # names in config.json; the later ones are DistilBERT's and GPT-2's
+_KEYS = {  # names in config.json; the later ones are those of DistilBERT, GPT-2, Funnel and XLM
     "layers": ("num_hidden_layers", "n_layers", "n_layer"),
     "heads": ("num_attention_heads", "n_heads", "n_head"),
-    "hidden": ("hidden_size", "dim", "n_embd"),
+    "hidden": ("hidden_size", "dim", "n_embd", "d_model", "emb_dim"),
     "neurons": ("intermediate_size", "hidden_dim", "n_inner"),
-    "vocabulary": ("vocab_size",),
+    "vocabulary": ("vocab_size", "n_words"),
     "positions": ("max_position_embeddings", "n_positions"),
 }
 
@@ -65,24 +65,28 @@ def shape_of_config(config: Mapping[str, Any], where: str) -> Shape:
         where: names the config in errors.
 
     Raises:
-        UserError: if a size is not a whole number above 0, or the heads do not share the hidden width evenly.
+        UserError: if a size is not a whole number above 0, the heads do not share the hidden width evenly, or such a
+            model is refused.
     """
     model_type = config.get("model_type")
+    if reason := why_refused(config):
+        raise UserError(f"{where}: a model of the architecture '{model_type}' is refused here: {reason}. Take another.")
     architecture = ARCHITECTURES.get(str(model_type))
     sizes = dict(architecture.sizes if architecture else {}) | _sizes(config, where)
     layers, heads, hidden, positions = (sizes.get(key) for key in ("layers", "heads", "hidden", "positions"))
-    if hidden and heads and hidden % heads:
+    head_size = config.get("head_dim") or config.get("d_head")  # where heads need not share the hidden width
+    if hidden and heads and hidden % heads and not head_size:
         raise UserError(f"{where}: hidden_size {hidden} is not a multiple of num_attention_heads {heads}.")
     own = _layers_of_their_own(config, architecture, layers)
     return Shape(
         model_type=model_type,
         layers=layers,
         heads=(heads,) * own if own and heads else None,
-        head_size=hidden // heads if hidden and heads else None,
+        head_size=head_size or (hidden // heads if hidden and heads else None),
         hidden=hidden,
         neurons=sizes.get("neurons"),
         vocabulary=sizes.get("vocabulary"),
-        tokens=positions_for_texts(model_type, positions, config.get("pad_token_id")) if positions else None,
+        tokens=longest_text(config, positions),
     )
 
 
@@ -97,7 +101,7 @@ def shape_of_files(folder: Path) -> Shape:
     """
     config, tokenizer = folder / "config.json", folder / "tokenizer.json"
     shape = shape_of_config(_read(config), "config.json") if config.is_file() else Shape()
-    shape = replace(shape, sentence_tokens=longest_text(folder))
+    shape = replace(shape, sentence_tokens=sentence_length(folder))
     if not tokenizer.is_file():
         return shape
     return replace(shape, tokenizer=(_read(tokenizer).get("model") or {}).get("type"))
@@ -121,6 +125,20 @@ def shape_of_checkpoint(folder: Path) -> Shape:
         heads=heads or shape.heads,
         neurons=(neurons.pop() if len(neurons) == 1 else None) if neurons else shape.neurons,
     )
+
+
+def check_not_refused(shape: Shape, step: str) -> None:
+    """Check that a step can do with the architecture.
+
+    Raises:
+        UserError: if it is known that it cannot; it names the step, and says why.
+    """
+    reason = NOT_BY_STEP.get(step, {}).get(str(shape.model_type))
+    if reason is not None:
+        raise UserError(
+            f"step '{step}' cannot do with a model of the architecture '{shape.model_type}': {reason}. Take another "
+            "technique, or exclude the two from meeting in the grid."
+        )
 
 
 def check_layers(shape: Shape, step: str) -> None:
@@ -215,11 +233,11 @@ def check_tokens(shape: Shape, step: str, max_length: int) -> None:
     """Check that the model can take texts of this length.
 
     Raises:
-        UserError: if it has fewer positions.
+        UserError: if it takes fewer tokens.
     """
     if shape.tokens is not None and max_length > shape.tokens:
         raise UserError(
-            f"step '{step}': max_length is {max_length}, but the model has positions for {shape.tokens} tokens."
+            f"step '{step}': max_length is {max_length}, but the model takes at most {shape.tokens} tokens."
         )
 
 

@@ -38,4 +38,4 @@ class TorchDynamicInt8(Step):
             quantized = torch.ao.quantization.quantize_dynamic(
                 copy.deepcopy(original.model), {torch.nn.Linear}, dtype=torch.qint8
             )
-        return save_traced(original, Logits(quantized).eval(), target / MODEL, tolerance=None)
+        return save_traced(self.name, original, Logits(quantized).eval(), target / MODEL, tolerance=None)

@@ -26,17 +26,18 @@ class TorchScript(Step):
 
         assert inputs.source is not None
         model = load_logits(inputs.source, attention="sdpa")
-        return save_traced(model, model, target / MODEL)
+        return save_traced(self.name, model, model, target / MODEL)
 
 
-def save_traced(original: Any, model: Any, path: Path, tolerance: float | None = 1e-3) -> dict[str, Any]:
-    """Trace and freeze `model` into `path`; return how far its logits are from those of `original`."""
+def save_traced(step: str, original: Any, model: Any, path: Path, tolerance: float | None = 1e-3) -> dict[str, Any]:
+    """Trace and freeze `model` into `path`, in a step of this name; return how far its logits are from those of
+    `original`."""
     import torch
 
-    from runner.techniques.tracing import example, largest_difference
+    from runner.techniques.tracing import example, exporting, largest_difference
 
-    with torch.inference_mode():
-        traced = torch.jit.trace(model, example(original, 3, 77), check_trace=False)
+    with exporting(step, original), torch.inference_mode():
+        traced = torch.jit.trace(model, example_kwarg_inputs=example(original, 3, 77), check_trace=False)
         frozen = torch.jit.freeze(traced)
-    frozen.save(str(path))
-    return {"largest_logit_difference": largest_difference(original, frozen, tolerance)}
+        frozen.save(str(path))
+        return {"largest_logit_difference": largest_difference(original, frozen, tolerance)}

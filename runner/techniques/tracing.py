@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from runner.engines import named
 from runner.engines.checkpoint import input_names, load_checkpoint, tells_tokens
+from runner.errors import UserError
+from runner.techniques.batches import positions
 
 TOLERANCE = 1e-3  # of float32 logits, against the checkpoint; a wrong graph is off by far more
 
@@ -45,22 +49,44 @@ def load_logits(folder: Path, attention: str) -> Logits:
     return Logits(load_checkpoint(folder, attention)).eval()
 
 
-def example(model: Logits, batch: int, length: int) -> tuple[torch.Tensor, ...]:
-    """Return the model's inputs: seeded input_ids, an attention_mask whose first row is a whole text, the next half of
-    one, a third …, and token_type_ids of two texts about as long.
+@contextmanager
+def exporting(step: str, model: Logits) -> Iterator[None]:
+    """Say in words that torch or a runtime cannot export a model, whatever it raises.
 
-    `length` is cut to what the model can take; two positions are left free, since RoBERTa numbers them from its padding
-    id on.
+    Args:
+        step: its name.
+        model: that is exported.
+    """
+    try:
+        yield
+    except (UserError, torch.onnx.errors.UnsupportedOperatorError):
+        raise
+    except Exception as error:
+        said = (str(error).strip().splitlines() or ["nothing more is told"])[0]
+        raise UserError(
+            f"step '{step}' cannot export a model of the architecture '{model.model.config.model_type}': "
+            f"{type(error).__name__}: {said} Take another technique, or exclude the two from meeting in the grid."
+        ) from error
+
+
+def example(model: Logits, batch: int, length: int) -> dict[str, torch.Tensor]:
+    """Return the model's inputs by name: seeded input_ids, padded where attention_mask says so, whose first row is a
+    whole text, the next half of one, a third …, and token_type_ids of two texts about as long.
+
+    `length` is cut to what the model can take.
     """
     config: Any = model.model.config
-    length = min(length, config.max_position_embeddings - 2)
+    length = min(length, positions(config) or length)
     generator = torch.Generator().manual_seed(0)
     input_ids = torch.randint(5, config.vocab_size, (batch, length), generator=generator)
     attention_mask = torch.ones_like(input_ids)
     for row in range(1, batch):
         attention_mask[row, max(1, length // (row + 1)) :] = 0
+    if config.pad_token_id is not None:  # by which decoders find a text's last token
+        input_ids[attention_mask == 0] = config.pad_token_id
     token_type_ids = (torch.arange(length) >= length // 2).long().expand(batch, length).contiguous()
-    return (input_ids, attention_mask, token_type_ids)[: len(model.inputs())]
+    every = named([input_ids, attention_mask, token_type_ids])
+    return {name: every[name] for name in model.inputs()}
 
 
 def largest_difference(
@@ -75,7 +101,7 @@ def largest_difference(
     with torch.inference_mode():
         for batch, length in ((1, 9), (3, 33)):
             inputs = example(model, batch, length)
-            worst = max(worst, float((model(*inputs) - exported(*inputs)).abs().max()))
+            worst = max(worst, float((model(**inputs) - exported(**inputs)).abs().max()))
     if tolerance is not None and not worst <= tolerance:
         raise ValueError(f"the exported model's logits are off by {worst:.3g}, more than {tolerance:g}")
     return worst

@@ -23,6 +23,9 @@ _SIZES = {
 _DISTILBERT_SIZES = {"dim": HIDDEN, "n_layers": LAYERS, "n_heads": HEADS, "hidden_dim": NEURONS}
 _BERT = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _ROBERTA = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
+_DECODER = ("<|endoftext|>", "<|pad|>")
+_DECODER_IDS = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 1}
+_GROUPED = _SIZES | {"num_key_value_heads": HEADS // 2}
 _OTHER_WORDS = [f"{first}{last}" for first in ("sun", "moon", "rain", "wind") for last in ("day", "light", "y", "s")]
 
 
@@ -35,7 +38,7 @@ class Tiny:
         examples: models of it on the hub.
         kind: of its tokenizers.
         special: the tokenizer's special tokens in the order of their ids.
-        ends: those that begin and end a text.
+        ends: those that begin and end a text; of a decoder there may be none.
         config: fields of its config that tell it from others; sizes are the same for all.
         sizes: the fields that hold them.
         last: whether the special tokens have the last ids, not the first.
@@ -45,9 +48,9 @@ class Tiny:
     examples: tuple[str, ...]
     kind: str
     special: tuple[str, ...]
-    ends: tuple[str, str]
+    ends: tuple[str, ...]
     config: dict[str, Any] = field(default_factory=dict)
-    sizes: dict[str, int] = field(default_factory=lambda: _SIZES)
+    sizes: dict[str, Any] = field(default_factory=lambda: _SIZES)
     last: bool = False
 
 
@@ -132,6 +135,102 @@ TINY = {  # by model_type
         {"local_attention": 8},
         last=True,
     ),
+    "big_bird": Tiny(
+        "BigBird",
+        ("google/bigbird-roberta-base",),
+        "Unigram",
+        ("<pad>", "</s>", "<s>", "[UNK]", "[MASK]", "[CLS]", "[SEP]"),
+        ("[CLS]", "[SEP]"),
+        {"attention_type": "block_sparse", "block_size": 16, "num_random_blocks": 2},
+    ),
+    "data2vec-text": Tiny(
+        "Data2Vec",
+        ("facebook/data2vec-text-base",),
+        "BPE",
+        _ROBERTA,
+        ("<s>", "</s>"),
+        {"max_position_embeddings": TOKENS + 2, "type_vocab_size": 1},
+    ),
+    "xlm-roberta-xl": Tiny(
+        "XLM-R-XL",
+        ("facebook/xlm-roberta-xl",),
+        "Unigram",
+        _ROBERTA,
+        ("<s>", "</s>"),
+        {"max_position_embeddings": TOKENS + 2, "type_vocab_size": 1},
+    ),
+    "roformer": Tiny(
+        "RoFormer",
+        ("junnyu/roformer_chinese_base",),
+        "WordPiece",
+        _BERT,
+        ("[CLS]", "[SEP]"),
+        {"embedding_size": HIDDEN // 2},
+    ),
+    "nystromformer": Tiny(
+        "Nyströmformer",
+        ("uw-madison/nystromformer-512",),
+        "Unigram",
+        ("<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"),
+        ("[CLS]", "[SEP]"),
+        {"num_landmarks": 8, "segment_means_seq_len": 8, "conv_kernel_size": 5},
+    ),
+    "mobilebert": Tiny(
+        "MobileBERT",
+        ("google/mobilebert-uncased",),
+        "WordPiece",
+        _BERT,
+        ("[CLS]", "[SEP]"),
+        {"embedding_size": HIDDEN // 2, "intra_bottleneck_size": HIDDEN // 2, "num_feedforward_networks": 2},
+    ),
+    "squeezebert": Tiny(
+        "SqueezeBERT",
+        ("squeezebert/squeezebert-uncased",),
+        "WordPiece",
+        _BERT,
+        ("[CLS]", "[SEP]"),
+        {"embedding_size": HIDDEN},
+    ),
+    "longformer": Tiny(
+        "Longformer",
+        ("allenai/longformer-base-4096",),
+        "BPE",
+        _ROBERTA,
+        ("<s>", "</s>"),
+        {"max_position_embeddings": TOKENS + 2, "type_vocab_size": 1, "attention_window": 8},
+    ),
+    "funnel": Tiny(
+        "Funnel",
+        ("funnel-transformer/small-base",),
+        "WordPiece",
+        _BERT,
+        ("[CLS]", "[SEP]"),
+        {"pad_token_id": 0, "initializer_std": 0.1},
+        {"d_model": HIDDEN, "n_head": HEADS, "d_head": HIDDEN // HEADS, "d_inner": NEURONS, "block_sizes": [1, 1]},
+    ),
+    "xlm": Tiny(
+        "XLM",
+        ("FacebookAI/xlm-mlm-en-2048",),
+        "BPE",
+        ("<s>", "</s>", "<pad>", "<unk>", "<mask>"),
+        ("</s>", "</s>"),
+        {"n_langs": 1, "use_lang_emb": False, "embed_init_std": 0.1, "init_std": 0.1},
+        {"emb_dim": HIDDEN, "n_layers": LAYERS, "n_heads": HEADS},
+    ),
+    "gpt2": Tiny(
+        "GPT-2",
+        ("openai-community/gpt2",),
+        "BPE",
+        _DECODER,
+        (),
+        _DECODER_IDS,
+        {"n_embd": HIDDEN, "n_layer": LAYERS, "n_head": HEADS},
+    ),
+    "llama": Tiny("Llama", ("meta-llama/Llama-3.2-1B",), "BPE", _DECODER, ("<|endoftext|>",), _DECODER_IDS, _GROUPED),
+    "qwen2": Tiny("Qwen2", ("Qwen/Qwen2.5-0.5B",), "BPE", _DECODER, (), _DECODER_IDS, _GROUPED),
+    "qwen3": Tiny(
+        "Qwen3", ("Qwen/Qwen3-0.6B",), "BPE", _DECODER, (), _DECODER_IDS, _GROUPED | {"head_dim": HIDDEN // HEADS}
+    ),
 }
 
 
@@ -149,17 +248,16 @@ def save_tiny(folder: Path, model_type: str, texts: Sequence[str], seed: int = 0
 
     tiny = TINY[model_type]
     tokenizer = _KINDS[tiny.kind]([*texts, *_OTHER_WORDS], tiny)
-    begin, end = tiny.ends
-    roles = {"cls_token": begin, "sep_token": end}
+    roles = {f"{role}_token": token for role, token in zip(("cls", "sep"), tiny.ends, strict=False)}
     for role in ("pad", "unk", "mask"):
-        roles[f"{role}_token"] = next(token for token in tiny.special if role in token.lower())
-    ids = {role: tokenizer.token_to_id(token) for role, token in roles.items()}
+        roles |= {f"{role}_token": token for token in tiny.special if role in token.lower()}
+    ids = {role.removesuffix("_token"): tokenizer.token_to_id(token) for role, token in roles.items()}
     known = AutoConfig.for_model(model_type).to_dict()
     given = {"bos": "cls", "eos": "sep", "cls": "cls", "sep": "sep", "pad": "pad"}
     special = {
-        f"{name}_token_id": ids[f"{role}_token"]
+        f"{name}_token_id": ids[role]
         for name, role in given.items()
-        if known.get(f"{name}_token_id") is not None
+        if known.get(f"{name}_token_id") is not None and role in ids
     }
     config = AutoConfig.for_model(
         model_type,
@@ -233,10 +331,12 @@ def _unknown(tiny: Tiny) -> str:
 
 def _between(tokenizer: Tokenizer, tiny: Tiny) -> Tokenizer:
     """Let every text begin and end with its special tokens."""
-    begin, end = tiny.ends
+    if not tiny.ends:
+        return tokenizer
+    begin, end = tiny.ends[0], "".join(tiny.ends[1:])
     tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{begin} $A {end}",
-        pair=f"{begin} $A {end} $B:1 {end}:1",
+        single=f"{begin} $A {end}".strip(),
+        pair=f"{begin} $A {end} $B:1 {end}:1" if end else f"{begin} $A $B:1",
         special_tokens=[(token, tokenizer.token_to_id(token)) for token in tiny.ends],
     )
     return tokenizer

@@ -102,7 +102,9 @@ def test_a_wrong_export_is_refused(bert: Path, texts: Path) -> None:
 
     model = load_logits(bert, attention="sdpa")
     with pytest.raises(ValueError, match=r"logits are off by .*, more than 0\.001"):
-        largest_difference(model, lambda ids, mask: model(ids, torch.ones_like(mask)) + 0.01)
+        largest_difference(
+            model, lambda input_ids, attention_mask: model(input_ids, torch.ones_like(attention_mask)) + 0.01
+        )
 
 
 def test_an_export_gives_the_same_bytes_again(bert: Path, texts: Path, tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def logits_and_labels(run: Any, checkpoint: Path, texts: Path) -> tuple[torch.Te
     together = next(Batches(checkpoint, tasks.read(texts, "test"), 64, load_checkpoint(checkpoint).config).in_order(60))
     labels = together.pop("labels")
     with torch.inference_mode():
-        return run(together["input_ids"], together["attention_mask"]), labels
+        return run(**together), labels
 
 
 def test_masked_words_can_be_learned_beside(trained: Path, texts: Path, tmp_path: Path) -> None:

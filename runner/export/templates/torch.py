@@ -17,6 +17,7 @@ def load(folder: Path, threads: int) -> Callable[[dict[str, np.ndarray]], np.nda
 
     @torch.inference_mode()
     def logits_of(inputs: dict[str, np.ndarray]) -> np.ndarray:
-        return np.asarray(model(*map(torch.from_numpy, inputs.values())).logits.float().numpy())
+        named = {name: torch.from_numpy(array) for name, array in inputs.items()}
+        return np.asarray(model(**named).logits.float().numpy())
 
     return logits_of

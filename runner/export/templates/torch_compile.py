@@ -24,7 +24,8 @@ def load(folder: Path, threads: int) -> Callable[[dict[str, np.ndarray]], np.nda
 
     @torch.inference_mode()
     def logits_of(inputs: dict[str, np.ndarray]) -> np.ndarray:
-        return np.asarray(model(*map(torch.from_numpy, inputs.values())).logits.float().numpy())
+        named = {name: torch.from_numpy(array) for name, array in inputs.items()}
+        return np.asarray(model(**named).logits.float().numpy())
 
     mask = np.ones((3, 7), dtype=np.int64)
     mask[1, 4:] = 0

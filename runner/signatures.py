@@ -1,0 +1,130 @@
+"""What transformers has: its architectures, and what their models are called with.
+
+Read from its source as text, for importing it takes seconds and a job is composed without it.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from difflib import get_close_matches
+from functools import cache
+from importlib import metadata, util
+from pathlib import Path
+
+from runner.engines import INPUTS
+from runner.errors import UserError
+
+BASE = "MODEL_MAPPING_NAMES"  # of models without a head; names of transformers' own, as are the others
+OF_TEXTS = "MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES"
+OF_TOKENS = "MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES"
+_TYPES = "CONFIG_MAPPING_NAMES"
+_MODULES = "SPECIAL_MODEL_TYPE_TO_MODULE_NAME"
+# What a model may be called with besides, and is not: it follows from the others, or tells a trainer or a generator.
+_LEFT_OUT = {
+    *("position_ids", "inputs_embeds", "labels", "kwargs", "head_mask", "task_type_ids", "num_hashes"),
+    *("output_attentions", "output_hidden_states", "return_dict", "logits_to_keep", "buckets_states"),
+    *("past_key_values", "use_cache", "cache_position", "cache", "mems", "use_mems", "perm_mask", "target_mapping"),
+    *("encoder_hidden_states", "encoder_attention_mask", "global_attention_mask", "input_mask", "langs", "lengths"),
+}
+
+
+def check_architecture(model_type: str, mapping: str, where: str) -> None:
+    """Check that transformers has such a classifier or encoder, and that texts alone give all its inputs.
+
+    Args:
+        model_type: of its config.
+        mapping: from model_types to classes: BASE, OF_TEXTS or OF_TOKENS.
+        where: names the config in errors.
+
+    Raises:
+        UserError: if not; nothing is checked as far as transformers cannot be read.
+    """
+    types = _table("auto_mappings.py", _TYPES) | _table("modeling_auto.py", BASE)
+    if not types:
+        return
+    transformers = f"transformers {metadata.version('transformers')}"
+    if model_type not in types:
+        near = "".join(f", but '{name}'" for name in get_close_matches(model_type, types, n=1))
+        raise UserError(
+            f"{where}: {transformers} has no architecture '{model_type}' (model_type){near}. If it came with code of "
+            "its own, that is never run here: take a model whose architecture transformers itself has."
+        )
+    name = _table("modeling_auto.py", mapping).get(model_type)
+    if name is None:
+        what = {BASE: "encoder", OF_TEXTS: "classifier of texts", OF_TOKENS: "classifier of tokens"}[mapping]
+        raise UserError(
+            f"{where}: {transformers} has no {what} of the architecture '{model_type}'. Take another model."
+        )
+    names = _forward_arguments(model_type, name)
+    if names is not None:
+        check_inputs_of(name, names, where)
+
+
+def check_inputs_of(model: str, arguments: Iterable[str], where: str) -> None:
+    """Check that a model is called with ids and a mask, and with nothing else that a text does not tell.
+
+    Args:
+        model: the name of its class.
+        arguments: the names that its forward pass takes.
+        where: names the config in errors.
+
+    Raises:
+        UserError: if not, naming what it takes or lacks.
+    """
+    names = set(arguments)
+    if "input_ids" not in names:
+        raise UserError(f"{where}: a {model} is not called with input_ids, so texts cannot be given to it.")
+    if "attention_mask" not in names:
+        raise UserError(
+            f"{where}: a {model} takes no attention_mask: it cannot tell a text from its padding, so the other texts "
+            "of a batch would change what it says. Take another model."
+        )
+    if others := sorted(names - _LEFT_OUT - {*INPUTS}):
+        decodes = any(name.startswith("decoder_") for name in others)
+        what = "the inputs of a decoder beside its encoder" if decodes else "what a text does not tell"
+        raise UserError(
+            f"{where}: a {model} also takes {what} ({', '.join(others)}). Models are called here with "
+            f"{', '.join(INPUTS[:2])} and {INPUTS[2]} alone. Take another model."
+        )
+
+
+@cache
+def _table(file: str, name: str) -> dict[str, str]:
+    """Return one of transformers' tables of names; of several names, the first. Empty: it cannot be read."""
+    for node in _parsed(f"models/auto/{file}"):
+        if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and node.value.args):
+            continue
+        if name in [target.id for target in node.targets if isinstance(target, ast.Name)]:
+            entries = ast.literal_eval(node.value.args[0])
+            return {key: value if isinstance(value, str) else value[0] for key, value in entries}
+    return {}
+
+
+@cache
+def _forward_arguments(model_type: str, model: str) -> tuple[str, ...] | None:
+    """Return the names that a model's forward pass takes, its own or of the first class that it is derived from."""
+    module = _table("auto_mappings.py", _MODULES).get(model_type, model_type).replace("-", "_")
+    files = (f"models/{module}/modeling_{module}.py", "modeling_layers.py")
+    classes = {node.name: node for file in files for node in _parsed(file) if isinstance(node, ast.ClassDef)}
+    waiting = [model]
+    while waiting:
+        found = classes.get(waiting.pop(0))
+        if found is None:
+            continue
+        for node in found.body:
+            if isinstance(node, ast.FunctionDef) and node.name == "forward":
+                return tuple(argument.arg for argument in (*node.args.args, *node.args.kwonlyargs))[1:]
+        waiting += [base.id for base in found.bases if isinstance(base, ast.Name)]
+    return None
+
+
+def _parsed(file: str) -> list[ast.stmt]:
+    """Return the statements of one of transformers' files; none if it cannot be read."""
+    found = util.find_spec("transformers")  # which does not import it
+    if found is None or not found.submodule_search_locations:
+        return []
+    try:
+        return ast.parse((Path(found.submodule_search_locations[0]) / file).read_text(encoding="utf-8")).body
+    except (OSError, SyntaxError):
+        return []
