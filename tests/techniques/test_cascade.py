@@ -18,6 +18,7 @@ from runner.engines.onnxruntime import Engine
 from runner.errors import UserError
 from runner.techniques.cascade import join
 from runner.techniques.onnx_static_int8 import encode
+from runner.trial.weights import int8_weight_bits
 from tests.techniques.conftest import run_step, save_random
 
 
@@ -85,10 +86,12 @@ def test_the_share_is_that_of_the_validation_texts(
 
 def test_what_it_computes_in_is_told(graphs: tuple[Path, Path, Path], bert: Path, texts: Path, tmp_path: Path) -> None:
     small, other, _ = graphs
-    rounded, _ = run_step(tmp_path / "r", small, texts, step="onnx-dynamic-int8")
+    rounded, _ = run_step(tmp_path / "r", small, texts, step="onnx-dynamic-int8", reduce_range=True)
     made, _ = run_step(tmp_path / "c", rounded, texts, bert, teacher=other, step="cascade", share=0.9)
     engine = Engine(made, 1)
     assert engine.precision(engine.prepare(*_batch())) == "int8"
+    assert int8_weight_bits(rounded, "int8") == 7
+    assert int8_weight_bits(made, "int8") == 8  # those of the whole model, in a branch of the graph
 
 
 def test_without_validation_texts_others_are_taken(
