@@ -125,7 +125,7 @@ def _call_with_longest(started: Started, file: Path, watch: MemoryWatch) -> int:
     for batch in batches:
         started.engine.run(batch)
     watch.phase_peak()
-    return max(inputs[0].shape[1] for inputs in [*started.arrays, *larger])
+    return max(int(inputs[0].shape[1]) for inputs in [*started.arrays, *larger])
 
 
 def _counters(cpus: list[int]) -> dict[str, Any]:
