@@ -63,8 +63,10 @@ class Side:
         before = self._meter.joules()
         timed_calls(self.call, self.batches, self.seconds, first, count)
         after = self._meter.joules()
-        known = self.joules is not None and before is not None and after is not None
-        self.joules = self.joules + after - before if known else None  # a sum with a gap would be too low
+        if self.joules is None or before is None or after is None:
+            self.joules = None  # a sum with a gap would be too low
+        else:
+            self.joules += after - before
         self.busy_seconds += time.perf_counter() - began
 
 
