@@ -62,6 +62,7 @@ class Texts:
         unlabelled: more texts of the same sort, without labels, for steps that learn from a teacher.
         kind: how they are judged; see `runner.tasks.kinds`.
         drawn: whether `test` was drawn from texts that came without a split.
+        notes: what a person is told of how they were read.
     """
 
     labels: list[str]
@@ -71,6 +72,7 @@ class Texts:
     unlabelled: list[Example] = field(default_factory=list)
     kind: str = SINGLE_LABEL
     drawn: bool = False
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
 
 def load(task: TaskConfig, downloads: Path) -> Texts:
