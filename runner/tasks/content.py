@@ -156,7 +156,7 @@ class _Archive(io.FileIO):
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size > _MOST_LISTED_BYTES:
             raise zipfile.BadZipFile("it lists too many files")
-        return super().read(size)  # type: ignore[return-value]  # None only of what does not block
+        return super().read(size)
 
 
 class _Unpacked(io.RawIOBase):

@@ -43,7 +43,7 @@ def delimited_rows(file: TextFile, wanted: Sequence[str], declared: str | None) 
     certain = bool(declared or excels)
     if len(header) == 1 and not certain:
         records = _of_one_column(records, file.content.where, delimiter)
-    read_as = () if delimiter == "comma" else (f"{delimiter}-separated",)
+    read_as: tuple[str, ...] = () if delimiter == "comma" else (f"{delimiter}-separated",)
     if spaced:
         read_as += (f"without the spaces after {_PLURALS[delimiter]}",)
     columns = [name.strip() for name in header]

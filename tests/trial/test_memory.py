@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from runner.trial.memory import MemoryWatch
+from tests.patience import wait_until
 
 MIB = 1 << 20
 
@@ -28,7 +29,7 @@ def test_a_phase_has_its_own_peak_and_the_total_keeps_the_highest() -> None:
 def test_a_watched_phase_is_sampled_while_it_lasts() -> None:
     watch = MemoryWatch()
     with watch.watching("sleep"):
-        time.sleep(0.2)
+        wait_until(lambda: len(watch.phases) >= 5, "samples")
     samples = len(watch.phases)
     time.sleep(0.05)
     assert len(watch.phases) == samples >= 5
