@@ -35,6 +35,15 @@ class SourceKind(Enum):
     hub = "hub"
 
 
+class Delimiter(Enum):
+    """What is between the fields of a CSV file."""
+
+    comma = "comma"
+    semicolon = "semicolon"
+    tab = "tab"
+    pipe = "pipe"
+
+
 class Padding(Enum):
     """How the texts of a batch are brought to one length."""
 
@@ -130,7 +139,9 @@ class TaskConfig:
     name: str = MISSING  # in tables and reports
     source: str = MISSING  # a module of runner/tasks, or of plugins/tasks
     kind: str = SINGLE_LABEL  # how it is judged: single-label, multi-label, embedding or tokens
-    path: str | None = None  # a CSV, JSONL or Parquet file, when source is file
+    path: str | None = None  # a CSV, TSV, JSONL or Parquet file, when source is file; may be .gz, .zst or .zip
+    encoding: str | None = None  # of that file, such as cp1252; null: its byte order mark says it, or it is UTF-8
+    delimiter: Delimiter | None = None  # between the fields of that file; null: the one between the header's names
     hub_id: str | None = None  # of a data set of the Hugging Face hub, when source is hub: owner/name
     revision: str | None = None  # of that data set: a commit, 40 hexadecimal digits
     subset: str | None = None  # of that data set: the folder of its files, where it has several

@@ -117,6 +117,8 @@ def texts_of(cfg: Config) -> Artifact:
         target = folder / "files"
         target.mkdir()
         texts = tasks.load(cfg.task, Path(cfg.downloads))
+        for note in texts.notes:
+            say(note)
         if texts.drawn and not any(step["step"] == "fine-tune" for step in cfg.model.steps):
             say(
                 f"{cfg.task.name}: there is no column split, so {len(texts.test)} of the texts were drawn to test on. "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from runner import config
 from runner.errors import UserError
@@ -16,6 +17,10 @@ from tests.signal_stack import signal_stack
 __all__ = ["browser", "open_page", "signal_stack"]
 
 config.register()
+
+# What hypothesis takes for slow is, on a busy machine, only busy.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 def _why_no_docker() -> str | None:

@@ -101,7 +101,7 @@ def _jobs(plan: Plan) -> list[tuple[Any, ...]]:
     return [(c["technique"]["name"], w["batch_size"], w["name"], c["seed"]) for c, w in configs]
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(grid=GRIDS)
 def test_no_job_is_lost_and_none_is_there_twice(planned: Planned, grid: Grid) -> None:
     wanted = expected(grid)
@@ -121,7 +121,7 @@ def test_no_job_is_lost_and_none_is_there_twice(planned: Planned, grid: Grid) ->
         assert counts == {job.key: 2 if plan.baselines[job.key] == job.key else 1 for job in plan.jobs}
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(grid=GRIDS.filter(expected), data=st.data())
 def test_what_is_done_is_not_done_again(planned: Planned, grid: Grid, data: st.DataObject) -> None:
     plan = planned(grid)

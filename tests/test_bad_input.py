@@ -12,6 +12,7 @@ import pytest
 
 from runner.__main__ import main
 from tests.models.files import write_files
+from tests.patience import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[1]
 SMOKE = ["model=tiny", "task=alice", "workload=smoke", "measure=smoke", "isolation=process"]
@@ -114,7 +115,7 @@ def test_is_refused(case: str, refused: Refused) -> None:
 
 def test_a_command_ends_with_code_2_and_no_traceback() -> None:
     command = [sys.executable, "-m", "runner", "-m", "technique=onxx"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert "Did you mean 'onnx'?" in done.stderr
@@ -284,7 +285,7 @@ def test_an_old_sweep_that_cannot_be_moved_aside(
 
 def test_hydra_s_own_options_still_work() -> None:
     command = [sys.executable, "-m", "runner", "grid=seed", "model=roberta-base", "--cfg", "job"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
     assert done.returncode == 0, done.stderr
     assert "weights: random" in done.stdout
     assert "name: padded-512" in done.stdout

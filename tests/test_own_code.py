@@ -14,6 +14,7 @@ import pytest
 from runner import tasks
 from runner.init import write_example
 from runner.tasks import Example, Texts
+from tests.patience import PATIENCE_SECONDS
 from tests.techniques.conftest import save_random
 
 ROOT = Path(__file__).parents[1]
@@ -41,7 +42,12 @@ def sweep(request: pytest.FixtureRequest, folder: Path) -> Path:
     command = [sys.executable, "-m", "runner.verbs", "sweep", "grid=own-code", f"isolation={request.param}", *ALONE]
     settings = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}
     done = subprocess.run(
-        [*command, "--out", str(out)], cwd=folder, env=settings, capture_output=True, text=True, timeout=900
+        [*command, "--out", str(out)],
+        cwd=folder,
+        env=settings,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
     )
     assert done.returncode == 0, done.stderr
     return out

@@ -13,6 +13,7 @@ from runner import partner
 from runner.isolation import Box, BoxEnd, BoxOrder
 from runner.partner import PartnerFailedError, close_partner, open_partner
 from runner.trial.turns import TO_PARTNER
+from tests.patience import PATIENCE_SECONDS
 
 
 class FakeBox(Box):
@@ -35,7 +36,7 @@ class FakeBox(Box):
         return None
 
 
-ORDER = BoxOrder("runner.trial", {}, {}, Path(), [0], timeout_seconds=5)
+ORDER = BoxOrder("runner.trial", {}, {}, Path(), [0], timeout_seconds=PATIENCE_SECONDS)
 
 
 @pytest.fixture(autouse=True)

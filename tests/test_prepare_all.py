@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from runner import isolation, sweep
 from runner.config import Config
 from runner.isolation import stoppable
 from runner.plan import Job
+from tests.patience import PATIENCE_SECONDS
 
 
 def a_job(model: str, technique: str) -> Job:
@@ -44,7 +44,7 @@ def test_the_first_job_of_each_model_goes_first(
             assert f"{key.split('-')[0]}-a" in ended
         began.append(key)
         if key == "large-a":
-            assert small_went_on.wait(20), "a core waits for the other model"
+            assert small_went_on.wait(PATIENCE_SECONDS), "a core waits for the other model"
         if key == "small-b":
             small_went_on.set()
         ended.append(key)
@@ -70,14 +70,15 @@ def test_an_interruption_kills_the_boxes_that_run(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, two_cores: None
 ) -> None:
     monkeypatch.setattr(isolation, "_stopping", threading.Event())
-    killed = threading.Event()
+    running, killed = threading.Event(), threading.Event()
 
     def prepare_job(cfg: Config, key: str, folder: Path, cpus: list[int]) -> None:
         with stoppable(killed.set):
-            assert killed.wait(20)
+            running.set()
+            assert killed.wait(PATIENCE_SECONDS)
 
     def interrupt(*_: Any, **__: Any) -> None:
-        time.sleep(0.1)
+        assert running.wait(PATIENCE_SECONDS)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(sweep, "prepare_job", prepare_job)

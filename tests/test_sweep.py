@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pandas as pd
 import pytest
 
 from runner.isolation.cpus import choose_cpus
+from tests.patience import PATIENCE_SECONDS, wait_until
 
 ROOT = Path(__file__).parents[1]
 
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 def pinbox(out: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the smoke grid as a user would."""
     command = [sys.executable, "-m", "runner", "-m", "grid=smoke", f"hydra.sweep.dir={out}", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
 
 
 class Sweep:
@@ -171,17 +171,15 @@ def test_an_interrupted_sweep_goes_on_where_it_stopped(tmp_path: Path, swept: Sw
     out = tmp_path / "sweep"
     command = [sys.executable, "-m", "runner", "-m", "grid=smoke", f"hydra.sweep.dir={out}", *swept.arguments]
     running = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env=os.environ)
-    deadline = time.monotonic() + 300
-    while len(list(out.glob("trials/*/trial.json"))) < 2 and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_until(lambda: len(list(out.glob("trials/*/trial.json"))) >= 2 or running.poll() is not None, "two trials")
     running.send_signal(signal.SIGINT)
-    _, said = running.communicate(timeout=60)
+    _, said = running.communicate(timeout=PATIENCE_SECONDS)
     assert running.returncode == 130, said
     assert "the same command goes on from here" in said
     kept = len(list(out.glob("trials/*/trial.json")))
     assert 2 <= kept < 10
     assert len(pd.read_parquet(out / "results.parquet")) == kept
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
     assert done.returncode == 0, done.stderr
     assert f"{kept} of them done before" in done.stderr
     assert len(pd.read_parquet(out / "results.parquet")) == 10

@@ -9,6 +9,7 @@ import pytest
 
 from runner import told
 from runner.told import passed_on
+from tests.patience import PATIENCE_SECONDS
 
 
 def test_every_new_line_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,7 +26,7 @@ def test_every_new_line_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
         for line in ("10%, loss 0.9", "20%, loss 0.8", "20%, loss 0.8", "30%, loss 0.7"):
             path.write_text(line)
             if line not in said:
-                assert heard.acquire(timeout=20)
+                assert heard.acquire(timeout=PATIENCE_SECONDS)
     assert said == ["10%, loss 0.9", "20%, loss 0.8", "30%, loss 0.7"]
 
 

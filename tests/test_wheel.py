@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
+
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.package
 _NOT_OURS = shutil.ignore_patterns(".*", "outputs", "build", "dist", "*.egg-info", "__pycache__")
@@ -55,7 +57,9 @@ def pinbox(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Pinbox:
     def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, str(site / "bin" / "pinbox"), *arguments]
         settings = environment | {"PYTHONPATH": str(site), "XDG_CACHE_HOME": str(folder / "cache")}
-        return subprocess.run(command, cwd=folder, env=settings, capture_output=True, text=True, timeout=300)
+        return subprocess.run(
+            command, cwd=folder, env=settings, capture_output=True, text=True, timeout=PATIENCE_SECONDS
+        )
 
     return run
 

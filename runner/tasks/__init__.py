@@ -63,6 +63,7 @@ class Texts:
         kind: how they are judged; see `runner.tasks.kinds`.
         drawn: whether `test` was drawn from texts that came without a split.
         stated: whether somebody stated the order of the labels; if not, it is alphabetical, and says nothing.
+        notes: what a person is told of how they were read.
     """
 
     labels: list[str]
@@ -73,6 +74,7 @@ class Texts:
     kind: str = SINGLE_LABEL
     drawn: bool = False
     stated: bool = True
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
 
 def load(task: TaskConfig, downloads: Path) -> Texts:

@@ -16,6 +16,7 @@ from runner.tasks.split import shuffled, split
 SPLIT = "split"
 _OR_NULL = {"label_column": ", or null if there are no labels", "text_pair_column": ", or null if texts are single"}
 _NUMBER = re.compile(r"[+-]?\d{1,18}(\.\d{0,18})?")
+_DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
 
 
 def wanted_columns(task: TaskConfig) -> dict[str, str]:
@@ -46,6 +47,8 @@ def checked_rows(found: Rows, task: TaskConfig, where: Source, split: bool = Tru
                 f"{did_you_mean(column, found.columns)} Set task.{key}"
                 f"{_OR_NULL.get(key, '')}."
             )
+    if split:
+        _check_split_column(found.columns, where)
     rows = []
     for row in found.rows:
         _check(row, task, f"{where}, {row.where}")
@@ -120,6 +123,13 @@ def _words(value: Any, column: str, where: str) -> list[str]:
     )
 
 
+def _check_split_column(columns: list[str], where: Source) -> None:
+    """Check that no column was meant to be the split and has another spelling, which would not count."""
+    meant = [column for column in columns if column != SPLIT and column.strip().lower() == SPLIT]
+    if meant and SPLIT not in columns:
+        raise UserError(f"{where} has a column '{meant[0]}', but only '{SPLIT}' counts. Rename it.")
+
+
 def _check_split(row: Row, where: str, known: bool) -> None:
     """Check a row's split; `known`: whether the file has such a column."""
     if SPLIT in row.values and not known:
@@ -171,6 +181,12 @@ def _name(value: Any, task: TaskConfig, where: str) -> str:
     """Return a label's name."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # a column that lacked some values, once
+    if isinstance(value, str) and _DECIMAL_COMMA.fullmatch(value):
+        raise UserError(
+            f"{where}: column '{task.label_column}' holds '{value:.50}', a number with a decimal comma, or several. "
+            "Write numbers with a point, and name classes otherwise. Where texts have several labels, say "
+            f"task.kind={MULTI_LABEL} and task.label_separator=','."
+        )
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str | int):

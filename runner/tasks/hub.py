@@ -18,7 +18,9 @@ from runner.config import TaskConfig
 from runner.errors import UserError
 from runner.tasks import SPLITS, Texts
 from runner.tasks.columns import SPLIT, checked_rows, read_as, texts_of, wanted_columns
-from runner.tasks.rows import MOST_BYTES, Row, Source, open_rows
+from runner.tasks.content import MOST_BYTES
+from runner.tasks.reading import open_rows
+from runner.tasks.rows import Row, Source
 from runner.tasks.split import split
 
 _REVISION = re.compile(r"[0-9a-f]{40}")

@@ -9,14 +9,15 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
 import pytest
+
+from tests.patience import PATIENCE_SECONDS, wait_until
 
 ROOT = Path(__file__).parents[2]
 _SCRIPT = ROOT / "tests" / "cluster" / "slurm.sh"
@@ -31,7 +32,6 @@ _WHY_NOT = (
     else ""
 )
 pytestmark = [pytest.mark.slurm, pytest.mark.skipif(bool(_WHY_NOT), reason=_WHY_NOT)]
-_PATIENCE_SECONDS = 300.0
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +39,10 @@ def cluster() -> Iterator[dict[str, str]]:
     """Return the environment in which Slurm's commands find the cluster."""
     folder = Path(tempfile.mkdtemp(prefix="pinbox-slurm-"))  # a socket's path must be short
     try:
-        subprocess.run([_SCRIPT, "up", folder], check=True, timeout=120)
+        subprocess.run([_SCRIPT, "up", folder], check=True, timeout=PATIENCE_SECONDS)
         yield os.environ | {"SLURM_CONF": str(folder / "slurm.conf")}
     finally:
-        subprocess.run([_SCRIPT, "down", folder], check=True, timeout=120)
+        subprocess.run([_SCRIPT, "down", folder], check=True, timeout=PATIENCE_SECONDS)
         shutil.rmtree(folder)
 
 
@@ -70,13 +70,6 @@ class Sweep:
 
     def plan(self) -> dict[str, list[dict[str, str]]]:
         return json.loads((self.folder / "plan.json").read_text())
-
-
-def wait_for(what: str, condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.1)
 
 
 def boxes_left(folder: Path) -> list[str]:
@@ -112,17 +105,17 @@ def broken(cluster: dict[str, str], tmp_path_factory: pytest.TempPathFactory) ->
     it said."""
     sweep = Sweep(cluster, tmp_path_factory.mktemp("cluster"))
     process = sweep.start("measure.rounds=3")
-    wait_for("the plan", (sweep.folder / "plan.json").exists)
+    wait_until((sweep.folder / "plan.json").exists, "the plan")
     variant = next(trial["job"] for trial in sweep.plan()["trials"] if trial["role"] == "variant")
     raising = sweep.folder / "trials" / f"{variant}-r0-variant"
     raising.mkdir(parents=True)
     (raising / ".hydra").write_text("")  # Hydra wants a folder of that name, so the job raises
-    wait_for("a trial of round 1", lambda: any("-r1-" in name for name in sweep.files()))
+    wait_until(lambda: any("-r1-" in name for name in sweep.files()), "a trial of round 1")
     jobs = sweep.slurm("squeue", "--noheader", "--array", "--format=%i").split()
     sweep.slurm("scancel", next(job for job in jobs if job.endswith("_1")))
-    wait_for("a trial of round 2", lambda: any("-r2-" in name for name in sweep.files()))
+    wait_until(lambda: any("-r2-" in name for name in sweep.files()), "a trial of round 2")
     kill_job_of_round_2()
-    said = process.communicate(timeout=_PATIENCE_SECONDS)[1]
+    said = process.communicate(timeout=PATIENCE_SECONDS)[1]
     (raising / ".hydra").unlink()
     return sweep, process.returncode, said
 
@@ -153,7 +146,7 @@ def test_resume_runs_only_the_lost_ones_on_their_nodes(broken: tuple[Sweep, int,
     sweep = broken[0]
     before, first = sweep.files(), sweep.results()
     process = sweep.start("measure.rounds=3")
-    said = process.communicate(timeout=_PATIENCE_SECONDS)[1]
+    said = process.communicate(timeout=PATIENCE_SECONDS)[1]
     assert process.returncode == 0, said
     after, results = sweep.files(), sweep.results()
     assert {name: after[name] for name in before} == before
@@ -167,9 +160,9 @@ def test_resume_runs_only_the_lost_ones_on_their_nodes(broken: tuple[Sweep, int,
 def test_an_interrupted_command_takes_its_jobs_back(cluster: dict[str, str], broken: tuple[Sweep, int, str]) -> None:
     sweep = Sweep(cluster, broken[0].folder.parent, "interrupted")
     process = sweep.start()
-    wait_for("a job that runs", lambda: list(sweep.folder.glob("nodes/*.json")))
+    wait_until(lambda: list(sweep.folder.glob("nodes/*.json")), "a job that runs")
     process.send_signal(signal.SIGINT)
-    said = process.communicate(timeout=_PATIENCE_SECONDS)[1]
+    said = process.communicate(timeout=PATIENCE_SECONDS)[1]
     assert process.returncode == 130, said
     assert not sweep.slurm("squeue", "--noheader").strip()
     assert not boxes_left(sweep.folder)

@@ -24,6 +24,7 @@ from runner.export.write import export, new_folder
 from runner.results.schema import SUMMARY
 from runner.results.tables import Tables, read_tables
 from runner.tasks.tokenize import tokenize
+from tests.patience import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[2]
 TECHNIQUES = ["torch-eager", "torchscript", "onnx", "onnx-int8", "openvino"]
@@ -46,7 +47,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Tables:
 def _predict(folder: Path, texts: list[str]) -> list[tuple[str, float]]:
     """Run predict.py from its own folder, where `runner` cannot be imported."""
     command = [sys.executable, "-I", "-c", ALONE, *texts]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
     assert done.returncode == 0, done.stderr
     lines = [line.split("\t") for line in done.stdout.splitlines()]
     return [(label, float(probability)) for label, probability in lines]

@@ -23,6 +23,7 @@ from runner.results.schema import SUMMARY
 from runner.results.tables import Tables, read_tables
 from runner.tasks.kinds import KINDS, TOKENS
 from tests.export.test_export import ALONE, ROOT
+from tests.patience import PATIENCE_SECONDS
 
 PLACES = ["by the river", "in town", "on a hill", "far away"]
 THINGS = ["horse", "table", "cloud", "stone"]
@@ -87,7 +88,7 @@ def _export(swept: Tables, task: str, technique: str, to: Path) -> tuple[Path, d
 
 def _predict(folder: Path, *arguments: str, lines: str | None = None) -> list[str]:
     command = [sys.executable, "-I", "-c", ALONE, *arguments]
-    done = subprocess.run(command, cwd=folder, input=lines, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=folder, input=lines, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 

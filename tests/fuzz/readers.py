@@ -5,6 +5,8 @@ A reader may return, or raise a `UserError`; anything else is a crash.
 
 from __future__ import annotations
 
+import codecs
+import gzip
 import io
 import json
 import shutil
@@ -18,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import zstandard
 from onnx import TensorProto, helper, numpy_helper
 
 from runner.artifacts import Store
@@ -93,20 +96,52 @@ def _onnx(folder: Path) -> Reader:
     return Reader(folder / "model.onnx", lambda path: check_onnx(path, "model"), seeds)
 
 
+_CSV = [
+    b'text,label,split\ngood,a,train\n"a, b",b,test\n',
+    "\ufefftext,label\r\n\u00e9,1\r\n\U0001f600,2\r\n".encode(),
+    b"sep=;\ntext;label;split\r\ngood;a;train\r\n;;\r\n",
+    b'text\t label\t split\rgood\t a\t train\r"a ""b"""\tb\ttest\r',
+    "text|label\nb\u00e9|0,5\n".encode("utf-16"),
+]
+_JSON_LINES = [
+    b'{"text": "good", "label": "a", "split": "train"}\n{"text": "bad", "label": "b", "split": "test"}\n',
+    '{"text": "\u00e9", "label": 1}\n\n{"text": "\\ud83d\\ude00", "label": 2, "more": [null, {}]}\n'.encode(),
+    b'[{"text": "a"}]',
+    '{"text": "\u00e9"}\n'.encode("utf-16"),
+]
+
+
 def _csv(folder: Path) -> Reader:
-    seeds = [
-        b'text,label,split\ngood,a,train\n"a, b",b,test\n',
-        "\ufefftext,label\r\n\u00e9,1\r\n\U0001f600,2\r\n".encode(),
-    ]
-    return _texts(folder / "texts.csv", seeds)
+    return _texts(folder / "texts.csv", _CSV)
+
+
+def _declared(folder: Path) -> Reader:
+    seeds = [seed.decode("utf-16" if seed.startswith(codecs.BOM_UTF16) else "utf-8-sig") for seed in _CSV]
+    return _texts(folder / "texts.csv", [seed.encode("cp1252", "ignore") for seed in seeds], "cp1252")
 
 
 def _jsonl(folder: Path) -> Reader:
-    seeds = [
-        b'{"text": "good", "label": "a", "split": "train"}\n{"text": "bad", "label": "b", "split": "test"}\n',
-        '{"text": "\u00e9", "label": 1}\n\n{"text": "\\ud83d\\ude00", "label": 2, "more": [null, {}]}\n'.encode(),
-    ]
-    return _texts(folder / "texts.jsonl", seeds)
+    return _texts(folder / "texts.jsonl", _JSON_LINES)
+
+
+def _gzip(folder: Path) -> Reader:
+    return _texts(folder / "texts.csv.gz", [gzip.compress(seed) for seed in _CSV])
+
+
+def _zstd(folder: Path) -> Reader:
+    return _texts(folder / "texts.csv.zst", [zstandard.ZstdCompressor().compress(seed) for seed in _CSV])
+
+
+def _archive(folder: Path) -> Reader:
+    seeds = []
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        for name, content in {"a/texts.csv": _CSV[0], "texts.jsonl": _JSON_LINES[0]}.items():
+            whole = io.BytesIO()
+            with zipfile.ZipFile(whole, "w", method) as zipped:
+                zipped.writestr(name, content)
+                zipped.writestr("readme.txt", "Read me.")
+            seeds.append(whole.getvalue())
+    return _texts(folder / "texts.zip", seeds)
 
 
 def _parquet(folder: Path) -> Reader:
@@ -122,8 +157,9 @@ def _parquet(folder: Path) -> Reader:
     return _texts(folder / "texts.parquet", seeds)
 
 
-def _texts(path: Path, seeds: list[bytes]) -> Reader:
-    return Reader(path, lambda path: texts_file.load(TaskConfig(name="t", path=str(path)), path.parent), seeds)
+def _texts(path: Path, seeds: list[bytes], encoding: str | None = None) -> Reader:
+    task = TaskConfig(name="t", path=str(path), encoding=encoding)
+    return Reader(path, lambda path: texts_file.load(task, path.parent), seeds)
 
 
 def _trial(folder: Path) -> Reader:
@@ -199,8 +235,12 @@ _MAKERS: dict[str, Callable[[Path], Reader]] = {
     "index": _model_file("model.safetensors.index.json", '{"weight_map": {"a": "model.safetensors"}}'),
     "onnx": _onnx,
     "csv": _csv,
+    "cp1252": _declared,
     "jsonl": _jsonl,
     "parquet": _parquet,
+    "gzip": _gzip,
+    "zstd": _zstd,
+    "archive": _archive,
     "zip": _zip,
     "recipe": _store,
     "prepared": _ready,

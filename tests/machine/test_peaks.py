@@ -13,6 +13,7 @@ from runner.isolation.cpus import choose_cpus
 from runner.isolation.process import ProcessBox
 from runner.machine import peaks
 from runner.machine.peaks import Peaks, are_kept, from_candidates, measured_peaks
+from tests.patience import PATIENCE_SECONDS
 
 
 class FakeBox(Box):
@@ -93,6 +94,7 @@ def test_a_broken_file_is_measured_again(tmp_path: Path) -> None:
 
 def test_a_real_box_measures_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peaks, "_SECONDS", 0.0)
+    monkeypatch.setattr(peaks, "_TIMEOUT_SECONDS", PATIENCE_SECONDS)
     found = measured_peaks(tmp_path, ProcessBox(), choose_cpus(1))
     assert found.error is None
     for precision in ("float32", "bfloat16", "int8"):

@@ -54,7 +54,7 @@ def _write(place: Path, tables: dict[str, Any], manifest: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=st.data(), manifest=MANIFESTS)
 def test_what_is_written_is_read(name: str, data: st.DataObject, manifest: dict[str, Any]) -> None:
     written = data.draw(a_table(name))

@@ -22,6 +22,7 @@ from runner.isolation import BoxEnd, BoxOrder, choose, cpus, process
 from runner.layout import prepared_file
 from runner.ready import Ready
 from runner.slots import Slot, launch, slots_beside
+from tests.patience import PATIENCE_SECONDS
 from tests.slots.topology import show_cpus
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +34,7 @@ def start(place: Path, *arguments: str, behaviour: str = "") -> subprocess.Popen
     """Start a sweep of two techniques, or go on with it; its folder is `sweep` in `place`, an existing folder.
 
     Args:
-        behaviour: fail: variants crash; full: the disk is, from the first variant on.
+        behaviour: fail: variants crash; hang: they do not end; full: the disk is, from the first variant on.
     """
     grid = ["grid=smoke", "grid.union=[{technique: [torch-eager, onnx]}]", "isolation=process", "measure.rounds=3"]
     command = [sys.executable, "-m", "tests.slots.command", "-m", *grid, f"hydra.sweep.dir={place / 'sweep'}"]
@@ -59,7 +60,9 @@ class SleepingBox(process.ProcessBox):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(order.output))
             if os.environ["BEHAVIOUR"] == "fail":
                 return BoxEnd(1, False, False, "it broke")
-        request = order.request | {"partner": partner, "seconds": _BOX_SECONDS, "beside": slots_beside()}
+        hangs = os.environ["BEHAVIOUR"] == "hang" and "-variant" in str(order.output)
+        seconds = PATIENCE_SECONDS if hangs else _BOX_SECONDS
+        request = order.request | {"partner": partner, "seconds": seconds, "beside": slots_beside()}
         return super().run(replace(order, module="tests.slots.box", request=request))
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
-import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from tests.patience import PATIENCE_SECONDS, wait_until
 from tests.slots.command import CACHES, start
 
 TRIALS = 3 * (3 + 2)  # a round's, and its pair alone
@@ -18,7 +18,7 @@ KEYS = ["job", "round", "role"]
 
 def run(place: Path, *arguments: str, behaviour: str = "") -> tuple[int, str]:
     process = start(place, *(arguments or ["slots=auto"]), behaviour=behaviour)
-    said, _ = process.communicate(timeout=600)
+    said, _ = process.communicate(timeout=PATIENCE_SECONDS)
     return process.returncode, said
 
 
@@ -108,17 +108,14 @@ def test_more_slots_than_caches_are_refused_before_anything_starts(tmp_path: Pat
 
 @pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_interrupted_it_leaves_nothing_and_goes_on(tmp_path: Path, number: signal.Signals, expected: int) -> None:
-    process = start(tmp_path, "slots=2")
-    while not list(tmp_path.glob("sweep/trials/*baseline-first/trial.json")):
-        assert process.poll() is None
-        time.sleep(0.02)
+    process = start(tmp_path, "slots=2", behaviour="hang")
+    begun = "sweep/trials/*baseline-first/trial.json"
+    wait_until(lambda: list(tmp_path.glob(begun)) or process.poll() is not None, "a trial")
+    assert process.poll() is None
     process.send_signal(number)
-    said, _ = process.communicate(timeout=120)
+    said, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == expected, said
-    deadline = time.monotonic() + 20
-    while processes(tmp_path):
-        assert time.monotonic() < deadline, processes(tmp_path)
-        time.sleep(0.05)
+    wait_until(lambda: not processes(tmp_path), "the end of all processes")
     kept = trials(tmp_path)
     assert 0 < len(kept) < TRIALS
     code, said = run(tmp_path, "slots=2")

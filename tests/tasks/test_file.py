@@ -72,7 +72,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path: Path) -> Non
         ("text,label\n ,x\n", {}, r"line 2: column 'text' is empty"),
         ("text,label,split\na,x,dev\n", {}, r"line 2: split is 'dev'\. Allowed: train, validation, test"),
         ("text,label,split\na,x,train\nb,y,train\n", {}, r"has no texts to test on"),
-        (b"text,label\n\xff,x\n", {}, r"is not UTF-8 .*Save it as UTF-8"),
+        (b"text,label\n\xff,x\n", {}, r"line 2: byte 0xff is not UTF-8 .*Save it as UTF-8"),
         ('text,label\n"a"b,x\n', {}, r"is not a CSV file: line 2: "),
     ],
 )
@@ -82,7 +82,9 @@ def test_a_bad_file_is_refused(content: str | bytes, keys: dict[str, str], messa
 
 
 def test_a_path_is_needed(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"task\.path is not set\. Say which CSV, JSONL or Parquet file: task\.path="):
+    with pytest.raises(
+        UserError, match=r"task\.path is not set\. Say which CSV, TSV, JSONL or Parquet file: task\.path="
+    ):
         tasks.load(TaskConfig(name="file", source="file"), tmp_path)
 
 

@@ -13,7 +13,7 @@ import pytest
 from runner import tasks
 from runner.config import TaskConfig
 from runner.errors import UserError
-from runner.tasks import Example, Texts, rows
+from runner.tasks import Example, Texts, content
 
 ROWS: list[dict[str, Any]] = [
     {"text": "a, b", "label": "x", "split": "train"},
@@ -104,14 +104,16 @@ def test_pairs_are_split_by_both_texts(tmp_path: Path) -> None:
         ('{"text": "a", "label": "x"}\n{"text": "b", "label": "x", "split": "test"}', r"line 2: there is a split, but"),
         ('{"text": "a\\u0000", "label": "x"}\n', r"line 1: there is a NUL"),
         ('{"text": "a\\ud800", "label": "x"}\n', r"line 1: there is a NUL or half a character"),
-        ('["a", "x"]\n', r"line 1: not a JSON object"),
+        ('{"text": "a", "label": "x"}\n["a", "x"]\n', r"line 2: not a JSON object"),
+        ('["a", "x"]\n', r"line 1: it is a JSON array, not JSON Lines.*jq -c '\.\[\]' texts\.jsonl > texts\.jsonl"),
+        ('{\n"text": "a"}', r"line 1: it is a JSON object over several lines, not JSON Lines"),
         ('{"text": "a", "label": "x"}\n{"text": \n', r"not a JSON Lines file: line 2: Expecting value"),
-        ("[" * 100_000, r"not a JSON Lines file: line 1: nested too deeply"),
+        ('{"text": ' + "[" * 100_000, r"not a JSON Lines file: line 1: nested too deeply"),
         (
             '{"text": "a", "label": ' + "9" * 5000 + "}",
             r"not a JSON Lines file: line 1: nested .* or a number too long",
         ),
-        (b"\xff\n", r"is not UTF-8"),
+        (b"\xff\n", r"line 1: byte 0xff is not UTF-8"),
     ],
 )
 def test_a_bad_jsonl_file_is_refused(content: str | bytes, message: str, tmp_path: Path) -> None:
@@ -142,22 +144,28 @@ def test_what_is_no_parquet_file_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_unpacks_to_much_more_is_refused_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """100 KB on disk; each text once in a dictionary, many times in the column."""
-    monkeypatch.setattr(rows, "MOST_BYTES", 10_000_000)
+    monkeypatch.setattr(content, "MOST_BYTES", 10_000_000)
     file = _parquet(tmp_path, pa.table({"text": ["long " * 20_000] * 20_000, "label": ["x"] * 20_000}))
     assert file.stat().st_size < 200_000
     with pytest.raises(UserError, match="unpacks to more than"):
         _load(file)
 
 
+def test_texts_may_be_string_views(tmp_path: Path) -> None:
+    """As polars writes them."""
+    table = pa.table({"text": pa.array(["a", "b"], pa.string_view()), "label": ["x", "y"], "split": ["test", "test"]})
+    assert _load(_parquet(tmp_path, table)).labels == ["x", "y"]
+
+
 def test_a_file_that_is_too_large_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "MOST_BYTES", 10)
+    monkeypatch.setattr(content, "MOST_BYTES", 10)
     with pytest.raises(UserError, match="Take a sample of it"):
         _load(_jsonl(tmp_path, '{"text": "a"}\n'))
 
 
 def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "texts.xlsx").write_text("x")
-    with pytest.raises(UserError, match=r"its name ends in '\.xlsx'\. Allowed: \.csv, \.jsonl, \.parquet"):
+    with pytest.raises(UserError, match=r"'texts\.xlsx' ends in '\.xlsx'\. Allowed: \.csv, \.tsv, \.jsonl, "):
         _load(tmp_path / "texts.xlsx")
 
 

@@ -37,7 +37,7 @@ def test_smileys_without_words_are_told_apart() -> None:
     assert near_duplicates([":)", ":(", ":)"]) == [0, 1, 0]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=6).map(" ".join), max_size=25))
 def test_groups_equal_those_of_all_pairs(texts: list[str]) -> None:
     """The quick search finds what comparing every pair finds."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from runner.trial.memory import MemoryWatch, Peak
+from tests.patience import wait_until
 
 MIB = 1 << 20
 COLUMNS = ("rss_x_bytes", "rss_anon_x_bytes")
@@ -73,7 +74,7 @@ def test_what_the_kernel_does_not_tell_is_not_known(monkeypatch: pytest.MonkeyPa
 def test_a_watched_phase_is_sampled_while_it_lasts() -> None:
     watch = MemoryWatch()
     with watch.watching("sleep"):
-        time.sleep(0.2)
+        wait_until(lambda: len(watch.phases) >= 5, "samples")
     samples = len(watch.phases)
     time.sleep(0.05)
     assert len(watch.phases) == samples >= 5

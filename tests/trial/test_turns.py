@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from runner.trial.turns import TO_PARTNER, TO_TRIAL, Partner, Schedule, Side, run_turns, schedule, serve
+from tests.patience import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ class Both:
         self._ready = threading.Event()
         self.thread = threading.Thread(target=self._serve, daemon=True)
         self.thread.start()
-        assert self._ready.wait(10)  # as the host does, before it starts a trial
+        assert self._ready.wait(PATIENCE_SECONDS)  # as the host does, before it starts a trial
 
     def side(self, name: str) -> Side:
         return Side(lambda batch: self.called.append((name, batch)), [0, 1, 2, 3], call_seconds=0.01)

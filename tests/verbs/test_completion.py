@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.patience import PATIENCE_SECONDS
+
 ROOT = Path(__file__).parents[2]
 SCRIPT = f"""
 pinbox() {{ {sys.executable} -m runner.verbs "$@"; }}
@@ -23,7 +25,9 @@ done
 
 def test_bash_completes_verbs_and_overrides() -> None:
     typed = "pinbox re\npinbox sweep grid=s\npinbox sweep grid=smoke workload.pad\npinbox report out\n"
-    done = subprocess.run(["bash", "-c", SCRIPT], cwd=ROOT, input=typed, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        ["bash", "-c", SCRIPT], cwd=ROOT, input=typed, capture_output=True, text=True, timeout=PATIENCE_SECONDS
+    )
     assert done.stderr == ""
     assert done.stdout.splitlines() == [
         "complete -F _pinbox pinbox",

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from runner.results.tables import read_tables
 from runner.watch.folder import look
 from runner.watch.follow import Pace, follow
 from runner.watch.line import status_line
+from tests.patience import PATIENCE_SECONDS, wait_until
 from tests.results.synthetic import BASELINE, DEMO, Job, edit, trial_file, write_sweep
 
 PACE = Pace(poll_seconds=0.01, least_seconds=0.0, share=1.0, quiet_seconds=0.2)
@@ -54,20 +56,13 @@ def _add(sweep: Path, path: Path, source: Path) -> None:
     unfinished.rename(target)
 
 
-def _until(said: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not said():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 @pytest.fixture
 def watching(growing: Path) -> Iterator[tuple[threading.Thread, list[str]]]:
     lines: list[str] = []
     thread = threading.Thread(target=follow, args=(growing, 2, lines.append, PACE), daemon=True)
     thread.start()
     yield thread, lines
-    thread.join(60)
+    thread.join(PATIENCE_SECONDS)
     assert not thread.is_alive()
 
 
@@ -77,11 +72,11 @@ def test_it_writes_as_trials_come_in_and_ends_when_all_are_there(
     thread, lines = watching
     trials = sorted(whole.glob("trials/*/trial.json"))
     for number, path in enumerate(trials, 1):
-        _until(lambda expected=number - 1: bool(lines) and lines[-1].startswith(f"{expected} of 15 trials"))  # type: ignore[misc]
+        wait_until(lambda expected=number - 1: bool(lines) and lines[-1].startswith(f"{expected} of 15 trials"))  # type: ignore[misc]
         page = (growing / "report.html").read_text()
         assert '<meta http-equiv="refresh"' in page
         _add(growing, path, whole)
-    thread.join(60)
+    thread.join(PATIENCE_SECONDS)
     assert lines[0] == "0 of 15 trials, 0 failed; no variant is ahead of its baseline so far"
     assert lines[-1].startswith("15 of 15 trials, 3 failed; ahead: minilm-l6 · onnx-int8 · 1 thread, 2.")
     assert '<meta http-equiv="refresh"' not in (growing / "report.html").read_text()
@@ -111,11 +106,12 @@ def test_it_rests_while_a_trial_has_all_cores(tmp_path: Path, growing: Path, who
     trials = sorted(whole.glob("trials/*/trial.json"))
     for path in trials[:-1]:
         _add(growing, path, whole)
-    time.sleep(0.3)
+    wait_until(lambda: bool(lines), "its first line")
+    time.sleep(0.3)  # in which it would write a report
     assert lines == ["The trial that is running has all cores: the report waits."]
     assert not (growing / "report.html").exists()
     _add(growing, trials[-1], whole)
-    thread.join(60)
+    thread.join(PATIENCE_SECONDS)
     assert not thread.is_alive()
     assert lines[1].startswith("15 of 15")
     assert len(lines) == 2
@@ -128,15 +124,17 @@ def test_a_round_that_is_added_at_the_end_is_waited_for(growing: Path, whole: Pa
         _add(growing, path, whole)
     assert look(growing).is_complete
     lines: list[str] = []
-    thread = threading.Thread(target=follow, args=(growing, 2, lines.append, PACE), daemon=True)
-    thread.start()
-    _until(lambda: bool(lines))
-    edit(growing / "plan.json", trials=plan["trials"])
-    _until(lambda: lines[-1].startswith("5 of 15"))
-    for path in whole.glob("trials/*/trial.json"):
-        _add(growing, path, whole)
-    thread.join(60)
-    assert not thread.is_alive()
+
+    def say(line: str) -> None:
+        """Add to the sweep before it has been quiet for long enough to end."""
+        lines.append(line)
+        if len(lines) == 1:
+            edit(growing / "plan.json", trials=plan["trials"])
+        elif line.startswith("5 of 15"):
+            for path in whole.glob("trials/*/trial.json"):
+                _add(growing, path, whole)
+
+    follow(growing, 2, say, PACE)
     assert lines[-1].startswith("15 of 15")
 
 
@@ -159,13 +157,13 @@ def test_who_writes_last_has_read_the_most(whole: Path, growing: Path, monkeypat
         tables = collect(sweep)
         if threading.current_thread() is watcher:
             reading.set()
-            go_on.wait(60)
+            go_on.wait(PATIENCE_SECONDS)
         return tables
 
     monkeypatch.setattr(write, "collect", slow)
     watcher = threading.Thread(target=write.collect_and_report, args=(growing, 20))
     watcher.start()
-    reading.wait(60)
+    reading.wait(PATIENCE_SECONDS)
     for path in whole.glob("trials/*/trial.json"):
         _add(growing, path, whole)
     sweep = threading.Thread(target=write.collect_and_report, args=(growing,))
@@ -173,8 +171,8 @@ def test_who_writes_last_has_read_the_most(whole: Path, growing: Path, monkeypat
     sweep.join(0.3)
     assert sweep.is_alive(), "it waits until the watcher has written"
     go_on.set()
-    watcher.join(60)
-    sweep.join(60)
+    watcher.join(PATIENCE_SECONDS)
+    sweep.join(PATIENCE_SECONDS)
     assert "planned trials left no file" not in (growing / "report.html").read_text()
 
 
@@ -183,19 +181,26 @@ def test_no_sweep_is_an_error(tmp_path: Path) -> None:
         follow(tmp_path / "absent", 2, print, PACE)
 
 
+def _stands_aside(thread: int) -> bool:
+    first_core = {min(os.sched_getaffinity(0))}
+    return os.getpriority(os.PRIO_PROCESS, thread) == 19 and os.sched_getaffinity(thread) == first_core
+
+
 def test_the_command_stands_aside_and_ends_on_ctrl_c(whole: Path) -> None:
     command = [sys.executable, "-m", "runner.watch", str(whole)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watcher:
         try:
             page = whole / "report.html"
-            _until(lambda: page.exists() and '<meta http-equiv="refresh"' in page.read_text())
-            for thread in Path(f"/proc/{watcher.pid}/task").iterdir():
-                assert os.sched_getaffinity(int(thread.name)) == {min(os.sched_getaffinity(0))}
-                assert os.getpriority(os.PRIO_PROCESS, int(thread.name)) == 19
+            wait_until(lambda: watcher.poll() is not None or _stands_aside(watcher.pid), "it to stand aside")
+            threads = [int(path.name) for path in Path(f"/proc/{watcher.pid}/task").iterdir()]
+            assert all(map(_stands_aside, threads)), "those that come later inherit it"
+            with suppress(PermissionError):  # only root may: beside other work it would take minutes to go on
+                os.setpriority(os.PRIO_PROCESS, watcher.pid, 0)
+            wait_until(lambda: page.exists() and '<meta http-equiv="refresh"' in page.read_text(), "a page")
             assert watcher.stdout is not None
             assert "15 of 15 trials, 3 failed" in watcher.stdout.readline()
             watcher.send_signal(signal.SIGINT)
-            said, _ = watcher.communicate(timeout=60)
+            said, _ = watcher.communicate(timeout=PATIENCE_SECONDS)
         finally:
             watcher.kill()
     assert watcher.returncode == 0

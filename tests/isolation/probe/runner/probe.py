@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+_FOREVER_SECONDS = 3600  # whoever started it ends it long before
+
 
 def writes(path: Path) -> str:
     try:
@@ -42,7 +44,7 @@ def fork_until_refused() -> int:
         for _ in range(200):
             child = os.fork()
             if child == 0:
-                time.sleep(30)
+                time.sleep(_FOREVER_SECONDS)
                 os._exit(0)
             children.append(child)
     except OSError:
@@ -62,7 +64,7 @@ def main() -> None:
         seen = fork_until_refused()
     elif action == "hang":
         print("going to sleep", flush=True)
-        time.sleep(60)
+        time.sleep(_FOREVER_SECONDS)
     elif action == "fail":
         print("first line\nValueError: it is broken", file=sys.stderr)
         sys.exit(3)

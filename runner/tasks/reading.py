@@ -1,0 +1,62 @@
+"""Read a file of texts: CSV or TSV with a header, JSON Lines, or Parquet, by the end of its name; compressed or not.
+
+What comes from outside is read within bounds, and refused with the line at fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from runner.errors import UserError
+from runner.tasks.content import content_of
+from runner.tasks.delimited import delimited_rows
+from runner.tasks.json_lines import json_rows
+from runner.tasks.lines import text_file
+from runner.tasks.parquet import parquet_rows
+from runner.tasks.rows import Row, Rows, Source
+
+_MOST_COLUMNS = 1000
+MOST_ROWS = 2_000_000  # all are held in memory; a small compressed file may hold more than fit there
+_DELIMITED, _JSON_LINES, _PARQUET = (".csv", ".tsv"), (".jsonl", ".ndjson", ".json"), (".parquet",)
+
+
+def open_rows(
+    path: Path, wanted: Sequence[str], where: Source, encoding: str | None = None, delimiter: str | None = None
+) -> Rows:
+    """Return the rows of a file.
+
+    Args:
+        path: of a readable file.
+        wanted: the columns that are needed; of Parquet, no others are read.
+        where: names the file in errors.
+        encoding: of a text file; None to detect it.
+        delimiter: the name of what is between the fields of a CSV file; None to detect it.
+
+    Raises:
+        UserError: at once, or while the rows are read: if the file is too large, or is not what its name says.
+    """
+    content = content_of(path, where, (*_DELIMITED, *_JSON_LINES, *_PARQUET))
+    if content.suffix in _PARQUET:
+        rows = parquet_rows(content, wanted)
+    elif content.suffix in _JSON_LINES:
+        rows = json_rows(text_file(content, encoding), wanted)
+    else:
+        rows = delimited_rows(text_file(content, encoding), wanted, delimiter)
+    if len(rows.columns) > _MOST_COLUMNS:
+        raise UserError(
+            f"{where} has {len(rows.columns)} columns, and at most {_MOST_COLUMNS} are read. Keep those with the "
+            "texts, the labels and the split."
+        )
+    if doubled := [column for column in wanted if rows.columns.count(column) > 1]:
+        raise UserError(f"{where} has more than one column '{doubled[0]}'. Rename or remove the others.")
+    return replace(rows, rows=_bounded(rows.rows, set(wanted), where))
+
+
+def _bounded(rows: Iterator[Row], wanted: set[str], where: Source) -> Iterator[Row]:
+    """Yield the rows with the wanted columns alone, and refuse too many."""
+    for number, row in enumerate(rows, start=1):
+        if number > MOST_ROWS:
+            raise UserError(f"{where} has more than {MOST_ROWS:,} rows, and no more are read. Take a sample of it.")
+        yield Row(row.where, {column: value for column, value in row.values.items() if column in wanted})
