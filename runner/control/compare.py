@@ -129,7 +129,7 @@ def outputs_of(names: Sequence[str], own: Sequence[str]) -> list[int]:
         wanted, known = [spelling(name) for name in names], [spelling(name) for name in own]
         if None not in wanted and all(known.count(name) == wanted.count(name) == 1 for name in wanted):
             return [known.index(name) for name in wanted]
-    return list(range(len(names)))
+    return list(range(len(own)))
 
 
 def _number(name: str) -> float | None:
