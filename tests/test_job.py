@@ -49,11 +49,11 @@ def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def trial(sweep: Path, declared: str | None = "float32", **ready: Any) -> dict[str, Any]:
+def trial(sweep: Path, declared: str | None = "float32", status: str = "ok", **ready: Any) -> dict[str, Any]:
     """Run one and return its file."""
     empty = sweep / folder_sha256(sweep / "nothing")  # as the store names what holds no file
     empty.mkdir()
-    note = Ready("ok", artifact_path=str(empty), inputs_path=str(empty), **ready)
+    note = Ready(status, artifact_path=str(empty), inputs_path=str(empty), **ready)
     prepared_file(sweep, "job").parent.mkdir(parents=True)
     prepared_file(sweep, "job").write_text(json.dumps(asdict(note)))
     cfg = Config(
@@ -105,3 +105,9 @@ def test_what_is_not_known_is_null(sweep: Path) -> None:
     row = trial(sweep, declared=None)
     assert row["status"] == "ok"
     assert row["flops_per_call"] is row["peak_fraction"] is None
+
+
+def test_a_job_whose_predictions_are_wrong_is_not_measured(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FakeBox, "run", lambda self, order: pytest.fail("it was measured"))
+    row = trial(sweep, status="wrong", error="predictions differ", log="prepared/job/log.txt")
+    assert (row["status"], row["error"], row["log"]) == ("wrong", "predictions differ", "prepared/job/log.txt")

@@ -132,6 +132,8 @@ def outputs_of(names: Sequence[str], own: Sequence[str], noted: Mapping[str, Map
         own: of the model's outputs, in theirs.
         noted: by name, the output that the import took, and by which rule; see `runner.techniques.labels`.
     """
+    if len(names) != len(own):
+        return list(range(len(own)))  # another number of outputs is a difference in itself
     return [_output_of(name, own, noted.get(name, {"output": place})) for place, name in enumerate(names)]
 
 

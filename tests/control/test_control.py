@@ -91,13 +91,16 @@ def test_what_is_made_of_a_wrong_model_is_wrong(bert: Path, monkeypatch: pytest.
 
 def test_the_padding_id_of_a_model_that_counts_positions_by_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = _write(tmp_path, "roberta")
-    assert prepare_here(monkeypatch, folder, "technique=torch-eager")[0].status == "ok"
-    ready, _ = prepare_here(monkeypatch, folder, "technique=torch-eager", spoil=plants.config(pad_token_id=3))
+    short = ("technique=torch-eager", "workload.max_length=16")
+    assert prepare_here(monkeypatch, folder, *short)[0].status == "ok"
+    ready, _ = prepare_here(monkeypatch, folder, *short, spoil=plants.config(pad_token_id=3))
     assert ready.status == "wrong"
 
 
 def test_the_second_text_of_a_pair_has_a_type_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = _write(tmp_path, other=TEXTS[::-1])
+    names = ["input_ids", "token_type_ids", "attention_mask"]
+    _edit(folder / "model" / "tokenizer_config.json", model_input_names=names)
     pairs = ("technique=torch-eager", "task.text_pair_column=other", "workload.max_length=16")
     assert prepare_here(monkeypatch, folder, *pairs)[0].status == "ok"
     ready, _ = prepare_here(monkeypatch, folder, *pairs, spoil=plants.config(takes_token_types=False))
@@ -135,6 +138,22 @@ def test_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ready, log = prepare_here(monkeypatch, folder, *settings, spoil=PLANTED["a wrong tokenizer flag"])
     assert ready.status == "wrong"
     assert " (in: " in log
+
+
+def test_a_model_that_pinbox_trained_is_compared_from_its_own_checkpoint(
+    bert: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = ("model=tiny", "technique=torchscript")
+    ready, _ = prepare_here(monkeypatch, bert, *random)
+    assert ready.status == "ok", ready.error
+    assert Control(**ready.control or {}).texts == 36
+
+
+def test_what_transformers_cannot_load_is_not_compared(bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pruned = "model.steps=[{step: import-checkpoint}, {step: head-pruning, fraction: 0.5}]"
+    ready, _ = prepare_here(monkeypatch, bert, "technique=torch-eager", pruned)
+    assert ready.status == "ok", ready.error
+    assert Control(**ready.control or {}).reason
 
 
 def test_it_can_be_switched_off(bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
