@@ -15,7 +15,7 @@ from runner.models.raw_files import check_files
 
 _REVISION = re.compile(r"[0-9a-f]{40}")
 _FILES = ["config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer*", "vocab*", "merges.txt",
-          "special_tokens_map.json", "added_tokens.json", "spiece.model", "sentencepiece*.model"]  # fmt: skip
+          "special_tokens_map.json", "added_tokens.json", "*.model"]  # fmt: skip
 _SECONDS = 10  # to wait for the hub's first answer
 
 
