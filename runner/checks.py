@@ -54,8 +54,8 @@ class Checks:
         if shape.tokens is not None and cfg.workload.max_length > shape.tokens:
             raise UserError(
                 f"workload '{cfg.workload.name}': workload.max_length is {cfg.workload.max_length}, but model "
-                f"'{cfg.model.name}' takes at most {shape.tokens} tokens: by the positions that it has (config.json), or "
-                "by model_max_length (tokenizer_config.json). Take fewer."
+                f"'{cfg.model.name}' takes at most {shape.tokens} tokens: by its positions (config.json), or by "
+                "model_max_length (tokenizer_config.json). Take fewer."
             )
 
     def _once(self, what: str, read: list[Any], check: Callable[[], Found]) -> Found:
