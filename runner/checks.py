@@ -60,7 +60,8 @@ class Checks:
         if shape.tokens is not None and cfg.workload.max_length > shape.tokens:
             raise UserError(
                 f"workload '{cfg.workload.name}': workload.max_length is {cfg.workload.max_length}, but model "
-                f"'{cfg.model.name}' {_takes(shape)}."
+                f"'{cfg.model.name}' takes at most {shape.tokens} tokens: by its positions (config.json), by "
+                "model_max_length (tokenizer_config.json), or by max_seq_length (sentence_bert_config.json). Take fewer."
             )
 
     def _once(self, what: str, read: list[Any], check: Callable[[], Found]) -> Found:
@@ -98,12 +99,6 @@ class Checks:
             assert files is not None
             said = step.check_files(files, texts, where)
             self.remarks += [f"{where} on task '{cfg.task.name}': {remark}" for remark in said]
-
-
-def _takes(shape: Shape) -> str:
-    if shape.tokens == shape.sentence_tokens:
-        return f"cuts texts at {shape.tokens} tokens (max_seq_length of sentence_bert_config.json)"
-    return f"takes at most {shape.tokens} tokens"
 
 
 def _check_teacher(added: list[Step], cfg: Config, texts: Path) -> None:

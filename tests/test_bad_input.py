@@ -101,7 +101,7 @@ CASES = {
     "shape": (["model.shape.hidden_size=30"], "hidden_size 30 is not a multiple of num_attention_heads 4."),
     "positions": (
         ["workload.max_length=600"],
-        "workload.max_length is 600, but model 'tiny' takes at most 512 tokens.",
+        "workload.max_length is 600, but model 'tiny' takes at most 512 tokens: by its positions",
     ),
     "retry": (["hydra.sweeper.retry=all"], "the only value is 'failed'"),
 }

@@ -15,7 +15,7 @@ from runner.models.raw_files import check_files
 
 _REVISION = re.compile(r"[0-9a-f]{40}")
 _FILES = ["config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer*", "vocab*", "merges.txt",
-          "special_tokens_map.json", "added_tokens.json", "spiece.model", "sentencepiece*.model",
+          "special_tokens_map.json", "added_tokens.json", "*.model",
           "modules.json", "sentence_bert_config.json", "config_sentence_transformers.json", "*_Pooling/config.json",
           "adapter_config.json", "config_setfit.json"]  # fmt: skip
 _SECONDS = 10  # to wait for the hub's first answer

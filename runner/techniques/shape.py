@@ -27,6 +27,8 @@ _KEYS = {  # names in config.json; the later ones are those of DistilBERT, GPT-2
     "positions": ("max_position_embeddings", "n_positions"),
 }
 
+_ANY_LENGTH = 10**9  # transformers writes 10**30 where a tokenizer knows no limit
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -40,7 +42,8 @@ class Shape:
         hidden: width of the hidden states.
         neurons: of every layer's feed-forward network.
         vocabulary: rows of the token embeddings.
-        tokens: how many a text may have, special ones included.
+        tokens: how many a text may have, special ones included: by the model's positions, and by its tokenizer's
+            model_max_length.
         tokenizer: its kind: WordPiece, BPE, Unigram …
         sentence_tokens: how many sentence-transformers cuts a text to, where its files are there.
     """
@@ -94,7 +97,7 @@ def shape_of_files(folder: Path) -> Shape:
     """Return the shape of the model in a folder; what no file tells is None.
 
     Args:
-        folder: may hold config.json and tokenizer.json.
+        folder: may hold config.json, tokenizer.json and tokenizer_config.json.
 
     Raises:
         UserError: if a file is not what its name says; see `shape_of_config`.
@@ -102,6 +105,9 @@ def shape_of_files(folder: Path) -> Shape:
     config, tokenizer = folder / "config.json", folder / "tokenizer.json"
     shape = shape_of_config(_read(config), "config.json") if config.is_file() else Shape()
     shape = replace(shape, sentence_tokens=sentence_length(folder))
+    own = _read(settings).get("model_max_length") if (settings := folder / "tokenizer_config.json").is_file() else None
+    if isinstance(own, int | float) and 1 <= own < (shape.tokens or _ANY_LENGTH):
+        shape = replace(shape, tokens=int(own))
     if not tokenizer.is_file():
         return shape
     return replace(shape, tokenizer=(_read(tokenizer).get("model") or {}).get("type"))

@@ -60,10 +60,14 @@ two are refused, when the job is composed and before anything runs. **–** mean
 _INPUTS = """
 ## What is the same for all
 
-A model is called with `input_ids` and `attention_mask` alone: token types are all 0, as they are for single texts.
-Shorter texts of a batch are padded with the model's own `pad_token_id`. `workload.max_length` may be as large as the
-model has positions for: RoBERTa, XLM-R and MPNet number theirs from the padding id on, so of 514 positions 512 are for
-tokens. Tokenizers are WordPiece, byte-level BPE or Unigram, read from `tokenizer.json`.
+A model is called with `input_ids` and `attention_mask` alone, and with token types where its tokenizer gives others
+than 0, as BERT's does for pairs. Tokens are those of transformers: `AutoTokenizer` is made of the model's folder when
+it is imported, with all that `tokenizer_config.json` says (casing, accents, added tokens, the side that texts are cut
+on), and what is kept of it is compared with it on the task's texts. Shorter texts of a batch are padded with the
+model's own `pad_token_id`, or its tokenizer's, and always on the right, whatever `padding_side` says: with the
+attention mask a text then has the positions, and the prediction, that it has alone. `workload.max_length` may be as
+large as the model has positions for: RoBERTa, XLM-R and MPNet number theirs from the padding id on, so of 514
+positions 512 are for tokens. Tokenizers are WordPiece, byte-level BPE or Unigram, read from `tokenizer.json`.
 
 ## What to know
 
@@ -71,6 +75,9 @@ tokens. Tokenizers are WordPiece, byte-level BPE or Unigram, read from `tokenize
   and half the layers make it twice as fast but no smaller. In ONNX its weights are kept once, too.
 - **DeBERTa-v3** (its `model_type` is deberta-v2) also multiplies by the vectors of relative positions. These products
   are not counted as FLOPs, so its rows have no fraction of the peak.
+- **DeBERTa-v3** (microsoft/deberta-v3-small, microsoft/mdeberta-v3-base) and others come with `spm.model` alone. To
+  read it transformers needs the package sentencepiece, which is not part of the environment: make a `tokenizer.json`
+  of it once, elsewhere, as the refusal says.
 - **DistilBERT** has six layers already; `layers-half` leaves three.
 - **ELECTRA** and **ALBERT** have embeddings narrower than their hidden states, so `vocab-trimmed` saves less.
 - **ModernBERT**'s queries, keys and values are one matrix, and its neurons are gated: both are cut part by part. Its

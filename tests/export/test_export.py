@@ -24,6 +24,7 @@ from runner.export.write import export, new_folder
 from runner.results.schema import SUMMARY
 from runner.results.tables import Tables, read_tables
 from runner.tasks.tokenize import tokenize
+from runner.tasks.tokenizer import load_tokenizer, save_tokenizer
 from tests.patience import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[2]
@@ -78,12 +79,14 @@ def test_texts_come_from_standard_input_too(swept: Tables, tmp_path: Path) -> No
     ]
 
 
+@pytest.mark.parametrize("side", ["right", "left"])
 @pytest.mark.parametrize(("padding", "bucket"), [("longest", None), ("bucketed", 8), ("max_length", None)])
 def test_calls_are_those_that_were_measured(
-    padding: str, bucket: int | None, swept: Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    padding: str, bucket: int | None, side: str, swept: Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [row | {"padding": padding, "bucket": bucket, "max_length": 13} for row in swept.summary.to_pylist()]
     export(replace(swept, summary=pa.Table.from_pylist(rows, schema=SUMMARY)), "onnx", tmp_path / "out")
+    save_tokenizer(load_tokenizer(tmp_path / "out"), side, tmp_path / "out")
     spec = importlib.util.spec_from_file_location("exported_predict", tmp_path / "out" / "predict.py")
     assert spec is not None
     assert spec.loader is not None
