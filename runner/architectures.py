@@ -93,7 +93,12 @@ ARCHITECTURES = {
         one_layer_repeated=True,
     ),
     "bert": _BERT,
-    "big_bird": replace(_BERT, sizes=_BASE | {"positions": 4096, "vocabulary": 50358}, attends_as_bert=False),
+    "big_bird": replace(
+        _BERT,
+        sizes=_BASE | {"positions": 4096, "vocabulary": 50358},
+        heads_stay="its attention takes them to be as wide together as the hidden states",
+        attends_as_bert=False,
+    ),
     "camembert": _ROBERTA,
     "data2vec-text": _ROBERTA,
     "deberta-v2": replace(  # v3 has this model_type, too
@@ -150,7 +155,8 @@ ARCHITECTURES = {
     "xlm-roberta": _ROBERTA,
     "xlm-roberta-xl": replace(
         _ROBERTA,
-        sizes=_BASE | {"layers": 36, "heads": 32, "hidden": 2560, "neurons": 10240, "vocabulary": 250880},
+        sizes=_BASE
+        | {"layers": 36, "heads": 32, "hidden": 2560, "neurons": 10240, "positions": 514, "vocabulary": 250880},
         attends_as_bert=False,
     ),
 }
