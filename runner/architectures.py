@@ -172,7 +172,14 @@ _REFUSED = {
     "xlnet": "it reads the last token's state, so it expects padding before a text, and here it comes behind",
 }
 # Why a step cannot do with an architecture, by the step's name and the model_type; see docs/architectures.md.
-NOT_BY_STEP: dict[str, dict[str, str]] = {}
+_WINDOWS = "it cuts a text into windows, and a traced graph keeps how many there were in its example"
+NOT_BY_STEP = {
+    "torchscript": {"longformer": _WINDOWS},
+    "torch-dynamic-int8": {"longformer": _WINDOWS},
+    "onnx-export": {"longformer": _WINDOWS},
+    "openvino-export": {"longformer": _WINDOWS},
+    "openvino-static-int8": {"nystromformer": "OpenVINO has no int8 kernel for its convolutions on a CPU"},
+}
 
 
 def positions_for_texts(model_type: str | None, positions: int, padding: int | None) -> int:
