@@ -63,7 +63,8 @@ _INPUTS = """
 A model is called with `input_ids` and `attention_mask` by name, and for pairs of texts with `token_type_ids`, if it
 knows two: otherwise these are all 0, as they are for single texts. Shorter texts of a batch are padded with the model's
 own `pad_token_id`. `workload.max_length` may be as large as the model has positions for: RoBERTa, Data2Vec, XLM-R,
-MPNet and Longformer number theirs from the padding id on, so of 514 positions 512 are for tokens. Tokenizers are WordPiece, byte-level BPE or Unigram, read from `tokenizer.json`.
+MPNet and Longformer number theirs from the padding id on, so of 514 positions 512 are for tokens. Tokenizers are
+WordPiece, byte-level BPE or Unigram, read from `tokenizer.json`.
 
 ## What to know
 
@@ -78,8 +79,8 @@ MPNet and Longformer number theirs from the padding id on, so of 514 positions 5
   attending to all on a CPU, so it saves nothing here.
 - **BigBird** attends to all tokens, as it does in transformers from its first short text on; so texts are limited to
   those that are short enough for that, of 704 tokens with its own settings.
-- **GPT-2**, **Llama** and **Qwen** judge a text by its last token that is not padding, so they need a `pad_token_id`, in
-  config.json or of the tokenizer. Nothing is cut out of them, and their FLOPs are not counted.
+- **GPT-2**, **Llama** and **Qwen** judge a text by its last token that is not padding, so they need a `pad_token_id`,
+  in config.json or of the tokenizer. Nothing is cut out of them, and their FLOPs are not counted.
 - **Nyströmformer** is taken where its `num_landmarks` is its `segment_means_seq_len`, as in the published model: then
   it attends to all tokens. Its convolutions reach from a text into its padding, so what it says depends on the batch.
 - **Longformer**, **MobileBERT**, **SqueezeBERT**, **Funnel** and **XLM** work as far as nothing is cut out of them.
