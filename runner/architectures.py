@@ -172,12 +172,15 @@ _REFUSED = {
     "xlnet": "it reads the last token's state, so it expects padding before a text, and here it comes behind",
 }
 # Why a step cannot do with an architecture, by the step's name and the model_type; see docs/architectures.md.
-_WINDOWS = "it cuts a text into windows, and a traced graph keeps how many there were in its example"
+# A traced graph keeps what was computed in Python from the length of its example.
+_OF_ONE_LENGTH = {
+    "funnel": "a traced graph would keep its relative positions for texts of one length",
+    "longformer": "a traced graph would keep its windows for texts of one length",
+}
 NOT_BY_STEP = {
-    "torchscript": {"longformer": _WINDOWS},
-    "torch-dynamic-int8": {"longformer": _WINDOWS},
-    "onnx-export": {"longformer": _WINDOWS},
-    "openvino-export": {"longformer": _WINDOWS},
+    **dict.fromkeys(("torchscript", "torch-dynamic-int8", "onnx-export"), _OF_ONE_LENGTH),
+    "onnx-fusion": {"mobilebert": "there is nothing in its graph that ONNX Runtime knows how to fuse"},
+    "openvino-export": _OF_ONE_LENGTH | {"xlm": "OpenVINO cannot convert all of its operators"},
     "openvino-static-int8": {"nystromformer": "OpenVINO has no int8 kernel for its convolutions on a CPU"},
 }
 

@@ -217,6 +217,12 @@ def test_every_known_architecture_can_be_cut(model_type: str, texts: Path, tmp_p
     assert random_logits(load_checkpoint(made)).isfinite().all()
 
 
+def test_what_is_known_to_fail_is_refused_when_composed() -> None:
+    with pytest.raises(UserError, match="model 'm': step 'onnx-export' cannot do with .* 'longformer': a traced graph"):
+        follow(Shape(model_type="longformer"), {"step": "onnx-export"})
+    assert follow(Shape(model_type="longformer"), {"step": "bfloat16"}).model_type == "longformer"
+
+
 @pytest.mark.parametrize("model_type", ["longformer", "xlm-roberta-xl", "data2vec-text", "roberta"])
 def test_positions_that_padding_takes_are_not_for_texts(model_type: str) -> None:
     config = {"model_type": model_type, "max_position_embeddings": 514, "pad_token_id": 1}
