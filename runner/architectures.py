@@ -93,7 +93,12 @@ ARCHITECTURES = {
         one_layer_repeated=True,
     ),
     "bert": _BERT,
-    "big_bird": replace(_BERT, sizes=_BASE | {"positions": 4096, "vocabulary": 50358}, attends_as_bert=False),
+    "big_bird": replace(
+        _BERT,
+        sizes=_BASE | {"positions": 4096, "vocabulary": 50358},
+        heads_stay="its attention takes them to be as wide together as the hidden states",
+        attends_as_bert=False,
+    ),
     "camembert": _ROBERTA,
     "data2vec-text": _ROBERTA,
     "deberta-v2": replace(  # v3 has this model_type, too
@@ -150,7 +155,8 @@ ARCHITECTURES = {
     "xlm-roberta": _ROBERTA,
     "xlm-roberta-xl": replace(
         _ROBERTA,
-        sizes=_BASE | {"layers": 36, "heads": 32, "hidden": 2560, "neurons": 10240, "vocabulary": 250880},
+        sizes=_BASE
+        | {"layers": 36, "heads": 32, "hidden": 2560, "neurons": 10240, "positions": 514, "vocabulary": 250880},
         attends_as_bert=False,
     ),
 }
@@ -166,7 +172,17 @@ _REFUSED = {
     "xlnet": "it reads the last token's state, so it expects padding before a text, and here it comes behind",
 }
 # Why a step cannot do with an architecture, by the step's name and the model_type; see docs/architectures.md.
-NOT_BY_STEP: dict[str, dict[str, str]] = {}
+# A traced graph keeps what was computed in Python from the length of its example.
+_OF_ONE_LENGTH = {
+    "funnel": "a traced graph would keep its relative positions for texts of one length",
+    "longformer": "a traced graph would keep its windows for texts of one length",
+}
+NOT_BY_STEP = {
+    **dict.fromkeys(("torchscript", "torch-dynamic-int8", "onnx-export"), _OF_ONE_LENGTH),
+    "onnx-fusion": {"mobilebert": "there is nothing in its graph that ONNX Runtime knows how to fuse"},
+    "openvino-export": _OF_ONE_LENGTH | {"xlm": "OpenVINO cannot convert all of its operators"},
+    "openvino-static-int8": {"nystromformer": "OpenVINO has no int8 kernel for its convolutions on a CPU"},
+}
 
 
 def positions_for_texts(model_type: str | None, positions: int, padding: int | None) -> int:

@@ -74,17 +74,17 @@ def check_inputs_of(model: str, arguments: Iterable[str], where: str) -> None:
     """
     names = set(arguments)
     if "input_ids" not in names:
-        raise UserError(f"{where}: a {model} is not called with input_ids, so texts cannot be given to it.")
+        raise UserError(f"{where}: {model} is not called with input_ids, so texts cannot be given to it.")
     if "attention_mask" not in names:
         raise UserError(
-            f"{where}: a {model} takes no attention_mask: it cannot tell a text from its padding, so the other texts "
+            f"{where}: {model} takes no attention_mask: it cannot tell a text from its padding, so the other texts "
             "of a batch would change what it says. Take another model."
         )
     if others := sorted(names - _LEFT_OUT - {*INPUTS}):
         decodes = any(name.startswith("decoder_") for name in others)
         what = "the inputs of a decoder beside its encoder" if decodes else "what a text does not tell"
         raise UserError(
-            f"{where}: a {model} also takes {what} ({', '.join(others)}). Models are called here with "
+            f"{where}: {model} also takes {what} ({', '.join(others)}). Models are called here with "
             f"{', '.join(INPUTS[:2])} and {INPUTS[2]} alone. Take another model."
         )
 

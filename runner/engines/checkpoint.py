@@ -216,8 +216,8 @@ def _restore_buffers(model: Any) -> None:
         ValueError: if it left a buffer as it was.
     """
     lost = {name: buffer for name, buffer in model.named_buffers() if buffer.is_meta}
-    for tensor in (*model.parameters(), *model.buffers()):
-        tensor._is_hf_initialized = True
+    for part in (*model.modules(), *model.parameters(), *model.buffers()):
+        part._is_hf_initialized = True
     for name, buffer in lost.items():
         parent, _, attribute = name.rpartition(".")
         owner = model.get_submodule(parent)

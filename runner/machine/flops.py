@@ -20,10 +20,11 @@ from runner.architectures import ARCHITECTURES
 if TYPE_CHECKING:
     import numpy as np
 
-_UNCOUNTED = ("deberta-v2",)  # multiplies by all positions besides, some of that once a call
+# DeBERTa multiplies by all positions besides, some of that once a call; Nyströmformer has convolutions besides.
+_UNCOUNTED = ("deberta-v2", "nystromformer")
 _LAYER = re.compile(r"\.layer\.(\d+)\.")  # where the first token is told from the others: BERT's kind only
 _OF_ALL_TOKENS = re.compile(r"\.(key|value)(\.up|\.down)?\.weight$")  # what the first token attends to
-_LOOK_UP = re.compile(r"embeddings\.|relative_attention_bias")
+_LOOK_UP = re.compile(r"embeddings\.|embed_positions|relative_attention_bias")
 
 
 class CallFlops(NamedTuple):

@@ -1,6 +1,6 @@
 """python -m tests.architectures: take every architecture through every core technique, and write docs/architectures.md.
 
-Half an hour on two cores. `--only albert,mpnet` and `--techniques onnx,heads-50` run a part anew; what else the page
+An hour on two cores. `--only albert,mpnet` and `--techniques onnx,heads-50` run a part anew; what else the page
 says is taken from the runs before, which outputs/architectures.json keeps (`--only ""`: all of it).
 """
 

@@ -60,14 +60,14 @@ two are refused, when the job is composed and before anything runs. **–** mean
 _INPUTS = """
 ## What is the same for all
 
-A model is called with `input_ids` and `attention_mask` alone, and with token types where its tokenizer gives others
+A model is called with `input_ids` and `attention_mask` by name, and with `token_type_ids` where its tokenizer gives others
 than 0, as BERT's does for pairs. Tokens are those of transformers: `AutoTokenizer` is made of the model's folder when
 it is imported, with all that `tokenizer_config.json` says (casing, accents, added tokens, the side that texts are cut
 on), and what is kept of it is compared with it on the task's texts. Shorter texts of a batch are padded with the
 model's own `pad_token_id`, or its tokenizer's, and always on the right, whatever `padding_side` says: with the
 attention mask a text then has the positions, and the prediction, that it has alone. `workload.max_length` may be as
-large as the model has positions for: RoBERTa, XLM-R and MPNet number theirs from the padding id on, so of 514
-positions 512 are for tokens. Tokenizers are WordPiece, byte-level BPE or Unigram, read from `tokenizer.json`.
+large as the model has positions for: RoBERTa, Data2Vec, XLM-R, MPNet and Longformer number theirs from the padding id
+on, so of 514 positions 512 are for tokens. Tokenizers are WordPiece, byte-level BPE or Unigram, read from `tokenizer.json`.
 
 ## What to know
 
@@ -83,7 +83,25 @@ positions 512 are for tokens. Tokenizers are WordPiece, byte-level BPE or Unigra
 - **ModernBERT**'s queries, keys and values are one matrix, and its neurons are gated: both are cut part by part. Its
   first layer lacks a normalization and always stays. Most layers attend only to near tokens; that costs as much as
   attending to all on a CPU, so it saves nothing here.
+- **BigBird** attends to all tokens, as it does in transformers from its first short text on; so texts are limited to
+  those that are short enough for that, of 704 tokens with its own settings.
+- **GPT-2**, **Llama** and **Qwen** judge a text by its last token that is not padding, so they need a `pad_token_id`,
+  in config.json or of the tokenizer. Nothing is cut out of them, and their FLOPs are not counted.
+- **Nyströmformer** is taken where its `num_landmarks` is its `segment_means_seq_len`, as in the published model: then
+  it attends to all tokens. Its convolutions reach from a text into its padding, so what it says depends on the batch.
+- **Longformer**, **MobileBERT**, **SqueezeBERT**, **Funnel** and **XLM** work as far as nothing is cut out of them.
 - **MPNet** and **DeBERTa-v3** have no `sdpa` in transformers, so PyTorch runs their attention plain.
+
+## Refused altogether
+
+When a job is composed, from what config.json says and from the arguments that the model takes in transformers' source:
+
+- **FNet** has no attention mask: other texts of a batch would change what it says.
+- **T5**, **BART** and others with a decoder beside their encoder; **LayoutLM**, **LiLT**, **LUKE** and others that also
+  take what a text does not tell, such as places on a page.
+- **XLM** and **FlauBERT** models that are told a text's language; **XLNet**, which expects padding before a text;
+  **TAPAS**; **CANINE**.
+- What transformers has no classifier of texts of, such as Whisper, and what it does not know.
 
 Another encoder of transformers works too as far as nothing is cut out of it. To have it cut, add where it keeps its
 layers, heads and neurons to `runner/architectures.py`.

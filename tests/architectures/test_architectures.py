@@ -54,6 +54,17 @@ def test_what_the_page_says_is_so(folder: Path, kitchen: Kitchen) -> None:
         assert said == "–" or found == WORKS or found in page
 
 
+def test_labels_in_another_order_are_put_into_the_task_s(folder: Path, kitchen: Kitchen, tmp_path: Path) -> None:
+    """The head's last layer has another name in nearly every architecture."""
+    config = json.loads((folder / "config.json").read_text())
+    names = ["positive", "negative", "neutral"]
+    config |= {"id2label": dict(enumerate(names)), "label2id": {name: id for id, name in enumerate(names)}}
+    (folder / "config.json").write_text(json.dumps(config))
+    stock = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    own = load_checkpoint(kitchen.import_model(folder, trained=False))
+    assert (random_logits(own) - random_logits(stock)[:, [1, 2, 0]]).abs().max() < 1e-6
+
+
 def test_an_encoder_without_a_head_is_given_a_new_one(folder: Path, texts: Path, tmp_path: Path) -> None:
     base = tmp_path / "base"
     AutoModel.from_pretrained(folder).save_pretrained(base)

@@ -33,7 +33,7 @@ def test_a_random_model_has_the_shape_foretold(model_type: str, texts: Path, tmp
     assert follow(Shape(), {"step": "random-weights", "shape": shape_of(model_type)}) == shape
     assert shape.heads == ((4,) if model_type == "albert" else (4, 4))
     assert (shape.layers, shape.head_size, shape.hidden, shape.neurons, shape.vocabulary) == (2, 8, 32, 64, 600)
-    assert shape.tokens == (128 if model_type in ("camembert", "mpnet", "roberta", "xlm-roberta") else 130)
+    assert shape.tokens == (128 if ARCHITECTURES[model_type].numbered_from_padding else 130)
 
 
 @pytest.mark.parametrize("model_type", ARCHITECTURES)
@@ -208,10 +208,56 @@ def test_following_shapes_imports_no_heavy_library() -> None:
 def test_every_known_architecture_can_be_cut(model_type: str, texts: Path, tmp_path: Path) -> None:
     entries = [{"step": "layer-pruning", "keep": [0]}, {"step": "ffn-pruning"}]
     entries += [{"step": "low-rank", "rank": 8, "attention": True}]
-    entries += [{"step": "head-pruning"}] if model_type != "mpnet" else []
+    entries += [{"step": "head-pruning"}] if ARCHITECTURES[model_type].heads_stay is None else []
     made = save_random(tmp_path / "model", texts, model_type)
     foretold = follow(shape_of_checkpoint(made), *entries)
     for number, entry in enumerate(entries):
         made, _ = run_step(tmp_path / str(number), made, texts, **entry)
     assert shape_of_checkpoint(made) == foretold
     assert random_logits(load_checkpoint(made)).isfinite().all()
+
+
+def test_what_is_known_to_fail_is_refused_when_composed() -> None:
+    with pytest.raises(UserError, match="model 'm': step 'onnx-export' cannot do with .* 'longformer': a traced graph"):
+        follow(Shape(model_type="longformer"), {"step": "onnx-export"})
+    assert follow(Shape(model_type="longformer"), {"step": "bfloat16"}).model_type == "longformer"
+
+
+@pytest.mark.parametrize("model_type", ["longformer", "xlm-roberta-xl", "data2vec-text", "roberta"])
+def test_positions_that_padding_takes_are_not_for_texts(model_type: str) -> None:
+    config = {"model_type": model_type, "max_position_embeddings": 514, "pad_token_id": 1}
+    assert shape_of_config(config, "config.json").tokens == 512
+
+
+def test_bigbird_takes_texts_that_it_attends_to_in_full() -> None:
+    config = {"model_type": "big_bird", "max_position_embeddings": 4096, "pad_token_id": 0}
+    assert shape_of_config(config, "config.json").tokens == (5 + 2 * 3) * 64
+    assert shape_of_config(config | {"num_random_blocks": 2, "block_size": 16}, "config.json").tokens == 9 * 16
+    assert shape_of_config(config | {"attention_type": "original_full"}, "config.json").tokens == 4096
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"model_type": "xlm", "n_langs": 2}, r"it adds a vector for the language of a text \(n_langs"),
+        ({"model_type": "nystromformer", "num_landmarks": 8}, "it takes texts of exactly 64 tokens"),
+        ({"model_type": "xlnet"}, "it expects padding before a text"),
+    ],
+)
+def test_what_would_be_called_wrongly_is_refused(config: dict[str, Any], said: str) -> None:
+    with pytest.raises(
+        UserError, match=f"^config.json: a model of the architecture '{config['model_type']}' is .*{said}"
+    ):
+        shape_of_config(config, "config.json")
+
+
+@pytest.mark.parametrize("config", [{"model_type": "xlm", "n_langs": 1}, {"model_type": "nystromformer"}])
+def test_others_of_the_same_architecture_are_not(config: dict[str, Any]) -> None:
+    assert shape_of_config(config, "config.json").model_type == config["model_type"]
+
+
+def test_heads_of_a_size_of_their_own_need_not_share_the_hidden_width() -> None:
+    config = {"model_type": "qwen3", "hidden_size": 40, "num_attention_heads": 6, "num_hidden_layers": 1}
+    assert shape_of_config(config | {"head_dim": 8}, "config.json").head_size == 8
+    with pytest.raises(UserError, match="hidden_size 40 is not a multiple of num_attention_heads 6"):
+        shape_of_config(config, "config.json")
