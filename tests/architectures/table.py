@@ -60,14 +60,15 @@ two are refused, when the job is composed and before anything runs. **–** mean
 _INPUTS = """
 ## What is the same for all
 
-A model is called with `input_ids` and `attention_mask` by name, and with `token_type_ids` where its tokenizer gives others
-than 0, as BERT's does for pairs. Tokens are those of transformers: `AutoTokenizer` is made of the model's folder when
-it is imported, with all that `tokenizer_config.json` says (casing, accents, added tokens, the side that texts are cut
-on), and what is kept of it is compared with it on the task's texts. Shorter texts of a batch are padded with the
-model's own `pad_token_id`, or its tokenizer's, and always on the right, whatever `padding_side` says: with the
-attention mask a text then has the positions, and the prediction, that it has alone. `workload.max_length` may be as
-large as the model has positions for: RoBERTa, Data2Vec, XLM-R, MPNet and Longformer number theirs from the padding id
-on, so of 514 positions 512 are for tokens. Tokenizers are WordPiece, byte-level BPE or Unigram, read from `tokenizer.json`.
+A model is called with `input_ids` and `attention_mask` by name, and with `token_type_ids` where its tokenizer gives
+others than 0, as BERT's does for pairs. Tokens are those of transformers: `AutoTokenizer` is made of the model's
+folder when it is imported, with all that `tokenizer_config.json` says (casing, accents, added tokens, the side that
+texts are cut on), and what is kept of it is compared with it on the task's texts. Shorter texts of a batch are padded
+with the model's own `pad_token_id`, or its tokenizer's, and always on the right, whatever `padding_side` says: with
+the attention mask a text then has the positions, and the prediction, that it has alone. `workload.max_length` may be
+as large as the model has positions for: RoBERTa, Data2Vec, XLM-R, MPNet and Longformer number theirs from the padding
+id on, so of 514 positions 512 are for tokens. Tokenizers are WordPiece, byte-level BPE or Unigram, read from
+`tokenizer.json`.
 
 ## What to know
 
