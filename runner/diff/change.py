@@ -20,8 +20,8 @@ RULE = (
     "Real is what is significant (95%, Holm across the jobs) and beyond a floor: latency against the baseline, both "
     f"noise floors together; the process's own memory {MEMORY_FLOOR - 1:.0%}; times that no partner shared (raw "
     f"latency, load, first call) {TIME_FLOOR - 1:.0%}. Memory and these times must also differ from the machine's own "
-    "shift from A to B: that of the job's baseline where this is the same software, else, for times, that of the "
-    "reference kernel. Disk, predictions, settings: any change."
+    "shift from A to B, whose uncertainty widens the floor: that of the job's baseline where this is the same "
+    "software, else, for times, that of the reference kernel. Disk, predictions, settings: any change."
 )
 
 

@@ -115,7 +115,8 @@ def _over_trials(
 
     A change must be one against no change at all, and one against the machine's own shift, in the same direction: a
     job may share all of that shift, some of it or none. (An intersection-union test: the higher p-value counts. R. L.
-    Berger, Technometrics 24, 1982.) The baseline with the same software *is* the machine's shift.
+    Berger, Technometrics 24, 1982.) The floor grows by half the 95% interval of that shift. The baseline with the same
+    software *is* the machine's shift.
     """
     found = _compared(measure, _logs(pair.a, column), _logs(pair.b, column), floor, unjudged)
     if found is None or found.p_value is None:
@@ -128,7 +129,12 @@ def _over_trials(
     against = compare(_relative(pair.b, column, shift.b), _relative(pair.a, column, shift.a))
     if against is None or against.p_value is None:
         return found
-    found = replace(found, machine=found.ratio / against.ratio if found.ratio else None)
+    unsure = compare([*shift.b.values()], [*shift.a.values()])
+    found = replace(
+        found,
+        machine=found.ratio / against.ratio if found.ratio else None,
+        floor=floor * (1 + (unsure.half_width or 0.0 if unsure is not None else 0.0)),
+    )
     return replace(found, p_value=max(found.p_value or 0.0, against.p_value) if found.beyond_machine else 1.0)
 
 
