@@ -81,10 +81,12 @@ class BoxEnd:
         if name := _signal_name(self.exit_code):
             return f"was killed by {name}: {_KILLERS.get(name, 'by the kernel, or from outside')}"
         lines = [line.strip() for line in self.log.splitlines() if line.strip()]
-        said = lines[-1].removeprefix(_FOR_PEOPLE)[:300] if lines else "it printed nothing"
+        last = lines[-1] if lines else "it printed nothing"
+        said = last.removeprefix(_FOR_PEOPLE)[:_LONGEST_ADVICE] if last.startswith(_FOR_PEOPLE) else last[:_LONGEST]
         return f"ended with exit code {self.exit_code}: {said}"
 
 
+_LONGEST, _LONGEST_ADVICE = 300, 1000  # characters of what a process said; a message of ours ends with what to do
 _FOR_PEOPLE = "runner.errors.UserError: "  # as Python ends the trace of an error that needs none
 _KILLERS = {
     "SIGSEGV": "the engine, or the system below it, crashed",
