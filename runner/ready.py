@@ -189,7 +189,8 @@ def labels_of_head(lineage: list[dict[str, Any]]) -> list[str]:
 
 def _output_names(prepared: Prepared) -> list[str]:
     """Return the names of the model's outputs, in the order of its logits."""
-    return tasks.read_labels(prepared.texts.path) or labels_of_head(prepared.artifact.lineage)
+    labels, names = tasks.read_labels(prepared.texts.path), labels_of_head(prepared.artifact.lineage)
+    return names if names[: len(labels)] == labels else labels
 
 
 def _control(cfg: Config, prepared: Prepared) -> Control | None:
@@ -202,7 +203,10 @@ def _control(cfg: Config, prepared: Prepared) -> Control | None:
         return None
     logits, of = (prepared.logits, "job") if prepared.model_logits is None else (prepared.model_logits, "model")
     examples = tasks.read(prepared.texts.path, "test")
-    return check(prepared.reference.path, logits, _output_names(prepared), examples, cfg.task.kind, of)
+    noted = [(record.get("notes") or {}).get("label_outputs") for record in prepared.artifact.lineage]
+    label_outputs = next(filter(None, reversed(noted)), None)
+    names = _output_names(prepared)
+    return check(prepared.reference.path, logits, names, examples, cfg.task.kind, of, label_outputs)
 
 
 def _write_predictions(cfg: Config, job: str, prepared: Prepared, sweep: Path) -> None:
@@ -214,7 +218,7 @@ def _write_predictions(cfg: Config, job: str, prepared: Prepared, sweep: Path) -
         "artifact": prepared.artifact.content,
         **names(cfg),
         "jobs": [job],
-        "labels": _output_names(prepared),
+        "labels": tasks.read_labels(prepared.texts.path) or labels_of_head(prepared.artifact.lineage),
         "kind": cfg.task.kind,
         "pairs": tasks.read_pairs(prepared.texts.path),
         "texts": [example.whole for example in examples],

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from runner.control.compare import compare
 from runner.tasks import Example
@@ -44,12 +45,13 @@ def check(
     examples: Sequence[Example],
     kind: str,
     of: str,
+    noted: Mapping[str, Any] | None = None,
 ) -> Control:
     """Compare logits with a reference.
 
     Args:
         reference: the folder that runner/control/reference.py filled.
-        logits, names, examples, kind: see `runner.control.compare.compare`.
+        logits, names, examples, kind, noted: see `runner.control.compare.compare`.
         of: whose logits they are; see `Control.of`.
 
     Raises:
@@ -58,7 +60,7 @@ def check(
     told = json.loads((reference / "reference.json").read_text(encoding="utf-8"))
     if reason := told.get("reason"):
         return Control(of, reason=reason)
-    compared = compare(told, logits, names, examples, kind)
+    compared = compare(told, logits, names, examples, kind, noted)
     if compared.differences:
         whose = "" if of == "job" else "the model that it was made from, run by the engine torch: "
         raise WrongError(whose + compared.error, whose + compared.log)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ TOLERANCE = 1e-4
 _LEAST = 1e-6  # of a logit; below it a difference means nothing even where all logits are near 0
 _SHOWN = 10  # texts of a log
 _SHOWN_CHARACTERS = 60  # of a text in one line
+_STATED = "stated order"  # the rule by which a label was found where the user stated the order of all
 _NUMBER = re.compile(r"(?:label_)?([+-]?\d+(?:\.\d+)?)")
 
 
@@ -86,6 +87,7 @@ def compare(
     names: Sequence[str],
     examples: Sequence[Example],
     kind: str,
+    noted: Mapping[str, Any] | None = None,
 ) -> Compared:
     """Compare the logits of the reference's texts, output by output as their names say.
 
@@ -95,9 +97,10 @@ def compare(
         names: of their outputs, in order; none for vectors.
         examples: all test texts.
         kind: how they are judged; see `runner.tasks.kinds`.
+        noted: see `outputs_of`.
     """
     starts = _starts(examples)
-    outputs = outputs_of(names, reference["names"])
+    outputs = outputs_of(names, reference["names"], noted)
     known = [abs(value) for rows in reference["logits"] for row in rows for value in row if math.isfinite(value)]
     allowed = max(_LEAST, TOLERANCE * max(known, default=0.0))
     largest, differences = 0.0, []
@@ -118,17 +121,27 @@ def compare(
     return Compared(len(reference["texts"]), largest, allowed, differences)
 
 
-def outputs_of(names: Sequence[str], own: Sequence[str]) -> list[int]:
+def outputs_of(names: Sequence[str], own: Sequence[str], noted: Mapping[str, Any] | None = None) -> list[int]:
     """Return which of the model's own outputs each of the job's outputs must be.
 
     The names tell, if each fits exactly one of the model's own: as it is written, else whatever its case, else as a
-    number, of which LABEL_3 is one. Where they do not, the order itself is all there is.
+    number, of which LABEL_3 is one. Where they do not, or somebody stated another order, it is as the import noted; and
+    if that noted nothing, the order itself is all there is.
+
+    Args:
+        names: of the job's outputs, in order.
+        own: of the model's.
+        noted: of each label, its `output` and `by` which rule it was found, as the step import-checkpoint notes it.
     """
+    noted = noted or {}
+    stated = any(one["by"] == _STATED for one in noted.values())
     spellings: tuple[Callable[[str], str | float | None], ...] = (str, str.casefold, _number)
-    for spelling in spellings:
+    for spelling in () if stated else spellings:
         wanted, known = [spelling(name) for name in names], [spelling(name) for name in own]
         if None not in wanted and all(known.count(name) == wanted.count(name) == 1 for name in wanted):
             return [known.index(name) for name in wanted]
+    if noted and all(name in noted or name in own for name in names):
+        return [noted[name]["output"] if name in noted else own.index(name) for name in names]
     return list(range(len(own)))
 
 
