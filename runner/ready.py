@@ -217,8 +217,9 @@ def _control(cfg: Config, prepared: Prepared) -> Control | None:
         return None
     logits, of = (prepared.logits, "job") if prepared.model_logits is None else (prepared.model_logits, "model")
     examples = tasks.read(prepared.texts.path, "test")
-    noted = next((n["label_outputs"] for n in _notes(prepared.artifact.lineage) if "label_outputs" in n), {})
-    return check(prepared.reference.path, logits, _output_names(prepared), examples, cfg.task.kind, noted, of)
+    label_outputs = next((n["label_outputs"] for n in _notes(prepared.artifact.lineage) if "label_outputs" in n), None)
+    names = _output_names(prepared)
+    return check(prepared.reference.path, logits, names, examples, cfg.task.kind, of, label_outputs)
 
 
 def _write_predictions(cfg: Config, job: str, prepared: Prepared, sweep: Path) -> None:

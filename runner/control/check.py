@@ -44,8 +44,8 @@ def check(
     names: Sequence[str],
     examples: Sequence[Example],
     kind: str,
-    noted: Mapping[str, Mapping[str, Any]],
     of: str,
+    noted: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Control:
     """Compare logits with a reference.
 

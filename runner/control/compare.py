@@ -100,7 +100,7 @@ def compare(
         noted: see `outputs_of`.
     """
     starts = _starts(examples)
-    outputs = outputs_of(names, reference["names"], noted or {})
+    outputs = outputs_of(names, reference["names"], noted)
     known = [abs(value) for rows in reference["logits"] for row in rows for value in row if math.isfinite(value)]
     allowed = max(_LEAST, TOLERANCE * max(known, default=0.0))
     largest, differences = 0.0, []
@@ -120,7 +120,9 @@ def compare(
     return Compared(len(reference["texts"]), largest, allowed, differences)
 
 
-def outputs_of(names: Sequence[str], own: Sequence[str], noted: Mapping[str, Mapping[str, Any]]) -> list[int]:
+def outputs_of(
+    names: Sequence[str], own: Sequence[str], noted: Mapping[str, Mapping[str, Any]] | None = None
+) -> list[int]:
     """Return which of the model's own outputs each of the job's outputs must be.
 
     The names tell, where one fits exactly one of the model's own: as it is written, else whatever its case, else as a
@@ -134,6 +136,7 @@ def outputs_of(names: Sequence[str], own: Sequence[str], noted: Mapping[str, Map
     """
     if len(names) != len(own):
         return list(range(len(own)))  # another number of outputs is a difference in itself
+    noted = noted or {}
     return [_output_of(name, own, noted.get(name, {"output": place})) for place, name in enumerate(names)]
 
 

@@ -73,7 +73,8 @@ def predict(examples: Sequence[dict[str, Any]], paths: dict[str, Path], request:
             tokenizer's folder holds the model's own files (`raw_tokenizer`) or a tokenizer.json alone.
     """
     model = load_model(paths["model"], request["kind"])
-    tokenizer = load_tokenizer(paths["tokenizer"], request["raw_tokenizer"])
+    tokenizer = load_tokenizer(paths["tokenizer"], request["raw_tokenizer"], model.config)
+    request = request | {"normalized": normalizes(paths["model"], model.config)}
     logits = [_logits(model, tokenizer, example, request) for example in examples]
     config = model.config
     names = [] if request["kind"] == "embedding" else [str(config.id2label[i]) for i in range(config.num_labels)]
@@ -101,11 +102,21 @@ def load_model(folder: Path, kind: str) -> Any:
     return model.eval()
 
 
-def load_tokenizer(folder: Path, raw: bool) -> Any:
+def normalizes(folder: Path, config: Any) -> bool:
+    """Whether a vector is divided by its length: as sentence-transformers' modules.json has it, or a checkpoint of
+    ours."""
+    modules = folder / "modules.json"
+    kinds = [str(one["type"]) for one in json.loads(modules.read_text(encoding="utf-8"))] if modules.is_file() else []
+    return any(kind.endswith(".Normalize") for kind in kinds) or bool(getattr(config, "vector_normalized", False))
+
+
+def load_tokenizer(folder: Path, raw: bool, config: Any) -> Any:
     """Load the tokenizer as transformers does: by the model's own files, or from a tokenizer.json alone."""
     if raw:
         return AutoTokenizer.from_pretrained(folder, **_OURS)
-    return PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"))
+    types = ["token_type_ids"] if getattr(config, "takes_token_types", False) else []
+    names = ["input_ids", "attention_mask", *types]
+    return PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"), model_input_names=names)
 
 
 def _logits(model: Any, tokenizer: Any, example: dict[str, Any], request: dict[str, Any]) -> list[list[float]]:

@@ -37,6 +37,16 @@ def test_names_tell_which_output_is_which(names: list[str], own: list[str], outp
     assert outputs_of(names, own) == outputs
 
 
+def test_where_names_do_not_tell_it_is_as_the_import_noted() -> None:
+    yes, no = {"output": 1, "by": "number"}, {"output": 0, "by": "number"}
+    assert outputs_of(["true", "false"], ["LABEL_0", "LABEL_1"], {"true": yes, "false": no}) == [1, 0]
+    assert outputs_of(["true", "other"], ["other", "1"], {"true": yes}) == [1, 0]
+    wrongly = {"neg": {"output": 0, "by": "spelling"}, "pos": {"output": 1, "by": "spelling"}}
+    assert outputs_of(["neg", "pos"], ["POS", "NEG"], wrongly) == [1, 0]
+    stated = {"1": {"output": 0, "by": "stated order"}, "0": {"output": 1, "by": "stated order"}}
+    assert outputs_of(["1", "0"], ["LABEL_0", "LABEL_1"], stated) == [0, 1]
+
+
 def test_rounding_is_no_difference() -> None:
     found = compare(_reference([[[1.00001, -2.0]], [[3.0, 4.0001]]]), LOGITS, NAMES, EXAMPLES, SINGLE_LABEL)
     assert not found.differences
