@@ -10,8 +10,6 @@ from runner.results.statistics import ALPHA, holm
 
 #: Identical code needs the same anonymous memory within 0.3%, whatever the state of the page cache.
 MEMORY_FLOOR = 1.02
-#: Resident memory, all that older sweeps tell, counts file pages too: up to 5% apart for identical code.
-RESIDENT_FLOOR = 1.1
 #: Times that no partner shared (raw latency, load, first call) move with the machine from one sweep to the next: on a
 #: shared one, medians of identical code were up to 15% apart, and loads up to 30%.
 TIME_FLOOR = 1.3

@@ -17,7 +17,6 @@ from runner.diff.change import (
     MEMORY,
     MEMORY_FLOOR,
     RATIO,
-    RESIDENT_FLOOR,
     SETTINGS,
     STATUS,
     TIME_FLOOR,
@@ -31,7 +30,6 @@ ONE_ROUND = "not judged: that takes two rounds"
 OTHER_CPU = "not judged: another CPU"
 BY_RATIO = "judged against the baseline"
 MACHINE = "not judged: the baseline with the same software, so this is the machine's shift"
-RESIDENT = "resident memory, which counts file pages too: an older sweep tells no other"
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ def changes(pair: Pair, baseline: Pair | None, same_cpu: bool) -> list[Change]:
         _status(pair),
         ratio,
         _over_trials(LATENCY, pair, baseline, "latency_p50_seconds", TIME_FLOOR, latency),
-        _memory(pair, baseline),
+        _over_trials(MEMORY, pair, baseline, "rss_anon_peak_bytes", MEMORY_FLOOR),
         _disk(pair),
         _over_trials(LOAD, pair, baseline, "load_seconds", TIME_FLOOR, times),
         _over_trials(FIRST_CALL, pair, baseline, "first_call_seconds", TIME_FLOOR, times),
@@ -97,15 +95,6 @@ def _latency_ratio(pair: Pair) -> Change | None:
     if found is None or floors:
         return found
     return _compared(RATIO, logs_a, logs_b, None, ONE_ROUND)
-
-
-def _memory(pair: Pair, baseline: Pair | None) -> Change | None:
-    """Compare what the process allocated itself; resident memory only where one side does not tell that."""
-    own = _over_trials(MEMORY, pair, baseline, "rss_anon_peak_bytes", MEMORY_FLOOR)
-    if own is not None:
-        return own
-    resident = _over_trials(MEMORY, pair, baseline, "rss_peak_bytes", RESIDENT_FLOOR)
-    return replace(resident, note=RESIDENT) if resident is not None else None
 
 
 def _over_trials(

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 def _column(name: str, type_: Any, description: str) -> Any:

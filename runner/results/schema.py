@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-VERSION: Final = 7
+VERSION: Final = 8
 
 ALONE_ROLES: Final = ("alone-first", "alone-last")  # see runner/slots
 ROLES: Final = ("variant", "baseline-first", "baseline-last", *ALONE_ROLES)

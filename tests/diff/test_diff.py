@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from runner.diff.change import TIME_FLOOR
@@ -16,7 +14,6 @@ from runner.diff.words import notes
 from runner.errors import UserError
 from runner.results.tables import Tables
 from tests.diff.sweeps import BASELINE, JOBS, TEXTS, Job, sweep
-from tests.results.in_memory import changed
 
 TORCH, ONNX, INT8 = JOBS
 #: Standard deviations of what a machine does to the figures of all jobs alike, on the log scale.
@@ -127,18 +124,6 @@ def test_a_job_that_shares_none_of_the_machine_s_shift_is_not_a_change() -> None
 
 def test_file_pages_are_not_the_process_s_own_memory() -> None:
     assert _real(diff(sweep(), sweep(seed=1, page_cache=1.3))) == {}
-
-
-def test_resident_memory_is_judged_where_an_older_sweep_tells_no_other() -> None:
-    older = changed(sweep(), lambda table, name: _without(table, "rss_anon_peak_bytes") if name == "results" else table)
-    assert _real(diff(older, sweep(seed=1, page_cache=1.05))) == {}
-    larger = [TORCH, replace(ONNX, rss_bytes=1.3 * ONNX.rss_bytes), INT8]
-    assert _real(diff(older, sweep(larger, seed=1))) == {"onnx": {"memory": "larger"}}
-
-
-def _without(table: Any, column: str) -> Any:
-    place = table.schema.get_field_index(column)
-    return table.set_column(place, table.schema.field(place), pa.nulls(len(table), table.schema.field(place).type))
 
 
 def test_a_job_that_no_longer_runs_is_real_whatever_is_asked() -> None:
