@@ -160,7 +160,7 @@ def test_a_head_that_does_not_fit_the_task(
     config: dict[str, object], arguments: list[str], message: str, refused: Refused, tmp_path: Path
 ) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"} | config))
-    write_files(tmp_path, "model.safetensors")
+    write_files(tmp_path, "model.safetensors", "tokenizer.json")
     (tmp_path / "texts.csv").write_text("text,label,split\n" + "a,yes,test\nb,no,test\n" * 9)
     task = ["task=file", f"task.path={tmp_path}/texts.csv"]
     assert message in refused("model=folder", f"model.path={tmp_path}", *task, *arguments)

@@ -236,7 +236,7 @@ def test_code_of_a_models_own_is_never_run(bert: Path, texts: Path, tmp_path: Pa
 
 def test_an_unknown_architecture_is_refused(bert: Path, texts: Path, tmp_path: Path) -> None:
     source = _files(bert, tmp_path / "s", model_type="no-such-model")
-    with pytest.raises(UserError, match=r"transformers cannot read its config\.json: .*no-such-model"):
+    with pytest.raises(UserError, match=r"transformers .* has no architecture .no-such-model."):
         run_step(tmp_path / "i", source, texts, step="import-checkpoint")
 
 
