@@ -139,11 +139,10 @@ def _check_apart(match: LabelMatch, where: str) -> None:
 
 
 def _unknown_order(labels: Sequence[str], names: Sequence[str], where: str) -> str:
-    example = ", ".join(labels) if len(labels) == len(names) <= _LISTED else "FIRST, SECOND, …"
     return (
         f"{where}: the model's labels are {listed(names)}, which say nothing, but the task's are {listed(labels)}. "
         f"Which output is which label would be a guess. Name the outputs in id2label of the model's config.json, or "
-        f"state all {len(names)} labels in the order of the outputs: 'task.labels=[{example}]' in that order."
+        f"state all {len(names)} labels in the order of the outputs: 'task.labels=[LABEL OF OUTPUT 0, OF OUTPUT 1, …]'."
     )
 
 

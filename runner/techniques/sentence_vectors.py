@@ -90,7 +90,7 @@ def _check_prompts(config: dict[str, Any], normalized: bool, where: str) -> None
         )
 
 
-def _read(files: Path, name: str, kind: type[Any] = dict) -> Any:
+def _read(files: Path, name: str, kind: type[dict[str, Any]] | type[list[Any]] = dict) -> Any:
     """Return what a JSON file of the folder holds; nothing where there is none."""
     path = files / name
     try:
