@@ -127,7 +127,7 @@ def outputs_of(
 
     The names tell, where one fits exactly one of the model's own: as it is written, else whatever its case, else as a
     number, of which LABEL_3 is one. What somebody stated comes before the names, and where they do not tell, what the
-    import noted is all there is.
+    import noted is all there is; without a note, the order itself.
 
     Args:
         names: of the job's outputs, in their order.
@@ -136,8 +136,9 @@ def outputs_of(
     """
     if len(names) != len(own):
         return list(range(len(own)))  # another number of outputs is a difference in itself
-    noted = noted or {}
-    return [_output_of(name, own, noted.get(name, {"output": place})) for place, name in enumerate(names)]
+    notes = [(noted or {}).get(name, {"output": place}) for place, name in enumerate(names)]
+    told = [_output_of(name, own, note) for name, note in zip(names, notes, strict=True)]
+    return told if len(set(told)) == len(told) else [int(note["output"]) for note in notes]
 
 
 def _output_of(name: str, own: Sequence[str], noted: Mapping[str, Any]) -> int:
