@@ -113,10 +113,9 @@ def compare(
             largest = max(largest, size)
             if not size <= allowed:
                 text = _text(examples[number], word)
-                labels = [_predicted(row, names, kind) for row in (here, ordered)]
-                found.append(
-                    Difference(text, size, *labels, dict(zip(names, zip(here, ordered, strict=False), strict=False)))
-                )
+                here_label, there_label = (_predicted(row, names, kind) for row in (here, ordered))
+                pairs = dict(zip(names, zip(here, ordered, strict=False), strict=False))
+                found.append(Difference(text, size, here_label, there_label, pairs))
         differences += sorted(found, key=lambda one: one.here == one.there)[:1]
     return Compared(len(reference["texts"]), largest, allowed, differences)
 
