@@ -152,7 +152,7 @@ def prepare(cfg: Config, box: Box, cpus: list[int], announce: Announce) -> Prepa
     inputs = kitchen.tokenize(checkpoint, texts, cfg)
     engine = plugins.find("engines", cfg.technique.engine, FORMATS)
     plugin = plugins.keep(engine, Store(Path(cfg.store))) if engine else None
-    logits, notes = kitchen.judge(artifact, inputs, cfg, cfg.technique.engine, plugin)
+    logits, notes = kitchen.judge(artifact, inputs, cfg, cfg.technique.engine, cfg.technique.name, plugin)
     reference, model_logits = kitchen.control(own, added, original, texts, cfg) if cfg.control_texts else (None, None)
     steps, flops = [*own, *added], None
     if all(step.keeps_flops for step in steps):
@@ -284,7 +284,7 @@ class _Kitchen:
         return self._make(recipe, "runner.tasks.tokenize", settings | tokenizer, inputs, "inputs", [], title)
 
     def judge(
-        self, artifact: Artifact, inputs: Artifact, cfg: Config, engine: str, plugin: Kept | None = None
+        self, artifact: Artifact, inputs: Artifact, cfg: Config, engine: str, of: str, plugin: Kept | None = None
     ) -> tuple[list[list[float]], dict[str, Any]]:
         """Return the artifact's logits for every test text, and what was noted of them (runner/trial/evaluate.py)."""
         sources = () if plugin else source_files(engine)
@@ -298,7 +298,7 @@ class _Kitchen:
         }
         folders = {"artifact": artifact.path, "inputs": inputs.path}
         request = {"engine": engine, "plugin": plugin.module if plugin else None, "kind": cfg.task.kind}
-        title = f"{cfg.model.name}: predictions of {cfg.technique.name}"
+        title = f"{cfg.model.name}: predictions of {of}"
         made = self._make(recipe, "runner.trial.evaluate", request, folders, "logits", [], title, plugin)
         logits: list[list[float]] = json.loads((made.path / "logits.json").read_text())
         return logits, made.lineage[-1]["notes"]
@@ -315,7 +315,7 @@ class _Kitchen:
         reference = self._reference(own, model, texts, cfg)
         if all(step.keeps_predictions for step in added) and cfg.technique.precision in (None, "float32"):
             return reference, None
-        return reference, self.judge(model, self.tokenize(model, texts, cfg), cfg, "torch")[0]
+        return reference, self.judge(model, self.tokenize(model, texts, cfg), cfg, "torch", "the model itself")[0]
 
     def _reference(self, own: list[Step], model: Artifact, texts: Artifact, cfg: Config) -> Artifact:
         """Return what transformers alone predicts of some test texts (runner/control/reference.py).
