@@ -212,7 +212,8 @@ def longest_text(config: Mapping[str, Any], positions: int | None) -> int | None
         return None
     limit = positions_for_texts(config.get("model_type"), positions, config.get("pad_token_id"))
     if config.get("model_type") == "big_bird" and config.get("attention_type", "block_sparse") == "block_sparse":
-        return min(limit, (5 + 2 * config.get("num_random_blocks", 3)) * config.get("block_size", 64))
+        in_full: int = (5 + 2 * config.get("num_random_blocks", 3)) * config.get("block_size", 64)
+        return min(limit, in_full)
     return limit
 
 
