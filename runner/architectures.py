@@ -180,6 +180,8 @@ _OF_ONE_LENGTH = {
 NOT_BY_STEP = {
     **dict.fromkeys(("torchscript", "torch-dynamic-int8", "onnx-export"), _OF_ONE_LENGTH),
     "onnx-fusion": {"mobilebert": "there is nothing in its graph that ONNX Runtime knows how to fuse"},
+    "onnx-embedding-blocks": {"gpt2": "its ids are reshaped before they are looked up"},
+    "onnx-weight-only": {"gpt2": "its products have biases inside (Gemm), for which there are no such kernels"},
     "openvino-export": _OF_ONE_LENGTH | {"xlm": "OpenVINO cannot convert all of its operators"},
     "openvino-static-int8": {"nystromformer": "OpenVINO has no int8 kernel for its convolutions on a CPU"},
 }

@@ -8,7 +8,7 @@ import numpy as np
 
 from runner.engines import INPUTS
 
-_STILL_IDS = ("Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze")
+_STILL_IDS = ("Cast", "Identity", "Reshape", "Slice", "Squeeze", "Unsqueeze")
 _LEAST, _MOST = 5, 200  # ids of the texts that two models are compared on, where the vocabulary is as large
 
 
