@@ -180,6 +180,8 @@ _OF_ONE_LENGTH = {
 NOT_BY_STEP = {
     **dict.fromkeys(("torchscript", "torch-dynamic-int8", "onnx-export"), _OF_ONE_LENGTH),
     "onnx-fusion": {"mobilebert": "there is nothing in its graph that ONNX Runtime knows how to fuse"},
+    "onnx-embedding-blocks": {"gpt2": "its ids are reshaped before they are looked up"},
+    "onnx-weight-only": {"gpt2": "its products have biases inside (Gemm), for which there are no such kernels"},
     "openvino-export": _OF_ONE_LENGTH | {"xlm": "OpenVINO cannot convert all of its operators"},
     "openvino-static-int8": {"nystromformer": "OpenVINO has no int8 kernel for its convolutions on a CPU"},
 }
@@ -212,7 +214,8 @@ def longest_text(config: Mapping[str, Any], positions: int | None) -> int | None
         return None
     limit = positions_for_texts(config.get("model_type"), positions, config.get("pad_token_id"))
     if config.get("model_type") == "big_bird" and config.get("attention_type", "block_sparse") == "block_sparse":
-        return min(limit, (5 + 2 * config.get("num_random_blocks", 3)) * config.get("block_size", 64))
+        in_full: int = (5 + 2 * config.get("num_random_blocks", 3)) * config.get("block_size", 64)
+        return min(limit, in_full)
     return limit
 
 

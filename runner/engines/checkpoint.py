@@ -159,7 +159,7 @@ def count_heads(model: nn.Module) -> None:
     part: Any
     for part in model.modules():
         queries = next((getattr(part, name) for name in _QUERIES if hasattr(part, name)), None)
-        if hasattr(queries, "out_features") and hasattr(part, "attention_head_size"):
+        if queries is not None and hasattr(queries, "out_features") and hasattr(part, "attention_head_size"):
             part.all_head_size = queries.out_features
             part.num_attention_heads = queries.out_features // part.attention_head_size
 

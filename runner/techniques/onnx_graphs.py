@@ -8,6 +8,7 @@ import numpy as np
 
 from runner.engines import INPUTS
 
+_STILL_IDS = ("Cast", "Identity", "Reshape", "Slice", "Squeeze", "Unsqueeze")
 _LEAST, _MOST = 5, 200  # ids of the texts that two models are compared on, where the vocabulary is as large
 
 
@@ -43,8 +44,13 @@ def largest_difference(one: Any, other: Any) -> float:
 def vocabulary(model: Any) -> int:
     """Return how many tokens a model (an `onnx.ModelProto`) has embeddings for: the rows that input_ids look up."""
     rows = {tensor.name: int(tensor.dims[0]) for tensor in model.graph.initializer if tensor.dims}
-    nodes = [node for node in model.graph.node if node.op_type == "Gather" and node.input[1] == "input_ids"]
-    return min(rows[node.input[0]] for node in nodes)
+    ids, found = {"input_ids"}, []
+    for node in model.graph.node:  # each after those that it reads
+        if node.op_type in _STILL_IDS and node.input[0] in ids:
+            ids.update(node.output)
+        elif node.op_type == "Gather" and node.input[1] in ids and node.input[0] in rows:
+            found.append(rows[node.input[0]])
+    return min(found)
 
 
 def without_identities(model: Any) -> None:

@@ -62,9 +62,10 @@ def exporting(step: str, model: Logits) -> Iterator[None]:
     except (UserError, torch.onnx.errors.UnsupportedOperatorError):
         raise
     except Exception as error:
+        config: Any = model.model.config
         said = (str(error).strip().splitlines() or ["nothing more is told"])[0].rstrip(".")
         raise UserError(
-            f"step '{step}' cannot export a model of the architecture '{model.model.config.model_type}': "
+            f"step '{step}' cannot export a model of the architecture '{config.model_type}': "
             f"{type(error).__name__}: {said}. Take another technique, or exclude the two from meeting in the grid."
         ) from error
 

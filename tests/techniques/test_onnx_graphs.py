@@ -88,3 +88,12 @@ def test_graphs_are_compared_on_tokens_that_they_know() -> None:
     assert vocabulary(plain) == 7
     assert largest_difference(plain, plain) == 0
     assert largest_difference(plain, off) > 0.1
+
+
+def test_the_vocabulary_is_found_behind_a_reshape_of_the_ids() -> None:
+    model = graph()
+    del model.graph.node[:]
+    model.graph.initializer.append(numpy_helper.from_array(np.array([-1, 3]), "shape"))
+    model.graph.node.append(helper.make_node("Reshape", ["input_ids", "shape"], ["rows"], "rows"))
+    model.graph.node.append(helper.make_node("Gather", ["table", "rows"], ["logits"], "look_up"))
+    assert vocabulary(model) == 7
