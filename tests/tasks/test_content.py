@@ -52,7 +52,7 @@ def _parquet() -> bytes:
         ("members.csv.gz", b"".join(gzip.compress(line.encode()) for line in CSV.splitlines(keepends=True))),
         ("texts.csv.zst", _zstd(CSV)),
         ("frames.csv.zst", b"".join(map(_zstd, CSV.splitlines(keepends=True)))),
-        ("texts.zip", _zipped({"data/texts.csv": CSV, "__MACOSX/data/._texts.csv": "\0", "readme.txt": "Read me."})),
+        ("texts.zip", _zipped({"data/texts.csv": CSV, "__MACOSX/data/._texts.csv": "\0", "readme.txt": "Read me.", "": ""})),
         ("texts.csv.zip", _zipped({"texts.csv": CSV}, zipfile.ZIP_STORED)),
         ("texts.tsv.gz", gzip.compress(CSV.replace(",", "\t").encode("utf-16"))),
         ("texts.parquet.gz", gzip.compress(_parquet())),
