@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -21,6 +22,9 @@ config.register()
 # What hypothesis takes for slow is, on a busy machine, only busy.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a shell's background, and what tests start inherits it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _why_no_docker() -> str | None:

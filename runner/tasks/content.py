@@ -147,7 +147,7 @@ def _is_of(member: zipfile.ZipInfo, kinds: Collection[str]) -> bool:
     """Whether a member is a file that can be read, and not one that macOS adds to each of an archive."""
     path = PurePosixPath(member.filename)
     added = "__MACOSX" in path.parts or path.name.startswith("._")
-    return not member.is_dir() and not added and path.suffix.lower() in kinds
+    return not member.filename.endswith("/") and not added and path.suffix.lower() in kinds
 
 
 class _Archive(io.FileIO):

@@ -53,6 +53,7 @@ def _parquet() -> bytes:
         ("texts.csv.zst", _zstd(CSV)),
         ("frames.csv.zst", b"".join(map(_zstd, CSV.splitlines(keepends=True)))),
         ("texts.zip", _zipped({"data/texts.csv": CSV, "__MACOSX/data/._texts.csv": "\0", "readme.txt": "Read me."})),
+        ("nameless.zip", _zipped({"texts.csv": CSV, "?.txt": ""}).replace(b"?.txt", b"\0.txt")),
         ("texts.csv.zip", _zipped({"texts.csv": CSV}, zipfile.ZIP_STORED)),
         ("texts.tsv.gz", gzip.compress(CSV.replace(",", "\t").encode("utf-16"))),
         ("texts.parquet.gz", gzip.compress(_parquet())),
