@@ -72,9 +72,9 @@ def test_an_error_in_what_was_imported_is_told(error: str, bert: Path, monkeypat
 
 
 def test_a_mask_given_as_token_types_is_told(bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(self: Any, batch: tuple[torch.Tensor, ...]) -> Any:
+    def run(self: Any, batch: dict[str, torch.Tensor]) -> Any:
         with torch.inference_mode():
-            return self._model(input_ids=batch[0], token_type_ids=batch[1])
+            return self._model(input_ids=batch["input_ids"], token_type_ids=batch["attention_mask"])
 
     monkeypatch.setattr(runner.engines.torch.Engine, "run", run)
     ready, log = prepare_here(monkeypatch, bert, "technique=torch-eager")
