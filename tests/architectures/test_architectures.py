@@ -68,7 +68,8 @@ def test_labels_in_another_order_are_put_into_the_task_s(folder: Path, kitchen: 
 def test_an_encoder_without_a_head_is_given_a_new_one(folder: Path, texts: Path, tmp_path: Path) -> None:
     base = tmp_path / "base"
     AutoModel.from_pretrained(folder).save_pretrained(base)
-    shutil.copy(folder / "tokenizer.json", base)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(folder / name, base)
     with pytest.raises(UserError, match="the files hold no classification head"):
         run_step(tmp_path / "load", base, texts, step="import-checkpoint")
     made, _ = run_step(tmp_path / "new", base, texts, step="import-checkpoint", head="new")
