@@ -74,9 +74,6 @@ class Checks:
         _check_compiler([*own, *added], cfg)
         texts = self._once("texts", [cfg.task, cfg.store, cfg.downloads], lambda: texts_of(cfg))
         files = self._once("files", [cfg.model, cfg.downloads], lambda: models.fetch(cfg.model, Path(cfg.downloads)))
-        for step in own:
-            if files is not None and step.takes == "files":
-                step.check_files(files)
         _check_teacher(added, cfg)
         raw = self._once("shape", [cfg.model, files], lambda: _raw_shape(cfg.model, files))
         shape = follow_shape(own, raw, f"model '{cfg.model.name}'")
@@ -86,6 +83,9 @@ class Checks:
         _check_kind(self._once("kind", [texts.path], lambda: tasks.read_kind(texts.path)), [*own, *added], cfg)
         pairs = self._once("pairs", [texts.path], lambda: tasks.read_pairs(texts.path))
         _check_pairs([*own, *added], pairs, cfg)
+        for step in own:
+            if files is not None and step.takes == "files":
+                step.check_files(files)
         return shape
 
 
