@@ -307,3 +307,18 @@ def test_what_needs_a_compiler_without_one(
     said = refused(f"technique={technique}", "isolation=process")
     assert f"technique '{technique}' has the {what}, which needs a C++ compiler" in said
     assert "there is no g++ on this machine" in said
+
+
+def test_a_model_without_a_tokenizer(refused: Refused, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    write_files(tmp_path, "model.safetensors", "spm.model")
+    said = refused("model=folder", f"model.path={tmp_path}")
+    assert "the tokenizer is spm.model alone" in said
+
+
+def test_a_length_beyond_the_tokenizers(refused: Refused, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    (tmp_path / "tokenizer_config.json").write_text('{"model_max_length": 32}')
+    write_files(tmp_path, "model.safetensors", "vocab.txt")
+    said = refused("model=folder", f"model.path={tmp_path}", "workload.max_length=33")
+    assert "workload.max_length is 33, but model 'folder' takes at most 32 tokens" in said

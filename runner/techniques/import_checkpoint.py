@@ -83,8 +83,8 @@ class ImportCheckpoint(Step):
 
     def check_files(self, files: Path, texts: Path, where: str) -> list[str]:
         """Check head, labels, pooling and what else lies in the folder against the task, without loading anything."""
-        check_tokenizer_files(files)
         fit = self._fit(files, texts, where)
+        check_tokenizer_files(files)
         return [*(fit.match.remarks() if fit.match else []), *remark_on(fit.unused)]
 
     def fits(self, shape: Shape) -> Shape:
