@@ -172,18 +172,28 @@ _REFUSED = {
     "xlnet": "it reads the last token's state, so it expects padding before a text, and here it comes behind",
 }
 # Why a step cannot do with an architecture, by the step's name and the model_type; see docs/architectures.md.
-# A traced graph keeps what was computed in Python from the length of its example.
-_OF_ONE_LENGTH = {
+_OF_ONE_LENGTH = {  # a traced graph keeps what was computed in Python from the length of its example
     "funnel": "a traced graph would keep its relative positions for texts of one length",
     "longformer": "a traced graph would keep its windows for texts of one length",
 }
+_FEWER_STATES = "it has fewer hidden states than a text has tokens"
 NOT_BY_STEP = {
     **dict.fromkeys(("torchscript", "torch-dynamic-int8", "onnx-export"), _OF_ONE_LENGTH),
+    "onnx-embedding-blocks": dict.fromkeys(("gpt2", "xlm"), "its ids are changed before they are looked up"),
     "onnx-fusion": {"mobilebert": "there is nothing in its graph that ONNX Runtime knows how to fuse"},
-    "onnx-embedding-blocks": {"gpt2": "its ids are reshaped before they are looked up"},
-    "onnx-weight-only": {"gpt2": "its products have biases inside (Gemm), for which there are no such kernels"},
+    "onnx-weight-only": {
+        "gpt2": "its products have biases inside (Gemm), for which there are no such kernels",
+        "squeezebert": "its products are convolutions, for which there are no such kernels",
+    },
     "openvino-export": _OF_ONE_LENGTH | {"xlm": "OpenVINO cannot convert all of its operators"},
     "openvino-static-int8": {"nystromformer": "OpenVINO has no int8 kernel for its convolutions on a CPU"},
+    "quantization-aware-training": {
+        **_OF_ONE_LENGTH,
+        "big_bird": "it has a pooler that its classifier does not read, so that its ranges are never learnt",
+        "gpt2": "its products are no linear layers, so that their ranges are not learnt",
+        "roformer": "its positions are looked up by another kind of embedding",
+    },
+    "static-embedding": {"funnel": _FEWER_STATES},
 }
 
 
