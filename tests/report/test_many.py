@@ -56,9 +56,10 @@ def test_a_comparison_that_is_folded_is_drawn_when_a_link_leads_to_it(page: Path
 
 
 def test_it_opens_soon(browser: Browser, page: Path) -> None:
-    """Generous: `python -m tests.report.large` measures it; here other tests run beside it."""
+    """Generous: `python -m tests.report.large` measures it; here other work takes its share of caches and cores, which
+    lengthens processor time, too."""
     found = opening(browser, page)
-    assert found.processor_seconds < 5
+    assert found.processor_seconds < 20
     assert page.stat().st_size < 40e6
 
 
