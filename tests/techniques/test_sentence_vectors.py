@@ -103,7 +103,8 @@ def test_texts_are_cut_where_the_folder_says(tmp_path: Path) -> None:
 def test_vectors_are_of_length_one_where_the_folder_says(bert: Path, unlabelled: Path, tmp_path: Path) -> None:
     source = tmp_path / "s"
     AutoModel.from_pretrained(bert).save_pretrained(source)
-    (source / "tokenizer.json").write_bytes((bert / "tokenizer.json").read_bytes())
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (source / name).write_bytes((bert / name).read_bytes())
     ids = torch.randint(5, 300, (2, 9), generator=torch.Generator().manual_seed(0))
     vectors = []
     for name in ("plain", "normalized"):
