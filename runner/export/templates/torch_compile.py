@@ -17,15 +17,14 @@ def load(folder: Path, threads: int) -> Callable[[dict[str, np.ndarray]], np.nda
 
     torch.set_num_threads(threads)
     torch.set_num_interop_threads(1)
-    torch._inductor.config.freezing = True
-    torch._inductor.config.compile_threads = 1
+    torch._inductor.config.freezing, torch._inductor.config.compile_threads = True, 1
     torch.fx.experimental._config.backed_size_oblivious = True  # or a call of one text would be compiled apart
     model = torch.compile(load_checkpoint(folder), fullgraph=True, dynamic=True)
 
     @torch.inference_mode()
     def logits_of(inputs: dict[str, np.ndarray]) -> np.ndarray:
-        named = {name: torch.from_numpy(array) for name, array in inputs.items()}
-        return np.asarray(model(**named).logits.float().numpy())
+        tensors = {name: torch.from_numpy(array) for name, array in inputs.items()}
+        return np.asarray(model(**tensors).logits.float().numpy())
 
     mask = (np.arange(7) < np.array([[7], [4], [7]])).astype(np.int64)
     logits_of(dict.fromkeys(SETTINGS["inputs"], mask))  # compiles: one graph for every batch size and length
