@@ -98,7 +98,7 @@ def _example(variant: Variant) -> str:
 def _of_int8(variant: Variant) -> Iterator[str]:
     row = variant.row
     if row["int8_may_saturate"]:
-        how = f": {said} against the baseline's" if (said := moved(row)) else ""
+        how = f": {said} against the baseline's, by all its steps together" if (said := moved(row)) else ""
         yield f"Its int8 products may saturate on the CPU below, which has no VNNI{how}. {ADVICE}"
     elif row["int8_weight_bits"] == EIGHT_BITS:
         yield (

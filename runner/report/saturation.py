@@ -10,6 +10,7 @@ from runner.report.figures import percent, points
 
 Row = Mapping[str, Any]
 _MAX_NAMED = 3  # variants that a sentence names before it counts the rest
+_BASIS = "That is against the baseline, by all steps of a variant together."
 
 
 def saturation_sentence(labelled: Iterable[tuple[str, Row]]) -> str:
@@ -26,7 +27,8 @@ def saturation_sentence(labelled: Iterable[tuple[str, Row]]) -> str:
         return ""
     safe = {label: row for label, row in rows if row["int8_weight_bits"] == SEVEN_BITS}
     advice = f"Weights in 7 bits do not: {_listed(safe)}." if safe else ADVICE
-    return f"No VNNI on this CPU: int8 products may saturate in {_listed(saturating)}. {advice}"
+    basis = f" {_BASIS}" if any(map(moved, saturating.values())) else ""
+    return f"No VNNI on this CPU: int8 products may saturate in {_listed(saturating)}.{basis} {advice}"
 
 
 def moved(row: Row) -> str:
