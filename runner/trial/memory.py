@@ -60,11 +60,10 @@ class MemoryWatch:
         self._origin = time.monotonic()
         self._phase = "start"
         self._first_sample = 0  # of the phase
-        self._is_watched = False
 
     def start(self, phase: str) -> None:
         """Begin a phase: forget the peak so far, as far as the kernel allows."""
-        self._phase, self._first_sample, self._is_watched = phase, len(self.phases), False
+        self._phase, self._first_sample = phase, len(self.phases)
         try:
             Path("/proc/self/clear_refs").write_text("5")
         except OSError:
@@ -74,15 +73,14 @@ class MemoryWatch:
     def watching(self, phase: str) -> _Sampler:
         """Begin a phase and sample it from a thread for as long as the returned context lasts."""
         self.start(phase)
-        self._is_watched = True
         return _Sampler(self)
 
     def phase_peak(self) -> Peak:
         """Return the peaks of the phase, which ends here; the trial's own peaks are the highest of its phases.
 
-        Anonymous memory was at least as high as in any sample, of which the last is taken now. Where no thread took
-        samples, it was also at least the peak of resident memory less the file-mapped memory, and it was just that
-        where the phase mapped no files: so it is while calls are timed.
+        Anonymous memory was at least as high as in any sample, of which the last is taken now. It was also at least the
+        peak of resident memory less the most file-mapped memory that a sample saw, and it was just that where the
+        phase mapped no files at its peak. Samples alone miss a short peak more often than not.
         """
         self.sample()
         now = _status_bytes()
@@ -118,7 +116,7 @@ class MemoryWatch:
             return None
         seen = self.rss_anon_bytes[self._first_sample :]
         found = [anon + now.get("VmSwap", 0), *seen]
-        if resident is not None and self.peak_resets and not self._is_watched:
+        if resident is not None and self.peak_resets:
             totals = self.rss_bytes[self._first_sample :]
             found.append(resident - max(total - own for total, own in zip(totals, seen, strict=True)))
         return max(found)

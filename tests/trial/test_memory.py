@@ -35,16 +35,22 @@ def test_a_phase_has_its_own_peaks_and_the_total_keeps_the_highest() -> None:
         assert rss[2] < rss[1] - 50 * MIB
 
 
-def test_a_peak_between_two_samples_is_seen_also_of_anonymous_memory() -> None:
+def test_a_peak_between_two_samples_is_seen_also_of_anonymous_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.trial.memory._INTERVAL_SECONDS", 3600.0)
     watch = MemoryWatch()
-    watch.start("warm-up")
+    watch.start("before")
     before = watch.phase_peak().rss_anon_bytes or 0
     watch.start("timed")
     block = bytearray(b"x") * (100 * MIB)
     del block
     timed = watch.phase_peak().rss_anon_bytes or 0
+    with watch.watching("load"):
+        block = bytearray(b"x") * (100 * MIB)
+        del block
+    load = watch.phase_peak().rss_anon_bytes or 0
     if watch.peak_resets:
         assert timed - before > 90 * MIB
+        assert load - before > 90 * MIB
 
 
 def test_what_is_mapped_from_a_file_is_resident_and_not_anonymous(tmp_path: Path) -> None:
