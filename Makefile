@@ -111,7 +111,7 @@ scale: .venv/.ready ## How collect, report, diff and recommend grow with a sweep
 	@.venv/bin/python -m tests.scale --trials $(TRIALS)
 
 cluster-test: cluster ## Test LAUNCHER=slurm on a real Slurm of two nodes on this machine (Debian or Ubuntu, as root)
-	@tests/cluster/slurm.sh install
+	@tests/sweep/cluster/slurm.sh install
 	@.venv/bin/python -m pytest tests/cluster
 
 lint: .venv/.ready ## Check style and types

@@ -16,7 +16,7 @@ setup(
     cmdclass={"build_py": BuildPy},
     packages=[*find_namespace_packages(include=["runner*", "hydra_plugins*"], exclude=["*.__pycache__"]), "pinbox"],
     package_dir={"pinbox": "."},
-    # Of docker/ what `pinbox image` needs, and the script that starts an engine; see runner/home.py.
+    # Of docker/ what `pinbox image` needs, and the script that starts an engine; see runner/config/paths.py.
     package_data={
         "pinbox": [
             "conf/**/*.yaml",
@@ -24,8 +24,8 @@ setup(
             *(f"docker/{name}.py" for name in ("base", "image", "wheelhouse", "workshop")),
         ],
         "runner.diff": ["templates/*"],
-        "runner.init": ["example/**/*", "code_example/**/*"],
-        "runner.images": ["export.js"],
+        "runner.cli.init": ["example/**/*", "code_example/**/*"],
+        "runner.report.images": ["export.js"],
         "runner.recommend": ["templates/*"],
         "runner.report": ["templates/*"],
     },

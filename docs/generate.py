@@ -16,7 +16,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from omegaconf import MISSING
 
-from runner.config import Config
+from runner.config.schema import Config
 from runner.results.schema import SCHEMAS, VERSION
 from runner.techniques import _MODULES as STEPS
 from runner.techniques import Step, step_class
@@ -81,7 +81,7 @@ def _configuration() -> str:
     lines = [
         "# Every configuration key",
         "",
-        "Generated from `runner/config.py` by `make docs`. Keys are set in the YAML of `conf/`, in a grid, or on the "
+        "Generated from `runner/config/schema.py` by `make docs`. Keys are set in the YAML of `conf/`, in a grid, or on the "
         "command line (`threads=2`, `workload.batch_size=8`). An unknown key or a wrong type is refused before "
         "anything starts.",
     ]

@@ -13,23 +13,25 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from runner import composed, config, explain
+from runner.config import messages as explain
+from runner.config import safety as composed
+from runner.config import schema as config
+from runner.config.paths import CONF, check_own_conf
 from runner.errors import exit_code_of, printable, stop_before
-from runner.home import CONF, check_own_conf
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def _run_one(composed: DictConfig) -> str:
     """Run one job; Hydra calls this for every trial of a sweep."""
-    from runner import single
+    from runner.sweep import single
 
     cfg = OmegaConf.to_object(composed)
     assert isinstance(cfg, config.Config)
     context = HydraConfig.get()
     folder = Path(context.runtime.output_dir)
     if context.mode is RunMode.MULTIRUN:
-        from runner import job
-        from runner.plan import job_key
+        from runner.sweep import trial as job
+        from runner.sweep.jobs import job_key
 
         name = context.runtime.choices.get("grid") or "sweep"
         return job.run_trial(cfg, job_key(config.plain_config(composed)), name, Path(context.sweep.dir), folder)

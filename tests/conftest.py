@@ -8,7 +8,7 @@ import signal
 import pytest
 from hypothesis import HealthCheck, settings
 
-from runner import config
+from runner.config import schema as config
 from runner.errors import UserError
 from runner.isolation.docker import DockerBox, connect
 from runner.isolation.process import ProcessBox

@@ -11,9 +11,9 @@ from hydra.errors import ConfigCompositionException
 from omegaconf import OmegaConf
 
 from hydra_plugins.pinbox_sweeper import sweeper
-from runner import job
-from runner.config import Config
+from runner.config.schema import Config
 from runner.errors import MachineError, exit_code_of, stop_before
+from runner.sweep import trial as job
 
 STOPS = [(KeyboardInterrupt(), 130), (SystemExit(143), 143)]
 

@@ -3,7 +3,7 @@
 from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 
-from runner.home import CONF, own_conf
+from runner.config.paths import CONF, own_conf
 
 
 class OwnConf(SearchPathPlugin):

@@ -21,20 +21,21 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from hydra_plugins.pinbox_slurm.launcher import PinboxSlurmLauncher
-from runner import checks, sweep
-from runner.config import Config, IsolationKind
+from runner.config.composer import Parts, without_hydra
+from runner.config.messages import explain, in_own_file
+from runner.config.paths import FRESH
+from runner.config.schema import Config, IsolationKind
 from runner.errors import MachineError, UserError, exit_code_of, stop_before
-from runner.explain import explain, in_own_file
-from runner.home import FRESH
 from runner.isolation.choose import resolve
-from runner.parts import Parts, without_hydra
-from runner.plan import Job, blocks, find_baselines, is_excluded, job_key, override_line
-from runner.progress import say
-from runner.slots import Slot
-from runner.slots.choose import choose_slots
-from runner.slots.launch import InSlots
-from runner.sweep import Plan
-from runner.waterfall import find_waterfalls
+from runner.sweep import run as sweep
+from runner.sweep import validation as checks
+from runner.sweep.jobs import Job, blocks, find_baselines, is_excluded, job_key, override_line
+from runner.sweep.progress import say
+from runner.sweep.run import Plan
+from runner.sweep.slots import Slot
+from runner.sweep.slots.choose import choose_slots
+from runner.sweep.slots.launch import InSlots
+from runner.sweep.waterfall import find_waterfalls
 
 
 @dataclass

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from runner.report.figures import UNKNOWN, short_id
+from runner.results.format import UNKNOWN, short_id
 from runner.results.tables import Tables
 
 _HASHES = ("image", "base image", "lock file")

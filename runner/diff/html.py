@@ -11,8 +11,8 @@ from runner.diff import words
 from runner.diff.change import MEASURES, RATIO, RULE, SETTINGS, STATUS, Change
 from runner.diff.charts import charts
 from runner.diff.compare import Compared, Diff, exit_code
-from runner.report.figures import UNKNOWN
 from runner.report.page import scripts, template_text, templates
+from runner.results.format import UNKNOWN
 
 MOST_JOBS = 200  # that really changed, and others, that a page shows one by one
 

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from runner.artifacts import write_whole
+from runner.config.paths import OUT
 from runner.diff import words
 from runner.diff.change import RULE, Change
 from runner.diff.compare import Compared, Diff, exit_code
@@ -19,7 +19,7 @@ from runner.diff.html import render_html
 from runner.diff.markdown import render_markdown
 from runner.diff.schema import DIFF, VERSION
 from runner.errors import UserError
-from runner.home import OUT
+from runner.store.artifacts import write_whole
 
 _SHARED = ("model", "technique", "task", "workload", "isolation")
 

@@ -1,7 +1,7 @@
 """Engines: one file per inference runtime, which is all that a trial imports besides the standard library and numpy.
 
 To add an engine: one module here with a class `Engine` as below, named in `FORMATS`. (A user's own says by itself which
-format it loads, as FORMAT = "onnx", and is found by its name, see runner/plugins.py.)
+format it loads, as FORMAT = "onnx", and is found by its name, see runner/store/plugins.py.)
 """
 
 from __future__ import annotations

@@ -10,16 +10,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from runner.config.task_kinds import CLASSIFIED, EMBEDDING, MULTI_LABEL, TOKENS
 from runner.export.caveats import caveats
 from runner.export.variant import Variant
 from runner.report.accuracy import accuracy_detail
 from runner.report.columns import Cell
-from runner.report.figures import UNKNOWN, counted, seconds, short_id
 from runner.report.markdown import escape
 from runner.report.run import facts
 from runner.report.view import Group, groups
+from runner.results.format import UNKNOWN, counted, seconds, short_id
 from runner.results.tables import Tables
-from runner.tasks.kinds import CLASSIFIED, EMBEDDING, MULTI_LABEL, TOKENS
 
 _RUNS_ON = {  # engine -> its name, and the library that loads the artifact, as the hub calls it
     "onnxruntime": ("ONNX Runtime", "onnx"),

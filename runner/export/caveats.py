@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from runner.config.task_kinds import EMBEDDING, MULTI_LABEL, TOKENS
 from runner.export.variant import Variant
 from runner.machine.int8 import ADVICE, EIGHT_BITS
-from runner.ready import is_masked
-from runner.report.figures import counted, significant
 from runner.report.saturation import moved
-from runner.tasks.kinds import EMBEDDING, MULTI_LABEL, TOKENS
+from runner.results.format import counted, significant
+from runner.sweep.prepared import is_masked
 
 
 def caveats(variant: Variant) -> list[str]:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from runner.tasks.kinds import TOKENS
+from runner.config.task_kinds import TOKENS
 
 _ROOM = Path(__file__).parent
 _CHECKPOINT = _ROOM.parent / "engines" / "checkpoint.py"  # imports nothing of ours, so it goes along as it is
@@ -28,7 +28,7 @@ def predict_script(engine: str, kind: str, pairs: bool) -> str:
 
     Args:
         engine: that runs the artifact.
-        kind: of its task; see `runner.tasks.kinds`.
+        kind: of its task; see `runner.config.task_kinds`.
         pairs: whether each text is two of them.
     """
     common = _template("predict")

@@ -7,11 +7,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from runner.config.paths import MAKE
+from runner.config.task_kinds import MULTI_LABEL, THRESHOLD
 from runner.errors import UserError
 from runner.export.sources import Sources
 from runner.export.variant import Row, Variant
-from runner.home import MAKE
-from runner.tasks.kinds import MULTI_LABEL, THRESHOLD
 
 _PACKAGES = {  # of each engine, besides those of the tokenizing
     "onnxruntime": ("onnxruntime",),

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.artifacts import folder_sha256
+from runner.config.paths import MAKE
 from runner.engines import INPUTS
 from runner.errors import UserError
 from runner.export.variant import Variant
-from runner.home import MAKE
+from runner.store.artifacts import folder_sha256
 from runner.techniques import step_class
 
 
@@ -34,12 +34,12 @@ class Sources:
 
     @property
     def pad_token_id(self) -> int:
-        """Return what texts were padded with; see `runner.prepare`."""
+        """Return what texts were padded with; see `runner.sweep.prepare`."""
         return int(self._config.get("pad_token_id") or 0)
 
     @property
     def inputs(self) -> list[str]:
-        """Return the names of what the model is called with, in order; see `runner.prepare`."""
+        """Return the names of what the model is called with, in order; see `runner.sweep.prepare`."""
         return [*(INPUTS if self._config.get("takes_token_types") else INPUTS[:2])]
 
     @property

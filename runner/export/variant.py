@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from runner.config.paths import MAKE, RETRY_FAILED
+from runner.config.task_kinds import SINGLE_LABEL
 from runner.errors import UserError
-from runner.home import MAKE, RETRY_FAILED
-from runner.layout import prepared_file
-from runner.ready import labels_of_head
 from runner.results.tables import Tables
-from runner.tasks.kinds import SINGLE_LABEL
+from runner.store.sweep_folder import prepared_file
+from runner.sweep.prepared import labels_of_head
 
 Row = Mapping[str, Any]
 _CLOSEST = 5
@@ -31,7 +31,7 @@ class Variant:
         stored_at: the folder that its artifact lay in when it was measured.
         lineage: of the artifact, one record per step.
         labels: their names, in the order of the logits; empty for vectors.
-        kind: of its task; see `runner.tasks.kinds`.
+        kind: of its task; see `runner.config.task_kinds`.
         pairs: whether it judges pairs of texts.
     """
 

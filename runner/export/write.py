@@ -18,7 +18,7 @@ from runner.export.script import own_modules, predict_script
 from runner.export.settings import predict_settings, requirements
 from runner.export.sources import find_sources
 from runner.export.variant import Variant, find_variant
-from runner.reproduce.recorded import recorded
+from runner.results.recorded import recorded
 from runner.results.schema import SUMMARY, VERSION
 from runner.results.tables import Tables
 

@@ -7,13 +7,13 @@ import re
 import requests
 from docker.errors import DockerException
 
-from runner.config import IsolationConfig, IsolationKind
+from runner.config.paths import ENGINE_SCRIPT
+from runner.config.schema import IsolationConfig, IsolationKind
 from runner.errors import UserError
-from runner.home import ENGINE_SCRIPT
 from runner.isolation import Box
-from runner.isolation.cpus import physical_cores, total_memory_bytes
 from runner.isolation.docker import DockerBox, connect, engine_gone, remove_orphans
 from runner.isolation.process import ProcessBox
+from runner.machine.topology import physical_cores, total_memory_bytes
 
 LEAST_MEMORY_BYTES = 64 << 20  # Docker itself accepts 6 MiB, but no Python with an engine starts in it
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30}

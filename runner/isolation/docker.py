@@ -15,11 +15,11 @@ from docker.models.containers import Container
 from docker.types import Mount, Ulimit
 
 import docker
+from runner.config.paths import CODE, DOCKER, MAKE
 from runner.errors import MachineError
-from runner.home import CODE, DOCKER, MAKE
 from runner.isolation import Box, BoxEnd, BoxOrder, environment, stoppable, write_request
-from runner.isolation.cpus import core_gone, memory_nodes
 from runner.isolation.owner import is_running, owner_labels
+from runner.machine.topology import core_gone, memory_nodes
 
 _NOBODY = 65534
 MANAGED = "org.pinbox.managed"

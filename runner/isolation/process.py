@@ -11,9 +11,9 @@ import sysconfig
 from functools import partial
 from pathlib import Path
 
-from runner.home import CODE
+from runner.config.paths import CODE
 from runner.isolation import Box, BoxEnd, BoxOrder, environment, stoppable, write_request
-from runner.isolation.cpus import core_gone
+from runner.machine.topology import core_gone
 
 _LIBC = ctypes.CDLL(None)  # loaded before any fork
 _PR_SET_PDEATHSIG = 1

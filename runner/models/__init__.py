@@ -1,7 +1,7 @@
 """Models: where their files come from, and the steps that make them a classifier of the task.
 
 One module per source. Everything here runs outside the boxes, and only here the network is used. To add a model:
-one YAML in conf/model/. To add a source: one module here, and its name in `SourceKind` of runner/config.py.
+one YAML in conf/model/. To add a source: one module here, and its name in `SourceKind` of runner/config/schema.py.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from runner.config import ModelConfig, SourceKind, Weights
+from runner.config.schema import ModelConfig, SourceKind, Weights
 from runner.errors import UserError
 from runner.models import folder, hub, package
 

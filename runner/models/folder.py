@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from runner.artifacts import folder_sha256
-from runner.config import ModelConfig
+from runner.config.schema import ModelConfig
 from runner.errors import UserError
 from runner.models.raw_files import check_files
+from runner.store.artifacts import folder_sha256
 
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle", "*.joblib", "*.npy")
 

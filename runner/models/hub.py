@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from runner.config import ModelConfig
+from runner.config.schema import ModelConfig
 from runner.errors import UserError
 from runner.models.raw_files import check_files
 

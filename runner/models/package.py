@@ -11,11 +11,11 @@ import zlib
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from runner.artifacts import digest
-from runner.config import ModelConfig, PackageFile
-from runner.downloads import archive, check_pin
+from runner.config.schema import ModelConfig, PackageFile
 from runner.errors import UserError
 from runner.models.raw_files import check_files
+from runner.store.artifacts import digest
+from runner.store.downloads import archive, check_pin
 
 _JOINED = "joined.zip"
 # What the module zipfile raises for broken, encrypted and unknown kinds of archives.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from runner.errors import UserError
-from runner.report.figures import significant
+from runner.results.format import significant
 
 #: Limits by the name of their measure, in the units of the tables: seconds, bytes, fractions.
 Limits = Mapping[str, float]

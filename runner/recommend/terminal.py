@@ -11,7 +11,7 @@ from runner.recommend import words
 from runner.recommend.choose import Answer, cost, value
 from runner.recommend.evidence import Question
 from runner.recommend.limits import MEASURES, Limits
-from runner.report.figures import UNKNOWN, counted, milliseconds
+from runner.results.format import UNKNOWN, counted, milliseconds
 
 _NARROW_WIDTH = 120  # columns of the terminal below which the narrow set is shown
 _MOST_ROWS = 30  # variants; a sweep may have thousands

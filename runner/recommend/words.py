@@ -9,7 +9,7 @@ from runner.recommend.choose import Answer, cost, value
 from runner.recommend.draws import DRAWS
 from runner.recommend.evidence import STEP, Question
 from runner.recommend.limits import MEASURES, Limits
-from runner.report.figures import UNKNOWN, counted, milliseconds, significant
+from runner.results.format import UNKNOWN, counted, milliseconds, significant
 
 LATENCY = (
     "Latency is the baseline's p50 ÷ the speedup; a raw time, such as p90, also depends on how fast the machine was "

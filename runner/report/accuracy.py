@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from runner.report.columns import Cell, Column, columns_for
-from runner.report.figures import UNKNOWN, percent, points, signed, significant
 from runner.report.view import Group
+from runner.results.format import UNKNOWN, percent, points, signed, significant
 
 Row = Mapping[str, Any]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from runner.report.figures import (
+from runner.results.format import (
     UNKNOWN,
     gigaflops,
     megabytes,

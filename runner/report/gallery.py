@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from runner.report.examples import KINDS, MOST_CHANGES, Judgement, Row, kind, shown_text
-from runner.report.figures import percent
+from runner.results.format import percent
 
 
 def gallery(judgement: Judgement) -> dict[str, Any] | None:

@@ -10,7 +10,8 @@ from typing import Any
 from markupsafe import Markup
 
 from runner.recommend.section import recommend_section
-from runner.report import accuracy, elsewhere, seed_study, threads, view, waterfall
+from runner.report import accuracy, seed_study, threads, view, waterfall
+from runner.report import external as elsewhere
 from runner.report.accuracy import accuracy_detail
 from runner.report.charts.chart import Chart
 from runner.report.charts.front import front_charts
@@ -20,7 +21,6 @@ from runner.report.charts.rounds import rounds_chart
 from runner.report.charts.scaling import scaling_chart
 from runner.report.charts.speed import peak_chart, speedup_chart
 from runner.report.examples import judgements
-from runner.report.figures import UNKNOWN
 from runner.report.gallery import gallery, matrices
 from runner.report.lineage import lineages
 from runner.report.page import scripts, template_text, templates
@@ -31,6 +31,7 @@ from runner.report.threads import scalings
 from runner.report.trial_time import PARTS, trial_time
 from runner.report.view import Group
 from runner.report.waterfall import waterfall_chart, waterfalls
+from runner.results.format import UNKNOWN
 from runner.results.tables import Tables
 
 _PACKAGE, _SCRIPTS = "runner.report", ("fold.js", "table.js", "gallery.js")

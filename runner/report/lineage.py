@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from runner.report.figures import UNKNOWN, megabytes, significant
+from runner.results.format import UNKNOWN, megabytes, significant
 from runner.results.tables import Tables
 
 Row = Mapping[str, Any]

@@ -6,14 +6,15 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
-from runner.report import accuracy, elsewhere, seed_study, view, waterfall
+from runner.report import accuracy, seed_study, view, waterfall
+from runner.report import external as elsewhere
 from runner.report.examples import Judged, judgements, shown_text
-from runner.report.figures import UNKNOWN, counted, percent
 from runner.report.recordings import ok_trials
 from runner.report.run import facts, notes
 from runner.report.threads import EXPLAINED as SCALING_EXPLAINED
 from runner.report.threads import Scaling, scalings
 from runner.report.trial_time import PARTS, TrialTime, trial_time
+from runner.results.format import UNKNOWN, counted, percent
 from runner.results.tables import Tables
 
 _MOST_MOVED = 10  # changed predictions of a variant that are shown

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from runner.report.columns import Cell, Column
-from runner.report.figures import UNKNOWN, significant
+from runner.results.format import UNKNOWN, significant
 
 Row = Mapping[str, Any]
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from runner.report.figures import counted, percent
+from runner.results.format import counted, percent
 from runner.results.schema import ALONE_ROLES
 
 Row = Mapping[str, Any]

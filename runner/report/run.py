@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from runner.report.figures import counted, gibibytes, short_id
+from runner.results.format import counted, gibibytes, short_id
 from runner.results.tables import Tables
 
 Row = Mapping[str, Any]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from runner.machine.int8 import ADVICE, SEVEN_BITS
-from runner.report.figures import percent, points
+from runner.results.format import percent, points
 
 Row = Mapping[str, Any]
 _MAX_NAMED = 3  # variants that a sentence names before it counts the rest

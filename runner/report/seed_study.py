@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from runner.report.figures import UNKNOWN, counted, significant
+from runner.results.format import UNKNOWN, counted, significant
 from runner.results.tables import Tables
 
 Row = Mapping[str, Any]

@@ -7,10 +7,10 @@ from typing import Any
 
 from runner.report.accuracy import AccuracyDetail
 from runner.report.columns import Cell, Column
-from runner.report.figures import counted
 from runner.report.threads import Scaling
 from runner.report.trial_time import PARTS, TrialTime
 from runner.report.view import Group
+from runner.results.format import counted
 
 Data = dict[str, Any]
 

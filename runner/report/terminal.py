@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from runner.report import view
-from runner.report.figures import counted
 from runner.report.run import notes
+from runner.results.format import counted
 from runner.results.tables import Tables
 
 _STYLES = {"faster": "green", "slower": "yellow", "failed": "red", "baseline": "bold"}

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from runner.report.columns import COLUMNS, Cell, Column, columns_for
-from runner.report.figures import UNKNOWN, counted, percent
 from runner.report.metrics import by_name, metric_columns
 from runner.report.noise import floor_sentence, raw_times_sentence, rounds_sentence, slots_sentence, turns_sentence
 from runner.report.saturation import saturation_sentence
+from runner.results.format import UNKNOWN, counted, percent
 from runner.results.tables import Tables
 
 Row = Mapping[str, Any]

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from runner.artifacts import write_whole
 from runner.report.html import render_html
 from runner.report.markdown import render_markdown
 from runner.results.collect import collect
 from runner.results.tables import Tables, read_tables
+from runner.store.artifacts import write_whole
 
 _REFRESH = re.compile(r'\n<meta http-equiv="refresh" content="\d+">')
 

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from runner.errors import UserError, printable
-from runner.report.figures import counted
 from runner.results.collect import collect
+from runner.results.format import counted
 from runner.results.summary import outcome
 
 

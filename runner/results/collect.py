@@ -16,7 +16,6 @@ from typing import Any
 import pyarrow as pa
 
 from runner.errors import UserError
-from runner.layout import SCHEMA, peaks_file
 from runner.results.control import control_of
 from runner.results.cores import over_cores
 from runner.results.cpus import apart_by_cpu, cpu_of_units, environment_of_nodes, jobs_measured_as, nodes_of
@@ -27,6 +26,7 @@ from runner.results.schema import RESULTS, VERSION
 from runner.results.summary import summarize
 from runner.results.tables import LONG, LongTable, Tables, write_tables, writing
 from runner.results.trials import read_trials, trial_folder
+from runner.store.sweep_folder import SCHEMA, peaks_file
 
 _TRIALS_AT_ONCE = 500
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from runner.layout import prepared_file
 from runner.results.json_files import read_json
+from runner.store.sweep_folder import prepared_file
 
 
 def control_of(sweep: Path, plan: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from typing import Any
 
 
 def cpu_of_units(sweep: Path) -> dict[str, str]:
-    """Return the CPU model that measured each unit (see runner/cluster/units.py); empty if all are alike."""
+    """Return the CPU model that measured each unit (see runner/sweep/cluster/units.py); empty if all are alike."""
     found: dict[str, str] = {}
     for path in sorted((sweep / "nodes").glob("*.json")):
         found[path.stem] = json.loads(path.read_text(encoding="utf-8"))["cpu_model"]
@@ -22,7 +22,7 @@ def cpu_of_units(sweep: Path) -> dict[str, str]:
 
 
 def nodes_of(sweep: Path) -> dict[str, dict[str, Any]]:
-    """Return the nodes of a cluster that measured, by name: what runner/provenance.py says of each; none elsewhere."""
+    """Return the nodes of a cluster that measured, by name: what runner/machine/provenance.py says of each; none elsewhere."""
     notes = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((sweep / "nodes").glob("*.json"))]
     return {note["node"]: {k: v for k, v in note.items() if k != "node"} for note in notes}
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from runner.config.task_kinds import EMBEDDING, MULTI_LABEL, TOKENS
 from runner.results.accuracy import (
     Difference,
     accuracy,
@@ -27,7 +28,6 @@ from runner.results.predictions import Evaluation, Name, comparable_vectors
 from runner.results.similarity import cosines, mean_interval, neighbour_agreement
 from runner.results.statistics import wilson_interval
 from runner.results.words import TextDifference, difference, entity_f1, per_text, share_interval, tells_entities
-from runner.tasks.kinds import EMBEDDING, MULTI_LABEL, TOKENS
 
 
 def judged_columns(pairs: Sequence[tuple[Evaluation | None, Evaluation | None]]) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
     plugins/metrics/NAME.py:  def metric(labels, predictions, probabilities, names) -> float
 
-See runner/plugins.py for where else it may come from.
+See runner/store/plugins.py for where else it may come from.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from runner import plugins
 from runner.errors import UserError, did_you_mean
 from runner.results.predictions import Evaluation, Name
+from runner.store import plugins
 
 # labels and predictions: by name, one per example (of a multi-label task, a frozenset of names); None where there is no
 # label, or a logit was not a finite number.

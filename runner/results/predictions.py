@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from runner.config.task_kinds import EMBEDDING, MULTI_LABEL, SINGLE_LABEL, THRESHOLD, TOKENS, joined
 from runner.results.accuracy import sigmoid, softmax, total_variation
 from runner.results.cores import over_cores
 from runner.results.json_files import read_json
 from runner.results.schema import PREDICTIONS
 from runner.results.similarity import cosines
 from runner.results.words import by_word
-from runner.tasks.kinds import EMBEDDING, MULTI_LABEL, SINGLE_LABEL, THRESHOLD, TOKENS, joined
 
 Name = str | frozenset[str]  # of a label; of all labels of a multi-label text
 
@@ -37,7 +37,7 @@ class Evaluation:
     artifact: str  # content hash
     lineage: list[dict[str, Any]]  # the steps that made it, first to last
     trained: bool  # False for random weights, whose accuracy means nothing
-    kind: str  # how it is judged; see runner/tasks/kinds.py
+    kind: str  # how it is judged; see runner/config/task_kinds.py
     pairs: bool  # whether each text is two of them, a line each
     names: list[str]  # of the outputs, in the order of the logits: the task's labels, and then those that it lacks
     task_names: list[str]  # the task's labels alone

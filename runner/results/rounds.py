@@ -38,7 +38,7 @@ def disturbance(row: Row, limits: Mapping[str, float], usual_reference_seconds: 
 
     Args:
         row: an ok trial.
-        limits: by the names of `runner.config.DisturbanceLimits`.
+        limits: by the names of `runner.config.schema.DisturbanceLimits`.
         usual_reference_seconds: the sweep's median time of the reference kernel.
     """
     elapsed = row["elapsed_seconds"] or 0.0
@@ -151,7 +151,7 @@ def needs_round(rows: Sequence[Row], measure: Mapping[str, Any]) -> bool:
 
     Args:
         rows: of the block's trials, with the columns of `judge`.
-        measure: the settings of `runner.config.MeasureConfig`.
+        measure: the settings of `runner.config.schema.MeasureConfig`.
     """
     scores: dict[int, float] = defaultdict(float)
     for row in rows:

@@ -18,9 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from runner.artifacts import write_whole
 from runner.errors import UserError
 from runner.results.schema import SCHEMAS, VERSION
+from runner.store.artifacts import write_whole
 
 Row = Mapping[str, Any]
 

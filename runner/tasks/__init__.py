@@ -1,7 +1,7 @@
 """Tasks: the texts that models are trained and judged on, their labels, and their split.
 
 To add a task: one module here with functions `load(task, downloads) -> Texts` and `identity(task) -> dict`, and one
-YAML in conf/task/ whose `source` names the module. (A user's own is found by that name, see runner/plugins.py.)
+YAML in conf/task/ whose `source` names the module. (A user's own is found by that name, see runner/store/plugins.py.)
 Standard library only: boxes read the texts back with `read` and `read_labels`.
 """
 
@@ -16,12 +16,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from runner.config.task_kinds import EMBEDDING, SINGLE_LABEL
 from runner.errors import UserError, did_you_mean
-from runner.tasks.kinds import EMBEDDING, SINGLE_LABEL
 
 if TYPE_CHECKING:
-    from runner.config import TaskConfig
-    from runner.plugins import Plugin
+    from runner.config.schema import TaskConfig
+    from runner.store.plugins import Plugin
 
 SOURCES = ("alice", "file", "hub", "tweets")
 SPLITS = ("train", "validation", "test")
@@ -60,7 +60,7 @@ class Texts:
         validation: to choose between fits, and to calibrate on.
         test: to measure and to judge on, and for nothing else.
         unlabelled: more texts of the same sort, without labels, for steps that learn from a teacher.
-        kind: how they are judged; see `runner.tasks.kinds`.
+        kind: how they are judged; see `runner.config.task_kinds`.
         drawn: whether `test` was drawn from texts that came without a split.
         stated: whether somebody stated the order of the labels; if not, it is alphabetical, and says nothing.
         notes: what a person is told of how they were read.
@@ -111,7 +111,7 @@ def identity(task: TaskConfig) -> dict[str, Any]:
 
 def plugin_record(task: TaskConfig) -> dict[str, Any]:
     """Return what the record of its texts says of the task's code, if that is the user's own."""
-    from runner import plugins  # not in a box
+    from runner.store import plugins  # not in a box
 
     plugin = _plugin(task)
     return {"plugin": plugins.label("tasks", task.source, plugin.sha256())} if plugin else {}
@@ -151,7 +151,7 @@ def read_pairs(folder: Path) -> bool:
 
 
 def read_kind(folder: Path) -> str:
-    """Return how the texts of a folder that `write` filled are judged; see `runner.tasks.kinds`."""
+    """Return how the texts of a folder that `write` filled are judged; see `runner.config.task_kinds`."""
     return str(json.loads((folder / "kind.json").read_text(encoding="utf-8")))
 
 
@@ -167,7 +167,7 @@ def read_stated(folder: Path) -> bool:
 
 
 def _plugin(task: TaskConfig) -> Plugin | None:
-    from runner import plugins  # not in a box: there texts are only read
+    from runner.store import plugins  # not in a box: there texts are only read
 
     return plugins.find("tasks", task.source, SOURCES)
 
@@ -180,7 +180,7 @@ def _module(task: TaskConfig) -> Any:
                 raise UserError(f"task.source: {plugin.origin} has no function '{function}'; see runner/tasks.")
         return module
     if task.source not in SOURCES:
-        from runner import plugins
+        from runner.store import plugins
 
         allowed = [*SOURCES, *plugins.names("tasks")]
         raise UserError(f"task.source: there is no task '{task.source}'. {did_you_mean(task.source, allowed)}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from runner.config import TaskConfig
+from runner.config.schema import TaskConfig
 from runner.tasks import Example, Texts
 
 SENTENCES = (

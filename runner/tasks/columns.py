@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from runner.config import TaskConfig
+from runner.config.schema import TaskConfig
+from runner.config.task_kinds import MULTI_LABEL, TOKENS
 from runner.errors import UserError, did_you_mean
 from runner.tasks import SPLITS, Example, Texts
-from runner.tasks.kinds import MULTI_LABEL, TOKENS
 from runner.tasks.rows import Row, Rows, Source
 from runner.tasks.split import shuffled, split
 

@@ -25,9 +25,9 @@ import tarfile
 from pathlib import Path
 from typing import IO, Any
 
-from runner.config import TaskConfig
-from runner.downloads import archive
+from runner.config.schema import TaskConfig
 from runner.errors import UserError
+from runner.store.downloads import archive
 from runner.tasks import Example, Texts
 from runner.tasks.split import near_duplicates, shuffled, split
 

@@ -1,7 +1,7 @@
 """Steps: each file here transforms an artifact of one format into one of another.
 
 To add a step: one file with a dataclass derived from `Step` and decorated with `step("its-name")`, its module
-named in `_MODULES`. (A user's own is found by its name, see runner/plugins.py.) Its fields (numbers, strings, booleans)
+named in `_MODULES`. (A user's own is found by its name, see runner/store/plugins.py.) Its fields (numbers, strings, booleans)
 are its YAML keys, checked in `__post_init__`, and in `fits` against the model's shape. `run` happens inside a box, so
 heavy libraries are imported there and not at the top: composing a config must stay light.
 """
@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from runner.config.task_kinds import CLASSIFIED, KINDS, WHOLE
 from runner.errors import UserError, did_you_mean
-from runner.tasks.kinds import CLASSIFIED, KINDS, WHOLE
 from runner.techniques.shape import Shape, shape_of_checkpoint, shape_of_files
 
 if TYPE_CHECKING:
-    from runner.plugins import Plugin
+    from runner.store.plugins import Plugin
 
 _MODULES = {
     "import-checkpoint": "import_checkpoint",
@@ -98,7 +98,7 @@ class Step(ABC):
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The kinds of task that its result can be judged on; see `runner.tasks.kinds`. What looks at texts or learns
+        """The kinds of task that its result can be judged on; see `runner.config.task_kinds`. What looks at texts or learns
         takes whole ones, unless it says otherwise."""
         if self.first_token_only:
             return CLASSIFIED
@@ -215,7 +215,7 @@ def step_class(name: str, where: str) -> type[Step]:
             raise UserError(f"{where}: {plugin.origin} has no step '{name}'. Decorate its class with step('{name}').")
         return _CLASSES[name]
     if name not in _MODULES:
-        from runner import plugins
+        from runner.store import plugins
 
         raise UserError(
             f"{where}: there is no step '{name}'. {did_you_mean(name, [*_MODULES, *plugins.names('steps')])}"
@@ -226,7 +226,7 @@ def step_class(name: str, where: str) -> type[Step]:
 
 def plugin_of(name: str) -> Plugin | None:
     """Return the plugin that a step comes from, None for one of Pinbox's own."""
-    from runner import plugins  # not in a box: there it is given what it needs
+    from runner.store import plugins  # not in a box: there it is given what it needs
 
     return plugins.find("steps", name, _MODULES)
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from runner.architectures import ARCHITECTURES, NOT_BY_STEP, Architecture, longest_text, why_refused
 from runner.errors import UserError
-from runner.machine.flops import tensor_shapes
-from runner.techniques.sentence_vectors import sentence_length
+from runner.models.architectures import ARCHITECTURES, NOT_BY_STEP, Architecture, longest_text, why_refused
+from runner.models.flops import tensor_shapes
+from runner.techniques.importing.sentence_vectors import sentence_length
 
 _KEYS = {  # names in config.json; the later ones are those of DistilBERT, GPT-2, Funnel and XLM
     "layers": ("num_hidden_layers", "n_layers", "n_layer"),

@@ -1,4 +1,4 @@
-"""Read tokenized inputs: one .npz with all batches, laid end to end (written by runner/tasks/tokenize.py)."""
+"""Read tokenized inputs: one .npz with all batches, laid end to end (written by runner/trial/tokenize.py)."""
 
 from __future__ import annotations
 

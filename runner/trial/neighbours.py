@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from runner.tasks.kinds import EMBEDDING, MULTI_LABEL, SINGLE_LABEL
+from runner.config.task_kinds import EMBEDDING, MULTI_LABEL, SINGLE_LABEL
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +36,7 @@ def compare_batchings(
         batches: all texts as the workload has them.
         logits: of all texts, or words, in those batches, likewise.
         pad_token_id: what to pad with.
-        kind: how logits are judged; see `runner.tasks.kinds`.
+        kind: how logits are judged; see `runner.config.task_kinds`.
 
     Returns:
         examples: how many texts, up to 128, or their words; texts come shuffled, so the first are a fair sample.

@@ -12,7 +12,7 @@ import torch
 
 from runner import tasks
 from runner.engines.checkpoint import load_checkpoint
-from runner.techniques.layers import encoder_layers, full_weight
+from runner.techniques.pruning.layers import encoder_layers, full_weight
 from tests.architectures.kitchen import Batch, Kitchen, Made, batches_of, predict
 
 _EXACT = 1e-4  # of float32 logits; a wrong graph is off by far more

@@ -14,9 +14,9 @@ import numpy as np
 from omegaconf import OmegaConf
 
 from runner import tasks
-from runner.chain import check_chain, follow_shape, make_chain
 from runner.engines import FORMATS, import_engine
 from runner.techniques import Step, StepInputs, carry_out
+from runner.techniques.chain import check_chain, follow_shape, make_chain
 from runner.techniques.shape import shape_of_checkpoint
 
 Batch = tuple[np.ndarray, np.ndarray]  # input_ids and attention_mask, int64 [texts, longest]
@@ -131,7 +131,7 @@ def batches_of(checkpoint: Path, texts: Path) -> list[Batch]:
     """Return the test texts in batches of 1, 4 and all others, and last a short text beside a very long one."""
     from tokenizers import Tokenizer
 
-    from runner.tasks.tokenize import tokenize
+    from runner.trial.tokenize import tokenize
 
     config = json.loads((checkpoint / "config.json").read_text())
     tokenizer = Tokenizer.from_file(str(checkpoint / "tokenizer.json"))

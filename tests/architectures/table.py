@@ -105,7 +105,7 @@ When a job is composed, from what config.json says and from the arguments that t
 - What transformers has no classifier of texts of, such as Whisper, and what it does not know.
 
 Another encoder of transformers works too as far as nothing is cut out of it. To have it cut, add where it keeps its
-layers, heads and neurons to `runner/architectures.py`.
+layers, heads and neurons to `runner/models/architectures.py`.
 """
 
 

@@ -23,8 +23,8 @@ from runner.export.variant import choose, find_variant
 from runner.export.write import export, new_folder
 from runner.results.schema import SUMMARY
 from runner.results.tables import Tables, read_tables
-from runner.tasks.tokenize import tokenize
 from runner.tasks.tokenizer import load_tokenizer, save_tokenizer
+from runner.trial.tokenize import tokenize
 from tests.patience import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[2]

@@ -15,13 +15,13 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from runner.config.task_kinds import KINDS, TOKENS
 from runner.export.card import render_card
 from runner.export.script import predict_script
 from runner.export.variant import find_variant
 from runner.export.write import export
 from runner.results.schema import SUMMARY
 from runner.results.tables import Tables, read_tables
-from runner.tasks.kinds import KINDS, TOKENS
 from tests.export.test_export import ALONE, ROOT
 from tests.patience import PATIENCE_SECONDS
 

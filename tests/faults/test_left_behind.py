@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from runner import alone
-from runner.artifacts import Store
 from runner.errors import MachineError, UserError, storage_error
-from runner.isolation import cpus
-from runner.leftovers import forget_failures, tidy
+from runner.isolation import exclusive as alone
+from runner.machine import topology as cpus
+from runner.store.artifacts import Store
+from runner.store.recovery import forget_failures, tidy
 from tests.patience import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -75,7 +75,7 @@ def test_a_core_is_waited_for_by_name_and_given_back_by_the_dead(
 
 def test_workplaces_of_the_dead_go_and_those_of_the_living_stay(tmp_path: Path) -> None:
     code = """
-import sys, time; from pathlib import Path; from runner.artifacts import Store
+import sys, time; from pathlib import Path; from runner.store.artifacts import Store
 with Store(Path(sys.argv[1])).workplace() as folder:
     print(folder, flush=True); time.sleep(3600)
 """

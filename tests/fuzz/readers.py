@@ -23,18 +23,18 @@ import pyarrow.parquet as pq
 import zstandard
 from onnx import TensorProto, helper, numpy_helper
 
-from runner.artifacts import Store
-from runner.config import TaskConfig
+from runner.config.schema import TaskConfig
 from runner.models.onnx_file import check_onnx
 from runner.models.package import extract
 from runner.models.raw_files import check_files, check_weights
-from runner.ready import read_ready
 from runner.results.collect import collect, read_plan
 from runner.results.predictions import predictions_parts, read_evaluations
 from runner.results.schema import RESULTS
 from runner.results.summary import summarize
 from runner.results.tables import read_tables
 from runner.results.trials import read_trials
+from runner.store.artifacts import Store
+from runner.sweep.prepared import read_ready
 from runner.tasks import file as texts_file
 from tests.models.files import write_files
 from tests.results.synthetic import DEMO, trial_file, write_sweep

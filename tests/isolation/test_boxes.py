@@ -16,8 +16,8 @@ from docker.errors import APIError
 from runner.errors import MachineError
 from runner.isolation import Box, BoxEnd, BoxOrder
 from runner.isolation import docker as docker_box_module
-from runner.isolation.cpus import choose_cpus
 from runner.isolation.docker import MANAGED, DockerBox, connect, remove_orphans
+from runner.machine.topology import choose_cpus
 from tests.patience import PATIENCE_SECONDS, wait_until
 
 ROOT = Path(__file__).parents[2]

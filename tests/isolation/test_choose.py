@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from runner.config import IsolationKind
+from runner.config.schema import IsolationKind
 from runner.errors import UserError
 from runner.isolation import choose
-from runner.isolation.cpus import choose_cpus, physical_cores
+from runner.machine.topology import choose_cpus, physical_cores
 
 
 @pytest.mark.parametrize(

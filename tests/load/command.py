@@ -12,8 +12,8 @@ _ROOT = Path(__file__).parents[2]
 # As the command does, but for the locks of the cores: nothing worth keeping is measured here, so it does not wait for
 # those who measure, nor keep them waiting.
 _CODE = """
-import os, pathlib, runner.__main__, runner.alone
-runner.alone.CORES = pathlib.Path(os.environ["CORES"])
+import os, pathlib, runner.__main__, runner.isolation.exclusive
+runner.isolation.exclusive.CORES = pathlib.Path(os.environ["CORES"])
 runner.__main__.main()
 """
 

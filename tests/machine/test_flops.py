@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runner.architectures import ARCHITECTURES
-from runner.machine.flops import FlopCount, count_flops
+from runner.models.architectures import ARCHITECTURES
+from runner.models.flops import FlopCount, count_flops
 from tests.techniques.conftest import run_step, save_random, texts
 
 __all__ = ["texts"]  # a fixture

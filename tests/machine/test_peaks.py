@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from runner.isolation import Box, BoxEnd, BoxOrder
-from runner.isolation.cpus import choose_cpus
 from runner.isolation.process import ProcessBox
-from runner.machine import peaks
-from runner.machine.peaks import Peaks, are_kept, from_candidates, measured_peaks
+from runner.machine.topology import choose_cpus
+from runner.sweep import peaks
+from runner.sweep.peaks import Peaks, are_kept, from_candidates, measured_peaks
 from tests.patience import PATIENCE_SECONDS
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from runner.machine.flops import CallFlops
-from runner.machine.peaks import Peaks
-from runner.machine.rates import impossible_rate, rates, wrong_precision
+from runner.models.flops import CallFlops
+from runner.sweep.peaks import Peaks
+from runner.sweep.rates import impossible_rate, rates, wrong_precision
 
 PEAKS = Peaks(1, float32_flops_per_second=100e9, int8_flops_per_second=400e9)
 FLOPS = CallFlops(useful=1e9, padded=2e9)

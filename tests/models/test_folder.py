@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner import models
-from runner.config import ModelConfig, SourceConfig, SourceKind
+from runner.config.schema import ModelConfig, SourceConfig, SourceKind
 from runner.errors import UserError
 from runner.models import folder
 from tests.models.files import write_files

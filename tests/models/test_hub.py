@@ -8,7 +8,7 @@ import huggingface_hub.constants
 import pytest
 
 from runner import models
-from runner.config import ModelConfig, SourceConfig, SourceKind
+from runner.config.schema import ModelConfig, SourceConfig, SourceKind
 from runner.errors import UserError
 from tests.models.files import write_files
 

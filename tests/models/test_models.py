@@ -9,9 +9,9 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from runner import models
-from runner.chain import check_chain, make_chain
-from runner.config import Config, ModelConfig, SourceConfig, SourceKind, Weights, register
+from runner.config.schema import Config, ModelConfig, SourceConfig, SourceKind, Weights, register
 from runner.errors import UserError
+from runner.techniques.chain import check_chain, make_chain
 
 CONF = Path(__file__).parents[2] / "conf"
 NAMES = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runner import models
-from runner.config import ModelConfig, PackageFile, SourceConfig, SourceKind
+from runner.config.schema import ModelConfig, PackageFile, SourceConfig, SourceKind
 from runner.errors import UserError
 from runner.models.package import extract
 from tests.wheels import make_wheel, only_index

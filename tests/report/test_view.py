@@ -18,13 +18,13 @@ from runner.report.charts.rounds import rounds_chart
 from runner.report.charts.speed import speedup_chart
 from runner.report.columns import Cell
 from runner.report.examples import judgements
-from runner.report.figures import counted, megabytes, milliseconds, of_baseline, significant, speedup, speedup_interval
 from runner.report.recordings import recordings
 from runner.report.run import facts, notes
 from runner.report.seed_study import COLUMNS, PUBLISHED, seed_studies
 from runner.report.terminal import print_summary
 from runner.report.view import failures, groups
 from runner.results.collect import collect
+from runner.results.format import counted, megabytes, milliseconds, of_baseline, significant, speedup, speedup_interval
 from tests.results.synthetic import BASELINE, DEMO, Job, edit, trial_file, write_sweep
 
 

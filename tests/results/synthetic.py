@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.config import DisturbanceLimits
+from runner.config.schema import DisturbanceLimits
 
 LABELS = ["negative", "neutral", "positive"]
 LIMITS = asdict(DisturbanceLimits())

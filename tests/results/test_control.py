@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from runner.control.check import Control
-from runner.layout import prepared_file
-from runner.ready import Ready
 from runner.report.run import notes
 from runner.results.collect import collect
+from runner.store.sweep_folder import prepared_file
+from runner.sweep.control.check import Control
+from runner.sweep.prepared import Ready
 from tests.results.synthetic import Job, write_sweep
 
 JOBS = [Job("torch-eager", 0.1), Job("onnx", 0.05), Job("onnx-int8", 0.04)]

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from runner.config import MeasureConfig
-from runner.layout import SCHEMA, trial_file
+from runner.config.schema import MeasureConfig
+from runner.store.sweep_folder import SCHEMA, trial_file
 from tests.results.synthetic import LABELS, LIMITS, Job, trial_content
 
 ROUNDS, TECHNIQUES, CALLS, TEXTS = 10, 100, 100, 800

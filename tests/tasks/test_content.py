@@ -13,7 +13,7 @@ import pytest
 import zstandard
 
 from runner import tasks
-from runner.config import TaskConfig
+from runner.config.schema import TaskConfig
 from runner.errors import UserError
 from runner.tasks import Texts, content, reading
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runner import tasks
-from runner.config import Delimiter, TaskConfig
+from runner.config.schema import Delimiter, TaskConfig
 from runner.errors import UserError
 from runner.tasks import Example, Texts, lines
 

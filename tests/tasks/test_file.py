@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runner import tasks
-from runner.config import TaskConfig
+from runner.config.schema import TaskConfig
 from runner.errors import UserError
 from runner.tasks import Example, Texts
 

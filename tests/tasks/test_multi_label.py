@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from runner import tasks
-from runner.config import TaskConfig
+from runner.config.schema import TaskConfig
+from runner.config.task_kinds import MULTI_LABEL
 from runner.errors import UserError
 from runner.tasks import Example, Texts
-from runner.tasks.kinds import MULTI_LABEL
 
 ROWS: list[dict[str, Any]] = [
     {"text": "a", "label": ["sad", "angry"], "split": "train"},

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from runner import tasks
-from runner.config import TaskConfig
+from runner.config.schema import TaskConfig
 from runner.errors import UserError
 from runner.tasks import Example, Texts, content
 

@@ -12,8 +12,8 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 
-from runner.tasks.tokenize import tokenize
 from runner.trial.inputs import load_inputs, pad_token_id
+from runner.trial.tokenize import tokenize
 
 TEXTS = ["a", "a b c", "b b b b b b b b b b", "c"]
 SETTINGS: dict[str, Any] = {

@@ -13,11 +13,11 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from runner import tasks
-from runner.config import TaskConfig
+from runner.config.schema import TaskConfig
+from runner.config.task_kinds import TOKENS
 from runner.errors import UserError
 from runner.tasks import Example, Texts
-from runner.tasks.kinds import TOKENS
-from runner.tasks.tokenize import tokenize
+from runner.trial.tokenize import tokenize
 
 ROWS: list[dict[str, Any]] = [
     {"tokens": ["Ada", "wrote"], "tags": ["B-PER", "O"], "split": "train"},

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from runner import tasks
-from runner.config import TaskConfig
+from runner.config.schema import TaskConfig
 from runner.errors import UserError
 from runner.tasks import Texts, tweets
 from tests.wheels import only_index

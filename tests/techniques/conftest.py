@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from runner import tasks
-from runner.architectures import ARCHITECTURES
-from runner.chain import make_step
+from runner.models.architectures import ARCHITECTURES
 from runner.tasks import Example, Texts
 from runner.techniques import StepInputs, carry_out
+from runner.techniques.chain import make_step
 
 SHAPE = {
     "vocab_size": 600,

@@ -9,11 +9,11 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification
 
-from runner.artifacts import folder_sha256
-from runner.chain import make_step
 from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
-from runner.techniques.block_movement_pruning import (
+from runner.store.artifacts import folder_sha256
+from runner.techniques.chain import make_step
+from runner.techniques.pruning.block_movement_pruning import (
     BlockMovement,
     BlockMovementPruning,
     head_blocks,
@@ -21,7 +21,7 @@ from runner.techniques.block_movement_pruning import (
     remove_heads,
     remove_neurons,
 )
-from runner.techniques.layers import encoder_layers
+from runner.techniques.pruning.layers import encoder_layers
 from tests.techniques.conftest import random_logits, run_step, save_random
 
 QUICK = {"step": "block-movement-pruning", "epochs": 3, "learning_rate": 5e-3, "batch_size": 16, "dropout": 0.0}

@@ -12,12 +12,12 @@ import onnxruntime
 import pytest
 
 from runner import tasks
-from runner.artifacts import folder_sha256
-from runner.chain import check_chain, make_chain, make_step
 from runner.engines.onnxruntime import Engine
 from runner.errors import UserError
-from runner.techniques.cascade import join
-from runner.techniques.onnx_static_int8 import encode
+from runner.store.artifacts import folder_sha256
+from runner.techniques.chain import check_chain, make_chain, make_step
+from runner.techniques.onnx.cascade import join
+from runner.techniques.onnx.onnx_static_int8 import encode
 from runner.trial.weights import int8_weight_bits
 from tests.techniques.conftest import run_step, save_random
 

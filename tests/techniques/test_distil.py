@@ -11,13 +11,13 @@ import pytest
 import torch
 
 from runner import tasks
-from runner.artifacts import folder_sha256
-from runner.chain import make_step
 from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
-from runner.techniques.batches import NO_LABEL, Batches
-from runner.techniques.distil import Distil, Distillation, hard_loss, matching_layers, soft_loss
-from runner.techniques.masking import Masking
+from runner.store.artifacts import folder_sha256
+from runner.techniques.chain import make_step
+from runner.techniques.training.batches import NO_LABEL, Batches
+from runner.techniques.training.distil import Distil, Distillation, hard_loss, matching_layers, soft_loss
+from runner.techniques.training.masking import Masking
 from tests.techniques.conftest import run_step
 
 QUICK: dict[str, Any] = {"step": "distil", "epochs": 2, "learning_rate": 2e-3, "batch_size": 16, "dropout": 0.0}

@@ -13,10 +13,10 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModel
 
 from runner import tasks
+from runner.config.task_kinds import EMBEDDING
 from runner.engines.checkpoint import Embedder, load_checkpoint
 from runner.errors import UserError
 from runner.tasks import Example, Texts
-from runner.tasks.kinds import EMBEDDING
 from tests.techniques.conftest import random_logits, run_step, save_random
 from tests.techniques.onnx_models import logits
 

@@ -98,7 +98,7 @@ def test_torch_int8_is_near(checkpoint: Path, texts: Path, tmp_path: Path, logit
 def test_a_wrong_export_is_refused(bert: Path, texts: Path) -> None:
     import torch
 
-    from runner.techniques.tracing import largest_difference, load_logits
+    from runner.techniques.torch.tracing import largest_difference, load_logits
 
     model = load_logits(bert, attention="sdpa")
     with pytest.raises(ValueError, match=r"logits are off by .*, more than 0\.001"):

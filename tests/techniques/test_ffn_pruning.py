@@ -10,14 +10,14 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification
 
-from runner.artifacts import folder_sha256
 from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
+from runner.store.artifacts import folder_sha256
 from runner.tasks import read
-from runner.techniques.batches import Batches
-from runner.techniques.ffn_pruning import FfnPruning, magnitudes, strongest
-from runner.techniques.importance import gate_importance
-from runner.techniques.layers import encoder_layers
+from runner.techniques.pruning.ffn_pruning import FfnPruning, magnitudes, strongest
+from runner.techniques.pruning.importance import gate_importance
+from runner.techniques.pruning.layers import encoder_layers
+from runner.techniques.training.batches import Batches
 from tests.techniques.conftest import random_logits, run_step, save_random
 
 

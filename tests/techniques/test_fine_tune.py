@@ -11,14 +11,15 @@ import pytest
 import torch
 
 from runner import tasks
-from runner.artifacts import folder_sha256
-from runner.chain import make_step
 from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
-from runner.techniques import StepInputs, carry_out, training
-from runner.techniques.batches import Batches
-from runner.techniques.fine_tune import FineTune
-from runner.techniques.training import evaluate
+from runner.store.artifacts import folder_sha256
+from runner.techniques import StepInputs, carry_out
+from runner.techniques.chain import make_step
+from runner.techniques.training import training
+from runner.techniques.training.batches import Batches
+from runner.techniques.training.fine_tune import FineTune
+from runner.techniques.training.training import evaluate
 from tests.techniques.conftest import CHECKPOINT, run_step
 
 QUICK = {"step": "fine-tune", "epochs": 3, "learning_rate": 5e-3, "batch_size": 16, "dropout": 0.0}

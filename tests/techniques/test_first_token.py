@@ -9,13 +9,13 @@ import onnx
 import pytest
 import torch
 
-from runner.chain import make_step
 from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
-from runner.machine.flops import count_flops
-from runner.techniques.first_token import read_first_token
-from runner.techniques.onnx_export import exported
+from runner.models.flops import count_flops
+from runner.techniques.chain import make_step
+from runner.techniques.onnx.onnx_export import exported
 from runner.techniques.shape import Shape
+from runner.techniques.torch.first_token import read_first_token
 from tests.techniques.conftest import random_logits, run_step
 
 STEPS = ["onnx-export", "quantization-aware-training"]

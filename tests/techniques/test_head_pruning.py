@@ -11,14 +11,9 @@ import torch
 from runner import tasks
 from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
-from runner.techniques.batches import Batches
-from runner.techniques.head_pruning import (
-    HeadPruning,
-    choose_important,
-    choose_random,
-    head_importance,
-)
-from runner.techniques.layers import encoder_layers
+from runner.techniques.pruning.head_pruning import HeadPruning, choose_important, choose_random, head_importance
+from runner.techniques.pruning.layers import encoder_layers
+from runner.techniques.training.batches import Batches
 from tests.techniques.conftest import CHECKPOINT, run_step, save_random
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from runner.config.task_kinds import MULTI_LABEL, SINGLE_LABEL, TOKENS
 from runner.errors import UserError
-from runner.tasks.kinds import MULTI_LABEL, SINGLE_LABEL, TOKENS
-from runner.techniques.heads import check_head, names_of_outputs, tensors_of
-from runner.techniques.model_folder import check_folder
+from runner.techniques.importing.heads import check_head, names_of_outputs, tensors_of
+from runner.techniques.importing.model_folder import check_folder
 
 THREE = {"0": "bad", "1": "so", "2": "good"}
 ROWS = {"bert.pooler.dense.weight": [32, 32], "classifier.weight": [3, 32], "classifier.bias": [3]}

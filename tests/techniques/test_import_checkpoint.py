@@ -14,9 +14,9 @@ from tokenizers import Tokenizer
 from transformers import AutoModel, AutoModelForSequenceClassification, BertConfig, BertForMaskedLM
 
 from runner import tasks
-from runner.artifacts import folder_sha256
 from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
+from runner.store.artifacts import folder_sha256
 from runner.tasks import Texts
 from tests.techniques.conftest import CHECKPOINT, run_step
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runner.errors import UserError
-from runner.techniques.labels import NAME, NUMBER, ORDER, SPELLING, LabelMatch, match_labels
+from runner.techniques.importing.labels import NAME, NUMBER, ORDER, SPELLING, LabelMatch, match_labels
 
 GENERIC = [f"LABEL_{place}" for place in range(11)]
 

@@ -10,11 +10,11 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, GPT2Config, GPT2ForSequenceClassification
 
-from runner.chain import make_step
 from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
-from runner.techniques.layer_pruning import choose_layers
-from runner.techniques.layers import encoder_layers
+from runner.techniques.chain import make_step
+from runner.techniques.pruning.layer_pruning import choose_layers
+from runner.techniques.pruning.layers import encoder_layers
 from tests.techniques.conftest import random_logits, run_step, save_random, shape_of
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import torch
 
-from runner.artifacts import folder_sha256
 from runner.engines.checkpoint import LowRank, load_checkpoint
 from runner.errors import UserError
-from runner.machine.flops import count_flops
-from runner.techniques.low_rank import factorise
+from runner.models.flops import count_flops
+from runner.store.artifacts import folder_sha256
+from runner.techniques.pruning.low_rank import factorise
 from tests.machine.test_flops import counted_by_torch
 from tests.techniques.conftest import random_logits, run_step, save_random
 

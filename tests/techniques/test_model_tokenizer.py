@@ -11,11 +11,11 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
 
 from runner import tasks
+from runner.config.task_kinds import SINGLE_LABEL, TOKENS
 from runner.errors import UserError
 from runner.tasks import Example, Texts
-from runner.tasks.kinds import SINGLE_LABEL, TOKENS
 from runner.tasks.tokenizer import load_tokenizer
-from runner.techniques.model_tokenizer import check_tokenizer_files, import_tokenizer
+from runner.techniques.importing.model_tokenizer import check_tokenizer_files, import_tokenizer
 from tests.techniques.conftest import run_step
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]

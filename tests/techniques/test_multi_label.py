@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from runner import tasks
+from runner.config.task_kinds import MULTI_LABEL
 from runner.engines.checkpoint import load_checkpoint
 from runner.tasks import Example, Texts
-from runner.tasks.kinds import MULTI_LABEL
-from runner.techniques.batches import NO_LABEL, Batches
-from runner.techniques.distil import hard_loss, soft_loss
-from runner.techniques.training import label_losses, right_ones
+from runner.techniques.training.batches import NO_LABEL, Batches
+from runner.techniques.training.distil import hard_loss, soft_loss
+from runner.techniques.training.training import label_losses, right_ones
 from tests.techniques.conftest import run_step, save_random
 
 WORDS = ["awful", "table", "lovely"]

@@ -7,8 +7,8 @@ from pathlib import Path
 import onnx
 import pytest
 
-from runner.chain import check_chain, make_chain, make_step
 from runner.errors import UserError
+from runner.techniques.chain import check_chain, make_chain, make_step
 from tests.techniques.conftest import run_step
 from tests.techniques.onnx_models import difference, export
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from runner.errors import UserError
-from runner.techniques import tracing
+from runner.techniques.torch import tracing
 from tests.techniques.conftest import run_step
 
 

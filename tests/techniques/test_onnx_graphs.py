@@ -9,7 +9,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from runner.techniques.onnx_graphs import fold_products, largest_difference, vocabulary, without_identities
+from runner.techniques.onnx.onnx_graphs import fold_products, largest_difference, vocabulary, without_identities
 
 TABLE = np.random.default_rng(0).normal(size=(7, 4)).astype(np.float32)
 ONE, OTHER = np.random.default_rng(1).normal(size=(2, 4, 4)).astype(np.float32)

@@ -10,9 +10,9 @@ import numpy as np
 import onnx
 import pytest
 
-from runner.chain import make_step
 from runner.errors import UserError
 from runner.tasks import read
+from runner.techniques.chain import make_step
 from tests.techniques.conftest import run_step
 from tests.techniques.onnx_models import alone_and_together, difference, export
 
@@ -116,14 +116,14 @@ def test_tables_of_embeddings_keep_8_bits(plain: Path, bert: Path, texts: Path, 
 
 
 def test_calibration_takes_training_texts(texts: Path, unlabelled: Path) -> None:
-    from runner.techniques.onnx_static_int8 import calibration_texts
+    from runner.techniques.onnx.onnx_static_int8 import calibration_texts
 
     assert calibration_texts(texts, 5) == ("train", [example.text for example in read(texts, "train")[:5]])
     assert calibration_texts(unlabelled, 5) == ("test", ["one text", "and another"])
 
 
 def test_calibration_texts_are_cut_and_not_padded(bert: Path) -> None:
-    from runner.techniques.onnx_static_int8 import encode
+    from runner.techniques.onnx.onnx_static_int8 import encode
 
     calls = encode(["word1", "word1 word2 word3 word4"], bert, 6)
     assert [call["input_ids"].shape[1] for call in calls][1] == 6

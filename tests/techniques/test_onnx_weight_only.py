@@ -8,9 +8,9 @@ import numpy as np
 import onnx
 import pytest
 
-from runner.chain import make_step
 from runner.errors import UserError
-from runner.techniques.onnx_weight_only import quantize_blocks
+from runner.techniques.chain import make_step
+from runner.techniques.onnx.onnx_weight_only import quantize_blocks
 from tests.techniques.conftest import run_step
 from tests.techniques.onnx_models import alone_and_together, difference, export
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runner.chain import make_step
 from runner.engines.checkpoint import load_checkpoint
 from runner.engines.openvino import Engine
 from runner.errors import UserError
 from runner.tasks import read
-from runner.techniques.onnx_static_int8 import encode
+from runner.techniques.chain import make_step
+from runner.techniques.onnx.onnx_static_int8 import encode
 from runner.trial.box import instruction_sets
 from tests.techniques.conftest import run_step
 from tests.techniques.onnx_models import batch

@@ -16,9 +16,9 @@ from runner import tasks
 from runner.engines.checkpoint import load_checkpoint
 from runner.engines.onnxruntime import Engine
 from runner.tasks import Example, Texts
-from runner.tasks.tokenize import tokenize
-from runner.techniques.batches import Batches
-from runner.techniques.onnx_static_int8 import calibration_texts, encode
+from runner.techniques.onnx.onnx_static_int8 import calibration_texts, encode
+from runner.techniques.training.batches import Batches
+from runner.trial.tokenize import tokenize
 from tests.techniques.conftest import run_step, save_random
 
 INPUTS = ["input_ids", "attention_mask", "token_type_ids"]

@@ -12,14 +12,16 @@ import torch
 from onnx import numpy_helper
 
 from runner import tasks
-from runner.artifacts import folder_sha256
-from runner.chain import check_chain, make_chain, make_step
 from runner.engines.checkpoint import load_checkpoint, save_checkpoint
 from runner.engines.onnxruntime import Engine
 from runner.errors import UserError
-from runner.techniques.batches import Batches
-from runner.techniques.distil import soft_loss
-from runner.techniques.fake_quantization import (
+from runner.store.artifacts import folder_sha256
+from runner.techniques.chain import check_chain, make_chain, make_step
+from runner.techniques.onnx.onnx_export import exported
+from runner.techniques.torch.tracing import Logits
+from runner.techniques.training.batches import Batches
+from runner.techniques.training.distil import soft_loss
+from runner.techniques.training.fake_quantization import (
     FakeQuantizedLinear,
     MovingRange,
     fake_quantize,
@@ -27,9 +29,7 @@ from runner.techniques.fake_quantization import (
     round_rows,
     round_to_range,
 )
-from runner.techniques.onnx_export import exported
-from runner.techniques.quantization_aware_training import quantize
-from runner.techniques.tracing import Logits
+from runner.techniques.training.quantization_aware_training import quantize
 from tests.techniques.conftest import run_step
 from tests.techniques.onnx_models import batch, export
 

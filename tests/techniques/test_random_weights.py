@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from tokenizers import Tokenizer
 
-from runner.artifacts import folder_sha256
 from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
+from runner.store.artifacts import folder_sha256
 from tests.techniques.conftest import CHECKPOINT, run_step, save_random
 
 

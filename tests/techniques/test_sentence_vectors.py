@@ -12,7 +12,7 @@ from transformers import AutoModel
 
 from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
-from runner.techniques.sentence_vectors import check_vectors
+from runner.techniques.importing.sentence_vectors import check_vectors
 from runner.techniques.shape import shape_of_files
 from tests.techniques.conftest import run_step
 
@@ -93,7 +93,7 @@ def test_without_effect_they_are_taken(tmp_path: Path) -> None:
 def test_texts_are_cut_where_the_folder_says(tmp_path: Path) -> None:
     folder = _write(tmp_path / "s", [TRANSFORMER, POOLING], MEAN, sentence_bert_config={"max_seq_length": 16})
     (folder / "config.json").write_text(json.dumps({"model_type": "bert"}))
-    from runner.techniques.import_checkpoint import ImportCheckpoint
+    from runner.techniques.importing.import_checkpoint import ImportCheckpoint
 
     shape = shape_of_files(folder)
     assert ImportCheckpoint(head="mean").fits(shape).tokens == 16

@@ -10,15 +10,15 @@ import pytest
 import torch
 
 from runner import tasks
-from runner.artifacts import folder_sha256
-from runner.chain import make_step
 from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
-from runner.techniques.batches import Batches
-from runner.techniques.magnitude_pruning import Magnitude, MagnitudePruning
-from runner.techniques.movement_pruning import Movement, MovementPruning
-from runner.techniques.sparse_training import Pruning, growth, layer_weights
-from runner.techniques.training import evaluate
+from runner.store.artifacts import folder_sha256
+from runner.techniques.chain import make_step
+from runner.techniques.pruning.magnitude_pruning import Magnitude, MagnitudePruning
+from runner.techniques.pruning.movement_pruning import Movement, MovementPruning
+from runner.techniques.pruning.sparse_training import Pruning, growth, layer_weights
+from runner.techniques.training.batches import Batches
+from runner.techniques.training.training import evaluate
 from tests.techniques.conftest import run_step
 
 STEPS = ["magnitude-pruning", "movement-pruning"]

@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from runner import tasks
-from runner.artifacts import folder_sha256
-from runner.chain import make_step
 from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
-from runner.techniques.batches import Batches
-from runner.techniques.static_embedding import reduce, token_vectors
+from runner.store.artifacts import folder_sha256
+from runner.techniques.chain import make_step
+from runner.techniques.training.batches import Batches
+from runner.techniques.training.static_embedding import reduce, token_vectors
 from tests.techniques.conftest import run_step
 from tests.techniques.onnx_models import alone_and_together, batch, difference, logits
 

@@ -9,8 +9,8 @@ import torch
 
 from runner import tasks
 from runner.engines.checkpoint import load_checkpoint
-from runner.techniques.batches import Batches
-from runner.techniques.teacher import Teacher
+from runner.techniques.training.batches import Batches
+from runner.techniques.training.teacher import Teacher
 
 
 class Counting:

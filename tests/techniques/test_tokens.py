@@ -12,11 +12,11 @@ import torch
 from transformers import AutoModelForTokenClassification
 
 from runner import tasks
+from runner.config.task_kinds import TOKENS
 from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
-from runner.machine.flops import count_flops
+from runner.models.flops import count_flops
 from runner.tasks import Example, Texts
-from runner.tasks.kinds import TOKENS
 from tests.techniques.conftest import random_logits, run_step, save_random
 from tests.techniques.onnx_models import logits
 

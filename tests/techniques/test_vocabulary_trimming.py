@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from runner import tasks
-from runner.artifacts import folder_sha256
 from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
+from runner.store.artifacts import folder_sha256
 from runner.tasks import Example, Texts
 from tests.techniques.conftest import run_step, save_random
 

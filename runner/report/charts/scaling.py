@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from runner.report.charts.chart import Figure, line_style, plain
-from runner.report.figures import counted
 from runner.report.threads import Scaling
+from runner.results.format import counted
 
 
 def scaling_chart(scaling: Scaling) -> Figure | None:

@@ -1,0 +1,154 @@
+"""How steadily a core runs: the trials' reference kernel, again and again for some seconds."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from itertools import accumulate
+from math import exp, log, sqrt
+from statistics import fmean, median, pstdev
+
+from runner.cli.doctor import Fact, Section, plural
+from runner.trial.box import steal_seconds
+from runner.trial.timing import reference_seconds
+
+SECONDS = 5.0
+_UNSTEADY = 0.10  # a spread from which on a machine is called unsteady
+_STOLEN = 0.01  # a fraction of the time from which on steal is worth a word
+_FEWEST = 20  # samples, below which nothing is said of speeds
+_LOADED = 0.5  # tasks that run or wait, from which on something else is running
+
+
+@dataclass(frozen=True)
+class Noise:
+    """What the probe found.
+
+    Attributes:
+        median_seconds, p5_seconds, p95_seconds: of the kernel's durations.
+        speed_ratio: how far apart the two speeds are, at which the core runs by turns; None if it has one speed.
+        slow_fraction: the part of the samples at the slower of them.
+        steal_seconds: that the hypervisor gave the core to others, during the probe.
+        probe_seconds: how long the probe took.
+    """
+
+    median_seconds: float
+    p5_seconds: float
+    p95_seconds: float
+    speed_ratio: float | None
+    slow_fraction: float | None
+    steal_seconds: float | None
+    probe_seconds: float
+
+    @property
+    def spread(self) -> float:
+        """From the 5th to the 95th percentile, as a fraction of the median."""
+        return (self.p95_seconds - self.p5_seconds) / self.median_seconds
+
+
+def probe(cpu: int, seconds: float = SECONDS, kernel: Callable[[], float] = reference_seconds) -> Noise:
+    """Run the kernel on this CPU for so long."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {cpu})
+    try:
+        steal, began = steal_seconds([cpu]), time.monotonic()
+        durations = [kernel()]
+        while time.monotonic() - began < seconds:
+            durations.append(kernel())
+        after, probe_seconds = steal_seconds([cpu]), time.monotonic() - began
+        stolen = after - steal if steal is not None and after is not None else None
+        return judge(durations, stolen, probe_seconds)
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+def judge(durations: list[float], steal: float | None, probe_seconds: float) -> Noise:
+    """Describe durations in seconds, at least one."""
+    ordered = sorted(durations)
+    last = len(ordered) - 1
+    speeds = two_speeds(ordered)
+    return Noise(
+        median_seconds=median(ordered),
+        p5_seconds=ordered[round(0.05 * last)],
+        p95_seconds=ordered[round(0.95 * last)],
+        speed_ratio=speeds[0] if speeds else None,
+        slow_fraction=speeds[1] if speeds else None,
+        steal_seconds=steal,
+        probe_seconds=probe_seconds,
+    )
+
+
+def two_speeds(durations: list[float]) -> tuple[float, float] | None:
+    """Return how far apart two speeds are (a ratio) and the fraction of samples at the slower one; None for one speed.
+
+    The samples' logarithms are split where the variance between the two parts is largest (Otsu 1979). They count as two
+    speeds if each part has a tenth of the samples, they are 15% apart, and Ashman's D (Ashman, Bird & Zepf 1994), the
+    distance of the means in standard deviations, is above 4: 2 tells two humps of known shape apart, but even the
+    halves of one flat hump reach 3.5.
+    """
+    values = sorted(log(duration) for duration in durations)
+    count, sums = len(values), list(accumulate(values))
+    least = count // 10
+
+    def between(first: int) -> float:
+        low, high = sums[first - 1] / first, (sums[-1] - sums[first - 1]) / (count - first)
+        return first * (count - first) * (high - low) ** 2
+
+    if count < _FEWEST:
+        return None
+    first = max(range(least, count - least + 1), key=between)
+    fast, slow = values[:first], values[first:]
+    distance = fmean(slow) - fmean(fast)
+    width = sqrt((pstdev(fast) ** 2 + pstdev(slow) ** 2) / 2)
+    if distance < log(1.15) or distance <= 4 * width:
+        return None
+    return exp(distance), len(slow) / count
+
+
+def noise_section(noise: Noise, cpu: int, load: float) -> Section:
+    """Say in plain words how noisy the core is.
+
+    Args:
+        noise: of the probe.
+        cpu: on which it ran.
+        load: tasks that ran or waited on the machine in the minute before.
+    """
+    milliseconds = [1e3 * seconds for seconds in (noise.median_seconds, noise.p5_seconds, noise.p95_seconds)]
+    facts = [
+        Fact("Probe", f"{noise.probe_seconds:.0f} s of the reference kernel on CPU {cpu}, as trials with one thread"),
+        Fact(
+            "Kernel", "median {:.3f} ms, p5 {:.3f}, p95 {:.3f}".format(*milliseconds) + f": spread {noise.spread:.1%}"
+        ),
+        _steadiness(noise, load),
+        _steal(noise),
+        _load(load),
+    ]
+    return Section("Noise", facts, asdict(noise) | {"cpu": cpu, "load": load})
+
+
+def _steadiness(noise: Noise, load: float) -> Fact:
+    if noise.speed_ratio and noise.slow_fraction:
+        neighbour = "what else runs here" if load > _LOADED else "a busy neighbour on the same physical core"
+        speeds = f"{noise.speed_ratio:.2f}× apart, {noise.slow_fraction:.0%} of the time at the slower"
+        return Fact(
+            "Verdict",
+            f"this core runs at two speeds, {speeds}: probably {neighbour}",
+            "Ratios stay true, as both sides take turns, but raw times are not to be trusted: repeat them elsewhere.",
+        )
+    if noise.spread > _UNSTEADY:
+        return Fact("Verdict", "unsteady", "Intervals will be wide: use measure=thorough, or a quieter machine.")
+    return Fact("Verdict", "steady")
+
+
+def _steal(noise: Noise) -> Fact:
+    if noise.steal_seconds is None:
+        return Fact("Steal", "unknown: the kernel does not tell it here")
+    much = noise.steal_seconds > _STOLEN * noise.probe_seconds
+    advice = "The hypervisor gives this core to others: expect rounds to be run again." if much else None
+    return Fact("Steal", f"{noise.steal_seconds:.2f} s of {noise.probe_seconds:.0f} s", advice)
+
+
+def _load(load: float) -> Fact:
+    advice = "Something else is running: stop it while a sweep runs." if load > _LOADED else None
+    return Fact("Other load", f"{plural(round(load), 'task')} on average in the minute before ({load:.2f})", advice)

@@ -1,0 +1,124 @@
+"""What a composed config may hold: values, and no code.
+
+Hydra calls what `_target_` names, `hydra.job_logging` and `hydra.hydra_logging` build any class, and
+`hydra.job.env_set` changes the environment of all that is started. A YAML from a stranger could so run anything. Hydra
+1.3 refuses some callables by name; here only those that Pinbox itself needs are let through, before Hydra acts on any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import create_config_search_path, get_args_parser
+from hydra.core.config_search_path import SearchPathQuery
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from omegaconf.grammar.gen.OmegaConfGrammarParser import OmegaConfGrammarParser
+from omegaconf.grammar_parser import parse
+
+from runner.config.paths import own_conf
+from runner.config.yaml_limits import check_yaml_files
+from runner.errors import UserError
+
+_PLUGINS = ("hydra.launcher._target_", "hydra.sweeper._target_")
+_PLUGIN_PACKAGES = ("hydra_plugins.", "hydra._internal.core_plugins.")  # in them, Hydra takes an installed plugin only
+_CALLBACKS = {"hydra.callbacks.progress._target_": "runner.sweep.progress.Progress"}
+_RESOLVERS_OF_HYDRA = ("${hydra:", "${now:")  # for its own keys; they give names of choices, and the time
+
+
+def check_command(arguments: list[str], conf: Path) -> None:
+    """Compose as Hydra is about to, and check the result; what cannot be composed is left for Hydra to refuse.
+
+    Args:
+        arguments: of the command line.
+        conf: the folder of the config.
+
+    Raises:
+        UserError: see `check_composed` and `check_yaml_files`.
+    """
+    asked = get_args_parser().parse_args(arguments)
+    for others in (own_conf(), asked.config_dir, asked.config_path):
+        if others:
+            check_yaml_files(Path(others))
+    search_path = create_config_search_path(asked.config_path or str(conf))
+    if asked.config_dir:
+        folder = f"file://{Path(asked.config_dir).absolute()}"
+        search_path.prepend("command-line", folder, SearchPathQuery(provider="schema"))
+    try:
+        config = ConfigLoaderImpl(search_path).load_configuration(
+            asked.config_name or "config", asked.overrides, RunMode.MULTIRUN, validate_sweep_overrides=False
+        )
+    except (HydraException, OmegaConfBaseException):
+        return
+    check_composed(config)
+
+
+def check_composed(config: DictConfig) -> None:
+    """Check a composed config, Hydra's own part included if it is there.
+
+    Raises:
+        UserError: if a value would be called, read from the environment, or change it; it names the key.
+    """
+    plain = OmegaConf.to_container(config, resolve=False)
+    assert isinstance(plain, dict)
+    own = plain.pop("hydra", None)
+    if own is not None:
+        _check_hydra(own)
+    for key, value in [*_leaves(own, "hydra"), *_leaves(plain, "")]:
+        if "_target_" in key.split(".") and not _is_ours(key, value):
+            raise UserError(f"{key} is {value!r:.100}, but a config may not name code to run. Remove it.")
+        allowed = _RESOLVERS_OF_HYDRA if key.startswith("hydra.") else ()
+        if isinstance(value, str) and any(not call.startswith(allowed) for call in _resolvers(value)):
+            raise UserError(
+                f"{key} is '{value:.100}', but a value may refer to other keys only, as ${{model.name}} does: what it "
+                "gives would be recorded in the results. Write the value itself."
+            )
+
+
+def _is_ours(key: str, value: Any) -> bool:
+    """Return whether Hydra needs this class for Pinbox."""
+    if key in _PLUGINS:
+        return str(value).startswith(_PLUGIN_PACKAGES)
+    return bool(value == _CALLBACKS.get(key))
+
+
+def _check_hydra(own: dict[Any, Any]) -> None:
+    job = own.get("job") or {}
+    if job.get("env_set"):
+        raise UserError(
+            f"hydra.job.env_set has {', '.join(map(str, job['env_set']))}, but a config may not change the "
+            "environment. Set it in the shell instead."
+        )
+    for key in ("job_logging", "hydra_logging"):
+        if (own.get(key) or {"root": "of Hydra's own"}).get("root") is not None:
+            raise UserError(
+                f"hydra.{key} is set, but a config of logging may name code to run, and Pinbox logs by itself. "
+                f"Leave hydra/{key} at none."
+            )
+
+
+def _leaves(node: Any, key: str) -> Iterator[tuple[str, Any]]:
+    """Yield every value that is no mapping and no list, with its full key."""
+    if isinstance(node, dict):
+        for name, value in node.items():
+            yield from _leaves(value, f"{key}.{name}" if key else str(name))
+    elif isinstance(node, list):
+        for value in node:
+            yield from _leaves(value, key)
+    else:
+        yield key, node
+
+
+def _resolvers(value: str) -> Iterator[str]:
+    """Yield the calls of OmegaConf's functions in a value, such as ${oc.env:HOME}, at any depth."""
+    waiting = [parse(value)] if "${" in value else []
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, OmegaConfGrammarParser.InterpolationResolverContext):
+            yield node.getText()
+        waiting += list(node.getChildren()) if hasattr(node, "getChildren") else []

@@ -1,0 +1,68 @@
+"""What made a row: the code, the lock file, the machine, the libraries."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import subprocess
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from runner.config.paths import CODE, DOCKER, INSTALLED
+from runner.machine.topology import cpu_model, physical_cores, total_memory_bytes
+
+_LIBRARIES = (
+    *("torch", "transformers", "onnx", "onnxruntime", "openvino", "nncf"),
+    *("numpy", "tokenizers", "safetensors", "hydra-core"),
+)
+
+
+@cache
+def code_version() -> str:
+    """Return `<commit>+<hash of the package's sources>`, of an installed package `<version>+<hash>`; the hash alone
+    where there is no git."""
+    sources = hashlib.sha256()
+    for path in sorted(CODE.rglob("*.py")):
+        sources.update(path.relative_to(CODE).as_posix().encode() + b"\0" + path.read_bytes())
+    digest = sources.hexdigest()[:12]
+    if INSTALLED:
+        return f"{version('pinbox')}+{digest}"
+    try:
+        command = ["git", "-C", str(CODE.parent), "rev-parse", "--short=12", "HEAD"]
+        commit = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return digest
+    return f"{commit}+{digest}"
+
+
+@cache
+def lock_sha256() -> str | None:
+    """Return the hash of the lock file that the image and the environment were made from."""
+    try:
+        return hashlib.sha256((DOCKER / "box.lock").read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
+def environment() -> dict[str, Any]:
+    """Return the machine and the libraries of this process."""
+    return {
+        "code_version": code_version(),
+        "lock_sha256": lock_sha256(),
+        "cpu_model": cpu_model(),
+        "cores": len(physical_cores()),
+        "logical_cpus": os.cpu_count(),
+        "memory_bytes": total_memory_bytes(),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "versions": {name: found for name in _LIBRARIES if (found := _version(name))},
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

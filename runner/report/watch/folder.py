@@ -1,0 +1,56 @@
+"""How far a sweep is, from the files in its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.results.collect import read_plan
+from runner.results.trials import trial_folder
+from runner.store.sweep_folder import trial_file
+
+_READ = ("plan.json", "peaks.json", "trials/*/trial.json", "trials/*/lost.json", "nodes/*.json", "predictions/*.json")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What lies in a sweep's folder.
+
+    Attributes:
+        files: name, time of change and size of every file that tables are made of. What is still being written has
+            another name.
+        next_threads: threads of the trial that is running or comes next; None where all planned ones are done.
+    """
+
+    files: frozenset[tuple[str, int, int]]
+    next_threads: int | None
+
+    @property
+    def is_complete(self) -> bool:
+        """Return whether every planned trial left its file. A sweep may still find that it needs one more round."""
+        return self.next_threads is None
+
+
+def look(sweep: Path) -> Progress:
+    """Look into a sweep's folder; some milliseconds for hundreds of trials.
+
+    Raises:
+        UserError: if there is no readable plan.
+    """
+    files = frozenset(_files(sweep))  # before the plan is read: what changes meanwhile is seen as a change next time
+    plan = read_plan(sweep)
+    threads = {job["job"]: job["threads"] for job in plan["jobs"]}
+    missing = (trial for trial in plan["trials"] if not trial_file(sweep, trial_folder(trial)).exists())
+    first = next(missing, None)
+    return Progress(files, None if first is None else threads[first["job"]])
+
+
+def _files(sweep: Path) -> Iterator[tuple[str, int, int]]:
+    for name in _READ:
+        for path in sweep.glob(name):
+            try:
+                found = path.stat()
+            except FileNotFoundError:
+                continue  # RETRY and FRESH take files away
+            yield str(path), found.st_mtime_ns, found.st_size

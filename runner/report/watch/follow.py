@@ -1,0 +1,81 @@
+"""Writing a sweep's report anew while trials come in.
+
+What it costs: a rewrite of some 60 trials takes 1.5 s of one core, and at most a tenth of the time is spent on it. It
+runs at the lowest priority on a core that is not measured on, and none begins while a trial has all cores. Cache and
+memory are still shared, as with any neighbour. A browser is not held back so: on the same machine, each reload of the
+page takes it a second of any core, so look from another one where figures must be fine.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.report.watch.folder import look
+from runner.report.watch.line import status_line
+from runner.report.write import collect_and_report, stop_refreshing
+
+REFRESH_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How often it looks and writes.
+
+    Attributes:
+        poll_seconds: between two looks into the folder.
+        least_seconds: between two rewrites, at least.
+        share: of the time, at most, that goes into rewriting.
+        quiet_seconds: a complete sweep that did not change for so long needs no further round.
+    """
+
+    poll_seconds: float = 2.0
+    least_seconds: float = 5.0
+    share: float = 0.1
+    quiet_seconds: float = 15.0
+
+    def rest_seconds(self, rewrite_seconds: float) -> float:
+        """Return how long to leave the report alone after a rewrite that took so long."""
+        return max(self.least_seconds, rewrite_seconds * (1 / self.share - 1))
+
+
+def follow(sweep: Path, cores: int, say: Callable[[str], None], pace: Pace) -> None:
+    """Rewrite the tables and the report of a sweep whenever trials came in, until it is complete.
+
+    Args:
+        sweep: its folder.
+        cores: for boxes; nothing is written while a trial has them all.
+        say: is told one line per rewrite, and when one has to wait.
+        pace: see `Pace`.
+
+    Raises:
+        UserError: if there is no readable plan.
+        KeyboardInterrupt: if the user stops it.
+    """
+    try:
+        _follow(sweep, cores, say, pace)
+    finally:
+        stop_refreshing(sweep)
+
+
+def _follow(sweep: Path, cores: int, say: Callable[[str], None], pace: Pace) -> None:
+    written: frozenset[tuple[str, int, int]] | None = None
+    changed = rested = time.monotonic()
+    waiting = False
+    while True:
+        found = look(sweep)
+        has_news = found.files != written and time.monotonic() >= rested
+        is_core_spare = found.next_threads is None or found.next_threads < cores
+        if has_news and not is_core_spare and not waiting:
+            say("The trial that is running has all cores: the report waits.")
+        waiting = has_news and not is_core_spare
+        if has_news and is_core_spare:
+            began = time.monotonic()
+            say(status_line(collect_and_report(sweep, REFRESH_SECONDS)))
+            written, changed = found.files, time.monotonic()
+            rested = changed + pace.rest_seconds(changed - began)
+        if found.is_complete and found.files == written and time.monotonic() >= changed + pace.quiet_seconds:
+            return
+        time.sleep(pace.poll_seconds)

@@ -1,0 +1,48 @@
+"""Results of pyperf: the JSON that `python -m pyperf … -o FILE` writes (its format 1.0)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runner.results.external import Measured
+from runner.results.external.values import numbers, p50, p90, part
+
+
+def is_one(document: dict[str, Any]) -> bool:
+    """Return whether a document looks like pyperf's."""
+    return isinstance(document.get("benchmarks"), list) and isinstance(document.get("version"), str)
+
+
+def read(document: dict[str, Any], file: str) -> list[Measured]:
+    """Return the benchmarks of a suite that measure time.
+
+    A value is already a mean over pyperf's inner loops; runs that only calibrate have none. What all runs share stands
+    in the metadata of the suite or of the benchmark.
+
+    Raises:
+        ValueError: if a value is not a positive number.
+    """
+    shared = part(document, "metadata")
+    found = []
+    for number, benchmark in enumerate(document["benchmarks"]):
+        metadata = shared | part(benchmark, "metadata")
+        runs = [run for run in benchmark.get("runs", []) if run.get("values")]
+        if metadata.get("unit", "second") != "second" or not runs:
+            continue
+        values = [value for run in runs for value in numbers(run["values"])]
+        sizes = [size for run in runs if (size := part(run, "metadata").get("mem_max_rss"))]
+        version = metadata.get("perf_version")
+        found.append(
+            Measured(
+                tool=f"pyperf {version}" if version else "pyperf",
+                file=file,
+                name=str(metadata.get("name", f"benchmark {number + 1}")),
+                processes=len(runs),
+                calls=len(values),
+                latency_p50_seconds=p50(values),
+                latency_p90_seconds=p90(values),
+                rss_peak_bytes=max(numbers(sizes)) if sizes else None,
+                cpu=metadata.get("cpu_model_name"),
+            )
+        )
+    return found

@@ -1,0 +1,189 @@
+"""The content-addressed store of artifacts.
+
+    recipes/<key>.json      the lineage of one step's result; the key hashes its input, its config and its code
+    contents/<sha256>/      the files, once, however many recipes lead to them
+    compressed/<sha256>     how many bytes they are when compressed; counted when first asked for
+
+A recipe names its input by content, so two ways to the same bytes share all that follows. Both kinds of entry
+appear whole or not at all (temporary name, then rename).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from runner.store.locks import close, hold, remove_unheld
+
+_LEVEL = 10  # of Zstandard
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A model (or its inputs) on disk, in one format, with the record of how it was made."""
+
+    content: str  # sha256 over names and bytes of all files
+    format: str
+    path: Path
+    disk_bytes: int
+    lineage: list[dict[str, Any]]  # one entry per step, first to last
+
+
+class Store:
+    """Artifacts under one folder.
+
+    Args:
+        root: the folder; made when the first artifact is put in.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+
+    def find(self, recipe: dict[str, Any]) -> Artifact | None:
+        """Return the artifact that this recipe once gave, or None if it is not (or no longer whole) in the store."""
+        try:
+            record = json.loads(self._recipe_path(recipe).read_text(encoding="utf-8"))
+            content, format, size, lineage = (record[key] for key in ("content", "format", "disk_bytes", "lineage"))
+        except (FileNotFoundError, ValueError, TypeError, KeyError, RecursionError):
+            return None
+        path = self.root / "contents" / str(content)
+        if not _SHA256.fullmatch(str(content)) or not is_whole(path):
+            return None
+        return Artifact(content, format, path, size, lineage)
+
+    @contextmanager
+    def workplace(self) -> Iterator[Path]:
+        """Give an empty folder on the store's own file system; it is gone afterwards unless `put` took it.
+
+        It is held (runner/store/locks.py), so that others know it from those that dead processes left.
+        """
+        (self.root / "work").mkdir(parents=True, exist_ok=True)
+        path = Path(tempfile.mkdtemp(dir=self.root / "work"))
+        held = hold(path)
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+            close(held)
+
+    def remove_leftovers(self) -> None:
+        """Remove the workplaces of dead processes."""
+        remove_unheld((self.root / "work").glob("*"))
+
+    def put(self, recipe: dict[str, Any], folder: Path, format: str, lineage: list[dict[str, Any]]) -> Artifact:
+        """Move `folder` into the store as the result of `recipe`, and return the artifact.
+
+        Args:
+            recipe: what leads to it; see `find`.
+            folder: its files; must be on the store's file system (see `workplace`).
+            format: checkpoint, onnx, torchscript …
+            lineage: the record of every step so far, the last one included.
+        """
+        content, disk_bytes = folder_sha256(folder), folder_bytes(folder)
+        target = self.root / "contents" / content
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _readable_by_all(folder)
+        if target.is_dir() and not is_whole(target):
+            shutil.rmtree(target)  # left broken by somebody; the whole one replaces it
+        if not target.is_dir():
+            folder.rename(target)
+        artifact = Artifact(content, format, target, disk_bytes, lineage)
+        record = {"recipe": recipe} | {k: v for k, v in asdict(artifact).items() if k != "path"}
+        path = self._recipe_path(recipe)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, json.dumps(record, indent=1))
+        return artifact
+
+    def compressed_bytes(self, artifact: Artifact) -> int:
+        """Return the size of an artifact's files when each is compressed: what sending them to a machine costs.
+
+        Zstandard (RFC 8878) at level 10: about a second for 90 MB.
+        """
+        path = self.root / "compressed" / artifact.content
+        if not path.is_file() or not path.read_text().isdigit():
+            path.parent.mkdir(exist_ok=True)
+            write_whole(path, str(sum(_compressed(file) for file in artifact.path.rglob("*") if file.is_file())))
+        return int(path.read_text())
+
+    def _recipe_path(self, recipe: dict[str, Any]) -> Path:
+        return self.root / "recipes" / f"{digest(recipe)}.json"
+
+
+def digest(value: Any) -> str:
+    """Return the sha256 of a JSON-like value, independent of the order of keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def folder_sha256(folder: Path) -> str:
+    """Return the sha256 over the relative name and the bytes of every file below `folder`."""
+    return files_sha256({path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()})
+
+
+def files_sha256(files: Mapping[Path, Path]) -> str:
+    """Return the same over files that lie anywhere, by the relative names that they would have."""
+    total = hashlib.sha256()
+    for name in sorted(files):
+        with files[name].open("rb") as file:
+            inner = hashlib.file_digest(file, "sha256").hexdigest()
+        total.update(f"{name.as_posix()}\0{inner}\n".encode())
+    return total.hexdigest()
+
+
+def folder_bytes(folder: Path) -> int:
+    """Return the summed size in bytes of every file below `folder`."""
+    return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+
+
+_whole: dict[Path, list[tuple[str, int, int]]] = {}  # contents found whole, by name, size and time of each file
+
+
+def is_whole(content: Path) -> bool:
+    """Return whether a folder of `contents/` still holds what its name says; read once, and again when it changed."""
+    if not _SHA256.fullmatch(content.name):
+        return False  # nothing of a store: it may be a folder of any size
+    files = sorted((path, path.stat()) for path in content.rglob("*") if path.is_file())
+    seen = [(str(path), stat.st_size, stat.st_mtime_ns) for path, stat in files]
+    if _whole.get(content) != seen:
+        if not content.is_dir() or folder_sha256(content) != content.name:
+            return False
+        _whole[content] = seen
+    return True
+
+
+def _compressed(path: Path) -> int:
+    import zstandard  # here, so that a box need not have it
+
+    with path.open("rb") as file:
+        return sum(map(len, zstandard.ZstdCompressor(level=_LEVEL).read_to_iter(file)))
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file so that a reader sees all of it or nothing."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).rename(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _readable_by_all(folder: Path) -> None:
+    """A box runs as another user and mounts this read-only."""
+    folder.chmod(0o755)
+    for path in folder.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)

@@ -1,0 +1,191 @@
+"""Compare a job's logits with transformers' own; pure functions."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from runner.config.task_kinds import EMBEDDING, MULTI_LABEL, joined
+from runner.results.format import counted
+from runner.tasks import Example
+from runner.techniques.importing.labels import ORDER
+
+#: Two float32 computations of the same logits differ by some 1e-6 of the largest one; float16 weights by some 1e-3.
+TOLERANCE = 1e-4
+_LEAST = 1e-6  # of a logit; below it a difference means nothing even where all logits are near 0
+_SHOWN = 10  # texts of a log
+_SHOWN_CHARACTERS = 60  # of a text in one line
+_NUMBER = re.compile(r"(?:label_)?([+-]?\d+(?:\.\d+)?)")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A text, or a word of it, whose logits are not transformers' own.
+
+    Attributes:
+        text: what was judged.
+        size: largest difference of a logit; infinite where one is not a number.
+        here, there: what is predicted here and by transformers; empty for vectors.
+        logits: of each output, by name: here, and by transformers.
+    """
+
+    text: str
+    size: float
+    here: str
+    there: str
+    logits: dict[str, tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """How a job's logits compare with transformers' own.
+
+    Attributes:
+        texts: how many were compared.
+        largest: difference of a logit.
+        allowed: what may be rounding.
+        differences: of each text that differs by more, the first of its words that does.
+    """
+
+    texts: int
+    largest: float
+    allowed: float
+    differences: list[Difference]
+
+    @property
+    def error(self) -> str:
+        """Say in one line how far the predictions differ, and where first."""
+        other = [one for one in self.differences if one.here != one.there]
+        first = (other or self.differences)[0]
+        text = " ".join(first.text.split())
+        text = text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
+        said = f"'{text}' is {first.here} here and {first.there} there" if other else f"'{text}'"
+        return (
+            f"predictions differ from transformers' own on {len(self.differences)} of {counted(self.texts, 'text')}, "
+            f"{len(other)} of them with another label; the largest logit difference is {self.largest:.2g}; "
+            f"first: {said}"
+        )
+
+    @property
+    def log(self) -> str:
+        """Return the first texts that differ in full, with their logits."""
+        lines = [self.error, f"Rounding would explain differences up to {self.allowed:.2g}.", ""]
+        for one in sorted(self.differences, key=lambda one: one.here == one.there)[:_SHOWN]:
+            lines += [one.text, f"  here: {one.here or 'a vector'}; transformers: {one.there or 'a vector'}"]
+            lines += [f"  {name}: {here:.6g} here, {there:.6g} there" for name, (here, there) in one.logits.items()]
+        if len(self.differences) > _SHOWN:
+            lines.append(f"and {len(self.differences) - _SHOWN} more")
+        return "\n".join(lines) + "\n"
+
+
+def compare(
+    reference: dict[str, Any],
+    logits: Sequence[Sequence[float]],
+    names: Sequence[str],
+    examples: Sequence[Example],
+    kind: str,
+    noted: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Compared:
+    """Compare the logits of the reference's texts, output by output as their names say.
+
+    Args:
+        reference: as runner/sweep/control/reference.py wrote it, with logits.
+        logits: of all test texts, or of all words of them.
+        names: of their outputs, in order; none for vectors.
+        examples: all test texts.
+        kind: how they are judged; see `runner.config.task_kinds`.
+        noted: see `outputs_of`.
+    """
+    starts = _starts(examples)
+    outputs = outputs_of(names, reference["names"], noted)
+    known = [abs(value) for rows in reference["logits"] for row in rows for value in row if math.isfinite(value)]
+    allowed = max(_LEAST, TOLERANCE * max(known, default=0.0))
+    largest, differences = 0.0, []
+    for number, rows in zip(reference["texts"], reference["logits"], strict=True):
+        own = logits[starts[number] : starts[number + 1]]
+        found = []
+        for word, (here, there) in enumerate(zip(own, rows, strict=True)):
+            ordered = [there[output] for output in outputs] if outputs else there
+            size = _difference(here, ordered)
+            largest = max(largest, size)
+            if not size <= allowed:
+                text = _text(examples[number], word)
+                by_name = dict(zip(names, zip(here, ordered, strict=False), strict=False))
+                label, other = _predicted(here, names, kind), _predicted(ordered, names, kind)
+                found.append(Difference(text, size, label, other, by_name))
+        differences += sorted(found, key=lambda one: one.here == one.there)[:1]
+    return Compared(len(reference["texts"]), largest, allowed, differences)
+
+
+def outputs_of(
+    names: Sequence[str], own: Sequence[str], noted: Mapping[str, Mapping[str, Any]] | None = None
+) -> list[int]:
+    """Return which of the model's own outputs each of the job's outputs must be.
+
+    The names tell, where one fits exactly one of the model's own: as it is written, else whatever its case, else as a
+    number, of which LABEL_3 is one. What somebody stated comes before the names, and where they do not tell, what the
+    import noted is all there is; without a note, the order itself.
+
+    Args:
+        names: of the job's outputs, in their order.
+        own: of the model's outputs, in theirs.
+        noted: by name, the output that the import took, and by which rule; see `runner.techniques.importing.labels`.
+    """
+    if len(names) != len(own):
+        return list(range(len(own)))  # another number of outputs is a difference in itself
+    notes = [(noted or {}).get(name, {"output": place}) for place, name in enumerate(names)]
+    told = [_output_of(name, own, note) for name, note in zip(names, notes, strict=True)]
+    return told if len(set(told)) == len(told) else [int(note["output"]) for note in notes]
+
+
+def _output_of(name: str, own: Sequence[str], noted: Mapping[str, Any]) -> int:
+    if noted.get("by") != ORDER:
+        for spelling in _SPELLINGS:
+            wanted = spelling(name)
+            found = [place for place, other in enumerate(own) if wanted is not None and spelling(other) == wanted]
+            if len(found) == 1:
+                return found[0]
+    return int(noted["output"])
+
+
+def _number(name: str) -> float | None:
+    found = _NUMBER.fullmatch(name.strip().casefold())
+    return float(found[1]) if found else None
+
+
+_SPELLINGS: tuple[Callable[[str], str | float | None], ...] = (str, str.casefold, _number)
+
+
+def _starts(examples: Sequence[Example]) -> list[int]:
+    """Return where the rows of each example begin, and where the last one's end."""
+    starts = [0]
+    for example in examples:
+        starts.append(starts[-1] + (len(example.words) if example.words else 1))
+    return starts
+
+
+def _text(example: Example, word: int) -> str:
+    """Return what a row of logits is of: a text, or one of its words and the text it is in."""
+    return f"{example.words[word]} (in: {example.whole})" if example.words else example.whole
+
+
+def _predicted(row: Sequence[float], names: Sequence[str], kind: str) -> str:
+    """Return the label that a row of logits predicts; empty for a vector."""
+    if kind == EMBEDDING or len(row) != len(names):
+        return ""
+    if not all(map(math.isfinite, row)):
+        return "no label"
+    if kind == MULTI_LABEL:
+        return joined([name for name, value in zip(names, row, strict=True) if value > 0])
+    return names[max(range(len(row)), key=row.__getitem__)]
+
+
+def _difference(here: Sequence[float], there: Sequence[float]) -> float:
+    """Return the largest difference; a word that is cut off is no number on both sides."""
+    if len(here) != len(there):
+        return math.inf
+    sizes = (0.0 if math.isnan(a) and math.isnan(b) else abs(a - b) for a, b in zip(here, there, strict=True))
+    return max((math.inf if math.isnan(size) else size for size in sizes), default=0.0)

@@ -1,0 +1,157 @@
+"""Predict some test texts with transformers alone, inside a box: `python -m runner.sweep.control.reference REQUEST`.
+
+Nothing of Pinbox is imported here, and nothing is batched, padded or exported: this is what a user of the model gets
+who loads it with `from_pretrained` and gives it one text at a time. Every mistake of ours is then a difference.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    AutoTokenizer,
+    PreTrainedTokenizerFast,
+)
+
+_LONGEST = 4  # texts of the sample that are the longest of all: truncation shows on them
+_OURS = {"local_files_only": True, "trust_remote_code": False}  # neither the network nor the model's own code
+_CLASSES = {"tokens": AutoModelForTokenClassification, "embedding": AutoModel}  # by the kind of the task
+
+
+def main() -> None:
+    """Read the request, write `files/reference.json` and `notes.json` into the output folder.
+
+    The reference holds the numbers of the texts, the names of the model's outputs in their order, and the logits of
+    each text as rows: one row, or one for each word. If transformers itself cannot do it, it holds the `reason` only.
+    """
+    request = json.loads(Path(sys.argv[1]).read_text())
+    paths = {name: Path(path) for name, path in request["paths"].items()}
+    torch.set_num_threads(request["threads"])
+    with (paths["texts"] / "test.jsonl").open(encoding="utf-8") as lines:
+        examples = [json.loads(line) for line in lines]
+    chosen = sample(examples, request["texts"])
+    try:
+        reference = {"texts": chosen} | predict([examples[number] for number in chosen], paths, request)
+    except Exception as error:  # whatever transformers raises: then there is nothing to compare with
+        reference = {"reason": (str(error).strip().splitlines() or [type(error).__name__])[0]}
+        print(f"{type(error).__name__}: {error}")
+    (paths["output"] / "files").mkdir()
+    (paths["output"] / "files" / "reference.json").write_text(json.dumps(reference))
+    (paths["output"] / "notes.json").write_text(json.dumps({"notes": {"texts": len(chosen)}}))
+
+
+def sample(examples: Sequence[dict[str, Any]], first: int) -> list[int]:
+    """Return the numbers of the first texts, which come in a shuffled order, and of the longest of the others."""
+    others = sorted(range(first, len(examples)), key=lambda number: -_characters(examples[number]))
+    return [*range(min(first, len(examples))), *sorted(others[:_LONGEST])]
+
+
+def _characters(example: dict[str, Any]) -> int:
+    return len(example["text"]) + len(example.get("pair") or "")
+
+
+def predict(examples: Sequence[dict[str, Any]], paths: dict[str, Path], request: dict[str, Any]) -> dict[str, Any]:
+    """Return the names of the model's outputs and the logits of every example.
+
+    Args:
+        examples: each with its text, and perhaps the pair's second text, or its words.
+        paths: the folders `model` and `tokenizer`.
+        request: the `kind` of the task, how vectors are made (`pooling`, `normalized`), `max_length`, and whether the
+            tokenizer's folder holds the model's own files (`raw_tokenizer`) or a tokenizer.json alone.
+    """
+    model = load_model(paths["model"], request["kind"])
+    tokenizer = load_tokenizer(paths["tokenizer"], request["raw_tokenizer"], model.config)
+    request = request | {"normalized": normalizes(paths["model"], model.config)}
+    logits = [_logits(model, tokenizer, example, request) for example in examples]
+    config = model.config
+    names = [] if request["kind"] == "embedding" else [str(config.id2label[i]) for i in range(config.num_labels)]
+    return {"names": names, "logits": logits}
+
+
+def load_model(folder: Path, kind: str) -> Any:
+    """Load a model in float32.
+
+    Raises:
+        ValueError: if tensors are missing, for which transformers would take random ones.
+    """
+    config = AutoConfig.from_pretrained(folder, **_OURS)
+    loaded: dict[str, Any] = _OURS | {"dtype": torch.float32, "output_loading_info": True}
+    if kind == "embedding" and hasattr(config, "vector_pooling"):  # a checkpoint of ours: its encoder lies below a name
+        state = load_file(folder / "model.safetensors")
+        named = {name.removeprefix("encoder."): tensor for name, tensor in state.items()}
+        model, report = AutoModel.from_pretrained(None, config=config, state_dict=named, **loaded)
+    else:
+        head = _CLASSES.get(kind, AutoModelForSequenceClassification)
+        model, report = head.from_pretrained(folder, use_safetensors=True, **loaded)
+    missing = {name for name in report["missing_keys"] if kind != "embedding" or not name.startswith("pooler.")}
+    if missing:
+        raise ValueError(f"the files lack {len(missing)} tensors, such as {min(missing)}")
+    return model.eval()
+
+
+def normalizes(folder: Path, config: Any) -> bool:
+    """Whether a vector is divided by its length: as sentence-transformers' modules.json has it, or a checkpoint of
+    ours."""
+    modules = folder / "modules.json"
+    kinds = [str(one["type"]) for one in json.loads(modules.read_text(encoding="utf-8"))] if modules.is_file() else []
+    return any(kind.endswith(".Normalize") for kind in kinds) or bool(getattr(config, "vector_normalized", False))
+
+
+def load_tokenizer(folder: Path, raw: bool, config: Any) -> Any:
+    """Load the tokenizer as transformers does: by the model's own files, or from a tokenizer.json alone."""
+    if raw:
+        return AutoTokenizer.from_pretrained(folder, **_OURS)
+    types = ["token_type_ids"] if getattr(config, "takes_token_types", False) else []
+    names = ["input_ids", "attention_mask", *types]
+    return PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"), model_input_names=names)
+
+
+def _logits(model: Any, tokenizer: Any, example: dict[str, Any], request: dict[str, Any]) -> list[list[float]]:
+    """Return the logits of one text: one row, or one for each word, not numbers for a word that was cut off."""
+    words = example.get("words")
+    given = [words] if words else [example[name] for name in ("text", "pair") if name in example]
+    encoded = tokenizer(
+        *given,
+        is_split_into_words=bool(words),
+        truncation=True,
+        max_length=request["max_length"],
+        return_tensors="pt",
+    )
+    taken = set(inspect.signature(model.forward).parameters)
+    if (getattr(model.config, "type_vocab_size", None) or 0) < 2:
+        taken.discard("token_type_ids")  # the model knows one type only
+    with torch.inference_mode():
+        output = model(**{name: values for name, values in encoded.items() if name in taken})
+    if request["kind"] == "embedding":
+        return [_pooled(output.last_hidden_state[0], request["pooling"], request["normalized"])]
+    if not words:
+        return [output.logits[0].tolist()]
+    places, labels = encoded.word_ids(0), output.logits.shape[-1]
+    rows = output.logits[0].tolist()
+    return [rows[places.index(word)] if word in places else [math.nan] * labels for word in range(len(words))]
+
+
+def _pooled(states: torch.Tensor, pooling: str, normalized: bool) -> list[float]:
+    """Return a text's vector from the last hidden states of its tokens, [tokens, width]."""
+    vector = states[0] if pooling == "first" else states.mean(0)
+    values: list[float] = (vector / vector.norm() if normalized else vector).tolist()
+    return values
+
+
+if __name__ == "__main__":
+    main()
+    sys.stdout.flush()
+    os._exit(0)  # all is written; taking torch apart would cost a second or more

@@ -1,0 +1,247 @@
+"""Prepare a job, and keep in its sweep what its trials need to know of that."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from runner import tasks
+from runner.config.schema import Config
+from runner.config.task_kinds import TOKENS
+from runner.errors import MachineError, UserError, storage_error
+from runner.isolation import is_stopping
+from runner.isolation.choose import make_box
+from runner.models.flops import CallFlops
+from runner.store.artifacts import Store, is_whole, write_whole
+from runner.store.sweep_folder import SCHEMA, prepared_file
+from runner.sweep.control.check import Control, WrongError, check
+from runner.sweep.prepare import Prepared, PrepareError, prepare
+from runner.sweep.progress import announce, say
+from runner.trial.inputs import load_inputs
+
+
+@dataclass(frozen=True)
+class Ready:
+    """How a job's preparing went; with status ok, what its boxes are given.
+
+    Attributes:
+        status: ok, wrong or prepare-failed.
+        error, log: why, in one line; a path in the sweep.
+        engine, artifact_path, inputs_path: what a box runs.
+        artifact, artifact_format, disk_bytes, compressed_bytes, masked: what the artifact is.
+        precision: what its engine computes matrix products in; None if not known.
+        int8_weight_bits: see `runner.trial.weights`; None if not known.
+        plugin_module, plugin_path: of the engine, if it is the user's own: what a box imports, and where from.
+        plugins: all code of the user's own in the job; None if there is none.
+        useful_flops, padded_flops: of a mean call; None if they cannot be counted.
+        control: how the predictions compare with transformers' own, see `runner.sweep.control.check.Control`; None if
+            that was switched off.
+    """
+
+    status: str
+    error: str | None = None
+    log: str | None = None
+    engine: str = ""
+    artifact_path: str = ""
+    inputs_path: str = ""
+    artifact: str | None = None
+    artifact_format: str | None = None
+    disk_bytes: int | None = None
+    compressed_bytes: int | None = None
+    masked: bool | None = None
+    precision: str | None = None
+    int8_weight_bits: int | None = None
+    plugin_module: str | None = None
+    plugin_path: str | None = None
+    plugins: str | None = None
+    useful_flops: float | None = None
+    padded_flops: float | None = None
+    control: dict[str, Any] | None = None
+
+    @property
+    def flops(self) -> CallFlops | None:
+        """Return the FLOPs of a mean call."""
+        if self.useful_flops is None or self.padded_flops is None:
+            return None
+        return CallFlops(self.useful_flops, self.padded_flops)
+
+
+def read_ready(sweep: Path, job: str) -> Ready | None:
+    """Return what was noted of a job's preparing; None if nothing was that can be read, or the store has not (all of)
+    it any more."""
+    try:
+        ready = Ready(**json.loads(prepared_file(sweep, job).read_text(encoding="utf-8")))
+        kept = filter(None, (ready.artifact_path, ready.inputs_path, ready.plugin_path))
+        whole = ready.status != "ok" or all(is_whole(Path(path)) for path in kept)
+    except (FileNotFoundError, ValueError, TypeError, RecursionError):
+        return None
+    return ready if whole else None
+
+
+def prepare_job(cfg: Config, job: str, sweep: Path, cpus: list[int]) -> Ready | None:
+    """Prepare, write the predictions, and note how it went beside them; a failure is a note, too.
+
+    Args:
+        cfg: the job, checked.
+        job: its key.
+        sweep: the sweep's folder.
+        cpus: those that its steps may use.
+
+    Returns:
+        The note; None if it was stopped from outside.
+
+    Raises:
+        MachineError: if the engine or the disk has gone.
+    """
+    folder = prepared_file(sweep, job).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        prepared = prepare(cfg, make_box(cfg.isolation), cpus, announce)
+        control = _control(cfg, prepared)
+        _write_predictions(cfg, job, prepared, sweep)
+        ready = _ready(cfg, prepared, control)
+    except WrongError as failure:
+        ready = Ready("wrong", str(failure), keep_log(failure.log, folder, sweep))
+    except PrepareError as failure:
+        ready = _failed(str(failure), failure.log, folder, sweep)
+    except MachineError:
+        raise
+    except UserError as failure:
+        ready = _failed(str(failure), str(failure), folder, sweep)
+    except Exception as failure:
+        if full := storage_error(failure):
+            raise full from None
+        ready = _failed(f"{type(failure).__name__}: {failure}", traceback.format_exc(), folder, sweep)
+    if is_stopping():
+        return None  # killed with us: that says nothing about the job
+    write_whole(folder / "prepared.json", json.dumps(asdict(ready)))
+    if ready.error:
+        say(f"{cfg.model.name} {cfg.technique.name}: {ready.status}: {ready.error}")
+    return ready
+
+
+def names(cfg: Config) -> dict[str, str]:
+    """Return what tells a job from others to a reader."""
+    return {
+        "model": cfg.model.name,
+        "family": cfg.model.family,
+        "weights": cfg.model.weights.value,
+        "technique": cfg.technique.name,
+        "task": cfg.task.name,
+        "workload": cfg.workload.name,
+    }
+
+
+def keep_log(text: str | None, folder: Path, sweep: Path) -> str | None:
+    """Write a log beside the file that names it; return its path within the sweep."""
+    if text is None:
+        return None
+    path = folder / "log.txt"
+    path.write_text(text)
+    return path.absolute().relative_to(sweep.absolute()).as_posix()
+
+
+def is_masked(lineage: list[dict[str, Any]]) -> bool:
+    """Return whether weights of an artifact were set to 0 and kept, and nothing has filled them again since: training
+    and factorising do."""
+    masked = False
+    for record in lineage:
+        notes = record.get("notes") or {}
+        masked = bool(notes.get("masked")) or (masked and not {"epochs", "energy_kept"} & notes.keys())
+    return masked
+
+
+def _ready(cfg: Config, prepared: Prepared, control: Control | None) -> Ready:
+    artifact, flops = prepared.artifact, None
+    if prepared.flops:
+        batches = load_inputs(prepared.inputs.path / "inputs.npz", cfg.measure.batches)
+        flops = prepared.flops.per_call([inputs[1] for inputs in batches])
+    return Ready(
+        status="ok",
+        engine=cfg.technique.engine,
+        artifact_path=str(artifact.path),
+        inputs_path=str(prepared.inputs.path),
+        artifact=artifact.content,
+        artifact_format=artifact.format,
+        disk_bytes=artifact.disk_bytes,
+        compressed_bytes=Store(Path(cfg.store)).compressed_bytes(artifact),
+        masked=is_masked(artifact.lineage),
+        precision=prepared.precision,
+        int8_weight_bits=prepared.int8_weight_bits,
+        plugin_module=prepared.plugin.module if prepared.plugin else None,
+        plugin_path=str(prepared.plugin.path) if prepared.plugin else None,
+        plugins=" ".join(prepared.plugins) or None,
+        useful_flops=flops.useful if flops else None,
+        padded_flops=flops.padded if flops else None,
+        control=asdict(control) if control else None,
+    )
+
+
+def _failed(error: str, log: str, folder: Path, sweep: Path) -> Ready:
+    return Ready("prepare-failed", error, keep_log(log, folder, sweep))
+
+
+def _notes(lineage: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what each step noted of what it made."""
+    return [record.get("notes") or {} for record in lineage]
+
+
+def labels_of_head(lineage: list[dict[str, Any]]) -> list[str]:
+    """Return the names that a model has for its own outputs, for a task without labels; none if it was given none."""
+    named = [notes.get("labels") for notes in _notes(lineage)]
+    return next((labels for labels in reversed(named) if labels), [])
+
+
+def other_outputs(lineage: list[dict[str, Any]], labels: list[str]) -> list[str]:
+    """Return the names of the outputs for which the task has no label; they come after those of its labels."""
+    names = labels_of_head(lineage)
+    return names[len(labels) :] if labels and names[: len(labels)] == labels else []
+
+
+def _output_names(prepared: Prepared) -> list[str]:
+    """Return the names of the model's outputs, in the order of its logits."""
+    labels, lineage = tasks.read_labels(prepared.texts.path), prepared.artifact.lineage
+    return [*labels, *other_outputs(lineage, labels)] or labels_of_head(lineage)
+
+
+def _control(cfg: Config, prepared: Prepared) -> Control | None:
+    """Return how the predictions compare with transformers' own; None if that is switched off.
+
+    Raises:
+        WrongError: if they differ by more than rounding explains.
+    """
+    if prepared.reference is None:
+        return None
+    logits, of = (prepared.logits, "job") if prepared.model_logits is None else (prepared.model_logits, "model")
+    examples = tasks.read(prepared.texts.path, "test")
+    label_outputs = next((n["label_outputs"] for n in _notes(prepared.artifact.lineage) if "label_outputs" in n), None)
+    names = _output_names(prepared)
+    return check(prepared.reference.path, logits, names, examples, cfg.task.kind, of, label_outputs)
+
+
+def _write_predictions(cfg: Config, job: str, prepared: Prepared, sweep: Path) -> None:
+    """Copy texts, labels and logits into the sweep, so that it can be read without the store."""
+    examples = tasks.read(prepared.texts.path, "test")
+    words = {"words": [example.words for example in examples]} if cfg.task.kind == TOKENS else {}
+    labels, lineage = tasks.read_labels(prepared.texts.path), prepared.artifact.lineage
+    record: dict[str, Any] = {
+        "schema": SCHEMA,
+        "artifact": prepared.artifact.content,
+        **names(cfg),
+        "jobs": [job],
+        "labels": labels or labels_of_head(lineage),
+        "other_outputs": other_outputs(lineage, labels),
+        "kind": cfg.task.kind,
+        "pairs": tasks.read_pairs(prepared.texts.path),
+        "texts": [example.whole for example in examples],
+        "label": [example.label for example in examples],
+        **words,
+        "logits": prepared.logits,
+        "neighbours": prepared.neighbours,
+        "lineage": lineage,
+    }
+    (sweep / "predictions").mkdir(exist_ok=True)
+    write_whole(sweep / "predictions" / f"{job}.json", json.dumps(record))

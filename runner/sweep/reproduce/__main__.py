@@ -1,0 +1,71 @@
+"""pinbox reproduce SWEEP: run a recorded sweep again, and say what came out differently."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from runner.config.paths import OUT
+from runner.diff.compare import diff, exit_code
+from runner.diff.terminal import print_diff
+from runner.diff.write import write_diff
+from runner.errors import UserError, printable
+from runner.results.recorded import command, recorded
+from runner.results.tables import read_tables
+from runner.sweep.progress import say
+from runner.sweep.reproduce.image import find_image
+from runner.sweep.reproduce.outcome import outcome_lines
+
+
+def main() -> int:
+    """Reproduce; return the diff's exit code: 0 nothing real, 1 something real, 2 not comparable or not run."""
+    parser = argparse.ArgumentParser("pinbox reproduce", description="Run a recorded sweep again.")
+    parser.add_argument("sweep", type=Path, help="folder of the recorded sweep, such as outputs/demo")
+    parser.add_argument("--out", type=Path, help="folder of the new one (default: SWEEP.reproduced)")
+    parser.add_argument("--rebuild", action="store_true", help="make every artifact anew, in a store of its own")
+    asked = parser.parse_args()
+    out = asked.out or asked.sweep.with_name(f"{asked.sweep.name}.reproduced")
+    try:
+        return reproduce(asked.sweep, out, asked.rebuild)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def reproduce(sweep: Path, out: Path, rebuild: bool) -> int:
+    """Run the sweep again and print and write its diff; return the diff's exit code.
+
+    Args:
+        sweep: folder of the recorded sweep.
+        out: folder of the new one; what is there already of the same sweep is gone on with.
+        rebuild: make every artifact anew instead of taking it from the store.
+
+    Raises:
+        UserError: if the sweep cannot be run again here.
+    """
+    if out.resolve() == sweep.resolve():
+        raise UserError(f"{sweep} is the recorded sweep itself. Name another folder with {OUT}")
+    recipe = recorded(read_tables(sweep))
+    image_id, image_line = find_image(recipe)
+    stored = frozenset() if rebuild else recipe.stored()
+    say(image_line)
+    say(f"Artifacts: {len(stored)} of {len(recipe.artifacts)} in the store; the others are made anew.")
+    store = out / "store" if rebuild else recipe.store
+    ended = subprocess.run(command(recipe, image_id, store, out)).returncode
+    if ended not in (0, 1):
+        raise UserError(f"The sweep could not be run again (exit code {ended}); the lines above say why.")
+    found = diff(read_tables(sweep), read_tables(out))
+    write_diff(found, out, "any")
+    print_diff(found, "any", Console())
+    for line in outcome_lines(found, recipe, stored):
+        print(printable(line))
+    print(out / "diff.html")
+    return exit_code(found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,144 @@
+"""The rounds of a sweep: run one after the other until enough were undisturbed and every interval is narrow enough."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runner.store.artifacts import write_whole
+from runner.store.sweep_folder import trial_file
+from runner.sweep.cluster.units import unit_name
+from runner.sweep.jobs import Trial
+from runner.sweep.progress import say
+
+if TYPE_CHECKING:
+    from runner.isolation import Box
+    from runner.sweep.run import Plan
+
+Launch = Callable[[list[list[str]], int], None]
+
+
+class Rounds:
+    """What is planned and what is done of a sweep's rounds; its files are the truth.
+
+    Args:
+        plan: the sweep's.
+        folder: the sweep's.
+        box: any of the sweep's boxes, for the record.
+
+    Attributes:
+        trials: all that are planned so far. Rounds beyond `measure.rounds` are added while they are found needed.
+    """
+
+    def __init__(self, plan: Plan, folder: Path, box: Box) -> None:
+        self._plan, self._folder, self._box = plan, folder, box
+        self._overrides = {job.key: job.overrides for job in plan.jobs}
+        self._identity = {job.key: {"job": job.key, "threads": job.config["threads"]} for job in plan.jobs}
+        self._measure = asdict(plan.config.measure)
+        self._rows: dict[str, dict[str, Any]] = {}
+        self.trials = [trial for number in range(self._measure["rounds"]) for trial in plan.round(number)]
+        for number in count(self._measure["rounds"]):
+            begun = {trial.block for trial in plan.round(number) if self._is_done(trial)}
+            if not begun:
+                break
+            self.trials += [trial for trial in plan.round(number) if trial.block in begun]
+
+    def missing(self) -> list[Trial]:
+        """Return the planned trials that have no file yet."""
+        return [trial for trial in self.trials if not self._is_done(trial)]
+
+    def write_plan(self) -> None:
+        """Write plan.json."""
+        record = self._plan.record(self.trials, self._box.image_id, self._box.base_id)
+        write_whole(self._folder / "plan.json", json.dumps(record, indent=1))
+
+    def run(self, launch: Launch) -> None:
+        """Run what is missing, round by round, and add rounds while a block of jobs needs them.
+
+        The rounds that are run in any case are launched together: a cluster, or slots, measure several at once.
+        """
+        wanted: int = self._measure["rounds"]
+        launched = self._launch_missing([trial for trial in self.trials if trial.round < wanted], launch, 0)
+        for number in count(wanted):
+            trials = self._with_needed(number, [trial for trial in self.trials if trial.round == number])
+            if not trials:
+                break
+            launched += self._launch_missing(trials, launch, launched)
+
+    def _launch_missing(self, trials: list[Trial], launch: Launch, first: int) -> int:
+        """Launch those of the trials that have no file; return how many these are."""
+        missing = [trial for trial in trials if not self._is_done(trial)]
+        if missing:
+            launch([[*self._overrides[trial.job], *_place(trial)] for trial in missing], first)
+        return len(missing)
+
+    def _with_needed(self, number: int, planned: list[Trial]) -> list[Trial]:
+        """Return a round's planned trials and, added to the plan, those of the blocks that need one more round."""
+        from runner.results.rounds import judge, needs_round  # scipy: not before it is needed
+
+        rows = self._rows_before(number)
+        if self._is_budget_spent(rows):
+            return planned
+        judged = judge(rows, self._measure["limits"], self._measure["rounds"])
+        blocks: dict[str, list[dict[str, Any]]] = {}
+        for row, columns in zip(rows, judged, strict=True):
+            blocks.setdefault(row["baseline_job"] or row["job"], []).append(row | columns)
+        needing = {block for block, of_block in blocks.items() if needs_round(of_block, self._measure)}
+        needing -= {trial.block for trial in planned}
+        added = [trial for trial in self._plan.round(number) if trial.block in needing]
+        if added:
+            self.trials += added
+            self.write_plan()
+            say(f"Round {number + 1} is needed: {self._why(blocks, needing)}.")
+        return planned + added
+
+    def _why(self, blocks: dict[str, list[dict[str, Any]]], needing: set[str]) -> str:
+        from runner.results.rounds import half_widths
+
+        signs = sorted({row["disturbed_by"] for block in needing for row in blocks[block] if row["disturbed_by"]})
+        widest = max((width for block in needing for width in half_widths(blocks[block])), default=0.0)
+        reasons = [f"the machine was disturbed ({', '.join(signs)})"] if signs else []
+        if (target := self._measure["half_width"]) is not None and widest > target:
+            reasons.append(f"the widest interval is ±{100 * widest:.1f}%, asked for is ±{100 * target:.1f}%")
+        return " and ".join(reasons)
+
+    def _rows_before(self, number: int) -> list[dict[str, Any]]:
+        """Return the rows of all trials of the earlier rounds, less the pairs alone; each file is read once."""
+        from runner.results.cpus import cpu_of_units
+        from runner.results.rounds import JUDGED_BY
+        from runner.results.trials import read_trials, trial_folder
+
+        cpus = cpu_of_units(self._folder)
+        earlier = [trial for trial in self.trials if trial.round < number and not trial.is_alone]
+        unread = [
+            self._identity[trial.job]
+            | trial.record()
+            | {"baseline_job": trial.baseline, "cpu": cpus.get(unit_name(trial.block, trial.round))}
+            for trial in earlier
+            if trial.name not in self._rows
+        ]
+        for row in read_trials(self._folder, unread).results.select([*JUDGED_BY, "wall_seconds"]).to_pylist():
+            self._rows[trial_folder(row)] = row
+        return [self._rows[trial.name] for trial in earlier if trial.name in self._rows]
+
+    def _is_budget_spent(self, rows: list[dict[str, Any]]) -> bool:
+        budget = self._measure["budget_seconds"]
+        spent: float = sum(row["wall_seconds"] or 0.0 for row in rows)
+        return budget is not None and spent >= budget
+
+    def _is_done(self, trial: Trial) -> bool:
+        return trial_file(self._folder, trial.name).exists()
+
+
+def _place(trial: Trial) -> list[str]:
+    return [
+        f"round={trial.round}",
+        f"position={trial.position}",
+        f"role={trial.role.name}",
+        f"baseline={trial.baseline or 'null'}",
+        f"hydra.sweep.subdir=trials/{trial.name}",
+    ]

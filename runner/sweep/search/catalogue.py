@@ -1,0 +1,44 @@
+"""Which techniques of conf/technique fit a model and a task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from runner.config.messages import explain
+from runner.config.schema import Config
+from runner.errors import UserError
+from runner.sweep.validation import check_job
+
+
+def fitting(conf: Path, techniques: Sequence[str], overrides: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Return the techniques that make a valid job, and of the others why they do not.
+
+    Args:
+        conf: the folder conf/.
+        techniques: names in conf/technique.
+        overrides: Hydra's, of the job without its technique.
+
+    Raises:
+        UserError: if the job cannot be composed at all.
+    """
+    fit, refused = list[str](), dict[str, str]()
+    with initialize_config_dir(str(conf), version_base="1.3"):
+        for technique in techniques:
+            try:
+                composed = compose("config", [*overrides, f"technique={technique}"])
+                job = OmegaConf.to_object(composed)
+            except (HydraException, OmegaConfBaseException) as error:
+                raise UserError(explain(error) or str(error)) from error
+            assert isinstance(job, Config)
+            try:
+                check_job(job)
+                fit.append(technique)
+            except UserError as error:
+                refused[technique] = str(error)
+    return fit, refused

@@ -1,0 +1,193 @@
+"""Check that a model's head is one that a task can be judged with: from config.json and the sizes of the tensors alone,
+without torch or transformers, so that it is known when a job is composed."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from runner.config.task_kinds import MULTI_LABEL, SINGLE_LABEL, TOKENS
+from runner.errors import UserError, did_you_mean
+from runner.techniques.importing.labels import listed
+
+OF_TEXTS, OF_TOKENS = "ForSequenceClassification", "ForTokenClassification"
+TRAIN_A_HEAD = "Train one: model.steps=[{step: import-checkpoint, head: new}, {step: fine-tune}]."
+
+_WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
+_DEFAULT_OUTPUTS = 2  # where config.json names none, as transformers takes it
+_LAST_LAYER = re.compile(  # of the heads that transformers has
+    r"(classifier|classifier\.(out_proj|linear_out)|classification_head\.out_proj|score|logits_proj"
+    r"|sequence_summary\.summary)\.weight"
+)
+_PROBLEM_TYPES = {  # and the kind of task that each is for
+    "regression": None,
+    "single_label_classification": SINGLE_LABEL,
+    "multi_label_classification": MULTI_LABEL,
+}
+
+
+def read_config(files: Path, where: str) -> dict[str, Any]:
+    """Return config.json.
+
+    Raises:
+        UserError: if it cannot be read; `where` names the model.
+    """
+    try:
+        config = json.loads((files / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{where}: config.json cannot be read ({error}). Take another copy of it.") from None
+    if not isinstance(config, dict):
+        raise UserError(f"{where}: config.json holds no mapping. Take another copy of it.")
+    return config
+
+
+def tensors_of(files: Path) -> dict[str, list[int]]:
+    """Return the size of every tensor that transformers would load from a model's folder, by name.
+
+    An empty mapping where the files cannot be read: loading them then says why.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    sizes: dict[str, list[int]] = {}
+    try:
+        parts = {_WEIGHTS}
+        if not (files / _WEIGHTS).is_file():
+            parts = set(json.loads((files / _INDEX).read_text(encoding="utf-8"))["weight_map"].values())
+        for part in sorted(parts):
+            with safe_open(files / part, framework="numpy") as tensors:
+                sizes |= {name: list(tensors.get_slice(name).get_shape()) for name in tensors.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+    return sizes
+
+
+def check_head(config: Mapping[str, Any], tensors: Mapping[str, list[int]], kind: str, where: str) -> list[str]:
+    """Check a trained head against the kind of the task; return the names of its outputs.
+
+    Args:
+        config: config.json.
+        tensors: the size of each, by name.
+        kind: of the task; see `runner.config.task_kinds`.
+        where: names the model in errors.
+
+    Raises:
+        UserError: if the head is of another sort, config.json contradicts itself or the weights, or the outputs cannot
+            be judged so.
+    """
+    _check_architecture(config, kind, where)
+    _check_problem_type(config, kind, where)
+    names = names_of_outputs(config, where)
+    _check_rows(names, config, tensors, where)
+    if len(names) == 1 and kind != MULTI_LABEL:
+        raise UserError(
+            f"{where}: its head has one output ('{names[0]}'), a score such as a regression or a reranker gives. With "
+            f"task.kind={kind}, its probability would be 1 for every text. Take a model with an output for every "
+            f"label; or, if the output says yes or no to one label, task.kind={MULTI_LABEL}."
+        )
+    return names
+
+
+def names_of_outputs(config: Mapping[str, Any], where: str) -> list[str]:
+    """Return the names of a head's outputs, as id2label of config.json has them.
+
+    Raises:
+        UserError: if id2label is no numbering from 0, two names are alike, or another key contradicts it.
+    """
+    named, count = config.get("id2label"), config.get("num_labels")
+    if named is None:
+        outputs = _DEFAULT_OUTPUTS if count is None else count
+        if type(outputs) is not int or outputs < 1:
+            raise UserError(f"{where}: config.json: num_labels is {count!r:.50}, but must be a whole number above 0.")
+        return [f"LABEL_{place}" for place in range(outputs)]
+    if not isinstance(named, dict) or not named:
+        raise UserError(f"{where}: config.json: id2label is {named!r:.100}, but must name each output: {{'0': 'no'}}.")
+    by_place = {key: value for key, value in named.items() if re.fullmatch(r"\d{1,9}", key)}
+    if set(map(int, by_place)) != set(range(len(named))):
+        raise UserError(
+            f"{where}: config.json: the keys of id2label are {listed(list(named))}, but must number the outputs from 0 "
+            f"to {len(named) - 1}. Correct them."
+        )
+    names = [_name(value, where) for _, value in sorted(by_place.items(), key=lambda item: int(item[0]))]
+    if doubled := [name for name in names if names.count(name) > 1]:
+        raise UserError(
+            f"{where}: config.json: id2label gives the name '{doubled[0]}' to {names.count(doubled[0])} outputs. Give "
+            "each a name of its own."
+        )
+    if count is not None and count != len(names):
+        raise UserError(
+            f"{where}: config.json: num_labels is {count!r:.50}, but id2label names {len(names)} outputs. Correct one."
+        )
+    _check_reverse(config.get("label2id"), names, where)
+    return names
+
+
+def _name(value: Any, where: str) -> str:
+    """Return the name of an output; a whole number is one, too."""
+    if type(value) is int or (isinstance(value, str) and value.strip()):
+        return str(value)
+    raise UserError(f"{where}: config.json: id2label has the name {value!r:.50}, which is no text. Name the output.")
+
+
+def _check_reverse(numbered: Any, names: Sequence[str], where: str) -> None:
+    """Check that label2id says the same; names that id2label lacks are left over from an older head."""
+    for name, place in numbered.items() if isinstance(numbered, dict) else ():
+        if name in names and names.index(name) != place:
+            raise UserError(
+                f"{where}: config.json: label2id says that '{name}' is output {place!r:.50}, but id2label that it is "
+                f"output {names.index(name)}. Correct the wrong one."
+            )
+
+
+def _check_rows(names: Sequence[str], config: Mapping[str, Any], tensors: Mapping[str, list[int]], where: str) -> None:
+    """Check that the head's last layer has a row for every name."""
+    found = [(name, size) for name, size in tensors.items() if _LAST_LAYER.fullmatch(name)]
+    if len(found) != 1 or not found[0][1] or found[0][1][0] == len(names):
+        return  # not a layout that is known: loading tells
+    tensor, size = found[0]
+    said = f"id2label names {len(names)} outputs ({listed(names)})"
+    if config.get("id2label") is None:
+        said = f"num_labels is {len(names)}" if "num_labels" in config else "id2label is missing: that means 2"
+    raise UserError(
+        f"{where}: the weights have a head of {size[0]} outputs ({tensor} is {size}), but in config.json {said}. Name "
+        f"all {size[0]} outputs in id2label, in the order in which the head was trained."
+    )
+
+
+def _check_architecture(config: Mapping[str, Any], kind: str, where: str) -> None:
+    """Check that a head is for what the task judges: its tensors alone may look alike."""
+    said = config.get("architectures") or []
+    if not said:
+        return  # loading tells
+    wanted, other = (OF_TOKENS, OF_TEXTS) if kind == TOKENS else (OF_TEXTS, OF_TOKENS)
+    if any(str(name).endswith(wanted) for name in said):
+        return
+    if any(str(name).endswith(other) for name in said):
+        why = f"no …{OF_TOKENS}, which a task of kind {TOKENS} needs" if kind == TOKENS else "for a task of kind tokens"
+        raise UserError(f"{where}: the files are of a {said[0]}: {why}. Take another model, or task.")
+    what = f"a {said[0]}, which is no …{wanted}"
+    train = TRAIN_A_HEAD if kind != TOKENS else "Take another model."
+    raise UserError(f"{where}: the files hold no classification head: they are of {what}. {train}")
+
+
+def _check_problem_type(config: Mapping[str, Any], kind: str, where: str) -> None:
+    """Check that a head was trained for the way in which its outputs are judged."""
+    said = config.get("problem_type")
+    if said is None:
+        return
+    key = f"{where}: config.json: problem_type is {said!r:.50}"
+    if said not in _PROBLEM_TYPES:
+        raise UserError(f"{key}. {did_you_mean(str(said), _PROBLEM_TYPES)}")
+    meant = _PROBLEM_TYPES[said]
+    if meant is None:
+        raise UserError(
+            f"{key}: its outputs are numbers, and no kind of task is judged by these. Take a model that classifies."
+        )
+    if meant != (SINGLE_LABEL if kind == TOKENS else kind):
+        sort = "one of its labels" if meant == SINGLE_LABEL else "any number of its labels"
+        raise UserError(
+            f"{key}: a text has {sort}, but task.kind is {kind}. Say task.kind={meant}, with a label column that fits; "
+            "or, if the key is wrong, correct it."
+        )

@@ -1,0 +1,69 @@
+"""Export a checkpoint to OpenVINO's intermediate representation, from a trace by torch
+(https://docs.openvino.ai/2026/openvino-workflow/model-preparation/convert-model-pytorch.html).
+
+Its converter keeps PyTorch's attention as one operation, and the graph has no detour through ONNX.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from runner.engines import INPUTS
+from runner.techniques import Step, StepInputs, step
+from runner.techniques.openvino.openvino_graphs import import_openvino, save
+
+if TYPE_CHECKING:
+    import torch
+
+
+@step("openvino-export")
+@dataclass
+class OpenVinoExport(Step):
+    """checkpoint → openvino, with a free batch size and length; the weights stay float32."""
+
+    takes = "checkpoint"
+    gives = "openvino"
+    keeps_predictions = True
+    uses: ClassVar[tuple[str, ...]] = ("openvino_graphs.py",)
+
+    def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
+        """Export and compare with the checkpoint on other shapes.
+
+        Raises:
+            ValueError: if the exported model's logits differ.
+        """
+        import torch
+
+        from runner.engines.openvino import Engine
+        from runner.techniques.torch.tracing import example, exporting, largest_difference, load_logits
+
+        assert inputs.source is not None
+        openvino = import_openvino()
+        model = load_logits(inputs.source, attention="eager" if _slides(inputs.source) else "sdpa")
+        anything = openvino.PartialShape([-1, -1])
+        with exporting(self.name, model), torch.inference_mode():
+            exported = openvino.convert_model(
+                model,
+                example_input=example(model, 3, 77),
+                input=[(name, anything) for name in model.inputs()],
+            )
+            exported.outputs[0].get_tensor().set_names({"logits"})
+            save(exported, target)
+            engine = Engine(target, inputs.threads)
+
+        def run(**inputs: torch.Tensor) -> torch.Tensor:
+            batch = engine.prepare(*(inputs[name].numpy() for name in INPUTS if name in inputs))
+            return torch.from_numpy(engine.logits(engine.run(batch)))
+
+        with exporting(self.name, model):
+            return {"largest_logit_difference": largest_difference(model, run)}
+
+
+def _slides(checkpoint: Path) -> bool:
+    """Whether tokens of some layers attend only to those near them. Padding far from any text then attends to nothing,
+    for which OpenVINO's one operation of attention gives NaN, and that spreads."""
+    config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
+    return "sliding_attention" in (config.get("layer_types") or [])

@@ -1,0 +1,90 @@
+"""A sweep with a step, an engine, a task and a metric of the user's own: the example of `pinbox init --code`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from runner import tasks
+from runner.cli.init import write_example
+from runner.tasks import Example, Texts
+from tests.patience import PATIENCE_SECONDS
+from tests.techniques.conftest import save_random
+
+ROOT = Path(__file__).parents[2]
+ALONE = ["grid.baseline=own-code", "grid.union=[{technique: own-code}]", "measure.rounds=1", "technique.precision=null"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example, with a model that has weights, and a code beside it that the box must not see."""
+    folder = tmp_path_factory.mktemp("own")
+    write_example(folder, code=True)
+    texts = tmp_path_factory.mktemp("texts")
+    tasks.write(Texts(["bad", "good"], *([[Example("a text", 0), Example("another", 1)]] * 3)), texts)
+    save_random(folder / "model", texts, "bert")
+    (folder / "conf" / "model" / "mine.yaml").write_text(
+        "name: mine\nfamily: mine\nsource: {kind: folder}\npath: model\nsteps: [{step: import-checkpoint}]\n"
+    )
+    (folder / "onnxruntime.py").write_text("raise RuntimeError('of the folder, not of plugins/')\n")
+    return folder
+
+
+@pytest.fixture(scope="module", params=[pytest.param("docker", marks=pytest.mark.docker), "process"])
+def sweep(request: pytest.FixtureRequest, folder: Path) -> Path:
+    out = folder / "outputs" / request.param
+    command = [sys.executable, "-m", "runner.cli", "sweep", "grid=own-code", f"isolation={request.param}", *ALONE]
+    settings = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}
+    done = subprocess.run(
+        [*command, "--out", str(out)],
+        cwd=folder,
+        env=settings,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+    )
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+def test_its_trials_are_rows_that_name_the_code(sweep: Path) -> None:
+    results = pd.read_parquet(sweep / "results.parquet")
+    assert set(results.status) == {"ok"}
+    assert {json.loads(said)["arena"] for said in results.box_engine} == {"off"}
+    (said,) = set(results.plugins)
+    assert [one.partition("@")[0] for one in said.split()] == [
+        "steps/round-weights",
+        "tasks/reviews",
+        "engines/onnxruntime_lean",
+    ]
+
+
+def test_a_trial_imports_only_its_engine(sweep: Path) -> None:
+    for path in (sweep / "trials").glob("*/trial.json"):
+        modules = set(json.loads(path.read_text())["box"]["modules"])
+        assert {"plugins", "onnxruntime"} <= modules
+        assert not modules & {"torch", "transformers", "tokenizers", "hydra", "omegaconf", "pandas", "pyarrow"}
+
+
+def test_its_metric_is_in_the_report(sweep: Path) -> None:
+    summary = pd.read_parquet(sweep / "summary.parquet")
+    ((name, value),) = summary.metrics[0]
+    predictions = pd.read_parquet(sweep / "predictions.parquet")
+    wrong = predictions[predictions.label != predictions.prediction]
+    assert name == "cost"
+    assert value == pytest.approx(wrong.label.map({"bad": 5, "good": 1}).sum() / len(predictions))
+    assert "cost" in (sweep / "report.md").read_text()
+
+
+def test_the_step_s_code_is_in_the_record(sweep: Path) -> None:
+    manifest = json.loads((sweep / "manifest.json").read_text())
+    (lineage,) = manifest["lineage"].values()
+    (record,) = (one for one in lineage if one.get("step") == "round-weights")
+    assert record["plugin"] == f"steps/round-weights@{record['code'][:12]}"
+    assert record["notes"]["largest_change"] > 0

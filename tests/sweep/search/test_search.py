@@ -1,0 +1,77 @@
+"""A whole search with a tiny model: rungs, going on, the end of the budget."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from runner.config.paths import CONF, choices
+from runner.errors import UserError
+from runner.sweep.search import halving
+from runner.sweep.search.__main__ import budget_seconds
+from runner.sweep.search.catalogue import fitting
+from runner.sweep.search.state import merged
+
+TINY = ["model=tiny", "task=alice", "workload=smoke", "measure=smoke", "isolation=process", "grid.baseline=onnx"]
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("30m", 1800), ("1.5h", 5400)])
+def test_a_budget_has_a_unit(text: str, seconds: float) -> None:
+    assert budget_seconds(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["30", "m", "-1m", "0s", "1d"])
+def test_other_budgets_are_refused(text: str) -> None:
+    with pytest.raises(UserError, match="such as 90s, 30m or 2h"):
+        budget_seconds(text)
+
+
+def test_what_does_not_fit_is_left_out_with_the_reason() -> None:
+    assert {"onnx", "torch-eager"} <= set(choices("technique"))
+    fit, refused = fitting(CONF, ["onnx", "heads-25-importance"], TINY)
+    assert fit == ["onnx"]
+    assert "has no labels" in refused["heads-25-importance"]
+    with pytest.raises(UserError, match="there is no key 'thread'"):
+        fitting(CONF, ["onnx"], [*TINY, "thread=2"])
+
+
+def test_a_trial_stays_as_the_first_plan_placed_it() -> None:
+    def plan(*trials: tuple[str, int, int], rounds: int) -> dict[str, object]:
+        rows = [{"job": job, "round": number, "position": place, "role": "variant"} for job, number, place in trials]
+        return {"jobs": [{"job": job} for job in sorted({job for job, *_ in trials})], "trials": rows, "rounds": rounds}
+
+    both = merged(plan(("a", 0, 0), ("b", 0, 1), rounds=1), plan(("b", 0, 0), ("b", 1, 0), rounds=2))
+    assert {job["job"] for job in both["jobs"]} == {"a", "b"}
+    assert [(t["job"], t["round"], t["position"]) for t in both["trials"]] == [("a", 0, 0), ("b", 0, 1), ("b", 1, 0)]
+    assert both["rounds"] == 2
+
+
+def test_rungs_of_one_folder_are_one_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(halving, "ROUNDS", (1, 2))
+    monkeypatch.setattr(halving, "_survivors", lambda tables, alive: [name for name in alive if name != "onnx"])
+    folder, techniques = tmp_path / "search", ["onnx", "onnx-int8"]
+    arguments = (folder, [*TINY, f"store={tmp_path / 'store'}"], techniques)
+    tables = halving.search(*arguments, 600)
+    rows = {row["technique"]: row for row in tables.summary.to_pylist()}
+    assert {row["status"] for row in rows.values()} == {"ok"}
+    assert rows["onnx-int8"]["rounds_run"] == 2
+    state = json.loads((folder / "search.json").read_text())
+    assert [rung["techniques"] for rung in state["rungs"]] == [techniques, ["onnx-int8"]]
+    assert not tables.manifest["warnings"]
+
+    trials = {path: path.stat().st_mtime_ns for path in folder.glob("trials/*/trial.json")}
+    again = halving.search(*arguments, 600)
+    assert again.results.equals(tables.results)
+    assert {path: path.stat().st_mtime_ns for path in folder.glob("trials/*/trial.json")} == trials
+
+
+def test_a_budget_that_ends_too_soon_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="before anything was measured"):
+        halving.search(tmp_path / "search", [*TINY, f"store={tmp_path / 'store'}"], ["onnx", "onnx-int8"], 0.5)
+
+
+def test_a_sweep_that_cannot_start_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="could not run"):
+        halving.search(tmp_path / "search", [*TINY, "nonsense=1"], ["onnx"], 60)

@@ -1,0 +1,34 @@
+"""The catalogue: every technique is in its grid, and every technique is a chain that joins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+
+from runner.config.schema import PRECISIONS
+from runner.engines import FORMATS
+from runner.techniques.chain import check_chain, make_chain
+
+CONF = Path(__file__).parents[2] / "conf"
+NEED_A_COMPILER = ["aot-inductor", "torch-compile"]  # which the image has not
+TECHNIQUES = sorted(path.stem for path in (CONF / "technique").glob("*.yaml"))
+
+
+def test_the_grid_has_every_technique() -> None:
+    loaded: Any = OmegaConf.load(CONF / "grid" / "catalogue.yaml")
+    (grid,) = loaded.grid.union
+    assert sorted([*grid["technique"], *NEED_A_COMPILER]) == TECHNIQUES
+
+
+@pytest.mark.parametrize("name", TECHNIQUES)
+def test_a_technique_is_a_chain_that_joins(name: str) -> None:
+    loaded = OmegaConf.merge({"seed": 0}, OmegaConf.load(CONF / "technique" / f"{name}.yaml"))
+    technique: Any = OmegaConf.to_container(loaded, resolve=True)
+    assert technique["name"] == name
+    assert technique["precision"] in PRECISIONS
+    steps = make_chain(technique["steps"], name)
+    own = make_chain([{"step": "random-weights", "shape": {"model_type": "bert"}}], "model")
+    check_chain([*own, *steps], FORMATS[technique["engine"]], name)
