@@ -26,7 +26,6 @@ setup(
         "runner.diff": ["templates/*"],
         "runner.cli.init": ["example/**/*", "code_example/**/*"],
         "runner.report.images": ["export.js"],
-        "runner.recommend": ["templates/*"],
         "runner.report": ["templates/*"],
     },
 )

@@ -18,8 +18,8 @@ from omegaconf import MISSING
 
 from runner.config.schema import Config
 from runner.results.schema import SCHEMAS, VERSION
-from runner.techniques import _MODULES as STEPS
-from runner.techniques import Step, step_class
+from runner.techniques.step import _MODULES as STEPS
+from runner.techniques.step import Step, step_class
 
 DOCS = Path(__file__).parent
 _TYPES = {int: "whole number", float: "number", str: "text", bool: "true or false", Any: "anything"}
@@ -81,8 +81,8 @@ def _configuration() -> str:
     lines = [
         "# Every configuration key",
         "",
-        "Generated from `runner/config/schema.py` by `make docs`. Keys are set in the YAML of `conf/`, in a grid, or on the "
-        "command line (`threads=2`, `workload.batch_size=8`). An unknown key or a wrong type is refused before "
+        "Generated from `runner/config/schema.py` by `make docs`. Keys are set in the YAML of `conf/`, in a grid, or "
+        "on the command line (`threads=2`, `workload.batch_size=8`). An unknown key or a wrong type is refused before "
         "anything starts.",
     ]
     for prefix, schema in _groups(Config, ""):

@@ -18,12 +18,12 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from runner.console import say
 from runner.errors import UserError
 from runner.store.artifacts import digest
 from runner.store.sweep_folder import trial_file
 from runner.sweep.cluster import node, slurm
 from runner.sweep.cluster.units import Unit, note_lost, noted_node, set_aside_unreachable, units_of
-from runner.sweep.progress import say
 
 
 class PinboxSlurmLauncher(Launcher):

@@ -25,16 +25,16 @@ from runner.config.composer import Parts, without_hydra
 from runner.config.messages import explain, in_own_file
 from runner.config.paths import FRESH
 from runner.config.schema import Config, IsolationKind
+from runner.console import say
 from runner.errors import MachineError, UserError, exit_code_of, stop_before
 from runner.isolation.choose import resolve
 from runner.sweep import run as sweep
 from runner.sweep import validation as checks
 from runner.sweep.jobs import Job, blocks, find_baselines, is_excluded, job_key, override_line
-from runner.sweep.progress import say
 from runner.sweep.run import Plan
-from runner.sweep.slots import Slot
 from runner.sweep.slots.choose import choose_slots
 from runner.sweep.slots.launch import InSlots
+from runner.sweep.slots.slot import Slot
 from runner.sweep.waterfall import find_waterfalls
 
 

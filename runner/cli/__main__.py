@@ -1,6 +1,6 @@
 """`python -m runner.cli VERB …`, the same as `pinbox VERB …`."""
 
-from runner.cli import main
+from runner.cli.verbs import main
 
 if __name__ == "__main__":
     main()

@@ -12,7 +12,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.bash_completion import BashCompletion
 from hydra._internal.utils import create_config_search_path
 
-from runner.cli import VERBS
+from runner.cli.verbs import VERBS
 from runner.config import schema as config
 from runner.config.paths import CONF
 

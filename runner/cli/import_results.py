@@ -8,7 +8,7 @@ from pathlib import Path
 
 from runner.errors import UserError
 from runner.report.write import write_report
-from runner.results.external import keep
+from runner.results.external.measured import keep
 from runner.results.external.read import read
 from runner.results.format import counted
 from runner.results.tables import read_tables

@@ -9,8 +9,8 @@ from runner.diff.change import ACCURACY, PREDICTIONS, RATIO, SETTINGS, STATUS, C
 from runner.diff.compare import FAIL_ON, Compared, Diff
 from runner.diff.join import Pair, Row, Side
 from runner.diff.measures import MACHINE
-from runner.report.view import group_label, job_label
 from runner.results.format import UNKNOWN, counted, megabytes, milliseconds, percent, seconds, significant, speedup
+from runner.results.labels import group_label, job_label
 from runner.results.tables import Tables
 
 _FIGURES: dict[str, Callable[[float | None], str]] = {

@@ -9,7 +9,7 @@ import torch
 import torch._inductor
 from torch.utils import _pytree as pytree
 
-from runner.engines import check_inputs
+from runner.engines.engine import check_inputs
 from runner.engines.pytorch import PyTorch
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from runner.engines import check_inputs, main_precision, named
-from runner.trial.box import instruction_sets
+from runner.engines.engine import check_inputs, main_precision, named
+from runner.machine.cpu import instruction_sets
 
 # Kernels that multiply matrices of integers; those of the second kind multiply what type their input has.
 _INTEGER_PRODUCTS = (

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from runner.engines import check_inputs, main_precision, named
+from runner.engines.engine import check_inputs, main_precision, named
 from runner.engines.no_telemetry import hide_openvino_telemetry
-from runner.trial.box import instruction_sets
+from runner.machine.cpu import instruction_sets
 
 hide_openvino_telemetry()
 import openvino  # noqa: E402

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from runner.engines import named
+from runner.engines.engine import named
 
 
 class PyTorch:

@@ -17,8 +17,8 @@ import torch
 import torch._inductor.config
 import torch.fx.experimental._config
 
-from runner.engines import named
 from runner.engines.checkpoint import input_names
+from runner.engines.engine import named
 from runner.engines.torch import Engine as Eager
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from runner.engines import check_inputs, main_precision
+from runner.engines.engine import check_inputs, main_precision
 from runner.engines.pytorch import PyTorch
 
 

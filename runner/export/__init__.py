@@ -1,1 +1,1 @@
-"""Handing over a measured variant: a folder that runs by itself, with what was measured of it."""
+"""A measured variant, ready to serve: its files, a script, a card. It may use `report` and the rooms below it."""

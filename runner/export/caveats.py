@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from runner.config.task_kinds import EMBEDDING, MULTI_LABEL, TOKENS
 from runner.export.variant import Variant
 from runner.machine.int8 import ADVICE, EIGHT_BITS
-from runner.report.saturation import moved
 from runner.results.format import counted, significant
-from runner.sweep.prepared import is_masked
+from runner.results.lineage import is_masked
+from runner.results.saturation import moved
 
 
 def caveats(variant: Variant) -> list[str]:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from runner.config.paths import MAKE
-from runner.engines import INPUTS
 from runner.errors import UserError
 from runner.export.variant import Variant
+from runner.models.inputs import INPUTS
 from runner.store.artifacts import folder_sha256
-from runner.techniques import step_class
+from runner.techniques.step import step_class
 
 
 @dataclass(frozen=True)

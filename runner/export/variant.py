@@ -11,9 +11,9 @@ from typing import Any
 from runner.config.paths import MAKE, RETRY_FAILED
 from runner.config.task_kinds import SINGLE_LABEL
 from runner.errors import UserError
+from runner.results.lineage import labels_of_head
 from runner.results.tables import Tables
 from runner.store.sweep_folder import prepared_file
-from runner.sweep.prepared import labels_of_head
 
 Row = Mapping[str, Any]
 _CLOSEST = 5

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from runner.engines import FORMATS
+from runner.engines.engine import FORMATS
 from runner.errors import UserError
 from runner.export.card import render_card
 from runner.export.script import own_modules, predict_script

@@ -10,7 +10,7 @@ from docker.errors import DockerException
 from runner.config.paths import ENGINE_SCRIPT
 from runner.config.schema import IsolationConfig, IsolationKind
 from runner.errors import UserError
-from runner.isolation import Box
+from runner.isolation.box import Box
 from runner.isolation.docker import DockerBox, connect, engine_gone, remove_orphans
 from runner.isolation.process import ProcessBox
 from runner.machine.topology import physical_cores, total_memory_bytes

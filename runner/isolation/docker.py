@@ -17,7 +17,7 @@ from docker.types import Mount, Ulimit
 import docker
 from runner.config.paths import CODE, DOCKER, MAKE
 from runner.errors import MachineError
-from runner.isolation import Box, BoxEnd, BoxOrder, environment, stoppable, write_request
+from runner.isolation.box import Box, BoxEnd, BoxOrder, environment, stoppable, write_request
 from runner.isolation.owner import is_running, owner_labels
 from runner.machine.topology import core_gone, memory_nodes
 

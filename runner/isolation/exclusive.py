@@ -9,10 +9,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from runner.config.paths import OUT
+from runner.console import say
 from runner.errors import UserError
-from runner.isolation import is_stopping
+from runner.isolation.box import is_stopping
 from runner.store.locks import close, lock_file
-from runner.sweep.progress import say
 
 CORES = Path("/tmp")  # one place for all users of the machine, whatever their TMPDIR
 _LOOK_SECONDS = 0.1

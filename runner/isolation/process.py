@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from runner.config.paths import CODE
-from runner.isolation import Box, BoxEnd, BoxOrder, environment, stoppable, write_request
+from runner.isolation.box import Box, BoxEnd, BoxOrder, environment, stoppable, write_request
 from runner.machine.topology import core_gone
 
 _LIBC = ctypes.CDLL(None)  # loaded before any fork

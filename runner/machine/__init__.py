@@ -1,1 +1,1 @@
-"""What the machine can do (its measured peaks) and what a model asks of it (its FLOPs)."""
+"""What the CPU is, how its cores are laid out, and which machine made a row. It may use `config` and `store`."""

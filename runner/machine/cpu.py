@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+#: What kernels are chosen by, as Linux names it.
+INSTRUCTION_SETS = ("avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
+
 
 @dataclass(frozen=True)
 class Cpu:
@@ -32,11 +35,7 @@ class Cpu:
 
 def read_cpu(root: Path = Path("/")) -> Cpu:
     """Read /proc and /sys (below `root`)."""
-    found: dict[str, str] = {}
-    for line in (root / "proc/cpuinfo").read_text().splitlines():
-        key, colon, value = line.partition(":")
-        if colon:
-            found.setdefault(key.strip(), value.strip())
+    found = cpu_info(root)
     version = [found.get(key, "") for key in ("vendor_id", "cpu family", "model", "stepping", "CPU part")]
     return Cpu(
         name=found.get("model name", "unknown"),
@@ -45,6 +44,32 @@ def read_cpu(root: Path = Path("/")) -> Cpu:
         caches=_caches(root / "sys/devices/system/cpu/cpu0/cache"),
         kernel=read_text(root / "proc/sys/kernel/osrelease") or "unknown",
     )
+
+
+def cpu_info(root: Path = Path("/")) -> dict[str, str]:
+    """Return what /proc/cpuinfo (below `root`) says of the first CPU; empty where it cannot be read."""
+    return colon_file(root / "proc/cpuinfo")
+
+
+def instruction_sets() -> list[str] | None:
+    """Return which of `INSTRUCTION_SETS` the CPU has; None if the kernel does not tell."""
+    cpu = cpu_info()
+    flags = cpu.get("flags", cpu.get("Features"))
+    return None if flags is None else [name for name in INSTRUCTION_SETS if name in flags.split()]
+
+
+def colon_file(path: Path) -> dict[str, str]:
+    """Read a file of `key: value` lines. The first value of a repeated key counts; a missing file gives no keys."""
+    found: dict[str, str] = {}
+    try:
+        lines = path.read_text().splitlines()
+    except OSError:
+        return {}
+    for line in lines:
+        key, colon, value = line.partition(":")
+        if colon:
+            found.setdefault(key.strip(), value.strip())
+    return found
 
 
 def read_text(path: Path) -> str | None:

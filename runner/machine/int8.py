@@ -27,7 +27,7 @@ def saturates(instruction_sets: Collection[str]) -> bool:
     """Return whether a CPU adds the products of two bytes in 16 bits.
 
     Args:
-        instruction_sets: its flags, as the kernel names them, or those among `runner.trial.box.INSTRUCTION_SETS`.
+        instruction_sets: its flags, as the kernel names them, or those among `runner.machine.cpu.INSTRUCTION_SETS`.
     """
     return _EMULATED_WITH in instruction_sets and not _EXACT_WITH.intersection(instruction_sets)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.errors import MachineError
+from runner.machine.cpu import cpu_info
 
 _CPUS = Path("/sys/devices/system/cpu")
 
@@ -100,10 +101,7 @@ def total_memory_bytes() -> int:
 
 def cpu_model() -> str:
     """Return the CPU's name as the kernel gives it."""
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return "unknown"
+    return cpu_info().get("model name", "unknown")
 
 
 def _read(path: Path) -> str | None:

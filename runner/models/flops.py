@@ -69,7 +69,8 @@ def count_flops(checkpoint: Path, first_token_only: bool = False) -> FlopCount |
 
     Args:
         checkpoint: folder with config.json and model.safetensors, of which only the header is read.
-        first_token_only: of the last layer, only keys and values meet every token (runner/techniques/torch/first_token.py).
+        first_token_only: of the last layer, only keys and values meet every token; see
+            runner/techniques/torch/first_token.py.
     """
     config = json.loads((checkpoint / "config.json").read_text())
     architecture = ARCHITECTURES.get(str(config.get("model_type")))

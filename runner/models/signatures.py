@@ -12,8 +12,8 @@ from functools import cache
 from importlib import metadata, util
 from pathlib import Path
 
-from runner.engines import INPUTS
 from runner.errors import UserError
+from runner.models.inputs import INPUTS
 
 BASE = "MODEL_MAPPING_NAMES"  # of models without a head; names of transformers' own, as are the others
 OF_TEXTS = "MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES"

@@ -15,9 +15,9 @@ from typing import Any, Final, TypedDict
 from scipy.special import stdtrit
 
 from runner.recommend.examples import Mistakes, mistakes
-from runner.report.saturation import saturation_sentence
-from runner.report.view import group_label
 from runner.results.format import counted
+from runner.results.labels import group_label
+from runner.results.saturation import saturation_sentence
 from runner.results.statistics import ALPHA
 from runner.results.tables import Tables
 

@@ -1,1 +1,4 @@
-"""From Parquet tables to something a person reads: HTML, Markdown, and a table on the terminal."""
+"""From Parquet tables to something that a person reads: HTML, Markdown, terminal and charts.
+
+It may use `recommend`, `results` and the rooms below them.
+"""

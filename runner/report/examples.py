@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow.compute as pc
 
 from runner.config.task_kinds import EMBEDDING, SINGLE_LABEL, TOKENS
-from runner.report.view import group_label
 from runner.results.accuracy import confusion_matrix
+from runner.results.labels import group_label
 from runner.results.tables import Tables, coded, places_by_job
 
 Row = Mapping[str, Any]

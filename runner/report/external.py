@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runner.results.external import CAVEAT, TITLE, Measured, kept
+from runner.results.external.measured import CAVEAT, TITLE, Measured, kept
 from runner.results.format import UNKNOWN, counted, megabytes, milliseconds, seconds, significant
 from runner.results.tables import Tables
 

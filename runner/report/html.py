@@ -9,7 +9,6 @@ from typing import Any
 
 from markupsafe import Markup
 
-from runner.recommend.section import recommend_section
 from runner.report import accuracy, seed_study, threads, view, waterfall
 from runner.report import external as elsewhere
 from runner.report.accuracy import accuracy_detail
@@ -24,6 +23,7 @@ from runner.report.examples import judgements
 from runner.report.gallery import gallery, matrices
 from runner.report.lineage import lineages
 from runner.report.page import scripts, template_text, templates
+from runner.report.recommendation import recommend_section
 from runner.report.recordings import Recordings, recordings
 from runner.report.run import facts, in_brief, notes
 from runner.report.table import accuracy_table, group_table, scaling_table, trial_time_table

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from runner.report.columns import Cell
-from runner.report.view import group_label
 from runner.results.format import UNKNOWN, percent, significant
+from runner.results.labels import group_label
 from runner.results.tables import Tables
 
 Row = Mapping[str, Any]

@@ -10,8 +10,9 @@ from typing import Any
 from runner.report.columns import COLUMNS, Cell, Column, columns_for
 from runner.report.metrics import by_name, metric_columns
 from runner.report.noise import floor_sentence, raw_times_sentence, rounds_sentence, slots_sentence, turns_sentence
-from runner.report.saturation import saturation_sentence
 from runner.results.format import UNKNOWN, counted, percent
+from runner.results.labels import conditions, group_label, job_label
+from runner.results.saturation import saturation_sentence
 from runner.results.tables import Tables
 
 Row = Mapping[str, Any]
@@ -120,16 +121,6 @@ def failures_by_reason(tables: Tables) -> dict[tuple[str, str], list[Failure]]:
     return dict(sorted(found.items(), key=lambda entry: -len(entry[1])))
 
 
-def job_label(row: Row) -> str:
-    """Return a job as people say it, for where its group is not named."""
-    return f"{row['model']} · {row['technique']} · {conditions(row)}"
-
-
-def conditions(row: Row) -> str:
-    """Name the threads of a job, and its CPU where a cluster's nodes differ in it."""
-    return counted(row["threads"], "thread") + (f", on {row['cpu']}" if row["cpu"] else "")
-
-
 def _group(rows: Sequence[Row], trials: Mapping[str, Sequence[Row]]) -> Group:
     ranked, columns = sorted(rows, key=_speed), [*columns_for(rows, COLUMNS), *metric_columns(rows)]
     labels = Counter(map(group_label, rows))
@@ -150,12 +141,6 @@ def _group(rows: Sequence[Row], trials: Mapping[str, Sequence[Row]]) -> Group:
     noise = " ".join(filter(None, [*said, raw_times_sentence(rows)]))
     saturation = saturation_sentence((one.label, one.row) for one in variants)
     return Group(title, *_answers(variants), _caption(rows), noise, saturation, columns, variants)
-
-
-def group_label(row: Row) -> str:
-    """Name a job within its group, whose title names the family."""
-    own = row["model"] == row["family"]
-    return str(row["technique"]) if own else f"{row['model']} · {row['technique']}"
 
 
 def _speed(row: Row) -> tuple[bool, bool, float]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from runner.report.view import conditions
 from runner.results.format import UNKNOWN, counted, significant
+from runner.results.labels import conditions
 from runner.results.statistics import Estimate, compare, estimate_ratio
 from runner.results.tables import Tables
 

@@ -22,7 +22,10 @@ def cpu_of_units(sweep: Path) -> dict[str, str]:
 
 
 def nodes_of(sweep: Path) -> dict[str, dict[str, Any]]:
-    """Return the nodes of a cluster that measured, by name: what runner/machine/provenance.py says of each; none elsewhere."""
+    """Return the nodes of a cluster that measured, by name, with what runner/machine/provenance.py says of each.
+
+    Empty for a sweep on one machine.
+    """
     notes = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((sweep / "nodes").glob("*.json"))]
     return {note["node"]: {k: v for k, v in note.items() if k != "node"} for note in notes}
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.config.paths import CODE
-from runner.isolation import Box, BoxOrder
+from runner.isolation.box import Box, BoxOrder
 from runner.machine.cpu import read_cpu
 from runner.machine.provenance import lock_sha256
 from runner.store.artifacts import Store, digest, write_whole

@@ -15,25 +15,28 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from runner import models, tasks
 from runner.config.paths import CODE
 from runner.config.schema import Config, ModelConfig
 from runner.config.task_kinds import TOKENS
-from runner.engines import FORMATS, source_files
-from runner.isolation import Box, BoxOrder
+from runner.console import say
+from runner.engines.engine import FORMATS
+from runner.isolation.box import Box, BoxOrder
 from runner.machine.provenance import lock_sha256
 from runner.machine.topology import total_memory_bytes
 from runner.models.flops import FlopCount, count_flops
+from runner.models.source import chain_entries, fetch_model, model_identity, readable_by_a_box
 from runner.store import plugins
 from runner.store.artifacts import Artifact, Store, digest
 from runner.store.plugins import Kept
-from runner.sweep.progress import say
+from runner.store.source_code import source_hash
 from runner.sweep.step_progress import passed_on
-from runner.techniques import PROGRESS, Step, plugin_of
+from runner.tasks.source import load_texts, plugin_record, task_identity
+from runner.tasks.texts import write_texts
 from runner.techniques.chain import make_chain
+from runner.techniques.step import PROGRESS, Step, plugin_of
 
 Announce = Callable[[str], None]
-_JUDGING = (CODE / "trial/evaluate.py", CODE / "trial/neighbours.py", CODE / "trial/weights.py")
+_IN_A_BOX = ("trial", "engines", "models", "tasks")  # the rooms whose code shapes inputs and predictions
 _MEMORY_SHARE = 0.9  # of the machine's, for a step: a hostile model must not take the engine down with it
 _making: dict[str, threading.Lock] = defaultdict(threading.Lock)  # one per recipe: what two jobs share is made once
 
@@ -86,7 +89,7 @@ def chain_of(cfg: Config) -> tuple[list[Step], list[Step]]:
     Raises:
         UserError: for a bad step; see `runner.techniques.chain`.
     """
-    own = make_chain(models.chain_entries(cfg.model, cfg.seed), f"model '{cfg.model.name}': steps")
+    own = make_chain(chain_entries(cfg.model, cfg.seed), f"model '{cfg.model.name}': steps")
     added = make_chain(cfg.technique.steps, f"technique '{cfg.technique.name}': steps")
     return own, added
 
@@ -101,7 +104,7 @@ def teacher_chain(cfg: Config) -> list[Step]:
     if not teacher:
         return []
     where = f"technique '{cfg.technique.name}': teacher '{teacher.name}': steps"
-    return make_chain(models.chain_entries(teacher, cfg.seed), where)
+    return make_chain(chain_entries(teacher, cfg.seed), where)
 
 
 def texts_of(cfg: Config) -> Artifact:
@@ -111,13 +114,13 @@ def texts_of(cfg: Config) -> Artifact:
         UserError: if the task's file is at fault, or a package cannot be had.
     """
     store = Store(Path(cfg.store))
-    recipe = {"texts": tasks.identity(cfg.task)}
+    recipe = {"texts": task_identity(cfg.task)}
     if found := store.find(recipe):
         return found
     with store.workplace() as folder:
         target = folder / "files"
         target.mkdir()
-        texts = tasks.load(cfg.task, Path(cfg.downloads))
+        texts = load_texts(cfg.task, Path(cfg.downloads))
         for note in texts.notes:
             say(note)
         if texts.drawn and not any(step["step"] == "fine-tune" for step in cfg.model.steps):
@@ -125,8 +128,8 @@ def texts_of(cfg: Config) -> Artifact:
                 f"{cfg.task.name}: there is no column split, so {len(texts.test)} of the texts were drawn to test on. "
                 f"If {cfg.model.name} was trained on them, every accuracy here is too good."
             )
-        tasks.write(texts, target)
-        return store.put(recipe, target, "texts", [{"task": cfg.task.name} | tasks.plugin_record(cfg.task)])
+        write_texts(texts, target)
+        return store.put(recipe, target, "texts", [{"task": cfg.task.name} | plugin_record(cfg.task)])
 
 
 def prepare(cfg: Config, box: Box, cpus: list[int], announce: Announce) -> Prepared:
@@ -234,7 +237,7 @@ class _Kitchen:
             "step": step.name,
             "config": asdict(step),
             "code": plugin.sha256 if plugin else step.code(),
-            "input": models.identity(model, downloads) if from_files else source.content if source else None,
+            "input": model_identity(model, downloads) if from_files else source.content if source else None,
             "texts": texts.content if reads_texts else None,
             "lock": lock_sha256(),
         }
@@ -244,7 +247,7 @@ class _Kitchen:
         if from_files:
             if found := self._store.find(recipe):
                 return found
-            files = models.fetch(model, downloads)
+            files = fetch_model(model, downloads)
             assert files is not None
             inputs["source"] = files
         elif source:
@@ -254,7 +257,7 @@ class _Kitchen:
         title = f"{model.name}: {step.name}"
         with self._store.workplace() as folder:
             if from_files:
-                inputs["source"] = models.readable_by_a_box(inputs["source"], folder / "source")
+                inputs["source"] = readable_by_a_box(inputs["source"], folder / "source")
             return self._make(recipe, "runner.techniques", order, inputs, step.gives, lineage, title, plugin)
 
     def tokenize(self, checkpoint: Artifact, texts: Artifact, cfg: Config) -> Artifact:
@@ -277,7 +280,7 @@ class _Kitchen:
             "tokenize": settings | tokenizer,
             "tokenizer": digest((checkpoint.path / "tokenizer.json").read_text()),
             "texts": texts.content,
-            "code": [_source_of(CODE / "tasks" / name) for name in ("tokenize.py", "tokenizer.py")],
+            "code": source_hash([CODE / "trial" / "tokenize.py"], _IN_A_BOX),
             "lock": lock_sha256(),
         }
         inputs = {"checkpoint": checkpoint.path, "texts": texts.path}
@@ -288,13 +291,16 @@ class _Kitchen:
         self, artifact: Artifact, inputs: Artifact, cfg: Config, engine: str, of: str, plugin: Kept | None = None
     ) -> tuple[list[list[float]], dict[str, Any]]:
         """Return the artifact's logits for every test text, and what was noted of them (runner/trial/evaluate.py)."""
-        sources = () if plugin else source_files(engine)
+        own = [] if plugin else [CODE / "engines" / f"{engine}.py"]
         recipe = {
             "logits": artifact.content,
             "inputs": inputs.content,
             "engine": engine,
             "kind": cfg.task.kind,
-            "code": [_source_of(path) for path in (*sources, *_JUDGING)] + ([plugin.sha256] if plugin else []),
+            "code": [
+                source_hash([CODE / "trial" / "evaluate.py", *own], _IN_A_BOX),
+                *([plugin.sha256] if plugin else []),
+            ],
             "lock": lock_sha256(),
         }
         folders = {"artifact": artifact.path, "inputs": inputs.path}
@@ -327,7 +333,7 @@ class _Kitchen:
         downloads = Path(cfg.downloads)
         raw_weights = all(step.keeps_predictions for step in own)
         raw_tokenizer = own[0].name == "import-checkpoint" and not any(step.changes_tokenizer for step in own)
-        raw = models.identity(cfg.model, downloads)
+        raw = model_identity(cfg.model, downloads)
         config = json.loads((model.path / "config.json").read_text())
         settings = {
             "texts": cfg.control_texts,
@@ -342,14 +348,14 @@ class _Kitchen:
             "model": raw if raw_weights else model.content,
             "tokenizer": raw if raw_tokenizer else model.content,
             "texts": texts.content,
-            "code": _source_of(CODE / "control/reference.py"),
+            "code": source_hash([CODE / "sweep" / "control" / "reference.py"]),
             "lock": lock_sha256(),
         }
         if found := self._store.find(recipe):
             return found
         with self._store.workplace() as folder:
-            files = models.fetch(cfg.model, downloads) if raw_weights or raw_tokenizer else None
-            source = models.readable_by_a_box(files, folder / "source") if files else model.path
+            files = fetch_model(cfg.model, downloads) if raw_weights or raw_tokenizer else None
+            source = readable_by_a_box(files, folder / "source") if files else model.path
             inputs = {
                 "model": source if raw_weights else model.path,
                 "tokenizer": source if raw_tokenizer else model.path,
@@ -393,8 +399,3 @@ class _Kitchen:
             record = recipe | threads | {"made_at": began.isoformat(), "made_in": self._box.kind}
             record |= {"image_id": self._box.image_id} | json.loads(notes.read_text())
             return self._store.put(recipe, folder / "files", format, [*lineage, record])
-
-
-def _source_of(path: Path) -> str:
-    """Return a hash of one of our source files, so that changed code never meets an old result."""
-    return digest(path.read_text())[:16]

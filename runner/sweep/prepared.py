@@ -8,18 +8,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from runner import tasks
 from runner.config.schema import Config
 from runner.config.task_kinds import TOKENS
+from runner.console import announce, say
 from runner.errors import MachineError, UserError, storage_error
-from runner.isolation import is_stopping
+from runner.isolation.box import is_stopping
 from runner.isolation.choose import make_box
 from runner.models.flops import CallFlops
+from runner.results.lineage import is_masked, labels_of_head, notes_of, other_outputs
 from runner.store.artifacts import Store, is_whole, write_whole
 from runner.store.sweep_folder import SCHEMA, prepared_file
 from runner.sweep.control.check import Control, WrongError, check
 from runner.sweep.prepare import Prepared, PrepareError, prepare
-from runner.sweep.progress import announce, say
+from runner.tasks.texts import read_labels, read_pairs, read_split
 from runner.trial.inputs import load_inputs
 
 
@@ -144,16 +145,6 @@ def keep_log(text: str | None, folder: Path, sweep: Path) -> str | None:
     return path.absolute().relative_to(sweep.absolute()).as_posix()
 
 
-def is_masked(lineage: list[dict[str, Any]]) -> bool:
-    """Return whether weights of an artifact were set to 0 and kept, and nothing has filled them again since: training
-    and factorising do."""
-    masked = False
-    for record in lineage:
-        notes = record.get("notes") or {}
-        masked = bool(notes.get("masked")) or (masked and not {"epochs", "energy_kept"} & notes.keys())
-    return masked
-
-
 def _ready(cfg: Config, prepared: Prepared, control: Control | None) -> Ready:
     artifact, flops = prepared.artifact, None
     if prepared.flops:
@@ -184,26 +175,9 @@ def _failed(error: str, log: str, folder: Path, sweep: Path) -> Ready:
     return Ready("prepare-failed", error, keep_log(log, folder, sweep))
 
 
-def _notes(lineage: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return what each step noted of what it made."""
-    return [record.get("notes") or {} for record in lineage]
-
-
-def labels_of_head(lineage: list[dict[str, Any]]) -> list[str]:
-    """Return the names that a model has for its own outputs, for a task without labels; none if it was given none."""
-    named = [notes.get("labels") for notes in _notes(lineage)]
-    return next((labels for labels in reversed(named) if labels), [])
-
-
-def other_outputs(lineage: list[dict[str, Any]], labels: list[str]) -> list[str]:
-    """Return the names of the outputs for which the task has no label; they come after those of its labels."""
-    names = labels_of_head(lineage)
-    return names[len(labels) :] if labels and names[: len(labels)] == labels else []
-
-
 def _output_names(prepared: Prepared) -> list[str]:
     """Return the names of the model's outputs, in the order of its logits."""
-    labels, lineage = tasks.read_labels(prepared.texts.path), prepared.artifact.lineage
+    labels, lineage = read_labels(prepared.texts.path), prepared.artifact.lineage
     return [*labels, *other_outputs(lineage, labels)] or labels_of_head(lineage)
 
 
@@ -216,17 +190,19 @@ def _control(cfg: Config, prepared: Prepared) -> Control | None:
     if prepared.reference is None:
         return None
     logits, of = (prepared.logits, "job") if prepared.model_logits is None else (prepared.model_logits, "model")
-    examples = tasks.read(prepared.texts.path, "test")
-    label_outputs = next((n["label_outputs"] for n in _notes(prepared.artifact.lineage) if "label_outputs" in n), None)
+    examples = read_split(prepared.texts.path, "test")
+    label_outputs = next(
+        (n["label_outputs"] for n in notes_of(prepared.artifact.lineage) if "label_outputs" in n), None
+    )
     names = _output_names(prepared)
     return check(prepared.reference.path, logits, names, examples, cfg.task.kind, of, label_outputs)
 
 
 def _write_predictions(cfg: Config, job: str, prepared: Prepared, sweep: Path) -> None:
     """Copy texts, labels and logits into the sweep, so that it can be read without the store."""
-    examples = tasks.read(prepared.texts.path, "test")
+    examples = read_split(prepared.texts.path, "test")
     words = {"words": [example.words for example in examples]} if cfg.task.kind == TOKENS else {}
-    labels, lineage = tasks.read_labels(prepared.texts.path), prepared.artifact.lineage
+    labels, lineage = read_labels(prepared.texts.path), prepared.artifact.lineage
     record: dict[str, Any] = {
         "schema": SCHEMA,
         "artifact": prepared.artifact.content,
@@ -235,7 +211,7 @@ def _write_predictions(cfg: Config, job: str, prepared: Prepared, sweep: Path) -
         "labels": labels or labels_of_head(lineage),
         "other_outputs": other_outputs(lineage, labels),
         "kind": cfg.task.kind,
-        "pairs": tasks.read_pairs(prepared.texts.path),
+        "pairs": read_pairs(prepared.texts.path),
         "texts": [example.whole for example in examples],
         "label": [example.label for example in examples],
         **words,

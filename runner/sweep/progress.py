@@ -13,34 +13,9 @@ from typing import Any
 from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
-from rich.console import Console
-from rich.markup import escape
 
-from runner.errors import printable
-from runner.sweep.slots import this_slot
-
-console = Console(stderr=True, highlight=False, soft_wrap=True)
-
-
-def say(line: str) -> None:
-    """Print one plain line that stays."""
-    _clear()
-    console.print(escape(printable(line)))
-
-
-def announce(line: str) -> None:
-    """Say what is being done right now: replaces the status line on a terminal, else is a line of its own."""
-    line = printable(line)
-    if console.is_terminal:
-        _clear()
-        console.print(escape(line[: console.width - 1]), end="", style="dim")
-    else:
-        console.print(escape(line))
-
-
-def _clear() -> None:
-    if console.is_terminal:
-        console.file.write("\r\x1b[2K")
+from runner.console import announce, minutes, say
+from runner.sweep.slots.slot import this_slot
 
 
 class Progress(Callback):
@@ -106,10 +81,3 @@ def _title_of(config: DictConfig) -> str:
 
 def _title(model: str, technique: str, threads: int) -> str:
     return f"{model} {technique}, {threads} thread{'s' if threads > 1 else ''}"
-
-
-def minutes(seconds: float) -> str:
-    """Return a duration as people say it."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / 60)} min"

@@ -17,9 +17,9 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from runner.isolation import Box, BoxEnd, BoxOrder, stop
+from runner.console import say
+from runner.isolation.box import Box, BoxEnd, BoxOrder, stop
 from runner.store.locks import close, hold
-from runner.sweep.progress import say
 from runner.trial.turns import TO_PARTNER, TO_TRIAL
 
 _LIFETIME_SECONDS = 7 * 24 * 3600.0  # a round may take long; the partner ends with this process at the latest

@@ -9,14 +9,14 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runner.console import say
 from runner.store.artifacts import write_whole
 from runner.store.sweep_folder import trial_file
 from runner.sweep.cluster.units import unit_name
 from runner.sweep.jobs import Trial
-from runner.sweep.progress import say
 
 if TYPE_CHECKING:
-    from runner.isolation import Box
+    from runner.isolation.box import Box
     from runner.sweep.run import Plan
 
 Launch = Callable[[list[list[str]], int], None]

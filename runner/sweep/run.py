@@ -19,8 +19,9 @@ from rich.console import Console
 
 from runner.config.paths import FRESH, OUT
 from runner.config.schema import Config, IsolationConfig, IsolationKind
+from runner.console import announce, say
 from runner.errors import UserError
-from runner.isolation import Box, stop_all
+from runner.isolation.box import Box, stop_all
 from runner.isolation.choose import make_box
 from runner.isolation.exclusive import only_sweep, own_cores
 from runner.machine import provenance
@@ -32,10 +33,9 @@ from runner.store.sweep_folder import SCHEMA, peaks_file, prepared_file
 from runner.sweep.jobs import Job, Trial, alone_pairs, order_round
 from runner.sweep.peaks import are_kept, measured_peaks
 from runner.sweep.prepared import prepare_job, read_ready
-from runner.sweep.progress import announce, say
 from runner.sweep.reference_box import close_partner
 from runner.sweep.rounds import Launch, Rounds
-from runner.sweep.slots import Slot
+from runner.sweep.slots.slot import Slot
 from runner.sweep.validation import check_writable
 
 Call = Callable[..., None]  # a function and its arguments

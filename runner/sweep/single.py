@@ -10,13 +10,13 @@ from omegaconf import DictConfig
 
 from runner.config.messages import in_own_file
 from runner.config.schema import Config, Role, plain_config
+from runner.console import say
 from runner.errors import UserError
 from runner.isolation.choose import resolve
 from runner.sweep import run as sweep
 from runner.sweep import trial as job
 from runner.sweep import validation as checks
 from runner.sweep.jobs import Job, Trial, job_key
-from runner.sweep.progress import say
 
 
 def run(cfg: Config, composed: DictConfig, folder: Path) -> NoReturn:

@@ -13,7 +13,7 @@ from typing import Any
 
 from runner.config.schema import Config
 from runner.errors import MachineError, stop_before, storage_error
-from runner.isolation import Box, BoxEnd, BoxOrder
+from runner.isolation.box import Box, BoxEnd, BoxOrder
 from runner.isolation.choose import make_box, memory_bytes
 from runner.isolation.exclusive import own_cores
 from runner.machine.provenance import code_version, lock_sha256
@@ -25,7 +25,7 @@ from runner.sweep.peaks import Peaks, measured_peaks
 from runner.sweep.prepared import Ready, keep_log, names, prepare_job, read_ready
 from runner.sweep.rates import impossible_rate, rates, wrong_precision
 from runner.sweep.reference_box import Partner, PartnerFailedError, open_partner
-from runner.sweep.slots import slots_beside, this_slot
+from runner.sweep.slots.slot import slots_beside, this_slot
 
 
 def run_trial(cfg: Config, job: str, sweep_name: str, sweep: Path, folder: Path) -> str:

@@ -8,17 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from runner import models, tasks
 from runner.config.paths import OUT, RETRY_FAILED
 from runner.config.schema import Config, IsolationKind, ModelConfig, TechniqueConfig
-from runner.engines import FORMATS, NEED_A_COMPILER
+from runner.engines.engine import FORMATS, NEED_A_COMPILER
 from runner.errors import UserError, did_you_mean
 from runner.isolation.choose import check_threads, memory_bytes, resolve
+from runner.models.source import fetch_model
 from runner.store import plugins
 from runner.sweep.prepare import chain_of, teacher_chain, texts_of
-from runner.techniques import Step
+from runner.tasks.texts import read_kind, read_labels, read_pairs
 from runner.techniques.chain import check_chain, follow_shape
 from runner.techniques.shape import Shape, shape_of_config, shape_of_files
+from runner.techniques.step import Step
 
 Found = TypeVar("Found")
 
@@ -80,15 +81,15 @@ class Checks:
         check_chain([*own, *added], engine_format, f"technique '{cfg.technique.name}'")
         _check_compiler([*own, *added], cfg)
         texts = self._once("texts", [cfg.task, cfg.store, cfg.downloads], lambda: texts_of(cfg))
-        files = self._once("files", [cfg.model, cfg.downloads], lambda: models.fetch(cfg.model, Path(cfg.downloads)))
+        files = self._once("files", [cfg.model, cfg.downloads], lambda: fetch_model(cfg.model, Path(cfg.downloads)))
         _check_teacher(added, cfg, texts.path)
         raw = self._once("shape", [cfg.model, files], lambda: _raw_shape(cfg.model, files))
         shape = follow_shape(own, raw, f"model '{cfg.model.name}'")
         follow_shape(added, shape, f"model '{cfg.model.name}' with technique '{cfg.technique.name}'")
-        labels = self._once("labels", [texts.path], lambda: tasks.read_labels(texts.path))
+        labels = self._once("labels", [texts.path], lambda: read_labels(texts.path))
         _check_labels([*own, *added], labels, cfg)
-        _check_kind(self._once("kind", [texts.path], lambda: tasks.read_kind(texts.path)), [*own, *added], cfg)
-        pairs = self._once("pairs", [texts.path], lambda: tasks.read_pairs(texts.path))
+        _check_kind(self._once("kind", [texts.path], lambda: read_kind(texts.path)), [*own, *added], cfg)
+        pairs = self._once("pairs", [texts.path], lambda: read_pairs(texts.path))
         _check_pairs([*own, *added], pairs, cfg)
         self._once("files fit", [cfg.model, texts.path], lambda: self._check_files(own, files, texts.path, cfg))
         return shape
@@ -119,7 +120,7 @@ def _check_teacher(added: list[Step], cfg: Config, texts: Path) -> None:
     if teacher:
         chain = teacher_chain(cfg)
         check_chain(chain, "checkpoint", f"{where}: teacher '{teacher.name}'")
-        if files := models.fetch(teacher, Path(cfg.downloads)):
+        if files := fetch_model(teacher, Path(cfg.downloads)):
             for step in chain:
                 step.check_files(files, texts, f"{where}: teacher '{teacher.name}'")
 

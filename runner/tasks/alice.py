@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.config.schema import TaskConfig
-from runner.tasks import Example, Texts
+from runner.tasks.texts import Example, Texts
 
 SENTENCES = (
     "Alice was beginning to get very tired of sitting by her sister on the bank, and of having nothing to"

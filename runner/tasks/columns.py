@@ -9,9 +9,9 @@ from typing import Any
 from runner.config.schema import TaskConfig
 from runner.config.task_kinds import MULTI_LABEL, TOKENS
 from runner.errors import UserError, did_you_mean
-from runner.tasks import SPLITS, Example, Texts
 from runner.tasks.rows import Row, Rows, Source
 from runner.tasks.split import shuffled, split
+from runner.tasks.texts import SPLITS, Example, Texts
 
 SPLIT = "split"
 _OR_NULL = {"label_column": ", or null if there are no labels", "text_pair_column": ", or null if texts are single"}

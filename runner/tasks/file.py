@@ -10,10 +10,10 @@ from typing import Any
 
 from runner.config.schema import TaskConfig
 from runner.errors import UserError
-from runner.tasks import Texts
 from runner.tasks.columns import SPLIT, checked_rows, read_as, texts_of, wanted_columns
 from runner.tasks.reading import open_rows
 from runner.tasks.rows import Source
+from runner.tasks.texts import Texts
 
 
 def load(task: TaskConfig, downloads: Path) -> Texts:

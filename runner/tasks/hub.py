@@ -16,12 +16,12 @@ from typing import Any
 
 from runner.config.schema import TaskConfig
 from runner.errors import UserError
-from runner.tasks import SPLITS, Texts
 from runner.tasks.columns import SPLIT, checked_rows, read_as, texts_of, wanted_columns
 from runner.tasks.content import MOST_BYTES
 from runner.tasks.reading import open_rows
 from runner.tasks.rows import Row, Source
 from runner.tasks.split import split
+from runner.tasks.texts import SPLITS, Texts
 
 _REVISION = re.compile(r"[0-9a-f]{40}")
 _PARTS = re.compile(r"-(\d{5})-of-(\d{5})$")

@@ -8,7 +8,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from runner.tasks import Example
+from runner.tasks.texts import Example
 
 SIMILARITY = 0.6  # of two texts' words, from which on they count as near-duplicates
 TEST, VALIDATION = 0.2, 0.1  # of all; the rest is for training

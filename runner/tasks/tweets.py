@@ -28,8 +28,8 @@ from typing import IO, Any
 from runner.config.schema import TaskConfig
 from runner.errors import UserError
 from runner.store.downloads import archive
-from runner.tasks import Example, Texts
 from runner.tasks.split import near_duplicates, shuffled, split
+from runner.tasks.texts import Example, Texts
 
 LABELS = ["negative", "neutral", "positive"]
 THRESHOLD = 0.5

@@ -17,7 +17,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from runner.techniques import PROGRESS, StepInputs, carry_out, given_class
+from runner.techniques.step import PROGRESS, StepInputs, carry_out, given_class
 
 
 def main() -> None:

@@ -11,8 +11,8 @@ from omegaconf import OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from runner.errors import UserError, did_you_mean
-from runner.techniques import Step, step_class
 from runner.techniques.shape import Shape, check_not_refused
+from runner.techniques.step import Step, step_class
 
 
 def make_step(entry: Any, where: str) -> Step:

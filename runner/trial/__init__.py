@@ -1,1 +1,4 @@
-"""What runs inside a box: measure one artifact, or judge it. Imports the engine and nothing else that is heavy."""
+"""What runs inside a box: it measures one artifact, or evaluates it.
+
+It imports the standard library, numpy and one engine, and may use `engines`, `models`, `tasks` and `machine`.
+"""

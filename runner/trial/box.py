@@ -9,21 +9,19 @@ import time
 from pathlib import Path
 from typing import Any
 
+from runner.machine.cpu import colon_file, cpu_info, instruction_sets
 from runner.trial.cgroup import control_group, memory_limit_bytes
-
-INSTRUCTION_SETS = ("avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
-_CPU_INFO = Path("/proc/cpuinfo")
 
 
 def read_back() -> dict[str, Any]:
     """Return affinity, limits, rights and the CPU, as this process sees them."""
-    status = _colon_file(Path("/proc/self/status"))
+    status = colon_file(Path("/proc/self/status"))
     group = control_group("memory") or control_group("cpu")
     return {
         "cpus": sorted(os.sched_getaffinity(0)),
         "cgroup_version": group.version if group is not None else None,
         "memory_limit_bytes": memory_limit_bytes(),
-        "cpu_model": _cpu_info().get("model name") or platform.processor() or None,
+        "cpu_model": cpu_info().get("model name") or platform.processor() or None,
         "instruction_sets": instruction_sets(),
         "kernel": platform.release() or None,
         "python": platform.python_version(),
@@ -33,13 +31,6 @@ def read_back() -> dict[str, Any]:
         "network_interfaces": [name for _, name in socket.if_nameindex()],
         "root_writable": os.access("/", os.W_OK),
     }
-
-
-def instruction_sets() -> list[str] | None:
-    """Return what the CPU has of the instruction sets that kernels are chosen by, as the kernel names them."""
-    cpu = _cpu_info()
-    flags = cpu.get("flags", cpu.get("Features"))
-    return None if flags is None else [name for name in INSTRUCTION_SETS if name in flags.split()]
 
 
 def steal_seconds(cpus: list[int], root: Path = Path("/")) -> float | None:
@@ -62,21 +53,3 @@ def process_start_seconds() -> float:
 def os_threads() -> int:
     """Return how many threads this process has."""
     return len(list(Path("/proc/self/task").iterdir()))
-
-
-def _cpu_info() -> dict[str, str]:
-    return _colon_file(_CPU_INFO)
-
-
-def _colon_file(path: Path) -> dict[str, str]:
-    """Read `key: value` lines; of a repeated key the first counts."""
-    found: dict[str, str] = {}
-    try:
-        lines = path.read_text().splitlines()
-    except OSError:
-        return {}
-    for line in lines:
-        key, colon, value = line.partition(":")
-        if colon:
-            found.setdefault(key.strip(), value.strip())
-    return found

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from runner.config.task_kinds import TOKENS
-from runner.engines import Engine, import_engine
+from runner.engines.engine import Engine, import_engine
 from runner.trial.inputs import load_inputs, load_judged, pad_token_id, words_with_tokens
 from runner.trial.neighbours import Batch, compare_batchings
 from runner.trial.weights import int8_weight_bits

@@ -9,7 +9,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.engines import INPUTS
+from runner.models.inputs import INPUTS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,8 +19,7 @@ WORD_STARTS = "word_starts"  # beside the inputs, where words are judged: 1 at t
 
 
 def load_inputs(path: Path, batches: int | None = None) -> list[tuple[np.ndarray, ...]]:
-    """Return the inputs of each batch in the order of `runner.engines.INPUTS`, int64 [batch, length], so the attention
-    mask second; the first `batches` or all."""
+    """Return the inputs of each batch in the order of `INPUTS`, int64 [batch, length]; the first `batches` or all."""
     return _load(path, INPUTS, lambda shapes: range(len(shapes))[:batches])
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.engines import Engine, import_engine
+from runner.engines.engine import Engine, import_engine
 from runner.trial.inputs import load_inputs
 from runner.trial.memory import MemoryWatch
 from runner.trial.timing import no_garbage_collection, warm_up

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from tokenizers import Encoding, Tokenizer
 
-from runner.engines import INPUTS
 from runner.models.architectures import positions_for_texts
-from runner.tasks import read
+from runner.models.inputs import INPUTS
+from runner.tasks.texts import read_split
 from runner.tasks.tokenizer import cut_at, load_tokenizer
 from runner.trial.inputs import WORD_STARTS
 
@@ -25,7 +25,7 @@ def main() -> None:
     """Read the request, write `files/inputs.npz` and `notes.json` into the output folder."""
     request = json.loads(Path(sys.argv[1]).read_text())
     paths = {name: Path(path) for name, path in request["paths"].items()}
-    texts = [example.given for example in read(paths["texts"], "test")]
+    texts = [example.given for example in read_split(paths["texts"], "test")]
     arrays = tokenize(texts, load_tokenizer(paths["checkpoint"]), request)
     (paths["output"] / "files").mkdir()
     np.savez(paths["output"] / "files" / "inputs.npz", **arrays)  # type: ignore[arg-type]  # its stub means another key

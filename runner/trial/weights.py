@@ -24,7 +24,7 @@ def int8_weight_bits(artifact: Path, precision: str | None) -> int | None:
 
     Args:
         artifact: its folder.
-        precision: what the engine multiplies in, see `runner.engines.Engine`; None if it cannot tell.
+        precision: what the engine multiplies in, see `runner.engines.engine.Engine`; None if it cannot tell.
     """
     if precision is not None and "int8" not in precision:
         return 0

@@ -15,7 +15,7 @@ import time
 import warnings
 from pathlib import Path
 
-from runner.tasks import read
+from runner.tasks.texts import read_split
 from tests.architectures.kitchen import ROOT, Kitchen
 from tests.architectures.models import TINY, save_tiny
 from tests.architectures.table import TECHNIQUES, WORKS, markdown, outcome
@@ -53,7 +53,7 @@ def run(model_type: str, techniques: list[str]) -> dict[str, str]:
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         kitchen = Kitchen(Path(folder), write_texts(Path(folder) / "texts"))
-        words = [example.text for example in read(kitchen.texts, "train")]
+        words = [example.text for example in read_split(kitchen.texts, "train")]
         original = kitchen.import_model(save_tiny(Path(folder) / "model", model_type, words), trained=True)
         for technique in techniques:
             began = time.monotonic()

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from runner import tasks
 from runner.engines.checkpoint import load_checkpoint
+from runner.tasks.texts import read_split
 from runner.techniques.pruning.layers import encoder_layers, full_weight
 from tests.architectures.kitchen import Batch, Kitchen, Made, batches_of, predict
 
@@ -36,7 +36,7 @@ def near(kitchen: Kitchen, made: Made, original: Path, logits: np.ndarray) -> st
 
 def learnt(kitchen: Kitchen, made: Made, original: Path, logits: np.ndarray) -> str | None:
     """The labels are mostly right, as of the texts that the original was trained on."""
-    labels = np.array([example.label for example in tasks.read(kitchen.texts, "test")])
+    labels = np.array([example.label for example in read_split(kitchen.texts, "test")])
     accuracy = float((logits[: len(labels)].argmax(1) == labels).mean())
     return None if accuracy >= _LEARNT and np.isfinite(logits).all() else f"accuracy {accuracy:.0%}"
 

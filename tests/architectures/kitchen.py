@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from omegaconf import OmegaConf
 
-from runner import tasks
-from runner.engines import FORMATS, import_engine
-from runner.techniques import Step, StepInputs, carry_out
+from runner.engines.engine import FORMATS, import_engine
+from runner.tasks.texts import read_split
 from runner.techniques.chain import check_chain, follow_shape, make_chain
 from runner.techniques.shape import shape_of_checkpoint
+from runner.techniques.step import Step, StepInputs, carry_out
 
 Batch = tuple[np.ndarray, np.ndarray]  # input_ids and attention_mask, int64 [texts, longest]
 ROOT = Path(__file__).parents[2]
@@ -135,7 +135,7 @@ def batches_of(checkpoint: Path, texts: Path) -> list[Batch]:
 
     config = json.loads((checkpoint / "config.json").read_text())
     tokenizer = Tokenizer.from_file(str(checkpoint / "tokenizer.json"))
-    words = [example.text for example in tasks.read(texts, "test")]
+    words = [example.text for example in read_split(texts, "test")]
     found = []
     for group in (words[:1], words[1:5], words[5:], [words[0], " ".join(words)]):
         settings = {

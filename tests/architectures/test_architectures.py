@@ -11,7 +11,7 @@ from transformers import AutoModel, AutoModelForSequenceClassification
 
 from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
-from runner.tasks import read
+from runner.tasks.texts import read_split
 from tests.architectures.__main__ import PAGE
 from tests.architectures.kitchen import Kitchen
 from tests.architectures.models import TINY, save_tiny
@@ -32,7 +32,9 @@ def kitchen(texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Kitchen:
 @pytest.fixture(params=TINY)
 def folder(request: pytest.FixtureRequest, kitchen: Kitchen, tmp_path: Path) -> Path:
     """A tiny model of each architecture in turn, as `save_pretrained` writes it."""
-    return save_tiny(tmp_path / "model", request.param, [example.text for example in read(kitchen.texts, "train")])
+    return save_tiny(
+        tmp_path / "model", request.param, [example.text for example in read_split(kitchen.texts, "train")]
+    )
 
 
 def _on_the_page(technique: str, model_type: str) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from runner import cli as verbs
-from runner.cli import VERBS
 from runner.cli.sweep import hydra_arguments
+from runner.cli.verbs import VERBS
 
 ROOT = Path(__file__).parents[2]
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
-from runner.engines import check_inputs, named
+from runner.engines.engine import check_inputs, named
 from runner.engines.onnxruntime import Engine as OnnxRuntime
 from runner.engines.openvino import Engine as OpenVino
 from runner.engines.pytorch import PyTorch

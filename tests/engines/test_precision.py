@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runner.engines import import_engine, main_precision
+from runner.engines.engine import import_engine, main_precision
 from tests.techniques.conftest import run_step, save_random, texts
 
 __all__ = ["texts"]  # a fixture

@@ -14,8 +14,8 @@ import requests
 from docker.errors import APIError
 
 from runner.errors import MachineError
-from runner.isolation import Box, BoxEnd, BoxOrder
 from runner.isolation import docker as docker_box_module
+from runner.isolation.box import Box, BoxEnd, BoxOrder
 from runner.isolation.docker import MANAGED, DockerBox, connect, remove_orphans
 from runner.machine.topology import choose_cpus
 from tests.patience import PATIENCE_SECONDS, wait_until

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runner.isolation import Box, BoxEnd, BoxOrder
+from runner.isolation.box import Box, BoxEnd, BoxOrder
 from runner.isolation.process import ProcessBox
 from runner.machine.topology import choose_cpus
 from runner.sweep import peaks

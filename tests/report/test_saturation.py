@@ -11,10 +11,10 @@ from rich.console import Console
 
 from runner.recommend.evidence import evidence
 from runner.report.markdown import render_markdown
-from runner.report.saturation import saturation_sentence
 from runner.report.terminal import print_summary
 from runner.report.view import groups
 from runner.results.collect import collect
+from runner.results.saturation import saturation_sentence
 from tests.results.synthetic import BASELINE, Job, edit, write_sweep
 
 EIGHT = Job("onnx-int8", 0.03, flips=0.5, int8_weight_bits=8)

@@ -11,9 +11,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from runner import tasks
-from runner.cli.init import write_example
-from runner.tasks import Example, Texts
+from runner.cli.init.write import write_example
+from runner.tasks.texts import Example, Texts, write_texts
 from tests.patience import PATIENCE_SECONDS
 from tests.techniques.conftest import save_random
 
@@ -27,7 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("own")
     write_example(folder, code=True)
     texts = tmp_path_factory.mktemp("texts")
-    tasks.write(Texts(["bad", "good"], *([[Example("a text", 0), Example("another", 1)]] * 3)), texts)
+    write_texts(Texts(["bad", "good"], *([[Example("a text", 0), Example("another", 1)]] * 3)), texts)
     save_random(folder / "model", texts, "bert")
     (folder / "conf" / "model" / "mine.yaml").write_text(
         "name: mine\nfamily: mine\nsource: {kind: folder}\npath: model\nsteps: [{step: import-checkpoint}]\n"

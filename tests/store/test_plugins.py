@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from runner import tasks
 from runner.config.schema import TaskConfig, TechniqueConfig
 from runner.errors import UserError
 from runner.store import plugins
 from runner.store.artifacts import Store
 from runner.sweep.validation import _engine_format
-from runner.techniques import plugin_of
+from runner.tasks.source import task_identity
 from runner.techniques.chain import make_step
+from runner.techniques.step import plugin_of
 
 STEP = """
 from dataclasses import dataclass
@@ -175,11 +175,11 @@ def test_a_task_s_code_is_part_of_what_it_is(folder: Path) -> None:
     file = folder / "plugins" / "tasks" / "mine.py"
     file.write_text(code)
     task = TaskConfig(name="mine", source="mine")
-    before = tasks.identity(task)
+    before = task_identity(task)
     file.write_text(code + "# changed\n")
-    assert tasks.identity(task) | {"code": before["code"]} == before
-    assert tasks.identity(task) != before
+    assert task_identity(task) | {"code": before["code"]} == before
+    assert task_identity(task) != before
     file.write_text("def load(task, downloads): ...\n")
     sys.modules.pop("plugins.tasks.mine")
     with pytest.raises(UserError, match=r"plugins/tasks/mine.py has no function 'identity'"):
-        tasks.identity(task)
+        task_identity(task)

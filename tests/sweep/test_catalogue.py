@@ -9,7 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from runner.config.schema import PRECISIONS
-from runner.engines import FORMATS
+from runner.engines.engine import FORMATS
 from runner.techniques.chain import check_chain, make_chain
 
 CONF = Path(__file__).parents[2] / "conf"

@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 import runner.sweep.prepare
 from runner.config.schema import Config, register
 from runner.errors import storage_error
-from runner.isolation import Box, BoxEnd, BoxOrder
+from runner.isolation.box import Box, BoxEnd, BoxOrder
 from runner.isolation.docker import DockerBox
 from runner.sweep.prepare import PrepareError, prepare
 

@@ -10,7 +10,7 @@ import pytest
 
 from runner import isolation
 from runner.config.schema import Config
-from runner.isolation import stoppable
+from runner.isolation.box import stoppable
 from runner.sweep import run as sweep
 from runner.sweep.jobs import Job
 from tests.patience import PATIENCE_SECONDS

@@ -13,12 +13,11 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
-from runner import tasks
 from runner.config.task_kinds import TOKENS
 from runner.engines.checkpoint import load_checkpoint
 from runner.report.write import write_report
 from runner.results.tables import Tables, read_tables
-from runner.tasks import Example, Texts
+from runner.tasks.texts import Example, Texts, write_texts
 from tests.techniques.conftest import save_random
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +37,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("tagger")
     (place / "texts").mkdir()
     texts = [Example(" ".join(w), tuple(map(TAGS.index, _tags(w))), words=tuple(w)) for w in TEXTS]
-    tasks.write(Texts(TAGS, [], [], texts, kind=TOKENS), place / "texts")
+    write_texts(Texts(TAGS, [], [], texts, kind=TOKENS), place / "texts")
     return save_random(place / "model", place / "texts", "bert")
 
 

@@ -19,7 +19,7 @@ from runner.config.schema import (
     TechniqueConfig,
     WorkloadConfig,
 )
-from runner.isolation import Box, BoxEnd, BoxOrder
+from runner.isolation.box import Box, BoxEnd, BoxOrder
 from runner.store.artifacts import folder_sha256, write_whole
 from runner.store.sweep_folder import peaks_file, prepared_file
 from runner.sweep import trial as job

@@ -12,17 +12,18 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from runner import tasks
 from runner.config.schema import TaskConfig
 from runner.errors import UserError
-from runner.tasks import Texts, content, reading
+from runner.tasks import content, reading
+from runner.tasks.source import load_texts
+from runner.tasks.texts import Texts
 
 CSV = "text,label,split\n" + "".join(f"text {n},{'xy'[n % 2]},test\n" for n in range(50))
 
 
 def _load(folder: Path, name: str, packed: bytes) -> Texts:
     (folder / name).write_bytes(packed)
-    return tasks.load(TaskConfig(name="file", source="file", path=str(folder / name)), folder)
+    return load_texts(TaskConfig(name="file", source="file", path=str(folder / name)), folder)
 
 
 def _zipped(files: dict[str, str | bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from runner import tasks
 from runner.config.schema import Delimiter, TaskConfig
 from runner.errors import UserError
-from runner.tasks import Example, Texts, lines
+from runner.tasks import lines
+from runner.tasks.source import load_texts
+from runner.tasks.texts import Example, Texts
 
 ROWS = [("a, b; c\td | e", "x", "test"), ('so "he"\nsaid', "y", "test"), ("café", "x", "train")]
 CHARACTERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
@@ -20,7 +21,7 @@ CHARACTERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 def _load(folder: Path, content: str, name: str = "texts.csv", **keys: object) -> Texts:
     (folder / name).write_bytes(content.encode())
     task = TaskConfig(name="file", source="file", path=str(folder / name), **keys)  # type: ignore[arg-type]
-    return tasks.load(task, folder)
+    return load_texts(task, folder)
 
 
 def _written(character: str, line_end: str = "\r\n", quoting: int = csv.QUOTE_MINIMAL) -> str:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from runner import tasks
 from runner.config.schema import TaskConfig
 from runner.errors import UserError
-from runner.tasks import Texts
+from runner.tasks.source import load_texts, task_identity
+from runner.tasks.texts import Texts
 
 TEXT = "text;label;split\r\ncafé – “naïve”;x;test\r\nplain;y;train\r\n"
 JSON_LINES = '{"text": "café", "label": "x", "split": "test"}\n{"text": "b", "label": "y", "split": "train"}\n'
@@ -18,7 +18,7 @@ JSON_LINES = '{"text": "café", "label": "x", "split": "test"}\n{"text": "b", "l
 
 def _load(folder: Path, content: bytes, encoding: str | None = None, name: str = "texts.csv") -> Texts:
     (folder / name).write_bytes(content)
-    return tasks.load(TaskConfig(name="file", source="file", path=str(folder / name), encoding=encoding), folder)
+    return load_texts(TaskConfig(name="file", source="file", path=str(folder / name), encoding=encoding), folder)
 
 
 @pytest.mark.parametrize(
@@ -75,5 +75,5 @@ def test_what_cannot_be_decoded_is_refused(content: bytes, declared: str | None,
 def test_the_identity_follows_what_is_declared(tmp_path: Path) -> None:
     (tmp_path / "texts.csv").write_text(TEXT)
     path = str(tmp_path / "texts.csv")
-    one, other = (tasks.identity(TaskConfig("file", "file", path=path, encoding=name)) for name in ("cp1252", "cp1250"))
+    one, other = (task_identity(TaskConfig("file", "file", path=path, encoding=name)) for name in ("cp1252", "cp1250"))
     assert one != other

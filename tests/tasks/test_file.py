@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from runner import tasks
 from runner.config.schema import TaskConfig
 from runner.errors import UserError
-from runner.tasks import Example, Texts
+from runner.tasks.source import load_texts, task_identity
+from runner.tasks.texts import Example, Texts
 
 
 def _load(path: Path, content: str | bytes, **keys: str | None) -> Texts:
     file = path / "texts.csv"
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return tasks.load(TaskConfig(name="file", source="file", path=str(file), **keys), path)  # type: ignore[arg-type]
+    return load_texts(TaskConfig(name="file", source="file", path=str(file), **keys), path)  # type: ignore[arg-type]
 
 
 def _rows(count: int) -> str:
@@ -85,12 +85,12 @@ def test_a_path_is_needed(tmp_path: Path) -> None:
     with pytest.raises(
         UserError, match=r"task\.path is not set\. Say which CSV, TSV, JSONL or Parquet file: task\.path="
     ):
-        tasks.load(TaskConfig(name="file", source="file"), tmp_path)
+        load_texts(TaskConfig(name="file", source="file"), tmp_path)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"task\.path: cannot read /no/such\.csv: No such file"):
-        tasks.load(TaskConfig(name="file", source="file", path="/no/such.csv"), tmp_path)
+        load_texts(TaskConfig(name="file", source="file", path="/no/such.csv"), tmp_path)
 
 
 def test_the_identity_follows_the_content(tmp_path: Path) -> None:
@@ -98,5 +98,5 @@ def test_the_identity_follows_the_content(tmp_path: Path) -> None:
     identities = []
     for content in ("one", "two", "one"):
         (tmp_path / "a.csv").write_text(content)
-        identities.append(tasks.identity(task))
+        identities.append(task_identity(task))
     assert identities[0] == identities[2] != identities[1]

@@ -15,10 +15,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from runner import tasks
 from runner.config.schema import TaskConfig
 from runner.errors import UserError
 from runner.tasks import hub
+from runner.tasks.source import load_texts, task_identity
+from runner.tasks.texts import SPLITS
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 FEATURES = {"label": {"names": ["never", "maybe", "always"], "_type": "ClassLabel"}}
@@ -103,14 +104,14 @@ def test_the_files_of_each_split_are_downloaded_once(served: tuple[Path, list[st
         _write(folder / "data" / f"{name}.parquet", count)
     _write(folder / "data" / "test-00000-of-00001.parquet", 2)
     _write(folder / "data" / "extra-00000-of-00001.parquet", 2)
-    texts = tasks.load(_task(), tmp_path / "downloads")
+    texts = load_texts(_task(), tmp_path / "downloads")
     assert texts.labels == ["never", "maybe", "always"], "in the data set's own order"
-    assert [len(getattr(texts, split)) for split in tasks.SPLITS] == [9, 3, 2]
+    assert [len(getattr(texts, split)) for split in SPLITS] == [9, 3, 2]
     assert sorted(example.label or 0 for example in texts.test) == [0, 1]
     assert not any("extra" in path for path in asked)
     asked.clear()
-    assert tasks.load(_task(), tmp_path / "downloads") == texts
-    assert tasks.load(_task(), tmp_path / "elsewhere") == texts, "from the hub's own cache"
+    assert load_texts(_task(), tmp_path / "downloads") == texts
+    assert load_texts(_task(), tmp_path / "elsewhere") == texts, "from the hub's own cache"
     assert asked == []
 
 
@@ -121,13 +122,13 @@ def test_splits_may_have_other_names_and_folders(served: tuple[Path, list[str]],
         _write(folder / subset / "train" / "0000.parquet", 80)
         _write(folder / subset / "dev" / "0000.parquet", 6)
     keys = {"validation_split": None, "test_split": "dev"}
-    texts = tasks.load(_task(subset="sst2", **keys), tmp_path / "downloads")
+    texts = load_texts(_task(subset="sst2", **keys), tmp_path / "downloads")
     assert len(texts.test) == 6
     assert 0 < len(texts.validation) < 30 < len(texts.train) == 80 - len(texts.validation)
     with pytest.raises(UserError, match=r"split 'train' in several folders: mrpc/train, sst2/train\. Say which: task"):
-        tasks.load(_task(**keys), tmp_path / "downloads")
+        load_texts(_task(**keys), tmp_path / "downloads")
     with pytest.raises(UserError, match=r"task\.test_split: .*no Parquet file of a split 'test' in a folder sst2 at"):
-        tasks.load(_task(subset="sst2", validation_split=None), tmp_path / "downloads")
+        load_texts(_task(subset="sst2", validation_split=None), tmp_path / "downloads")
 
 
 def test_hidden_labels_and_other_columns_are_refused(served: tuple[Path, list[str]], tmp_path: Path) -> None:
@@ -135,21 +136,21 @@ def test_hidden_labels_and_other_columns_are_refused(served: tuple[Path, list[st
     _write(folder / "test.parquet", 4, label=-1)
     only_test = {"train_split": None, "validation_split": None}
     with pytest.raises(UserError, match=r"task\.hub_id: owner/name, test/00000\.parquet, row 1: column 'label' is em"):
-        tasks.load(_task(**only_test), tmp_path)
+        load_texts(_task(**only_test), tmp_path)
     with pytest.raises(UserError, match=r"task\.text_column: owner/name, .* has no column 'sentence'.*Allowed: label"):
-        tasks.load(_task(text_column="sentence", **only_test), tmp_path)
-    assert len(tasks.load(_task(label_column=None, **only_test), tmp_path).test) == 4
+        load_texts(_task(text_column="sentence", **only_test), tmp_path)
+    assert len(load_texts(_task(label_column=None, **only_test), tmp_path).test) == 4
 
 
 def test_too_much_is_not_downloaded(
     served: tuple[Path, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, asked = served
-    for side in tasks.SPLITS:
+    for side in SPLITS:
         _write(folder / f"{side}.parquet", 9)
     monkeypatch.setattr(hub, "MOST_BYTES", 100)
     with pytest.raises(UserError, match="Take a sample of it as a file"):
-        tasks.load(_task(), tmp_path)
+        load_texts(_task(), tmp_path)
     assert not any("resolve" in path for path in asked)
 
 
@@ -157,7 +158,7 @@ def test_without_network_the_error_names_the_way_out(tmp_path: Path, monkeypatch
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(UserError, match=r"task 'demo': cannot get owner/name from the hub .*task=file task\.path="):
-        tasks.load(_task(), tmp_path)
+        load_texts(_task(), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -170,12 +171,12 @@ def test_without_network_the_error_names_the_way_out(tmp_path: Path, monkeypatch
 )
 def test_the_pin_must_be_one(keys: dict[str, Any], message: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=message):
-        tasks.identity(_task(**keys))
+        task_identity(_task(**keys))
 
 
 def test_the_identity_follows_what_is_read() -> None:
     same, *others = (
-        tasks.identity(_task(**keys)) for keys in ({}, {"subset": "a"}, {"test_split": "dev"}, {"text_column": "b"})
+        task_identity(_task(**keys)) for keys in ({}, {"subset": "a"}, {"test_split": "dev"}, {"text_column": "b"})
     )
-    assert same == tasks.identity(_task())
+    assert same == task_identity(_task())
     assert same not in others

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from runner import tasks
 from runner.config.schema import TaskConfig
 from runner.config.task_kinds import MULTI_LABEL
 from runner.errors import UserError
-from runner.tasks import Example, Texts
+from runner.tasks.source import load_texts
+from runner.tasks.texts import Example, Texts, read_kind, read_split, write_texts
 
 ROWS: list[dict[str, Any]] = [
     {"text": "a", "label": ["sad", "angry"], "split": "train"},
@@ -24,7 +24,7 @@ ROWS: list[dict[str, Any]] = [
 
 
 def _load(file: Path, **keys: Any) -> Texts:
-    return tasks.load(TaskConfig(name="t", source="file", path=str(file), kind=MULTI_LABEL, **keys), file.parent)
+    return load_texts(TaskConfig(name="t", source="file", path=str(file), kind=MULTI_LABEL, **keys), file.parent)
 
 
 def _jsonl(folder: Path, rows: list[dict[str, Any]]) -> Path:
@@ -40,9 +40,9 @@ def test_lists_and_separated_labels_are_read_alike(tmp_path: Path) -> None:
     assert loaded[0] == loaded[1] == loaded[2]
     assert (loaded[0].labels, loaded[0].kind) == (["angry", "glad", "sad"], MULTI_LABEL)
     assert (loaded[0].train, loaded[0].validation) == ([Example("a", (0, 2))], [Example("b", ())])
-    tasks.write(loaded[0], tmp_path)
-    assert tasks.read(tmp_path, "train") == loaded[0].train
-    assert tasks.read_kind(tmp_path) == MULTI_LABEL
+    write_texts(loaded[0], tmp_path)
+    assert read_split(tmp_path, "train") == loaded[0].train
+    assert read_kind(tmp_path) == MULTI_LABEL
 
 
 def test_another_separator(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_bad_labels_are_refused(row: dict[str, Any], message: str, tmp_path: Pat
 def test_a_list_in_a_single_label_task_says_what_to_do(tmp_path: Path) -> None:
     task = TaskConfig(name="t", source="file", path=str(_jsonl(tmp_path, ROWS)))
     with pytest.raises(UserError, match=r"line 1: .* is no label.*task\.kind=multi-label"):
-        tasks.load(task, tmp_path)
+        load_texts(task, tmp_path)
 
 
 @pytest.mark.parametrize(

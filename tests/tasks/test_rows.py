@@ -10,10 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from runner import tasks
 from runner.config.schema import TaskConfig
 from runner.errors import UserError
-from runner.tasks import Example, Texts, content
+from runner.tasks import content
+from runner.tasks.source import load_texts, task_identity
+from runner.tasks.texts import Example, Texts
 
 ROWS: list[dict[str, Any]] = [
     {"text": "a, b", "label": "x", "split": "train"},
@@ -23,7 +24,7 @@ ROWS: list[dict[str, Any]] = [
 
 
 def _load(file: Path, **keys: str | None) -> Texts:
-    return tasks.load(TaskConfig(name="file", source="file", path=str(file), **keys), file.parent)  # type: ignore[arg-type]
+    return load_texts(TaskConfig(name="file", source="file", path=str(file), **keys), file.parent)  # type: ignore[arg-type]
 
 
 def _jsonl(folder: Path, content: str | bytes) -> Path:
@@ -173,6 +174,6 @@ def test_the_identity_follows_the_columns(tmp_path: Path) -> None:
     """The same file read otherwise gives other texts."""
     file = _jsonl(tmp_path, "")
     one, other = (
-        tasks.identity(TaskConfig(name="file", source="file", path=str(file), text_column=column)) for column in "ab"
+        task_identity(TaskConfig(name="file", source="file", path=str(file), text_column=column)) for column in "ab"
     )
     assert one != other

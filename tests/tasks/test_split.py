@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.tasks import Example
 from runner.tasks.split import SIMILARITY, near_duplicates, shuffled, split, words
+from runner.tasks.texts import Example
 
 ORIGINAL = "had the best lucky charm ever tonight"
 

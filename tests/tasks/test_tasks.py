@@ -6,25 +6,25 @@ from pathlib import Path
 
 import pytest
 
-from runner import tasks
 from runner.config.schema import TaskConfig
 from runner.errors import UserError
-from runner.tasks import Example, Texts
+from runner.tasks.source import load_texts, task_identity
+from runner.tasks.texts import SPLITS, Example, Texts, read_labels, read_split, write_texts
 
 TEXTS = Texts(["bad", "gut 👍"], [Example("a\nb", 0), Example("ü \u2028", 1)], [Example("c", 1)], [Example("d", 0)])
 
 
 def test_texts_survive_writing_and_reading(tmp_path: Path) -> None:
-    tasks.write(TEXTS, tmp_path)
-    read = [tasks.read(tmp_path, split) for split in tasks.SPLITS]
-    assert Texts(tasks.read_labels(tmp_path), *read) == TEXTS
+    write_texts(TEXTS, tmp_path)
+    read = [read_split(tmp_path, split) for split in SPLITS]
+    assert Texts(read_labels(tmp_path), *read) == TEXTS
 
 
 def test_the_bytes_are_the_same_every_time(tmp_path: Path) -> None:
     written = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        tasks.write(TEXTS, tmp_path / name)
+        write_texts(TEXTS, tmp_path / name)
         written.append({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()})
     assert written[0] == written[1]
     assert set(written[0]) == {
@@ -41,16 +41,16 @@ def test_the_bytes_are_the_same_every_time(tmp_path: Path) -> None:
 def test_an_unknown_task_is_refused(tmp_path: Path) -> None:
     task = TaskConfig(name="x", source="twets")
     with pytest.raises(UserError, match=r"task\.source: there is no task 'twets'\. Did you mean 'tweets'"):
-        tasks.load(task, tmp_path)
+        load_texts(task, tmp_path)
     with pytest.raises(UserError, match="there is no task"):
-        tasks.identity(task)
+        task_identity(task)
 
 
 def test_alice_has_16_sentences_and_no_labels(tmp_path: Path) -> None:
-    texts = tasks.load(TaskConfig(name="alice", source="alice"), tmp_path)
+    texts = load_texts(TaskConfig(name="alice", source="alice"), tmp_path)
     assert (texts.labels, texts.train, texts.validation, len(texts.test)) == ([], [], [], 16)
     assert texts.test[0].text.startswith("Alice was beginning to get very tired of sitting by her sister")
     assert {example.label for example in texts.test} == {None}
     assert all(" ".join(example.text.split()) == example.text for example in texts.test)
-    tasks.write(texts, tmp_path)
+    write_texts(texts, tmp_path)
     assert (tmp_path / "train.jsonl").read_text() == ""

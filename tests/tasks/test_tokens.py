@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from runner import tasks
 from runner.config.schema import TaskConfig
 from runner.config.task_kinds import TOKENS
 from runner.errors import UserError
-from runner.tasks import Example, Texts
+from runner.tasks.source import load_texts
+from runner.tasks.texts import Example, Texts, read_split, write_texts
 from runner.trial.tokenize import tokenize
 
 ROWS: list[dict[str, Any]] = [
@@ -27,7 +27,7 @@ ROWS: list[dict[str, Any]] = [
 
 def _load(file: Path, **keys: Any) -> Texts:
     columns = {"text_column": "tokens", "label_column": "tags"} | keys
-    return tasks.load(TaskConfig(name="t", source="file", path=str(file), kind=TOKENS, **columns), file.parent)
+    return load_texts(TaskConfig(name="t", source="file", path=str(file), kind=TOKENS, **columns), file.parent)
 
 
 def _jsonl(folder: Path, rows: list[dict[str, Any]]) -> Path:
@@ -41,8 +41,8 @@ def test_json_lines_and_parquet_are_read_alike(tmp_path: Path) -> None:
     assert loaded[0] == loaded[1]
     assert (loaded[0].labels, loaded[0].kind) == (["B-PER", "O"], TOKENS)
     assert loaded[0].train == [Example("Ada wrote", (0, 1), words=("Ada", "wrote"))]
-    tasks.write(loaded[0], tmp_path)
-    assert tasks.read(tmp_path, "train") == loaded[0].train
+    write_texts(loaded[0], tmp_path)
+    assert read_split(tmp_path, "train") == loaded[0].train
 
 
 def test_tags_that_are_numbers_have_the_names_of_the_data_set(tmp_path: Path) -> None:

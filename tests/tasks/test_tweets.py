@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runner import tasks
 from runner.config.schema import TaskConfig
 from runner.errors import UserError
-from runner.tasks import Texts, tweets
+from runner.tasks import tweets
+from runner.tasks.source import load_texts
+from runner.tasks.texts import SPLITS, Texts
 from tests.wheels import only_index
 
 DOWNLOADS = Path(__file__).parents[2] / ".cache" / "downloads"
@@ -21,11 +22,11 @@ TASK = TaskConfig(name="tweets", source="tweets")
 
 @pytest.fixture(scope="module")
 def texts() -> Texts:
-    return tasks.load(TASK, DOWNLOADS)
+    return load_texts(TASK, DOWNLOADS)
 
 
 def test_counts_are_those_documented(texts: Texts) -> None:
-    for side in tasks.SPLITS:
+    for side in SPLITS:
         counts = Counter(example.label for example in getattr(texts, side))
         row = re.search(rf"\| {side} +\|([^\n]+)\|", tweets.__doc__ or "")
         assert row, side
@@ -38,7 +39,7 @@ def test_no_near_duplicate_is_on_two_sides(texts: Texts) -> None:
     address = re.compile(r"(@|http|www)\S*")
     sides = [
         [re.findall(r"[a-z]+", address.sub("", example.text.lower())) for example in getattr(texts, side)]
-        for side in tasks.SPLITS
+        for side in SPLITS
     ]
     vocabulary = {word: number for number, word in enumerate(sorted({w for side in sides for t in side for w in t}))}
     matrices = [np.zeros((len(side), len(vocabulary)), np.float32) for side in sides]
@@ -72,4 +73,4 @@ def test_the_first_test_texts_are_a_fair_sample(texts: Texts) -> None:
 def test_without_an_index_the_error_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     only_index(monkeypatch, None)
     with pytest.raises(UserError, match=r"task 'tweets': cannot download the package vaderSentiment==3\.3\.2"):
-        tasks.load(TASK, tmp_path)
+        load_texts(TASK, tmp_path)

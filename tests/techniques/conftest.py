@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from runner import tasks
 from runner.models.architectures import ARCHITECTURES
-from runner.tasks import Example, Texts
-from runner.techniques import StepInputs, carry_out
+from runner.tasks.texts import Example, Texts, write_texts
 from runner.techniques.chain import make_step
+from runner.techniques.step import StepInputs, carry_out
 
 SHAPE = {
     "vocab_size": 600,
@@ -78,25 +77,25 @@ def _sentences(count: int, seed: int) -> list[Example]:
     return examples
 
 
-def write_texts(folder: Path) -> Path:
+def write_toy_texts(folder: Path) -> Path:
     """Make the folder, of three classes, each told by a word of its own; return it."""
     folder.mkdir()
     labels = ["negative", "neutral", "positive"]
-    tasks.write(Texts(labels, _sentences(240, 1), _sentences(60, 2), _sentences(60, 3)), folder)
+    write_texts(Texts(labels, _sentences(240, 1), _sentences(60, 2), _sentences(60, 3)), folder)
     return folder
 
 
 @pytest.fixture(scope="session")
 def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """See `write_texts`."""
-    return write_texts(tmp_path_factory.mktemp("texts") / "texts")
+    """See `write_toy_texts`."""
+    return write_toy_texts(tmp_path_factory.mktemp("texts") / "texts")
 
 
 @pytest.fixture(scope="session")
 def unlabelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Texts without labels."""
     folder = tmp_path_factory.mktemp("unlabelled")
-    tasks.write(Texts([], [], [], [Example("one text", None), Example("and another", None)]), folder)
+    write_texts(Texts([], [], [], [Example("one text", None), Example("and another", None)]), folder)
     return folder
 
 

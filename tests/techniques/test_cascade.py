@@ -11,10 +11,10 @@ import onnx
 import onnxruntime
 import pytest
 
-from runner import tasks
 from runner.engines.onnxruntime import Engine
 from runner.errors import UserError
 from runner.store.artifacts import folder_sha256
+from runner.tasks.texts import read_split
 from runner.techniques.chain import check_chain, make_chain, make_step
 from runner.techniques.onnx.cascade import join
 from runner.techniques.onnx.onnx_static_int8 import encode
@@ -75,7 +75,7 @@ def test_the_share_is_that_of_the_validation_texts(
     small, other, _ = graphs
     settings: dict[str, Any] = {"step": "cascade", "share": 0.25}
     made, notes = run_step(tmp_path / "c", small, texts, bert, teacher=other, **settings)
-    found = [example.text for example in tasks.read(texts, "validation")]
+    found = [example.text for example in read_split(texts, "validation")]
     logits = [_logits(small, call["input_ids"], call["attention_mask"]) for call in encode(found, bert, 128)]
     assert (_sure(np.concatenate(logits)) < notes["threshold"]).mean() == pytest.approx(0.25, abs=0.02)
     assert (notes["texts"], notes["split"]) == (60, "validation")

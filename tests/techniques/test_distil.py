@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import torch
 
-from runner import tasks
 from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
 from runner.store.artifacts import folder_sha256
+from runner.tasks.texts import SPLITS, Texts, read_labels, read_split, write_texts
 from runner.techniques.chain import make_step
 from runner.techniques.training.batches import NO_LABEL, Batches
 from runner.techniques.training.distil import Distil, Distillation, hard_loss, matching_layers, soft_loss
@@ -33,7 +33,7 @@ def teacher(bert: Path, texts: Path, tmp_path_factory: pytest.TempPathFactory) -
 def _divergence(student: Path, teacher: Path, texts: Path) -> float:
     """Return how far the student's predictions of the test texts are from the teacher's."""
     models = [load_checkpoint(folder) for folder in (student, teacher)]
-    batch = next(Batches(teacher, tasks.read(texts, "test"), 64, models[0].config).in_order(60))
+    batch = next(Batches(teacher, read_split(texts, "test"), 64, models[0].config).in_order(60))
     del batch["labels"]
     with torch.inference_mode():
         return float(soft_loss(*(model(**batch).logits for model in models), temperature=1))
@@ -65,9 +65,9 @@ def test_with_a_teacher_is_nearer_to_it_and_no_less_right_than_without(
 def test_texts_without_labels_teach_too(teacher: Path, student: Path, texts: Path, tmp_path: Path) -> None:
     more = tmp_path / "texts"
     more.mkdir()
-    given = [tasks.read(texts, split) for split in tasks.SPLITS]
+    given = [read_split(texts, split) for split in SPLITS]
     spare = [example._replace(label=None) for example in given[0][40:]]
-    tasks.write(tasks.Texts(tasks.read_labels(texts), given[0][:40], *given[1:], spare), more)
+    write_texts(Texts(read_labels(texts), given[0][:40], *given[1:], spare), more)
     found = [
         run_step(tmp_path / f"d{count}", student, more, teacher=teacher, **QUICK | {"epochs": 6}, unlabelled=count)[0]
         for count in (0, len(spare))
@@ -107,7 +107,7 @@ def _objective(teacher: Path, **weights: Any) -> Distillation:
 
 def test_a_student_like_its_teacher_has_nothing_to_learn(teacher: Path, texts: Path) -> None:
     model = load_checkpoint(teacher)
-    batch = next(Batches(teacher, tasks.read(texts, "train"), 64, model.config).in_order(8))
+    batch = next(Batches(teacher, read_split(texts, "train"), 64, model.config).in_order(8))
     labels = batch.pop("labels")
     objective = _objective(teacher, soft_weight=5, hidden_weight=1)
     assert objective.loss(model, batch, labels).item() == pytest.approx(0, abs=1e-6)
@@ -130,7 +130,7 @@ def test_labels_count_where_there_are_any() -> None:
 def test_masking_hides_words_but_no_special_token_and_no_padding(teacher: Path, texts: Path) -> None:
     model = load_checkpoint(teacher)
     masking = Masking(teacher / "tokenizer.json", 32, seed=0)
-    batches = list(Batches(teacher, tasks.read(texts, "train"), 64, model.config).in_order(32))
+    batches = list(Batches(teacher, read_split(texts, "train"), 64, model.config).in_order(32))
     chosen = words = 0
     for batch in batches:
         hidden, was = masking.mask(batch)
@@ -165,7 +165,7 @@ def test_layers_learn_from_layers_evenly_spaced(own: int, taught: int, expected:
 def test_all_layers_are_taught(teacher: Path, texts: Path) -> None:
     """A teacher of two layers: a student that differs in the first one has something to learn from it alone."""
     model: Any = load_checkpoint(teacher)
-    batch = next(Batches(teacher, tasks.read(texts, "train"), 64, model.config).in_order(8))
+    batch = next(Batches(teacher, read_split(texts, "train"), 64, model.config).in_order(8))
     labels = batch.pop("labels")
     last, both = (_objective(teacher, hidden_weight=1, hidden_layers=layers) for layers in ("last", "all"))
     model.base_model.encoder.layer[0].output.dense.weight.data += 0.1

@@ -12,11 +12,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel
 
-from runner import tasks
 from runner.config.task_kinds import EMBEDDING
 from runner.engines.checkpoint import Embedder, load_checkpoint
 from runner.errors import UserError
-from runner.tasks import Example, Texts
+from runner.tasks.texts import Example, Texts, write_texts
 from tests.techniques.conftest import random_logits, run_step, save_random
 from tests.techniques.onnx_models import logits
 
@@ -25,7 +24,7 @@ from tests.techniques.onnx_models import logits
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("plain")
     texts = [Example(f"one text of {word}s", None) for word in ("horse", "river", "table", "cloud")]
-    tasks.write(Texts([], [], [], texts, kind=EMBEDDING), folder)
+    write_texts(Texts([], [], [], texts, kind=EMBEDDING), folder)
     return folder
 
 

@@ -13,7 +13,7 @@ from transformers import AutoModelForSequenceClassification
 from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
 from runner.store.artifacts import folder_sha256
-from runner.tasks import read
+from runner.tasks.texts import read_split
 from runner.techniques.pruning.ffn_pruning import FfnPruning, magnitudes, strongest
 from runner.techniques.pruning.importance import gate_importance
 from runner.techniques.pruning.layers import encoder_layers
@@ -71,7 +71,7 @@ def test_a_dead_neuron_scores_0(criterion: str, bert: Path, texts: Path) -> None
     if criterion == "magnitude":
         scores = magnitudes(layers)
     else:
-        batches = Batches(bert, read(texts, "train")[:20], 64, model.config).in_order(8)
+        batches = Batches(bert, read_split(texts, "train")[:20], 64, model.config).in_order(8)
         scores = gate_importance(model, [layer.feed_forward[1] for layer in layers], [64, 64], batches)
     assert scores[1][7] == 0
     assert (torch.cat(scores) == 0).sum() == 1

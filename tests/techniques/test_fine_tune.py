@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import torch
 
-from runner import tasks
 from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
 from runner.store.artifacts import folder_sha256
-from runner.techniques import StepInputs, carry_out
+from runner.tasks.texts import read_split
 from runner.techniques.chain import make_step
+from runner.techniques.step import StepInputs, carry_out
 from runner.techniques.training import training
 from runner.techniques.training.batches import Batches
 from runner.techniques.training.fine_tune import FineTune
@@ -27,7 +27,7 @@ QUICK = {"step": "fine-tune", "epochs": 3, "learning_rate": 5e-3, "batch_size": 
 
 def _accuracy(folder: Path, texts: Path, split: str) -> float:
     model = load_checkpoint(folder)
-    return evaluate(model, Batches(folder, tasks.read(texts, split), 64, model.config))
+    return evaluate(model, Batches(folder, read_split(texts, split), 64, model.config))
 
 
 def test_it_learns(checkpoint: Path, texts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from runner import tasks
 from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
+from runner.tasks.texts import read_split
 from runner.techniques.pruning.head_pruning import HeadPruning, choose_important, choose_random, head_importance
 from runner.techniques.pruning.layers import encoder_layers
 from runner.techniques.training.batches import Batches
@@ -34,7 +34,7 @@ def _silence(model: Any, layer: int, head: int) -> None:
 
 
 def _batches(folder: Path, texts: Path, size: int) -> Any:
-    return Batches(folder, tasks.read(texts, "train")[:20], 64, load_checkpoint(folder).config).in_order(size)
+    return Batches(folder, read_split(texts, "train")[:20], 64, load_checkpoint(folder).config).in_order(size)
 
 
 def test_pruned_equals_masked(checkpoint: Path) -> None:

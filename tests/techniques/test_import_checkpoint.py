@@ -13,11 +13,10 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from transformers import AutoModel, AutoModelForSequenceClassification, BertConfig, BertForMaskedLM
 
-from runner import tasks
 from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
 from runner.store.artifacts import folder_sha256
-from runner.tasks import Texts
+from runner.tasks.texts import SPLITS, Texts, read_split, write_texts
 from tests.techniques.conftest import CHECKPOINT, run_step
 
 IDS = torch.randint(5, 300, (2, 9), generator=torch.Generator().manual_seed(0))
@@ -93,7 +92,7 @@ def test_outputs_that_the_task_lacks_come_last(bert: Path, texts: Path, tmp_path
 def test_other_labels_are_refused(labels: tuple[str, ...], texts: Path, tmp_path: Path) -> None:
     other = tmp_path / "t"
     other.mkdir()
-    tasks.write(Texts(list(labels), *(tasks.read(texts, split) for split in tasks.SPLITS)), other)
+    write_texts(Texts(list(labels), *(read_split(texts, split) for split in SPLITS)), other)
     source, _ = run_step(
         tmp_path / "s", None, other, step="random-weights", shape={"model_type": "bert", "num_hidden_layers": 1}
     )

@@ -10,10 +10,9 @@ import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
 
-from runner import tasks
 from runner.config.task_kinds import SINGLE_LABEL, TOKENS
 from runner.errors import UserError
-from runner.tasks import Example, Texts
+from runner.tasks.texts import Example, Texts, read_split, write_texts
 from runner.tasks.tokenizer import load_tokenizer
 from runner.techniques.importing.model_tokenizer import check_tokenizer_files, import_tokenizer
 from tests.techniques.conftest import run_step
@@ -35,7 +34,7 @@ def _texts(folder: Path, given: list[Any], kind: str = SINGLE_LABEL) -> Path:
         examples = [Example(" ".join(words), tuple(0 for _ in words), words=tuple(words)) for words in given]
     else:
         examples = [Example(*((one, 0) if isinstance(one, str) else (one[0], 0, one[1]))) for one in given]
-    tasks.write(Texts(LABELS, [], [], examples, kind=kind), folder)
+    write_texts(Texts(LABELS, [], [], examples, kind=kind), folder)
     return folder
 
 
@@ -84,7 +83,7 @@ def test_the_config_is_followed(config: dict[str, Any], max_length: int, texts: 
     source = _files(tmp_path / "model", config=config)
     own = AutoTokenizer.from_pretrained(source)
     kept = load_tokenizer(_imported(source, texts, tmp_path), max_length)
-    for example in tasks.read(texts, "test"):
+    for example in read_split(texts, "test"):
         assert kept.encode(example.text).ids == own(example.text, truncation=True, max_length=max_length)["input_ids"]
 
 
@@ -94,7 +93,7 @@ def test_pairs_are_cut_on_the_side_of_the_model(tmp_path: Path) -> None:
     own = AutoTokenizer.from_pretrained(source)
     made = _imported(source, texts, tmp_path)
     assert json.loads((made / "config.json").read_text())["takes_token_types"]
-    for one in tasks.read(texts, "test"):
+    for one in read_split(texts, "test"):
         encoding = load_tokenizer(made, 12).encode(one.text, one.pair)
         expected = own(one.text, one.pair, truncation=True, max_length=12)
         assert (encoding.ids, encoding.type_ids) == (expected["input_ids"], expected["token_type_ids"])

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from runner import tasks
 from runner.config.task_kinds import MULTI_LABEL
 from runner.engines.checkpoint import load_checkpoint
-from runner.tasks import Example, Texts
+from runner.tasks.texts import Example, Texts, write_texts
 from runner.techniques.training.batches import NO_LABEL, Batches
 from runner.techniques.training.distil import hard_loss, soft_loss
 from runner.techniques.training.training import label_losses, right_ones
@@ -36,7 +35,7 @@ def _texts(count: int, seed: int) -> list[Example]:
 def several(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("several")
     labels = ["bad", "thing", "good"]
-    tasks.write(Texts(labels, _texts(256, 1), _texts(64, 2), _texts(64, 3), kind=MULTI_LABEL), folder)
+    write_texts(Texts(labels, _texts(256, 1), _texts(64, 2), _texts(64, 3), kind=MULTI_LABEL), folder)
     return folder
 
 

@@ -11,7 +11,7 @@ import onnx
 import pytest
 
 from runner.errors import UserError
-from runner.tasks import read
+from runner.tasks.texts import read_split
 from runner.techniques.chain import make_step
 from tests.techniques.conftest import run_step
 from tests.techniques.onnx_models import alone_and_together, difference, export
@@ -118,7 +118,7 @@ def test_tables_of_embeddings_keep_8_bits(plain: Path, bert: Path, texts: Path, 
 def test_calibration_takes_training_texts(texts: Path, unlabelled: Path) -> None:
     from runner.techniques.onnx.onnx_static_int8 import calibration_texts
 
-    assert calibration_texts(texts, 5) == ("train", [example.text for example in read(texts, "train")[:5]])
+    assert calibration_texts(texts, 5) == ("train", [example.text for example in read_split(texts, "train")[:5]])
     assert calibration_texts(unlabelled, 5) == ("test", ["one text", "and another"])
 
 

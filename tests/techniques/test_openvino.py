@@ -14,10 +14,10 @@ import pytest
 from runner.engines.checkpoint import load_checkpoint
 from runner.engines.openvino import Engine
 from runner.errors import UserError
-from runner.tasks import read
+from runner.machine.cpu import instruction_sets
+from runner.tasks.texts import read_split
 from runner.techniques.chain import make_step
 from runner.techniques.onnx.onnx_static_int8 import encode
-from runner.trial.box import instruction_sets
 from tests.techniques.conftest import run_step
 from tests.techniques.onnx_models import batch
 
@@ -94,7 +94,7 @@ def test_static_int8_is_near(smooth_quant: float, plain: Path, bert: Path, texts
         tmp_path / "made", plain, bert, texts, samples=40, smooth_quant=smooth_quant, reduce_range=True
     )
     assert notes == {"calibration_texts": 40, "calibration_split": "train"}
-    calls = encode([example.text for example in read(texts, "test")], bert, 128)
+    calls = encode([example.text for example in read_split(texts, "test")], bert, 128)
     exact, found = (
         np.concatenate([judge(engine, **call) for call in calls]) for engine in (Engine(plain, 1), Engine(made, 1))
     )

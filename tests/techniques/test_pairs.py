@@ -12,10 +12,9 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
-from runner import tasks
 from runner.engines.checkpoint import load_checkpoint
 from runner.engines.onnxruntime import Engine
-from runner.tasks import Example, Texts
+from runner.tasks.texts import Example, Texts, read_pairs, read_split, write_texts
 from runner.techniques.onnx.onnx_static_int8 import calibration_texts, encode
 from runner.techniques.training.batches import Batches
 from runner.trial.tokenize import tokenize
@@ -34,7 +33,7 @@ def _pairs(count: int, seed: int) -> list[Example]:
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pairs")
-    tasks.write(Texts(["no", "yes"], _pairs(64, 1), _pairs(16, 2), _pairs(16, 3)), folder)
+    write_texts(Texts(["no", "yes"], _pairs(64, 1), _pairs(16, 2), _pairs(16, 3)), folder)
     return folder
 
 
@@ -49,14 +48,14 @@ def graph(model: Path, pairs: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def _batch(model: Path, pairs: Path) -> list[np.ndarray]:
-    examples, config = tasks.read(pairs, "test"), load_checkpoint(model).config
+    examples, config = read_split(pairs, "test"), load_checkpoint(model).config
     batch = next(Batches(model, examples, 32, config).in_order(8))
     return [batch[name].numpy() for name in INPUTS]
 
 
 def test_pairs_survive_writing_and_reading(pairs: Path) -> None:
-    assert tasks.read_pairs(pairs)
-    assert tasks.read(pairs, "test") == _pairs(16, 3)
+    assert read_pairs(pairs)
+    assert read_split(pairs, "test") == _pairs(16, 3)
     assert json.loads((pairs / "test.jsonl").read_text().splitlines()[0]).keys() == {"text", "label", "pair"}
 
 

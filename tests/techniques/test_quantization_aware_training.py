@@ -11,11 +11,11 @@ import pytest
 import torch
 from onnx import numpy_helper
 
-from runner import tasks
 from runner.engines.checkpoint import load_checkpoint, save_checkpoint
 from runner.engines.onnxruntime import Engine
 from runner.errors import UserError
 from runner.store.artifacts import folder_sha256
+from runner.tasks.texts import read_split
 from runner.techniques.chain import check_chain, make_chain, make_step
 from runner.techniques.onnx.onnx_export import exported
 from runner.techniques.torch.tracing import Logits
@@ -70,7 +70,7 @@ def matrices(folder: Path) -> dict[str, list[np.ndarray]]:
 
 def logits_and_labels(run: Any, checkpoint: Path, texts: Path) -> tuple[torch.Tensor, torch.Tensor]:
     """Return a model's logits of the test texts in one batch, and their labels."""
-    together = next(Batches(checkpoint, tasks.read(texts, "test"), 64, load_checkpoint(checkpoint).config).in_order(60))
+    together = next(Batches(checkpoint, read_split(texts, "test"), 64, load_checkpoint(checkpoint).config).in_order(60))
     labels = together.pop("labels")
     with torch.inference_mode():
         return run(**together), labels

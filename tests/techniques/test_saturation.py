@@ -12,12 +12,12 @@ import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
+from runner.machine.cpu import instruction_sets
 from runner.machine.int8 import saturates
-from runner.techniques import StepInputs
 from runner.techniques.chain import make_step
 from runner.techniques.onnx.onnx_static_int8 import OnnxStaticInt8, _reader
 from runner.techniques.openvino.openvino_static_int8 import OpenVinoStaticInt8
-from runner.trial.box import instruction_sets
+from runner.techniques.step import StepInputs
 from runner.trial.weights import int8_weight_bits
 from tests.techniques.saturating import COLUMNS, ROWS, WEIGHT, activations, error, errors_without_vnni
 

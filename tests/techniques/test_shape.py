@@ -196,7 +196,8 @@ def test_a_config_that_is_none_is_refused(tmp_path: Path) -> None:
 def test_following_shapes_imports_no_heavy_library() -> None:
     steps = [{"step": name} for name in ("fine-tune", "distil", "head-pruning", "low-rank", "vocabulary-trimming")]
     program = (
-        "import sys; from runner.techniques.chain import follow_shape, make_chain; from runner.techniques.shape import Shape; "
+        "import sys; from runner.techniques.chain import follow_shape, make_chain; "
+        "from runner.techniques.shape import Shape; "
         f"follow_shape(make_chain({steps}, 'x'), Shape('bert', 6), 'x'); "
         "print([name for name in ('torch', 'transformers', 'onnxruntime') if name in sys.modules])"
     )

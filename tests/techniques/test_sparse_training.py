@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import torch
 
-from runner import tasks
 from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
 from runner.store.artifacts import folder_sha256
+from runner.tasks.texts import read_split
 from runner.techniques.chain import make_step
 from runner.techniques.pruning.magnitude_pruning import Magnitude, MagnitudePruning
 from runner.techniques.pruning.movement_pruning import Movement, MovementPruning
@@ -36,7 +36,7 @@ def test_it_learns_and_is_sparse(step: str, checkpoint: Path, texts: Path, tmp_p
     assert notes["masked"]
     assert notes["sparsity"] == pytest.approx(0.7, abs=0.001)
     assert (model.get_input_embeddings().weight == 0).float().mean() < 0.01
-    accuracy = evaluate(model, Batches(folder, tasks.read(texts, "validation"), 64, model.config))
+    accuracy = evaluate(model, Batches(folder, read_split(texts, "validation"), 64, model.config))
     assert accuracy == pytest.approx(notes["validation_accuracy"])
     assert accuracy > 0.8
 

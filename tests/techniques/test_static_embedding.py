@@ -10,10 +10,10 @@ import onnx
 import pytest
 import torch
 
-from runner import tasks
 from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
 from runner.store.artifacts import folder_sha256
+from runner.tasks.texts import read_split
 from runner.techniques.chain import make_step
 from runner.techniques.training.batches import Batches
 from runner.techniques.training.static_embedding import reduce, token_vectors
@@ -42,7 +42,7 @@ def test_it_learns_the_task_and_the_graph_is_what_learned_it(checkpoint: Path, t
     assert notes["largest_logit_difference"] < 1e-5
     assert notes["validation_accuracy"] > 0.9
     config = load_checkpoint(checkpoint).config
-    test = next(Batches(checkpoint, tasks.read(texts, "test"), 64, config).in_order(60))
+    test = next(Batches(checkpoint, read_split(texts, "test"), 64, config).in_order(60))
     predicted = logits(folder, test["input_ids"].numpy(), test["attention_mask"].numpy()).argmax(-1)
     assert (predicted == test["labels"].numpy()).mean() > 0.9
 

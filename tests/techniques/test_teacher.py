@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from runner import tasks
 from runner.engines.checkpoint import load_checkpoint
+from runner.tasks.texts import read_split
 from runner.techniques.training.batches import Batches
 from runner.techniques.training.teacher import Teacher
 
@@ -30,7 +30,7 @@ class Counting:
 def test_its_answers_are_the_model_s_however_texts_are_batched(bert: Path, texts: Path) -> None:
     model = Counting(load_checkpoint(bert))
     teacher, forgetful = Teacher(model), Teacher(model.model, remembers=False)
-    data = Batches(bert, tasks.read(texts, "test"), 64, model.model.config)
+    data = Batches(bert, read_split(texts, "test"), 64, model.model.config)
     for size in (20, 20, 30):  # otherwise padded, too
         for batch in data.in_order(size):
             del batch["labels"]

@@ -11,12 +11,11 @@ import pytest
 import torch
 from transformers import AutoModelForTokenClassification
 
-from runner import tasks
 from runner.config.task_kinds import TOKENS
 from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
 from runner.models.flops import count_flops
-from runner.tasks import Example, Texts
+from runner.tasks.texts import Example, Texts, read_split, write_texts
 from tests.techniques.conftest import random_logits, run_step, save_random
 from tests.techniques.onnx_models import logits
 
@@ -30,7 +29,7 @@ def tagged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     texts = [
         Example(" ".join(each), tuple(range(3))[: len(each)] + (2,) * (len(each) - 3), words=each) for each in words
     ]
-    tasks.write(Texts(TAGS, texts, [], texts, kind=TOKENS), folder)
+    write_texts(Texts(TAGS, texts, [], texts, kind=TOKENS), folder)
     return folder
 
 
@@ -40,7 +39,7 @@ def model(tagged: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_words_survive_writing_and_reading(tagged: Path) -> None:
-    first = tasks.read(tagged, "test")[0]
+    first = read_split(tagged, "test")[0]
     assert (first.words, first.label, first.text) == (("Ada", "Lovelace", "wrote"), (0, 1, 2), "Ada Lovelace wrote")
     assert first.given == first.words
 

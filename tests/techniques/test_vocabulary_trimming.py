@@ -13,11 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from runner import tasks
 from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
 from runner.store.artifacts import folder_sha256
-from runner.tasks import Example, Texts
+from runner.tasks.texts import Example, Texts, write_texts
 from tests.techniques.conftest import run_step, save_random
 
 TRAINING = ["word1 a lovely table", "an awful word2 chair, word1", "great! horrid?"]
@@ -66,7 +65,7 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A task of a few training texts."""
     folder = tmp_path_factory.mktemp("few")
     examples = [Example(text, number % 2) for number, text in enumerate(TRAINING)]
-    tasks.write(Texts(["bad", "good"], examples, examples, examples), folder)
+    write_texts(Texts(["bad", "good"], examples, examples, examples), folder)
     return folder
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.machine.cpu import colon_file, instruction_sets
 from runner.trial import box
 from tests.machines import show
 
@@ -36,6 +37,6 @@ def test_stolen_time_that_is_not_told_is_not_known(stat: str | None, tmp_path: P
 def test_no_instruction_set_is_told_from_an_unknown_one(
     cpu: str, sets: list[str] | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = show(tmp_path, {"cpuinfo": cpu}) / "cpuinfo"
-    monkeypatch.setattr(box, "_CPU_INFO", path)
-    assert box.instruction_sets() == sets
+    show(tmp_path / "proc", {"cpuinfo": cpu})
+    monkeypatch.setattr("runner.machine.cpu.cpu_info", lambda: colon_file(tmp_path / "proc" / "cpuinfo"))
+    assert instruction_sets() == sets

@@ -12,15 +12,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from runner.cli.doctor import Section, plural
 from runner.cli.doctor.engine import engine_section, find_box, room_section
+from runner.cli.doctor.fact import Section, plural
 from runner.cli.doctor.hardware import cpu_section, energy_section, frequency_section
 from runner.cli.doctor.limits import limits_section
 from runner.cli.doctor.noise import SECONDS, noise_section, probe
 from runner.cli.doctor.peaks import peaks_section, thread_counts
 from runner.cli.doctor.terminal import print_section
 from runner.config.schema import Config
-from runner.isolation import Box
+from runner.isolation.box import Box
 from runner.isolation.docker import connect
 from runner.machine.topology import choose_cpus, physical_cores
 from runner.sweep.peaks import Peaks, measured_peaks

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import docker
-from runner.cli.doctor import Fact, Section, gib
+from runner.cli.doctor.fact import Fact, Section, gib
 from runner.config.paths import ENGINE_SCRIPT, MAKE
 from runner.errors import UserError
-from runner.isolation import Box
+from runner.isolation.box import Box
 from runner.isolation.docker import DockerBox, engine_name, image_tag
 from runner.isolation.process import ProcessBox
 from runner.machine.cpu import read_text

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from runner.cli.doctor import Fact, Section, plural
-from runner.machine.cpu import Cpu, read_cpu, read_text
+from runner.cli.doctor.fact import Fact, Section, plural
+from runner.machine.cpu import INSTRUCTION_SETS, Cpu, read_cpu, read_text
 from runner.machine.int8 import ADVICE, saturates
-from runner.trial.box import INSTRUCTION_SETS
 from runner.trial.energy import EnergyMeter
 
 _ROOT = Path("/")

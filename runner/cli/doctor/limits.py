@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runner.cli.doctor import Fact, Section, gib, plural
+from runner.cli.doctor.fact import Fact, Section, gib, plural
 from runner.trial.cgroup import control_group, cpu_quota, memory_limit_bytes, throttled_periods
 
 _UNKNOWN = "unknown: the kernel does not tell it here"

@@ -10,7 +10,7 @@ from itertools import accumulate
 from math import exp, log, sqrt
 from statistics import fmean, median, pstdev
 
-from runner.cli.doctor import Fact, Section, plural
+from runner.cli.doctor.fact import Fact, Section, plural
 from runner.trial.box import steal_seconds
 from runner.trial.timing import reference_seconds
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from runner.cli.doctor import Fact, Section, plural
+from runner.cli.doctor.fact import Fact, Section, plural
 from runner.config.paths import FRESH
 from runner.sweep.peaks import Peaks
 

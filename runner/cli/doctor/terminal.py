@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from runner.cli.doctor import Section
+from runner.cli.doctor.fact import Section
 
 _NAME_WIDTH = 14
 

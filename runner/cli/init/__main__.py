@@ -7,7 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from runner.cli.init import write_example
+from runner.cli.init.write import write_example
 from runner.errors import UserError
 
 

@@ -15,7 +15,7 @@ import zstandard
 from runner.errors import UserError
 from runner.export.bundle.paths import hide_paths, without_paths
 from runner.report.write import write_report
-from runner.results.external import keep, kept
+from runner.results.external.measured import keep, kept
 from runner.results.tables import Tables
 
 HASHES = "SHA256SUMS"

@@ -1,1 +1,1 @@
-"""Charts as plain Plotly figures (dicts of data and layout). Colours and sizes of text are set by the page."""
+"""The charts of a report: each function turns rows into one chart."""

@@ -1,1 +1,1 @@
-"""A sweep while it runs: its report is written anew as trials come in."""
+"""The report of a running sweep, which is rewritten as trials come in."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from runner.report.view import job_label
 from runner.results.format import counted, speedup, speedup_interval
+from runner.results.labels import job_label
 from runner.results.tables import Tables
 
 Row = Mapping[str, Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from runner.results.external import Measured
+from runner.results.external.measured import Measured
 from runner.results.external.values import numbers, p50, p90, part
 
 _CALLS = ("forward", "call", "prefill", "decode", "per_token")  # its names for what is timed

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 from runner.errors import UserError
-from runner.results.external import Measured, optimum_benchmark, pyperf
+from runner.results.external import optimum_benchmark, pyperf
+from runner.results.external.measured import Measured
 
 _TOOLS = (pyperf, optimum_benchmark)
 _MOST_BYTES = 256 * 2**20

@@ -1,1 +1,1 @@
-"""Sweeps on a cluster: which trials a node gets at once, what it does with them, and what became of those it lost."""
+"""Sweeps on a cluster: which trials a node gets at once, and what happens to the trials of a lost node."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.sweep.control.compare import compare
-from runner.tasks import Example
+from runner.tasks.texts import Example
 
 
 class WrongError(Exception):

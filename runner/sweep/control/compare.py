@@ -10,7 +10,7 @@ from typing import Any
 
 from runner.config.task_kinds import EMBEDDING, MULTI_LABEL, joined
 from runner.results.format import counted
-from runner.tasks import Example
+from runner.tasks.texts import Example
 from runner.techniques.importing.labels import ORDER
 
 #: Two float32 computations of the same logits differ by some 1e-6 of the largest one; float16 weights by some 1e-3.

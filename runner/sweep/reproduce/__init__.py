@@ -1,1 +1,1 @@
-"""Running a recorded sweep again on the recorded image and artifacts, and saying what came out differently."""
+"""A recorded sweep is run again on the recorded image and artifacts, and compared with the record."""

@@ -10,13 +10,13 @@ from pathlib import Path
 from rich.console import Console
 
 from runner.config.paths import OUT
+from runner.console import say
 from runner.diff.compare import diff, exit_code
 from runner.diff.terminal import print_diff
 from runner.diff.write import write_diff
 from runner.errors import UserError, printable
 from runner.results.recorded import command, recorded
 from runner.results.tables import read_tables
-from runner.sweep.progress import say
 from runner.sweep.reproduce.image import find_image
 from runner.sweep.reproduce.outcome import outcome_lines
 

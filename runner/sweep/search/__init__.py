@@ -1,1 +1,1 @@
-"""Search the catalogue for the best variants of one model within a time budget: `make search`."""
+"""A search of the catalogue for the best variants of one model within a time budget."""

@@ -13,11 +13,11 @@ from rich.text import Text
 
 from runner.config import schema as config
 from runner.config.paths import CONF, check_own_conf, choices
+from runner.console import say
 from runner.errors import UserError, did_you_mean
-from runner.report.view import group_label
 from runner.results.format import megabytes, milliseconds, percent, speedup, speedup_interval
+from runner.results.labels import group_label
 from runner.results.summary import outcome
-from runner.sweep.progress import say
 from runner.sweep.search.catalogue import fitting
 from runner.sweep.search.halving import search
 from runner.sweep.search.pareto import Candidate, candidates, front

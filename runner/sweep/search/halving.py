@@ -16,11 +16,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from runner.console import say
 from runner.errors import UserError
 from runner.report.write import collect_and_report
 from runner.results.format import counted
 from runner.results.tables import Tables
-from runner.sweep.progress import say
 from runner.sweep.search.pareto import candidates, front
 from runner.sweep.search.state import Rung, State, gather, read_state, write_state
 

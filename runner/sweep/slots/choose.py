@@ -7,7 +7,7 @@ from typing import Any
 
 from runner.errors import UserError
 from runner.machine.topology import CacheDomain, cache_domains
-from runner.sweep.slots import Slot
+from runner.sweep.slots.slot import Slot
 
 AUTO = "auto"
 

@@ -19,14 +19,14 @@ from multiprocessing.context import ForkProcess
 from types import FrameType
 from typing import NoReturn
 
+from runner.console import minutes, say
 from runner.errors import MachineError, UserError, storage_error
 from runner.isolation.process import die_with
 from runner.machine.topology import core_gone
 from runner.sweep.cluster.units import Unit, units_of
-from runner.sweep.progress import minutes, say
 from runner.sweep.reference_box import close_partner
 from runner.sweep.rounds import Launch
-from runner.sweep.slots import Slot, enter
+from runner.sweep.slots.slot import Slot, enter
 
 _FORK = get_context("fork")  # a slot goes on with what is composed and imported here
 _END_SECONDS = 60.0  # for a slot to remove its boxes; an engine may be slow

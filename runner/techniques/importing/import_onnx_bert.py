@@ -8,10 +8,11 @@ from typing import Any
 
 from runner.config.task_kinds import CLASSIFIED
 from runner.errors import UserError
-from runner.tasks import read_labels
-from runner.techniques import Step, StepInputs, step
+from runner.tasks.texts import read_labels
+from runner.techniques import step
 from runner.techniques.importing.model_tokenizer import check_tokenizer_files, import_tokenizer
 from runner.techniques.shape import Shape
+from runner.techniques.step import Step, StepInputs
 
 _NO_PREFIX = "embeddings.word_embeddings.weight"  # tells where the encoder's names begin
 
@@ -32,7 +33,6 @@ class ImportOnnxBert(Step):
     takes = "files"
     gives = "checkpoint"
     kinds = CLASSIFIED
-    uses = ("pairs.py", "model_tokenizer.py")
     reads_texts = True  # for the labels, and to compare tokens
 
     heads: int = 12

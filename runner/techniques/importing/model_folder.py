@@ -48,7 +48,8 @@ def check_folder(files: Path, config: Mapping[str, Any], vectors: bool, where: s
     Args:
         files: of the model.
         config: its config.json.
-        vectors: whether vectors are made as sentence-transformers does; see `runner.techniques.importing.sentence_vectors`.
+        vectors: whether vectors are made as sentence-transformers makes them; see
+            `runner.techniques.importing.sentence_vectors`.
         where: names the model in errors.
 
     Raises:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from runner.config.task_kinds import TOKENS
 from runner.errors import UserError
-from runner.tasks import Example, read, read_kind
+from runner.tasks.texts import Example, read_kind, read_split
 from runner.tasks.tokenizer import TOKENIZER, load_tokenizer, save_tokenizer, truncation_side
 from runner.techniques.training.pairs import note_token_types
 
@@ -51,7 +51,7 @@ def import_tokenizer(source: Path, target: Path, texts: Path, config: Any) -> No
         UserError: if there is no tokenizer, transformers cannot load it, or the kept one gives other tokens.
     """
     check_tokenizer_files(source)
-    given = _sample(read(texts, "test"))
+    given = _sample(read_split(texts, "test"))
     of_words = read_kind(texts) == TOKENS
     own = _own_tokenizer(source, config)
     _keep(own, source, target)

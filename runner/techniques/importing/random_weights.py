@@ -10,9 +10,10 @@ from typing import Any
 from runner.config.task_kinds import EMBEDDING, KINDS, TOKENS
 from runner.errors import UserError, did_you_mean
 from runner.models.architectures import ARCHITECTURES
-from runner.tasks import SPLITS, read, read_kind, read_labels
-from runner.techniques import Step, StepInputs, step
+from runner.tasks.texts import SPLITS, read_kind, read_labels, read_split
+from runner.techniques import step
 from runner.techniques.shape import Shape, shape_of_config
+from runner.techniques.step import Step, StepInputs
 from runner.techniques.training.pairs import note_token_types
 
 # Special tokens in the order of their ids: those of BERT, and of the models that number positions from the padding on.
@@ -42,7 +43,6 @@ class RandomWeights(Step):
 
     takes = None
     gives = "checkpoint"
-    uses = ("pairs.py",)
     kinds = KINDS
     reads_texts = True
 
@@ -80,7 +80,7 @@ class RandomWeights(Step):
 
         labels = read_labels(inputs.texts) or ["LABEL_0", "LABEL_1"]
         config = _config(self.shape, labels)
-        texts = (example.whole for split in SPLITS for example in read(inputs.texts, split))
+        texts = (example.whole for split in SPLITS for example in read_split(inputs.texts, split))
         _train_tokenizer(texts, _SPECIAL[self.shape["model_type"]], config).save(str(target / "tokenizer.json"))
         torch.manual_seed(self.seed)
         kind = read_kind(inputs.texts)

@@ -16,12 +16,13 @@ import numpy as np
 
 from runner.config.task_kinds import SINGLE_LABEL
 from runner.errors import UserError
-from runner.tasks import SPLITS, read
-from runner.techniques import Step, StepInputs, step
+from runner.tasks.texts import SPLITS, read_split
+from runner.techniques import step
 from runner.techniques.onnx.onnx_dynamic_int8 import OnnxDynamicInt8
 from runner.techniques.onnx.onnx_export import MODEL, OnnxExport
 from runner.techniques.onnx.onnx_static_int8 import encode
 from runner.techniques.shape import Shape, check_first_token, check_tokens
+from runner.techniques.step import Step, StepInputs
 
 _INPUTS = ("input_ids", "attention_mask")
 _LOGITS = "logits"
@@ -49,7 +50,6 @@ class Cascade(Step):
     reads_texts = True
     reads_tokenizer = True
     reads_teacher = True
-    uses = ("onnx_export.py", "first_token.py", "onnx_dynamic_int8.py", "onnx_static_int8.py")
 
     share: float = 0.2
     max_length: int = 128
@@ -81,8 +81,8 @@ class Cascade(Step):
         assert inputs.teacher is not None
         if (inputs.checkpoint / "tokenizer.json").read_bytes() != (inputs.teacher / "tokenizer.json").read_bytes():
             raise UserError("step 'cascade': the two models have different tokenizers. Take one with the other's.")
-        split = next(split for split in ("validation", *SPLITS) if read(inputs.texts, split))
-        texts = [example.text for example in read(inputs.texts, split)]
+        split = next(split for split in ("validation", *SPLITS) if read_split(inputs.texts, split))
+        texts = [example.text for example in read_split(inputs.texts, split)]
         sure = _confidences(inputs.source / MODEL, encode(texts, inputs.checkpoint, self.max_length))
         threshold = float(np.quantile(sure, self.share))
         joined = join(onnx.load(inputs.source / MODEL), self._whole(inputs), threshold)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from runner.errors import UserError
-from runner.techniques import Step, StepInputs, step
+from runner.techniques import step
 from runner.techniques.onnx.onnx_export import MODEL
 from runner.techniques.onnx.onnx_weight_only import (
     CONTRIBUTED,
@@ -22,6 +22,7 @@ from runner.techniques.onnx.onnx_weight_only import (
     quantize_blocks,
     remove_unused,
 )
+from runner.techniques.step import Step, StepInputs
 
 
 @step("onnx-embedding-blocks")
@@ -37,7 +38,6 @@ class OnnxEmbeddingBlocks(Step):
     takes = "onnx"
     gives = "onnx"
     allows_next = ("onnx-dynamic-int8", "onnx-static-int8", "onnx-weight-only")  # fusion looks for the plain table
-    uses = ("onnx_weight_only.py",)
 
     bits: int = 4
     block_size: int = 128

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import UserError
-from runner.techniques import Step, StepInputs, step
+from runner.techniques import step
 from runner.techniques.shape import Shape, check_first_token
+from runner.techniques.step import Step, StepInputs
 
 if TYPE_CHECKING:
     import torch
@@ -40,7 +41,6 @@ class OnnxExport(Step):
     takes = "checkpoint"
     gives = "onnx"
     keeps_predictions = True
-    uses = ("first_token.py", "onnx_graphs.py")
 
     opset: int = 17
     first_token: bool = False

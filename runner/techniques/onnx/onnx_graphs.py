@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from runner.engines import INPUTS
+from runner.models.inputs import INPUTS
 
 _STILL_IDS = ("Cast", "Identity", "Reshape", "Slice", "Squeeze", "Unsqueeze")
 _LEAST, _MOST = 5, 200  # ids of the texts that two models are compared on, where the vocabulary is as large

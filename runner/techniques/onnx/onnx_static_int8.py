@@ -15,13 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from runner.engines import INPUTS
 from runner.errors import UserError, did_you_mean
-from runner.tasks import read
+from runner.models.inputs import INPUTS
+from runner.tasks.texts import read_split
 from runner.tasks.tokenizer import load_tokenizer
-from runner.techniques import Step, StepInputs, step
+from runner.techniques import step
 from runner.techniques.onnx.onnx_export import MODEL
 from runner.techniques.shape import Shape, check_tokens
+from runner.techniques.step import Step, StepInputs
 
 _METHODS = {"min-max": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}
 Given = str | tuple[str, ...]  # a text, or a pair
@@ -142,8 +143,8 @@ def calibration_texts(folder: Path, count: int) -> tuple[str, list[Given]]:
     Args:
         folder: the task's texts; see `runner.tasks`.
     """
-    split = "train" if (examples := read(folder, "train")) else "test"
-    return split, [example.given for example in (examples or read(folder, "test"))[:count]]
+    split = "train" if (examples := read_split(folder, "train")) else "test"
+    return split, [example.given for example in (examples or read_split(folder, "test"))[:count]]
 
 
 def encode(texts: Sequence[Given], checkpoint: Path, max_length: int) -> list[dict[str, np.ndarray]]:

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from runner.errors import UserError, did_you_mean
-from runner.techniques import Step, StepInputs, step
+from runner.techniques import step
 from runner.techniques.onnx.onnx_export import MODEL
+from runner.techniques.step import Step, StepInputs
 
 CONTRIBUTED = "com.microsoft"  # the domain of ONNX Runtime's own operators
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from runner.engines import INPUTS
-from runner.techniques import Step, StepInputs, step
+from runner.models.inputs import INPUTS
+from runner.techniques import step
 from runner.techniques.openvino.openvino_graphs import import_openvino, save
+from runner.techniques.step import Step, StepInputs
 
 if TYPE_CHECKING:
     import torch
@@ -27,7 +28,6 @@ class OpenVinoExport(Step):
     takes = "checkpoint"
     gives = "openvino"
     keeps_predictions = True
-    uses: ClassVar[tuple[str, ...]] = ("openvino_graphs.py",)
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
         """Export and compare with the checkpoint on other shapes.

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from runner.errors import UserError, did_you_mean
-from runner.techniques import Step, StepInputs, step
+from runner.techniques import step
 from runner.techniques.onnx.onnx_static_int8 import calibration_texts, encode
 from runner.techniques.openvino.openvino_graphs import import_nncf, read, save
+from runner.techniques.step import Step, StepInputs
 
 _PRESETS = {"mixed": "MIXED", "performance": "PERFORMANCE"}
 
@@ -37,7 +38,6 @@ class OpenVinoStaticInt8(Step):
     gives = "openvino"
     reads_texts = True
     reads_tokenizer = True
-    uses: ClassVar[tuple[str, ...]] = ("openvino_graphs.py", "onnx_static_int8.py")
 
     samples: int = 128
     max_length: int = 128

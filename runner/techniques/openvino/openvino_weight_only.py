@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from runner.errors import UserError, did_you_mean
-from runner.techniques import Step, StepInputs, step
+from runner.techniques import step
 from runner.techniques.openvino.openvino_graphs import import_nncf, read, save
+from runner.techniques.step import Step, StepInputs
 
 _BITS = (4, 8)
 _GROUP_SIZES = (16, 32, 64, 128)
@@ -34,7 +35,6 @@ class OpenVinoWeightOnly(Step):
 
     takes = "openvino"
     gives = "openvino"
-    uses: ClassVar[tuple[str, ...]] = ("openvino_graphs.py",)
 
     bits: int = 8
     symmetric: bool = True

@@ -1,9 +1,9 @@
 """Movement pruning of whole heads and neurons, which are then removed.
 
 Lagunas, Charlaix, Sanh and Rush, "Block Pruning For Faster Transformers", EMNLP 2021: scores are learnt as in movement
-pruning (`runner.techniques.pruning.movement_pruning`), but for blocks of weights that can be taken out. A block here is an
+pruning (see movement_pruning.py), but for blocks of weights that can be taken out. A block here is an
 attention head (its rows of query, key and value, its columns of the output) or a neuron of the feed-forward network (a
-row of the one matrix and a column of the other). Of every layer the same share goes.
+row of the one matrix and a column of the other). Every layer loses the same share of its blocks.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import UserError
-from runner.techniques import StepInputs, step
+from runner.techniques import step
 from runner.techniques.pruning.movement_pruning import add_movement
 from runner.techniques.pruning.sparse_training import GradualPruning, Pruning
 from runner.techniques.shape import Shape, check_attention, check_removes, remaining
+from runner.techniques.step import StepInputs
 
 if TYPE_CHECKING:
     import torch
@@ -35,8 +36,6 @@ class BlockMovementPruning(GradualPruning):
         heads: the share of every layer's attention heads that goes; at least one stays.
         neurons: the share of every layer's neurons that goes; at least one stays.
     """
-
-    uses = (*GradualPruning.uses, "movement_pruning.py", "head_pruning.py", "ffn_pruning.py", "shape.py")
 
     heads: float = 0.0
     neurons: float = 0.5

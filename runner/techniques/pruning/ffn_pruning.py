@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import UserError, did_you_mean
-from runner.techniques import Step, StepInputs, step
+from runner.techniques import step
 from runner.techniques.shape import Shape, check_layers, check_removes, remaining
+from runner.techniques.step import Step, StepInputs
 
 if TYPE_CHECKING:
     import torch
@@ -28,14 +29,13 @@ class FfnPruning(Step):
         fraction: of every layer's neurons that is removed, above 0 and below 1.
         criterion: "magnitude" removes the neurons with the smallest product of norms, of the weights into and out of
             them (the L2 criterion of Li et al., "Pruning Filters for Efficient ConvNets", ICLR 2017, on both sides);
-            "importance" those that the loss depends on least, to first order (see `runner.techniques.pruning.importance`).
+            "importance" those that the loss depends on least, to first order (see importance.py).
         seed: of the order of samples.
         samples: labelled training texts that importance is judged on.
     """
 
     takes = "checkpoint"
     gives = "checkpoint"
-    uses = ("layers.py", "importance.py", "training.py", "shape.py")
 
     fraction: float = 0.5
     criterion: str = "magnitude"

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import UserError, did_you_mean
-from runner.techniques import Step, StepInputs, step
+from runner.techniques import step
 from runner.techniques.shape import Shape, check_attention, check_removes, remaining
+from runner.techniques.step import Step, StepInputs
 
 _CRITERIA = ("random", "importance")
 
@@ -31,7 +32,6 @@ class HeadPruning(Step):
 
     takes = "checkpoint"
     gives = "checkpoint"
-    uses = ("layers.py", "importance.py", "training.py", "shape.py")
 
     fraction: float = 0.5
     criterion: str = "random"
@@ -114,8 +114,7 @@ def choose_important(importance: list[list[float]], fraction: float) -> list[lis
 
 
 def head_importance(model: Any, batches: Iterator[dict[str, Any]]) -> list[list[float]]:
-    """Return the importance of every head (see `runner.techniques.pruning.importance`), divided by its layer's L2 norm, as
-    Michel et al. do."""
+    """Return the importance of every head (see importance.py), divided by its layer's L2 norm, as Michel et al. do."""
     from runner.techniques.pruning.importance import gate_importance
     from runner.techniques.pruning.layers import encoder_layers
 

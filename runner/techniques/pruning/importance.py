@@ -15,8 +15,8 @@ from typing import Any
 import torch
 
 from runner.errors import UserError
-from runner.tasks import read
-from runner.techniques import StepInputs
+from runner.tasks.texts import read_split
+from runner.techniques.step import StepInputs
 from runner.techniques.training.batches import Batches, positions
 from runner.techniques.training.training import label_losses
 
@@ -32,7 +32,7 @@ def sample_batches(
         UserError: if there are none; it names the step, and a criterion that needs none.
     """
     assert inputs.source is not None
-    examples = [example for example in read(inputs.texts, "train") if example.label is not None]
+    examples = [example for example in read_split(inputs.texts, "train") if example.label is not None]
     if not examples:
         raise UserError(
             f"step '{step}': criterion is importance, but the task has no labelled training texts to judge by. Take "

@@ -8,8 +8,9 @@ from typing import Any
 
 from runner.errors import UserError
 from runner.models.architectures import ARCHITECTURES
-from runner.techniques import Step, StepInputs, step
+from runner.techniques import step
 from runner.techniques.shape import Shape, check_layers
+from runner.techniques.step import Step, StepInputs
 
 
 @step("layer-pruning")
@@ -27,7 +28,6 @@ class LayerPruning(Step):
 
     takes = "checkpoint"
     gives = "checkpoint"
-    uses = ("layers.py",)
 
     keep: Any = 0.5
 

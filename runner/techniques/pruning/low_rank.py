@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import UserError
-from runner.techniques import Step, StepInputs, step
+from runner.techniques import step
 from runner.techniques.shape import Shape, check_layers
+from runner.techniques.step import Step, StepInputs
 
 if TYPE_CHECKING:
     from runner.engines.checkpoint import LowRank
@@ -29,7 +30,6 @@ class LowRankFactors(Step):
 
     takes = "checkpoint"
     gives = "checkpoint"
-    uses = ("layers.py",)
 
     rank: int = 192
     attention: bool = False

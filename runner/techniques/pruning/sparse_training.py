@@ -14,10 +14,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from runner.techniques import StepInputs
 from runner.techniques.shape import Shape, check_layers
+from runner.techniques.step import StepInputs
 from runner.techniques.training.training import Objective, TrainingStep
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ class GradualPruning(TrainingStep):
     Attributes:
         begin, end: between which shares of all steps the pruned share grows; then the weights that are left settle.
     """
-
-    uses: ClassVar[tuple[str, ...]] = ("training.py", "sparse_training.py", "layers.py")
 
     epochs: int = 6
     begin: float = 0.1

@@ -16,10 +16,11 @@ from typing import Any
 
 from runner.errors import UserError
 from runner.models.architectures import ARCHITECTURES
-from runner.tasks import SPLITS, read
+from runner.tasks.texts import SPLITS, read_split
 from runner.tasks.tokenizer import load_tokenizer
-from runner.techniques import Step, StepInputs, step
+from runner.techniques import step
 from runner.techniques.shape import Shape
+from runner.techniques.step import Step, StepInputs
 
 _KINDS = ("WordPiece", "BPE", "Unigram")
 _BYTE = re.compile(r"<0x[0-9A-F]{2}>")  # what characters out of the vocabulary fall apart into
@@ -72,8 +73,8 @@ class VocabularyTrimming(Step):
         assert inputs.source is not None
         model = load_checkpoint(inputs.source)
         tokenizer = json.loads((inputs.source / "tokenizer.json").read_text(encoding="utf-8"))
-        split = next(split for split in SPLITS if read(inputs.texts, split))
-        texts = [example.whole for example in read(inputs.texts, split)]
+        split = next(split for split in SPLITS if read_split(inputs.texts, split))
+        texts = [example.whole for example in read_split(inputs.texts, split)]
         used = used_tokens(load_tokenizer(inputs.source), texts, self.min_count)
         architecture = ARCHITECTURES.get(model.config.model_type)
         fixed = architecture is not None and architecture.numbered_from_padding

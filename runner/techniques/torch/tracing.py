@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from runner.engines import named
 from runner.engines.checkpoint import input_names, load_checkpoint, tells_tokens
+from runner.engines.engine import named
 from runner.errors import UserError
 from runner.techniques.training.batches import positions
 

@@ -11,7 +11,7 @@ import torch
 
 from runner.engines.checkpoint import TOKEN_TYPES
 from runner.models.architectures import positions_for_texts
-from runner.tasks import Example
+from runner.tasks.texts import Example
 from runner.tasks.tokenizer import load_tokenizer
 
 NO_LABEL = -100  # what torch's cross_entropy passes over

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import UserError, did_you_mean
-from runner.tasks import UNLABELLED, Example, read
-from runner.techniques import StepInputs, step
+from runner.tasks.texts import UNLABELLED, Example, read_split
+from runner.techniques import step
+from runner.techniques.step import StepInputs
 from runner.techniques.training.training import Objective, TrainingStep, label_losses
 
 _HIDDEN_LAYERS = ("last", "all")
@@ -59,7 +60,7 @@ class TaughtStep(TrainingStep):
 
     def training_texts(self, texts: Path) -> list[Example]:
         """The labelled texts, and the first of those without labels."""
-        return super().training_texts(texts) + read(texts, UNLABELLED)[: self.unlabelled]
+        return super().training_texts(texts) + read_split(texts, UNLABELLED)[: self.unlabelled]
 
 
 @step("distil")
@@ -73,7 +74,6 @@ class Distil(TaughtStep):
     they are.
     """
 
-    uses = ("training.py", "teacher.py", "masking.py")
     reads_teacher = True
 
     epochs: int = 1

@@ -8,8 +8,9 @@ from typing import Any
 
 from runner.errors import UserError
 from runner.models.architectures import ARCHITECTURES
-from runner.techniques import StepInputs, step
+from runner.techniques import step
 from runner.techniques.shape import Shape, check_layers
+from runner.techniques.step import StepInputs
 from runner.techniques.training.training import Objective, TrainingStep
 
 
@@ -21,8 +22,6 @@ class FineTune(TrainingStep):
     Attributes:
         frozen_layers: how many of the lowest layers stay as they are, and the embeddings with them; 0 trains all.
     """
-
-    uses = (*TrainingStep.uses, "layers.py")
 
     frozen_layers: int = 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from runner.tasks import read_pairs
+from runner.tasks.texts import read_pairs
 from runner.tasks.tokenizer import load_tokenizer
 
 

@@ -1,6 +1,6 @@
 """Quantization-aware training: fine-tune with the rounding of static int8, then quantize with the ranges so learnt.
 
-Jacob et al. 2018 (see `runner.techniques.training.fake_quantization`); for BERT, Zafrir et al., "Q8BERT: Quantized 8Bit BERT",
+Jacob et al. 2018 (see fake_quantization.py); for BERT, Zafrir et al., "Q8BERT: Quantized 8Bit BERT",
 2019 (arXiv:1910.06188). The model before rounding is the teacher, as in Jin et al., "KDLSQ-BERT", 2021
 (arXiv:2101.05938), though ranges follow moving averages here: what counts is to predict as it did.
 """
@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.techniques import StepInputs, step
+from runner.techniques import step
 from runner.techniques.onnx.onnx_export import MODEL, OnnxExport, exported
 from runner.techniques.onnx.onnx_static_int8 import OnnxStaticInt8
 from runner.techniques.shape import Shape, check_first_token
+from runner.techniques.step import StepInputs
 from runner.techniques.training.distil import Distillation, TaughtStep
 
 # Of the median text's logits. A sum taken in another order may be rounded to the next level, which adds up from one
@@ -39,17 +40,6 @@ class QuantizationAwareTraining(TaughtStep):
 
     gives = "onnx"
     allows_next = ("onnx-embedding-blocks",)
-    uses = (
-        "training.py",
-        "distil.py",
-        "teacher.py",
-        "masking.py",
-        "fake_quantization.py",
-        "onnx_export.py",
-        "first_token.py",
-        "onnx_graphs.py",
-        "onnx_static_int8.py",
-    )
 
     epochs: int = 1
     learning_rate: float = 5e-6

@@ -19,9 +19,10 @@ import numpy as np
 
 from runner.errors import UserError
 from runner.tasks.tokenizer import load_tokenizer
-from runner.techniques import StepInputs, step
+from runner.techniques import step
 from runner.techniques.onnx.onnx_export import MODEL
 from runner.techniques.shape import Shape
+from runner.techniques.step import StepInputs
 from runner.techniques.training.distil import hard_loss, soft_loss
 from runner.techniques.training.training import Objective, TrainingStep, set_dropout
 
@@ -47,7 +48,6 @@ class StaticEmbedding(TrainingStep):
     gives = "onnx"
     keeps_flops = False
     takes_pairs = False
-    uses = ("training.py", "distil.py", "teacher.py", "onnx_export.py")
 
     epochs: int = 12
     learning_rate: float = 2e-3

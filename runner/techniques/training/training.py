@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from runner.errors import UserError
-from runner.tasks import Example, read
-from runner.techniques import Step, StepInputs
+from runner.tasks.texts import Example, read_split
 from runner.techniques.shape import Shape, check_tokens
+from runner.techniques.step import Step, StepInputs
 
 if TYPE_CHECKING:
     from runner.techniques.training.batches import Batches
@@ -46,7 +46,6 @@ class TrainingStep(Step):
 
     takes = "checkpoint"
     gives = "checkpoint"
-    uses: ClassVar[tuple[str, ...]] = ("training.py",)
     reads_texts = True
     reads_labels = True
 
@@ -121,7 +120,7 @@ class TrainingStep(Step):
         return self._labelled(texts, "train")
 
     def _labelled(self, texts: Path, split: str) -> list[Example]:
-        examples = [example for example in read(texts, split) if example.label is not None]
+        examples = [example for example in read_split(texts, split) if example.label is not None]
         if not examples:
             raise UserError(
                 f"step '{self.name}': the task has no labelled texts to train on (none in {split}). Take a task that "

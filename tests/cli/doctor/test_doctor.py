@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 
 import docker
-from runner.cli.doctor import Fact, Section
 from runner.cli.doctor.engine import engine_section, find_box, room_section
+from runner.cli.doctor.fact import Fact, Section
 from runner.cli.doctor.peaks import peaks_section, thread_counts
 from runner.cli.doctor.terminal import print_section
 from runner.isolation.process import ProcessBox

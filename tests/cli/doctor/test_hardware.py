@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runner.cli.doctor import Fact, Section
+from runner.cli.doctor.fact import Fact, Section
 from runner.cli.doctor.hardware import Cores, count_cores, cpu_section, energy_section, frequency_section
 from tests.machines import show
 

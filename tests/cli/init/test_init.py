@@ -9,7 +9,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from runner.__main__ import main
-from runner.cli.init import write_example
+from runner.cli.init.write import write_example
 from runner.config.paths import CONF, choices, own_conf
 from runner.errors import UserError
 

@@ -12,7 +12,7 @@ from runner.errors import UserError
 from runner.export.bundle.write import write_bundle
 from runner.report.write import write_report
 from runner.results.collect import collect
-from runner.results.external import keep, kept
+from runner.results.external.measured import keep, kept
 from runner.results.external.read import read
 from tests.results.synthetic import DEMO, write_sweep
 

@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 
 import runner.sweep.prepared
 from runner.config.schema import Config
-from runner.isolation import Box, BoxEnd, BoxOrder
+from runner.isolation.box import Box, BoxEnd, BoxOrder
 from runner.sweep.prepared import Ready, prepare_job
 
 CONF = Path(__file__).parents[3] / "conf"

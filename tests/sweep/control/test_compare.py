@@ -10,7 +10,7 @@ import pytest
 from runner.config.task_kinds import SINGLE_LABEL, TOKENS
 from runner.sweep.control.compare import compare, outputs_of
 from runner.sweep.control.reference import sample
-from runner.tasks import Example
+from runner.tasks.texts import Example
 
 EXAMPLES = [Example("good", 0), Example("bad", 1), Example("fair", 0)]
 NAMES = ["neg", "pos"]

@@ -1,4 +1,4 @@
-"""python -m tests.sweep.slots.box REQUEST: what runs in a made-up box: it sleeps instead of measuring, or is a partner."""
+"""python -m tests.sweep.slots.box REQUEST: a made-up box, which sleeps instead of measuring, or is a partner."""
 
 from __future__ import annotations
 

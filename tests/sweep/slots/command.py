@@ -16,14 +16,16 @@ from typing import Any
 
 import runner.__main__
 from runner.config.schema import Config
-from runner.isolation import BoxEnd, BoxOrder, choose, process
+from runner.isolation import choose, process
 from runner.isolation import exclusive as alone
+from runner.isolation.box import BoxEnd, BoxOrder
 from runner.machine import topology as cpus
 from runner.store.artifacts import folder_sha256, write_whole
 from runner.store.sweep_folder import prepared_file
 from runner.sweep import run as sweep
 from runner.sweep.prepared import Ready
-from runner.sweep.slots import Slot, launch, slots_beside
+from runner.sweep.slots import launch
+from runner.sweep.slots.slot import Slot, slots_beside
 from tests.patience import PATIENCE_SECONDS
 from tests.sweep.slots.topology import show_cpus
 

@@ -10,8 +10,8 @@ import pytest
 
 from runner.errors import UserError
 from runner.machine import topology as cpus
-from runner.sweep.slots import Slot
 from runner.sweep.slots.choose import choose_slots
+from runner.sweep.slots.slot import Slot
 from tests.sweep.slots.topology import show_cpus
 
 Machine = Callable[..., None]

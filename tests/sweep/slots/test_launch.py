@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 
 from runner.errors import MachineError, UserError
-from runner.sweep.slots import Slot, launch, slots_beside, this_slot
+from runner.sweep.slots import launch
 from runner.sweep.slots.launch import InSlots
+from runner.sweep.slots.slot import Slot, slots_beside, this_slot
 from tests.patience import PATIENCE_SECONDS, wait_until
 
 FORK = multiprocessing.get_context("fork")

@@ -1,4 +1,4 @@
-"""A whole sweep in slots, on a machine that is made up and in boxes that only sleep; see tests/sweep/slots/command.py."""
+"""A whole sweep in slots, on a made-up machine and in boxes that only sleep; see command.py."""
 
 from __future__ import annotations
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import UserError
-from runner.techniques import Step, StepInputs, step
+from runner.techniques import step
+from runner.techniques.step import Step, StepInputs
 
 
 @step("round-weights")

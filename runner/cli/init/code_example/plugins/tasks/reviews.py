@@ -8,8 +8,8 @@ from typing import Any
 
 from runner.config.schema import TaskConfig
 from runner.errors import UserError
-from runner.tasks import Example, Texts
 from runner.tasks.split import split
+from runner.tasks.texts import Example, Texts
 
 LABELS = ["bad", "good"]
 

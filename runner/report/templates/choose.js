@@ -1,5 +1,5 @@
 // The choice of runner/recommend/choose.py and draws.py, to the last digit: change both. All that is added up are whole
-// numbers, so the order does not matter. `data` is that of runner/recommend/section.py.
+// numbers, so the order does not matter. `data` is that of runner/report/recommendation.py.
 const chooser = (data) => {
   "use strict";
   const { draws: DRAWS, step: STEP, contenders: CONTENDERS, epsilon: EPSILON, measures: MEASURES } = data;

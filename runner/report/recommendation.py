@@ -16,7 +16,7 @@ from runner.recommend.words import headline, latency_line, memory_line, why
 from runner.report.page import template_text, templates
 from runner.results.tables import Tables
 
-_PACKAGE = "runner.recommend"
+_PACKAGE = "runner.report"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import hashlib
 from pathlib import Path
 
 import runner.report
-from runner.recommend.section import recommend_section
+from runner.report.recommendation import recommend_section
 from runner.results.tables import Tables
 
 

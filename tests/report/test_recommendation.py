@@ -12,13 +12,13 @@ import pytest
 from runner.recommend.choose import choose
 from runner.recommend.evidence import Question, evidence
 from runner.recommend.limits import Limits
-from runner.recommend.section import recommend_section
 from runner.recommend.words import LATENCY, why
+from runner.report.recommendation import recommend_section
 from runner.results.collect import collect
 from runner.results.tables import Tables
 from tests.browser import PHONE, OpenPage
-from tests.recommend.pages import write_page
 from tests.recommend.sweeps import JOBS, random_limits
+from tests.report.recommendation_pages import write_page
 from tests.results.synthetic import Job, write_sweep
 
 #: In the page: the answers of choose.js to a list of limits, and how long each took in milliseconds.

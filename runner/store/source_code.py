@@ -1,0 +1,47 @@
+"""The hash of the code that makes an artifact: changed code never meets an old artifact."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Collection, Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parents[1]
+
+
+def source_files(starts: Iterable[Path], rooms: Collection[str]) -> list[Path]:
+    """Return some modules' files, and those of all modules that they import from some rooms, directly or not.
+
+    Args:
+        starts: the files to begin with.
+        rooms: names of folders below `runner/`. Imports from other rooms are not followed.
+    """
+    found, waiting = set[Path](), list(starts)
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting += [file for file in _imported(path) if file.relative_to(_PACKAGE).parts[0] in rooms]
+    return sorted(found)
+
+
+def source_hash(starts: Iterable[Path], rooms: Collection[str] = ()) -> str:
+    """Return the hash of the text of these modules and of what they import; see `source_files`."""
+    return hashlib.sha256(b"".join(path.read_bytes() for path in source_files(starts, rooms))).hexdigest()[:16]
+
+
+@cache
+def _imported(path: Path) -> list[Path]:
+    """Return the files of the modules of this package that a file imports, inside its functions too."""
+    return [*dict.fromkeys(_import_statements(ast.parse(path.read_text(encoding="utf-8"))))]
+
+
+def _import_statements(tree: ast.Module) -> Iterator[Path]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == _PACKAGE.name:
+            folder = _PACKAGE.joinpath(*node.module.split(".")[1:])
+            for file in (folder.with_suffix(".py"), *(folder / f"{alias.name}.py" for alias in node.names)):
+                if file.is_file():
+                    yield file

@@ -1,0 +1,73 @@
+"""Where a task's texts come from: the module that `task.source` names, one of Pinbox's own or of the user's.
+
+To add a task: one module here with functions `load(task, downloads) -> Texts` and `identity(task) -> dict`, and one
+YAML in conf/task/ whose `source` names the module. (A user's own is found by that name, see runner/store/plugins.py.)
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from runner.config.schema import TaskConfig
+from runner.config.task_kinds import EMBEDDING
+from runner.errors import UserError, did_you_mean
+from runner.store import plugins
+from runner.store.plugins import Plugin
+from runner.store.source_code import source_hash
+from runner.tasks.texts import Texts
+
+SOURCES = ("alice", "file", "hub", "tweets")
+
+
+def load_texts(task: TaskConfig, downloads: Path) -> Texts:
+    """Return the texts of a task.
+
+    Args:
+        task: which one.
+        downloads: the folder that keeps downloaded packages.
+
+    Raises:
+        UserError: if there is no such task, its file is at fault or a package cannot be had.
+    """
+    texts: Texts = _module(task).load(task, downloads)
+    return replace(texts, kind=task.kind) if task.kind == EMBEDDING and not texts.labels else texts
+
+
+def task_identity(task: TaskConfig) -> dict[str, Any]:
+    """Return what tells this task's texts from any others: its pins or the hash of its file, and that of our code,
+    which is its module, this one and all that they import from this room.
+
+    Raises:
+        UserError: if there is no such task, or its file cannot be read.
+    """
+    module = _module(task)
+    own: dict[str, Any] = module.identity(task)
+    plugin = _plugin(task)
+    code = source_hash([Path(__file__), *([] if plugin else [Path(module.__file__)])], ("tasks",))
+    return own | {"kind": task.kind, "code": code} | ({"plugin": plugin.sha256()} if plugin else {})
+
+
+def plugin_record(task: TaskConfig) -> dict[str, Any]:
+    """Return what the record of its texts says of the task's code, if that is the user's own."""
+    plugin = _plugin(task)
+    return {"plugin": plugins.label("tasks", task.source, plugin.sha256())} if plugin else {}
+
+
+def _plugin(task: TaskConfig) -> Plugin | None:
+    return plugins.find("tasks", task.source, SOURCES)
+
+
+def _module(task: TaskConfig) -> Any:
+    if plugin := _plugin(task):
+        module = plugin.load()
+        for function in ("load", "identity"):
+            if not callable(getattr(module, function, None)):
+                raise UserError(f"task.source: {plugin.origin} has no function '{function}'; see runner/tasks.")
+        return module
+    if task.source not in SOURCES:
+        allowed = [*SOURCES, *plugins.names("tasks")]
+        raise UserError(f"task.source: there is no task '{task.source}'. {did_you_mean(task.source, allowed)}")
+    return importlib.import_module(f"runner.tasks.{task.source}")

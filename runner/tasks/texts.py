@@ -1,0 +1,110 @@
+"""A task's texts as records, and as files in a folder: the standard library only, since boxes read them back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from runner.config.task_kinds import SINGLE_LABEL
+
+SPLITS = ("train", "validation", "test")
+UNLABELLED = "unlabelled"
+
+
+class Example(NamedTuple):
+    """One text, the number of its label (its place in `Texts.labels`) or None if that is not known, and of a pair the
+    second text. Of a task of several labels a text, all their numbers, rising. Of one of kind tokens the words, which
+    the text is with spaces between them, and a number for each."""
+
+    text: str
+    label: int | tuple[int, ...] | None
+    pair: str | None = None
+    words: tuple[str, ...] | None = None
+
+    @property
+    def given(self) -> str | tuple[str, ...]:
+        """What a tokenizer is given: the text, or both of a pair, or the words."""
+        return self.words or (self.text if self.pair is None else (self.text, self.pair))
+
+    @property
+    def whole(self) -> str:
+        """All that was written, as one text."""
+        return self.text if self.pair is None else f"{self.text}\n{self.pair}"
+
+
+@dataclass(frozen=True)
+class Texts:
+    """A task's texts. Each split is in a fixed shuffled order, so its first N are a fair sample of it.
+
+    Attributes:
+        labels: the names of the labels; empty if the task has none, and then only `test` has texts.
+        train: to fit weights to.
+        validation: to choose between fits, and to calibrate on.
+        test: to measure and to judge on, and for nothing else.
+        unlabelled: more texts of the same sort, without labels, for steps that learn from a teacher.
+        kind: how they are judged; see `runner.config.task_kinds`.
+        drawn: whether `test` was drawn from texts that came without a split.
+        stated: whether somebody stated the order of the labels; if not, it is alphabetical, and says nothing.
+        notes: what a person is told of how they were read.
+    """
+
+    labels: list[str]
+    train: list[Example]
+    validation: list[Example]
+    test: list[Example]
+    unlabelled: list[Example] = field(default_factory=list)
+    kind: str = SINGLE_LABEL
+    drawn: bool = False
+    stated: bool = True
+    notes: tuple[str, ...] = field(default=(), compare=False)
+
+
+def write_texts(texts: Texts, folder: Path) -> None:
+    """Write a file of each split, unlabelled.jsonl, labels.json, kind.json and stated.json into `folder`; the same
+    bytes every time."""
+    for split in (*SPLITS, UNLABELLED):
+        lines = [_line(example) for example in getattr(texts, split)]
+        (folder / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8")
+    (folder / "labels.json").write_text(json.dumps(texts.labels, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / "kind.json").write_text(json.dumps(texts.kind) + "\n", encoding="utf-8")
+    (folder / "stated.json").write_text(json.dumps(texts.stated) + "\n", encoding="utf-8")
+
+
+def read_split(folder: Path, split: str) -> list[Example]:
+    """Return the examples of one split, or the unlabelled ones, from a folder that `write` filled."""
+    with (folder / f"{split}.jsonl").open(encoding="utf-8") as lines:
+        return [_example(json.loads(line)) for line in lines]
+
+
+def _example(values: dict[str, Any]) -> Example:
+    known: dict[str, Any] = {key: tuple(one) if isinstance(one, list) else one for key, one in values.items()}
+    return Example(**known)
+
+
+def _line(example: Example) -> str:
+    values = {key: value for key, value in example._asdict().items() if key == "label" or value is not None}
+    return json.dumps(values, ensure_ascii=False) + "\n"
+
+
+def read_pairs(folder: Path) -> bool:
+    """Whether the texts of a folder that `write` filled are pairs."""
+    with (folder / "test.jsonl").open(encoding="utf-8") as lines:
+        return "pair" in json.loads(next(lines, "{}"))
+
+
+def read_kind(folder: Path) -> str:
+    """Return how the texts of a folder that `write` filled are judged; see `runner.config.task_kinds`."""
+    return str(json.loads((folder / "kind.json").read_text(encoding="utf-8")))
+
+
+def read_labels(folder: Path) -> list[str]:
+    """Return the names of the labels from a folder that `write` filled; empty for a task without labels."""
+    labels: list[str] = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
+    return labels
+
+
+def read_stated(folder: Path) -> bool:
+    """Return whether somebody stated the order of the labels of a folder that `write` filled; see `Texts`."""
+    return bool(json.loads((folder / "stated.json").read_text(encoding="utf-8")))

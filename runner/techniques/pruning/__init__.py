@@ -1,0 +1,1 @@
+"""Steps that remove parts of a model: heads, neurons, layers, weights, ranks, words."""

@@ -1,0 +1,1 @@
+"""Steps that stay in PyTorch: TorchScript, AOTInductor, precision."""
