@@ -10,7 +10,7 @@ from runner.errors import UserError
 from runner.report.write import write_report
 from runner.results.external.measured import keep
 from runner.results.external.read import read
-from runner.results.format import counted
+from runner.results.format import pluralize
 from runner.results.tables import read_tables
 
 
@@ -28,7 +28,7 @@ def main() -> int:
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
-    print(f"{counted(len(found), 'benchmark')} of {counted(len(asked.file), 'file')}, now in the report.\n{report}")
+    print(f"{pluralize(len(found), 'benchmark')} of {pluralize(len(asked.file), 'file')}, now in the report.\n{report}")
     return 0
 
 

@@ -138,7 +138,7 @@ class TaskConfig:
 
     name: str = MISSING  # in tables and reports
     source: str = MISSING  # a module of runner/tasks, or of plugins/tasks
-    kind: str = SINGLE_LABEL  # how it is judged: single-label, multi-label, embedding or tokens
+    kind: str = SINGLE_LABEL  # how it is evaluated: single-label, multi-label, embedding or tokens
     path: str | None = None  # a CSV, TSV, JSONL or Parquet file, when source is file; may be .gz, .zst or .zip
     encoding: str | None = None  # of that file, such as cp1252; null: its byte order mark says it, or it is UTF-8
     delimiter: Delimiter | None = None  # between the fields of that file; null: the one between the header's names
@@ -149,7 +149,7 @@ class TaskConfig:
     validation_split: str | None = "validation"  # of that data set; null: a tenth of the training texts
     test_split: str | None = "test"  # of that data set
     text_column: str = "text"  # of that file or data set
-    text_pair_column: str | None = None  # of the second texts, where a model judges pairs
+    text_pair_column: str | None = None  # of the second texts, where a model evaluates pairs
     label_column: str | None = "label"  # null if there are no labels
     labels: list[str] | None = None  # of that file or data set, in the order of the model's outputs; null: by name
     label_separator: str = "|"  # between the labels of a text that has several, where they are not a list
@@ -165,7 +165,7 @@ class TaskConfig:
             )
         if self.kind == EMBEDDING and self.label_column is not None:
             raise UserError(
-                f"task.kind of '{self.name}' is {EMBEDDING}: vectors are judged by those of the baseline, and "
+                f"task.kind of '{self.name}' is {EMBEDDING}: vectors are evaluated by those of the baseline, and "
                 "labels are not read. Say task.label_column=null."
             )
         if self.kind == TOKENS and self.text_pair_column is not None:
@@ -231,7 +231,7 @@ class MeasureConfig:
     rounds: int = 3  # undisturbed ones
     reruns: int = 2  # at most so many rounds more, for disturbed ones
     half_width: float | None = None  # more rounds until every interval is this narrow, as a fraction of the ratio
-    most_rounds: int = 20  # at most so many, with half_width
+    max_rounds: int = 20  # at most so many, with half_width
     budget_seconds: float | None = None  # no further round when the trials have taken this long
     batches: int = 32  # distinct inputs; a trial always runs whole passes over all of them
     timed_seconds: float = 2.0  # of a trial's box and its partner together; at least one pass
@@ -241,7 +241,7 @@ class MeasureConfig:
     limits: DisturbanceLimits = field(default_factory=DisturbanceLimits)
 
     def __post_init__(self) -> None:
-        for name, least in {"rounds": 1, "reruns": 0, "most_rounds": self.rounds, "batches": 1}.items():
+        for name, least in {"rounds": 1, "reruns": 0, "max_rounds": self.rounds, "batches": 1}.items():
             _at_least(f"measure.{name}", getattr(self, name), least)
         for name in ("half_width", "budget_seconds", "timed_seconds", "turn_seconds", "warmup_seconds"):
             if (value := getattr(self, name)) is not None:

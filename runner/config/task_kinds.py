@@ -1,4 +1,4 @@
-"""How a task is judged: its kind, `task.kind` in the config. Standard library only; boxes ask, too.
+"""How a task is evaluated: its kind, `task.kind` in the config. Standard library only; boxes ask, too.
 
 | kind | a text has | predicted is | right is |
 |---|---|---|---|
@@ -17,7 +17,7 @@ MULTI_LABEL = "multi-label"
 EMBEDDING = "embedding"
 CLASSIFIED = (SINGLE_LABEL, MULTI_LABEL)
 TOKENS = "tokens"
-WHOLE = (*CLASSIFIED, EMBEDDING)  # a text is judged as a whole
+WHOLE = (*CLASSIFIED, EMBEDDING)  # a text is evaluated as a whole
 KINDS = (*WHOLE, TOKENS)
 
 THRESHOLD = 0.5  # of the probability of each label of a multi-label task

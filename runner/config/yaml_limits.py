@@ -8,7 +8,7 @@ import yaml
 
 from runner.errors import UserError
 
-_MOST_VALUES = 100_000  # of a file, all aliases written out
+_MAX_VALUES = 100_000  # of a file, all aliases written out
 
 
 def check_yaml_files(folder: Path) -> None:
@@ -24,10 +24,10 @@ def check_yaml_files(folder: Path) -> None:
             continue
         except RecursionError:
             raise UserError(f"{path} is nested too deep. Make it flatter.") from None
-        if values > _MOST_VALUES:
+        if values > _MAX_VALUES:
             raise UserError(
                 f"{path} has {values} values when each alias (*name) is replaced by what it stands for, and at most "
-                f"{_MOST_VALUES} are read. Remove aliases."
+                f"{_MAX_VALUES} are read. Remove aliases."
             )
 
 
@@ -36,7 +36,7 @@ def _values(node: yaml.Node | None, known: dict[int, int]) -> int:
     if not isinstance(node, yaml.CollectionNode):
         return 1
     if id(node) not in known:
-        known[id(node)] = _MOST_VALUES  # for an alias of itself within
+        known[id(node)] = _MAX_VALUES  # for an alias of itself within
         inner = [part for entry in node.value for part in (entry if isinstance(entry, tuple) else (entry,))]
         known[id(node)] = 1 + sum(_values(part, known) for part in inner)
     return known[id(node)]

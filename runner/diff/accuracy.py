@@ -11,13 +11,13 @@ from runner.diff.change import ACCURACY, PREDICTIONS, Change
 from runner.diff.join import Pair, Side
 from runner.results.accuracy import mcnemar
 from runner.results.statistics import wilson_interval
-from runner.results.words import difference, per_text
+from runner.results.token_metrics import difference, per_text
 
-ROUNDING = "judged by accuracy: another CPU may round otherwise"
+ROUNDING = "evaluated by accuracy: another CPU may round otherwise"
 
 
 def accuracy_change(pair: Pair) -> Change | None:
-    """Compare accuracies: example by example where both judged the same ones, else as two proportions.
+    """Compare accuracies: example by example where both evaluated the same ones, else as two proportions.
 
     Of tagged texts every word is an example; what is independent are the texts.
     """
@@ -89,7 +89,7 @@ def _paired(pair: Pair) -> tuple[float, float | None, float | None, float | None
 
 
 def _independent(side: Side) -> int:
-    """Return how many examples were judged, or of words how many texts: as if all words of a text were alike."""
+    """Return how many examples were evaluated, or of words how many texts: as if all words of a text were alike."""
     texts = len(np.unique(side.examples.of_text))
     return texts if side.examples.are_words else int(side.row["examples"])
 

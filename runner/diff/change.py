@@ -61,7 +61,7 @@ class Change:
         floor: a ratio above 1 that a real change must exceed; None for none.
         machine: the machine's own shift as a ratio, beyond which a real change must be, too; None if unknown.
         certain: an exact figure, which needs no test.
-        unjudged: why it is not judged; empty if it is.
+        unjudged: why it is not evaluated; empty if it is.
         note: what else there is to say, such as the settings that differ.
         real: whether it is a real change.
     """
@@ -101,14 +101,14 @@ class Change:
         return (self.measure.up if self.size > 0 else self.measure.down) if self.size else ""
 
 
-def judge(changes: Sequence[Change]) -> list[Change]:
-    """Judge one measure across all jobs: real is what is certain, or significant after Holm and beyond its floor."""
+def evaluate(changes: Sequence[Change]) -> list[Change]:
+    """Evaluate one measure across all jobs: real is what is certain, or significant after Holm and beyond its floor."""
     tested = [i for i, change in enumerate(changes) if change.p_value is not None and not change.unjudged]
     adjusted = dict(zip(tested, holm([changes[i].p_value or 0.0 for i in tested]), strict=True))
-    return [_judged(change, adjusted.get(i)) for i, change in enumerate(changes)]
+    return [_evaluated(change, adjusted.get(i)) for i, change in enumerate(changes)]
 
 
-def _judged(change: Change, p_value_holm: float | None) -> Change:
+def _evaluated(change: Change, p_value_holm: float | None) -> Change:
     if change.certain:
         return replace(change, real=change.size != 0 and not change.unjudged)
     significant = p_value_holm is not None and p_value_holm < ALPHA

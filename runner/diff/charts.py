@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 from runner.diff import words
 from runner.diff.change import ACCURACY, DISK, FIRST_CALL, LATENCY, LOAD, MEMORY, RATIO, Change, Measure
 from runner.diff.compare import Diff
-from runner.report.charts.chart import GREY, MOST_ROWS, VERDICT_COLOURS, Chart, Figure, plain
+from runner.report.charts.chart import GREY, MAX_ROWS, VERDICT_COLOURS, Chart, Figure, plain
 
 _ALWAYS = (RATIO, LATENCY)  # the first of these that any job has
 _IF_REAL = (LATENCY, MEMORY, DISK, LOAD, FIRST_CALL, ACCURACY)
 _COLOURS = {"worse": VERDICT_COLOURS["slower"], "better": VERDICT_COLOURS["faster"]}
 _ROW_PIXELS = 34  # two lines of a name
 _LINE_LETTERS = 22
-_LEAST_ROOM = math.log(1.1)  # on either side of no change, else noise would fill the chart
+_MIN_ROOM = math.log(1.1)  # on either side of no change, else noise would fill the chart
 _ROOM = 2.5  # times the largest change: longer whiskers are cut
 
 
@@ -32,9 +32,9 @@ def _chart(found: Diff, measure: Measure, is_wide: bool) -> Chart:
     size = "B − A" if measure is ACCURACY else "B ÷ A on a logarithmic axis"
     explanation = f"{size}; to the right is {measure.up.replace('-', ' ')}."
     rows = _changes(found, measure)
-    if len(rows) > MOST_ROWS:
-        explanation += f" The {MOST_ROWS} of {len(rows):,} jobs that really changed or moved most."
-        rows = sorted(rows, key=lambda row: (not row[1].real, -abs(row[1].size)))[:MOST_ROWS]
+    if len(rows) > MAX_ROWS:
+        explanation += f" The {MAX_ROWS} of {len(rows):,} jobs that really changed or moved most."
+        rows = sorted(rows, key=lambda row: (not row[1].real, -abs(row[1].size)))[:MAX_ROWS]
     return Chart(measure.name, f"{measure.title}.", explanation, _dots(rows, measure), is_wide)
 
 
@@ -47,9 +47,9 @@ def _dots(changes: Sequence[tuple[str, Change]], measure: Measure) -> Figure:
     lows = [scale(change.low) if change.low is not None else change.size for _, change in rows]
     highs = [scale(change.high) if change.high is not None else change.size for _, change in rows]
     sizes = [change.size for _, change in rows]
-    room = _ROOM * max(_LEAST_ROOM if is_ratio else 0.01, *map(abs, sizes))
+    room = _ROOM * max(_MIN_ROOM if is_ratio else 0.01, *map(abs, sizes))
     ends = max(-room, min(0.0, *lows)), min(room, max(0.0, *highs))
-    margin = max(0.08 * (ends[1] - ends[0]), (_LEAST_ROOM if is_ratio else 0.01) / 4)
+    margin = max(0.08 * (ends[1] - ends[0]), (_MIN_ROOM if is_ratio else 0.01) / 4)
     is_cut = min(lows) < ends[0] or max(highs) > ends[1]
     edges = [ends[0] - margin, ends[1] + margin]
     dots = {
@@ -62,7 +62,7 @@ def _dots(changes: Sequence[tuple[str, Change]], measure: Measure) -> Figure:
         "cliponaxis": False,
         "marker": {
             "size": [11 if change.real else 7 for _, change in rows],
-            "color": [_COLOURS.get(words.judgement(change), GREY) for _, change in rows],
+            "color": [_COLOURS.get(words.tone(change), GREY) for _, change in rows],
             "opacity": 1,  # else Plotly lightens markers whose size varies
             "line": {"width": 0},
         },

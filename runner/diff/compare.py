@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from runner.diff import environment
-from runner.diff.change import MEASURES, Change, judge
+from runner.diff.change import MEASURES, Change, evaluate
 from runner.diff.join import Pair, Side, baseline_of, join, sides
 from runner.diff.measures import changes
 from runner.errors import UserError, did_you_mean
@@ -23,7 +23,7 @@ FAIL_ON = {
 
 @dataclass(frozen=True)
 class Compared:
-    """One job of both sweeps with its changes, judged."""
+    """One job of both sweeps with its changes, evaluated."""
 
     pair: Pair
     changes: list[Change]
@@ -80,17 +80,17 @@ def diff(a: Tables, b: Tables) -> Diff:
         clock = baseline if baseline is not None and same_software and baseline.same_work else None
         for change in changes(pair, clock, same_cpu):
             by_measure[change.measure.name][place] = change
-    judged: list[list[Change]] = [[] for _ in pairs]
+    evaluated: list[list[Change]] = [[] for _ in pairs]
     for measure in MEASURES:
         of_jobs = by_measure[measure.name]
-        for place, change in zip(of_jobs, judge(list(of_jobs.values())), strict=True):
-            judged[place].append(change)
+        for place, change in zip(of_jobs, evaluate(list(of_jobs.values())), strict=True):
+            evaluated[place].append(change)
     return Diff(
         a=a,
         b=b,
         environment=around,
         warnings=environment.warnings(around),
-        compared=[Compared(pair, found) for pair, found in zip(pairs, judged, strict=True)],
+        compared=[Compared(pair, found) for pair, found in zip(pairs, evaluated, strict=True)],
         other_inputs=[pair for pair in joined.pairs if not pair.same_inputs],
         only_a=joined.only_a,
         only_b=joined.only_b,

@@ -75,7 +75,7 @@ def warnings(found: list[Difference]) -> list[str]:
     if not same_cpu(found):
         cpus = "; ".join(f"{one.name} {one.a} → {one.b}" for one in found if one.name in _CPU)
         said.append(
-            f"Different CPUs: {cpus}. Times are not judged, only latency against each side's own baseline, memory, "
+            f"Different CPUs: {cpus}. Times are not evaluated, only latency against each side's own baseline, memory, "
             "disk and accuracy."
         )
     for one in found:

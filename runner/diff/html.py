@@ -14,16 +14,16 @@ from runner.diff.compare import Compared, Diff, exit_code
 from runner.report.page import scripts, template_text, templates
 from runner.results.format import UNKNOWN
 
-MOST_JOBS = 200  # that really changed, and others, that a page shows one by one
+MAX_JOBS = 200  # that really changed, and others, that a page shows one by one
 
 
 @dataclass(frozen=True)
 class Line:
-    """One measure of one job, as cells of a table. `judgement` is worse, better, changed, or empty for nothing real."""
+    """One measure of one job, as cells of a table. `tone` is worse, better, changed, or empty for nothing real."""
 
     title: str
     verdict: str
-    judgement: str
+    tone: str
     change: str
     interval: str
     a: str
@@ -33,7 +33,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Job:
-    """A job of both sweeps: every measure, and what really changed in sentences, each with its judgement."""
+    """A job of both sweeps: every measure, and what really changed in sentences, each with its tone."""
 
     name: str
     lines: list[Line]
@@ -45,7 +45,7 @@ def render_html(found: Diff, fail_on: str) -> str:
     """Return diff.html. Every text is escaped; a content policy lets only this page's own scripts run."""
     name = words.namer(found)
     changed, rest = ([one for one in found.compared if bool(one.real) is real] for real in (True, False))
-    shown = {id(one) for one in [*changed[:MOST_JOBS], *rest[:MOST_JOBS]]}
+    shown = {id(one) for one in [*changed[:MAX_JOBS], *rest[:MAX_JOBS]]}
     drawn = charts(found)
     measures = [measure for measure in MEASURES if any(one.change(measure.name) for one in found.compared)]
     return (
@@ -58,8 +58,8 @@ def render_html(found: Diff, fail_on: str) -> str:
             warnings=found.warnings,
             conclusion=words.conclusion(found, fail_on, exit_code(found, fail_on)),
             environment=[(one.name, *one.shown) for one in found.environment],
-            changed=[_job(name(one.pair.b), one) for one in changed[:MOST_JOBS]],
-            rest=[_job(name(one.pair.b), one) for one in rest[:MOST_JOBS]],
+            changed=[_job(name(one.pair.b), one) for one in changed[:MAX_JOBS]],
+            rest=[_job(name(one.pair.b), one) for one in rest[:MAX_JOBS]],
             left_out=[_left_out(changed, "jobs that really changed"), _left_out(rest, "other jobs")],
             charts=drawn,
             measures=measures,
@@ -79,7 +79,7 @@ def render_html(found: Diff, fail_on: str) -> str:
 
 def _left_out(jobs: Sequence[Compared], what: str) -> str:
     """Return a sentence where more jobs would stand than a page can show, else nothing."""
-    return f"The first {MOST_JOBS} of {len(jobs):,} {what}; diff.parquet has all." if len(jobs) > MOST_JOBS else ""
+    return f"The first {MAX_JOBS} of {len(jobs):,} {what}; diff.parquet has all." if len(jobs) > MAX_JOBS else ""
 
 
 def _job(name: str, one: Compared) -> Job:
@@ -87,7 +87,7 @@ def _job(name: str, one: Compared) -> Job:
     return Job(
         name,
         [_line(change) for change in one.changes],
-        [(words.sentence(change), words.judgement(change)) for change in one.real],
+        [(words.sentence(change), words.tone(change)) for change in one.real],
         same,
     )
 
@@ -97,11 +97,11 @@ def _line(change: Change) -> Line:
     is_told = change.measure in (SETTINGS, STATUS)
     verdict = change.unjudged or ("not real" if change.size else "no change")
     if change.real:
-        verdict = "changed" if words.judgement(change) == "changed" else change.direction.replace("-", " ")
+        verdict = "changed" if words.tone(change) == "changed" else change.direction.replace("-", " ")
     return Line(
         title=change.measure.title,
         verdict=verdict,
-        judgement=words.judgement(change),
+        tone=words.tone(change),
         change=change.note if is_told else words.relative(change),
         interval=words.interval(change),
         a=f"speedup {a}" if change.measure is RATIO else a,
@@ -111,7 +111,7 @@ def _line(change: Change) -> Line:
 
 
 def _cell(change: Change | None) -> tuple[str, str, str]:
-    """Return a change, its interval and its judgement for the table of all jobs."""
+    """Return a change, its interval and its tone for the table of all jobs."""
     if change is None:
         return UNKNOWN, "", ""
-    return words.relative(change), words.interval(change), words.judgement(change)
+    return words.relative(change), words.interval(change), words.tone(change)

@@ -127,7 +127,7 @@ def sides(tables: Tables, known: dict[str, int]) -> list[Side]:
         tables: of the sweep.
         known: which number stands for which string in examples; both sweeps share it.
     """
-    counted = (pc.field("status") == "ok") & (pc.field("counted").is_null() | pc.field("counted"))
+    counted = (pc.field("status") == "ok") & (pc.field("included").is_null() | pc.field("included"))
     trials = dict(rows_by_job(tables.results.filter(counted).select(_OF_TRIALS)))
     examples = _examples(tables, known)
     lineage = tables.manifest.get("lineage") or {}
@@ -145,7 +145,7 @@ def sides(tables: Tables, known: dict[str, int]) -> list[Side]:
 def _examples(tables: Tables, known: dict[str, int]) -> dict[str, Examples]:
     found: dict[str, list[list[np.ndarray]]] = defaultdict(list)
     for part in tables.predictions.parts(["job", "example", "of_text", *_CODED]):
-        of_text = pc.coalesce(part["of_text"], part["example"]).to_numpy()  # null: of before words were judged
+        of_text = pc.coalesce(part["of_text"], part["example"]).to_numpy()  # null: of before words were evaluated
         columns = [of_text, *(coded(part[name], known).astype(np.int32) for name in _CODED)]
         for job, rows in places_by_job(part):
             found[job].append([column[rows] for column in columns])

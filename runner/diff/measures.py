@@ -1,4 +1,4 @@
-"""What became of each measure of one job; judged later, across all jobs."""
+"""What became of each measure of one job; evaluated later, across all jobs."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from runner.diff.change import (
 from runner.diff.join import Pair, Side
 from runner.results.statistics import compare
 
-ONE_ROUND = "not judged: that takes two rounds"
-OTHER_CPU = "not judged: another CPU"
-BY_RATIO = "judged against the baseline"
-MACHINE = "not judged: the baseline with the same software, so this is the machine's shift"
+ONE_ROUND = "not evaluated: that takes two rounds"
+OTHER_CPU = "not evaluated: another CPU"
+BY_RATIO = "evaluated against the baseline"
+MACHINE = "not evaluated: the baseline with the same software, so this is the machine's shift"
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def changes(pair: Pair, baseline: Pair | None, same_cpu: bool) -> list[Change]:
         same_cpu: whether times can be compared at all.
     """
     ratio = _latency_ratio(pair)
-    raw_counts = ratio is None or bool(pair.settings)  # else the machine's speed would be judged with it
+    raw_counts = ratio is None or bool(pair.settings)  # else the machine's speed would be evaluated with it
     times = "" if same_cpu else OTHER_CPU
     latency = times or ("" if raw_counts else BY_RATIO)
     found = [

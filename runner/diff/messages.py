@@ -9,7 +9,7 @@ from runner.diff.change import ACCURACY, PREDICTIONS, RATIO, SETTINGS, STATUS, C
 from runner.diff.compare import FAIL_ON, Compared, Diff
 from runner.diff.join import Pair, Row, Side
 from runner.diff.measures import MACHINE
-from runner.results.format import UNKNOWN, counted, megabytes, milliseconds, percent, seconds, significant, speedup
+from runner.results.format import UNKNOWN, megabytes, milliseconds, percent, pluralize, seconds, significant, speedup
 from runner.results.labels import group_label, job_label
 from runner.results.tables import Tables
 
@@ -42,7 +42,7 @@ def namer(found: Diff) -> Callable[[Side], str]:
     one_input = len({(row["task"], row["workload"]) for row in rows}) == 1
 
     def name(row: Row) -> str:
-        job = f"{group_label(row)} · {counted(row['threads'], 'thread')}" if one_family else job_label(row)
+        job = f"{group_label(row)} · {pluralize(row['threads'], 'thread')}" if one_family else job_label(row)
         return job if one_input else f"{job} · {row['task']} · {row['workload']}"
 
     counts = Counter(map(name, rows))
@@ -94,7 +94,7 @@ def figures(change: Change) -> tuple[str, str]:
     return (figure(change.a), figure(change.b)) if figure else (UNKNOWN, UNKNOWN)
 
 
-def judgement(change: Change) -> str:
+def tone(change: Change) -> str:
     """Return worse or better for a real change, changed for one that is neither, and nothing for what is not real."""
     if not change.real:
         return ""
@@ -125,9 +125,9 @@ def conclusion(found: Diff, fail_on: str, code: int) -> str:
         return f"Not comparable: {_why_not(found)} Exit code 2."
     real, total = len(found.real), len(found.compared)
     words = {change.direction for one in found.real for change in one.real}
-    said = f"Really different: {real} of {counted(total, 'job')} ({', '.join(sorted(words))})."
+    said = f"Really different: {real} of {pluralize(total, 'job')} ({', '.join(sorted(words))})."
     if not real:
-        said = f"Nothing is really different in {counted(total, 'job')}."
+        said = f"Nothing is really different in {pluralize(total, 'job')}."
     directions = FAIL_ON[fail_on]
     asked = "" if directions is None else f": FAIL_ON={fail_on} looks only for {' and '.join(directions)}"
     return f"{said} Exit code {code}{asked}."
@@ -142,13 +142,13 @@ def notes(found: Diff) -> list[str]:
     raw = [one for one in found.compared if one.change(RATIO.name) is None and not one.pair.b.is_baseline]
     if raw:
         said.append(
-            f"{counted(len(raw), 'job')} had no latency against a baseline in every round (no baseline, or an older "
-            "protocol): raw latency is judged."
+            f"{pluralize(len(raw), 'job')} had no latency against a baseline in every round (no baseline, or an older "
+            "protocol): raw latency is evaluated."
         )
     renamed = [one for one in found.compared if _hidden_setting(one.pair)]
     if renamed:
         said.append(
-            f"{counted(len(renamed), 'job')} had another key, though no recorded setting differs: "
+            f"{pluralize(len(renamed), 'job')} had another key, though no recorded setting differs: "
             "conf/ or its schema changed between the two code versions."
         )
     name = namer(found)
@@ -191,8 +191,8 @@ def _trials_not_ok(row: Row) -> str:
     """Return as '1 of 8 trials oom'; a job without any good trial is told as a change of status."""
     planned, ok, missing = row["trials_planned"], row["trials_ok"], row["trials_missing"]
     failed = planned - ok - missing
-    parts = [f"{failed} of {counted(planned, 'trial')} {row['status']}"] if failed else []
-    return ", ".join(parts + ([f"{missing} of {counted(planned, 'trial')} missing"] if missing else []))
+    parts = [f"{failed} of {pluralize(planned, 'trial')} {row['status']}"] if failed else []
+    return ", ".join(parts + ([f"{missing} of {pluralize(planned, 'trial')} missing"] if missing else []))
 
 
 def _hidden_setting(pair: Pair) -> bool:

@@ -43,7 +43,7 @@ DIFF: Final = pa.schema(
         _column("low", pa.float64(), "Lower end of the 95% interval of ratio or difference."),
         _column("high", pa.float64(), "Upper end of the 95% interval."),
         _column("p_value", pa.float64(), "Two-sided p-value of no change; null for exact figures."),
-        _column("p_value_holm", pa.float64(), "The same, adjusted (Holm) across the jobs; null if not judged."),
+        _column("p_value_holm", pa.float64(), "The same, adjusted (Holm) across the jobs; null if not evaluated."),
         _column("floor", pa.float64(), "Ratio above 1 that a real change must exceed; null for none."),
         _column(
             "machine",
@@ -52,7 +52,7 @@ DIFF: Final = pa.schema(
         ),
         _column("direction", pa.string(), "Of B against A: slower, larger, less-accurate …; null for no change."),
         _column("real", pa.bool_(), "Whether it is a real change: significant and beyond the floor."),
-        _column("unjudged", pa.string(), "Why it is not judged; null if it is."),
+        _column("unjudged", pa.string(), "Why it is not evaluated; null if it is."),
         _column("note", pa.string(), "What else there is to say, such as the settings that differ."),
     ],
     metadata={"pinbox.schema": str(VERSION), "pinbox.table": "diff"},

@@ -15,7 +15,7 @@ _NARROW = (RATIO, MEMORY, ACCURACY, PREDICTIONS)
 _WIDE = (RATIO, LATENCY, MEMORY, DISK, LOAD, ACCURACY, PREDICTIONS)
 _HEADS = {"latency_ratio": "Latency", "latency": "Raw", "memory": "Memory", "predictions": "Changed"}
 _REAL, _NOISE = "yellow", "bright_black"
-_MOST_JOBS = 60  # that really changed, and in the table of all
+_MAX_JOBS = 60  # that really changed, and in the table of all
 
 
 def print_diff(found: Diff, fail_on: str, console: Console) -> None:
@@ -37,7 +37,7 @@ def print_diff(found: Diff, fail_on: str, console: Console) -> None:
     for side, jobs in (("A", found.only_a), ("B", found.only_b)):
         if jobs:
             console.print(_text(f"Only in {side}:", "bold"))
-        for job in jobs[:_MOST_JOBS]:
+        for job in jobs[:_MAX_JOBS]:
             console.print(_text(f"  {name(job)}"))
         _print_hidden(len(jobs), console)
     for note in words.notes(found):
@@ -60,7 +60,7 @@ def _environment(found: Diff) -> Table | Text:
 
 def _print_real(found: Diff, console: Console) -> None:
     name = words.namer(found)
-    for one in found.real[:_MOST_JOBS]:
+    for one in found.real[:_MAX_JOBS]:
         console.print(_text(name(one.pair.b), "bold"))
         for change in one.real:
             console.print(_text(f"  {words.sentence(change)}", _REAL))
@@ -70,8 +70,8 @@ def _print_real(found: Diff, console: Console) -> None:
 
 
 def _print_hidden(number: int, console: Console) -> None:
-    if number > _MOST_JOBS:
-        console.print(_text(f"… and {number - _MOST_JOBS:,} more: diff.md and diff.parquet have all."))
+    if number > _MAX_JOBS:
+        console.print(_text(f"… and {number - _MAX_JOBS:,} more: diff.md and diff.parquet have all."))
 
 
 def _jobs(found: Diff, width: int) -> Table:
@@ -88,7 +88,7 @@ def _jobs(found: Diff, width: int) -> Table:
         table.add_column(_HEADS.get(measure.name, measure.title), justify="right", no_wrap=True)
     table.add_column("Real")
     name = words.namer(found)
-    for one in found.compared[:_MOST_JOBS]:
+    for one in found.compared[:_MAX_JOBS]:
         cells = [_cell(one.change(measure.name), wide and measure is RATIO) for measure in measures]
         table.add_row(_text(name(one.pair.b)), *cells, _verdict(one))
     return table

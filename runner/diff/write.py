@@ -19,7 +19,7 @@ from runner.diff.html import render_html
 from runner.diff.markdown import render_markdown
 from runner.diff.schema import DIFF, VERSION
 from runner.errors import UserError
-from runner.store.artifacts import write_whole
+from runner.store.artifacts import atomic_write
 
 _SHARED = ("model", "technique", "task", "workload", "isolation")
 
@@ -38,7 +38,7 @@ def write_diff(found: Diff, folder: Path, fail_on: str) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
-            write_whole(folder / name, text)
+            atomic_write(folder / name, text)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".diff.") as work:
             pq.write_table(diff_table(found), Path(work) / "diff.parquet")
             (Path(work) / "diff.parquet").rename(folder / "diff.parquet")

@@ -18,7 +18,7 @@ from runner.report.columns import Cell
 from runner.report.markdown import escape
 from runner.report.run import facts
 from runner.report.view import Group, groups
-from runner.results.format import UNKNOWN, counted, seconds, short_id
+from runner.results.format import UNKNOWN, pluralize, seconds, short_id
 from runner.results.tables import Tables
 
 _RUNS_ON = {  # engine -> its name, and the library that loads the artifact, as the hub calls it
@@ -75,7 +75,7 @@ def _front_matter(variant: Variant) -> str:
         ("f1", "Entity F1", "entity_f1"),
     ]
     pipeline = _PIPELINES[variant.kind]
-    judged = [
+    evaluated = [
         EvalResult(pipeline, task, task, metric, row[column], dataset_split="test", metric_name=title)
         for metric, title, column in figures
         if row[column] is not None
@@ -87,7 +87,7 @@ def _front_matter(variant: Variant) -> str:
         base_model=_origin(variant).get("hub_id"),
         tags=[tag for tag in tags if tag],
         model_name=name,
-        eval_results=judged or None,
+        eval_results=evaluated or None,
     )
     return str(card.to_yaml())
 
@@ -124,7 +124,7 @@ def _told(variant: Variant) -> str:
 
 
 def _use(variant: Variant) -> str:
-    given = '"One text" "The text that goes with it"' if variant.pairs else '"A text to be judged"'
+    given = '"One text" "The text that goes with it"' if variant.pairs else '"A text to be evaluated"'
     if variant.kind == TOKENS:
         given = '"The words of a text , a space between them"'
     to = " > vectors.txt" if variant.kind == EMBEDDING else ""
@@ -136,7 +136,7 @@ def _how_called(variant: Variant) -> str:
     python = f"Python {rest['python']}" if rest.get("python") else "an unknown Python"
     return (
         f"predict.py needs nothing but this folder and these packages. It calls the model as it was called when it was "
-        f"measured, with {counted(row['threads'], 'thread')} (settings.json); that was on {python}. The CPUs were "
+        f"measured, with {pluralize(row['threads'], 'thread')} (settings.json); that was on {python}. The CPUs were "
         "pinned, which is up to you, such as with taskset."
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from runner.config.task_kinds import EMBEDDING, MULTI_LABEL, TOKENS
 from runner.export.variant import Variant
 from runner.machine.int8 import ADVICE, EIGHT_BITS
-from runner.results.format import counted, significant
+from runner.results.format import pluralize, significant
 from runner.results.lineage import is_masked
 from runner.results.saturation import moved
 
@@ -32,9 +32,9 @@ def _of_the_ratio(variant: Variant) -> Iterator[str]:
     failed = row["trials_planned"] - row["trials_ok"] - row["trials_missing"]
     if failed:
         why = f": {row['error']}" if row["error"] else ""
-        yield f"{failed} of {counted(row['trials_planned'], 'trial')} failed ({row['status']}){why}."
+        yield f"{failed} of {pluralize(row['trials_planned'], 'trial')} failed ({row['status']}){why}."
     if row["trials_missing"]:
-        yield f"{counted(row['trials_missing'], 'planned trial')} never ran."
+        yield f"{pluralize(row['trials_missing'], 'planned trial')} never ran."
 
 
 def _of_the_model(variant: Variant) -> Iterator[str]:
@@ -73,17 +73,17 @@ def _of_the_predictions(variant: Variant) -> Iterator[str]:
         by = f" (logits by up to {significant(moved, 2)})" if moved is not None else ""
         yield (
             f"What it predicts depends on the texts in the same call{by}: {row['batch_changed_predictions']} of "
-            f"{counted(row['batch_examples'], _example(variant))} came out otherwise in another batch."
+            f"{pluralize(row['batch_examples'], _example(variant))} came out otherwise in another batch."
         )
 
 
 def _of_what_it_is_worth(variant: Variant) -> str:
     row = variant.row
-    texts = f"{counted(row['examples'] or 0, _example(variant))} of the task {row['task']}"
+    texts = f"{pluralize(row['examples'] or 0, _example(variant))} of the task {row['task']}"
     if variant.kind == EMBEDDING:
         return (
             f"Of its vectors is known how near they are to the baseline's, on {texts}. How well they serve a search or "
-            "a comparison of texts was not judged."
+            "a comparison of texts was not evaluated."
         )
     if row["accuracy"] is None:
         return "Accuracy is not known: its task has no labels."

@@ -25,11 +25,11 @@ _CPU_BUILDS = "--extra-index-url https://download.pytorch.org/whl/cpu"  # PyPI h
 
 
 def predict_settings(variant: Variant, sources: Sources) -> dict[str, Any]:
-    """Return settings.json: how a text became a call when the variant was measured, and how it was judged."""
+    """Return settings.json: how a text became a call when the variant was measured, and how it was evaluated."""
     row = variant.row
-    judged: dict[str, Any] = {"labels": variant.labels} if variant.labels else {}
-    judged |= {"threshold": THRESHOLD} if variant.kind == MULTI_LABEL else {}
-    return judged | {
+    evaluated: dict[str, Any] = {"labels": variant.labels} if variant.labels else {}
+    evaluated |= {"threshold": THRESHOLD} if variant.kind == MULTI_LABEL else {}
+    return evaluated | {
         "threads": row["threads"],
         "inputs": sources.inputs,
         "batch_size": row["batch_size"],

@@ -32,7 +32,7 @@ class Variant:
         lineage: of the artifact, one record per step.
         labels: their names, in the order of the logits; empty for vectors.
         kind: of its task; see `runner.config.task_kinds`.
-        pairs: whether it judges pairs of texts.
+        pairs: whether it evaluates pairs of texts.
     """
 
     row: Row
@@ -76,15 +76,15 @@ def find_variant(tables: Tables, asked: str) -> Variant:
     labels = (tables.manifest.get("labels") or {}).get(row["task"])
     if not note.is_file() or not lineage or labels is None:
         raise UserError(
-            f"{tables.folder} does not record how {row['job']} was made and judged: it is of an older Pinbox, or not "
-            f"all of its folder was copied ({note.relative_to(tables.folder)}, manifest.json). Run its grid again with "
+            f"{tables.folder} does not record how {row['job']} was made and evaluated. The sweep is of an older "
+            f"Pinbox, or only a part of its folder was copied ({note.relative_to(tables.folder)}, manifest.json). Run its grid again with "
             f"{MAKE} sweep."
         )
     prepared = json.loads(note.read_text(encoding="utf-8"))
     return Variant(
         row=row,
         baseline=next((other for other in rows if other["job"] == row["baseline_job"]), None),
-        trial=next((trial for trial in trials if trial["counted"] is not False), trials[0]),
+        trial=next((trial for trial in trials if trial["included"] is not False), trials[0]),
         engine=prepared["engine"],
         stored_at=prepared["artifact_path"],
         lineage=lineage,

@@ -15,7 +15,7 @@ from runner.isolation.docker import DockerBox, connect, engine_gone, remove_orph
 from runner.isolation.process import ProcessBox
 from runner.machine.topology import physical_cores, total_memory_bytes
 
-LEAST_MEMORY_BYTES = 64 << 20  # Docker itself accepts 6 MiB, but no Python with an engine starts in it
+MIN_MEMORY_BYTES = 64 << 20  # Docker itself accepts 6 MiB, but no Python with an engine starts in it
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30}
 NO_ENGINE = "No Docker engine answers: trials run as pinned processes, so memory and network are not enclosed."
 
@@ -30,7 +30,7 @@ def memory_bytes(text: str) -> int:
     if not match:
         raise UserError(f"isolation.memory is '{text}', which is not a size. Write for example 4GiB or 500MB.")
     size = int(float(match[1]) * _UNITS[(match[2] or "").lower()])
-    if size < LEAST_MEMORY_BYTES:
+    if size < MIN_MEMORY_BYTES:
         raise UserError(f"isolation.memory is '{text}', too small for any engine to start in. Give at least 64MiB.")
     if size > total_memory_bytes():
         there_is = total_memory_bytes() / (1 << 30)

@@ -20,7 +20,7 @@ _told = set[str]()  # said once: two sweeps take turns on a core, trial by trial
 
 
 @contextmanager
-def only_sweep(folder: Path) -> Iterator[None]:
+def lock_sweep(folder: Path) -> Iterator[None]:
     """Keep other sweeps out of a sweep's folder, which must exist.
 
     Raises:
@@ -41,7 +41,7 @@ def only_sweep(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def own_cores(cpus: list[int], sweep: Path) -> Iterator[None]:
+def lock_cores(cpus: list[int], sweep: Path) -> Iterator[None]:
     """Have these cores to ourselves among all sweeps of this machine; wait for those who use them, and name them.
 
     Args:

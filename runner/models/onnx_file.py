@@ -19,9 +19,9 @@ _BITS = {1: 32, 2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 7: 64, 9: 8, 10: 16, 11: 64, 12
          17: 8, 18: 8, 19: 8, 20: 8, 21: 4, 22: 4, 23: 4, 24: 8, 25: 2, 26: 2}  # fmt: skip
 _STRINGS = 8
 _EXTERNAL = 1
-_MOST_DIMENSIONS = 64  # NumPy's own limit
-_MOST_ELEMENTS = 2**32  # of a sparse tensor, which is made dense when it is used
-_MOST_NODES = 1_000_000  # when every call of a function is replaced by its nodes
+_MAX_DIMENSIONS = 64  # NumPy's own limit
+_MAX_ELEMENTS = 2**32  # of a sparse tensor, which is made dense when it is used
+_MAX_NODES = 1_000_000  # when every call of a function is replaced by its nodes
 _OF_OTHER_FILES = "EPContext"  # stands for a program that lies elsewhere
 _FIELDS = ("float_data", "int32_data", "int64_data", "double_data", "uint64_data", "string_data")
 _PER_ENTRY = 16  # elements that one entry of a field can hold: packed ones of 2 bits
@@ -51,7 +51,7 @@ def check_onnx(path: Path, where: str) -> None:
                 f"only those of ONNX and com.microsoft are run. Export the model again without it."
             )
     for sparse in _sparse_tensors(model):
-        _check_dimensions(sparse.dims, f"{where}: sparse tensor '{_text(sparse.values.name)}'", _MOST_ELEMENTS)
+        _check_dimensions(sparse.dims, f"{where}: sparse tensor '{_text(sparse.values.name)}'", _MAX_ELEMENTS)
     for tensor in _tensors(model):
         _check_tensor(tensor, path.parent, f"{where}: tensor '{_text(tensor.name)}'")
 
@@ -125,11 +125,11 @@ def _check_functions(model: Any, where: str) -> None:
         ) from None
     sizes: dict[Any, int] = {}
     for name in order:
-        sizes[name] = min(_MOST_NODES, sum(sizes.get(_called(node), 1) for node in own[name]))
-    if (size := sum(sizes.get(_called(node), 1) for node in _nodes(model))) > _MOST_NODES:
+        sizes[name] = min(_MAX_NODES, sum(sizes.get(_called(node), 1) for node in own[name]))
+    if (size := sum(sizes.get(_called(node), 1) for node in _nodes(model))) > _MAX_NODES:
         raise UserError(
             f"{where} has {size} nodes or more when every function is put in the place of its calls, and at most "
-            f"{_MOST_NODES} are run."
+            f"{_MAX_NODES} are run."
         )
 
 
@@ -164,8 +164,8 @@ def _check_tensor(tensor: Any, folder: Path, where: str) -> None:
 
 
 def _check_dimensions(sizes: Sequence[int], where: str, most: float = math.inf) -> None:
-    if len(sizes) > _MOST_DIMENSIONS:
-        raise UserError(f"{where} has {len(sizes)} dimensions, and at most {_MOST_DIMENSIONS} make sense.")
+    if len(sizes) > _MAX_DIMENSIONS:
+        raise UserError(f"{where} has {len(sizes)} dimensions, and at most {_MAX_DIMENSIONS} make sense.")
     if any(size < 0 for size in sizes):
         raise UserError(f"{where} has the shape {list(sizes)[:8]}, but no size can be negative.")
     if math.prod(sizes) > most:

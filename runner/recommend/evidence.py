@@ -15,7 +15,7 @@ from typing import Any, Final, TypedDict
 from scipy.special import stdtrit
 
 from runner.recommend.examples import Mistakes, mistakes
-from runner.results.format import counted
+from runner.results.format import pluralize
 from runner.results.labels import group_label
 from runner.results.saturation import saturation_sentence
 from runner.results.statistics import ALPHA
@@ -23,7 +23,7 @@ from runner.results.tables import Tables
 
 STEP: Final = 1e-5  # of a logarithm, or of a ratio to the job's median
 _SHARED = ("family", "task", "workload", "isolation")
-_OF_TRIALS = ["job", "round", "role", "status", "counted", "latency_ratio", "latency_p50_seconds"]
+_OF_TRIALS = ["job", "round", "role", "status", "included", "latency_ratio", "latency_p50_seconds"]
 _OF_TRIALS += ["latency_p90_seconds", "rss_peak_bytes"]
 
 Row = Mapping[str, Any]
@@ -52,7 +52,7 @@ class Question(TypedDict):
     """The jobs of one family, task, workload and isolation: what one may choose from. Columns run parallel.
 
     Attributes:
-        examples: how many were judged; 0 if none.
+        examples: how many were evaluated; 0 if none.
         texts: of how many texts they are.
         kept: how many of these are resampled, see `runner.recommend.examples`.
         mistakes: base64 of one bit per kept example, 1 where the prediction is wrong; each different one once.
@@ -99,22 +99,22 @@ def evidence(tables: Tables) -> list[Question]:
     """Return what the choice needs, one question after the other in the order of the plan. It is plain JSON."""
     trials: dict[str, list[Row]] = defaultdict(list)
     for trial in tables.results.select(_OF_TRIALS).to_pylist():
-        if trial["status"] == "ok" and trial["counted"] is not False:  # null: of before rounds were judged
+        if trial["status"] == "ok" and trial["included"] is not False:  # null: of before rounds were evaluated
             trials[trial["job"]].append(trial)
     asked: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for row in tables.jobs:
         asked[tuple(row[name] for name in _SHARED)].append(row)
-    judged = mistakes(tables, {row["job"] for rows in asked.values() for row in rows if row["accuracy"] is not None})
-    return [_question(rows, trials, judged) for rows in asked.values()]
+    evaluated = mistakes(tables, {row["job"] for rows in asked.values() for row in rows if row["accuracy"] is not None})
+    return [_question(rows, trials, evaluated) for rows in asked.values()]
 
 
-def _question(rows: Sequence[Row], trials: Mapping[str, Sequence[Row]], judged: Mapping[str, Mistakes]) -> Question:
+def _question(rows: Sequence[Row], trials: Mapping[str, Sequence[Row]], evaluated: Mapping[str, Mistakes]) -> Question:
     labels = _labels(rows)
     by_job = {row["job"]: row for row in rows}
     measured = [row for row in rows if row["status"] == "ok" and row["latency_p50_seconds"]]
     known = {row["job"] for row in measured}
     keys = list(dict.fromkeys(row["baseline_job"] for row in measured))
-    own = {row["job"]: judged[row["job"]] for row in measured if row["job"] in judged}
+    own = {row["job"]: evaluated[row["job"]] for row in measured if row["job"] in evaluated}
     bits = list(dict.fromkeys(side for one in own.values() for side in (one.own, one.baseline) if side is not None))
     place: dict[str | None, int | None] = {None: None} | {side: i for i, side in enumerate(bits)}
     base = {row["baseline_job"]: place[own[row["job"]].baseline] for row in measured if row["job"] in own}
@@ -167,7 +167,7 @@ def _labels(rows: Sequence[Row]) -> dict[str, str]:
     """Name the jobs of a question by what tells them apart: the threads where they differ, the key at last."""
     several = len({row["threads"] for row in rows}) > 1
     names = {
-        row["job"]: group_label(row) + (f" · {counted(row['threads'], 'thread')}" if several else "") for row in rows
+        row["job"]: group_label(row) + (f" · {pluralize(row['threads'], 'thread')}" if several else "") for row in rows
     }
     alike = Counter(names.values())
     return {job: name if alike[name] == 1 else f"{name} ({job})" for job, name in names.items()}

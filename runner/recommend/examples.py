@@ -14,7 +14,7 @@ from runner.results.tables import Tables, coded, places_by_job
 
 #: At most so many examples are resampled: of more, evenly spaced ones. Their scatter is then brought to that of as many
 #: as there are texts: words of one text count as if they were all alike.
-MOST_EXAMPLES: Final = 1000
+MAX_EXAMPLES: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Mistakes:
     """The mistakes of a job and of its baseline on the same examples.
 
     Attributes:
-        examples: how many were judged.
+        examples: how many were evaluated.
         texts: of how many texts they are: of tagged ones every word is an example.
         kept: how many of them have a bit.
         own, baseline: base64 of the bits, first example first, the last byte filled with 0; baseline None if unknown.
@@ -44,7 +44,7 @@ def mistakes(tables: Tables, jobs: Collection[str]) -> dict[str, Mistakes]:
         label, own, baseline = (coded(part[name], known) for name in ("label", "prediction", "baseline_prediction"))
         wrong, baseline_wrong = ((label < 0) | (side < 0) | (label != side) for side in (own, baseline))
         example = part["example"].to_numpy()
-        of_text = pc.coalesce(part["of_text"], part["example"]).to_numpy()  # null: of before words were judged
+        of_text = pc.coalesce(part["of_text"], part["example"]).to_numpy()  # null: of before words were evaluated
         for job, rows in places_by_job(part):
             known_baseline = bool((baseline[rows] >= 0).any())
             own_part = _Part(example[rows], of_text[rows], wrong[rows], baseline_wrong[rows], known_baseline)
@@ -77,7 +77,7 @@ def unpack(bits: str, kept: int) -> np.ndarray:
 
 def _mistakes(own: np.ndarray, baseline: np.ndarray | None, texts: int) -> Mistakes:
     n = len(own)
-    kept = min(n, MOST_EXAMPLES)
+    kept = min(n, MAX_EXAMPLES)
     places = np.arange(kept) * n // kept
     return Mistakes(n, texts, kept, _packed(own[places]), None if baseline is None else _packed(baseline[places]))
 

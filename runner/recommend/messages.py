@@ -9,7 +9,7 @@ from runner.recommend.choose import Answer, cost, value
 from runner.recommend.draws import DRAWS
 from runner.recommend.evidence import STEP, Question
 from runner.recommend.limits import MEASURES, Limits
-from runner.results.format import UNKNOWN, counted, milliseconds, significant
+from runner.results.format import UNKNOWN, milliseconds, pluralize, significant
 
 LATENCY = (
     "Latency is the baseline's p50 ÷ the speedup; a raw time, such as p90, also depends on how fast the machine was "
@@ -86,9 +86,9 @@ def price(amount: float) -> str:
 def _reason(question: Question, answer: Answer, limits: Limits) -> str:
     fitting, total = len(answer.fitting), len(answer.order)
     if not limits:
-        return f"The fastest of {counted(total, 'variant')}; no limit was given."
+        return f"The fastest of {pluralize(total, 'variant')}; no limit was given."
     who = "The only one that keeps" if fitting == 1 else f"The fastest of {fitting} that keep"
-    said = f"{who} every limit, out of {counted(total, 'variant')}."
+    said = f"{who} every limit, out of {pluralize(total, 'variant')}."
     faster = answer.order[: answer.order.index(answer.fitting[0])]
     named = [f"{question['label'][one]} ({misses(question, answer, one, limits)})" for one in faster]
     return f"{said} Faster, but: {_listed(named, '; ')}." if faster else said
@@ -107,7 +107,7 @@ def _chance(question: Question, answer: Answer, one: int | None) -> list[str]:
     parts += [f"next {question['label'][-other]}, {share(p)}" for p, other in rivals[-1:]]
     parts += [f"none fits in {share(answer.none_fits)}"] if answer.none_fits else []
     rounds = min(block["rounds"] for block in question["blocks"])
-    few = f" {counted(rounds, 'round')}: take that as rough." if rounds < _FEW_ROUNDS else ""
+    few = f" {pluralize(rounds, 'round')}: take that as rough." if rounds < _FEW_ROUNDS else ""
     return ["; ".join(parts) + "." + few]
 
 

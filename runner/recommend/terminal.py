@@ -11,10 +11,10 @@ from runner.recommend import words
 from runner.recommend.choose import Answer, cost, value
 from runner.recommend.evidence import Question
 from runner.recommend.limits import MEASURES, Limits
-from runner.results.format import UNKNOWN, counted, milliseconds
+from runner.results.format import UNKNOWN, milliseconds, pluralize
 
 _NARROW_WIDTH = 120  # columns of the terminal below which the narrow set is shown
-_MOST_ROWS = 30  # variants; a sweep may have thousands
+_MAX_ROWS = 30  # variants; a sweep may have thousands
 _STYLES = {"winner": "bold green", "fits": "", "fails": "bright_black"}
 
 
@@ -33,10 +33,10 @@ def print_answer(question: Question, answer: Answer, limits: Limits, core_hour: 
         lines = (words.latency_line([question]), words.memory_line([question]), question["saturation"])
         for said in filter(None, lines):
             console.print(_text(said))
-    hidden = len(answer.order) - _MOST_ROWS
+    hidden = len(answer.order) - _MAX_ROWS
     if hidden > 0:
-        console.print(_text(f"… and {counted(hidden, 'slower or failing variant')} more."))
-    for label, problem in question["failed"][:_MOST_ROWS]:
+        console.print(_text(f"… and {pluralize(hidden, 'slower or failing variant')} more."))
+    for label, problem in question["failed"][:_MAX_ROWS]:
         console.print(_text(f"Left out: {label}, {problem}.", "red"))
 
 
@@ -49,7 +49,7 @@ def _table(question: Question, answer: Answer, limits: Limits, core_hour: float 
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("Fails on", overflow="fold")
     first = [*answer.fitting, *(one for one in answer.order if answer.fails[one])]
-    for one in first[:_MOST_ROWS]:
+    for one in first[:_MAX_ROWS]:
         values = [(measure, value(question, one, measure.name)) for measure in shown]
         cells = [question["label"][one], milliseconds(question["latency_seconds"][one])]
         cells += [UNKNOWN if own is None else measure.text(own) for measure, own in values]

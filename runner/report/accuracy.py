@@ -29,7 +29,7 @@ class AccuracyDetail:
 
 
 def accuracy_detail(group: Group, labels: list[str]) -> AccuracyDetail | None:
-    """Return the table of a group; None where nothing was judged.
+    """Return the table of a group; None where nothing was evaluated.
 
     Args:
         group: its variants in order.
@@ -158,7 +158,7 @@ _COLUMNS = (
     ),
     Column(
         "By batch",
-        "predictions that differ when a text is judged alone, among seven others, or as the workload calls",
+        "predictions that differ when a text is evaluated alone, among seven others, or as the workload calls",
         _batch_cell,
         "batch_changed_predictions",
         needs=("batch_changed_predictions",),

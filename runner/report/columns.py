@@ -84,7 +84,7 @@ def _accuracy_cell(row: Row) -> Cell:
         return Cell(percent(row["accuracy"]), f"{low:.1f}–{high:.1f}")
     if row["weights"] == "random":
         return Cell(UNKNOWN, RANDOM_WEIGHTS)
-    return Cell(UNKNOWN, "not judged" if row["examples"] is None else "no labels")
+    return Cell(UNKNOWN, "not evaluated" if row["examples"] is None else "no labels")
 
 
 def _agreement_cell(row: Row) -> Cell:

@@ -17,8 +17,8 @@ from runner.results.tables import Tables, coded, places_by_job
 
 Row = Mapping[str, Any]
 
-MOST_JUDGEMENTS, MOST = 30, 100  # that are shown, and variants of each
-MOST_CHANGES = 100  # of one variant that are shown: those that hurt, then those that moved most
+MAX_PREDICTION_GROUPS, MOST = 30, 100  # that are shown, and variants of each
+MAX_CHANGES = 100  # of one variant that are shown: those that hurt, then those that moved most
 KINDS = ("negative", "positive", "other")  # only the baseline right, only the variant right, neither or no label
 _LONGEST_TEXT = 1000  # characters of an example that are shown
 _OF_EXAMPLES = ["job", "example", "text", "label", "prediction", "probability"]
@@ -26,37 +26,37 @@ _OF_EXAMPLES += ["baseline_prediction", "baseline_probability", "moved"]
 
 
 @dataclass(frozen=True)
-class Judged:
+class EvaluatedVariant:
     """The predictions of one model × technique; threads do not change them."""
 
     label: str
     row: Row  # of summary
     matrix: list[list[int]]  # rows true, columns predicted; empty where there is no accuracy
     changes: int  # how many predictions changed
-    changed: list[Row]  # of these, MOST_CHANGES of either order: those whose probabilities moved most first
+    changed: list[Row]  # of these, MAX_CHANGES of either order: those whose probabilities moved most first
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """What was judged on one family, task and workload: the first MOST of `variants`."""
+class PredictionGroup:
+    """What was evaluated on one family, task and workload: the first MOST of `variants`."""
 
     title: str
     names: list[str]  # of the labels
-    judged: list[Judged]
+    evaluated: list[EvaluatedVariant]
     variants: int
 
 
-def judgements(tables: Tables) -> tuple[list[Judgement], int]:
-    """Return the judged variants by family, task and workload, the first ones of the plan; and how many there are."""
+def prediction_groups(tables: Tables) -> tuple[list[PredictionGroup], int]:
+    """Return the evaluated variants by family, task and workload (the first ones of the plan), and how many exist."""
     found = _rows_judged(tables)
-    shown = {key: list(rows.values())[:MOST] for key, rows in islice(found.items(), MOST_JUDGEMENTS)}
+    shown = {key: list(rows.values())[:MOST] for key, rows in islice(found.items(), MAX_PREDICTION_GROUPS)}
     labels = _confusable(tables.manifest)
-    judged = _judged(tables, {row["job"]: row for rows in shown.values() for row in rows}, labels)
+    evaluated = _evaluated(tables, {row["job"]: row for rows in shown.values() for row in rows}, labels)
     made = [
-        Judgement(
+        PredictionGroup(
             f"{family} on {task}, workload {workload}",
             labels.get(task, []),
-            [judged[row["job"]] for row in rows],
+            [evaluated[row["job"]] for row in rows],
             len(found[(family, task, workload)]),
         )
         for (family, task, workload), rows in shown.items()
@@ -93,7 +93,9 @@ def _rows_judged(tables: Tables) -> dict[tuple[str, str, str], dict[tuple[str, s
     return found
 
 
-def _judged(tables: Tables, rows: Mapping[str, Row], labels: Mapping[str, Sequence[str]]) -> dict[str, Judged]:
+def _evaluated(
+    tables: Tables, rows: Mapping[str, Row], labels: Mapping[str, Sequence[str]]
+) -> dict[str, EvaluatedVariant]:
     """Return what is shown of each of these jobs; only that becomes Python objects."""
     table = tables.predictions.read(_OF_EXAMPLES, rows)
     known: dict[str, int] = {}
@@ -107,12 +109,14 @@ def _judged(tables: Tables, rows: Mapping[str, Row], labels: Mapping[str, Sequen
         changed = places[differs[places]]
         by_move = changed[np.lexsort((example[changed], -moved[changed]))]
         by_kind = by_move[np.argsort(kinds[by_move], kind="stable")]
-        shown = by_move[np.isin(by_move, [*by_move[:MOST_CHANGES], *by_kind[:MOST_CHANGES]])]
+        shown = by_move[np.isin(by_move, [*by_move[:MAX_CHANGES], *by_kind[:MAX_CHANGES]])]
         matrix, names = list[list[int]](), labels.get(rows[job]["task"], [])
         if rows[job]["accuracy"] is not None and names:
             truth, predicted = (table[name].take(places).to_pylist() for name in ("label", "prediction"))
             matrix = confusion_matrix(truth, predicted, names)
-        found[job] = Judged(group_label(rows[job]), rows[job], matrix, len(changed), table.take(shown).to_pylist())
+        found[job] = EvaluatedVariant(
+            group_label(rows[job]), rows[job], matrix, len(changed), table.take(shown).to_pylist()
+        )
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runner.results.external.measured import CAVEAT, TITLE, Measured, kept
-from runner.results.format import UNKNOWN, counted, megabytes, milliseconds, seconds, significant
+from runner.results.format import UNKNOWN, megabytes, milliseconds, pluralize, seconds, significant
 from runner.results.tables import Tables
 
 __all__ = ["CAVEAT", "COLUMNS", "TITLE", "elsewhere_rows"]
@@ -24,6 +24,6 @@ def _row(one: Measured) -> tuple[str, ...]:
     return (
         *(one.name, one.tool, milliseconds(one.latency_p50_seconds), milliseconds(one.latency_p90_seconds)),
         *(UNKNOWN if rate is None else significant(rate), megabytes(one.rss_peak_bytes), seconds(one.load_seconds)),
-        f"{counted(one.calls, 'timing')} in {one.processes} process{'' if one.processes == 1 else 'es'}",
+        f"{pluralize(one.calls, 'timing')} in {one.processes} process{'' if one.processes == 1 else 'es'}",
         *(one.cpu or UNKNOWN, one.file),
     )

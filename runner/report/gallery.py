@@ -4,37 +4,37 @@ from __future__ import annotations
 
 from typing import Any
 
-from runner.report.examples import KINDS, MOST_CHANGES, Judgement, Row, kind, shown_text
+from runner.report.examples import KINDS, MAX_CHANGES, PredictionGroup, Row, kind, shown_text
 from runner.results.format import percent
 
 
-def gallery(judgement: Judgement) -> dict[str, Any] | None:
+def gallery(prediction_group: PredictionGroup) -> dict[str, Any] | None:
     """Return texts, each once, and the changes of every variant; None if no prediction changed.
 
     A change is [text, label, baseline's prediction, its probability, variant's prediction, its probability, kind].
     """
     texts: dict[str, int] = {}
     variants = []
-    for judged in judgement.judged:
-        changes = sorted(judged.changed, key=lambda example: KINDS.index(kind(example)))[:MOST_CHANGES]
+    for evaluated in prediction_group.evaluated:
+        changes = sorted(evaluated.changed, key=lambda example: KINDS.index(kind(example)))[:MAX_CHANGES]
         if changes:
             rows = [_change(example, texts) for example in changes]
-            variants.append({"label": judged.label, "changed": judged.changes, "changes": rows})
+            variants.append({"label": evaluated.label, "changed": evaluated.changes, "changes": rows})
     return {"texts": list(texts), "variants": variants} if variants else None
 
 
-def matrices(judgement: Judgement) -> dict[str, Any] | None:
+def matrices(prediction_group: PredictionGroup) -> dict[str, Any] | None:
     """Return the confusion matrix of every variant, rows true, columns predicted; None where nothing has a label."""
     found = [
         {
-            "label": judged.label,
-            "note": f"accuracy {percent(judged.row['accuracy'])}, macro-F1 {judged.row['macro_f1']:.3f}",
-            "counts": judged.matrix,
+            "label": evaluated.label,
+            "note": f"accuracy {percent(evaluated.row['accuracy'])}, macro-F1 {evaluated.row['macro_f1']:.3f}",
+            "counts": evaluated.matrix,
         }
-        for judged in judgement.judged
-        if judged.matrix
+        for evaluated in prediction_group.evaluated
+        if evaluated.matrix
     ]
-    return {"names": judgement.names, "matrices": found} if found else None
+    return {"names": prediction_group.names, "matrices": found} if found else None
 
 
 def _change(example: Row, texts: dict[str, int]) -> list[Any]:

@@ -19,7 +19,7 @@ from runner.report.charts.memory import memory_chart
 from runner.report.charts.rounds import rounds_chart
 from runner.report.charts.scaling import scaling_chart
 from runner.report.charts.speed import peak_chart, speedup_chart
-from runner.report.examples import judgements
+from runner.report.examples import prediction_groups
 from runner.report.gallery import gallery, matrices
 from runner.report.lineage import lineages
 from runner.report.page import scripts, template_text, templates
@@ -35,7 +35,7 @@ from runner.results.format import UNKNOWN
 from runner.results.tables import Tables
 
 _PACKAGE, _SCRIPTS = "runner.report", ("fold.js", "table.js", "gallery.js")
-_MOST_CHARTED, _MOST_OPEN = 30, 3  # groups
+_MAX_CHARTED, _MAX_OPEN = 30, 3  # groups
 #: The columns of the answer: those that a phone has no room for are wide, those without small print bare.
 _ANSWERED = {
     "Latency p50": "wide bare",
@@ -70,12 +70,12 @@ def render_html(tables: Tables, refresh_seconds: int | None = None) -> str:
     Args:
         refresh_seconds: after which an open page loads itself again, for a sweep that still runs.
     """
-    recommended = recommend_section(tables, _MOST_OPEN)
+    recommended = recommend_section(tables, _MAX_OPEN)
     own = [recommended.script] if recommended else []
     groups, known = view.groups(tables), facts(tables)
     failures = view.failures_by_reason(tables)
     made, artifacts = lineages(tables)
-    judged, judged_in_all = judgements(tables)
+    evaluated, evaluated_in_all = prediction_groups(tables)
     return (
         templates(_PACKAGE)
         .get_template("report.html")
@@ -88,16 +88,19 @@ def render_html(tables: Tables, refresh_seconds: int | None = None) -> str:
             failures=failures,
             failed=sum(map(len, failures.values())),
             sections=_sections(groups, tables),
-            most_open=_MOST_OPEN,
-            most_charted=_MOST_CHARTED,
+            max_open=_MAX_OPEN,
+            max_charted=_MAX_CHARTED,
             detail=accuracy,
             waterfalls=[(one, waterfall_chart(one)) for one in waterfalls(tables)],
             waterfall=waterfall,
             parts=PARTS,
             scalings=[(one, scaling_table(one), scaling_chart(one)) for one in scalings(tables)],
             scaling_explained=threads.EXPLAINED,
-            judgements=[(judgement, gallery(judgement), matrices(judgement)) for judgement in judged],
-            judged_in_all=judged_in_all,
+            prediction_groups=[
+                (prediction_group, gallery(prediction_group), matrices(prediction_group))
+                for prediction_group in evaluated
+            ],
+            evaluated_in_all=evaluated_in_all,
             seed=seed_study,
             seed_studies=seed_study.seed_studies(tables),
             elsewhere=elsewhere,
@@ -113,7 +116,7 @@ def render_html(tables: Tables, refresh_seconds: int | None = None) -> str:
 
 
 def _sections(groups: Sequence[Group], tables: Tables) -> list[_Section]:
-    labels, recorded = tables.manifest.get("labels") or {}, recordings(tables, groups[:_MOST_CHARTED])
+    labels, recorded = tables.manifest.get("labels") or {}, recordings(tables, groups[:_MAX_CHARTED])
     sections = []
     for number, group in enumerate(groups):
         detail = accuracy_detail(group, labels.get(group.variants[0].row["task"], []))
@@ -122,9 +125,9 @@ def _sections(groups: Sequence[Group], tables: Tables) -> list[_Section]:
             _Section(
                 group,
                 _answered(group),
-                number < _MOST_OPEN,
+                number < _MAX_OPEN,
                 group_table(group),
-                _charts(group, recorded) if number < _MOST_CHARTED else [],
+                _charts(group, recorded) if number < _MAX_CHARTED else [],
                 accuracy_table(detail) if detail else None,
                 trial_time_table(spent) if spent else None,
             )

@@ -8,24 +8,24 @@ from collections.abc import Iterable, Sequence
 
 from runner.report import accuracy, seed_study, view, waterfall
 from runner.report import external as elsewhere
-from runner.report.examples import Judged, judgements, shown_text
+from runner.report.examples import EvaluatedVariant, prediction_groups, shown_text
 from runner.report.recordings import ok_trials
 from runner.report.run import facts, notes
 from runner.report.threads import EXPLAINED as SCALING_EXPLAINED
 from runner.report.threads import Scaling, scalings
 from runner.report.trial_time import PARTS, TrialTime, trial_time
-from runner.results.format import UNKNOWN, counted, percent
+from runner.results.format import UNKNOWN, percent, pluralize
 from runner.results.tables import Tables
 
-_MOST_MOVED = 10  # changed predictions of a variant that are shown
-_MOST_GROUPS, _MOST_ROWS = 30, 60  # and groups, and rows of a table: a pull request takes no more
+_MAX_MOVED = 10  # changed predictions of a variant that are shown
+_MAX_GROUPS, _MAX_ROWS = 30, 60  # and groups, and rows of a table: a pull request takes no more
 
 
 def render_markdown(tables: Tables) -> str:
     """Return report.md; every text is escaped, so that none can become markup."""
     parts = [f"# {escape(str(tables.manifest['sweep']))}", *_failures(tables)]
     groups = view.groups(tables)
-    shown = groups[:_MOST_GROUPS]
+    shown = groups[:_MAX_GROUPS]
     parts += [f"- **{escape(group.title)}**: {escape(group.lead)}" for group in shown] or ["This sweep has no jobs."]
     parts += [f"- {_more(len(groups) - len(shown))}"] if len(groups) > len(shown) else []
     parts += [f"> {escape(note)}" for note in notes(tables)]
@@ -38,14 +38,14 @@ def render_markdown(tables: Tables) -> str:
     for group in shown:
         detail = accuracy.accuracy_detail(group, labels.get(group.variants[0].row["task"], []))
         parts += [*_group(group), *_accuracy_detail(detail), *_trial_time(trial_time(group, ok))]
-    for scaling in scalings(tables)[:_MOST_GROUPS]:
+    for scaling in scalings(tables)[:_MAX_GROUPS]:
         parts += _scaling(scaling)
     if rows := elsewhere.elsewhere_rows(tables):
         parts += [f"## {elsewhere.TITLE}", elsewhere.CAVEAT, _table(elsewhere.COLUMNS, rows)]
-    for judgement in judgements(tables)[0]:
-        parts.append(f"## Predictions: {escape(judgement.title)}")
-        for judged in judgement.judged:
-            parts += _judged(judged)
+    for prediction_group in prediction_groups(tables)[0]:
+        parts.append(f"## Predictions: {escape(prediction_group.title)}")
+        for evaluated in prediction_group.evaluated:
+            parts += _evaluated(evaluated)
     return "\n\n".join(_joined_lists(parts)) + "\n"
 
 
@@ -60,7 +60,7 @@ def _failures(tables: Tables) -> list[str]:
     if not failures:
         return []
     rows = [(failure.label, failure.problem, failure.reason, failure.log) for failure in failures]
-    return [f"## {counted(len(rows), 'job')} not ok", _table(("Job", "Status", "Reason", "Log"), rows)]
+    return [f"## {pluralize(len(rows), 'job')} not ok", _table(("Job", "Status", "Reason", "Log"), rows)]
 
 
 def _group(group: view.Group) -> list[str]:
@@ -107,7 +107,7 @@ def _waterfall(one: waterfall.Waterfall) -> list[str]:
 
 
 def _scaling(scaling: Scaling) -> list[str]:
-    titles = ("Variant", *(counted(number, "thread") for number in scaling.threads))
+    titles = ("Variant", *(pluralize(number, "thread") for number in scaling.threads))
     rows = [(label, *(f"{cell.text} {_small(cell.note)}" for cell in cells)) for label, cells in scaling.cells()]
     return [f"## Thread scaling: {escape(scaling.title)}", SCALING_EXPLAINED, _table(titles, rows)]
 
@@ -130,11 +130,13 @@ def _seed_study(study: seed_study.SeedStudy) -> list[str]:
     ]
 
 
-def _judged(judged: Judged) -> list[str]:
-    if judged.row["job"] == judged.row["baseline_job"] or judged.row["changed_predictions"] is None:
+def _evaluated(evaluated: EvaluatedVariant) -> list[str]:
+    if evaluated.row["job"] == evaluated.row["baseline_job"] or evaluated.row["changed_predictions"] is None:
         return []
-    summary = f"{judged.label}: {judged.row['changed_predictions']} of {judged.row['examples']} predictions changed"
-    if not judged.changed:
+    summary = (
+        f"{evaluated.label}: {evaluated.row['changed_predictions']} of {evaluated.row['examples']} predictions changed"
+    )
+    if not evaluated.changed:
         return [escape(summary)]
     rows = [
         (
@@ -143,7 +145,7 @@ def _judged(judged: Judged) -> list[str]:
             f"{example['baseline_prediction']} {percent(example['baseline_probability'])}",
             f"{example['prediction'] or UNKNOWN} {percent(example['probability'])}",
         )
-        for example in judged.changed[:_MOST_MOVED]
+        for example in evaluated.changed[:_MAX_MOVED]
     ]
     table = _table(("Text", "Label", "Baseline", "Variant"), rows)
     return [_folded(summary, table)]
@@ -155,9 +157,9 @@ def _folded(summary: str, table: str) -> str:
 
 def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     every = list(rows)
-    lines = [titles, ["---"] * len(titles), *([escape(cell) for cell in row] for row in every[:_MOST_ROWS])]
+    lines = [titles, ["---"] * len(titles), *([escape(cell) for cell in row] for row in every[:_MAX_ROWS])]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return table if len(every) <= _MOST_ROWS else f"{table}\n\n{_more(len(every) - _MOST_ROWS)}"
+    return table if len(every) <= _MAX_ROWS else f"{table}\n\n{_more(len(every) - _MAX_ROWS)}"
 
 
 def _more(number: int) -> str:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from runner.results.format import counted, percent
+from runner.results.format import percent, pluralize
 from runner.results.schema import ALONE_ROLES
 
 Row = Mapping[str, Any]
@@ -100,19 +100,19 @@ def rounds_sentence(trials: Sequence[Row]) -> str:
     """
     by_round: dict[int, list[Row]] = {}
     for trial in trials:
-        if trial["counted"] is not None and trial["role"] not in ALONE_ROLES:
+        if trial["included"] is not None and trial["role"] not in ALONE_ROLES:
             by_round.setdefault(trial["round"], []).append(trial)
     if not by_round:
         return ""
-    left_out = [rows for rows in by_round.values() if not rows[0]["counted"]]
-    kept = [rows for rows in by_round.values() if rows[0]["counted"]]
+    left_out = [rows for rows in by_round.values() if not rows[0]["included"]]
+    kept = [rows for rows in by_round.values() if rows[0]["included"]]
     disturbed = [rows for rows in kept if any(row["disturbed_by"] for row in rows)]
     if not left_out:
-        said = f"{counted(len(kept), 'round')}, all counted."
+        said = f"{pluralize(len(kept), 'round')}, all counted."
     else:
         was = "was" if len(left_out) == 1 else "were"
         said = (
-            f"{len(kept)} of {counted(len(by_round), 'round')} counted; {len(left_out)} {was} left out and run again "
+            f"{len(kept)} of {pluralize(len(by_round), 'round')} counted; {len(left_out)} {was} left out and run again "
         )
         said += f"because the machine was disturbed: {_reasons(left_out)}."
     if disturbed:

@@ -12,7 +12,7 @@ from runner.recommend.choose import CONTENDERS, EPSILON, choose
 from runner.recommend.draws import DRAWS
 from runner.recommend.evidence import STEP, Question, evidence
 from runner.recommend.limits import MEASURES
-from runner.recommend.words import headline, latency_line, memory_line, why
+from runner.recommend.messages import headline, latency_line, memory_line, why
 from runner.report.page import template_text, templates
 from runner.results.tables import Tables
 
@@ -28,11 +28,11 @@ class Section:
     script: str
 
 
-def recommend_section(tables: Tables, most_open: int = 3) -> Section | None:
+def recommend_section(tables: Tables, max_open: int = 3) -> Section | None:
     """Return the section, None for a sweep in which nothing was measured. Every text in it is escaped.
 
     Args:
-        most_open: questions that are answered at once; the others are folded, and answered when they are opened.
+        max_open: questions that are answered at once; the others are folded, and answered when they are opened.
     """
     questions = [question for question in evidence(tables) if question["label"]]
     if not questions:
@@ -42,8 +42,8 @@ def recommend_section(tables: Tables, most_open: int = 3) -> Section | None:
         .get_template("recommend.html")
         .render(
             data=chooser_data(questions),
-            answers=[(question, _said(question)) for question in questions[:most_open]],
-            folded=questions[most_open:],
+            answers=[(question, _said(question)) for question in questions[:max_open]],
+            folded=questions[max_open:],
             measures=MEASURES,
             latency=" ".join(filter(None, (latency_line(questions), memory_line(questions)))),
         )

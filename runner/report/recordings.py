@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from runner.report.charts.chart import MOST_LINES, MOST_ROWS, most
+from runner.report.charts.chart import MAX_LINES, MAX_ROWS, most
 from runner.report.view import Group, Variant
 from runner.results.tables import Tables, rows_by_job, tables_by_job
 
@@ -32,7 +32,7 @@ TRIAL_SECONDS = (
     "elapsed_seconds",
 )
 _IDENTITY = ("job", "round", "role")
-_OF_TRIALS = (*_IDENTITY, "status", "latency_ratio", "counted", "disturbed_by", "partner_seconds", *TRIAL_SECONDS)
+_OF_TRIALS = (*_IDENTITY, "status", "latency_ratio", "included", "disturbed_by", "partner_seconds", *TRIAL_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def recordings(tables: Tables, groups: Sequence[Group]) -> Recordings:
     trials = ok_trials(tables)
     in_rows, in_lines = (
         {v.row["job"] for group in groups for v in most(group, _measured(group, trials), number)[0]}
-        for number in (MOST_ROWS, MOST_LINES)
+        for number in (MAX_ROWS, MAX_LINES)
     )
     calls = tables.samples.read([*_IDENTITY, "latency_seconds"], in_rows)
     memory = tables.memory.read([*_IDENTITY, "phase", "seconds", "rss_bytes"], in_lines)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from runner.results.format import counted, gibibytes, short_id
+from runner.results.format import gibibytes, pluralize, short_id
 from runner.results.tables import Tables
 
 Row = Mapping[str, Any]
@@ -27,11 +27,11 @@ def facts(tables: Tables) -> list[tuple[str, str]]:
     box = [manifest.get("isolation"), f"memory {gibibytes(limit)}" if limit else None]
     hardware = [
         machine.get("cpu_model") or first.get("box_cpu_model"),
-        counted(machine["cores"], "core") if machine.get("cores") else None,
+        pluralize(machine["cores"], "core") if machine.get("cores") else None,
         gibibytes(machine["memory_bytes"]) if machine.get("memory_bytes") else None,
     ]
     pairs = [
-        ("Measured", f"{counted(len(rows), 'job')}, {counted(planned, 'trial')} planned, {ok:,} ok"),
+        ("Measured", f"{pluralize(len(rows), 'job')}, {pluralize(planned, 'trial')} planned, {ok:,} ok"),
         ("Rounds asked for", str(_rounds(manifest) or "")),
         ("At once", _at_once(manifest.get("slots") or 1)),
         ("Settings", _settings(measure)),
@@ -53,7 +53,7 @@ def in_brief(facts: Sequence[tuple[str, str]]) -> str:
     known = dict(facts)
     names = ("Measured", "Rounds asked for", "Box", "Machine", "When (UTC)")
     return " · ".join(
-        counted(int(known[name]), "round") if name == "Rounds asked for" else known[name]
+        pluralize(int(known[name]), "round") if name == "Rounds asked for" else known[name]
         for name in names
         if name in known
     )
@@ -75,9 +75,9 @@ def notes(tables: Tables) -> list[str]:
         )
     said += _control(manifest.get("control"))
     if missing:
-        said.append(f"The sweep is unfinished: {counted(missing, 'planned trial')} left no file.")
+        said.append(f"The sweep is unfinished: {pluralize(missing, 'planned trial')} left no file.")
     if _rounds(manifest) == 1:
-        said.append("One round only: speedups have no interval and are not judged.")
+        said.append("One round only: speedups have no interval and are not evaluated.")
     return said + [str(warning) for warning in manifest.get("warnings") or []]
 
 
@@ -89,12 +89,12 @@ def _control(control: Row | None) -> list[str]:
         return ["Not compared with transformers' own predictions: control_texts is 0."]
     said = []
     if control["compared"]:
-        texts, difference = counted(control["texts"], "text"), control["largest_difference"]
+        texts, difference = pluralize(control["texts"], "text"), control["largest_difference"]
         said.append(
             f"In float32, predictions equal transformers' own on {texts} (largest logit difference {difference:.1g})."
         )
     for reason, jobs in control["not_compared"].items():
-        whose = jobs[0] if len(jobs) == 1 else counted(len(jobs), "job")
+        whose = jobs[0] if len(jobs) == 1 else pluralize(len(jobs), "job")
         said.append(f"Not compared with transformers' own predictions: {whose}: {reason.rstrip('.')}.")
     return said
 

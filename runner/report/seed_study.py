@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from runner.results.format import UNKNOWN, counted, significant
+from runner.results.format import UNKNOWN, pluralize, significant
 from runner.results.tables import Tables
 
 Row = Mapping[str, Any]
@@ -79,7 +79,7 @@ def seed_studies(tables: Tables) -> list[SeedStudy]:
             ours.setdefault(row["threads"], {})[row["model"], row["technique"]] = row
     return [
         SeedStudy(
-            counted(threads, "thread"), [_beside(key, theirs, rows.get(key)) for key, theirs in PUBLISHED.items()]
+            pluralize(threads, "thread"), [_beside(key, theirs, rows.get(key)) for key, theirs in PUBLISHED.items()]
         )
         for threads, rows in sorted(ours.items())
     ]

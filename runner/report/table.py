@@ -10,7 +10,7 @@ from runner.report.columns import Cell, Column
 from runner.report.threads import Scaling
 from runner.report.trial_time import PARTS, TrialTime
 from runner.report.view import Group
-from runner.results.format import counted
+from runner.results.format import pluralize
 
 Data = dict[str, Any]
 
@@ -42,7 +42,7 @@ def trial_time_table(spent: TrialTime) -> Data:
 def scaling_table(scaling: Scaling) -> Data:
     """Return the table of what more threads bring."""
     columns = [
-        {"title": counted(number, "thread"), "explanation": "speedup over one thread"} for number in scaling.threads
+        {"title": pluralize(number, "thread"), "explanation": "speedup over one thread"} for number in scaling.threads
     ]
     speedups = [
         [rows[number]["thread_speedup"] if number in rows else None for number in scaling.threads]

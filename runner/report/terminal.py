@@ -11,7 +11,7 @@ from rich.text import Text
 
 from runner.report import view
 from runner.report.run import notes
-from runner.results.format import counted
+from runner.results.format import pluralize
 from runner.results.tables import Tables
 
 _STYLES = {"faster": "green", "slower": "yellow", "failed": "red", "baseline": "bold"}
@@ -30,8 +30,8 @@ _WIDE = (
 )
 _NARROW = ("Latency p50", "Speedup", "Accuracy", "Agreement", "Cosine")
 _NARROW_WIDTH = 120  # columns of the terminal below which the narrow set is shown
-_LEAST_NAME = 20  # columns that a name has at least; then figures fold, too
-_MOST_GROUPS, _MOST_ROWS, _MOST_FAILURES = 20, 60, 60
+_MIN_NAME = 20  # columns that a name has at least; then figures fold, too
+_MAX_GROUPS, _MAX_ROWS, _MAX_FAILURES = 20, 60, 60
 
 
 def print_summary(tables: Tables, console: Console) -> None:
@@ -42,14 +42,14 @@ def print_summary(tables: Tables, console: Console) -> None:
     shown = _NARROW if console.width < _NARROW_WIDTH else _WIDE
     groups = view.groups(tables)
     failures = [one for one in view.failures(tables) if one.status != "missing"]  # a table and a note below say that
-    for group in groups[:_MOST_GROUPS]:
+    for group in groups[:_MAX_GROUPS]:
         console.print(_group_table(group, shown, console.width))
-        _print_hidden(len(group.variants) - _MOST_ROWS, "slower variant", console)
+        _print_hidden(len(group.variants) - _MAX_ROWS, "slower variant", console)
         console.print()
-    _print_hidden(len(groups) - _MOST_GROUPS, "table", console)
-    for failure in failures[:_MOST_FAILURES]:
+    _print_hidden(len(groups) - _MAX_GROUPS, "table", console)
+    for failure in failures[:_MAX_FAILURES]:
         console.print(_text(failure.problem, "red") + _text(f"  {failure.label}  {failure.reason}".rstrip()))
-    _print_hidden(len(failures) - _MOST_FAILURES, "failure", console)
+    _print_hidden(len(failures) - _MAX_FAILURES, "failure", console)
     for note in notes(tables):
         console.print(_text(note))
     console.print(Text(str(tables.folder / "report.html")), soft_wrap=True)
@@ -57,7 +57,7 @@ def print_summary(tables: Tables, console: Console) -> None:
 
 def _print_hidden(number: int, what: str, console: Console) -> None:
     if number > 0:
-        console.print(_text(f"… and {counted(number, what)} more, in the report"))
+        console.print(_text(f"… and {pluralize(number, what)} more, in the report"))
 
 
 def _group_table(group: view.Group, shown: tuple[str, ...], width: int) -> Table:
@@ -70,7 +70,7 @@ def _group_table(group: view.Group, shown: tuple[str, ...], width: int) -> Table
         pad_edge=False,
     )
     titles = [column.title for column in group.columns if column.title in shown]
-    variants = group.variants[:_MOST_ROWS]
+    variants = group.variants[:_MAX_ROWS]
     rows = [_figures(variant, titles) for variant in variants]
     names = _folded([variant.label for variant in variants], [(*titles, "Verdict"), *rows], width)
     longest = max(len(line) for lines in names for line in lines)
@@ -96,7 +96,7 @@ def _figures(variant: view.Variant, titles: Sequence[str]) -> list[str]:
 def _folded(names: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[list[str]]:
     """Return the lines of each name, broken at hyphens and spaces to the width that the other columns leave."""
     others = sum(2 + max(map(len, column)) for column in zip(*rows, strict=True))
-    return [textwrap.wrap(name, max(width - others, _LEAST_NAME)) or [""] for name in names]
+    return [textwrap.wrap(name, max(width - others, _MIN_NAME)) or [""] for name in names]
 
 
 def _text(text: str, style: str = "") -> Text:

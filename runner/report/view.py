@@ -10,7 +10,7 @@ from typing import Any
 from runner.report.columns import COLUMNS, Cell, Column, columns_for
 from runner.report.metrics import by_name, metric_columns
 from runner.report.noise import floor_sentence, raw_times_sentence, rounds_sentence, slots_sentence, turns_sentence
-from runner.results.format import UNKNOWN, counted, percent
+from runner.results.format import UNKNOWN, percent, pluralize
 from runner.results.labels import conditions, group_label, job_label
 from runner.results.saturation import saturation_sentence
 from runner.results.tables import Tables
@@ -20,7 +20,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Variant:
-    """One job in its group. `verdict` is faster, slower, tie, baseline, failed or not judged."""
+    """One job in its group. `verdict` is faster, slower, tie, baseline, failed or not evaluated."""
 
     row: Row
     label: str
@@ -84,7 +84,7 @@ _OF_TRIALS = [
     "partner_ratio",
     "disturbance",
     "disturbed_by",
-    "counted",
+    "included",
 ]
 _SHARED = ("baseline_job", "family", "task", "workload", "threads", "isolation", "cpu")
 
@@ -154,7 +154,7 @@ def _verdict(row: Row) -> str:
         return "not measured" if row["status"] == "missing" else "failed"
     if row["job"] == row["baseline_job"]:
         return "baseline"
-    return row["verdict"] or "not judged"
+    return row["verdict"] or "not evaluated"
 
 
 def _problem(row: Row) -> str:
@@ -162,16 +162,16 @@ def _problem(row: Row) -> str:
     planned, status, parts = row["trials_planned"], row["status"], []
     bad = planned - row["trials_ok"] - row["trials_missing"]
     if bad:
-        parts.append(f"{status} in {bad} of {counted(planned, 'trial')}")
+        parts.append(f"{status} in {bad} of {pluralize(planned, 'trial')}")
     if row["trials_missing"]:
-        parts.append(f"{row['trials_missing']} of {counted(planned, 'trial')} missing")
+        parts.append(f"{row['trials_missing']} of {pluralize(planned, 'trial')} missing")
     return ", ".join(parts) or status
 
 
 def _answers(variants: Sequence[Variant]) -> tuple[list[tuple[str, Variant]], str]:
     """Return what to know first, and what there is none of."""
     faster = [v for v in variants if v.verdict == "faster"]
-    faster = faster or [v for v in variants if v.verdict == "not judged" and (v.row["latency_ratio"] or 1) < 1]
+    faster = faster or [v for v in variants if v.verdict == "not evaluated" and (v.row["latency_ratio"] or 1) < 1]
     baseline = [("Baseline", v) for v in variants if v.verdict == "baseline"]
     if not faster:
         return baseline, "No variant was shown to be faster than the baseline."
@@ -188,7 +188,7 @@ def _answers(variants: Sequence[Variant]) -> tuple[list[tuple[str, Variant]], st
 
 def _praise(variant: Variant) -> str:
     cells = variant.cells
-    parts = [f"{variant.label}, {cells['Speedup'].text} ({cells['Speedup'].note or 'not judged'})"]
+    parts = [f"{variant.label}, {cells['Speedup'].text} ({cells['Speedup'].note or 'not evaluated'})"]
     if variant.row["accuracy"] is not None:
         parts.append(f"accuracy {cells['Accuracy'].text}")
     parts += [
@@ -210,7 +210,7 @@ def _caption(rows: Sequence[Row]) -> str:
         padded_to = _PADDED_TO.get(calls["padding"], calls["padding"])
         if calls["bucket"] is not None:
             padded_to = f"the next multiple of {calls['bucket']} tokens"
-        texts, limit = counted(calls["batch_size"], "text"), counted(calls["max_length"], "token")
+        texts, limit = pluralize(calls["batch_size"], "text"), pluralize(calls["max_length"], "token")
         parts.append(f"A call is {texts}, padded to {padded_to}, cut at {limit}.")
     parts.append(f"Box: {rows[0]['isolation']}.")
     return " ".join(parts)

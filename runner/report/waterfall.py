@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from runner.results.format import UNKNOWN, counted, significant
+from runner.results.format import UNKNOWN, pluralize, significant
 from runner.results.labels import conditions
 from runner.results.statistics import Estimate, compare, estimate_ratio
 from runner.results.tables import Tables
@@ -59,13 +59,13 @@ def waterfalls(tables: Tables) -> list[Waterfall]:
     rows = {row["job"]: row for row in tables.jobs}
     trials: dict[str, list[Row]] = {}
     for trial in tables.results.select(_OF_TRIALS).to_pylist():
-        if trial["status"] == "ok" and trial["counted"]:
+        if trial["status"] == "ok" and trial["included"]:
             trials.setdefault(trial["job"], []).append(trial)
     chains = tables.manifest.get("waterfalls") or []
     return [_waterfall([rows[job] for job in chain], trials) for chain in chains]
 
 
-_OF_TRIALS = ["job", "round", "role", "status", "counted", "latency_ratio", "latency_mean_seconds", "batch_size"]
+_OF_TRIALS = ["job", "round", "role", "status", "included", "latency_ratio", "latency_mean_seconds", "batch_size"]
 
 
 def _waterfall(rows: Sequence[Row], trials: Mapping[str, Sequence[Row]]) -> Waterfall:
@@ -124,7 +124,7 @@ def _shrunk(before: Row, after: Row, column: str) -> float | None:
 def _changed(before: Row, after: Row) -> str:
     """Name what a step changed."""
     return " · ".join(
-        counted(after[name], "thread") if name == "threads" else str(after[name])
+        pluralize(after[name], "thread") if name == "threads" else str(after[name])
         for name in _NAMES
         if after[name] != before[name]
     )

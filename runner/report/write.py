@@ -13,7 +13,7 @@ from runner.report.html import render_html
 from runner.report.markdown import render_markdown
 from runner.results.collect import collect
 from runner.results.tables import Tables, read_tables
-from runner.store.artifacts import write_whole
+from runner.store.artifacts import atomic_write
 
 _REFRESH = re.compile(r'\n<meta http-equiv="refresh" content="\d+">')
 
@@ -29,8 +29,8 @@ def write_report(sweep: Path, refresh_seconds: int | None = None) -> Path:
         UserError: if the sweep was not collected yet.
     """
     tables = read_tables(sweep)
-    write_whole(sweep / "report.md", render_markdown(tables))
-    write_whole(sweep / "report.html", render_html(tables, refresh_seconds))
+    atomic_write(sweep / "report.md", render_markdown(tables))
+    atomic_write(sweep / "report.html", render_html(tables, refresh_seconds))
     return sweep / "report.html"
 
 
@@ -51,7 +51,7 @@ def stop_refreshing(sweep: Path) -> None:
     path = sweep / "report.html"
     if path.exists():
         with _alone(sweep):
-            write_whole(path, _REFRESH.sub("", path.read_text(encoding="utf-8"), count=1))
+            atomic_write(path, _REFRESH.sub("", path.read_text(encoding="utf-8"), count=1))
 
 
 @contextmanager

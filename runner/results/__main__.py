@@ -8,7 +8,7 @@ from pathlib import Path
 
 from runner.errors import UserError, printable
 from runner.results.collect import collect
-from runner.results.format import counted
+from runner.results.format import pluralize
 from runner.results.summary import outcome
 
 
@@ -23,7 +23,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     for name, table in tables.named().items():
-        print(f"{sweep / name}.parquet  {counted(len(table), 'row')}")
+        print(f"{sweep / name}.parquet  {pluralize(len(table), 'row')}")
     for warning in tables.manifest["warnings"]:
         print(printable(f"warning: {warning}"), file=sys.stderr)
     return outcome(tables)

@@ -1,7 +1,7 @@
 """How good predictions are, and how far from the baseline's, as pure functions over plain lists and arrays.
 
 All run parallel over the same examples. A prediction is None where a logit was not a finite number: it is then
-wrong, and other than any label. What is said of the difference to the baseline is paired: both judged the same
+wrong, and other than any label. What is said of the difference to the baseline is paired: both evaluated the same
 examples, so an easy or a hard sample cancels.
 """
 

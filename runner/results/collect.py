@@ -17,11 +17,11 @@ import pyarrow as pa
 
 from runner.errors import UserError
 from runner.results.control import control_of
-from runner.results.cores import over_cores
+from runner.results.cores import parallel_map
 from runner.results.cpus import apart_by_cpu, cpu_of_units, environment_of_nodes, jobs_measured_as, nodes_of
 from runner.results.metrics import code_of, with_metrics
 from runner.results.predictions import Evaluation, predictions_parts, read_evaluations
-from runner.results.rounds import JUDGED_BY, judge
+from runner.results.rounds import EVALUATED_BY, evaluate
 from runner.results.schema import RESULTS, VERSION
 from runner.results.summary import summarize
 from runner.results.tables import LONG, LongTable, Tables, write_tables, writing
@@ -44,7 +44,7 @@ def collect(sweep: Path) -> Tables:
         UserError: if there is no readable plan.
     """
     plan = apart_by_cpu(read_plan(sweep), cpu_of_units(sweep))
-    results = _judged(_read_trials(sweep, plan), plan["measure"])
+    results = _evaluated(_read_trials(sweep, plan), plan["measure"])
     evaluations, warnings = read_evaluations(sweep)
     evaluations, unknown = with_metrics(evaluations, plan.get("metrics") or [])
     counted_as = jobs_measured_as(plan)
@@ -70,19 +70,19 @@ def _read_trials(sweep: Path, plan: Mapping[str, Any]) -> Any:
     planned = [identity | jobs[trial["job"]] | trial for trial in plan["trials"]]
     results = [RESULTS.empty_table()]
     with writing(sweep, "samples") as append_samples, writing(sweep, "memory") as append_memory:
-        for read in over_cores(partial(read_trials, sweep), planned, _TRIALS_AT_ONCE):
+        for read in parallel_map(partial(read_trials, sweep), planned, _TRIALS_AT_ONCE):
             results.append(read.results)
             append_samples(read.samples)
             append_memory(read.memory)
     return pa.concat_tables(results)
 
 
-def _judged(results: Any, measure: Mapping[str, Any]) -> Any:
+def _evaluated(results: Any, measure: Mapping[str, Any]) -> Any:
     """Return results with the columns that take all trials: which rounds count, and ratios within each."""
-    judged = judge(results.select(JUDGED_BY).to_pylist(), measure["limits"], measure["rounds"])
-    for name in ("latency_ratio", "disturbance", "disturbed_by", "counted"):
+    evaluated = evaluate(results.select(EVALUATED_BY).to_pylist(), measure["limits"], measure["rounds"])
+    for name in ("latency_ratio", "disturbance", "disturbed_by", "included"):
         field = RESULTS.field(name)
-        values = pa.array([columns[name] for columns in judged], field.type)
+        values = pa.array([columns[name] for columns in evaluated], field.type)
         results = results.set_column(RESULTS.get_field_index(name), field, values)
     return results
 
@@ -123,10 +123,10 @@ def _manifest(
         "waterfalls",
     )
     task_of = {job["job"]: job.get("task") for job in plan["jobs"]}
-    judged = [(job, evaluation) for evaluation in evaluations for job in evaluation.jobs]
-    by_task = {task_of[job]: one for job, one in judged if task_of.get(job)}  # a job may have left the plan
+    evaluated = [(job, evaluation) for evaluation in evaluations for job in evaluation.jobs]
+    by_task = {task_of[job]: one for job, one in evaluated if task_of.get(job)}  # a job may have left the plan
     others = {task: dict[str, None]() for task in by_task}  # in the order in which models have them
-    for job, one in judged:
+    for job, one in evaluated:
         if task_of.get(job):
             others[task_of[job]] |= dict.fromkeys(one.names[len(one.task_names) :])
     return {

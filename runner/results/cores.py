@@ -21,7 +21,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def over_cores(work: Callable[[Sequence[T]], R], things: Sequence[T], chunk: int) -> Iterator[R]:
+def parallel_map(work: Callable[[Sequence[T]], R], things: Sequence[T], chunk: int) -> Iterator[R]:
     """Yield what is made of each chunk, in order; with many things, each core of this process works on some.
 
     Args:

@@ -74,7 +74,7 @@ def speedup_interval(ratio_low: float | None, ratio_high: float | None) -> str:
     return f"{significant(1 / ratio_high)}–{significant(1 / ratio_low)}"
 
 
-def counted(number: int, noun: str) -> str:
+def pluralize(number: int, noun: str) -> str:
     """Return a number with its noun, as '1 thread' or '2 threads'."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 

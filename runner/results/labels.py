@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from runner.results.format import counted
+from runner.results.format import pluralize
 
 Row = Mapping[str, Any]
 
@@ -23,4 +23,4 @@ def job_label(row: Row) -> str:
 
 def conditions(row: Row) -> str:
     """Name the threads of a job, and its CPU where a cluster's nodes differ in it."""
-    return counted(row["threads"], "thread") + (f", on {row['cpu']}" if row["cpu"] else "")
+    return pluralize(row["threads"], "thread") + (f", on {row['cpu']}" if row["cpu"] else "")

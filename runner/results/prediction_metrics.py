@@ -27,10 +27,10 @@ from runner.results.cores import cores
 from runner.results.predictions import Evaluation, Name, comparable_vectors
 from runner.results.similarity import cosines, mean_interval, neighbour_agreement
 from runner.results.statistics import wilson_interval
-from runner.results.words import TextDifference, difference, entity_f1, per_text, share_interval, tells_entities
+from runner.results.token_metrics import TextDifference, difference, entity_f1, per_text, share_interval, tells_entities
 
 
-def judged_columns(pairs: Sequence[tuple[Evaluation | None, Evaluation | None]]) -> list[dict[str, Any]]:
+def prediction_columns(pairs: Sequence[tuple[Evaluation | None, Evaluation | None]]) -> list[dict[str, Any]]:
     """Return the columns on accuracy, changed predictions and neighbours that are known of each job.
 
     Jobs that differ in their threads predict alike, so most pairs come more than once. Nearly all the time goes into
@@ -43,11 +43,11 @@ def judged_columns(pairs: Sequence[tuple[Evaluation | None, Evaluation | None]])
     keys = [(own and own.digest, baseline and baseline.digest, own is baseline) for own, baseline in pairs]
     different = dict(zip(keys, pairs, strict=True))
     with ThreadPoolExecutor(cores()) as pool:
-        found = dict(zip(different, pool.map(lambda pair: _judged(*pair), different.values()), strict=True))
+        found = dict(zip(different, pool.map(lambda pair: _evaluated(*pair), different.values()), strict=True))
     return [found[key] | _of_itself(own) for key, (own, _) in zip(keys, pairs, strict=True)]
 
 
-def _judged(own: Evaluation | None, baseline: Evaluation | None) -> dict[str, Any]:
+def _evaluated(own: Evaluation | None, baseline: Evaluation | None) -> dict[str, Any]:
     if own is None or not own.texts:
         return {}
     labels = [label for label in own.labels if label is not None]
@@ -179,7 +179,7 @@ def _of_itself(own: Evaluation | None) -> dict[str, Any]:
         return {}
     names = ("examples", "changed_predictions", "logit_difference")
     return {"metrics": dict(own.metrics)} | {
-        f"batch_{name}": own.neighbours[name] for name in names if name in own.neighbours
+        f"batch_{name}": own.batch_sensitivity[name] for name in names if name in own.batch_sensitivity
     }
 
 

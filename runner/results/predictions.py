@@ -16,11 +16,11 @@ import pyarrow as pa
 
 from runner.config.task_kinds import EMBEDDING, MULTI_LABEL, SINGLE_LABEL, THRESHOLD, TOKENS, joined
 from runner.results.accuracy import sigmoid, softmax, total_variation
-from runner.results.cores import over_cores
+from runner.results.cores import parallel_map
 from runner.results.json_files import read_json
 from runner.results.schema import PREDICTIONS
 from runner.results.similarity import cosines
-from runner.results.words import by_word
+from runner.results.token_metrics import by_word
 
 Name = str | frozenset[str]  # of a label; of all labels of a multi-label text
 
@@ -31,13 +31,13 @@ _BROKEN = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError,
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """One artifact judged on one task and workload: parallel lists, one entry per example."""
+    """One artifact evaluated on one task and workload: parallel lists, one entry per example."""
 
     jobs: list[str]
     artifact: str  # content hash
     lineage: list[dict[str, Any]]  # the steps that made it, first to last
     trained: bool  # False for random weights, whose accuracy means nothing
-    kind: str  # how it is judged; see runner/config/task_kinds.py
+    kind: str  # how it is evaluated; see runner/config/task_kinds.py
     pairs: bool  # whether each text is two of them, a line each
     names: list[str]  # of the outputs, in the order of the logits: the task's labels, and then those that it lacks
     task_names: list[str]  # the task's labels alone
@@ -47,9 +47,11 @@ class Evaluation:
     probabilities: np.ndarray  # [examples, labels], not a number where a logit was not a finite one
     predictions: list[Name | None]  # None there
     metrics: Mapping[str, float | None]  # of the user's own
-    vectors: np.ndarray  # [examples, width], of texts judged by them; empty for others, or where one is not finite
-    neighbours: Mapping[str, Any]  # how far they depend on batch and padding; see runner/trial/neighbours.py
-    digest: str  # of what was judged and what came out: two that are alike differ in their jobs only
+    vectors: np.ndarray  # [examples, width], of texts evaluated by them; empty for others, or where one is not finite
+    batch_sensitivity: Mapping[
+        str, Any
+    ]  # how far they depend on batch and padding; see runner/trial/batch_sensitivity.py
+    digest: str  # of what was evaluated and what came out: two that are alike differ in their jobs only
 
 
 def read_evaluations(sweep: Path) -> tuple[list[Evaluation], list[str]]:
@@ -57,7 +59,7 @@ def read_evaluations(sweep: Path) -> tuple[list[Evaluation], list[str]]:
     evaluations, warnings = [], []
     known: _Known = {}
     names = sorted(path.name for path in (sweep / "predictions").glob("*.json"))
-    for chunk in over_cores(partial(_read, sweep / "predictions"), names, _FILES_AT_ONCE):
+    for chunk in parallel_map(partial(_read, sweep / "predictions"), names, _FILES_AT_ONCE):
         for one in chunk:
             if isinstance(one, str):
                 warnings.append(one)
@@ -104,24 +106,24 @@ def _parse(content: Mapping[str, Any]) -> Evaluation:
         raise ValueError("texts, label and logits differ in length")
     if not all(isinstance(name, str) for name in (*content["jobs"], *content["labels"], *others)):
         raise ValueError("a job or a label has a name that is no text")
-    judged: dict[str, Any] = {
+    evaluated: dict[str, Any] = {
         "trained": content["weights"] == "trained",
         "kind": str(content.get("kind", SINGLE_LABEL)),
         "pairs": bool(content.get("pairs")),
         "texts": tuple(map(str, texts)),
     }
     values = _matrix(logits)
-    found = _of_vectors(values) if judged["kind"] == EMBEDDING else _of_classes(values, content, judged["kind"])
-    identity = repr((judged, found["names"], content["label"])).encode()
+    found = _of_vectors(values) if evaluated["kind"] == EMBEDDING else _of_classes(values, content, evaluated["kind"])
+    identity = repr((evaluated, found["names"], content["label"])).encode()
     return Evaluation(
         jobs=list(content["jobs"]),
         artifact=str(content["artifact"]),
         lineage=list(content.get("lineage") or []),
-        **judged,
+        **evaluated,
         **found,
         of_text=of_text,
         metrics={},
-        neighbours=content.get("neighbours") or {},
+        batch_sensitivity=content.get("batch_sensitivity") or {},
         digest=hashlib.sha256(identity + values.tobytes()).hexdigest(),
     )
 

@@ -1,7 +1,7 @@
 """Which rounds count, and whether one more is needed: pure functions of trial rows.
 
 A block is the trials that share a baseline. In a round, each trial's latency is a ratio to the partner's, and that to
-those of the two baselines: the partner is the clock, the baselines are what is compared with. Rounds are judged by
+those of the two baselines: the partner is the clock, the baselines are what is compared with. Rounds are evaluated by
 signs around the timed calls, never by latencies: choosing rounds by what they measured would bend the result.
 """
 
@@ -18,8 +18,8 @@ from runner.results.statistics import estimate_ratio, log_ratio
 
 Row = Mapping[str, Any]
 
-#: The columns of results that rounds are judged by.
-JUDGED_BY = [
+#: The columns of results that rounds are evaluated by.
+EVALUATED_BY = [
     *("job", "baseline_job", "cpu", "threads", "round", "role", "status", "partner_ratio", "latency_p50_seconds"),
     *("elapsed_seconds", "partner_seconds", "cpu_seconds", "reference_seconds", "steal_seconds"),
     *("throttled_periods", "involuntary_switches"),
@@ -65,7 +65,7 @@ def _multiple(value: float, limit: float) -> float:
     return math.inf if value > 0 else 0.0
 
 
-def judge(rows: Sequence[Row], limits: Mapping[str, float], wanted: int) -> list[dict[str, Any]]:
+def evaluate(rows: Sequence[Row], limits: Mapping[str, float], wanted: int) -> list[dict[str, Any]]:
     """Return the columns latency_ratio, disturbance, disturbed_by and counted of every row.
 
     All undisturbed rounds of a block count. If these are fewer than wanted, the least disturbed ones fill up. The pairs
@@ -84,14 +84,14 @@ def judge(rows: Sequence[Row], limits: Mapping[str, float], wanted: int) -> list
             continue
         rounds = scores[block_of(row)]
         rounds[row["round"]] = max(rounds[row["round"]], one[0] if one else 0.0)
-    counted = {block: counted_rounds(rounds, wanted) for block, rounds in scores.items()}
+    counted = {block: included_rounds(rounds, wanted) for block, rounds in scores.items()}
     ratios = _latency_ratios(rows)
     return [
         {
             "latency_ratio": ratio,
             "disturbance": one[0] if one else None,
             "disturbed_by": one[1] if one and one[0] > 1 else None,
-            "counted": row["role"] not in ALONE_ROLES and row["round"] in counted[block_of(row)],
+            "included": row["role"] not in ALONE_ROLES and row["round"] in counted[block_of(row)],
         }
         for row, one, ratio in zip(rows, found, ratios, strict=True)
     ]
@@ -137,7 +137,7 @@ def a_a_log_ratios(baselines: Sequence[Row]) -> list[float]:
     return [end["last"] - end["first"] for end in ends.values() if len(end) == 2]
 
 
-def counted_rounds(scores: Mapping[int, float], wanted: int) -> set[int]:
+def included_rounds(scores: Mapping[int, float], wanted: int) -> set[int]:
     """Return the rounds with a score of at most 1; if fewer than wanted, the lowest up to that number."""
     calm = {number for number, score in scores.items() if score <= 1}
     return calm if len(calm) >= wanted else set(sorted(scores, key=lambda number: (scores[number], number))[:wanted])
@@ -147,10 +147,10 @@ def needs_round(rows: Sequence[Row], measure: Mapping[str, Any]) -> bool:
     """Return whether a block needs one more round after those it has.
 
     It does while too few rounds were undisturbed, or, with `half_width`, while an interval is wider than that; within
-    the bounds `reruns` and `most_rounds`. (Stopping when the interval is narrow enough: Laaber et al., ESEC/FSE 2020.)
+    the bounds `reruns` and `max_rounds`. (Stopping when the interval is narrow enough: Laaber et al., ESEC/FSE 2020.)
 
     Args:
-        rows: of the block's trials, with the columns of `judge`.
+        rows: of the block's trials, with the columns of `evaluate`.
         measure: the settings of `runner.config.schema.MeasureConfig`.
     """
     scores: dict[int, float] = defaultdict(float)
@@ -159,7 +159,7 @@ def needs_round(rows: Sequence[Row], measure: Mapping[str, Any]) -> bool:
     calm = sum(score <= 1 for score in scores.values())
     if calm < measure["rounds"]:
         return bool(len(scores) < measure["rounds"] + measure["reruns"])
-    if measure["half_width"] is None or len(scores) >= measure["most_rounds"]:
+    if measure["half_width"] is None or len(scores) >= measure["max_rounds"]:
         return False
     target: float = measure["half_width"]
     return any(width > target for width in half_widths(rows))
@@ -170,7 +170,7 @@ def half_widths(rows: Sequence[Row]) -> list[float]:
     has one."""
     logs: dict[tuple[str, str | None], list[float]] = defaultdict(list)
     for row in rows:
-        if row["counted"] and row["role"] == "variant" and row["latency_ratio"]:
+        if row["included"] and row["role"] == "variant" and row["latency_ratio"]:
             logs[row["job"], row["cpu"]].append(math.log(row["latency_ratio"]))
     estimates = (estimate_ratio(ratios) for ratios in logs.values())
     return [e.half_width for e in estimates if e is not None and e.half_width is not None]

@@ -56,4 +56,4 @@ def _columns(single: Sequence[Row], several: Sequence[Row], threads: int) -> dic
 
 
 def _log_latencies(trials: Sequence[Row]) -> list[float]:
-    return [math.log(trial["latency_p50_seconds"]) for trial in trials if trial["status"] == "ok" and trial["counted"]]
+    return [math.log(trial["latency_p50_seconds"]) for trial in trials if trial["status"] == "ok" and trial["included"]]

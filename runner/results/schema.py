@@ -100,7 +100,7 @@ _PAIRED = [
         "Worst known sign of a disturbed machine as a multiple of its limit; above 1: disturbed.",
     ),
     _column("disturbed_by", pa.string(), "Which sign that was; null if it is within its limit."),
-    _column("counted", pa.bool_(), "Whether the round enters medians and ratios; a disturbed round is run again."),
+    _column("included", pa.bool_(), "Whether the round enters medians and ratios; a disturbed round is run again."),
 ]
 
 #: What a trial measures; the summary holds the median of each.
@@ -211,7 +211,7 @@ _AGAINST_BASELINE = [
     ),
     _column("beside_ratio_low", pa.float64(), "Lower end of its 95% interval (Student's t on log ratios)."),
     _column("beside_ratio_high", pa.float64(), "Upper end of its 95% interval."),
-    _column("verdict", pa.string(), "faster, slower or tie; null if it cannot be judged (one round, no baseline)."),
+    _column("verdict", pa.string(), "faster, slower or tie; null if it cannot be evaluated (one round, no baseline)."),
     _column("disk_ratio", pa.float64(), "disk_bytes ÷ the baseline's."),
     _column("compressed_ratio", pa.float64(), "compressed_bytes ÷ the baseline's."),
     _column("rss_peak_ratio", pa.float64(), "rss_peak_bytes ÷ the baseline's."),
@@ -228,7 +228,7 @@ _SCALING = [
 ]
 
 _ACCURACY = [
-    _column("examples", pa.int64(), "Texts that were judged, or words; null where there are no predictions."),
+    _column("examples", pa.int64(), "Texts that were evaluated, or words; null where there are no predictions."),
     _column(
         "accuracy",
         pa.float64(),
@@ -289,7 +289,7 @@ _ACCURACY_AGAINST_BASELINE = [
 
 _NEIGHBOURS = [
     _column(
-        "batch_examples", pa.int64(), "Examples judged also alone, and in eights padded to the longest; up to 128."
+        "batch_examples", pa.int64(), "Examples evaluated also alone, and in eights padded to the longest; up to 128."
     ),
     _column(
         "batch_changed_predictions", pa.int64(), "Of these, those not predicted alike alone, in eights, and as called."
@@ -305,7 +305,7 @@ _SUMMARY_STATUS = [
     _column("trials_planned", pa.int64(), "Trials that the plan holds for this job."),
     _column("trials_missing", pa.int64(), "Planned trials without a file: the sweep is unfinished."),
     _column("rounds_run", pa.int64(), "Rounds that were run."),
-    _column("rounds_counted", pa.int64(), "Rounds that enter medians and ratios; the others were disturbed."),
+    _column("rounds_included", pa.int64(), "Rounds that enter medians and ratios; the others were disturbed."),
     *(_column(f"trials_{s.replace('-', '_')}", pa.int64(), f"Trials with status {s}.") for s in STATUSES),
 ]
 

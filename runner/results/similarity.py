@@ -11,7 +11,7 @@ from scipy.special import stdtrit
 
 from runner.results.statistics import ALPHA
 
-MOST_NEIGHBOURS = 2000  # texts among which each one's nearest is looked for
+MAX_NEIGHBOURS = 2000  # texts among which each one's nearest is looked for
 
 Vectors = np.ndarray | Sequence[Sequence[float]]  # [texts, width]
 
@@ -39,14 +39,14 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
 def neighbour_agreement(baseline: Vectors, variant: Vectors) -> float | None:
     """Return the share of texts whose nearest other text, by cosine, is the same for both: a search's first find.
 
-    Of the first `MOST_NEIGHBOURS` texts; None for fewer than three, which have no choice.
+    Of the first `MAX_NEIGHBOURS` texts; None for fewer than three, which have no choice.
 
     Args:
         baseline, variant: [texts, width].
     """
     if len(baseline) < 3:
         return None
-    nearest = [_nearest(_unit(side[:MOST_NEIGHBOURS])) for side in (baseline, variant)]
+    nearest = [_nearest(_unit(side[:MAX_NEIGHBOURS])) for side in (baseline, variant)]
     return float((nearest[0] == nearest[1]).mean())
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from runner.results.rounds import a_a_log_ratios, counted_rounds
+from runner.results.rounds import a_a_log_ratios, included_rounds
 from runner.results.schema import ALONE_ROLES
 from runner.results.statistics import estimate_ratio, noise_floor
 
@@ -24,12 +24,12 @@ def cost_of_slots(trials: Sequence[Row]) -> dict[str, float | None]:
     the rounds' log ratios.
 
     Args:
-        trials: of one baseline, judged.
+        trials: of one baseline, evaluated.
     """
     alone = _calm([trial for trial in trials if trial["status"] == "ok" and trial["role"] in ALONE_ROLES])
     if not alone:
         return {}
-    beside = [trial for trial in trials if trial["status"] == "ok" and trial["counted"] and trial["beside"]]
+    beside = [trial for trial in trials if trial["status"] == "ok" and trial["included"] and trial["beside"]]
     logs = [_log_latencies(side) for side in (beside, alone)]
     cost = estimate_ratio([logs[0][number] - logs[1][number] for number in sorted(logs[0].keys() & logs[1].keys())])
     return {
@@ -44,7 +44,7 @@ def _calm(alone: Sequence[Row]) -> list[Row]:
     scores: dict[int, float] = defaultdict(float)
     for trial in alone:
         scores[trial["round"]] = max(scores[trial["round"]], trial["disturbance"] or 0.0)
-    kept = counted_rounds(scores, _FEWEST)
+    kept = included_rounds(scores, _FEWEST)
     return [trial for trial in alone if trial["round"] in kept]
 
 

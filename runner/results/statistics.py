@@ -135,7 +135,7 @@ def noise_floor(log_ratios: Sequence[float]) -> float | None:
 
 
 def verdict(estimate: Estimate | None, p_value_holm: float | None, floor: float | None) -> str | None:
-    """Return faster, slower or tie; None where there is no interval or no noise floor to judge by.
+    """Return faster, slower or tie; None where there is no interval or no noise floor to evaluate by.
 
     Not a tie only if the ratio differs from 1 after Holm's adjustment and is farther from 1 than the floor.
     """

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from runner.results.judged import judged_columns
+from runner.results.prediction_metrics import prediction_columns
 from runner.results.predictions import Evaluation
 from runner.results.rounds import a_a_log_ratios
 from runner.results.scaling import thread_scaling
@@ -38,11 +38,11 @@ _PLAIN_RATIOS = {
 
 
 #: What the summary needs of all trials at once; the rest is looked at job by job.
-_TO_COMPARE = ["job", "round", "role", "status", "counted", "latency_ratio", "partner_ratio", "latency_p50_seconds"]
+_TO_COMPARE = ["job", "round", "role", "status", "included", "latency_ratio", "partner_ratio", "latency_p50_seconds"]
 _TO_COMPARE += ["disturbance", "beside"]
 _FIXED = ["sweep", "weights", "batch_size", "padding", "max_length", "bucket"]
 _FIXED += ["artifact", "artifact_format", "plugins", "masked", "int8_weight_bits", "int8_may_saturate"]
-_OF_TRIALS = [*_FIXED, "round", "status", "error", "log", "counted", *MEASURED]
+_OF_TRIALS = [*_FIXED, "round", "status", "error", "log", "included", *MEASURED]
 
 
 def summarize(jobs: Sequence[Row], planned: Mapping[str, int], results: Any, evaluations: Sequence[Evaluation]) -> Any:
@@ -51,7 +51,7 @@ def summarize(jobs: Sequence[Row], planned: Mapping[str, int], results: Any, eva
     Args:
         jobs: the jobs of the plan.
         planned: how many trials of each job the plan has.
-        results: the table of trials, judged.
+        results: the table of trials, evaluated.
         evaluations: the predictions of the artifacts.
     """
     figures = {
@@ -62,11 +62,11 @@ def summarize(jobs: Sequence[Row], planned: Mapping[str, int], results: Any, eva
     }
     evaluation_of = {job: evaluation for evaluation in evaluations for job in evaluation.jobs}
     pairs = [(evaluation_of.get(key), evaluation_of.get(row["baseline_job"])) for key, row in rows.items()]
-    for row, judged in zip(rows.values(), judged_columns(pairs), strict=True):
+    for row, evaluated in zip(rows.values(), prediction_columns(pairs), strict=True):
         baseline = rows.get(row["baseline_job"])
         if baseline is not None:
             row |= {name: _ratio(row[column], baseline[column]) for name, column in _PLAIN_RATIOS.items()}
-        row |= judged
+        row |= evaluated
     trials_of = _grouped(results.select(_TO_COMPARE).to_pylist(), "job")
     for baseline_job, sharing in _grouped(rows.values(), "baseline_job").items():
         compared = _latency_against_baseline(baseline_job, [row["job"] for row in sharing], trials_of)
@@ -102,7 +102,7 @@ def _figures(planned: int, trials: Sequence[Row]) -> dict[str, Any]:
         "trials_planned": planned,
         "trials_missing": planned - len(trials),
         "rounds_run": len({trial["round"] for trial in trials}),
-        "rounds_counted": len({trial["round"] for trial in trials if trial["counted"]}),
+        "rounds_included": len({trial["round"] for trial in trials if trial["included"]}),
         **{f"trials_{s.replace('-', '_')}": sum(t["status"] == s for t in trials) for s in STATUSES},
         **{name: _median([trial[name] for trial in ok]) for name in MEASURED},
     }
@@ -146,7 +146,7 @@ def _latency_columns(estimate: Estimate | None, adjusted: float | None, floor: f
 
 def _counted(trials: Sequence[Row]) -> list[Row]:
     """Return the ok trials of the rounds that count."""
-    return [trial for trial in trials if trial["status"] == "ok" and trial["counted"]]
+    return [trial for trial in trials if trial["status"] == "ok" and trial["included"]]
 
 
 def _ratio(value: float | None, baseline: float | None) -> float | None:

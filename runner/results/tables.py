@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from runner.errors import UserError
 from runner.results.schema import SCHEMAS, VERSION
-from runner.store.artifacts import write_whole
+from runner.store.artifacts import atomic_write
 
 Row = Mapping[str, Any]
 
@@ -159,7 +159,7 @@ def write_tables(tables: Tables) -> None:
         with _whole(tables.folder / f"{name}.parquet") as part:
             pq.write_table(getattr(tables, name), part)
     text = json.dumps(tables.manifest, indent=1, ensure_ascii=False) + "\n"
-    write_whole(tables.folder / "manifest.json", text)
+    atomic_write(tables.folder / "manifest.json", text)
 
 
 @contextmanager

@@ -57,12 +57,12 @@ class Store:
         except (FileNotFoundError, ValueError, TypeError, KeyError, RecursionError):
             return None
         path = self.root / "contents" / str(content)
-        if not _SHA256.fullmatch(str(content)) or not is_whole(path):
+        if not _SHA256.fullmatch(str(content)) or not verify(path):
             return None
         return Artifact(content, format, path, size, lineage)
 
     @contextmanager
-    def workplace(self) -> Iterator[Path]:
+    def staging_dir(self) -> Iterator[Path]:
         """Give an empty folder on the store's own file system; it is gone afterwards unless `put` took it.
 
         It is held (runner/store/locks.py), so that others know it from those that dead processes left.
@@ -85,7 +85,7 @@ class Store:
 
         Args:
             recipe: what leads to it; see `find`.
-            folder: its files; must be on the store's file system (see `workplace`).
+            folder: its files; must be on the store's file system (see `staging_dir`).
             format: checkpoint, onnx, torchscript …
             lineage: the record of every step so far, the last one included.
         """
@@ -93,7 +93,7 @@ class Store:
         target = self.root / "contents" / content
         target.parent.mkdir(parents=True, exist_ok=True)
         _readable_by_all(folder)
-        if target.is_dir() and not is_whole(target):
+        if target.is_dir() and not verify(target):
             shutil.rmtree(target)  # left broken by somebody; the whole one replaces it
         if not target.is_dir():
             folder.rename(target)
@@ -101,7 +101,7 @@ class Store:
         record = {"recipe": recipe} | {k: v for k, v in asdict(artifact).items() if k != "path"}
         path = self._recipe_path(recipe)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps(record, indent=1))
+        atomic_write(path, json.dumps(record, indent=1))
         return artifact
 
     def compressed_bytes(self, artifact: Artifact) -> int:
@@ -112,7 +112,7 @@ class Store:
         path = self.root / "compressed" / artifact.content
         if not path.is_file() or not path.read_text().isdigit():
             path.parent.mkdir(exist_ok=True)
-            write_whole(path, str(sum(_compressed(file) for file in artifact.path.rglob("*") if file.is_file())))
+            atomic_write(path, str(sum(_compressed(file) for file in artifact.path.rglob("*") if file.is_file())))
         return int(path.read_text())
 
     def _recipe_path(self, recipe: dict[str, Any]) -> Path:
@@ -147,7 +147,7 @@ def folder_bytes(folder: Path) -> int:
 _whole: dict[Path, list[tuple[str, int, int]]] = {}  # contents found whole, by name, size and time of each file
 
 
-def is_whole(content: Path) -> bool:
+def verify(content: Path) -> bool:
     """Return whether a folder of `contents/` still holds what its name says; read once, and again when it changed."""
     if not _SHA256.fullmatch(content.name):
         return False  # nothing of a store: it may be a folder of any size
@@ -167,7 +167,7 @@ def _compressed(path: Path) -> int:
         return sum(map(len, zstandard.ZstdCompressor(level=_LEVEL).read_to_iter(file)))
 
 
-def write_whole(path: Path, text: str) -> None:
+def atomic_write(path: Path, text: str) -> None:
     """Write a text file so that a reader sees all of it or nothing."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

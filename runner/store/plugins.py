@@ -141,7 +141,7 @@ def names(kind: str) -> list[str]:
 
 def keep(plugin: Plugin, store: Store) -> Kept:
     """Return a copy of a plugin's code, in the store."""
-    with store.workplace() as folder:
+    with store.staging_dir() as folder:
         target = folder / "files"
         for name, path in plugin.files().items():
             (target / name).parent.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from runner.store.locks import remove_unheld
 
 
-def tidy(folder: Path) -> list[str]:
+def clean_partial_files(folder: Path) -> list[str]:
     """Remove unfinished files, dead partners, and the notes that are not whole, so that these count as missing.
 
     The sweep must be the only one in its folder. A file of ours is one JSON object, so one that was cut off does not
@@ -32,7 +32,7 @@ def tidy(folder: Path) -> list[str]:
     return sorted({path.relative_to(folder).as_posix() for path in broken})
 
 
-def forget_failures(folder: Path) -> None:
+def clear_failed(folder: Path) -> None:
     """Remove the files of failed trials and of failed preparing, so that they count as missing."""
     for path in [*folder.glob("trials/*/trial.json"), *folder.glob("prepared/*/prepared.json")]:
         if not _is_json(path) or json.loads(path.read_text())["status"] != "ok":

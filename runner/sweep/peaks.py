@@ -14,7 +14,7 @@ from runner.config.paths import CODE
 from runner.isolation.box import Box, BoxOrder
 from runner.machine.cpu import read_cpu
 from runner.machine.provenance import lock_sha256
-from runner.store.artifacts import Store, digest, write_whole
+from runner.store.artifacts import Store, atomic_write, digest
 
 _SECONDS = 4.0  # of measuring, spread over all kernels in turn; starting the box comes on top
 _TIMEOUT_SECONDS = 600.0  # only a hang takes so long, whatever else the machine does
@@ -93,7 +93,7 @@ def measured_peaks(store: Path, box: Box, cpus: list[int], fresh: bool = False) 
     if kept:
         found = _higher(kept, found)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, json.dumps({"identity": identity, "peaks": asdict(found)}, indent=1))
+    atomic_write(path, json.dumps({"identity": identity, "peaks": asdict(found)}, indent=1))
     return found
 
 
@@ -122,7 +122,7 @@ def _read(path: Path) -> Peaks | None:
 
 
 def _measure(store: Store, box: Box, cpus: list[int]) -> Peaks:
-    with store.workplace() as folder:
+    with store.staging_dir() as folder:
         request = {"threads": len(cpus), "seconds": _SECONDS}
         end = box.run(BoxOrder("runner.trial.peaks", request, {}, folder, cpus, timeout_seconds=_TIMEOUT_SECONDS))
         measured = folder / "measured.json"

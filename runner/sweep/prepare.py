@@ -1,7 +1,7 @@
 """Prepare: everything that a trial needs and that is not measured, each made once and kept in the store.
 
 The chain of a job runs step by step, each in a box of its own; then the texts are tokenized for the workload, and the
-artifact is judged on them. The same artifact for another thread count costs nothing.
+artifact is evaluated on them. The same artifact for another thread count costs nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from runner.store import plugins
 from runner.store.artifacts import Artifact, Store, digest
 from runner.store.plugins import Kept
 from runner.store.source_code import source_hash
-from runner.sweep.step_progress import passed_on
+from runner.sweep.step_progress import tail_progress
 from runner.tasks.source import load_texts, plugin_record, task_identity
 from runner.tasks.texts import write_texts
 from runner.techniques.chain import make_chain
@@ -50,7 +50,7 @@ class PrepareError(Exception):
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedFiles:
     """What a trial needs.
 
     Attributes:
@@ -58,7 +58,7 @@ class Prepared:
         inputs: the tokenized texts, one .npz.
         texts: the task's folder.
         logits: of every test text, [texts, labels].
-        neighbours: how far these depend on batch and padding; see runner/trial/neighbours.py.
+        batch_sensitivity: how far these depend on batch and padding; see runner/trial/batch_sensitivity.py.
         precision: what the engine computes matrix products with weights in; None if it cannot be told.
         int8_weight_bits: see `runner.trial.weights`.
         plugin: the engine's code, if it is the user's own.
@@ -73,7 +73,7 @@ class Prepared:
     inputs: Artifact
     texts: Artifact
     logits: list[list[float]]
-    neighbours: dict[str, Any]
+    batch_sensitivity: dict[str, Any]
     precision: str | None
     int8_weight_bits: int | None
     plugin: Kept | None
@@ -117,7 +117,7 @@ def texts_of(cfg: Config) -> Artifact:
     recipe = {"texts": task_identity(cfg.task)}
     if found := store.find(recipe):
         return found
-    with store.workplace() as folder:
+    with store.staging_dir() as folder:
         target = folder / "files"
         target.mkdir()
         texts = load_texts(cfg.task, Path(cfg.downloads))
@@ -132,7 +132,7 @@ def texts_of(cfg: Config) -> Artifact:
         return store.put(recipe, target, "texts", [{"task": cfg.task.name} | plugin_record(cfg.task)])
 
 
-def prepare(cfg: Config, box: Box, cpus: list[int], announce: Announce) -> Prepared:
+def prepare(cfg: Config, box: Box, cpus: list[int], announce: Announce) -> PreparedFiles:
     """Return all that the job's trials need, from the store or newly made.
 
     Args:
@@ -142,32 +142,32 @@ def prepare(cfg: Config, box: Box, cpus: list[int], announce: Announce) -> Prepa
         announce: is told what is being made.
 
     Raises:
-        PrepareError: if a step, the tokenizing or the judging ends badly.
+        PrepareError: if a step, the tokenizing or the evaluating ends badly.
         UserError: if the model's or the task's files cannot be had.
     """
-    kitchen = _Kitchen(Store(Path(cfg.store)), box, cpus, cfg.prepare_timeout_seconds, announce)
+    builder = ArtifactBuilder(Store(Path(cfg.store)), box, cpus, cfg.prepare_timeout_seconds, announce)
     texts = texts_of(cfg)
     own, added = chain_of(cfg)
-    original = kitchen.chain(own, cfg.model, texts, cfg)[0]
+    original = builder.chain(own, cfg.model, texts, cfg)[0]
     teacher: Artifact | None = original
     if cfg.technique.teacher:
-        teacher = kitchen.chain(teacher_chain(cfg), cfg.technique.teacher, texts, cfg)[0]
-    artifact, checkpoint = kitchen.chain(added, cfg.model, texts, cfg, original, teacher)
-    inputs = kitchen.tokenize(checkpoint, texts, cfg)
+        teacher = builder.chain(teacher_chain(cfg), cfg.technique.teacher, texts, cfg)[0]
+    artifact, checkpoint = builder.chain(added, cfg.model, texts, cfg, original, teacher)
+    inputs = builder.tokenize(checkpoint, texts, cfg)
     engine = plugins.find("engines", cfg.technique.engine, FORMATS)
     plugin = plugins.keep(engine, Store(Path(cfg.store))) if engine else None
-    logits, notes = kitchen.judge(artifact, inputs, cfg, cfg.technique.engine, cfg.technique.name, plugin)
-    reference, model_logits = kitchen.control(own, added, original, texts, cfg) if cfg.control_texts else (None, None)
+    logits, notes = builder.evaluate(artifact, inputs, cfg, cfg.technique.engine, cfg.technique.name, plugin)
+    reference, model_logits = builder.control(own, added, original, texts, cfg) if cfg.control_texts else (None, None)
     steps, flops = [*own, *added], None
     if all(step.keeps_flops for step in steps):
         flops = count_flops(checkpoint.path, any(step.first_token_only for step in steps))
     own_code = [*_own_code(artifact, texts), *([str(plugin)] if plugin else [])]
-    return Prepared(
+    return PreparedFiles(
         artifact=artifact,
         inputs=inputs,
         texts=texts,
         logits=logits,
-        neighbours=notes["neighbours"],
+        batch_sensitivity=notes["batch_sensitivity"],
         precision=notes["precision"],
         int8_weight_bits=notes["int8_weight_bits"],
         plugin=plugin,
@@ -184,7 +184,7 @@ def _own_code(*artifacts: Artifact) -> list[str]:
     return [record["plugin"] for record in records if "plugin" in record]
 
 
-class _Kitchen:
+class ArtifactBuilder:
     """Makes what is not in the store yet."""
 
     def __init__(self, store: Store, box: Box, cpus: list[int], seconds: float, announce: Announce) -> None:
@@ -255,7 +255,7 @@ class _Kitchen:
         order = {"step": step.name, "config": asdict(step), "plugin": plugin.module if plugin else None}
         lineage = source.lineage if source else []
         title = f"{model.name}: {step.name}"
-        with self._store.workplace() as folder:
+        with self._store.staging_dir() as folder:
             if from_files:
                 inputs["source"] = readable_by_a_box(inputs["source"], folder / "source")
             return self._make(recipe, "runner.techniques", order, inputs, step.gives, lineage, title, plugin)
@@ -287,7 +287,7 @@ class _Kitchen:
         title = f"{cfg.model.name}: tokenize for {cfg.workload.name}"
         return self._make(recipe, "runner.trial.tokenize", settings | tokenizer, inputs, "inputs", [], title)
 
-    def judge(
+    def evaluate(
         self, artifact: Artifact, inputs: Artifact, cfg: Config, engine: str, of: str, plugin: Kept | None = None
     ) -> tuple[list[list[float]], dict[str, Any]]:
         """Return the artifact's logits for every test text, and what was noted of them (runner/trial/evaluate.py)."""
@@ -322,7 +322,7 @@ class _Kitchen:
         reference = self._reference(own, model, texts, cfg)
         if all(step.keeps_predictions for step in added) and cfg.technique.precision in (None, "float32"):
             return reference, None
-        return reference, self.judge(model, self.tokenize(model, texts, cfg), cfg, "torch", "the model itself")[0]
+        return reference, self.evaluate(model, self.tokenize(model, texts, cfg), cfg, "torch", "the model itself")[0]
 
     def _reference(self, own: list[Step], model: Artifact, texts: Artifact, cfg: Config) -> Artifact:
         """Return what transformers alone predicts of some test texts (runner/sweep/control/reference.py).
@@ -353,7 +353,7 @@ class _Kitchen:
         }
         if found := self._store.find(recipe):
             return found
-        with self._store.workplace() as folder:
+        with self._store.staging_dir() as folder:
             files = fetch_model(cfg.model, downloads) if raw_weights or raw_tokenizer else None
             source = readable_by_a_box(files, folder / "source") if files else model.path
             inputs = {
@@ -376,7 +376,7 @@ class _Kitchen:
         plugin: Kept | None = None,
     ) -> Artifact:
         """Return what the recipe gives: found, or made by `module` in a box as the folder `files`."""
-        with _making[digest(recipe)], self._store.workplace() as folder:
+        with _making[digest(recipe)], self._store.staging_dir() as folder:
             if found := self._store.find(recipe):
                 return found
             self._announce(title)
@@ -388,7 +388,7 @@ class _Kitchen:
                 timeout_seconds=self._seconds,
                 plugin=plugin.path if plugin else None,
             )
-            with passed_on(folder / PROGRESS, lambda line: self._announce(f"{title}: {line}")):
+            with tail_progress(folder / PROGRESS, lambda line: self._announce(f"{title}: {line}")):
                 end = self._box.run(order)
             end.check_disk(folder)
             notes = folder / "notes.json"

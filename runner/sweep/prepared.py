@@ -16,16 +16,16 @@ from runner.isolation.box import is_stopping
 from runner.isolation.choose import make_box
 from runner.models.flops import CallFlops
 from runner.results.lineage import is_masked, labels_of_head, notes_of, other_outputs
-from runner.store.artifacts import Store, is_whole, write_whole
+from runner.store.artifacts import Store, atomic_write, verify
 from runner.store.sweep_folder import SCHEMA, prepared_file
 from runner.sweep.control.check import Control, WrongError, check
-from runner.sweep.prepare import Prepared, PrepareError, prepare
+from runner.sweep.prepare import PreparedFiles, PrepareError, prepare
 from runner.tasks.texts import read_labels, read_pairs, read_split
 from runner.trial.inputs import load_inputs
 
 
 @dataclass(frozen=True)
-class Ready:
+class PreparedJob:
     """How a job's preparing went; with status ok, what its boxes are given.
 
     Attributes:
@@ -70,19 +70,19 @@ class Ready:
         return CallFlops(self.useful_flops, self.padded_flops)
 
 
-def read_ready(sweep: Path, job: str) -> Ready | None:
+def read_prepared(sweep: Path, job: str) -> PreparedJob | None:
     """Return what was noted of a job's preparing; None if nothing was that can be read, or the store has not (all of)
     it any more."""
     try:
-        ready = Ready(**json.loads(prepared_file(sweep, job).read_text(encoding="utf-8")))
+        ready = PreparedJob(**json.loads(prepared_file(sweep, job).read_text(encoding="utf-8")))
         kept = filter(None, (ready.artifact_path, ready.inputs_path, ready.plugin_path))
-        whole = ready.status != "ok" or all(is_whole(Path(path)) for path in kept)
+        whole = ready.status != "ok" or all(verify(Path(path)) for path in kept)
     except (FileNotFoundError, ValueError, TypeError, RecursionError):
         return None
     return ready if whole else None
 
 
-def prepare_job(cfg: Config, job: str, sweep: Path, cpus: list[int]) -> Ready | None:
+def prepare_job(cfg: Config, job: str, sweep: Path, cpus: list[int]) -> PreparedJob | None:
     """Prepare, write the predictions, and note how it went beside them; a failure is a note, too.
 
     Args:
@@ -105,7 +105,7 @@ def prepare_job(cfg: Config, job: str, sweep: Path, cpus: list[int]) -> Ready | 
         _write_predictions(cfg, job, prepared, sweep)
         ready = _ready(cfg, prepared, control)
     except WrongError as failure:
-        ready = Ready("wrong", str(failure), keep_log(failure.log, folder, sweep))
+        ready = PreparedJob("wrong", str(failure), keep_log(failure.log, folder, sweep))
     except PrepareError as failure:
         ready = _failed(str(failure), failure.log, folder, sweep)
     except MachineError:
@@ -118,7 +118,7 @@ def prepare_job(cfg: Config, job: str, sweep: Path, cpus: list[int]) -> Ready | 
         ready = _failed(f"{type(failure).__name__}: {failure}", traceback.format_exc(), folder, sweep)
     if is_stopping():
         return None  # killed with us: that says nothing about the job
-    write_whole(folder / "prepared.json", json.dumps(asdict(ready)))
+    atomic_write(folder / "prepared.json", json.dumps(asdict(ready)))
     if ready.error:
         say(f"{cfg.model.name} {cfg.technique.name}: {ready.status}: {ready.error}")
     return ready
@@ -145,12 +145,12 @@ def keep_log(text: str | None, folder: Path, sweep: Path) -> str | None:
     return path.absolute().relative_to(sweep.absolute()).as_posix()
 
 
-def _ready(cfg: Config, prepared: Prepared, control: Control | None) -> Ready:
+def _ready(cfg: Config, prepared: PreparedFiles, control: Control | None) -> PreparedJob:
     artifact, flops = prepared.artifact, None
     if prepared.flops:
         batches = load_inputs(prepared.inputs.path / "inputs.npz", cfg.measure.batches)
         flops = prepared.flops.per_call([inputs[1] for inputs in batches])
-    return Ready(
+    return PreparedJob(
         status="ok",
         engine=cfg.technique.engine,
         artifact_path=str(artifact.path),
@@ -171,17 +171,17 @@ def _ready(cfg: Config, prepared: Prepared, control: Control | None) -> Ready:
     )
 
 
-def _failed(error: str, log: str, folder: Path, sweep: Path) -> Ready:
-    return Ready("prepare-failed", error, keep_log(log, folder, sweep))
+def _failed(error: str, log: str, folder: Path, sweep: Path) -> PreparedJob:
+    return PreparedJob("prepare-failed", error, keep_log(log, folder, sweep))
 
 
-def _output_names(prepared: Prepared) -> list[str]:
+def _output_names(prepared: PreparedFiles) -> list[str]:
     """Return the names of the model's outputs, in the order of its logits."""
     labels, lineage = read_labels(prepared.texts.path), prepared.artifact.lineage
     return [*labels, *other_outputs(lineage, labels)] or labels_of_head(lineage)
 
 
-def _control(cfg: Config, prepared: Prepared) -> Control | None:
+def _control(cfg: Config, prepared: PreparedFiles) -> Control | None:
     """Return how the predictions compare with transformers' own; None if that is switched off.
 
     Raises:
@@ -198,7 +198,7 @@ def _control(cfg: Config, prepared: Prepared) -> Control | None:
     return check(prepared.reference.path, logits, names, examples, cfg.task.kind, of, label_outputs)
 
 
-def _write_predictions(cfg: Config, job: str, prepared: Prepared, sweep: Path) -> None:
+def _write_predictions(cfg: Config, job: str, prepared: PreparedFiles, sweep: Path) -> None:
     """Copy texts, labels and logits into the sweep, so that it can be read without the store."""
     examples = read_split(prepared.texts.path, "test")
     words = {"words": [example.words for example in examples]} if cfg.task.kind == TOKENS else {}
@@ -216,8 +216,8 @@ def _write_predictions(cfg: Config, job: str, prepared: Prepared, sweep: Path) -
         "label": [example.label for example in examples],
         **words,
         "logits": prepared.logits,
-        "neighbours": prepared.neighbours,
+        "batch_sensitivity": prepared.batch_sensitivity,
         "lineage": lineage,
     }
     (sweep / "predictions").mkdir(exist_ok=True)
-    write_whole(sweep / "predictions" / f"{job}.json", json.dumps(record))
+    atomic_write(sweep / "predictions" / f"{job}.json", json.dumps(record))

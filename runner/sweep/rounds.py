@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.console import say
-from runner.store.artifacts import write_whole
+from runner.store.artifacts import atomic_write
 from runner.store.sweep_folder import trial_file
 from runner.sweep.cluster.units import unit_name
 from runner.sweep.jobs import Trial
@@ -54,7 +54,7 @@ class Rounds:
     def write_plan(self) -> None:
         """Write plan.json."""
         record = self._plan.record(self.trials, self._box.image_id, self._box.base_id)
-        write_whole(self._folder / "plan.json", json.dumps(record, indent=1))
+        atomic_write(self._folder / "plan.json", json.dumps(record, indent=1))
 
     def run(self, launch: Launch) -> None:
         """Run what is missing, round by round, and add rounds while a block of jobs needs them.
@@ -78,14 +78,14 @@ class Rounds:
 
     def _with_needed(self, number: int, planned: list[Trial]) -> list[Trial]:
         """Return a round's planned trials and, added to the plan, those of the blocks that need one more round."""
-        from runner.results.rounds import judge, needs_round  # scipy: not before it is needed
+        from runner.results.rounds import evaluate, needs_round  # scipy: not before it is needed
 
         rows = self._rows_before(number)
         if self._is_budget_spent(rows):
             return planned
-        judged = judge(rows, self._measure["limits"], self._measure["rounds"])
+        evaluated = evaluate(rows, self._measure["limits"], self._measure["rounds"])
         blocks: dict[str, list[dict[str, Any]]] = {}
-        for row, columns in zip(rows, judged, strict=True):
+        for row, columns in zip(rows, evaluated, strict=True):
             blocks.setdefault(row["baseline_job"] or row["job"], []).append(row | columns)
         needing = {block for block, of_block in blocks.items() if needs_round(of_block, self._measure)}
         needing -= {trial.block for trial in planned}
@@ -109,7 +109,7 @@ class Rounds:
     def _rows_before(self, number: int) -> list[dict[str, Any]]:
         """Return the rows of all trials of the earlier rounds, less the pairs alone; each file is read once."""
         from runner.results.cpus import cpu_of_units
-        from runner.results.rounds import JUDGED_BY
+        from runner.results.rounds import EVALUATED_BY
         from runner.results.trials import read_trials, trial_folder
 
         cpus = cpu_of_units(self._folder)
@@ -121,7 +121,7 @@ class Rounds:
             for trial in earlier
             if trial.name not in self._rows
         ]
-        for row in read_trials(self._folder, unread).results.select([*JUDGED_BY, "wall_seconds"]).to_pylist():
+        for row in read_trials(self._folder, unread).results.select([*EVALUATED_BY, "wall_seconds"]).to_pylist():
             self._rows[trial_folder(row)] = row
         return [self._rows[trial.name] for trial in earlier if trial.name in self._rows]
 

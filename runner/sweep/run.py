@@ -23,16 +23,16 @@ from runner.console import announce, say
 from runner.errors import UserError
 from runner.isolation.box import Box, stop_all
 from runner.isolation.choose import make_box
-from runner.isolation.exclusive import only_sweep, own_cores
+from runner.isolation.exclusive import lock_cores, lock_sweep
 from runner.machine import provenance
 from runner.machine.topology import choose_cpus, physical_cores
-from runner.results.format import counted
-from runner.store.artifacts import Store, digest, write_whole
-from runner.store.recovery import forget_failures, tidy
+from runner.results.format import pluralize
+from runner.store.artifacts import Store, atomic_write, digest
+from runner.store.recovery import clean_partial_files, clear_failed
 from runner.store.sweep_folder import SCHEMA, peaks_file, prepared_file
 from runner.sweep.jobs import Job, Trial, alone_pairs, order_round
 from runner.sweep.peaks import are_kept, measured_peaks
-from runner.sweep.prepared import prepare_job, read_ready
+from runner.sweep.prepared import prepare_job, read_prepared
 from runner.sweep.reference_box import close_partner
 from runner.sweep.rounds import Launch, Rounds
 from runner.sweep.slots.slot import Slot
@@ -126,7 +126,7 @@ def run(
     if fresh:
         move_aside(folder)
     check_writable(folder)
-    with only_sweep(folder):
+    with lock_sweep(folder):
         _run_alone(plan, folder, boxes[0], launch, retry, call_on_node)
 
 
@@ -135,13 +135,13 @@ def _run_alone(
 ) -> None:
     """Go on from what is in the folder, in which no other sweep runs."""
     Store(Path(plan.config.store)).remove_leftovers()
-    if broken := tidy(folder):
+    if broken := clean_partial_files(folder):
         say(f"Not whole, so made anew: {', '.join(broken)}.")
     rounds = Rounds(plan, folder, box)
     check_same_sweep(folder, plan.record([], box.image_id, box.base_id))
     (folder / "trials").mkdir(parents=True, exist_ok=True)
     if retry == "failed":
-        forget_failures(folder)
+        clear_failed(folder)
     rounds.write_plan()
     say(_headline(plan, len(rounds.trials), len(rounds.missing())))
     for note in filter(None, (plan.isolation_note, plan.slots_note)):
@@ -149,13 +149,13 @@ def _run_alone(
     todo = {trial.job for trial in rounds.missing()}
     needed = todo | {plan.baselines[job] for job in todo}
     needed |= {job.key for job in plan.jobs if not prepared_file(folder, job.key).exists()}
-    unprepared = [job for job in plan.jobs if job.key in needed and read_ready(folder, job.key) is None]
+    unprepared = [job for job in plan.jobs if job.key in needed and read_prepared(folder, job.key) is None]
     if call_on_node is None:
         prepare_all(unprepared, folder)
         if plan.config.measure.peaks and todo:
             measure_peaks(plan, folder)
     elif unprepared:
-        say(f"Preparing {counted(len(unprepared), 'job')} on a node.")
+        say(f"Preparing {pluralize(len(unprepared), 'job')} on a node.")
         call_on_node(prepare_all, unprepared, folder)
     try:
         rounds.run(launch)
@@ -170,10 +170,10 @@ def measure_peaks(plan: Plan, folder: Path) -> None:
     for threads in sorted({job.config["threads"] for job in plan.jobs}):
         cpus = choose_cpus(threads)
         if not are_kept(store, box, cpus):
-            announce(f"the machine's peak with {counted(threads, 'thread')}")
-        with own_cores(cpus, folder):
+            announce(f"the machine's peak with {pluralize(threads, 'thread')}")
+        with lock_cores(cpus, folder):
             peaks[threads] = asdict(measured_peaks(store, box, cpus))
-    write_whole(peaks_file(folder), json.dumps(peaks, indent=1))
+    atomic_write(peaks_file(folder), json.dumps(peaks, indent=1))
 
 
 def prepare_all(jobs: list[Job], folder: Path) -> None:
@@ -184,7 +184,7 @@ def prepare_all(jobs: list[Job], folder: Path) -> None:
     """
     models: dict[str, list[Job]] = {}
     for job in jobs:
-        if read_ready(folder, job.key) is None:
+        if read_prepared(folder, job.key) is None:
             models.setdefault(digest(job.config["model"]), []).append(job)
     cores: SimpleQueue[int] = SimpleQueue()
     for core in physical_cores():
@@ -193,7 +193,7 @@ def prepare_all(jobs: list[Job], folder: Path) -> None:
     def work(job: Job) -> None:
         core = cores.get()
         try:
-            with own_cores([core], folder):
+            with lock_cores([core], folder):
                 prepare_job(job.cfg, job.key, folder, [core])
         finally:
             cores.put(core)
@@ -233,7 +233,7 @@ def move_aside(folder: Path) -> None:
     name = f"{folder.name}.{datetime.now():%Y%m%d-%H%M%S}"
     taken = sum(other.name.startswith(name) for other in folder.parent.iterdir())  # clocks are set back
     try:
-        with only_sweep(folder):
+        with lock_sweep(folder):
             folder.rename(folder.with_name(f"{name}-{taken}" if taken else name))
     except OSError as error:
         raise UserError(
@@ -265,14 +265,14 @@ def check_same_sweep(folder: Path, record: dict[str, Any]) -> None:
             )
 
 
-_MAY_GROW = ("name", "rounds", "reruns", "half_width", "most_rounds", "budget_seconds", "limits")
+_MAY_GROW = ("name", "rounds", "reruns", "half_width", "max_rounds", "budget_seconds", "limits")
 
 
 def _headline(plan: Plan, trials: int, missing: int) -> str:
     resumed = f", {trials - missing} of them done before" if missing < trials else ""
     at_once = f", {len(plan.slots)} at once" if plan.slots else ""
-    rounds = f"{counted(plan.config.measure.rounds, 'round')}{at_once}, {counted(trials, 'trial')}{resumed}"
-    return f"Sweep {plan.name}: {counted(len(plan.jobs), 'job')}, {rounds}; box: {plan.isolation}."
+    rounds = f"{pluralize(plan.config.measure.rounds, 'round')}{at_once}, {pluralize(trials, 'trial')}{resumed}"
+    return f"Sweep {plan.name}: {pluralize(len(plan.jobs), 'job')}, {rounds}; box: {plan.isolation}."
 
 
 def _job_record(job: Job, baseline: str | None) -> dict[str, Any]:

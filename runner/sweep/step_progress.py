@@ -11,7 +11,7 @@ _LOOK_SECONDS = 1.0
 
 
 @contextmanager
-def passed_on(path: Path, say: Callable[[str], None]) -> Iterator[None]:
+def tail_progress(path: Path, say: Callable[[str], None]) -> Iterator[None]:
     """Say every new line that the file at `path`, which may not be there, is found to hold."""
     ended = threading.Event()
 

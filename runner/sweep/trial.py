@@ -15,14 +15,14 @@ from runner.config.schema import Config
 from runner.errors import MachineError, stop_before, storage_error
 from runner.isolation.box import Box, BoxEnd, BoxOrder
 from runner.isolation.choose import make_box, memory_bytes
-from runner.isolation.exclusive import own_cores
+from runner.isolation.exclusive import lock_cores
 from runner.machine.provenance import code_version, lock_sha256
 from runner.machine.topology import choose_cpus
-from runner.store.artifacts import write_whole
+from runner.store.artifacts import atomic_write
 from runner.store.sweep_folder import SCHEMA, peaks_file
 from runner.sweep.cluster.units import this_node
 from runner.sweep.peaks import Peaks, measured_peaks
-from runner.sweep.prepared import Ready, keep_log, names, prepare_job, read_ready
+from runner.sweep.prepared import PreparedJob, keep_log, names, prepare_job, read_prepared
 from runner.sweep.rates import impossible_rate, rates, wrong_precision
 from runner.sweep.reference_box import Partner, PartnerFailedError, open_partner
 from runner.sweep.slots.slot import slots_beside, this_slot
@@ -46,9 +46,9 @@ def run_trial(cfg: Config, job: str, sweep_name: str, sweep: Path, folder: Path)
     """
     row = _identity(cfg, job, sweep_name)
     cpus = choose_cpus(cfg.threads)
-    with own_cores(cpus, sweep):
+    with lock_cores(cpus, sweep):
         row |= _attempt(cfg, job, cpus, sweep, folder)
-    write_whole(folder / "trial.json", json.dumps(row))
+    atomic_write(folder / "trial.json", json.dumps(row))
     return str(row["status"])
 
 
@@ -99,7 +99,7 @@ def _identity(cfg: Config, job: str, sweep_name: str) -> dict[str, Any]:
 
 def _measure(cfg: Config, job: str, cpus: list[int], sweep: Path, folder: Path) -> dict[str, Any]:
     """Return status, figures and provenance."""
-    ready = read_ready(sweep, job) or prepare_job(cfg, job, sweep, cpus[:1])
+    ready = read_prepared(sweep, job) or prepare_job(cfg, job, sweep, cpus[:1])
     if ready is None or ready.status != "ok":
         failed = {"status": ready.status, "error": ready.error, "log": ready.log} if ready else {}
         return {"status": "prepare-failed"} | failed
@@ -129,7 +129,7 @@ def _partner(cfg: Config, box: Box, cpus: list[int], sweep: Path) -> Partner | N
     Nor do several threads take turns: an engine's idle threads go on spinning for tens of milliseconds after a call
     (ONNX Runtime, OpenMP), which would be in the other's turn. Then the latencies themselves are compared.
     """
-    ready = read_ready(sweep, cfg.baseline) if cfg.baseline else None
+    ready = read_prepared(sweep, cfg.baseline) if cfg.baseline else None
     if ready is None or ready.status != "ok" or cfg.threads > 1:
         return None
     (sweep / "trials").mkdir(exist_ok=True)
@@ -140,7 +140,7 @@ def _partner(cfg: Config, box: Box, cpus: list[int], sweep: Path) -> Partner | N
         return None  # the baseline's own trial says why
 
 
-def _order(cfg: Config, box: Box, cpus: list[int], ready: Ready) -> BoxOrder:
+def _order(cfg: Config, box: Box, cpus: list[int], ready: PreparedJob) -> BoxOrder:
     """Return the order of a box for what is ready, less its output."""
     limit = box.memory_limit(memory_bytes(cfg.isolation.memory))
     request = {
@@ -190,7 +190,7 @@ def _run_box(box: Box, order: BoxOrder, partner: Partner | None, sweep: Path, fo
 
 
 def _checked(
-    measured: dict[str, Any], cfg: Config, ready: Ready, box: Box, cpus: list[int], sweep: Path
+    measured: dict[str, Any], cfg: Config, ready: PreparedJob, box: Box, cpus: list[int], sweep: Path
 ) -> dict[str, Any]:
     """Add how much was computed; a trial that computed otherwise than asked, or faster than can be, is unfair."""
     if measured["status"] != "ok":

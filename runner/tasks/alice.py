@@ -1,4 +1,4 @@
-"""The first 16 sentences of "Down the Rabbit-Hole", to measure on; they have no labels, so nothing is judged.
+"""The first 16 sentences of "Down the Rabbit-Hole", to measure on; they have no labels, so nothing is evaluated.
 
 Lewis Carroll, Alice's Adventures in Wonderland, 1865; public domain. Text of Project Gutenberg, EBook #11 (the same as
 examples/alice.txt in the source distribution of wordcloud 1.9.6), lines joined. A sentence ends at a full stop,

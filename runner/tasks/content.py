@@ -14,8 +14,8 @@ from typing import IO, Any, cast
 from runner.errors import UserError
 from runner.tasks.rows import Source
 
-MOST_BYTES = 2**30  # of a file, and of what a compressed one unpacks to
-_MOST_LISTED_BYTES = 2**24  # of a zip archive's list of files
+MAX_BYTES = 2**30  # of a file, and of what a compressed one unpacks to
+_MAX_LISTED_BYTES = 2**24  # of a zip archive's list of files
 _COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".zip": "zip"}
 _MARKS = {  # the first bytes of files whose names often hide what they are
     b"\x1f\x8b": "It is compressed by gzip. Add .gz to its name",
@@ -81,8 +81,8 @@ def content_of(path: Path, where: Source, kinds: Collection[str]) -> Content:
     compression = _COMPRESSIONS.get(suffix)
     if compression is None and suffix not in kinds:
         raise _unknown(path, where, kinds)
-    if path.stat().st_size > MOST_BYTES:
-        raise UserError(f"{where} has more than {MOST_BYTES >> 30} GiB, and no more is read. Take a sample of it.")
+    if path.stat().st_size > MAX_BYTES:
+        raise UserError(f"{where} has more than {MAX_BYTES >> 30} GiB, and no more is read. Take a sample of it.")
     if compression is None:
         _check_mark(path, where)
         return Content(path, where, suffix)
@@ -96,9 +96,9 @@ def content_of(path: Path, where: Source, kinds: Collection[str]) -> Content:
 
 def check_unpacked(unpacked_bytes: int, where: Source) -> None:
     """Raise a `UserError` if more was unpacked than may be."""
-    if unpacked_bytes > MOST_BYTES:
+    if unpacked_bytes > MAX_BYTES:
         raise UserError(
-            f"{where} unpacks to more than {MOST_BYTES >> 30} GiB, and no more is read. Take a sample of it."
+            f"{where} unpacks to more than {MAX_BYTES >> 30} GiB, and no more is read. Take a sample of it."
         )
 
 
@@ -154,7 +154,7 @@ class _Archive(io.FileIO):
     """A zip archive, of whose list of files only a bounded one is read."""
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size > _MOST_LISTED_BYTES:
+        if size is not None and size > _MAX_LISTED_BYTES:
             raise zipfile.BadZipFile("it lists too many files")
         return super().read(size)
 

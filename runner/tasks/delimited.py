@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from runner.errors import UserError
-from runner.tasks.lines import MOST_CHARACTERS, Lines, TextFile
+from runner.tasks.lines import MAX_CHARACTERS, Lines, TextFile
 from runner.tasks.rows import Row, Rows, Source
 
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
@@ -142,4 +142,4 @@ def _spelled(error: csv.Error) -> str:
 
 
 def _allow_long_fields() -> None:
-    csv.field_size_limit(MOST_CHARACTERS)  # of the whole process: the module has no other way
+    csv.field_size_limit(MAX_CHARACTERS)  # of the whole process: the module has no other way

@@ -21,7 +21,7 @@ def load(task: TaskConfig, downloads: Path) -> Texts:
 
     A column `split` with train, validation or test says where each row belongs; without it, 70% of the texts are for
     training, 10% for validation and 20% for testing, near-duplicates always together. With `label_column` null,
-    nothing is judged but the agreement with the baseline, and all texts that have no other split are for testing.
+    nothing is evaluated but the agreement with the baseline, and all texts that have no other split are for testing.
 
     Raises:
         UserError: if the file is missing or not such a file, naming the column or line at fault.

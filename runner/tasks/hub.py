@@ -17,7 +17,7 @@ from typing import Any
 from runner.config.schema import TaskConfig
 from runner.errors import UserError
 from runner.tasks.columns import SPLIT, checked_rows, read_as, texts_of, wanted_columns
-from runner.tasks.content import MOST_BYTES
+from runner.tasks.content import MAX_BYTES
 from runner.tasks.reading import open_rows
 from runner.tasks.rows import Row, Source
 from runner.tasks.split import split
@@ -166,8 +166,8 @@ def _check_files(task: TaskConfig, files: dict[str, list[str]], sizes: dict[str,
                 f"{f' in a folder {task.subset}' if task.subset else ''} at {task.revision}. {hint}."
             )
     total = sum(sizes[path] for paths in files.values() for path in paths)
-    if total > MOST_BYTES:
+    if total > MAX_BYTES:
         raise UserError(
-            f"task.hub_id: these files of {task.hub_id} have {total / 2**30:.1f} GiB, and at most {MOST_BYTES >> 30} "
+            f"task.hub_id: these files of {task.hub_id} have {total / 2**30:.1f} GiB, and at most {MAX_BYTES >> 30} "
             "GiB are read. Take a sample of it as a file: task=file."
         )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from runner.errors import UserError
 from runner.tasks.content import Content
 
-MOST_CHARACTERS = 2**26  # of a line, and of a field: a quote left open would otherwise read all of a large file as one
+MAX_CHARACTERS = 2**26  # of a line, and of a field: a quote left open would otherwise read all of a large file as one
 _MARKS = {  # byte order marks; those that others begin with come last
     codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF32_LE: "utf-32",
@@ -54,11 +54,11 @@ class Lines:
         where, encoding = self._file.content.where, self._file.encoding
         with io.TextIOWrapper(self._file.content.open(), encoding=encoding, newline="") as file:
             try:
-                while line := file.readline(MOST_CHARACTERS + 1):
+                while line := file.readline(MAX_CHARACTERS + 1):
                     self.number += 1
-                    if len(line) > MOST_CHARACTERS:
+                    if len(line) > MAX_CHARACTERS:
                         raise UserError(
-                            f"{where}, line {self.number}: it has more than {MOST_CHARACTERS:,} characters, and no "
+                            f"{where}, line {self.number}: it has more than {MAX_CHARACTERS:,} characters, and no "
                             "longer one is read. Cut it, or remove the row."
                         )
                     line = line.removeprefix("\ufeff") if self.number == 1 else line

@@ -17,8 +17,8 @@ from runner.tasks.lines import text_file
 from runner.tasks.parquet import parquet_rows
 from runner.tasks.rows import Row, Rows, Source
 
-_MOST_COLUMNS = 1000
-MOST_ROWS = 2_000_000  # all are held in memory; a small compressed file may hold more than fit there
+_MAX_COLUMNS = 1000
+MAX_ROWS = 2_000_000  # all are held in memory; a small compressed file may hold more than fit there
 _DELIMITED, _JSON_LINES, _PARQUET = (".csv", ".tsv"), (".jsonl", ".ndjson", ".json"), (".parquet",)
 
 
@@ -44,9 +44,9 @@ def open_rows(
         rows = json_rows(text_file(content, encoding), wanted)
     else:
         rows = delimited_rows(text_file(content, encoding), wanted, delimiter)
-    if len(rows.columns) > _MOST_COLUMNS:
+    if len(rows.columns) > _MAX_COLUMNS:
         raise UserError(
-            f"{where} has {len(rows.columns)} columns, and at most {_MOST_COLUMNS} are read. Keep those with the "
+            f"{where} has {len(rows.columns)} columns, and at most {_MAX_COLUMNS} are read. Keep those with the "
             "texts, the labels and the split."
         )
     if doubled := [column for column in wanted if rows.columns.count(column) > 1]:
@@ -57,6 +57,6 @@ def open_rows(
 def _bounded(rows: Iterator[Row], wanted: set[str], where: Source) -> Iterator[Row]:
     """Yield the rows with the wanted columns alone, and refuse too many."""
     for number, row in enumerate(rows, start=1):
-        if number > MOST_ROWS:
-            raise UserError(f"{where} has more than {MOST_ROWS:,} rows, and no more are read. Take a sample of it.")
+        if number > MAX_ROWS:
+            raise UserError(f"{where} has more than {MAX_ROWS:,} rows, and no more are read. Take a sample of it.")
         yield Row(row.where, {column: value for column, value in row.values.items() if column in wanted})

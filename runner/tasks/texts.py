@@ -42,9 +42,9 @@ class Texts:
         labels: the names of the labels; empty if the task has none, and then only `test` has texts.
         train: to fit weights to.
         validation: to choose between fits, and to calibrate on.
-        test: to measure and to judge on, and for nothing else.
+        test: to measure and to evaluate on, and for nothing else.
         unlabelled: more texts of the same sort, without labels, for steps that learn from a teacher.
-        kind: how they are judged; see `runner.config.task_kinds`.
+        kind: how they are evaluated; see `runner.config.task_kinds`.
         drawn: whether `test` was drawn from texts that came without a split.
         stated: whether somebody stated the order of the labels; if not, it is alphabetical, and says nothing.
         notes: what a person is told of how they were read.
@@ -95,7 +95,7 @@ def read_pairs(folder: Path) -> bool:
 
 
 def read_kind(folder: Path) -> str:
-    """Return how the texts of a folder that `write` filled are judged; see `runner.config.task_kinds`."""
+    """Return how the texts of a folder that `write` filled are evaluated; see `runner.config.task_kinds`."""
     return str(json.loads((folder / "kind.json").read_text(encoding="utf-8")))
 
 

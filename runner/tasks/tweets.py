@@ -5,7 +5,7 @@ ICWSM 2014; MIT licence; shipped in the source distribution of vaderSentiment. T
 at most -0.5 is negative, of at least 0.5 positive, and in between neutral.
 
 Some tweets are there several times, with other capitals or an intensifier more, each rated anew. Near-duplicates (see
-`split.near_duplicates`) are all on the same side; for training all of them are kept, to judge on only the first:
+`split.near_duplicates`) are all on the same side; for training all of them are kept, to evaluate on only the first:
 
     | split      | negative | neutral | positive |   all |
     |------------|----------|---------|----------|-------|

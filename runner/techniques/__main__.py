@@ -17,14 +17,14 @@ import time
 from functools import partial
 from pathlib import Path
 
-from runner.techniques.step import PROGRESS, StepInputs, carry_out, given_class
+from runner.techniques.step import PROGRESS, StepInputs, load_step_class, run_step
 
 
 def main() -> None:
     """Read the request, run the step, write its notes."""
     request = json.loads(Path(sys.argv[1]).read_text())
     paths = {name: Path(path) for name, path in request["paths"].items()}
-    step = given_class(request["step"], request["plugin"])(**request["config"])
+    step = load_step_class(request["step"], request["plugin"])(**request["config"])
     target = paths["output"] / "files"
     target.mkdir()
     tempfile.tempdir = str(paths["output"])  # on the disk: /tmp is memory, and too small for a copy of a model
@@ -32,7 +32,7 @@ def main() -> None:
     beside = paths.get("checkpoint"), paths.get("teacher")
     tell = partial(_tell, paths["output"] / PROGRESS)
     inputs = StepInputs(paths.get("source"), paths["texts"], request["threads"], *beside, tell=tell)
-    notes = carry_out(step, inputs, target)
+    notes = run_step(step, inputs, target)
     record = {"notes": notes, "seconds": time.monotonic() - started}
     (paths["output"] / "notes.json").write_text(json.dumps(record))
 

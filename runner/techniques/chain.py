@@ -84,7 +84,7 @@ def follow_shape(steps: list[Step], shape: Shape, where: str) -> Shape:
     for step in steps:
         try:
             check_not_refused(shape, step.name)
-            shape = step.fits(shape)
+            shape = step.infer_shape(shape)
         except UserError as error:
             raise UserError(f"{where}: {error}") from None
     return shape

@@ -3,8 +3,8 @@
 To add a step: one file in the folder of its kind, named as the step is (`onnx-export` is in onnx/onnx_export.py), with
 a dataclass that is derived from `Step` and decorated with `step("its-name")`. (A step of the user's own is found by its
 name, too: see runner/store/plugins.py.) The fields of the dataclass are the step's YAML keys. They are checked in
-`__post_init__`, and against the model's shape in `fits`. `run` happens inside a box, so it imports heavy libraries
-itself: composing a config must stay light.
+`__post_init__`, and against the model's shape in `infer_shape`. `run` happens inside a box. It imports heavy libraries
+itself, so that composing a config stays light.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Step(ABC):
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The kinds of task that its result can be judged on; see `runner.config.task_kinds`.
+        """The kinds of task that its result can be evaluated on; see `runner.config.task_kinds`.
 
         A step that reads texts or learns takes whole texts, unless it says otherwise.
         """
@@ -108,7 +108,7 @@ class Step(ABC):
         """Whether its result computes the same logits in float32 as what it takes, but for rounding."""
         return False
 
-    def fits(self, shape: Shape) -> Shape:
+    def infer_shape(self, shape: Shape) -> Shape:
         """Check that a model of this shape can be so transformed, and return the shape that it then has.
 
         Raises:
@@ -128,7 +128,7 @@ class Step(ABC):
             What a person should know of how the two fit, a sentence each.
 
         Raises:
-            UserError: if the model cannot be judged on the task.
+            UserError: if the model cannot be evaluated on the task.
         """
         return []
 
@@ -144,17 +144,17 @@ class Step(ABC):
         return source_hash([Path(own)], _MAKING)
 
 
-def carry_out(step: Step, inputs: StepInputs, target: Path) -> dict[str, Any]:
+def run_step(step: Step, inputs: StepInputs, target: Path) -> dict[str, Any]:
     """Check the step against the model itself, of which less may have been known before, and run it.
 
     Raises:
-        UserError: see `Step.fits` and `Step.run`.
+        UserError: see `Step.infer_shape` and `Step.run`.
     """
     checkpoint = inputs.source if step.takes == "checkpoint" else inputs.checkpoint
     if checkpoint is not None:
-        step.fits(shape_of_checkpoint(checkpoint))
+        step.infer_shape(shape_of_checkpoint(checkpoint))
     elif step.takes in ("files", None):
-        step.fits(shape_of_files(inputs.source) if inputs.source else Shape())
+        step.infer_shape(shape_of_files(inputs.source) if inputs.source else Shape())
     return step.run(inputs, target)
 
 
@@ -211,7 +211,7 @@ def plugin_of(name: str) -> Plugin | None:
     return plugins.find("steps", name, step_modules())
 
 
-def given_class(name: str, module: str | None) -> type[Step]:
+def load_step_class(name: str, module: str | None) -> type[Step]:
     """Return the class of a step, inside a box.
 
     Args:

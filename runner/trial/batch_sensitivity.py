@@ -1,7 +1,7 @@
 """Does a prediction depend on the texts beside it, or on padding? It does where scales are taken from a whole batch.
 
 Dynamic int8 takes one scale per tensor from the activations of all texts and of the padding among them
-(https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html), so the same text may be judged
+(https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html), so the same text may be evaluated
 otherwise in other company. In float32 only the order of additions differs.
 """
 
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
 #: input_ids, attention_mask and perhaps token_type_ids, and of words where they start; int64 [texts, length]
 Batch = tuple["np.ndarray", ...]
 
-MOST_TEXTS = 128
+MAX_TEXTS = 128
 TEXTS_A_BATCH = 8
 
 
 def compare_batchings(
-    judge: Callable[[Batch], np.ndarray],
+    evaluate: Callable[[Batch], np.ndarray],
     batches: Sequence[Batch],
     logits: np.ndarray,
     pad_token_id: int,
     kind: str = SINGLE_LABEL,
 ) -> dict[str, Any]:
-    """Judge the first texts alone, without padding, and in eights padded to the longest; compare these and `logits`.
+    """Evaluate the first texts alone, without padding, and in eights padded to the longest; compare these and `logits`.
 
     Args:
-        judge: returns the logits of a batch, [texts, labels]; of words [words, labels].
+        evaluate: returns the logits of a batch, [texts, labels]; of words [words, labels].
         batches: all texts as the workload has them.
         logits: of all texts, or words, in those batches, likewise.
         pad_token_id: what to pad with.
-        kind: how logits are judged; see `runner.config.task_kinds`.
+        kind: how logits are evaluated; see `runner.config.task_kinds`.
 
     Returns:
         examples: how many texts, up to 128, or their words; texts come shuffled, so the first are a fair sample.
@@ -45,17 +45,17 @@ def compare_batchings(
     """
     import numpy as np
 
-    texts = _texts(batches)[:MOST_TEXTS]
+    texts = _texts(batches)[:MAX_TEXTS]
     alone = [_batch([text], pad_token_id) for text in texts]
     eights = [_batch(texts[i : i + TEXTS_A_BATCH], pad_token_id) for i in range(0, len(texts), TEXTS_A_BATCH)]
-    again = [np.concatenate([judge(batch) for batch in cut]) for cut in (alone, eights)]
+    again = [np.concatenate([evaluate(batch) for batch in cut]) for cut in (alone, eights)]
     ways = [logits[: len(again[0])], *again]
-    judged = np.stack(ways).astype(float)  # [ways, texts, labels]
-    predictions = judged > 0 if kind == MULTI_LABEL else judged.argmax(axis=-1)
-    changed = (predictions != predictions[0]).reshape(*judged.shape[:2], -1).any(axis=(0, 2))
-    difference = float(np.ptp(judged, axis=0).max())
+    evaluated = np.stack(ways).astype(float)  # [ways, texts, labels]
+    predictions = evaluated > 0 if kind == MULTI_LABEL else evaluated.argmax(axis=-1)
+    changed = (predictions != predictions[0]).reshape(*evaluated.shape[:2], -1).any(axis=(0, 2))
+    difference = float(np.ptp(evaluated, axis=0).max())
     return {
-        "examples": judged.shape[1],
+        "examples": evaluated.shape[1],
         "changed_predictions": None if kind == EMBEDDING else int(changed.sum()),
         "logit_difference": difference if np.isfinite(difference) else None,
     }

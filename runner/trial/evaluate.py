@@ -1,4 +1,4 @@
-"""Judge one artifact: logits of every text, in the workload's own batches, how far they depend on these, and precision.
+"""Evaluate one artifact: the logits of every text, how far they depend on the batch, and the precision.
 
 Apart from timing, once per artifact.
 """
@@ -14,8 +14,8 @@ import numpy as np
 
 from runner.config.task_kinds import TOKENS
 from runner.engines.engine import Engine, import_engine
-from runner.trial.inputs import load_inputs, load_judged, pad_token_id, words_with_tokens
-from runner.trial.neighbours import Batch, compare_batchings
+from runner.trial.batch_sensitivity import Batch, compare_batchings
+from runner.trial.inputs import load_evaluated, load_inputs, pad_token_id, words_with_tokens
 from runner.trial.weights import int8_weight_bits
 
 
@@ -25,9 +25,9 @@ def main() -> None:
     paths = {name: Path(path) for name, path in request["paths"].items()}
     engine = import_engine(request["engine"], request["plugin"])(paths["artifact"], request["threads"])
     file = paths["inputs"] / "inputs.npz"
-    judge = judge_words if request["kind"] == TOKENS else judge_texts
-    batches = load_judged(file)
-    logits = np.concatenate([judge(engine, batch) for batch in batches])
+    evaluate = judge_words if request["kind"] == TOKENS else judge_texts
+    batches = load_evaluated(file)
+    logits = np.concatenate([evaluate(engine, batch) for batch in batches])
     (paths["output"] / "files").mkdir()
     told = with_unknown(logits, words_with_tokens(file))
     (paths["output"] / "files" / "logits.json").write_text(json.dumps(told.tolist()))
@@ -35,8 +35,8 @@ def main() -> None:
     notes = engine.describe() | {
         "precision": precision,
         "int8_weight_bits": int8_weight_bits(paths["artifact"], precision),
-        "neighbours": compare_batchings(
-            lambda batch: judge(engine, batch), batches, logits, pad_token_id(file), request["kind"]
+        "batch_sensitivity": compare_batchings(
+            lambda batch: evaluate(engine, batch), batches, logits, pad_token_id(file), request["kind"]
         ),
     }
     (paths["output"] / "notes.json").write_text(json.dumps({"notes": notes}))
@@ -55,7 +55,7 @@ def judge_words(engine: Engine, batch: Batch) -> np.ndarray:
 
 
 def with_unknown(logits: np.ndarray, words: np.ndarray | None) -> np.ndarray:
-    """Return logits of all words, not numbers where one has no token; the same where texts are judged as a whole."""
+    """Return logits of all words, not numbers where one has no token; the same where texts are evaluated as a whole."""
     if words is None:
         return logits
     told = np.full((len(words), logits.shape[-1]), np.nan)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-WORD_STARTS = "word_starts"  # beside the inputs, where words are judged: 1 at the first token of each
+WORD_STARTS = "word_starts"  # beside the inputs, where words are evaluated: 1 at the first token of each
 
 
 def load_inputs(path: Path, batches: int | None = None) -> list[tuple[np.ndarray, ...]]:
@@ -38,13 +38,13 @@ def load_larger(path: Path, known: Sequence[tuple[int, ...]]) -> list[tuple[np.n
     return _load(path, INPUTS, larger)
 
 
-def load_judged(path: Path) -> list[tuple[np.ndarray, ...]]:
-    """Return the inputs of every batch, and after them, where words are judged, where they start."""
+def load_evaluated(path: Path) -> list[tuple[np.ndarray, ...]]:
+    """Return the inputs of every batch, and after them, where words are evaluated, where they start."""
     return _load(path, (*INPUTS, WORD_STARTS), lambda shapes: range(len(shapes)))
 
 
 def words_with_tokens(path: Path) -> np.ndarray | None:
-    """Return for each word of all texts whether it has a token; None where texts are judged as a whole."""
+    """Return for each word of all texts whether it has a token; None where texts are evaluated as a whole."""
     import numpy as np
 
     with np.load(path) as file:

@@ -11,7 +11,7 @@ from typing import Any
 
 Call = Callable[[Any], Any]
 GAIN = 0.02  # warm-up goes on while a batch gets faster by more than this fraction from one pass to the next
-WINDOW = 8  # calls over which that is judged
+WINDOW = 8  # calls over which that is evaluated
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import warnings
 from pathlib import Path
 
 from runner.tasks.texts import read_split
-from tests.architectures.kitchen import ROOT, Kitchen
+from tests.architectures.builder import ROOT, TinyBuilder
 from tests.architectures.models import TINY, save_tiny
 from tests.architectures.table import TECHNIQUES, WORKS, markdown, outcome
 from tests.techniques.conftest import write_texts
@@ -52,12 +52,12 @@ def run(model_type: str, techniques: list[str]) -> dict[str, str]:
     """Return what came of each technique on a tiny model of an architecture, by the names of both."""
     found = {}
     with tempfile.TemporaryDirectory() as folder:
-        kitchen = Kitchen(Path(folder), write_texts(Path(folder) / "texts"))
-        words = [example.text for example in read_split(kitchen.texts, "train")]
-        original = kitchen.import_model(save_tiny(Path(folder) / "model", model_type, words), trained=True)
+        builder = TinyBuilder(Path(folder), write_texts(Path(folder) / "texts"))
+        words = [example.text for example in read_split(builder.texts, "train")]
+        original = builder.import_model(save_tiny(Path(folder) / "model", model_type, words), trained=True)
         for technique in techniques:
             began = time.monotonic()
-            found[f"{model_type} {technique}"] = what = outcome(kitchen, technique, original)
+            found[f"{model_type} {technique}"] = what = outcome(builder, technique, original)
             print(f"{model_type} {technique}: {what} ({time.monotonic() - began:.1f} s)", flush=True)
     return found
 

@@ -17,7 +17,7 @@ from runner.engines.engine import FORMATS, import_engine
 from runner.tasks.texts import read_split
 from runner.techniques.chain import check_chain, follow_shape, make_chain
 from runner.techniques.shape import shape_of_checkpoint
-from runner.techniques.step import Step, StepInputs, carry_out
+from runner.techniques.step import Step, StepInputs, run_step
 
 Batch = tuple[np.ndarray, np.ndarray]  # input_ids and attention_mask, int64 [texts, longest]
 ROOT = Path(__file__).parents[2]
@@ -70,7 +70,7 @@ class Made:
     declared: str
 
 
-class Kitchen:
+class TinyBuilder:
     """Makes what techniques share once, as the store does.
 
     Args:
@@ -115,7 +115,7 @@ class Kitchen:
         key = repr((step.name, step, inputs))
         if key not in self._made:
             target = Path(tempfile.mkdtemp(dir=self._folder))
-            self._made[key] = target, carry_out(step, inputs, target)
+            self._made[key] = target, run_step(step, inputs, target)
         return self._made[key]
 
 

@@ -13,66 +13,66 @@ import torch
 from runner.engines.checkpoint import load_checkpoint
 from runner.tasks.texts import read_split
 from runner.techniques.pruning.layers import encoder_layers, full_weight
-from tests.architectures.kitchen import Batch, Kitchen, Made, batches_of, predict
+from tests.architectures.builder import Batch, Made, TinyBuilder, batches_of, predict
 
 _EXACT = 1e-4  # of float32 logits; a wrong graph is off by far more
 _AGREE = 0.9  # share of the texts whose label stays when numbers are rounded
 _LEARNT = 0.6  # accuracy of what was trained; a third would be chance
 
-Check = Callable[[Kitchen, Made, Path, np.ndarray], str | None]
+Check = Callable[[TinyBuilder, Made, Path, np.ndarray], str | None]
 
 
-def same(kitchen: Kitchen, made: Made, original: Path, logits: np.ndarray) -> str | None:
+def same(builder: TinyBuilder, made: Made, original: Path, logits: np.ndarray) -> str | None:
     """The logits are the original's."""
-    return _off(logits, _logits(load_checkpoint(original), batches_of(original, kitchen.texts)))
+    return _off(logits, _logits(load_checkpoint(original), batches_of(original, builder.texts)))
 
 
-def near(kitchen: Kitchen, made: Made, original: Path, logits: np.ndarray) -> str | None:
+def near(builder: TinyBuilder, made: Made, original: Path, logits: np.ndarray) -> str | None:
     """Nearly all labels are the original's."""
-    whole = _logits(load_checkpoint(original), batches_of(original, kitchen.texts))
+    whole = _logits(load_checkpoint(original), batches_of(original, builder.texts))
     share = float((logits.argmax(1) == whole.argmax(1)).mean())
     return None if share >= _AGREE and np.isfinite(logits).all() else f"{share:.0%} of the labels are the original's"
 
 
-def learnt(kitchen: Kitchen, made: Made, original: Path, logits: np.ndarray) -> str | None:
+def learnt(builder: TinyBuilder, made: Made, original: Path, logits: np.ndarray) -> str | None:
     """The labels are mostly right, as of the texts that the original was trained on."""
-    labels = np.array([example.label for example in read_split(kitchen.texts, "test")])
+    labels = np.array([example.label for example in read_split(builder.texts, "test")])
     accuracy = float((logits[: len(labels)].argmax(1) == labels).mean())
     return None if accuracy >= _LEARNT and np.isfinite(logits).all() else f"accuracy {accuracy:.0%}"
 
 
-def masked(kitchen: Kitchen, made: Made, original: Path, logits: np.ndarray) -> str | None:
+def masked(builder: TinyBuilder, made: Made, original: Path, logits: np.ndarray) -> str | None:
     """The logits are those of the original, of which what was removed counts for nothing."""
     whole, cut = load_checkpoint(original), load_checkpoint(made.checkpoint)
     removed = 0
     for one, other in zip(encoder_layers(whole, "test"), encoder_layers(cut, "test"), strict=True):
         removed += _silence(one.attended.weight, other.attended.weight)
         removed += _silence(one.feed_forward[1].weight, other.feed_forward[1].weight)
-    return _off(logits, _logits(whole, batches_of(original, kitchen.texts))) if removed else "nothing was removed"
+    return _off(logits, _logits(whole, batches_of(original, builder.texts))) if removed else "nothing was removed"
 
 
-def skipped(kitchen: Kitchen, made: Made, original: Path, logits: np.ndarray) -> str | None:
+def skipped(builder: TinyBuilder, made: Made, original: Path, logits: np.ndarray) -> str | None:
     """The logits are those of the original, of which some layers give what they are given."""
     whole = load_checkpoint(original)
     with _skipping(whole, made.notes["layers_kept"]):
-        return _off(logits, _logits(whole, batches_of(original, kitchen.texts)))
+        return _off(logits, _logits(whole, batches_of(original, builder.texts)))
 
 
-def multiplied(kitchen: Kitchen, made: Made, original: Path, logits: np.ndarray) -> str | None:
+def multiplied(builder: TinyBuilder, made: Made, original: Path, logits: np.ndarray) -> str | None:
     """The logits are those of the original with the products of both factors as weights."""
     whole, thin = load_checkpoint(original), load_checkpoint(made.checkpoint)
     for one, other in zip(encoder_layers(whole, "test"), encoder_layers(thin, "test"), strict=True):
         for linear, factors in zip(one.feed_forward, other.feed_forward, strict=True):
             linear.weight.data = full_weight(factors)
-    return _off(logits, _logits(whole, batches_of(original, kitchen.texts)))
+    return _off(logits, _logits(whole, batches_of(original, builder.texts)))
 
 
-def judge(kitchen: Kitchen, made: Made, original: Path, check: Check) -> str | None:
+def evaluate(builder: TinyBuilder, made: Made, original: Path, check: Check) -> str | None:
     """Return what is wrong with what a technique made, None if nothing is."""
-    logits, precision = predict(made.engine, made.artifact, batches_of(made.checkpoint, kitchen.texts))
+    logits, precision = predict(made.engine, made.artifact, batches_of(made.checkpoint, builder.texts))
     if precision not in (made.declared, "untold"):
         return f"computes in {precision}, not in {made.declared}"
-    return check(kitchen, made, original, logits)
+    return check(builder, made, original, logits)
 
 
 def _logits(model: Any, batches: list[Batch]) -> np.ndarray:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from runner.errors import UserError
-from tests.architectures.checks import Check, judge, learnt, masked, multiplied, near, same, skipped
-from tests.architectures.kitchen import Kitchen
+from tests.architectures.builder import TinyBuilder
+from tests.architectures.checks import Check, evaluate, learnt, masked, multiplied, near, same, skipped
 from tests.architectures.models import TINY
 
 TECHNIQUES: dict[str, Check] = {
@@ -86,7 +86,7 @@ id on, so of 514 positions 512 are for tokens. Tokenizers are WordPiece, byte-le
   attending to all on a CPU, so it saves nothing here.
 - **BigBird** attends to all tokens, as it does in transformers from its first short text on; so texts are limited to
   those that are short enough for that, of 704 tokens with its own settings.
-- **GPT-2**, **Llama** and **Qwen** judge a text by its last token that is not padding, so they need a `pad_token_id`,
+- **GPT-2**, **Llama** and **Qwen** classify a text by its last token that is not padding. They need a `pad_token_id`,
   in config.json or of the tokenizer. Nothing is cut out of them, and their FLOPs are not counted.
 - **Nyströmformer** is taken where its `num_landmarks` is its `segment_means_seq_len`, as in the published model: then
   it attends to all tokens. Its convolutions reach from a text into its padding, so what it says depends on the batch.
@@ -109,17 +109,17 @@ layers, heads and neurons to `runner/models/architectures.py`.
 """
 
 
-def outcome(kitchen: Kitchen, technique: str, original: Path) -> str:
+def outcome(builder: TinyBuilder, technique: str, original: Path) -> str:
     """Return WORKS, why the technique is refused, or what is wrong, which begins with WRONG.
 
     Args:
-        kitchen: where it is made.
+        builder: where it is made.
         technique: a key of TECHNIQUES.
         original: the checkpoint that it is made from.
     """
     try:
-        made = kitchen.make(technique, original)
-        wrong = judge(kitchen, made, original, TECHNIQUES[technique])
+        made = builder.make(technique, original)
+        wrong = evaluate(builder, made, original, TECHNIQUES[technique])
     except UserError as error:
         return re.sub(rf"^{technique}: ", "", str(error))
     except RuntimeError as error:

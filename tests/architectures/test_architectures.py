@@ -13,10 +13,10 @@ from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
 from runner.tasks.texts import read_split
 from tests.architectures.__main__ import PAGE
-from tests.architectures.kitchen import Kitchen
+from tests.architectures.builder import TinyBuilder
 from tests.architectures.models import TINY, save_tiny
 from tests.architectures.table import TECHNIQUES, WORKS, outcome
-from tests.techniques.conftest import random_logits, run_step, texts
+from tests.techniques.conftest import apply_step, random_logits, texts
 
 __all__ = ["texts"]  # a fixture
 
@@ -25,15 +25,15 @@ BESIDES = {"modernbert": ["openvino"]}  # padding far from a text, which its tok
 
 
 @pytest.fixture(scope="module")
-def kitchen(texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Kitchen:
-    return Kitchen(tmp_path_factory.mktemp("kitchen"), texts)
+def builder(texts: Path, tmp_path_factory: pytest.TempPathFactory) -> TinyBuilder:
+    return TinyBuilder(tmp_path_factory.mktemp("builder"), texts)
 
 
 @pytest.fixture(params=TINY)
-def folder(request: pytest.FixtureRequest, kitchen: Kitchen, tmp_path: Path) -> Path:
+def folder(request: pytest.FixtureRequest, builder: TinyBuilder, tmp_path: Path) -> Path:
     """A tiny model of each architecture in turn, as `save_pretrained` writes it."""
     return save_tiny(
-        tmp_path / "model", request.param, [example.text for example in read_split(kitchen.texts, "train")]
+        tmp_path / "model", request.param, [example.text for example in read_split(builder.texts, "train")]
     )
 
 
@@ -42,28 +42,28 @@ def _on_the_page(technique: str, model_type: str) -> str:
     return row.split("|")[2:-1][list(TINY).index(model_type)].strip()
 
 
-def test_what_the_page_says_is_so(folder: Path, kitchen: Kitchen) -> None:
-    original = kitchen.import_model(folder, trained=False)
+def test_what_the_page_says_is_so(folder: Path, builder: TinyBuilder) -> None:
+    original = builder.import_model(folder, trained=False)
     model_type = json.loads((folder / "config.json").read_text())["model_type"]
     own, stock = load_checkpoint(original), AutoModelForSequenceClassification.from_pretrained(folder).eval()
     assert (random_logits(own) - random_logits(stock)).abs().max() < 1e-6
     page = PAGE.read_text(encoding="utf-8")
     for technique in (*QUICK, *BESIDES.get(model_type, [])):
-        found = outcome(kitchen, technique, original)
+        found = outcome(builder, technique, original)
         assert not found.startswith("WRONG"), technique
         said = _on_the_page(technique, model_type)
         assert said == "–" or (found == WORKS) == (said == "✓"), technique
         assert said == "–" or found == WORKS or found in page
 
 
-def test_labels_in_another_order_are_put_into_the_task_s(folder: Path, kitchen: Kitchen, tmp_path: Path) -> None:
+def test_labels_in_another_order_are_put_into_the_task_s(folder: Path, builder: TinyBuilder, tmp_path: Path) -> None:
     """The head's last layer has another name in nearly every architecture."""
     config = json.loads((folder / "config.json").read_text())
     names = ["positive", "negative", "neutral"]
     config |= {"id2label": dict(enumerate(names)), "label2id": {name: id for id, name in enumerate(names)}}
     (folder / "config.json").write_text(json.dumps(config))
     stock = AutoModelForSequenceClassification.from_pretrained(folder).eval()
-    own = load_checkpoint(kitchen.import_model(folder, trained=False))
+    own = load_checkpoint(builder.import_model(folder, trained=False))
     assert (random_logits(own) - random_logits(stock)[:, [1, 2, 0]]).abs().max() < 1e-6
 
 
@@ -73,8 +73,8 @@ def test_an_encoder_without_a_head_is_given_a_new_one(folder: Path, texts: Path,
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(folder / name, base)
     with pytest.raises(UserError, match="the files hold no classification head"):
-        run_step(tmp_path / "load", base, texts, step="import-checkpoint")
-    made, _ = run_step(tmp_path / "new", base, texts, step="import-checkpoint", head="new")
+        apply_step(tmp_path / "load", base, texts, step="import-checkpoint")
+    made, _ = apply_step(tmp_path / "new", base, texts, step="import-checkpoint", head="new")
     assert load_checkpoint(made).config.num_labels == 3
 
 

@@ -95,7 +95,7 @@ def sweep(
             results.append(
                 identity
                 | {"round": round_, "role": "baseline" if baseline else "variant", "status": job.failure or "ok"}
-                | {"started_at": "2026-01-01T00:00:00Z", "counted": True, "latency_ratio": math.exp(log)}
+                | {"started_at": "2026-01-01T00:00:00Z", "included": True, "latency_ratio": math.exp(log)}
                 | {"latency_p50_seconds": time, "first_call_seconds": 2 * time}
                 | {"load_seconds": job.load_seconds * load_shift * machine * math.exp(10 * noise * chance.gauss(0, 1))}
                 | {"rss_anon_peak_bytes": own, "rss_peak_bytes": int((own + FILE_BYTES) * page_cache)}

@@ -10,7 +10,7 @@ import pytest
 from runner.diff.change import TIME_FLOOR
 from runner.diff.compare import Diff, check_fail_on, diff, exit_code
 from runner.diff.measures import MACHINE
-from runner.diff.words import notes
+from runner.diff.messages import notes
 from runner.errors import UserError
 from runner.results.tables import Tables
 from tests.diff.sweeps import BASELINE, JOBS, TEXTS, Job, sweep

@@ -66,8 +66,8 @@ def test_it_says_what_the_json_says(folder: Path, open_page: OpenPage) -> None:
     tables = opened.page.locator("table.measured")
     assert tables.count() == len({row["job_b"] for row in record["compared"]})
     assert tables.locator("tbody tr").count() == len(record["compared"])
-    judged = ("worse", "better", "changed")
-    coloured = sum(tables.locator(f"tbody tr.{judgement}").count() for judgement in judged)
+    evaluated = ("worse", "better", "changed")
+    coloured = sum(tables.locator(f"tbody tr.{tone}").count() for tone in evaluated)
     assert coloured == sum(row["real"] for row in record["compared"])
 
 

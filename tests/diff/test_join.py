@@ -53,7 +53,7 @@ def test_boxes_of_different_kinds_are_never_paired() -> None:
 def test_disturbed_rounds_and_failed_trials_do_not_count() -> None:
     tables = sweep([ONNX], rounds=3)
     rows = tables.results.to_pylist()
-    rows[0]["counted"], rows[1]["status"] = False, "oom"
+    rows[0]["included"], rows[1]["status"] = False, "oom"
     results = type(tables.results).from_pylist(rows, schema=tables.results.schema)
     (side,) = sides(replace(tables, results=results), {})
     assert [trial["round"] for trial in side.trials] == [2]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from runner.engines.engine import import_engine, main_precision
-from tests.techniques.conftest import run_step, save_random, texts
+from tests.techniques.conftest import apply_step, save_random, texts
 
 __all__ = ["texts"]  # a fixture
 
@@ -52,7 +52,7 @@ def test_the_precision_is_read_back(
     artifact = bert
     for number, step in enumerate(steps):
         entry = {"step": step} if isinstance(step, str) else step
-        artifact, _ = run_step(tmp_path / str(number), artifact, texts, bert, **entry)
+        artifact, _ = apply_step(tmp_path / str(number), artifact, texts, bert, **entry)
     loaded = import_engine(engine)(artifact, 1)
     ids = np.arange(60).reshape(2, 30) + 5
     assert loaded.precision(loaded.prepare(ids, np.ones_like(ids))) == precision

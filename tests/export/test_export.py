@@ -163,8 +163,8 @@ def test_int8_products_that_may_saturate_here_or_elsewhere_are_a_caveat(swept: T
 
 
 def test_no_name_becomes_markup(swept: Tables) -> None:
-    judged = {"accuracy": 0.5, "accuracy_low": 0.4, "accuracy_high": 0.6}
-    rows = [row | {"technique": HOSTILE, "task": HOSTILE, **judged} for row in swept.summary.to_pylist()]
+    evaluated = {"accuracy": 0.5, "accuracy_low": 0.4, "accuracy_high": 0.6}
+    rows = [row | {"technique": HOSTILE, "task": HOSTILE, **evaluated} for row in swept.summary.to_pylist()]
     tables = replace(swept, summary=pa.Table.from_pylist(rows, schema=SUMMARY))
     tables = replace(tables, manifest={**tables.manifest, "labels": {HOSTILE: [HOSTILE, "other"]}})
     card = render_card(tables, find_variant(tables, rows[0]["job"]))

@@ -1,4 +1,4 @@
-"""Exported folders of every kind of task: each takes what the sweep judged, and tells what it recorded."""
+"""Exported folders of every kind of task: each takes what the sweep evaluated, and tells what it recorded."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_what_is_no_pair_is_refused(swept: Tables, tmp_path: Path) -> None:
         done = subprocess.run(command, cwd=folder, input=lines, capture_output=True, text=True)
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr == (
-            "This model judges pairs: give two texts for each, on a line with one tab between them.\n"
+            "This model evaluates pairs: give two texts for each, on a line with one tab between them.\n"
         )
 
 
@@ -206,16 +206,16 @@ CARDS = {
 
 @pytest.mark.parametrize("task", CARDS)
 def test_the_card_tells_the_measures_of_its_kind(task: str, swept: Tables) -> None:
-    judged: dict[str, Any] = {"weights": "trained", "examples": 16}
+    evaluated: dict[str, Any] = {"weights": "trained", "examples": 16}
     if task in ("pairs", "several", "tagged"):
-        judged |= {"accuracy": 0.75, "accuracy_low": 0.5, "accuracy_high": 0.9, "macro_f1": 0.7}
+        evaluated |= {"accuracy": 0.75, "accuracy_low": 0.5, "accuracy_high": 0.9, "macro_f1": 0.7}
     if task == "several":
-        judged |= {"micro_f1": 0.8}
+        evaluated |= {"micro_f1": 0.8}
     if task == "tagged":
-        judged |= {"entity_f1": 0.6}
+        evaluated |= {"entity_f1": 0.6}
     if task == "vectors":
-        judged |= {"cosine_mean": 0.98764, "cosine_low": 0.98, "cosine_high": 0.99, "cosine_least": 0.9}
-    rows = [row | (judged if row["task"] == task else {}) for row in swept.summary.to_pylist()]
+        evaluated |= {"cosine_mean": 0.98764, "cosine_low": 0.98, "cosine_high": 0.99, "cosine_least": 0.9}
+    rows = [row | (evaluated if row["task"] == task else {}) for row in swept.summary.to_pylist()]
     tables = replace(swept, summary=pa.Table.from_pylist(rows, schema=SUMMARY))
     card = render_card(tables, find_variant(tables, _job(swept, task, "onnx")))
     for said in CARDS[task]:

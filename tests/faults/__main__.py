@@ -21,7 +21,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tests.faults.engine import own_engine, why_not
-from tests.faults.judge import COLUMNS, Judge
+from tests.faults.recovery import COLUMNS, Recovery
 from tests.faults.stops import killed_at_random_moments
 from tests.faults.sweeps import SmallSweep, filled
 from tests.faults.table import FAULTS, Fault
@@ -45,10 +45,10 @@ def main() -> int:
         if any(fault.kind != "process" for fault in wanted.values()):
             console.print("Starting a Docker engine of our own, with the image of the machine's.", style="dim")
             engine = held.enter_context(own_engine())
-        table, judge = Table(*COLUMNS, title="Faults"), Judge(place)
+        table, recovery = Table(*COLUMNS, title="Faults"), Recovery(place)
 
         def show(name: str, sweep: SmallSweep) -> None:
-            verdict = judge.judge(name, sweep)
+            verdict = recovery.check(name, sweep)
             table.add_row(*map(escape, verdict.cells))
             line = f"{name}: {verdict.wrong or 'well'} ({verdict.cells[1]}; {verdict.cells[-1]})"
             console.print(escape(line), style="red" if verdict.wrong else "dim")
@@ -56,20 +56,22 @@ def main() -> int:
         for number, (name, fault) in enumerate(wanted.items()):
             folder, kind = place / str(number), "process" if fault.kind == "process" else "docker"
             sweep = SmallSweep(folder / "sweep", folder / "store", kind, engine if kind == "docker" else None)
-            filled(sweep, judge.store(), fault.without)
+            filled(sweep, recovery.store(), fault.without)
             try:
                 fault.cause(sweep)
             except (AssertionError, OSError, subprocess.SubprocessError) as error:
-                judge.bad += 1
+                recovery.bad += 1
                 console.print(escape(f"{name}: could not be caused: {error}"), style="red")
             else:
                 show(name, sweep)
         if asked.kills:
-            for sweep, hits in killed_at_random_moments(asked.kills, random.Random(asked.seed), place, judge.store()):
+            for sweep, hits in killed_at_random_moments(
+                asked.kills, random.Random(asked.seed), place, recovery.store()
+            ):
                 show(f"killed at {hits} random moment{'s' if hits > 1 else ''}", sweep)
     console.print(table)
-    console.print(judge.summary())
-    return 1 if judge.bad else 0
+    console.print(recovery.summary())
+    return 1 if recovery.bad else 0
 
 
 def _possible(faults: dict[str, Fault], console: Console) -> dict[str, Fault]:

@@ -10,7 +10,7 @@ from tests.faults.sweeps import ROOT, SmallSweep
 _FLAG = "MISBEHAVE"
 _PLACES = {  # what is done there, the misbehaviour comes before
     "trial": ("runner/trial/__main__.py", "    measured = measure(request, paths)\n"),
-    "step": ("runner/techniques/__main__.py", "    notes = carry_out(step, inputs, target)\n"),
+    "step": ("runner/techniques/__main__.py", "    notes = run_step(step, inputs, target)\n"),
     "box": ("runner/isolation/__init__.py", '        "LC_ALL": "C.UTF-8",\n'),
 }
 

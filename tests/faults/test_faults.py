@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.judge import Judge
+from tests.faults.recovery import Recovery
 from tests.faults.sweeps import ROOT, SmallSweep, filled
 from tests.faults.table import FAULTS
 
@@ -15,17 +15,17 @@ IN_CONTAINERS = ("container killed, in Docker", "out of memory in a child, in Do
 
 
 @pytest.fixture(scope="module")
-def judge(tmp_path_factory: pytest.TempPathFactory) -> Judge:
-    return Judge(tmp_path_factory.mktemp("faults"))
+def recovery(tmp_path_factory: pytest.TempPathFactory) -> Recovery:
+    return Recovery(tmp_path_factory.mktemp("faults"))
 
 
 @pytest.mark.parametrize("name", [*IN_PROCESSES, *(pytest.param(n, marks=pytest.mark.docker) for n in IN_CONTAINERS)])
-def test_nothing_is_lost_doubled_done_again_or_left(name: str, judge: Judge, tmp_path: Path) -> None:
+def test_nothing_is_lost_doubled_done_again_or_left(name: str, recovery: Recovery, tmp_path: Path) -> None:
     fault = FAULTS[name]
-    sweep = filled(SmallSweep(tmp_path / "sweep", tmp_path / "store", fault.kind), judge.store(), fault.without)
+    sweep = filled(SmallSweep(tmp_path / "sweep", tmp_path / "store", fault.kind), recovery.store(), fault.without)
     fault.cause(sweep)
     assert sweep.codes != [0], "the fault must be seen"
-    assert judge.judge(name, sweep).wrong is None
+    assert recovery.check(name, sweep).wrong is None
 
 
 def test_the_readme_counts_them() -> None:

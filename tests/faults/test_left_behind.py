@@ -18,7 +18,7 @@ from runner.errors import MachineError, UserError, storage_error
 from runner.isolation import exclusive as alone
 from runner.machine import topology as cpus
 from runner.store.artifacts import Store
-from runner.store.recovery import forget_failures, tidy
+from runner.store.recovery import clean_partial_files, clear_failed
 from tests.patience import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -40,18 +40,18 @@ def another(code: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
 SWEEPS = """
 import sys, time; from pathlib import Path; from runner import alone
 alone.CORES = Path(sys.argv[1])
-with alone.only_sweep(Path(sys.argv[1])), alone.own_cores([0], Path("outputs/other")):
+with alone.lock_sweep(Path(sys.argv[1])), alone.lock_cores([0], Path("outputs/other")):
     print("in", flush=True); time.sleep(3600)
 """
 
 
 def test_a_second_sweep_is_refused_until_the_first_is_dead(tmp_path: Path) -> None:
     with another(SWEEPS, tmp_path) as first:
-        with pytest.raises(UserError, match=rf"process {first.pid}\) runs in"), alone.only_sweep(tmp_path):
+        with pytest.raises(UserError, match=rf"process {first.pid}\) runs in"), alone.lock_sweep(tmp_path):
             pass
         first.kill()
         first.wait()
-        with alone.only_sweep(tmp_path):
+        with alone.lock_sweep(tmp_path):
             pass
 
 
@@ -67,7 +67,7 @@ def test_a_core_is_waited_for_by_name_and_given_back_by_the_dead(
             first.kill()
 
         monkeypatch.setattr(alone, "say", say)
-        with alone.own_cores([0], tmp_path):
+        with alone.lock_cores([0], tmp_path):
             pass
     expected = f"Core 0 is used by another sweep (outputs/other, process {first.pid}): waiting for our turns on it."
     assert said == [expected]
@@ -76,17 +76,17 @@ def test_a_core_is_waited_for_by_name_and_given_back_by_the_dead(
 def test_workplaces_of_the_dead_go_and_those_of_the_living_stay(tmp_path: Path) -> None:
     code = """
 import sys, time; from pathlib import Path; from runner.store.artifacts import Store
-with Store(Path(sys.argv[1])).workplace() as folder:
+with Store(Path(sys.argv[1])).staging_dir() as folder:
     print(folder, flush=True); time.sleep(3600)
 """
     with another(code, tmp_path) as maker:
         Store(tmp_path).remove_leftovers()
-        (workplace,) = (tmp_path / "work").iterdir()
+        (staging_dir,) = (tmp_path / "work").iterdir()
         maker.kill()
         maker.wait()
-        assert workplace.exists()
+        assert staging_dir.exists()
         Store(tmp_path).remove_leftovers()
-        assert not workplace.exists()
+        assert not staging_dir.exists()
 
 
 def test_a_process_box_dies_with_its_runner(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def _is_gone(process: int) -> bool:
 
 def test_an_artifact_with_one_byte_changed_is_not_found(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    with store.workplace() as folder:
+    with store.staging_dir() as folder:
         (folder / "files").mkdir()
         (folder / "files" / "model").write_bytes(b"weights")
         made = store.put({"a": 1}, folder / "files", "onnx", [])
@@ -131,10 +131,10 @@ def test_truncated_notes_count_as_missing_and_whole_ones_stay(tmp_path: Path) ->
         path.write_text(json.dumps({"status": "ok", "figures": [1, 2]}))
     for path in (cut, predictions):
         path.write_text(path.read_text()[:-3])
-    assert tidy(tmp_path) == ["predictions/j.json", "prepared/j/prepared.json", "trials/b/trial.json"]
+    assert clean_partial_files(tmp_path) == ["predictions/j.json", "prepared/j/prepared.json", "trials/b/trial.json"]
     assert whole.exists()
     cut.write_text("{")
-    forget_failures(tmp_path)
+    clear_failed(tmp_path)
     assert (whole.exists(), cut.exists()) == (True, False)
 
 

@@ -18,7 +18,7 @@ from runner.errors import UserError
 from tests.fuzz.readers import NAMES, readers
 
 KEPT = Path("outputs/fuzz")
-_HANG_SECONDS, _MOST_BYTES, _MEMORY_MB = 5, 20_000, 3000
+_HANG_SECONDS, _MAX_BYTES, _MEMORY_MB = 5, 20_000, 3000
 
 
 def main() -> int:
@@ -76,7 +76,7 @@ def fuzz(name: str, seconds: float) -> None:
             except Expected:
                 pass
 
-        options = [f"-max_total_time={max(1, round(seconds))}", f"-timeout={_HANG_SECONDS}", f"-max_len={_MOST_BYTES}"]
+        options = [f"-max_total_time={max(1, round(seconds))}", f"-timeout={_HANG_SECONDS}", f"-max_len={_MAX_BYTES}"]
         options += [f"-rss_limit_mb={_MEMORY_MB}", f"-artifact_prefix={KEPT}/{name}-", "-print_final_stats=1"]
         atheris.Setup([sys.argv[0], *options, str(corpus)], one)
         atheris.Fuzz()

@@ -34,7 +34,7 @@ from runner.results.summary import summarize
 from runner.results.tables import read_tables
 from runner.results.trials import read_trials
 from runner.store.artifacts import Store
-from runner.sweep.prepared import read_ready
+from runner.sweep.prepared import read_prepared
 from runner.tasks import file as texts_file
 from tests.models.files import write_files
 from tests.results.synthetic import DEMO, trial_file, write_sweep
@@ -199,12 +199,12 @@ def _ready(folder: Path) -> Reader:
     path = folder / "prepared" / "job" / "prepared.json"
     path.parent.mkdir(parents=True)
     seed = {"status": "ok", "artifact_path": str(folder), "inputs_path": str(folder)}
-    return Reader(path, lambda _: read_ready(folder, "job"), [json.dumps(seed).encode()])
+    return Reader(path, lambda _: read_prepared(folder, "job"), [json.dumps(seed).encode()])
 
 
 def _store(folder: Path) -> Reader:
     store, recipe = Store(folder), {"step": "x"}
-    with store.workplace() as place:
+    with store.staging_dir() as place:
         (place / "files").mkdir()
         (place / "files" / "model").write_text("m")
         store.put(recipe, place / "files", "onnx", [])

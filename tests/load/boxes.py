@@ -29,7 +29,7 @@ class Held:
         seconds: since the start.
         containers: of the sweep, running or not.
         files, threads, children, memory_mb: of the sweep's process; memory is what is resident. 0 after its end.
-        temporary: files and folders in its TMPDIR and in the store's workplace, unfinished ones in the sweep's folder.
+        temporary: files and folders in its TMPDIR and among the store's staging folders, unfinished ones in the sweep's folder.
         trial_kb: on disk, of the folders of the trials, per trial.
         engine_files, engine_threads, engine_mb: of dockerd.
         engine_folders: of containers and of layers, in the engine's own folder.
@@ -87,7 +87,7 @@ class ManyBoxes:
 
     def _start(self, log: IO[str]) -> subprocess.Popen[str]:
         settings = ["grid=smoke", "isolation=docker", "grid.union=[{technique: [onnx, onnx-int8]}]"]
-        settings += ["grid.baseline=onnx", f"measure.rounds={self._rounds}", f"measure.most_rounds={self._rounds}"]
+        settings += ["grid.baseline=onnx", f"measure.rounds={self._rounds}", f"measure.max_rounds={self._rounds}"]
         settings += ["measure.timed_seconds=0.02", "measure.warmup_seconds=0", f"hydra.sweep.dir={self._sweep}"]
         return start(self._place, *settings, err=log)
 

@@ -9,7 +9,7 @@ import pytest
 
 from runner.models.architectures import ARCHITECTURES
 from runner.models.flops import FlopCount, count_flops
-from tests.techniques.conftest import run_step, save_random, texts
+from tests.techniques.conftest import apply_step, save_random, texts
 
 __all__ = ["texts"]  # a fixture
 
@@ -37,7 +37,7 @@ def test_the_count_is_torch_s(model_type: str, texts: Path, tmp_path: Path) -> N
 
 def test_pruned_heads_are_not_counted(texts: Path, tmp_path: Path) -> None:
     whole = save_random(tmp_path / "whole", texts, "bert")
-    pruned, _ = run_step(
+    pruned, _ = apply_step(
         tmp_path / "pruned", whole, texts, step="head-pruning", fraction=0.5, criterion="random", seed=1
     )
     found, before = count_flops(pruned), count_flops(whole)

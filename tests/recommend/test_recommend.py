@@ -14,7 +14,7 @@ from runner.errors import UserError
 from runner.recommend.__main__ import main
 from runner.recommend.evidence import evidence
 from runner.recommend.limits import MEASURES, read_limits, read_price
-from runner.recommend.words import LATENCY, memory_line
+from runner.recommend.messages import LATENCY, memory_line
 from runner.report.recommendation import recommend_section
 from runner.results.collect import collect
 from runner.results.tables import Tables

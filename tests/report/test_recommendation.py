@@ -12,7 +12,7 @@ import pytest
 from runner.recommend.choose import choose
 from runner.recommend.evidence import Question, evidence
 from runner.recommend.limits import Limits
-from runner.recommend.words import LATENCY, why
+from runner.recommend.messages import LATENCY, why
 from runner.report.recommendation import recommend_section
 from runner.results.collect import collect
 from runner.results.tables import Tables

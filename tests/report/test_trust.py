@@ -26,7 +26,7 @@ from tests.results.synthetic import BASELINE, DEMO, Job, edit, trial_file, write
 
 
 def _trial(round_: int, counted: bool = True, disturbance: float = 0.5, by: str | None = None) -> dict[str, Any]:
-    return {"round": round_, "role": "variant", "counted": counted, "disturbance": disturbance, "disturbed_by": by}
+    return {"round": round_, "role": "variant", "included": counted, "disturbance": disturbance, "disturbed_by": by}
 
 
 def test_the_noise_floor_is_said_in_words() -> None:
@@ -61,7 +61,7 @@ def test_what_rounds_at_once_cost_is_said_in_words() -> None:
 
 def test_quiet_rounds_need_few_words() -> None:
     assert rounds_sentence([_trial(r) for r in (0, 0, 1, 1, 2)]) == "3 rounds, all counted."
-    assert rounds_sentence([]) == rounds_sentence([_trial(0) | {"counted": None}]) == ""
+    assert rounds_sentence([]) == rounds_sentence([_trial(0) | {"included": None}]) == ""
 
 
 def test_pairs_alone_are_no_rounds_that_were_left_out() -> None:

@@ -17,14 +17,22 @@ from runner.report.charts.memory import memory_chart
 from runner.report.charts.rounds import rounds_chart
 from runner.report.charts.speed import speedup_chart
 from runner.report.columns import Cell
-from runner.report.examples import judgements
+from runner.report.examples import prediction_groups
 from runner.report.recordings import recordings
 from runner.report.run import facts, notes
 from runner.report.seed_study import COLUMNS, PUBLISHED, seed_studies
 from runner.report.terminal import print_summary
 from runner.report.view import failures, groups
 from runner.results.collect import collect
-from runner.results.format import counted, megabytes, milliseconds, of_baseline, significant, speedup, speedup_interval
+from runner.results.format import (
+    megabytes,
+    milliseconds,
+    of_baseline,
+    pluralize,
+    significant,
+    speedup,
+    speedup_interval,
+)
 from tests.results.synthetic import BASELINE, DEMO, Job, edit, trial_file, write_sweep
 
 
@@ -43,7 +51,7 @@ def test_units_and_the_direction_of_ratios() -> None:
     assert speedup_interval(0.4, 0.5) == "2.00–2.50"
     assert of_baseline(0.25) == "×0.250"
     assert (milliseconds(None), speedup(None), of_baseline(None)) == ("–", "–", "")
-    assert (counted(1, "thread"), counted(2, "thread")) == ("1 thread", "2 threads")
+    assert (pluralize(1, "thread"), pluralize(2, "thread")) == ("1 thread", "2 threads")
 
 
 def test_a_group_is_sorted_fastest_first_and_shows_the_summary(tmp_path: Path) -> None:
@@ -126,11 +134,11 @@ def test_notes_say_what_limits_the_numbers(tmp_path: Path) -> None:
     assert "Random weights: minilm-l6" in said
     assert "One round only" in said
     (group,) = groups(collect(tmp_path))
-    assert "not judged" in group.lead
+    assert "not evaluated" in group.lead
     cells = group.variants[0].cells
     assert cells["Accuracy"] == cells["Changed"] == Cell("–", "random weights")
     assert "predictions changed" not in group.lead
-    assert judgements(collect(tmp_path)) == ([], 0)
+    assert prediction_groups(collect(tmp_path)) == ([], 0)
 
 
 def test_no_labels_is_a_reason(tmp_path: Path) -> None:
@@ -295,8 +303,8 @@ def test_an_empty_sweep_has_no_groups_and_no_charts(tmp_path: Path) -> None:
 
 def test_changes_that_moved_most_come_first(tmp_path: Path) -> None:
     tables = collect(write_sweep(tmp_path, texts=[f"text {i}" for i in range(200)]))
-    (judgement,), _ = judgements(tables)
-    heads = next(j for j in judgement.judged if j.label == "heads-50")
+    (prediction_group,), _ = prediction_groups(tables)
+    heads = next(j for j in prediction_group.evaluated if j.label == "heads-50")
     frame = tables.predictions.read().to_pandas()
     frame = frame[(frame["technique"] == "heads-50") & (frame["prediction"] != frame["baseline_prediction"])]
     assert len(frame) == heads.row["changed_predictions"] > 10

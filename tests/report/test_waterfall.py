@@ -84,7 +84,7 @@ def test_accuracy_in_detail_shows_the_summary(tmp_path: Path) -> None:
     write_sweep(tmp_path)
     path = tmp_path / "predictions" / f"{INT8.key}.json"
     found = {"examples": 60, "changed_predictions": 2, "logit_difference": 0.017}
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"neighbours": found}))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"batch_sensitivity": found}))
     tables = collect(tmp_path)
     (group,) = groups(tables)
     detail = accuracy_detail(group, tables.manifest["labels"]["tweets"])

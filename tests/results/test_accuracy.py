@@ -33,7 +33,9 @@ NAMES = ["a", "b", "c"]
 HEADS = DEMO[-1]
 
 
-def _judged(chance: np.random.Generator, n: int, right: float, same: float) -> tuple[list[str], list[str], list[str]]:
+def _evaluated(
+    chance: np.random.Generator, n: int, right: float, same: float
+) -> tuple[list[str], list[str], list[str]]:
     """Return labels, the baseline's predictions and the variant's, which keeps a fraction of them."""
     labels = chance.choice(NAMES, n, p=[0.5, 0.3, 0.2])
     baseline = np.where(chance.random(n) < right, labels, chance.choice(NAMES, n))
@@ -43,7 +45,7 @@ def _judged(chance: np.random.Generator, n: int, right: float, same: float) -> t
 
 @pytest.mark.parametrize("seed", range(5))
 def test_figures_from_counts_are_to_the_bit_those_from_one_example_after_the_other(seed: int) -> None:
-    labels, before, after = _judged(np.random.default_rng(seed), 137, 0.7, 0.8)
+    labels, before, after = _evaluated(np.random.default_rng(seed), 137, 0.7, 0.8)
     unknown = [None, *after[1:]]
 
     def f1(name: str) -> float:
@@ -88,11 +90,11 @@ def test_flips_are_what_only_one_side_has_right() -> None:
 
 
 def test_intervals_agree_with_scipy() -> None:
-    judged = _judged(np.random.default_rng(3), 400, 0.8, 0.9)
-    ours = paired_differences(*judged)
-    labels, baseline, variant = judged
+    evaluated = _evaluated(np.random.default_rng(3), 400, 0.8, 0.9)
+    ours = paired_differences(*evaluated)
+    labels, baseline, variant = evaluated
     places = {name: place for place, name in enumerate(NAMES)}
-    data = tuple(np.array([places[name] for name in side]) for side in judged)
+    data = tuple(np.array([places[name] for name in side]) for side in evaluated)
 
     def f1(labels: Any, predictions: Any) -> Any:
         scores = []
@@ -117,8 +119,8 @@ def test_intervals_agree_with_scipy() -> None:
 def test_intervals_hold_the_true_difference_95_times_in_100() -> None:
     """Over 200 samples, 90.4% would not be surprising (three standard errors)."""
     chance = np.random.default_rng(0)
-    judged = _judged(chance, 200_000, 0.8, 0.93)
-    whole, sides = paired_differences(*judged), [np.array(side) for side in judged]
+    evaluated = _evaluated(chance, 200_000, 0.8, 0.93)
+    whole, sides = paired_differences(*evaluated), [np.array(side) for side in evaluated]
     held = np.zeros(2)
     for _ in range(200):
         drawn = chance.integers(0, 200_000, 800)
@@ -128,7 +130,7 @@ def test_intervals_hold_the_true_difference_95_times_in_100() -> None:
 
 
 def test_the_same_seed_gives_the_same_interval_and_equal_predictions_none() -> None:
-    labels, baseline, variant = _judged(np.random.default_rng(1), 100, 0.7, 0.8)
+    labels, baseline, variant = _evaluated(np.random.default_rng(1), 100, 0.7, 0.8)
     assert paired_differences(labels, baseline, variant) == paired_differences(labels, baseline, variant)
     for one in (*paired_differences(labels, baseline, baseline), *paired_differences(["a"], ["b"], ["b"])):
         assert (one.value, one.low, one.high) == (0, 0, 0)

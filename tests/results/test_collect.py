@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from runner.errors import UserError
-from runner.report.examples import judgements
+from runner.report.examples import prediction_groups
 from runner.results.__main__ import main
 from runner.results.collect import collect
 from runner.results.schema import SCHEMAS
@@ -187,9 +187,9 @@ def test_a_disturbed_round_is_kept_and_does_not_count(tmp_path: Path) -> None:
     tables = collect(tmp_path)
     rows = [row for row in tables.results.to_pylist() if row["round"] == 1]
     assert {row["job"]: row["disturbed_by"] for row in rows}[HEADS.key] == "steal_fraction"
-    assert not any(row["counted"] for row in rows)
+    assert not any(row["included"] for row in rows)
     row = summary(tables, INT8)
-    assert (row["rounds_run"], row["rounds_counted"], row["trials_ok"]) == (4, 3, 4)
+    assert (row["rounds_run"], row["rounds_included"], row["trials_ok"]) == (4, 3, 4)
     assert row["latency_p50_seconds"] < 1
 
 
@@ -236,10 +236,10 @@ def test_a_prediction_for_which_the_task_has_no_label_is_wrong(tmp_path: Path) -
         {"tweets": ["negative", "positive"]},
         {"tweets": ["neutral"]},
     )
-    judged = judgements(tables)[0][0]
-    assert judged.names == ["negative", "positive", "neutral"]
-    assert [len(counts) for counts in judged.judged[0].matrix] == [3, 3, 3]
-    assert judged.judged[0].matrix[2] == [0, 0, 0]
+    evaluated = prediction_groups(tables)[0][0]
+    assert evaluated.names == ["negative", "positive", "neutral"]
+    assert [len(counts) for counts in evaluated.evaluated[0].matrix] == [3, 3, 3]
+    assert evaluated.evaluated[0].matrix[2] == [0, 0, 0]
 
 
 def test_predictions_stand_beside_the_baselines(tmp_path: Path) -> None:

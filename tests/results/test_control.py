@@ -13,14 +13,14 @@ from runner.report.run import notes
 from runner.results.collect import collect
 from runner.store.sweep_folder import prepared_file
 from runner.sweep.control.check import Control
-from runner.sweep.prepared import Ready
+from runner.sweep.prepared import PreparedJob
 from tests.results.synthetic import Job, write_sweep
 
 JOBS = [Job("torch-eager", 0.1), Job("onnx", 0.05), Job("onnx-int8", 0.04)]
 EQUAL = asdict(Control("job", 36, 2e-6))
 
 
-def _said(folder: Path, asked: int | None, notes_of_jobs: list[Ready]) -> list[str]:
+def _said(folder: Path, asked: int | None, notes_of_jobs: list[PreparedJob]) -> list[str]:
     write_sweep(folder, JOBS)
     plan = json.loads((folder / "plan.json").read_text())
     plan |= {} if asked is None else {"control_texts": asked}
@@ -57,8 +57,8 @@ def _said(folder: Path, asked: int | None, notes_of_jobs: list[Ready]) -> list[s
 def test_the_report_says_what_was_compared(
     asked: int | None, controls: list[dict[str, Any] | None], said: list[str], tmp_path: Path
 ) -> None:
-    assert _said(tmp_path, asked, [Ready("ok", control=control) for control in controls]) == said
+    assert _said(tmp_path, asked, [PreparedJob("ok", control=control) for control in controls]) == said
 
 
 def test_a_wrong_job_is_not_called_equal(tmp_path: Path) -> None:
-    assert _said(tmp_path, 32, [Ready("wrong", "predictions differ")]) == []
+    assert _said(tmp_path, 32, [PreparedJob("wrong", "predictions differ")]) == []

@@ -1,4 +1,4 @@
-"""Evidence for the statistics: a thousand simulated sweeps, judged by the project's own functions."""
+"""Evidence for the statistics: a thousand simulated sweeps, evaluated by the project's own functions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy import stats
 from runner.results.statistics import Estimate, estimate_ratio, holm, log_ratio, noise_floor, paired_log_ratio, verdict
 from tests.results.noisy_machine import Machine, Measured, is_slow, measure
 
-SWEEPS, ROUNDS, MOST_ROUNDS, CLONES = 1000, 8, 20, 5
+SWEEPS, ROUNDS, MAX_ROUNDS, CLONES = 1000, 8, 20, 5
 ENOUGH = 0.02  # half-width at which measure=thorough stops
 
 
@@ -48,7 +48,7 @@ def runs() -> Runs:
 
 
 def _judge(runs: Runs, sweep: int, true_log_ratio: float = 0.0) -> list[str | None]:
-    """Judge the clones of a sweep as the summary does; the true ratio is given to the first of them."""
+    """Evaluate the clones of a sweep as the summary does; the true ratio is given to the first of them."""
     logs = [runs.of(sweep, clone) for clone in range(CLONES)]
     logs[0] = [x + true_log_ratio for x in logs[0]]
     estimates = [estimate_ratio(own) for own in logs]
@@ -124,9 +124,9 @@ def _is_narrow(runs: Runs, sweep: int, rounds: int) -> bool:
 
 def test_stopping_when_the_intervals_are_narrow_enough_keeps_their_coverage() -> None:
     """measure=thorough, on a machine on which that takes some 13 rounds."""
-    runs = _run(Machine(box=0.021), rounds=MOST_ROUNDS, clones=3, seed=2)
-    looks = range(ROUNDS, MOST_ROUNDS)
-    stops = [next((n for n in looks if _is_narrow(runs, sweep, n)), MOST_ROUNDS) for sweep in range(SWEEPS)]
+    runs = _run(Machine(box=0.021), rounds=MAX_ROUNDS, clones=3, seed=2)
+    looks = range(ROUNDS, MAX_ROUNDS)
+    stops = [next((n for n in looks if _is_narrow(runs, sweep, n)), MAX_ROUNDS) for sweep in range(SWEEPS)]
     hits = [_covers(estimate_ratio(runs.of(s, clone, n))) for s, n in enumerate(stops) for clone in range(3)]
     assert 10 < np.mean(stops) < 16
     assert 0.92 <= np.mean(hits) <= 0.98

@@ -13,7 +13,7 @@ from runner.errors import UserError
 from runner.results import collect as collecting
 from runner.results import cores
 from runner.results.collect import collect
-from runner.results.cores import over_cores
+from runner.results.cores import parallel_map
 from runner.results.tables import LONG, Tables, coded, read_tables, rows_by_job, tables_by_job
 from tests.results.in_memory import in_memory
 from tests.results.synthetic import DEMO, write_sweep
@@ -77,5 +77,5 @@ def test_several_processes_collect_what_one_does(demo: Tables, monkeypatch: pyte
 
 
 def test_what_is_made_of_chunks_comes_in_order() -> None:
-    assert list(over_cores(list, range(7), 3)) == [[0, 1, 2], [3, 4, 5], [6]]
-    assert list(over_cores(list, [], 3)) == []
+    assert list(parallel_map(list, range(7), 3)) == [[0, 1, 2], [3, 4, 5], [6]]
+    assert list(parallel_map(list, [], 3)) == []

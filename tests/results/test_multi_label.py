@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from runner.report.examples import judgements
+from runner.report.examples import prediction_groups
 from runner.report.markdown import render_markdown
 from runner.results.accuracy import (
     accuracy,
@@ -99,8 +99,8 @@ def test_tables_hold_exact_matches(sweep: Path) -> None:
 
 def test_the_report_shows_them_without_a_confusion_matrix(sweep: Path) -> None:
     tables = collect(sweep)
-    (judgement,), _ = judgements(tables)
-    assert all(judged.matrix == [] for judged in judgement.judged)
+    (prediction_group,), _ = prediction_groups(tables)
+    assert all(evaluated.matrix == [] for evaluated in prediction_group.evaluated)
     page = render_markdown(tables)
     assert "Micro-F1" in page
     assert "negative + " in page.replace("\\", "")

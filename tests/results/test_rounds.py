@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runner.results.rounds import counted_rounds, disturbance, half_widths, judge, needs_round
+from runner.results.rounds import disturbance, evaluate, half_widths, included_rounds, needs_round
 
 LIMITS = {
     "reference_ratio": 2.0,
@@ -15,7 +15,7 @@ LIMITS = {
     "switches_per_second": 100.0,
     "wall_per_cpu": 1.25,
 }
-MEASURE: dict[str, Any] = {"rounds": 3, "reruns": 2, "half_width": None, "most_rounds": 6}
+MEASURE: dict[str, Any] = {"rounds": 3, "reruns": 2, "half_width": None, "max_rounds": 6}
 
 
 def a_row(round_: int = 0, job: str = "variant", **changes: Any) -> dict[str, Any]:
@@ -39,8 +39,8 @@ def a_row(round_: int = 0, job: str = "variant", **changes: Any) -> dict[str, An
     } | changes
 
 
-def judged(rows: list[dict[str, Any]], wanted: int = 3) -> list[dict[str, Any]]:
-    return [row | columns for row, columns in zip(rows, judge(rows, LIMITS, wanted), strict=True)]
+def evaluated(rows: list[dict[str, Any]], wanted: int = 3) -> list[dict[str, Any]]:
+    return [row | columns for row, columns in zip(rows, evaluate(rows, LIMITS, wanted), strict=True)]
 
 
 @pytest.mark.parametrize(
@@ -66,50 +66,50 @@ def test_a_sign_that_is_not_known_is_left_out() -> None:
     assert steady == unthrottled == (pytest.approx(0.8), "wall_per_cpu")
     unknown = a_row(**dict.fromkeys(signs))
     assert disturbance(unknown, LIMITS, usual_reference_seconds=0.01) is None
-    (found,) = judged([unknown])
-    assert (found["disturbance"], found["disturbed_by"], found["counted"]) == (None, None, True)
+    (found,) = evaluated([unknown])
+    assert (found["disturbance"], found["disturbed_by"], found["included"]) == (None, None, True)
 
 
 def test_one_disturbed_trial_discounts_the_whole_round_of_its_block_only() -> None:
     rows = [a_row(n, job) for n in range(4) for job in ("variant", "baseline")]
     rows[2] |= {"steal_seconds": 1.0}
     other = [a_row(n, "elsewhere", baseline_job="another") for n in range(4)]
-    found = judged([*rows, *other])
-    assert [row["counted"] for row in found[:8]] == [True, True, False, False, True, True, True, True]
-    assert all(row["counted"] for row in found[8:])
+    found = evaluated([*rows, *other])
+    assert [row["included"] for row in found[:8]] == [True, True, False, False, True, True, True, True]
+    assert all(row["included"] for row in found[8:])
     assert [row["disturbed_by"] for row in found[:4]] == [None, None, "steal_fraction", None]
 
 
 def test_without_a_partner_latencies_are_compared_but_never_with_ratios() -> None:
     ends = [a_row(0, "baseline", role=f"baseline-{end}", partner_ratio=None) for end in ("first", "last")]
     ends[1] |= {"latency_p50_seconds": 0.4}
-    found = judged([*ends, a_row(partner_ratio=None), a_row(job="paired")])
+    found = evaluated([*ends, a_row(partner_ratio=None), a_row(job="paired")])
     assert found[2]["latency_ratio"] == pytest.approx(0.5)
     assert found[3]["latency_ratio"] is None
 
 
 def test_latencies_have_no_say() -> None:
     rows = [a_row(n, partner_ratio=10.0**n) for n in range(4)]
-    assert all(row["counted"] for row in judged(rows))
+    assert all(row["included"] for row in evaluated(rows))
 
 
 def test_with_too_few_calm_rounds_the_least_disturbed_fill_up() -> None:
-    assert counted_rounds({0: 0.5, 1: 3.0, 2: 1.5, 3: 9.0}, wanted=3) == {0, 1, 2}
-    assert counted_rounds({0: 0.5, 1: 0.9, 2: 0.2, 3: 9.0}, wanted=2) == {0, 1, 2}
+    assert included_rounds({0: 0.5, 1: 3.0, 2: 1.5, 3: 9.0}, wanted=3) == {0, 1, 2}
+    assert included_rounds({0: 0.5, 1: 0.9, 2: 0.2, 3: 9.0}, wanted=2) == {0, 1, 2}
 
 
 def test_a_disturbed_round_is_run_again_within_bounds() -> None:
     rows = [a_row(n) for n in range(3)]
-    assert not needs_round(judged(rows), MEASURE)
+    assert not needs_round(evaluated(rows), MEASURE)
     for number in range(3):
         rows[number] |= {"steal_seconds": 1.0}
-    assert needs_round(judged(rows), MEASURE)
+    assert needs_round(evaluated(rows), MEASURE)
     rows += [a_row(n, steal_seconds=1.0) for n in (3, 4)]
-    assert not needs_round(judged(rows), MEASURE), "reruns are bounded"
+    assert not needs_round(evaluated(rows), MEASURE), "reruns are bounded"
 
 
 def test_failed_trials_ask_for_no_rerun() -> None:
-    assert not needs_round(judged([a_row(n, status="oom") for n in range(3)]), MEASURE)
+    assert not needs_round(evaluated([a_row(n, status="oom") for n in range(3)]), MEASURE)
 
 
 def test_rounds_go_on_until_every_interval_is_narrow() -> None:
@@ -117,8 +117,8 @@ def test_rounds_go_on_until_every_interval_is_narrow() -> None:
     baselines = [a_row(n, "baseline", role=f"baseline-{end}") for n in range(6) for end in ("first", "last")]
     narrow = [a_row(n, partner_ratio=ratio) for n, ratio in enumerate((1.0, 1.001, 1.002))]
     wide = [a_row(n, "other", partner_ratio=ratio) for n, ratio in enumerate((1.0, 1.1, 1.2))]
-    assert not needs_round(judged(baselines[:6] + narrow), thorough)
-    assert needs_round(judged(baselines[:6] + narrow + wide), thorough)
-    assert max(half_widths(judged(baselines[:6] + narrow + wide))) > 0.1
+    assert not needs_round(evaluated(baselines[:6] + narrow), thorough)
+    assert needs_round(evaluated(baselines[:6] + narrow + wide), thorough)
+    assert max(half_widths(evaluated(baselines[:6] + narrow + wide))) > 0.1
     many = [a_row(n, partner_ratio=1 + n % 2) for n in range(6)]
-    assert not needs_round(judged(baselines + many), thorough), "most_rounds is the end"
+    assert not needs_round(evaluated(baselines + many), thorough), "max_rounds is the end"

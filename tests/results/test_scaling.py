@@ -29,7 +29,7 @@ def _job(key: str, threads: int, **other: Any) -> dict[str, Any]:
 
 
 def _trials(*latencies: float, **other: Any) -> list[dict[str, Any]]:
-    return [{"status": "ok", "counted": True, "latency_p50_seconds": p50} | other for p50 in latencies]
+    return [{"status": "ok", "included": True, "latency_p50_seconds": p50} | other for p50 in latencies]
 
 
 def test_speedup_and_efficiency_against_the_one_thread_row() -> None:

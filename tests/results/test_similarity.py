@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 from scipy import stats
 
-from runner.report.examples import judgements
+from runner.report.examples import prediction_groups
 from runner.report.markdown import render_markdown
 from runner.report.terminal import print_summary
 from runner.results import similarity
@@ -44,7 +44,7 @@ def test_neighbours_by_hand() -> None:
 
 
 def test_many_texts_are_compared_in_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(similarity, "MOST_NEIGHBOURS", 4)
+    monkeypatch.setattr(similarity, "MAX_NEIGHBOURS", 4)
     chance = np.random.default_rng(0)
     before, after = (chance.normal(size=(9, 5)).tolist() for _ in range(2))
     assert neighbour_agreement(before, after) == neighbour_agreement(before[:4], after[:4])
@@ -78,7 +78,7 @@ def test_tables_hold_cosines_and_nothing_that_is_predicted(sweep: Path) -> None:
 def test_the_report_and_the_terminal_show_them(sweep: Path) -> None:
     tables = collect(sweep)
     row = tables.summary.to_pylist()[1]
-    assert judgements(tables)[0] == []
+    assert prediction_groups(tables)[0] == []
     page = render_markdown(tables)
     assert "Same nearest" in page
     assert f"{row['neighbour_agreement']:.1%}" in page

@@ -8,11 +8,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from runner.results.rounds import judge, needs_round
+from runner.results.rounds import evaluate, needs_round
 from runner.results.schema import RESULTS
 from runner.results.slots import cost_of_slots
 from runner.results.summary import summarize
-from tests.results.test_rounds import LIMITS, MEASURE, a_row, judged
+from tests.results.test_rounds import LIMITS, MEASURE, a_row, evaluated
 
 ROUNDS = 4
 COST = 1.06
@@ -31,7 +31,7 @@ def rounds(**changes: Any) -> list[dict[str, Any]]:
 
 
 def of_baseline(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [row for row in judged(rows, ROUNDS) if row["job"] == "baseline"]
+    return [row for row in evaluated(rows, ROUNDS) if row["job"] == "baseline"]
 
 
 def test_a_round_is_held_against_its_own_pair_alone() -> None:
@@ -77,22 +77,22 @@ def test_pairs_alone_move_no_ratio_no_count_and_no_rerun() -> None:
     for row in rows:
         if "alone" in row["role"]:
             row |= {"latency_p50_seconds": 5.0, "steal_seconds": 1.0 + row["round"]}
-    columns = judge(rows, LIMITS, 2)  # fewer than there are, so that the disturbed would be left out
+    columns = evaluate(rows, LIMITS, 2)  # fewer than there are, so that the disturbed would be left out
     kept = [one for row, one in zip(rows, columns, strict=True) if "alone" not in row["role"]]
-    assert kept == judge(plain, LIMITS, 2)
-    assert all(one["counted"] for one in kept)
+    assert kept == evaluate(plain, LIMITS, 2)
+    assert all(one["included"] for one in kept)
     alone = [one for row, one in zip(rows, columns, strict=True) if "alone" in row["role"]]
-    assert {(one["latency_ratio"], one["counted"]) for one in alone} == {(None, False)}
+    assert {(one["latency_ratio"], one["included"]) for one in alone} == {(None, False)}
     assert not needs_round([row | one for row, one in zip(plain, kept, strict=True)], MEASURE | {"rounds": ROUNDS})
 
 
 def test_the_summary_has_it_in_every_row_of_the_block_and_its_medians_are_of_rounds() -> None:
     jobs = [{"job": job, "baseline": "baseline", "threads": 1} for job in ("baseline", "variant")]
-    rows = judged(rounds(), ROUNDS)
+    rows = evaluated(rounds(), ROUNDS)
     empty = dict.fromkeys(RESULTS.names)
     results = pa.Table.from_pylist([empty | row for row in rows], schema=RESULTS)
     table = summarize(jobs, {"baseline": 4 * ROUNDS, "variant": ROUNDS}, results, []).to_pylist()
     assert [row["beside_ratio"] for row in table] == [pytest.approx(COST)] * 2
     assert [row["trials_ok"] for row in table] == [4 * ROUNDS, ROUNDS]
-    assert [row["rounds_counted"] for row in table] == [ROUNDS, ROUNDS]
+    assert [row["rounds_included"] for row in table] == [ROUNDS, ROUNDS]
     assert table[0]["latency_p50_seconds"] == table[1]["latency_p50_seconds"] > 0.1 * COST

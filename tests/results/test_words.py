@@ -11,11 +11,11 @@ import pytest
 from runner.diff.accuracy import accuracy_change
 from runner.diff.join import Pair, sides
 from runner.recommend.evidence import evidence
-from runner.report.examples import judgements
+from runner.report.examples import prediction_groups
 from runner.report.markdown import render_markdown
 from runner.results.collect import collect
 from runner.results.tables import Tables
-from runner.results.words import (
+from runner.results.token_metrics import (
     Ratio,
     by_word,
     difference,
@@ -150,9 +150,9 @@ def test_the_report_tells_words(tables: Tables) -> None:
     said = render_markdown(tables)
     assert "5 of 120 predictions changed" in said
     assert "Entity F1" in said
-    (judgement,), _ = judgements(tables)
-    assert judgement.names == NAMES
-    assert judgement.judged[0].matrix[2] == [1, 0, 59]
+    (prediction_group,), _ = prediction_groups(tables)
+    assert prediction_group.names == NAMES
+    assert prediction_group.evaluated[0].matrix[2] == [1, 0, 59]
 
 
 def test_a_choice_scatters_by_texts(tables: Tables) -> None:

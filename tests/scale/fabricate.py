@@ -202,7 +202,7 @@ def _write_predictions(folder: Path, block: Block) -> None:
             "texts": texts,
             "label": truth.tolist(),
             "logits": logits.tolist(),
-            "neighbours": {},
+            "batch_sensitivity": {},
             "lineage": [{"step": "onnx-export", "config": {"opset": 17}, "seconds": 1.0, "notes": {}}],
         }
         (folder / "predictions" / f"{block.key(job)}.json").write_text(json.dumps(content))

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from runner.store.artifacts import Store, is_whole, write_whole
+from runner.store.artifacts import Store, atomic_write, verify
 
 
 def put(store: Store, recipe: dict[str, str], text: str) -> str:
-    with store.workplace() as folder:
+    with store.staging_dir() as folder:
         target = folder / "files"
         target.mkdir()
         (target / "model").write_text(text)
@@ -59,7 +59,7 @@ def test_nothing_is_left_of_a_failed_attempt(tmp_path: Path) -> None:
     store = Store(tmp_path)
 
     def fail() -> None:
-        with store.workplace() as folder:
+        with store.staging_dir() as folder:
             (folder / "half").write_text("x")
             raise RuntimeError
 
@@ -69,15 +69,15 @@ def test_nothing_is_left_of_a_failed_attempt(tmp_path: Path) -> None:
 
 
 def test_write_whole_replaces_and_leaves_no_other_file(tmp_path: Path) -> None:
-    write_whole(tmp_path / "a.json", "old")
-    write_whole(tmp_path / "a.json", "new")
+    atomic_write(tmp_path / "a.json", "old")
+    atomic_write(tmp_path / "a.json", "new")
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
     assert (tmp_path / "a.json").read_text() == "new"
 
 
 def test_the_compressed_size_is_that_of_every_file(tmp_path: Path) -> None:
     store, texts = Store(tmp_path), {"model": b"abcd" * 5000, "part/config": random.Random(0).randbytes(3000)}
-    with store.workplace() as folder:
+    with store.staging_dir() as folder:
         for name, content in texts.items():
             (folder / "files" / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / "files" / name).write_bytes(content)
@@ -91,5 +91,5 @@ def test_what_is_not_named_as_a_content_is_not_read(tmp_path: Path, monkeypatch:
     (tmp_path / "big").mkdir()
     (tmp_path / "big" / "file").write_text("x")
     monkeypatch.setattr(Path, "rglob", lambda *_: pytest.fail("looked into it"))
-    assert not is_whole(tmp_path / "big")
-    assert not is_whole(Path())
+    assert not verify(tmp_path / "big")
+    assert not verify(Path())

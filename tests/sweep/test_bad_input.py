@@ -66,7 +66,7 @@ CASES = {
     "code elsewhere": (["model.source.code=[../evil.py]"], "must name files"),
     "memory": (["isolation.memory=1MiB"], "too small for any engine to start in"),
     "not memory": (["isolation.memory=much"], "not a size"),
-    "fewer rounds at most": (["measure.most_rounds=1"], "measure.most_rounds is 1, but must be at least"),
+    "fewer rounds at most": (["measure.max_rounds=1"], "measure.max_rounds is 1, but must be at least"),
     "limit": (["measure.limits.steal_fraction=-1"], "measure.limits.steal_fraction is -1"),
     "rounds": (["measure.rounds=0"], "measure.rounds is 0, but must be at least 1."),
     "chain": (
@@ -214,7 +214,7 @@ def test_a_technique_that_takes_whole_texts(technique: str, step: str, refused: 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["task.kind=embedding"], "task.kind of 'alice' is embedding: vectors are judged by those of the baseline"),
+        (["task.kind=embedding"], "task.kind of 'alice' is embedding: vectors are evaluated by those of the baseline"),
         (
             ["task.kind=embedding", "task.label_column=null", "technique=heads-50-importance"],
             "task 'alice' has no labels",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.sweep import step_progress as told
-from runner.sweep.step_progress import passed_on
+from runner.sweep.step_progress import tail_progress
 from tests.patience import PATIENCE_SECONDS
 
 
@@ -22,7 +22,7 @@ def test_every_new_line_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
         heard.release()
 
     path = tmp_path / "progress.txt"
-    with passed_on(path, say):
+    with tail_progress(path, say):
         for line in ("10%, loss 0.9", "20%, loss 0.8", "20%, loss 0.8", "30%, loss 0.7"):
             path.write_text(line)
             if line not in said:
@@ -32,6 +32,6 @@ def test_every_new_line_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_a_step_that_says_nothing_is_no_trouble(tmp_path: Path) -> None:
     before = threading.active_count()
-    with passed_on(tmp_path / "none.txt", print):
+    with tail_progress(tmp_path / "none.txt", print):
         pass
     assert threading.active_count() == before

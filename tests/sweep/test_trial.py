@@ -20,11 +20,11 @@ from runner.config.schema import (
     WorkloadConfig,
 )
 from runner.isolation.box import Box, BoxEnd, BoxOrder
-from runner.store.artifacts import folder_sha256, write_whole
+from runner.store.artifacts import atomic_write, folder_sha256
 from runner.store.sweep_folder import peaks_file, prepared_file
 from runner.sweep import trial as job
 from runner.sweep.peaks import Peaks
-from runner.sweep.prepared import Ready
+from runner.sweep.prepared import PreparedJob
 
 MEASURED = {"latency_mean_seconds": 0.01, "unfair": None, "samples": {}}
 
@@ -45,7 +45,7 @@ def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A sweep whose machine has a peak of 100 GFLOP/s and whose boxes answer at once."""
     monkeypatch.setattr(job, "make_box", lambda _: FakeBox())
     monkeypatch.setattr(job, "measured_peaks", lambda *_, **__: Peaks(1, float32_flops_per_second=1.1e11))
-    write_whole(peaks_file(tmp_path), json.dumps({"1": asdict(Peaks(1, float32_flops_per_second=1e11))}))
+    atomic_write(peaks_file(tmp_path), json.dumps({"1": asdict(Peaks(1, float32_flops_per_second=1e11))}))
     return tmp_path
 
 
@@ -53,7 +53,7 @@ def trial(sweep: Path, declared: str | None = "float32", status: str = "ok", **r
     """Run one and return its file."""
     empty = sweep / folder_sha256(sweep / "nothing")  # as the store names what holds no file
     empty.mkdir()
-    note = Ready(status, artifact_path=str(empty), inputs_path=str(empty), **ready)
+    note = PreparedJob(status, artifact_path=str(empty), inputs_path=str(empty), **ready)
     prepared_file(sweep, "job").parent.mkdir(parents=True)
     prepared_file(sweep, "job").write_text(json.dumps(asdict(note)))
     cfg = Config(

@@ -103,7 +103,7 @@ def test_an_encrypted_member_is_refused(tmp_path: Path) -> None:
 def test_a_bomb_is_refused(end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = "text,label\n" + "a" * 10_000_000 + ",x\n"
     packed = {".gz": gzip.compress(bomb.encode()), ".zst": _zstd(bomb), ".zip": _zipped({"a.csv": bomb})}[end]
-    monkeypatch.setattr(content, "MOST_BYTES", 1_000_000)
+    monkeypatch.setattr(content, "MAX_BYTES", 1_000_000)
     assert len(packed) < 100_000
     with pytest.raises(UserError, match="unpacks to more than"):
         _load(tmp_path, f"texts.csv{end}", packed)
@@ -111,12 +111,12 @@ def test_a_bomb_is_refused(end: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_many_small_rows_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In memory they are much larger than in the file."""
-    monkeypatch.setattr(reading, "MOST_ROWS", 49)
+    monkeypatch.setattr(reading, "MAX_ROWS", 49)
     with pytest.raises(UserError, match="has more than 49 rows"):
         _load(tmp_path, "texts.csv.gz", gzip.compress(CSV.encode()))
 
 
 def test_an_archive_with_a_long_list_of_files_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(content, "_MOST_LISTED_BYTES", 1000)
+    monkeypatch.setattr(content, "_MAX_LISTED_BYTES", 1000)
     with pytest.raises(UserError, match="it lists too many files"):
         _load(tmp_path, "texts.zip", _zipped({f"{number}.txt": "" for number in range(100)}))

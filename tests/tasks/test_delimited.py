@@ -82,10 +82,10 @@ def test_a_text_may_be_long(tmp_path: Path) -> None:
 
 
 def test_a_quote_left_open_does_not_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lines, "MOST_CHARACTERS", 100)
+    monkeypatch.setattr(lines, "MAX_CHARACTERS", 100)
     with pytest.raises(UserError, match=r"line 2: it has more than 100 characters"):
         _load(tmp_path, f"text,label\n{'a' * 200},x\n")
-    monkeypatch.setattr("runner.tasks.delimited.MOST_CHARACTERS", 100)
+    monkeypatch.setattr("runner.tasks.delimited.MAX_CHARACTERS", 100)
     with pytest.raises(UserError, match=r"not a CSV file: line 3: field larger than field limit"):
         _load(tmp_path, "text,label\na,x\n" + '"open,x\n' + "a,x\n" * 50)
 

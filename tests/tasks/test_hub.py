@@ -148,7 +148,7 @@ def test_too_much_is_not_downloaded(
     folder, asked = served
     for side in SPLITS:
         _write(folder / f"{side}.parquet", 9)
-    monkeypatch.setattr(hub, "MOST_BYTES", 100)
+    monkeypatch.setattr(hub, "MAX_BYTES", 100)
     with pytest.raises(UserError, match="Take a sample of it as a file"):
         load_texts(_task(), tmp_path)
     assert not any("resolve" in path for path in asked)

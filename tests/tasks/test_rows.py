@@ -145,7 +145,7 @@ def test_what_is_no_parquet_file_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_unpacks_to_much_more_is_refused_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """100 KB on disk; each text once in a dictionary, many times in the column."""
-    monkeypatch.setattr(content, "MOST_BYTES", 10_000_000)
+    monkeypatch.setattr(content, "MAX_BYTES", 10_000_000)
     file = _parquet(tmp_path, pa.table({"text": ["long " * 20_000] * 20_000, "label": ["x"] * 20_000}))
     assert file.stat().st_size < 200_000
     with pytest.raises(UserError, match="unpacks to more than"):
@@ -159,7 +159,7 @@ def test_texts_may_be_string_views(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_too_large_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(content, "MOST_BYTES", 10)
+    monkeypatch.setattr(content, "MAX_BYTES", 10)
     with pytest.raises(UserError, match="Take a sample of it"):
         _load(_jsonl(tmp_path, '{"text": "a"}\n'))
 

@@ -12,7 +12,7 @@ import pytest
 from runner.models.architectures import ARCHITECTURES
 from runner.tasks.texts import Example, Texts, write_texts
 from runner.techniques.chain import make_step
-from runner.techniques.step import StepInputs, carry_out
+from runner.techniques.step import StepInputs, run_step
 
 SHAPE = {
     "vocab_size": 600,
@@ -28,7 +28,7 @@ SHAPE = {
 CHECKPOINT = {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
 
 
-def run_step(
+def apply_step(
     target: Path,
     source: Path | None,
     texts: Path,
@@ -38,14 +38,14 @@ def run_step(
 ) -> tuple[Path, dict[str, Any]]:
     """Run one step, as in YAML, into the new folder `target`; return it and the step's notes."""
     target.mkdir()
-    notes = carry_out(make_step(entry, "test"), StepInputs(source, texts, 1, checkpoint, teacher), target)
+    notes = run_step(make_step(entry, "test"), StepInputs(source, texts, 1, checkpoint, teacher), target)
     json.dumps(notes)  # the store keeps them as JSON
     return target, notes
 
 
 def save_random(target: Path, texts: Path, model_type: str, seed: int = 0) -> Path:
     """Make a tiny checkpoint of this architecture."""
-    return run_step(target, None, texts, step="random-weights", shape=shape_of(model_type), seed=seed)[0]
+    return apply_step(target, None, texts, step="random-weights", shape=shape_of(model_type), seed=seed)[0]
 
 
 def shape_of(model_type: str) -> dict[str, Any]:

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from tests.techniques.conftest import run_step
+from tests.techniques.conftest import apply_step
 from tests.techniques.saturating import EXACT
 
 
 def export(checkpoint: Path, texts: Path, target: Path) -> Path:
     """Export a checkpoint as the plain graph."""
-    return run_step(target, checkpoint, texts, step="onnx-export")[0]
+    return apply_step(target, checkpoint, texts, step="onnx-export")[0]
 
 
 def batch(rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:

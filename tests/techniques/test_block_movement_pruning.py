@@ -22,7 +22,7 @@ from runner.techniques.pruning.block_movement_pruning import (
     remove_neurons,
 )
 from runner.techniques.pruning.layers import encoder_layers
-from tests.techniques.conftest import random_logits, run_step, save_random
+from tests.techniques.conftest import apply_step, random_logits, save_random
 
 QUICK = {"step": "block-movement-pruning", "epochs": 3, "learning_rate": 5e-3, "batch_size": 16, "dropout": 0.0}
 
@@ -30,7 +30,7 @@ QUICK = {"step": "block-movement-pruning", "epochs": 3, "learning_rate": 5e-3, "
 @pytest.mark.parametrize("model_type", ["bert", "roberta", "mpnet"])
 def test_it_learns_and_has_fewer_neurons(model_type: str, texts: Path, tmp_path: Path) -> None:
     source = save_random(tmp_path / "model", texts, model_type)
-    folder, notes = run_step(tmp_path / "b", source, texts, **QUICK, neurons=0.75)
+    folder, notes = apply_step(tmp_path / "b", source, texts, **QUICK, neurons=0.75)
     assert notes["neurons_kept"] == [16, 16]
     assert "heads_kept" not in notes
     assert notes["validation_accuracy"] > 0.8
@@ -40,7 +40,7 @@ def test_it_learns_and_has_fewer_neurons(model_type: str, texts: Path, tmp_path:
 
 
 def test_it_learns_and_has_fewer_heads(checkpoint: Path, texts: Path, tmp_path: Path) -> None:
-    folder, notes = run_step(tmp_path / "b", checkpoint, texts, **QUICK, heads=0.5, neurons=0.5)
+    folder, notes = apply_step(tmp_path / "b", checkpoint, texts, **QUICK, heads=0.5, neurons=0.5)
     assert [len(heads) for heads in notes["heads_kept"]] == [2, 2]
     assert notes["neurons_kept"] == [32, 32]
     assert notes["validation_accuracy"] > 0.8
@@ -88,14 +88,14 @@ def test_the_blocks_that_move_towards_0_go(bert: Path) -> None:
 
 
 def test_one_head_and_one_neuron_stay(bert: Path, texts: Path, tmp_path: Path) -> None:
-    _, notes = run_step(tmp_path / "b", bert, texts, **QUICK | {"epochs": 1}, heads=0.999, neurons=0.999)
+    _, notes = apply_step(tmp_path / "b", bert, texts, **QUICK | {"epochs": 1}, heads=0.999, neurons=0.999)
     assert [len(heads) for heads in notes["heads_kept"]] == [1, 1]
     assert notes["neurons_kept"] == [1, 1]
 
 
 def test_factorised_layers_can_be_cut(bert: Path, texts: Path, tmp_path: Path) -> None:
-    factorised, _ = run_step(tmp_path / "f", bert, texts, step="low-rank", rank=8, attention=True)
-    folder, notes = run_step(tmp_path / "b", factorised, texts, **QUICK | {"epochs": 1}, heads=0.5, neurons=0.5)
+    factorised, _ = apply_step(tmp_path / "f", bert, texts, step="low-rank", rank=8, attention=True)
+    folder, notes = apply_step(tmp_path / "b", factorised, texts, **QUICK | {"epochs": 1}, heads=0.5, neurons=0.5)
     assert [len(heads) for heads in notes["heads_kept"]] == [2, 2]
     assert notes["neurons_kept"] == [32, 32]
     assert random_logits(load_checkpoint(folder)).isfinite().all()
@@ -116,5 +116,5 @@ def test_bad_settings_are_refused_when_composed(settings: dict[str, Any], messag
 
 
 def test_the_same_seed_gives_the_same_bytes(bert: Path, texts: Path, tmp_path: Path) -> None:
-    folders = [run_step(tmp_path / name, bert, texts, **QUICK | {"epochs": 1}, heads=0.5)[0] for name in "ab"]
+    folders = [apply_step(tmp_path / name, bert, texts, **QUICK | {"epochs": 1}, heads=0.5)[0] for name in "ab"]
     assert folder_sha256(folders[0]) == folder_sha256(folders[1])

@@ -19,7 +19,7 @@ from runner.techniques.chain import check_chain, make_chain, make_step
 from runner.techniques.onnx.cascade import join
 from runner.techniques.onnx.onnx_static_int8 import encode
 from runner.trial.weights import int8_weight_bits
-from tests.techniques.conftest import run_step, save_random
+from tests.techniques.conftest import apply_step, save_random
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +27,9 @@ def graphs(bert: Path, texts: Path, tmp_path_factory: pytest.TempPathFactory) ->
     """A small graph, another model's checkpoint, and that model's graph in int8."""
     folder = tmp_path_factory.mktemp("graphs")
     other = save_random(folder / "other", texts, "bert", seed=1)
-    small, _ = run_step(folder / "small", bert, texts, step="onnx-export")
-    plain, _ = run_step(folder / "plain", other, texts, step="onnx-export", first_token=True)
-    whole, _ = run_step(folder / "whole", plain, texts, step="onnx-dynamic-int8", per_channel=True)
+    small, _ = apply_step(folder / "small", bert, texts, step="onnx-export")
+    plain, _ = apply_step(folder / "plain", other, texts, step="onnx-export", first_token=True)
+    whole, _ = apply_step(folder / "whole", plain, texts, step="onnx-dynamic-int8", per_channel=True)
     return small, other, whole
 
 
@@ -74,20 +74,20 @@ def test_the_share_is_that_of_the_validation_texts(
 ) -> None:
     small, other, _ = graphs
     settings: dict[str, Any] = {"step": "cascade", "share": 0.25}
-    made, notes = run_step(tmp_path / "c", small, texts, bert, teacher=other, **settings)
+    made, notes = apply_step(tmp_path / "c", small, texts, bert, teacher=other, **settings)
     found = [example.text for example in read_split(texts, "validation")]
     logits = [_logits(small, call["input_ids"], call["attention_mask"]) for call in encode(found, bert, 128)]
     assert (_sure(np.concatenate(logits)) < notes["threshold"]).mean() == pytest.approx(0.25, abs=0.02)
     assert (notes["texts"], notes["split"]) == (60, "validation")
     assert [path.name for path in made.iterdir()] == ["model.onnx"]
-    again, _ = run_step(tmp_path / "a", small, texts, bert, teacher=other, **settings)
+    again, _ = apply_step(tmp_path / "a", small, texts, bert, teacher=other, **settings)
     assert folder_sha256(made) == folder_sha256(again)
 
 
 def test_what_it_computes_in_is_told(graphs: tuple[Path, Path, Path], bert: Path, texts: Path, tmp_path: Path) -> None:
     small, other, _ = graphs
-    rounded, _ = run_step(tmp_path / "r", small, texts, step="onnx-dynamic-int8", reduce_range=True)
-    made, _ = run_step(tmp_path / "c", rounded, texts, bert, teacher=other, step="cascade", share=0.9)
+    rounded, _ = apply_step(tmp_path / "r", small, texts, step="onnx-dynamic-int8", reduce_range=True)
+    made, _ = apply_step(tmp_path / "c", rounded, texts, bert, teacher=other, step="cascade", share=0.9)
     engine = Engine(made, 1)
     assert engine.precision(engine.prepare(*_batch())) == "int8"
     assert int8_weight_bits(rounded, "int8") == 7
@@ -98,7 +98,7 @@ def test_without_validation_texts_others_are_taken(
     graphs: tuple[Path, Path, Path], bert: Path, unlabelled: Path, tmp_path: Path
 ) -> None:
     small, other, _ = graphs
-    _, notes = run_step(tmp_path / "c", small, unlabelled, bert, teacher=other, step="cascade")
+    _, notes = apply_step(tmp_path / "c", small, unlabelled, bert, teacher=other, step="cascade")
     assert (notes["texts"], notes["split"]) == (2, "test")
 
 
@@ -116,7 +116,7 @@ def test_another_tokenizer_is_refused(graphs: tuple[Path, Path, Path], bert: Pat
     shutil.copytree(other, changed)
     (changed / "tokenizer.json").write_text((other / "tokenizer.json").read_text() + " ")
     with pytest.raises(UserError, match="step 'cascade': the two models have different tokenizers"):
-        run_step(tmp_path / "c", small, texts, bert, teacher=changed, step="cascade")
+        apply_step(tmp_path / "c", small, texts, bert, teacher=changed, step="cascade")
 
 
 @pytest.mark.parametrize(

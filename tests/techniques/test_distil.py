@@ -18,7 +18,7 @@ from runner.techniques.chain import make_step
 from runner.techniques.training.batches import NO_LABEL, Batches
 from runner.techniques.training.distil import Distil, Distillation, hard_loss, matching_layers, soft_loss
 from runner.techniques.training.masking import Masking
-from tests.techniques.conftest import run_step
+from tests.techniques.conftest import apply_step
 
 QUICK: dict[str, Any] = {"step": "distil", "epochs": 2, "learning_rate": 2e-3, "batch_size": 16, "dropout": 0.0}
 
@@ -27,7 +27,7 @@ QUICK: dict[str, Any] = {"step": "distil", "epochs": 2, "learning_rate": 2e-3, "
 def teacher(bert: Path, texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny BERT that has learned the task."""
     settings = {"step": "fine-tune", "epochs": 3, "learning_rate": 5e-3, "batch_size": 16, "dropout": 0.0}
-    return run_step(tmp_path_factory.mktemp("teacher") / "t", bert, texts, **settings)[0]
+    return apply_step(tmp_path_factory.mktemp("teacher") / "t", bert, texts, **settings)[0]
 
 
 def _divergence(student: Path, teacher: Path, texts: Path) -> float:
@@ -42,7 +42,7 @@ def _divergence(student: Path, teacher: Path, texts: Path) -> float:
 @pytest.fixture(scope="module")
 def student(teacher: Path, texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One of the teacher's two layers, untrained."""
-    return run_step(tmp_path_factory.mktemp("student") / "s", teacher, texts, step="layer-pruning", keep=1)[0]
+    return apply_step(tmp_path_factory.mktemp("student") / "s", teacher, texts, step="layer-pruning", keep=1)[0]
 
 
 def test_with_a_teacher_is_nearer_to_it_and_no_less_right_than_without(
@@ -52,7 +52,7 @@ def test_with_a_teacher_is_nearer_to_it_and_no_less_right_than_without(
     for seed in range(3):
         found = []
         for name, weights in {"with": {}, "without": {"soft_weight": 0, "hidden_weight": 0}}.items():
-            folder, notes = run_step(
+            folder, notes = apply_step(
                 tmp_path / f"{name}{seed}", student, texts, teacher=teacher, **QUICK | weights, seed=seed
             )
             right[name].append(notes["validation_accuracy"])
@@ -69,7 +69,7 @@ def test_texts_without_labels_teach_too(teacher: Path, student: Path, texts: Pat
     spare = [example._replace(label=None) for example in given[0][40:]]
     write_texts(Texts(read_labels(texts), given[0][:40], *given[1:], spare), more)
     found = [
-        run_step(tmp_path / f"d{count}", student, more, teacher=teacher, **QUICK | {"epochs": 6}, unlabelled=count)[0]
+        apply_step(tmp_path / f"d{count}", student, more, teacher=teacher, **QUICK | {"epochs": 6}, unlabelled=count)[0]
         for count in (0, len(spare))
     ]
     assert _divergence(found[1], teacher, texts) < _divergence(found[0], teacher, texts)
@@ -84,8 +84,8 @@ def test_any_student_can_learn(teacher: Path, hidden: int, texts: Path, tmp_path
         "max_position_embeddings": 130,
         "initializer_range": 0.1,
     }
-    raw = run_step(tmp_path / "r", None, texts, step="random-weights", shape=shape)[0]
-    folder, notes = run_step(
+    raw = apply_step(tmp_path / "r", None, texts, step="random-weights", shape=shape)[0]
+    folder, notes = apply_step(
         tmp_path / "d", raw, texts, teacher=teacher, **QUICK | {"epochs": 6, "learning_rate": 5e-3}, masked_weight=1
     )
     assert load_checkpoint(folder).config.hidden_size == hidden
@@ -94,7 +94,7 @@ def test_any_student_can_learn(teacher: Path, hidden: int, texts: Path, tmp_path
 
 
 def test_the_teachers_embeddings_stay_as_they_are(teacher: Path, student: Path, texts: Path, tmp_path: Path) -> None:
-    folder = run_step(tmp_path / "d", student, texts, teacher=teacher, **QUICK)[0]
+    folder = apply_step(tmp_path / "d", student, texts, teacher=teacher, **QUICK)[0]
     before, after = (load_checkpoint(path).base_model for path in (teacher, folder))
     assert torch.equal(before.get_input_embeddings().weight, after.get_input_embeddings().weight)
     assert not torch.equal(before.encoder.layer[0].output.dense.weight, after.encoder.layer[0].output.dense.weight)
@@ -183,7 +183,7 @@ def test_all_layers_are_taught(teacher: Path, texts: Path) -> None:
 def test_the_same_seed_gives_the_same_bytes(teacher: Path, student: Path, texts: Path, tmp_path: Path) -> None:
     settings = QUICK | {"epochs": 1, "dropout": 0.1, "masked_weight": 1}
     contents = [
-        folder_sha256(run_step(tmp_path / str(number), student, texts, teacher=teacher, **settings, seed=seed)[0])
+        folder_sha256(apply_step(tmp_path / str(number), student, texts, teacher=teacher, **settings, seed=seed)[0])
         for number, seed in enumerate((1, 1, 2))
     ]
     assert contents[0] == contents[1] != contents[2]
@@ -210,9 +210,9 @@ def test_another_tokenizer_is_refused(teacher: Path, student: Path, texts: Path,
     shutil.copytree(teacher, other)
     (other / "tokenizer.json").write_text((teacher / "tokenizer.json").read_text() + " ")
     with pytest.raises(UserError, match="student and teacher have different tokenizers"):
-        run_step(tmp_path / "d", student, texts, teacher=other, **QUICK)
+        apply_step(tmp_path / "d", student, texts, teacher=other, **QUICK)
 
 
 def test_a_task_without_labels_is_refused(teacher: Path, student: Path, unlabelled: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"step 'distil': the task has no labelled texts to train on"):
-        run_step(tmp_path / "d", student, unlabelled, teacher=teacher, **QUICK)
+        apply_step(tmp_path / "d", student, unlabelled, teacher=teacher, **QUICK)

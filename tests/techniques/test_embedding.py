@@ -16,7 +16,7 @@ from runner.config.task_kinds import EMBEDDING
 from runner.engines.checkpoint import Embedder, load_checkpoint
 from runner.errors import UserError
 from runner.tasks.texts import Example, Texts, write_texts
-from tests.techniques.conftest import random_logits, run_step, save_random
+from tests.techniques.conftest import apply_step, random_logits, save_random
 from tests.techniques.onnx_models import logits
 
 
@@ -57,7 +57,7 @@ def test_a_classifier_s_files_and_an_encoder_s_are_imported_without_a_head(
     head: str, texts: Path, plain: Path, tmp_path: Path
 ) -> None:
     source = save_random(tmp_path / "source", texts, "bert")
-    made, notes = run_step(tmp_path / "made", source, plain, step="import-checkpoint", head=head)
+    made, notes = apply_step(tmp_path / "made", source, plain, step="import-checkpoint", head=head)
     assert notes == {"head": head, "labels": []}
     ids, mask = _inputs()
     with torch.inference_mode():
@@ -68,7 +68,7 @@ def test_a_classifier_s_files_and_an_encoder_s_are_imported_without_a_head(
     AutoModel.from_pretrained(source).save_pretrained(encoder)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         (encoder / name).write_bytes((source / name).read_bytes())
-    other, _ = run_step(tmp_path / "other", encoder, plain, step="import-checkpoint", head=head)
+    other, _ = apply_step(tmp_path / "other", encoder, plain, step="import-checkpoint", head=head)
     assert (other / "model.safetensors").read_bytes() == (made / "model.safetensors").read_bytes()
 
 
@@ -78,19 +78,19 @@ def test_an_encoder_that_lacks_a_part_is_refused(texts: Path, plain: Path, tmp_p
     del state["bert.encoder.layer.1.output.dense.weight"]
     save_file(state, source / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(UserError, match=r"1 tensors are missing or of another size, such as encoder\.layer\.1"):
-        run_step(tmp_path / "made", source, plain, step="import-checkpoint", head="mean")
+        apply_step(tmp_path / "made", source, plain, step="import-checkpoint", head="mean")
 
 
 @pytest.mark.parametrize("step", ["torchscript", "openvino-export", "torch-dynamic-int8", "bfloat16"])
 def test_exports_give_the_same_vectors(step: str, model: Path, plain: Path, tmp_path: Path) -> None:
-    _, notes = run_step(tmp_path / "made", model, plain, step=step)
+    _, notes = apply_step(tmp_path / "made", model, plain, step=step)
     assert notes["largest_logit_difference"] < 0.1
 
 
 def test_a_graph_gives_the_same_vectors_also_in_int8(model: Path, plain: Path, tmp_path: Path) -> None:
-    graph, _ = run_step(tmp_path / "graph", model, plain, step="onnx-export")
-    int8, _ = run_step(tmp_path / "int8", graph, plain, step="onnx-dynamic-int8")
-    static, _ = run_step(tmp_path / "static", graph, plain, checkpoint=model, step="onnx-static-int8")
+    graph, _ = apply_step(tmp_path / "graph", model, plain, step="onnx-export")
+    int8, _ = apply_step(tmp_path / "int8", graph, plain, step="onnx-dynamic-int8")
+    static, _ = apply_step(tmp_path / "static", graph, plain, checkpoint=model, step="onnx-static-int8")
     expected = random_logits(load_checkpoint(model)).numpy()
     ids = torch.randint(5, 300, (3, 11), generator=torch.Generator().manual_seed(0)).numpy()
     mask = np.ones_like(ids)
@@ -110,7 +110,7 @@ def test_a_graph_gives_the_same_vectors_also_in_int8(model: Path, plain: Path, t
     ],
 )
 def test_what_makes_it_smaller_needs_no_head(entry: dict[str, Any], model: Path, plain: Path, tmp_path: Path) -> None:
-    made, _ = run_step(tmp_path / "made", model, plain, **entry)
+    made, _ = apply_step(tmp_path / "made", model, plain, **entry)
     loaded = load_checkpoint(made)
     assert isinstance(loaded, Embedder)
     assert json.loads((made / "config.json").read_text())["vector_pooling"] == "mean"
@@ -120,4 +120,4 @@ def test_what_makes_it_smaller_needs_no_head(entry: dict[str, Any], model: Path,
 
 def test_there_is_nothing_to_train_on(model: Path, plain: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="the task has no labelled texts to train on"):
-        run_step(tmp_path / "tuned", model, plain, step="fine-tune")
+        apply_step(tmp_path / "tuned", model, plain, step="fine-tune")

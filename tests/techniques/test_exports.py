@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 import pytest
 
-from tests.techniques.conftest import run_step, save_random
+from tests.techniques.conftest import apply_step, save_random
 from tests.techniques.onnx_models import difference
 
 LOGITS = """
@@ -46,7 +46,7 @@ def logits(tmp_path: Path) -> Logits:
 
 
 def test_torchscript_is_exact(checkpoint: Path, texts: Path, tmp_path: Path, logits: Logits) -> None:
-    made, notes = run_step(tmp_path / "made", checkpoint, texts, step="torchscript")
+    made, notes = apply_step(tmp_path / "made", checkpoint, texts, step="torchscript")
     assert notes["largest_logit_difference"] < 1e-5
     np.testing.assert_allclose(logits("torchscript", made), logits("torch", checkpoint), atol=1e-5)
 
@@ -60,28 +60,28 @@ def test_torch_compile_is_exact(model_type: str, texts: Path, tmp_path: Path, lo
 
 @pytest.mark.skipif(not shutil.which("g++"), reason="needs a C++ compiler")
 def test_aot_inductor_is_exact(bert: Path, texts: Path, tmp_path: Path, logits: Logits) -> None:
-    made, notes = run_step(tmp_path / "made", bert, texts, step="aot-inductor")
+    made, notes = apply_step(tmp_path / "made", bert, texts, step="aot-inductor")
     assert notes["largest_logit_difference"] < 1e-5
     np.testing.assert_allclose(logits("aot_inductor", made), logits("torch", bert), atol=1e-5)
 
 
 def test_onnx_is_exact(checkpoint: Path, texts: Path, tmp_path: Path, logits: Logits) -> None:
-    made, notes = run_step(tmp_path / "made", checkpoint, texts, step="onnx-export")
+    made, notes = apply_step(tmp_path / "made", checkpoint, texts, step="onnx-export")
     assert notes["largest_logit_difference"] < 1e-5
     np.testing.assert_allclose(logits("onnxruntime", made), logits("torch", checkpoint), atol=1e-5)
 
 
 def test_onnx_of_a_pruned_model_is_exact(checkpoint: Path, texts: Path, tmp_path: Path, logits: Logits) -> None:
-    pruned, _ = run_step(
+    pruned, _ = apply_step(
         tmp_path / "pruned", checkpoint, texts, step="head-pruning", fraction=0.5, criterion="random", seed=1
     )
-    made, _ = run_step(tmp_path / "made", pruned, texts, step="onnx-export")
+    made, _ = apply_step(tmp_path / "made", pruned, texts, step="onnx-export")
     np.testing.assert_allclose(logits("onnxruntime", made), logits("torch", pruned), atol=1e-5)
 
 
 def test_onnx_int8_is_near_and_smaller(checkpoint: Path, texts: Path, tmp_path: Path) -> None:
-    exported, _ = run_step(tmp_path / "exported", checkpoint, texts, step="onnx-export")
-    made, _ = run_step(tmp_path / "made", exported, texts, step="onnx-dynamic-int8")
+    exported, _ = apply_step(tmp_path / "exported", checkpoint, texts, step="onnx-export")
+    made, _ = apply_step(tmp_path / "made", exported, texts, step="onnx-dynamic-int8")
     types = {initializer.data_type for initializer in onnx.load(made / "model.onnx").graph.initializer}
     assert onnx.TensorProto.INT8 in types
     assert (made / "model.onnx").stat().st_size < 0.7 * (exported / "model.onnx").stat().st_size
@@ -89,7 +89,7 @@ def test_onnx_int8_is_near_and_smaller(checkpoint: Path, texts: Path, tmp_path: 
 
 
 def test_torch_int8_is_near(checkpoint: Path, texts: Path, tmp_path: Path, logits: Logits) -> None:
-    made, notes = run_step(tmp_path / "made", checkpoint, texts, step="torch-dynamic-int8")
+    made, notes = apply_step(tmp_path / "made", checkpoint, texts, step="torch-dynamic-int8")
     exact, near = logits("torch", checkpoint), logits("torchscript", made)
     assert 0 < np.abs(exact - near).max() < 0.1
     assert notes["largest_logit_difference"] > 0
@@ -108,6 +108,6 @@ def test_a_wrong_export_is_refused(bert: Path, texts: Path) -> None:
 
 
 def test_an_export_gives_the_same_bytes_again(bert: Path, texts: Path, tmp_path: Path) -> None:
-    first, _ = run_step(tmp_path / "first", bert, texts, step="onnx-export")
-    second, _ = run_step(tmp_path / "second", bert, texts, step="onnx-export")
+    first, _ = apply_step(tmp_path / "first", bert, texts, step="onnx-export")
+    second, _ = apply_step(tmp_path / "second", bert, texts, step="onnx-export")
     assert (first / "model.onnx").read_bytes() == (second / "model.onnx").read_bytes()

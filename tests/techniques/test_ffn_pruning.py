@@ -18,7 +18,7 @@ from runner.techniques.pruning.ffn_pruning import FfnPruning, magnitudes, strong
 from runner.techniques.pruning.importance import gate_importance
 from runner.techniques.pruning.layers import encoder_layers
 from runner.techniques.training.batches import Batches
-from tests.techniques.conftest import random_logits, run_step, save_random
+from tests.techniques.conftest import apply_step, random_logits, save_random
 
 
 @pytest.fixture(params=["bert", "roberta", "mpnet"])
@@ -44,18 +44,18 @@ def test_pruned_equals_masked(model_folder: Path) -> None:
 @pytest.mark.parametrize("criterion", ["magnitude", "importance"])
 def test_a_pruned_checkpoint_reloads_as_it_was(criterion: str, model_folder: Path, texts: Path, tmp_path: Path) -> None:
     settings = {"step": "ffn-pruning", "fraction": 0.75, "criterion": criterion, "samples": 8}
-    folder, notes = run_step(tmp_path / "p", model_folder, texts, **settings)
+    folder, notes = apply_step(tmp_path / "p", model_folder, texts, **settings)
     assert notes == {"neurons_before": [64, 64], "neurons_kept": [16, 16]}
     assert json.loads((folder / "config.json").read_text())["intermediate_size"] == 16
     own, stock = load_checkpoint(folder), AutoModelForSequenceClassification.from_pretrained(folder).eval()
     assert torch.equal(random_logits(own), random_logits(stock))
     assert (folder / "model.safetensors").stat().st_size < (model_folder / "model.safetensors").stat().st_size
-    again, _ = run_step(tmp_path / "again", model_folder, texts, **settings)
+    again, _ = apply_step(tmp_path / "again", model_folder, texts, **settings)
     assert folder_sha256(folder) == folder_sha256(again)
 
 
 def test_the_checkpoint_is_the_model_that_was_cut(bert: Path, texts: Path, tmp_path: Path) -> None:
-    folder, _ = run_step(tmp_path / "p", bert, texts, step="ffn-pruning", fraction=0.5)
+    folder, _ = apply_step(tmp_path / "p", bert, texts, step="ffn-pruning", fraction=0.5)
     expected = load_checkpoint(bert)
     layers = encoder_layers(expected, "test")
     for layer, scores in zip(layers, magnitudes(layers), strict=True):
@@ -85,10 +85,10 @@ def test_the_strongest_stay_in_order() -> None:
 
 
 def test_it_joins_with_pruned_heads_and_layers(bert: Path, texts: Path, tmp_path: Path) -> None:
-    heads, _ = run_step(tmp_path / "h", bert, texts, step="head-pruning", fraction=0.5)
-    neurons, _ = run_step(tmp_path / "n", heads, texts, step="ffn-pruning")
-    layers, _ = run_step(tmp_path / "l", neurons, texts, step="layer-pruning", keep=1)
-    again, _ = run_step(tmp_path / "a", layers, texts, step="ffn-pruning", criterion="importance", samples=8)
+    heads, _ = apply_step(tmp_path / "h", bert, texts, step="head-pruning", fraction=0.5)
+    neurons, _ = apply_step(tmp_path / "n", heads, texts, step="ffn-pruning")
+    layers, _ = apply_step(tmp_path / "l", neurons, texts, step="layer-pruning", keep=1)
+    again, _ = apply_step(tmp_path / "a", layers, texts, step="ffn-pruning", criterion="importance", samples=8)
     assert random_logits(load_checkpoint(again)).isfinite().all()
 
 
@@ -98,8 +98,8 @@ def test_only_importance_reads_labels() -> None:
 
 
 def test_importance_without_labels_is_refused(bert: Path, unlabelled: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"no labelled training texts to judge by\. Take criterion: magnitude"):
-        run_step(tmp_path / "p", bert, unlabelled, step="ffn-pruning", criterion="importance")
+    with pytest.raises(UserError, match=r"no labelled training texts to evaluate by\. Take criterion: magnitude"):
+        apply_step(tmp_path / "p", bert, unlabelled, step="ffn-pruning", criterion="importance")
 
 
 @pytest.mark.parametrize(
@@ -113,4 +113,4 @@ def test_importance_without_labels_is_refused(bert: Path, unlabelled: Path, tmp_
 )
 def test_bad_settings_are_refused(key: str, value: Any, message: str, bert: Path, texts: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=message):
-        run_step(tmp_path / "p", bert, texts, step="ffn-pruning", **{key: value})
+        apply_step(tmp_path / "p", bert, texts, step="ffn-pruning", **{key: value})

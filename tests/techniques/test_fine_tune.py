@@ -15,12 +15,12 @@ from runner.errors import UserError
 from runner.store.artifacts import folder_sha256
 from runner.tasks.texts import read_split
 from runner.techniques.chain import make_step
-from runner.techniques.step import StepInputs, carry_out
+from runner.techniques.step import StepInputs, run_step
 from runner.techniques.training import training
 from runner.techniques.training.batches import Batches
 from runner.techniques.training.fine_tune import FineTune
 from runner.techniques.training.training import evaluate
-from tests.techniques.conftest import CHECKPOINT, run_step
+from tests.techniques.conftest import CHECKPOINT, apply_step
 
 QUICK = {"step": "fine-tune", "epochs": 3, "learning_rate": 5e-3, "batch_size": 16, "dropout": 0.0}
 
@@ -31,7 +31,7 @@ def _accuracy(folder: Path, texts: Path, split: str) -> float:
 
 
 def test_it_learns(checkpoint: Path, texts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder, notes = run_step(tmp_path / "f", checkpoint, texts, **QUICK)
+    folder, notes = apply_step(tmp_path / "f", checkpoint, texts, **QUICK)
     assert _accuracy(checkpoint, texts, "test") < 0.7
     assert _accuracy(folder, texts, "test") > 0.9
     assert _accuracy(folder, texts, "validation") == pytest.approx(notes["validation_accuracy"])
@@ -42,7 +42,7 @@ def test_it_learns(checkpoint: Path, texts: Path, tmp_path: Path, capsys: pytest
 
 def test_the_best_epoch_is_kept(bert: Path, texts: Path, tmp_path: Path) -> None:
     """A learning rate so high that training breaks down again."""
-    folder, notes = run_step(tmp_path / "f", bert, texts, **QUICK | {"learning_rate": 0.05, "epochs": 5})
+    folder, notes = apply_step(tmp_path / "f", bert, texts, **QUICK | {"learning_rate": 0.05, "epochs": 5})
     accuracies = [epoch["validation_accuracy"] for epoch in notes["epochs"]]
     assert notes["validation_accuracy"] == max(accuracies)
     assert _accuracy(folder, texts, "validation") == pytest.approx(max(accuracies))
@@ -51,14 +51,14 @@ def test_the_best_epoch_is_kept(bert: Path, texts: Path, tmp_path: Path) -> None
 def test_the_same_seed_gives_the_same_bytes(bert: Path, texts: Path, tmp_path: Path) -> None:
     settings = QUICK | {"epochs": 1, "dropout": 0.1}
     contents = [
-        folder_sha256(run_step(tmp_path / str(number), bert, texts, **settings, seed=seed)[0])
+        folder_sha256(apply_step(tmp_path / str(number), bert, texts, **settings, seed=seed)[0])
         for number, seed in enumerate((1, 1, 2))
     ]
     assert contents[0] == contents[1] != contents[2]
 
 
 def test_frozen_layers_stay_as_they_are(bert: Path, texts: Path, tmp_path: Path) -> None:
-    folder, _ = run_step(tmp_path / "f", bert, texts, **QUICK | {"frozen_layers": 1, "epochs": 1})
+    folder, _ = apply_step(tmp_path / "f", bert, texts, **QUICK | {"frozen_layers": 1, "epochs": 1})
     before, after = load_checkpoint(bert).state_dict(), load_checkpoint(folder).state_dict()
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert not any(name.startswith(("bert.embeddings", "bert.encoder.layer.0.")) for name in changed)
@@ -66,7 +66,7 @@ def test_frozen_layers_stay_as_they_are(bert: Path, texts: Path, tmp_path: Path)
 
 
 def test_dropout_in_the_config_is_left_alone(bert: Path, texts: Path, tmp_path: Path) -> None:
-    folder, _ = run_step(tmp_path / "f", bert, texts, **QUICK | {"epochs": 1})
+    folder, _ = apply_step(tmp_path / "f", bert, texts, **QUICK | {"epochs": 1})
     before, after = (json.loads((path / "config.json").read_text()) for path in (bert, folder))
     after["use_cache"] = before["use_cache"]  # a classifier never has a use for it
     assert before == after
@@ -91,12 +91,12 @@ def test_dropout_in_the_config_is_left_alone(bert: Path, texts: Path, tmp_path: 
 )
 def test_bad_settings_are_refused(key: str, value: Any, message: str, bert: Path, texts: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=message):
-        run_step(tmp_path / "f", bert, texts, **QUICK | {key: value})
+        apply_step(tmp_path / "f", bert, texts, **QUICK | {key: value})
 
 
 def test_a_task_without_labels_is_refused(bert: Path, unlabelled: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"the task has no labelled texts to train on"):
-        run_step(tmp_path / "f", bert, unlabelled, **QUICK)
+        apply_step(tmp_path / "f", bert, unlabelled, **QUICK)
 
 
 def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +109,7 @@ def test_it_ends_when_the_time_is_up_in_the_middle_of_an_epoch(
     bert: Path, texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _clock(monkeypatch)
-    folder, notes = run_step(tmp_path / "f", bert, texts, **QUICK | {"minutes": 1})
+    folder, notes = apply_step(tmp_path / "f", bert, texts, **QUICK | {"minutes": 1})
     assert [epoch["epoch"] for epoch in notes["epochs"]] == [1, 2]  # a step takes three looks, an epoch has 15 steps
     assert notes["time_was_up"]
     assert _accuracy(folder, texts, "validation") == pytest.approx(notes["validation_accuracy"])
@@ -131,7 +131,7 @@ def test_the_learning_rate_falls_to_0_by_whichever_ends_first() -> None:
 
 def test_too_little_time_is_refused(bert: Path, texts: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"minutes is 1e-09, too few: 1 of 45 steps were done in them"):
-        run_step(tmp_path / "f", bert, texts, **QUICK | {"minutes": 1e-9})
+        apply_step(tmp_path / "f", bert, texts, **QUICK | {"minutes": 1e-9})
 
 
 def test_it_tells_how_far_it_is(bert: Path, texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,6 +139,6 @@ def test_it_tells_how_far_it_is(bert: Path, texts: Path, tmp_path: Path, monkeyp
     told: list[str] = []
     (tmp_path / "f").mkdir()
     step = make_step(QUICK | {"epochs": 1}, "test")
-    carry_out(step, StepInputs(bert, texts, 1, tell=told.append), tmp_path / "f")
+    run_step(step, StepInputs(bert, texts, 1, tell=told.append), tmp_path / "f")
     assert [line.split("%")[0] for line in told[:-1]] == [f"{100 * done / 15:.0f}" for done in range(1, 16)]
     assert told[-1].startswith("epoch 1/1, loss ")

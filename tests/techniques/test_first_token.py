@@ -16,7 +16,7 @@ from runner.techniques.chain import make_step
 from runner.techniques.onnx.onnx_export import exported
 from runner.techniques.shape import Shape
 from runner.techniques.torch.first_token import read_first_token
-from tests.techniques.conftest import random_logits, run_step
+from tests.techniques.conftest import apply_step, random_logits
 
 STEPS = ["onnx-export", "quantization-aware-training"]
 
@@ -29,8 +29,8 @@ def test_logits_stay_the_same(checkpoint: Path) -> None:
 
 
 def test_a_pruned_model_s_logits_stay_the_same(checkpoint: Path, texts: Path, tmp_path: Path) -> None:
-    pruned, _ = run_step(tmp_path / "p", checkpoint, texts, step="head-pruning", fraction=0.5, criterion="random")
-    factorised, _ = run_step(tmp_path / "f", pruned, texts, step="low-rank", rank=8, attention=True)
+    pruned, _ = apply_step(tmp_path / "p", checkpoint, texts, step="head-pruning", fraction=0.5, criterion="random")
+    factorised, _ = apply_step(tmp_path / "f", pruned, texts, step="low-rank", rank=8, attention=True)
     model = load_checkpoint(factorised, "eager")
     before = random_logits(model)
     read_first_token(model)
@@ -39,7 +39,7 @@ def test_a_pruned_model_s_logits_stay_the_same(checkpoint: Path, texts: Path, tm
 
 def test_the_exported_graph_computes_less(checkpoint: Path, texts: Path, tmp_path: Path) -> None:
     """Which `onnx-export` itself checks against the checkpoint, on other shapes."""
-    made, notes = run_step(tmp_path / "made", checkpoint, texts, step="onnx-export", first_token=True)
+    made, notes = apply_step(tmp_path / "made", checkpoint, texts, step="onnx-export", first_token=True)
     assert notes["largest_logit_difference"] < 1e-5
     graph = onnx.load(made / "model.onnx")
     last = next(node for node in graph.graph.node if node.name.endswith("layer.1/intermediate/dense/MatMul"))
@@ -57,7 +57,7 @@ def test_int8_after_training_keeps_its_ranges(bert: Path, texts: Path, tmp_path:
     settings = {"step": "quantization-aware-training", "learning_rate": 1e-3, "batch_size": 16}
     logits = []
     for first_token in (False, True):
-        made, _ = run_step(tmp_path / str(first_token), bert, texts, **settings, first_token=first_token)
+        made, _ = apply_step(tmp_path / str(first_token), bert, texts, **settings, first_token=first_token)
         run = exported(made / "model.onnx")
         ones = torch.ones((2, 9), dtype=torch.int64)
         logits.append(run(input_ids=7 * ones, attention_mask=ones))
@@ -79,6 +79,6 @@ def test_it_is_counted(bert: Path) -> None:
 
 @pytest.mark.parametrize("step", STEPS)
 def test_another_attention_is_refused_when_composed(step: str) -> None:
-    assert make_step({"step": step}, "test").fits(Shape(model_type="mpnet")) == Shape(model_type="mpnet")
+    assert make_step({"step": step}, "test").infer_shape(Shape(model_type="mpnet")) == Shape(model_type="mpnet")
     with pytest.raises(UserError, match=f"step '{step}': first_token is true, but the model_type is mpnet"):
-        make_step({"step": step, "first_token": True}, "test").fits(Shape(model_type="mpnet"))
+        make_step({"step": step, "first_token": True}, "test").infer_shape(Shape(model_type="mpnet"))

@@ -14,7 +14,7 @@ from runner.tasks.texts import read_split
 from runner.techniques.pruning.head_pruning import HeadPruning, choose_important, choose_random, head_importance
 from runner.techniques.pruning.layers import encoder_layers
 from runner.techniques.training.batches import Batches
-from tests.techniques.conftest import CHECKPOINT, run_step, save_random
+from tests.techniques.conftest import CHECKPOINT, apply_step, save_random
 
 
 def _logits(model: Any) -> torch.Tensor:
@@ -50,7 +50,7 @@ def test_pruned_equals_masked(checkpoint: Path) -> None:
 
 @pytest.mark.parametrize("criterion", ["random", "importance"])
 def test_a_pruned_checkpoint_reloads_as_it_was(criterion: str, checkpoint: Path, texts: Path, tmp_path: Path) -> None:
-    folder, notes = run_step(
+    folder, notes = apply_step(
         tmp_path / "p", checkpoint, texts, step="head-pruning", fraction=0.5, criterion=criterion, samples=8
     )
     expected = load_checkpoint(checkpoint)
@@ -64,8 +64,8 @@ def test_a_pruned_checkpoint_reloads_as_it_was(criterion: str, checkpoint: Path,
 
 
 def test_pruning_twice_counts_the_heads_left(bert: Path, texts: Path, tmp_path: Path) -> None:
-    once, _ = run_step(tmp_path / "a", bert, texts, step="head-pruning", fraction=0.5)
-    _, notes = run_step(tmp_path / "b", once, texts, step="head-pruning", fraction=0.5)
+    once, _ = apply_step(tmp_path / "a", bert, texts, step="head-pruning", fraction=0.5)
+    _, notes = apply_step(tmp_path / "b", once, texts, step="head-pruning", fraction=0.5)
     assert notes["heads_before"] == [2, 2]
     assert [len(heads) for heads in notes["heads_kept"]] == [1, 1]
 
@@ -126,14 +126,14 @@ def test_only_importance_reads_labels() -> None:
 
 
 def test_importance_without_labels_is_refused(bert: Path, unlabelled: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"no labelled training texts to judge by\. Take criterion: random"):
-        run_step(tmp_path / "p", bert, unlabelled, step="head-pruning", criterion="importance")
+    with pytest.raises(UserError, match=r"no labelled training texts to evaluate by\. Take criterion: random"):
+        apply_step(tmp_path / "p", bert, unlabelled, step="head-pruning", criterion="importance")
 
 
 def test_another_architecture_is_named(texts: Path, tmp_path: Path) -> None:
     mpnet = save_random(tmp_path / "m", texts, "mpnet")
     with pytest.raises(UserError, match=r"cannot remove heads of mpnet: one table .* Remove neurons \(ffn-pruning\)"):
-        run_step(tmp_path / "p", mpnet, texts, step="head-pruning")
+        apply_step(tmp_path / "p", mpnet, texts, step="head-pruning")
 
 
 @pytest.mark.parametrize(
@@ -148,4 +148,4 @@ def test_another_architecture_is_named(texts: Path, tmp_path: Path) -> None:
 )
 def test_bad_settings_are_refused(key: str, value: Any, message: str, bert: Path, texts: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=message):
-        run_step(tmp_path / "p", bert, texts, step="head-pruning", **{key: value})
+        apply_step(tmp_path / "p", bert, texts, step="head-pruning", **{key: value})

@@ -1,4 +1,4 @@
-"""A head is refused where its outputs would be judged as what they are not, from config.json and sizes alone."""
+"""A head is refused where its outputs would be evaluated as what they are not, from config.json and sizes alone."""
 
 from __future__ import annotations
 

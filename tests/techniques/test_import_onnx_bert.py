@@ -13,7 +13,7 @@ from transformers import BertModel
 
 from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
-from tests.techniques.conftest import CHECKPOINT, run_step
+from tests.techniques.conftest import CHECKPOINT, apply_step
 
 IDS = torch.randint(5, 300, (2, 9), generator=torch.Generator().manual_seed(0))
 
@@ -52,7 +52,7 @@ def files(bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_encoder_comes_back(files: Path, texts: Path, tmp_path: Path) -> None:
-    folder, notes = run_step(tmp_path / "i", files, texts, step="import-onnx-bert", heads=4)
+    folder, notes = apply_step(tmp_path / "i", files, texts, step="import-onnx-bert", heads=4)
     assert notes["head"] == "new"
     assert notes["largest_difference"] < 1e-5
     expected = BertModel.from_pretrained(files / "encoder", add_pooling_layer=False).state_dict()
@@ -63,7 +63,7 @@ def test_the_encoder_comes_back(files: Path, texts: Path, tmp_path: Path) -> Non
 
 def test_a_wrong_number_of_heads_is_noticed(files: Path, texts: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"differ by .*\. Is heads right\?"):
-        run_step(tmp_path / "i", files, texts, step="import-onnx-bert", heads=2)
+        apply_step(tmp_path / "i", files, texts, step="import-onnx-bert", heads=2)
 
 
 def test_another_graph_is_refused(files: Path, texts: Path, tmp_path: Path) -> None:
@@ -73,20 +73,20 @@ def test_another_graph_is_refused(files: Path, texts: Path, tmp_path: Path) -> N
     (tmp_path / "s").mkdir()
     onnx.save(helper.make_model(graph), str(tmp_path / "s" / "model.onnx"))
     with pytest.raises(UserError, match=r"model\.onnx is not a BERT encoder: no tensor's name ends in embeddings"):
-        run_step(tmp_path / "i", tmp_path / "s", texts, step="import-onnx-bert")
+        apply_step(tmp_path / "i", tmp_path / "s", texts, step="import-onnx-bert")
 
 
 def test_a_file_is_needed(texts: Path, tmp_path: Path) -> None:
     (tmp_path / "s").mkdir()
     with pytest.raises(UserError, match=r"the model's files hold no model\.onnx"):
-        run_step(tmp_path / "i", tmp_path / "s", texts, step="import-onnx-bert")
+        apply_step(tmp_path / "i", tmp_path / "s", texts, step="import-onnx-bert")
 
 
 def test_labels_are_needed(files: Path, unlabelled: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="the task has no labels to train a head on"):
-        run_step(tmp_path / "i", files, unlabelled, step="import-onnx-bert", heads=4)
+        apply_step(tmp_path / "i", files, unlabelled, step="import-onnx-bert", heads=4)
 
 
 def test_heads_must_be_positive(files: Path, texts: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="heads is 0, but must be at least 1"):
-        run_step(tmp_path / "i", files, texts, step="import-onnx-bert", heads=0)
+        apply_step(tmp_path / "i", files, texts, step="import-onnx-bert", heads=0)

@@ -15,14 +15,14 @@ from runner.errors import UserError
 from runner.techniques.chain import make_step
 from runner.techniques.pruning.layer_pruning import choose_layers
 from runner.techniques.pruning.layers import encoder_layers
-from tests.techniques.conftest import random_logits, run_step, save_random, shape_of
+from tests.techniques.conftest import apply_step, random_logits, save_random, shape_of
 
 
 @pytest.mark.parametrize("model_type", ["bert", "roberta", "mpnet"])
 @pytest.mark.parametrize("layer", [0, 1])
 def test_the_other_layers_are_as_if_skipped(model_type: str, layer: int, texts: Path, tmp_path: Path) -> None:
     source = save_random(tmp_path / "model", texts, model_type)
-    folder, notes = run_step(tmp_path / "p", source, texts, step="layer-pruning", keep=[layer])
+    folder, notes = apply_step(tmp_path / "p", source, texts, step="layer-pruning", keep=[layer])
     assert notes == {"layers_kept": [layer]}
     skipping = load_checkpoint(source)
     other = skipping.base_model.encoder.layer[1 - layer]
@@ -64,13 +64,13 @@ def test_more_layers_than_there_are_are_refused(
     keep: Any, message: str, bert: Path, texts: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(UserError, match=message):
-        run_step(tmp_path / "p", bert, texts, step="layer-pruning", keep=keep)
+        apply_step(tmp_path / "p", bert, texts, step="layer-pruning", keep=keep)
 
 
 def test_layers_keep_how_far_they_attend(texts: Path, tmp_path: Path) -> None:
     shape = shape_of("modernbert") | {"num_hidden_layers": 5, "local_attention": 4}
-    source, _ = run_step(tmp_path / "s", None, texts, step="random-weights", shape=shape)
-    folder, _ = run_step(tmp_path / "p", source, texts, step="layer-pruning", keep=[0, 2, 3])
+    source, _ = apply_step(tmp_path / "s", None, texts, step="random-weights", shape=shape)
+    folder, _ = apply_step(tmp_path / "p", source, texts, step="layer-pruning", keep=[0, 2, 3])
     pruned, whole = load_checkpoint(folder), load_checkpoint(source)
     kinds = [load_checkpoint(source).config.layer_types[layer] for layer in (0, 2, 3)]
     assert pruned.config.layer_types == kinds == ["full_attention", "sliding_attention", "full_attention"]

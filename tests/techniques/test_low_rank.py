@@ -14,7 +14,7 @@ from runner.models.flops import count_flops
 from runner.store.artifacts import folder_sha256
 from runner.techniques.pruning.low_rank import factorise
 from tests.machine.test_flops import counted_by_torch
-from tests.techniques.conftest import random_logits, run_step, save_random
+from tests.techniques.conftest import apply_step, random_logits, save_random
 
 
 @pytest.fixture(params=["bert", "roberta", "mpnet"])
@@ -28,7 +28,7 @@ def _factorised(model: Any) -> set[str]:
 
 @pytest.mark.parametrize(("attention", "count"), [(False, 4), (True, 12)])
 def test_full_rank_is_exact(attention: bool, count: int, model_folder: Path, texts: Path, tmp_path: Path) -> None:
-    folder, notes = run_step(tmp_path / "f", model_folder, texts, step="low-rank", rank=32, attention=attention)
+    folder, notes = apply_step(tmp_path / "f", model_folder, texts, step="low-rank", rank=32, attention=attention)
     model = load_checkpoint(folder)
     assert len(_factorised(model)) == len(notes["energy_kept"]) == count
     assert all(value == pytest.approx(1) for value in notes["energy_kept"].values())
@@ -36,19 +36,19 @@ def test_full_rank_is_exact(attention: bool, count: int, model_folder: Path, tex
 
 
 def test_a_low_rank_is_smaller_and_counted(model_folder: Path, texts: Path, tmp_path: Path) -> None:
-    folder, notes = run_step(tmp_path / "f", model_folder, texts, step="low-rank", rank=4, attention=True)
+    folder, notes = apply_step(tmp_path / "f", model_folder, texts, step="low-rank", rank=4, attention=True)
     assert notes["parameters"] < notes["parameters_before"]
     assert (folder / "model.safetensors").stat().st_size < (model_folder / "model.safetensors").stat().st_size
     assert (random_logits(load_checkpoint(folder)) - random_logits(load_checkpoint(model_folder))).abs().max() > 1e-4
     flops = count_flops(folder)
     assert flops is not None
     assert flops.of(40) == counted_by_torch(folder, 1, 40)
-    again, _ = run_step(tmp_path / "again", model_folder, texts, step="low-rank", rank=4, attention=True)
+    again, _ = apply_step(tmp_path / "again", model_folder, texts, step="low-rank", rank=4, attention=True)
     assert folder_sha256(folder) == folder_sha256(again)
 
 
 def test_the_checkpoint_is_the_model_that_was_factorised(bert: Path, texts: Path, tmp_path: Path) -> None:
-    folder, _ = run_step(tmp_path / "f", bert, texts, step="low-rank", rank=4)
+    folder, _ = apply_step(tmp_path / "f", bert, texts, step="low-rank", rank=4)
     expected = load_checkpoint(bert)
     for layer in expected.base_model.encoder.layer:
         layer.intermediate.dense, _ = factorise(layer.intermediate.dense, 4)
@@ -79,9 +79,9 @@ def test_what_is_factorised_can_still_be_pruned(bert: Path, texts: Path, tmp_pat
     ]
     factorised = plain = bert
     for number, entry in enumerate(steps):
-        factorised, _ = run_step(tmp_path / f"f{number}", factorised, texts, **entry)
+        factorised, _ = apply_step(tmp_path / f"f{number}", factorised, texts, **entry)
         if number:
-            plain, _ = run_step(tmp_path / f"p{number}", plain, texts, **entry)
+            plain, _ = apply_step(tmp_path / f"p{number}", plain, texts, **entry)
     assert len(_factorised(load_checkpoint(factorised))) == 12
     assert (random_logits(load_checkpoint(factorised)) - random_logits(load_checkpoint(plain))).abs().max() < 1e-5
 
@@ -92,4 +92,4 @@ def test_what_is_factorised_can_still_be_pruned(bert: Path, texts: Path, tmp_pat
 )
 def test_a_bad_rank_is_refused(rank: int, message: str, bert: Path, texts: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=message):
-        run_step(tmp_path / "f", bert, texts, step="low-rank", rank=rank)
+        apply_step(tmp_path / "f", bert, texts, step="low-rank", rank=rank)

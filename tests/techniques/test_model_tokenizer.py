@@ -15,7 +15,7 @@ from runner.errors import UserError
 from runner.tasks.texts import Example, Texts, read_split, write_texts
 from runner.tasks.tokenizer import load_tokenizer
 from runner.techniques.importing.model_tokenizer import check_tokenizer_files, import_tokenizer
-from tests.techniques.conftest import run_step
+from tests.techniques.conftest import apply_step
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS = ["a", "lovely", "day", "Lovely", "café", "cafe", "Ada", "ada", "<new>", "in", "##g"]
@@ -64,7 +64,7 @@ def _files(folder: Path, lower: bool = True, config: dict[str, Any] | None = Non
 
 
 def _imported(source: Path, texts: Path, tmp_path: Path) -> Path:
-    return run_step(tmp_path / "imported", source, texts, step="import-checkpoint")[0]
+    return apply_step(tmp_path / "imported", source, texts, step="import-checkpoint")[0]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from runner.tasks.texts import Example, Texts, write_texts
 from runner.techniques.training.batches import NO_LABEL, Batches
 from runner.techniques.training.distil import hard_loss, soft_loss
 from runner.techniques.training.training import label_losses, right_ones
-from tests.techniques.conftest import run_step, save_random
+from tests.techniques.conftest import apply_step, save_random
 
 WORDS = ["awful", "table", "lovely"]
 LOGITS = torch.tensor([[2.0, -1.0, 0.5], [-3.0, 1.0, 4.0]])
@@ -74,12 +74,12 @@ def test_fine_tuning_learns_sets_of_labels_and_a_student_learns_from_it(
     model: Path, several: Path, tmp_path: Path
 ) -> None:
     settings = {"learning_rate": 3e-3, "max_length": 16, "batch_size": 8}
-    tuned, notes = run_step(tmp_path / "tuned", model, several, step="fine-tune", epochs=6, **settings)
+    tuned, notes = apply_step(tmp_path / "tuned", model, several, step="fine-tune", epochs=6, **settings)
     assert notes["validation_accuracy"] > 0.5, "by chance it is an eighth"
-    pruned, _ = run_step(
+    pruned, _ = apply_step(
         tmp_path / "pruned", tuned, several, step="head-pruning", criterion="importance", samples=32, fraction=0.25
     )
-    _, notes = run_step(tmp_path / "student", pruned, several, teacher=tuned, step="distil", epochs=2, **settings)
+    _, notes = apply_step(tmp_path / "student", pruned, several, teacher=tuned, step="distil", epochs=2, **settings)
     assert notes["validation_accuracy"] > 0.4
 
 
@@ -92,5 +92,5 @@ def test_a_model_of_vectors_learns_them_too(model: Path, several: Path, tmp_path
         "soft_weight": 0.0,
         "batch_size": 8,
     }
-    _, notes = run_step(tmp_path / "vectors", model, several, step="static-embedding", **settings)
+    _, notes = apply_step(tmp_path / "vectors", model, several, step="static-embedding", **settings)
     assert notes["validation_accuracy"] > 0.9

@@ -9,7 +9,7 @@ import pytest
 
 from runner.errors import UserError
 from runner.techniques.chain import check_chain, make_chain, make_step
-from tests.techniques.conftest import run_step
+from tests.techniques.conftest import apply_step
 from tests.techniques.onnx_models import difference, export
 
 BEFORE = ["onnx-dynamic-int8", "onnx-static-int8", "onnx-weight-only"]
@@ -23,9 +23,9 @@ def size(folder: Path) -> int:
 def test_fewer_bits_are_further_and_smaller(before: str | None, bert: Path, texts: Path, tmp_path: Path) -> None:
     made = export(bert, texts, tmp_path / "plain")
     if before:
-        made = run_step(tmp_path / "before", made, texts, step=before, checkpoint=bert)[0]
+        made = apply_step(tmp_path / "before", made, texts, step=before, checkpoint=bert)[0]
     eight, four = (
-        run_step(tmp_path / f"{bits}", made, texts, step="onnx-embedding-blocks", bits=bits, block_size=16)[0]
+        apply_step(tmp_path / f"{bits}", made, texts, step="onnx-embedding-blocks", bits=bits, block_size=16)[0]
         for bits in (8, 4)
     )
     assert size(four) < size(eight)
@@ -36,14 +36,14 @@ def test_fewer_bits_are_further_and_smaller(before: str | None, bert: Path, text
 @pytest.mark.parametrize("after", [*BEFORE, "cascade"])
 def test_other_steps_can_come_after_it(after: str, bert: Path, texts: Path, tmp_path: Path) -> None:
     plain = export(bert, texts, tmp_path / "plain")
-    made = run_step(tmp_path / "made", plain, texts, step="onnx-embedding-blocks", block_size=16)[0]
-    after_it = run_step(tmp_path / "after", made, texts, step=after, checkpoint=bert, teacher=bert)[0]
+    made = apply_step(tmp_path / "made", plain, texts, step="onnx-embedding-blocks", block_size=16)[0]
+    after_it = apply_step(tmp_path / "after", made, texts, step=after, checkpoint=bert, teacher=bert)[0]
     assert difference(plain, after_it) < 0.1
 
 
 def test_the_table_is_stored_once_and_in_half_a_byte_each(bert: Path, texts: Path, tmp_path: Path) -> None:
     plain = export(bert, texts, tmp_path / "plain")
-    made, notes = run_step(tmp_path / "made", plain, texts, step="onnx-embedding-blocks", block_size=16)
+    made, notes = apply_step(tmp_path / "made", plain, texts, step="onnx-embedding-blocks", block_size=16)
     graph = onnx.load(made / "model.onnx").graph
     table = next(tensor for tensor in onnx.load(plain / "model.onnx").graph.initializer if "word" in tensor.name)
     sizes = {tensor.name: list(tensor.dims) for tensor in graph.initializer}
@@ -56,15 +56,15 @@ def test_the_table_is_stored_once_and_in_half_a_byte_each(bert: Path, texts: Pat
 
 def test_it_gives_the_same_bytes_again(bert: Path, texts: Path, tmp_path: Path) -> None:
     plain = export(bert, texts, tmp_path / "plain")
-    first, second = (run_step(tmp_path / name, plain, texts, step="onnx-embedding-blocks")[0] for name in ("a", "b"))
+    first, second = (apply_step(tmp_path / name, plain, texts, step="onnx-embedding-blocks")[0] for name in ("a", "b"))
     assert (first / "model.onnx").read_bytes() == (second / "model.onnx").read_bytes()
 
 
 def test_a_graph_that_looks_nothing_up_is_refused(bert: Path, texts: Path, tmp_path: Path) -> None:
     plain = export(bert, texts, tmp_path / "plain")
-    once, _ = run_step(tmp_path / "once", plain, texts, step="onnx-embedding-blocks")
+    once, _ = apply_step(tmp_path / "once", plain, texts, step="onnx-embedding-blocks")
     with pytest.raises(UserError, match="0 nodes of this graph look tokens up, but must be one"):
-        run_step(tmp_path / "twice", once, texts, step="onnx-embedding-blocks")
+        apply_step(tmp_path / "twice", once, texts, step="onnx-embedding-blocks")
 
 
 def test_it_may_come_after_training_with_rounding() -> None:

@@ -11,7 +11,7 @@ import torch
 
 from runner.errors import UserError
 from runner.techniques.torch import tracing
-from tests.techniques.conftest import run_step
+from tests.techniques.conftest import apply_step
 
 
 @pytest.fixture
@@ -31,13 +31,13 @@ def test_an_operator_that_cannot_be_exported_is_named(
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"cannot export the operator aten::cosh, .* needs the package onnxscript"):
-        run_step(tmp_path / "made", bert, texts, step="onnx-export")
+        apply_step(tmp_path / "made", bert, texts, step="onnx-export")
 
 
 @pytest.mark.usefixtures("odd_operator")
 def test_the_newer_exporter_helps_out(bert: Path, texts: Path, tmp_path: Path) -> None:
     pytest.importorskip("onnxscript")
-    _, notes = run_step(tmp_path / "made", bert, texts, step="onnx-export")
+    _, notes = apply_step(tmp_path / "made", bert, texts, step="onnx-export")
     assert notes["exporter"] == "captured"
     assert notes["largest_logit_difference"] < 1e-5
 
@@ -56,9 +56,9 @@ def test_what_neither_can_export_is_told(
 
     monkeypatch.setattr(torch.onnx, "export", export)
     with pytest.raises(UserError, match=r"aten::cosh, and its newer exporter cannot export the model: no rule for it$"):
-        run_step(tmp_path / "made", bert, texts, step="onnx-export")
+        apply_step(tmp_path / "made", bert, texts, step="onnx-export")
 
 
 def test_the_tracing_exporter_is_the_first_choice(bert: Path, texts: Path, tmp_path: Path) -> None:
-    _, notes = run_step(tmp_path / "made", bert, texts, step="onnx-export")
+    _, notes = apply_step(tmp_path / "made", bert, texts, step="onnx-export")
     assert notes["exporter"] == "traced"

@@ -13,7 +13,7 @@ import pytest
 from runner.errors import UserError
 from runner.tasks.texts import read_split
 from runner.techniques.chain import make_step
-from tests.techniques.conftest import run_step
+from tests.techniques.conftest import apply_step
 from tests.techniques.onnx_models import alone_and_together, difference, export
 
 INT8, UINT8 = onnx.TensorProto.INT8, onnx.TensorProto.UINT8
@@ -27,7 +27,7 @@ def plain(bert: Path, texts: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 def static(target: Path, plain: Path, checkpoint: Path, texts: Path, **entry: Any) -> tuple[Path, dict[str, Any]]:
     """Run the static step, which reads a tokenizer."""
-    return run_step(target, plain, texts, checkpoint, step="onnx-static-int8", **entry)
+    return apply_step(target, plain, texts, checkpoint, step="onnx-static-int8", **entry)
 
 
 def matrices(folder: Path) -> Counter[int]:
@@ -36,8 +36,8 @@ def matrices(folder: Path) -> Counter[int]:
 
 
 def test_weight_types(plain: Path, texts: Path, tmp_path: Path) -> None:
-    signed, _ = run_step(tmp_path / "signed", plain, texts, step="onnx-dynamic-int8")
-    unsigned, _ = run_step(tmp_path / "unsigned", plain, texts, step="onnx-dynamic-int8", weight_type="uint8")
+    signed, _ = apply_step(tmp_path / "signed", plain, texts, step="onnx-dynamic-int8")
+    unsigned, _ = apply_step(tmp_path / "unsigned", plain, texts, step="onnx-dynamic-int8", weight_type="uint8")
     products, embeddings = 14, 3  # of words, positions and kinds of token, whose type is that of activations
     assert matrices(signed) == {INT8: products, UINT8: embeddings}
     assert matrices(unsigned) == {UINT8: products + embeddings}
@@ -45,7 +45,7 @@ def test_weight_types(plain: Path, texts: Path, tmp_path: Path) -> None:
 
 
 def test_every_column_has_its_scale(plain: Path, texts: Path, tmp_path: Path) -> None:
-    made, _ = run_step(tmp_path / "made", plain, texts, step="onnx-dynamic-int8", per_channel=True)
+    made, _ = apply_step(tmp_path / "made", plain, texts, step="onnx-dynamic-int8", per_channel=True)
     tensors = {tensor.name: list(tensor.dims) for tensor in onnx.load(made / "model.onnx").graph.initializer}
     weights = [name for name, dims in tensors.items() if len(dims) == 2 and "MatMul" in name]
     assert len(weights) == 12
@@ -54,7 +54,7 @@ def test_every_column_has_its_scale(plain: Path, texts: Path, tmp_path: Path) ->
 
 
 def test_embeddings_stay_as_they_are(plain: Path, texts: Path, tmp_path: Path) -> None:
-    made, _ = run_step(tmp_path / "made", plain, texts, step="onnx-dynamic-int8", embeddings=False)
+    made, _ = apply_step(tmp_path / "made", plain, texts, step="onnx-dynamic-int8", embeddings=False)
     assert matrices(made) == {INT8: 14, onnx.TensorProto.FLOAT: 3}
 
 
@@ -95,7 +95,7 @@ def test_static_int8_gives_the_same_bytes_again(plain: Path, bert: Path, texts: 
 
 def test_static_int8_does_not_depend_on_the_batch(plain: Path, bert: Path, texts: Path, tmp_path: Path) -> None:
     made, _ = static(tmp_path / "static", plain, bert, texts, samples=40)
-    dynamic, _ = run_step(tmp_path / "dynamic", plain, texts, step="onnx-dynamic-int8")
+    dynamic, _ = apply_step(tmp_path / "dynamic", plain, texts, step="onnx-dynamic-int8")
     assert alone_and_together(made) < 1e-5
     assert alone_and_together(dynamic) > 1e-4
 

@@ -11,7 +11,7 @@ import pytest
 from runner.errors import UserError
 from runner.techniques.chain import make_step
 from runner.techniques.onnx.onnx_weight_only import quantize_blocks
-from tests.techniques.conftest import run_step
+from tests.techniques.conftest import apply_step
 from tests.techniques.onnx_models import alone_and_together, difference, export
 
 
@@ -42,7 +42,7 @@ def test_blocks_come_back(bits: int, block_size: int) -> None:
 def test_fewer_bits_are_further_and_smaller(products: str, checkpoint: Path, texts: Path, tmp_path: Path) -> None:
     plain = export(checkpoint, texts, tmp_path / "plain")
     eight, four = (
-        run_step(tmp_path / f"{bits}", plain, texts, step="onnx-weight-only", bits=bits, products=products)[0]
+        apply_step(tmp_path / f"{bits}", plain, texts, step="onnx-weight-only", bits=bits, products=products)[0]
         for bits in (8, 4)
     )
     assert 0 < difference(plain, eight) < 0.02
@@ -54,7 +54,7 @@ def test_fewer_bits_are_further_and_smaller(products: str, checkpoint: Path, tex
 
 def test_no_float_weight_is_left_behind(bert: Path, texts: Path, tmp_path: Path) -> None:
     plain = export(bert, texts, tmp_path / "plain")
-    made, notes = run_step(tmp_path / "made", plain, texts, step="onnx-weight-only")
+    made, notes = apply_step(tmp_path / "made", plain, texts, step="onnx-weight-only")
     graph = onnx.load(made / "model.onnx").graph
     assert notes == {"quantized_products": 12}
     assert sum(node.op_type == "MatMulNBits" for node in graph.node) == 12
@@ -64,15 +64,15 @@ def test_no_float_weight_is_left_behind(bert: Path, texts: Path, tmp_path: Path)
 
 def test_it_gives_the_same_bytes_again(bert: Path, texts: Path, tmp_path: Path) -> None:
     plain = export(bert, texts, tmp_path / "plain")
-    first, second = (run_step(tmp_path / name, plain, texts, step="onnx-weight-only")[0] for name in ("a", "b"))
+    first, second = (apply_step(tmp_path / name, plain, texts, step="onnx-weight-only")[0] for name in ("a", "b"))
     assert (first / "model.onnx").read_bytes() == (second / "model.onnx").read_bytes()
 
 
 def test_a_quantized_graph_is_refused(bert: Path, texts: Path, tmp_path: Path) -> None:
     plain = export(bert, texts, tmp_path / "plain")
-    quantized, _ = run_step(tmp_path / "int8", plain, texts, step="onnx-dynamic-int8")
+    quantized, _ = apply_step(tmp_path / "int8", plain, texts, step="onnx-dynamic-int8")
     with pytest.raises(UserError, match="no MatMul of this graph has a constant weight in float32"):
-        run_step(tmp_path / "made", quantized, texts, step="onnx-weight-only")
+        apply_step(tmp_path / "made", quantized, texts, step="onnx-weight-only")
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from runner.machine.cpu import instruction_sets
 from runner.tasks.texts import read_split
 from runner.techniques.chain import make_step
 from runner.techniques.onnx.onnx_static_int8 import encode
-from tests.techniques.conftest import run_step
+from tests.techniques.conftest import apply_step
 from tests.techniques.onnx_models import batch
 
 SHAPES = ((1, 7), (3, 20), (2, 60), (30, 9))
@@ -32,24 +32,24 @@ def plain(bert: Path, texts: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def export(checkpoint: Path, texts: Path, target: Path) -> Path:
-    return run_step(target, checkpoint, texts, step="openvino-export")[0]
+    return apply_step(target, checkpoint, texts, step="openvino-export")[0]
 
 
 def static(target: Path, plain: Path, checkpoint: Path, texts: Path, **entry: Any) -> tuple[Path, dict[str, Any]]:
     """Run the static step, which reads a tokenizer."""
-    return run_step(target, plain, texts, checkpoint, step="openvino-static-int8", **({"samples": 24} | entry))
+    return apply_step(target, plain, texts, checkpoint, step="openvino-static-int8", **({"samples": 24} | entry))
 
 
 def weights(target: Path, plain: Path, texts: Path, **entry: Any) -> Path:
-    return run_step(target, plain, texts, step="openvino-weight-only", **entry)[0]
+    return apply_step(target, plain, texts, step="openvino-weight-only", **entry)[0]
 
 
 def logits(artifact: Path, shapes: tuple[tuple[int, int], ...] = SHAPES) -> np.ndarray:
     engine = Engine(artifact, 1)
-    return np.concatenate([judge(engine, *batch(*shape)) for shape in shapes])
+    return np.concatenate([evaluate(engine, *batch(*shape)) for shape in shapes])
 
 
-def judge(engine: Engine, input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
+def evaluate(engine: Engine, input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
     return engine.logits(engine.run(engine.prepare(input_ids, attention_mask))).copy()
 
 
@@ -75,13 +75,13 @@ def content(artifact: Path) -> list[bytes]:
 
 
 def test_float32_is_exact(checkpoint: Path, texts: Path, tmp_path: Path) -> None:
-    made, notes = run_step(tmp_path / "made", checkpoint, texts, step="openvino-export")
+    made, notes = apply_step(tmp_path / "made", checkpoint, texts, step="openvino-export")
     assert notes["largest_logit_difference"] < 1e-5
     np.testing.assert_allclose(logits(made), original(checkpoint), atol=1e-5)
 
 
 def test_a_pruned_model_is_exact(checkpoint: Path, texts: Path, tmp_path: Path) -> None:
-    pruned, _ = run_step(
+    pruned, _ = apply_step(
         tmp_path / "pruned", checkpoint, texts, step="head-pruning", fraction=0.5, criterion="random", seed=1
     )
     np.testing.assert_allclose(logits(export(pruned, texts, tmp_path / "made")), original(pruned), atol=1e-5)
@@ -96,7 +96,7 @@ def test_static_int8_is_near(smooth_quant: float, plain: Path, bert: Path, texts
     assert notes == {"calibration_texts": 40, "calibration_split": "train"}
     calls = encode([example.text for example in read_split(texts, "test")], bert, 128)
     exact, found = (
-        np.concatenate([judge(engine, **call) for call in calls]) for engine in (Engine(plain, 1), Engine(made, 1))
+        np.concatenate([evaluate(engine, **call) for call in calls]) for engine in (Engine(plain, 1), Engine(made, 1))
     )
     assert 0 < np.abs(found - exact).max() < 0.1
     assert same_predictions(found, exact) > 0.9
@@ -125,8 +125,8 @@ def test_every_key_of_static_int8_is_applied(plain: Path, bert: Path, texts: Pat
 def test_static_int8_does_not_depend_on_the_batch(plain: Path, bert: Path, texts: Path, tmp_path: Path) -> None:
     engine = Engine(static(tmp_path / "made", plain, bert, texts)[0], 1)
     ids, _ = batch(4, 20)
-    together = judge(engine, ids, np.ones_like(ids))
-    alone = np.concatenate([judge(engine, row, np.ones_like(row)) for row in np.split(ids, len(ids))])
+    together = evaluate(engine, ids, np.ones_like(ids))
+    alone = np.concatenate([evaluate(engine, row, np.ones_like(row)) for row in np.split(ids, len(ids))])
     np.testing.assert_allclose(together, alone, atol=1e-5)
 
 

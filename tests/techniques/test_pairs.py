@@ -18,7 +18,7 @@ from runner.tasks.texts import Example, Texts, read_pairs, read_split, write_tex
 from runner.techniques.onnx.onnx_static_int8 import calibration_texts, encode
 from runner.techniques.training.batches import Batches
 from runner.trial.tokenize import tokenize
-from tests.techniques.conftest import run_step, save_random
+from tests.techniques.conftest import apply_step, save_random
 
 INPUTS = ["input_ids", "attention_mask", "token_type_ids"]
 
@@ -44,7 +44,7 @@ def model(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def graph(model: Path, pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return run_step(tmp_path_factory.mktemp("graph") / "onnx", model, pairs, step="onnx-export")[0]
+    return apply_step(tmp_path_factory.mktemp("graph") / "onnx", model, pairs, step="onnx-export")[0]
 
 
 def _batch(model: Path, pairs: Path) -> list[np.ndarray]:
@@ -87,13 +87,13 @@ def test_token_types_make_a_difference_and_the_engine_gets_them(model: Path, gra
 @pytest.mark.parametrize("step", ["torchscript", "openvino-export", "torch-dynamic-int8"])
 def test_exports_are_compared_with_token_types(step: str, model: Path, pairs: Path, tmp_path: Path) -> None:
     """Each step compares its result with the checkpoint, as it is called."""
-    _, notes = run_step(tmp_path / "made", model, pairs, step=step)
+    _, notes = apply_step(tmp_path / "made", model, pairs, step=step)
     assert notes["largest_logit_difference"] < 0.3
 
 
 @pytest.mark.parametrize("step", ["onnx-fusion", "onnx-dynamic-int8", "onnx-static-int8"])
 def test_graphs_keep_their_three_inputs(step: str, model: Path, graph: Path, pairs: Path, tmp_path: Path) -> None:
-    made, _ = run_step(tmp_path / "made", graph, pairs, checkpoint=model, step=step)
+    made, _ = apply_step(tmp_path / "made", graph, pairs, checkpoint=model, step=step)
     assert [end.name for end in onnx.load(made / "model.onnx").graph.input] == INPUTS
 
 
@@ -106,15 +106,15 @@ def test_calibration_is_on_pairs(model: Path, pairs: Path) -> None:
 
 
 def test_importance_and_training_read_pairs(model: Path, pairs: Path, tmp_path: Path) -> None:
-    pruned, _ = run_step(tmp_path / "pruned", model, pairs, step="head-pruning", criterion="importance", samples=8)
-    run_step(tmp_path / "tuned", pruned, pairs, step="fine-tune", epochs=1, max_length=32)
+    pruned, _ = apply_step(tmp_path / "pruned", model, pairs, step="head-pruning", criterion="importance", samples=8)
+    apply_step(tmp_path / "tuned", pruned, pairs, step="fine-tune", epochs=1, max_length=32)
     distil = {"step": "distil", "epochs": 1, "max_length": 32, "masked_weight": 1.0}
-    made, _ = run_step(tmp_path / "distilled", pruned, pairs, teacher=model, **distil)
+    made, _ = apply_step(tmp_path / "distilled", pruned, pairs, teacher=model, **distil)
     assert json.loads((made / "config.json").read_text())["takes_token_types"]
 
 
 def test_a_smaller_vocabulary_keeps_the_types(model: Path, pairs: Path, tmp_path: Path) -> None:
-    made, _ = run_step(tmp_path / "trimmed", model, pairs, step="vocabulary-trimming")
+    made, _ = apply_step(tmp_path / "trimmed", model, pairs, step="vocabulary-trimming")
     before, after = (Tokenizer.from_file(str(folder / "tokenizer.json")) for folder in (model, made))
     for example in _pairs(16, 3):
         one, other = before.encode(*example.given), after.encode(*example.given)

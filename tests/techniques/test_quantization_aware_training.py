@@ -30,7 +30,7 @@ from runner.techniques.training.fake_quantization import (
     round_to_range,
 )
 from runner.techniques.training.quantization_aware_training import quantize
-from tests.techniques.conftest import run_step
+from tests.techniques.conftest import apply_step
 from tests.techniques.onnx_models import batch, export
 
 QUICK: dict[str, Any] = {"step": "quantization-aware-training", "epochs": 1, "batch_size": 16}
@@ -40,7 +40,7 @@ QUICK: dict[str, Any] = {"step": "quantization-aware-training", "epochs": 1, "ba
 def trained(bert: Path, texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny BERT that has learned the task."""
     settings: Any = {"step": "fine-tune", "epochs": 3, "learning_rate": 5e-3, "batch_size": 16, "dropout": 0.0}
-    return run_step(tmp_path_factory.mktemp("trained") / "t", bert, texts, **settings)[0]
+    return apply_step(tmp_path_factory.mktemp("trained") / "t", bert, texts, **settings)[0]
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def logits_and_labels(run: Any, checkpoint: Path, texts: Path) -> tuple[torch.Te
 
 
 def test_masked_words_can_be_learned_beside(trained: Path, texts: Path, tmp_path: Path) -> None:
-    _, notes = run_step(tmp_path / "q", trained, texts, **QUICK, masked_weight=1)
+    _, notes = apply_step(tmp_path / "q", trained, texts, **QUICK, masked_weight=1)
     assert notes["validation_accuracy"] > 0.9
 
 
@@ -112,9 +112,9 @@ def test_the_scales_are_those_learnt(bert: Path, texts: Path, tmp_path: Path) ->
 
 
 def test_types_and_sizes_of_weights(trained: Path, texts: Path, tmp_path: Path) -> None:
-    seven, _ = run_step(tmp_path / "seven", trained, texts, **QUICK)
-    eight, _ = run_step(tmp_path / "eight", trained, texts, **QUICK, reduce_range=False)
-    whole, _ = run_step(tmp_path / "whole", trained, texts, **QUICK, embeddings=False)
+    seven, _ = apply_step(tmp_path / "seven", trained, texts, **QUICK)
+    eight, _ = apply_step(tmp_path / "eight", trained, texts, **QUICK, reduce_range=False)
+    whole, _ = apply_step(tmp_path / "whole", trained, texts, **QUICK, embeddings=False)
     assert {name: len(arrays) for name, arrays in matrices(seven).items()} == {"int8": 14, "uint8": 3}
     assert {name: len(arrays) for name, arrays in matrices(whole).items()} == {"int8": 14, "float32": 3}
     assert max(np.abs(weights.astype(int)).max() for weights in matrices(seven)["int8"]) == 64
@@ -124,7 +124,7 @@ def test_types_and_sizes_of_weights(trained: Path, texts: Path, tmp_path: Path) 
 
 
 def test_products_are_in_int8(trained: Path, texts: Path, tmp_path: Path) -> None:
-    made, notes = run_step(tmp_path / "made", trained, texts, **QUICK)
+    made, notes = apply_step(tmp_path / "made", trained, texts, **QUICK)
     engine = Engine(made, 1)
     assert engine.precision(engine.prepare(*batch(1, 8))) == "int8"
     assert notes["median_logit_difference"] < 1e-4
@@ -133,13 +133,13 @@ def test_products_are_in_int8(trained: Path, texts: Path, tmp_path: Path) -> Non
 def test_makes_up_for_what_static_int8_loses(outlying: Path, texts: Path, tmp_path: Path) -> None:
     before, labels = logits_and_labels(Logits(load_checkpoint(outlying)), outlying, texts)
     graph = export(outlying, texts, tmp_path / "graph")
-    static, _ = run_step(
+    static, _ = apply_step(
         tmp_path / "static", graph, texts, outlying, step="onnx-static-int8", reduce_range=True, samples=40
     )
     without, _ = logits_and_labels(exported(static / "model.onnx"), outlying, texts)
     for seed in range(3):
         settings = QUICK | {"epochs": 2, "learning_rate": 1e-3, "seed": seed}
-        made, _ = run_step(tmp_path / f"made{seed}", outlying, texts, **settings)
+        made, _ = apply_step(tmp_path / f"made{seed}", outlying, texts, **settings)
         learnt, _ = logits_and_labels(exported(made / "model.onnx"), outlying, texts)
         right, right_without = ((logits.argmax(-1) == labels).float().mean() for logits in (learnt, without))
         assert right >= right_without
@@ -148,7 +148,7 @@ def test_makes_up_for_what_static_int8_loses(outlying: Path, texts: Path, tmp_pa
 
 def test_the_same_seed_gives_the_same_bytes(trained: Path, texts: Path, tmp_path: Path) -> None:
     contents = [
-        folder_sha256(run_step(tmp_path / str(number), trained, texts, **QUICK, seed=seed)[0])
+        folder_sha256(apply_step(tmp_path / str(number), trained, texts, **QUICK, seed=seed)[0])
         for number, seed in enumerate((1, 1, 2))
     ]
     assert contents[0] == contents[1] != contents[2]
@@ -217,4 +217,4 @@ def test_chains_that_do_not_join_are_refused(steps: list[str], message: str) -> 
 
 def test_a_task_without_labels_is_refused(trained: Path, unlabelled: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"the task has no labelled texts to train on"):
-        run_step(tmp_path / "made", trained, unlabelled, **QUICK)
+        apply_step(tmp_path / "made", trained, unlabelled, **QUICK)

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
 from runner.store.artifacts import folder_sha256
-from tests.techniques.conftest import CHECKPOINT, run_step, save_random
+from tests.techniques.conftest import CHECKPOINT, apply_step, save_random
 
 
 @pytest.mark.parametrize(
@@ -58,4 +58,4 @@ def test_labels_are_the_tasks(texts: Path, unlabelled: Path, tmp_path: Path) -> 
 )
 def test_a_bad_shape_is_refused(shape: dict[str, Any], message: str, texts: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=message):
-        run_step(tmp_path / "m", None, texts, step="random-weights", shape=shape)
+        apply_step(tmp_path / "m", None, texts, step="random-weights", shape=shape)

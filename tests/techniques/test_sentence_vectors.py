@@ -14,7 +14,7 @@ from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
 from runner.techniques.importing.sentence_vectors import check_vectors
 from runner.techniques.shape import shape_of_files
-from tests.techniques.conftest import run_step
+from tests.techniques.conftest import apply_step
 
 TRANSFORMER, POOLING, NORMALIZE, DENSE = (
     {"path": path, "type": f"sentence_transformers.models.{kind}"}
@@ -96,8 +96,8 @@ def test_texts_are_cut_where_the_folder_says(tmp_path: Path) -> None:
     from runner.techniques.importing.import_checkpoint import ImportCheckpoint
 
     shape = shape_of_files(folder)
-    assert ImportCheckpoint(head="mean").fits(shape).tokens == 16
-    assert ImportCheckpoint(head="new").fits(shape).tokens == 512
+    assert ImportCheckpoint(head="mean").infer_shape(shape).tokens == 16
+    assert ImportCheckpoint(head="new").infer_shape(shape).tokens == 512
 
 
 def test_vectors_are_of_length_one_where_the_folder_says(bert: Path, unlabelled: Path, tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_vectors_are_of_length_one_where_the_folder_says(bert: Path, unlabelled:
     ids = torch.randint(5, 300, (2, 9), generator=torch.Generator().manual_seed(0))
     vectors = []
     for name in ("plain", "normalized"):
-        folder, notes = run_step(tmp_path / name, source, unlabelled, step="import-checkpoint", head="mean")
+        folder, notes = apply_step(tmp_path / name, source, unlabelled, step="import-checkpoint", head="mean")
         assert notes == {"head": "mean", "labels": []}
         with torch.inference_mode():
             vectors.append(load_checkpoint(folder)(ids, torch.ones_like(ids)).logits)

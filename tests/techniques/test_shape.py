@@ -16,7 +16,7 @@ from runner.errors import UserError
 from runner.models.architectures import ARCHITECTURES
 from runner.techniques.chain import follow_shape, make_chain
 from runner.techniques.shape import Shape, shape_of_checkpoint, shape_of_config, shape_of_files
-from tests.techniques.conftest import random_logits, run_step, save_random, shape_of
+from tests.techniques.conftest import apply_step, random_logits, save_random, shape_of
 
 BERT = Shape("bert", 6, (12,) * 6, 32, 384, 1536, 30522, 512, "WordPiece")
 TRAINED = {"epochs": 1, "batch_size": 64, "max_length": 16}
@@ -68,15 +68,15 @@ def test_a_step_leaves_the_shape_it_foretells(
     foretold = follow(shape_of_checkpoint(checkpoint), *entries)
     made = checkpoint
     for number, entry in enumerate(entries):
-        made, _ = run_step(tmp_path / str(number), made, texts, **entry)
+        made, _ = apply_step(tmp_path / str(number), made, texts, **entry)
     assert shape_of_checkpoint(made) == foretold
 
 
 def test_what_only_the_texts_decide_is_not_foretold(checkpoint: Path, texts: Path, tmp_path: Path) -> None:
     shape = shape_of_checkpoint(checkpoint)
-    trimmed, _ = run_step(tmp_path / "t", checkpoint, texts, step="vocabulary-trimming")
+    trimmed, _ = apply_step(tmp_path / "t", checkpoint, texts, step="vocabulary-trimming")
     assert follow(shape, {"step": "vocabulary-trimming"}) == replace(shape_of_checkpoint(trimmed), vocabulary=None)
-    pruned, _ = run_step(tmp_path / "p", checkpoint, texts, step="head-pruning", criterion="importance")
+    pruned, _ = apply_step(tmp_path / "p", checkpoint, texts, step="head-pruning", criterion="importance")
     foretold = follow(shape, {"step": "head-pruning", "criterion": "importance"})
     assert foretold == replace(shape_of_checkpoint(pruned), heads=None)
 
@@ -213,7 +213,7 @@ def test_every_known_architecture_can_be_cut(model_type: str, texts: Path, tmp_p
     made = save_random(tmp_path / "model", texts, model_type)
     foretold = follow(shape_of_checkpoint(made), *entries)
     for number, entry in enumerate(entries):
-        made, _ = run_step(tmp_path / str(number), made, texts, **entry)
+        made, _ = apply_step(tmp_path / str(number), made, texts, **entry)
     assert shape_of_checkpoint(made) == foretold
     assert random_logits(load_checkpoint(made)).isfinite().all()
 

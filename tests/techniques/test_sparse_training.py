@@ -19,7 +19,7 @@ from runner.techniques.pruning.movement_pruning import Movement, MovementPruning
 from runner.techniques.pruning.sparse_training import Pruning, growth, layer_weights
 from runner.techniques.training.batches import Batches
 from runner.techniques.training.training import evaluate
-from tests.techniques.conftest import run_step
+from tests.techniques.conftest import apply_step
 
 STEPS = ["magnitude-pruning", "movement-pruning"]
 QUICK = {"epochs": 3, "learning_rate": 5e-3, "batch_size": 16, "dropout": 0.0}
@@ -27,7 +27,7 @@ QUICK = {"epochs": 3, "learning_rate": 5e-3, "batch_size": 16, "dropout": 0.0}
 
 @pytest.mark.parametrize("step", STEPS)
 def test_it_learns_and_is_sparse(step: str, checkpoint: Path, texts: Path, tmp_path: Path) -> None:
-    folder, notes = run_step(tmp_path / "s", checkpoint, texts, step=step, **QUICK)
+    folder, notes = apply_step(tmp_path / "s", checkpoint, texts, step=step, **QUICK)
     model = load_checkpoint(folder)
     weights = layer_weights(model, "test")
     assert len(weights) == 12
@@ -43,7 +43,7 @@ def test_it_learns_and_is_sparse(step: str, checkpoint: Path, texts: Path, tmp_p
 
 @pytest.mark.parametrize("step", STEPS)
 def test_only_the_compressed_file_is_smaller(step: str, bert: Path, texts: Path, tmp_path: Path) -> None:
-    folder, notes = run_step(tmp_path / "s", bert, texts, step=step, **QUICK | {"epochs": 1})
+    folder, notes = apply_step(tmp_path / "s", bert, texts, step=step, **QUICK | {"epochs": 1})
     pruned, whole = ((path / "model.safetensors").read_bytes() for path in (folder, bert))
     assert notes["masked"]
     assert len(pruned) == len(whole)
@@ -53,7 +53,7 @@ def test_only_the_compressed_file_is_smaller(step: str, bert: Path, texts: Path,
 @pytest.mark.parametrize("step", STEPS)
 def test_the_same_seed_gives_the_same_bytes(step: str, bert: Path, texts: Path, tmp_path: Path) -> None:
     contents = [
-        folder_sha256(run_step(tmp_path / str(number), bert, texts, step=step, epochs=1, seed=seed)[0])
+        folder_sha256(apply_step(tmp_path / str(number), bert, texts, step=step, epochs=1, seed=seed)[0])
         for number, seed in enumerate((1, 1, 2))
     ]
     assert contents[0] == contents[1] != contents[2]
@@ -110,7 +110,7 @@ def test_the_sparsity_grows_on_a_cubic_curve() -> None:
 
 def test_too_little_time_is_an_error(bert: Path, texts: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"minutes is 1e-09, too few: 1 of 45 steps"):
-        run_step(tmp_path / "s", bert, texts, step="movement-pruning", **QUICK | {"minutes": 1e-9})
+        apply_step(tmp_path / "s", bert, texts, step="movement-pruning", **QUICK | {"minutes": 1e-9})
 
 
 @pytest.mark.parametrize("step", STEPS)

@@ -17,7 +17,7 @@ from runner.tasks.texts import read_split
 from runner.techniques.chain import make_step
 from runner.techniques.training.batches import Batches
 from runner.techniques.training.static_embedding import reduce, token_vectors
-from tests.techniques.conftest import run_step
+from tests.techniques.conftest import apply_step
 from tests.techniques.onnx_models import alone_and_together, batch, difference, logits
 
 QUICK: dict[str, Any] = {
@@ -33,12 +33,12 @@ QUICK: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def made(bert: Path, texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Static embeddings of a BERT."""
-    return run_step(tmp_path_factory.mktemp("made") / "made", bert, texts, **QUICK)[0]
+    return apply_step(tmp_path_factory.mktemp("made") / "made", bert, texts, **QUICK)[0]
 
 
 def test_it_learns_the_task_and_the_graph_is_what_learned_it(checkpoint: Path, texts: Path, tmp_path: Path) -> None:
     labels_alone = {"soft_weight": 0, "epochs": 8}  # this teacher knows nothing
-    folder, notes = run_step(tmp_path / "made", checkpoint, texts, **QUICK | labels_alone)
+    folder, notes = apply_step(tmp_path / "made", checkpoint, texts, **QUICK | labels_alone)
     assert notes["largest_logit_difference"] < 1e-5
     assert notes["validation_accuracy"] > 0.9
     config = load_checkpoint(checkpoint).config
@@ -55,15 +55,15 @@ def test_the_order_of_words_and_the_rest_of_the_batch_do_not_matter(made: Path) 
 
 
 def test_int8_is_near_and_smaller(made: Path, bert: Path, texts: Path, tmp_path: Path) -> None:
-    int8, _ = run_step(tmp_path / "int8", made, texts, bert, step="onnx-dynamic-int8")
+    int8, _ = apply_step(tmp_path / "int8", made, texts, bert, step="onnx-dynamic-int8")
     assert 0 < difference(made, int8) < 0.2
     sizes = [(folder / "model.onnx").stat().st_size for folder in (made, int8)]
     assert sizes[1] < 0.5 * sizes[0]
 
 
 def test_after_vocabulary_trimming(bert: Path, texts: Path, tmp_path: Path) -> None:
-    trimmed, notes = run_step(tmp_path / "trimmed", bert, texts, step="vocabulary-trimming")
-    folder, _ = run_step(tmp_path / "made", trimmed, texts, **QUICK)
+    trimmed, notes = apply_step(tmp_path / "trimmed", bert, texts, step="vocabulary-trimming")
+    folder, _ = apply_step(tmp_path / "made", trimmed, texts, **QUICK)
     tables = {tensor.name: tensor.dims for tensor in onnx.load(folder / "model.onnx").graph.initializer}
     assert list(tables["vectors.weight"]) == [notes["tokens"], QUICK["dimensions"]]
 
@@ -93,7 +93,7 @@ def test_all_components_keep_all_distances() -> None:
 
 def test_the_same_seed_gives_the_same_bytes(bert: Path, texts: Path, tmp_path: Path) -> None:
     contents = [
-        folder_sha256(run_step(tmp_path / str(number), bert, texts, **QUICK | {"epochs": 1}, seed=seed)[0])
+        folder_sha256(apply_step(tmp_path / str(number), bert, texts, **QUICK | {"epochs": 1}, seed=seed)[0])
         for number, seed in enumerate((1, 1, 2))
     ]
     assert contents[0] == contents[1] != contents[2]
@@ -117,4 +117,4 @@ def test_more_dimensions_than_the_teacher_has_are_refused(bert: Path, texts: Pat
 
     step = make_step(QUICK | {"dimensions": 33}, "test")
     with pytest.raises(UserError, match="dimensions is 33, but the model's hidden states have 32"):
-        step.fits(shape_of_checkpoint(bert))
+        step.infer_shape(shape_of_checkpoint(bert))

@@ -16,7 +16,7 @@ from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
 from runner.models.flops import count_flops
 from runner.tasks.texts import Example, Texts, read_split, write_texts
-from tests.techniques.conftest import random_logits, run_step, save_random
+from tests.techniques.conftest import apply_step, random_logits, save_random
 from tests.techniques.onnx_models import logits
 
 TAGS = ["B-PER", "I-PER", "O"]
@@ -53,8 +53,8 @@ def test_each_token_has_logits_as_transformers_computes_them(model: Path) -> Non
 
 
 def test_graphs_give_the_same_logits_also_in_int8(model: Path, tagged: Path, tmp_path: Path) -> None:
-    graph, _ = run_step(tmp_path / "graph", model, tagged, step="onnx-export")
-    int8, _ = run_step(tmp_path / "int8", graph, tagged, step="onnx-dynamic-int8")
+    graph, _ = apply_step(tmp_path / "graph", model, tagged, step="onnx-export")
+    int8, _ = apply_step(tmp_path / "int8", graph, tagged, step="onnx-dynamic-int8")
     expected = random_logits(load_checkpoint(model)).numpy()
     ids = torch.randint(5, 300, (3, 11), generator=torch.Generator().manual_seed(0)).numpy()
     mask = np.ones_like(ids)
@@ -65,7 +65,7 @@ def test_graphs_give_the_same_logits_also_in_int8(model: Path, tagged: Path, tmp
 
 @pytest.mark.parametrize("step", ["torchscript", "openvino-export", "torch-dynamic-int8", "bfloat16"])
 def test_exports_give_the_same_logits(step: str, model: Path, tagged: Path, tmp_path: Path) -> None:
-    _, notes = run_step(tmp_path / "made", model, tagged, step=step)
+    _, notes = apply_step(tmp_path / "made", model, tagged, step=step)
     assert notes["largest_logit_difference"] < 0.1
 
 
@@ -79,7 +79,7 @@ def test_exports_give_the_same_logits(step: str, model: Path, tagged: Path, tmp_
     ],
 )
 def test_what_makes_it_smaller_keeps_the_head(entry: dict[str, Any], model: Path, tagged: Path, tmp_path: Path) -> None:
-    made, _ = run_step(tmp_path / "made", model, tagged, **entry)
+    made, _ = apply_step(tmp_path / "made", model, tagged, **entry)
     assert random_logits(load_checkpoint(made)).shape == (3, 11, 3)
 
 
@@ -99,7 +99,7 @@ def test_a_tagger_is_imported_with_tags_in_the_order_of_the_task(model: Path, ta
     (source / "config.json").write_text(
         json.dumps(config | {"id2label": dict(enumerate(names)), "label2id": {n: i for i, n in enumerate(names)}})
     )
-    made, notes = run_step(tmp_path / "made", source, tagged, step="import-checkpoint")
+    made, notes = apply_step(tmp_path / "made", source, tagged, step="import-checkpoint")
     assert notes["labels"] == TAGS
     expected = random_logits(load_checkpoint(model))[..., [1, 2, 0]]
     torch.testing.assert_close(random_logits(load_checkpoint(made)), expected, atol=1e-5, rtol=0)
@@ -109,6 +109,6 @@ def test_a_head_for_something_else_is_refused(
     model: Path, tagged: Path, texts: Path, bert: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(UserError, match=r"of a BertForSequenceClassification: no …ForTokenClassification"):
-        run_step(tmp_path / "one", bert, tagged, step="import-checkpoint")
+        apply_step(tmp_path / "one", bert, tagged, step="import-checkpoint")
     with pytest.raises(UserError, match=r"of a BertForTokenClassification: for a task of kind tokens"):
-        run_step(tmp_path / "other", model, texts, step="import-checkpoint")
+        apply_step(tmp_path / "other", model, texts, step="import-checkpoint")

@@ -1,4 +1,4 @@
-"""Known texts are tokenized and judged as before, any other text still can be."""
+"""Known texts are tokenized and evaluated as before, any other text still can be."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
 from runner.store.artifacts import folder_sha256
 from runner.tasks.texts import Example, Texts, write_texts
-from tests.techniques.conftest import run_step, save_random
+from tests.techniques.conftest import apply_step, save_random
 
 TRAINING = ["word1 a lovely table", "an awful word2 chair, word1", "great! horrid?"]
 KINDS = ["bert", "roberta", "mpnet", "wordpiece", "unigram"]
@@ -79,7 +79,7 @@ def pair(
     source = save_random(folder / "source", texts, "bert" if own else request.param)
     if own:
         own().save(str(source / "tokenizer.json"))
-    return source, run_step(folder / "trimmed", source, few, step="vocabulary-trimming")[0]
+    return source, apply_step(folder / "trimmed", source, few, step="vocabulary-trimming")[0]
 
 
 @cache
@@ -132,7 +132,7 @@ def test_unseen_words_are_spelled(pair: tuple[Path, Path]) -> None:
 def test_a_script_that_is_not_known_stays_unknown(texts: Path, few: Path, tmp_path: Path) -> None:
     source = save_random(tmp_path / "s", texts, "bert")
     _word_piece().save(str(source / "tokenizer.json"))
-    trimmed, _ = run_step(tmp_path / "t", source, few, step="vocabulary-trimming")
+    trimmed, _ = apply_step(tmp_path / "t", source, few, step="vocabulary-trimming")
     assert _tokenizer(trimmed).encode("猫 🎉 lovely").tokens == ["[CLS]", "[UNK]", "[UNK]", "lov", "##ely", "[SEP]"]
 
 
@@ -141,7 +141,7 @@ def test_rare_tokens_go_and_common_ones_stay(texts: Path, few: Path, tmp_path: P
     _word_piece().save(str(source / "tokenizer.json"))
     counts = {}
     for name, keys in {"all": {}, "often": {"min_count": 2}, "common": {"min_count": 2, "common": 85}}.items():
-        folder, notes = run_step(tmp_path / name, source, few, step="vocabulary-trimming", **keys)
+        folder, notes = apply_step(tmp_path / name, source, few, step="vocabulary-trimming", **keys)
         counts[name] = {token for token in ("word1", "awful", "an") if _tokenizer(folder).token_to_id(token)}
         assert notes["tokens"] == _tokenizer(folder).get_vocab_size()
         assert notes["texts"] == "train"
@@ -149,12 +149,12 @@ def test_rare_tokens_go_and_common_ones_stay(texts: Path, few: Path, tmp_path: P
 
 
 def test_the_same_bytes_twice(bert: Path, few: Path, tmp_path: Path) -> None:
-    folders = [run_step(tmp_path / name, bert, few, step="vocabulary-trimming")[0] for name in "ab"]
+    folders = [apply_step(tmp_path / name, bert, few, step="vocabulary-trimming")[0] for name in "ab"]
     assert folder_sha256(folders[0]) == folder_sha256(folders[1])
 
 
 def test_a_task_without_training_texts_takes_its_texts(bert: Path, unlabelled: Path, tmp_path: Path) -> None:
-    folder, notes = run_step(tmp_path / "t", bert, unlabelled, step="vocabulary-trimming")
+    folder, notes = apply_step(tmp_path / "t", bert, unlabelled, step="vocabulary-trimming")
     assert notes["texts"] == "test"
     assert (_logits(folder, "one text") - _logits(bert, "one text")).abs().max() < 1e-6
 
@@ -163,7 +163,7 @@ def test_another_kind_of_tokenizer_is_refused(bert: Path, few: Path, tmp_path: P
     source = shutil.copytree(bert, tmp_path / "s")
     Tokenizer(models.WordLevel({"<unk>": 0, "a": 1}, unk_token="<unk>")).save(str(source / "tokenizer.json"))
     with pytest.raises(UserError, match=r"knows WordPiece, BPE, Unigram tokenizers, but the model's is WordLevel"):
-        run_step(tmp_path / "t", source, few, step="vocabulary-trimming")
+        apply_step(tmp_path / "t", source, few, step="vocabulary-trimming")
 
 
 def test_a_tokenizer_of_another_model_is_refused(bert: Path, few: Path, tmp_path: Path) -> None:
@@ -172,10 +172,10 @@ def test_a_tokenizer_of_another_model_is_refused(bert: Path, few: Path, tmp_path
     tokenizer.add_tokens([f"more{number}" for number in range(600)])
     tokenizer.save(str(source / "tokenizer.json"))
     with pytest.raises(UserError, match=r"the tokenizer has a token \d+, but the model only embeddings for 600"):
-        run_step(tmp_path / "t", source, few, step="vocabulary-trimming")
+        apply_step(tmp_path / "t", source, few, step="vocabulary-trimming")
 
 
 @pytest.mark.parametrize(("key", "value"), [("min_count", 0), ("common", -1)])
 def test_bad_settings_are_refused(key: str, value: int, bert: Path, few: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=f"{key} is {value}, but must be at least"):
-        run_step(tmp_path / "t", bert, few, step="vocabulary-trimming", **{key: value})
+        apply_step(tmp_path / "t", bert, few, step="vocabulary-trimming", **{key: value})

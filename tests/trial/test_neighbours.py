@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from runner.trial.neighbours import Batch, compare_batchings
+from runner.trial.batch_sensitivity import Batch, compare_batchings
 
 PAD = 7
 
@@ -80,10 +80,10 @@ def test_what_is_not_a_number_has_no_difference() -> None:
 def test_of_several_labels_every_one_counts() -> None:
     """The largest logit stays the same, but the second falls below 0 where a text is alone."""
 
-    def judge(batch: Batch) -> np.ndarray:
+    def evaluate(batch: Batch) -> np.ndarray:
         return np.array([[2.0, 1.0 if len(batch[0]) > 1 else -1.0]] * len(batch[0]))
 
     batches = _batches(TEXTS[:8], 8)
-    logits = np.concatenate([judge(batch) for batch in batches])
-    assert compare_batchings(judge, batches, logits, PAD)["changed_predictions"] == 0
-    assert compare_batchings(judge, batches, logits, PAD, "multi-label")["changed_predictions"] == 8
+    logits = np.concatenate([evaluate(batch) for batch in batches])
+    assert compare_batchings(evaluate, batches, logits, PAD)["changed_predictions"] == 0
+    assert compare_batchings(evaluate, batches, logits, PAD, "multi-label")["changed_predictions"] == 8

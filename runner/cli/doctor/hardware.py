@@ -91,7 +91,7 @@ def frequency_section(cpus: list[int], root: Path = _ROOT) -> Section:
         Fact(
             "Boost",
             {None: _NOT_VISIBLE, True: "on", False: "off"}[boost],
-            "The clock depends on heat and neighbours: without boost, intervals are narrower." if boost else None,
+            "The clock depends on heat and on neighbours: without boost, intervals are narrower." if boost else None,
         ),
     ]
     limits = [(read_text(clock / "cpuinfo_min_freq"), read_text(clock / "cpuinfo_max_freq")) for clock in clocks]

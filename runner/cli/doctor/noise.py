@@ -58,12 +58,12 @@ def probe(cpu: int, seconds: float = SECONDS, kernel: Callable[[], float] = refe
             durations.append(kernel())
         after, probe_seconds = steal_seconds([cpu]), time.monotonic() - began
         stolen = after - steal if steal is not None and after is not None else None
-        return judge(durations, stolen, probe_seconds)
+        return evaluate(durations, stolen, probe_seconds)
     finally:
         os.sched_setaffinity(0, allowed)
 
 
-def judge(durations: list[float], steal: float | None, probe_seconds: float) -> Noise:
+def evaluate(durations: list[float], steal: float | None, probe_seconds: float) -> Noise:
     """Describe durations in seconds, at least one."""
     ordered = sorted(durations)
     last = len(ordered) - 1

@@ -15,5 +15,5 @@ def given(arguments: list[str], lines: Iterator[str]) -> list[tuple[str, str]]:
     two_by_two = [arguments[start : start + 2] for start in range(0, len(arguments), 2)]
     pairs = two_by_two or [line.rstrip("\n").split("\t") for line in lines]
     if any(len(pair) != 2 for pair in pairs):
-        sys.exit("This model judges pairs: give two texts for each, on a line with one tab between them.")
+        sys.exit("This model evaluates pairs: give two texts for each, on a line with one tab between them.")
     return [(first, second) for first, second in pairs]

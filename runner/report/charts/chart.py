@@ -17,7 +17,7 @@ PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 DASHES = ("solid", "dash", "dot", "dashdot")
 GREY = "#7b828d"
 VERDICT_COLOURS = {"faster": "#0072B2", "slower": "#D55E00"}
-MOST_ROWS, MOST_LINES = 60, 12
+MAX_ROWS, MAX_LINES = 60, 12
 ROW_PIXELS = 30
 
 

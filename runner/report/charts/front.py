@@ -12,7 +12,7 @@ from runner.report.charts.labels import label_places
 from runner.report.front import Point, Standing, standings
 from runner.report.view import Group, Row, Variant
 
-_MOST_POINTS, _MOST_NAMES, _MOST_WHISKERS = 300, 60, 80  # of each trace
+_MAX_POINTS, _MAX_NAMES, _MAX_WHISKERS = 300, 60, 80  # of each trace
 _POINTS_SHOWN = 20.0  # of accuracy, below the best
 _WIDTH, _HEIGHT = 1040, 440  # pixels: of a wide chart's plane, of any chart
 _BLUE = VERDICT_COLOURS["faster"]
@@ -158,7 +158,7 @@ class _Drawn:
 
     def _labels(self, chosen: Sequence[int]) -> dict[int, tuple[str, str]]:
         """Return what each is called, and where its name goes: some on the front, not too many, and the baseline."""
-        named, own = set(chosen[:: -(-len(chosen) // _MOST_NAMES) or 1]), self._baseline()
+        named, own = set(chosen[:: -(-len(chosen) // _MAX_NAMES) or 1]), self._baseline()
         texts = {i: self.variants[i].label if i in named else "" for i in chosen}
         if own is not None:
             texts[own] = f"{self.variants[own].label}, the baseline"
@@ -230,7 +230,7 @@ class _Drawn:
             own = trace["marker"]["symbol"]
             symbols = ["triangle-down" if self.values[i] < self.axes.floor else own for i in chosen]
             trace["marker"] = trace["marker"] | {"symbol": symbols}
-        if len(chosen) <= _MOST_WHISKERS:
+        if len(chosen) <= _MAX_WHISKERS:
             latencies = [(self.points[i].latency, self.points[i].low, self.points[i].high) for i in chosen]
             spans = [
                 self.measure.interval(self.variants[i].row) if self.values[i] >= self.axes.floor else None
@@ -243,8 +243,8 @@ class _Drawn:
 
 
 def _thinned(places: list[int]) -> list[int]:
-    """Return at most _MOST_POINTS of them, evenly chosen."""
-    return places[:: -(-len(places) // _MOST_POINTS) or 1]
+    """Return at most _MAX_POINTS of them, evenly chosen."""
+    return places[:: -(-len(places) // _MAX_POINTS) or 1]
 
 
 def _whiskers(spans: Sequence[tuple[float, float]]) -> Figure:

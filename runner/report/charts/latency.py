@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runner.report.charts.chart import GREY, MOST_ROWS, ROW_PIXELS, VERDICT_COLOURS, Chart, log_axis, most, plain
+from runner.report.charts.chart import GREY, MAX_ROWS, ROW_PIXELS, VERDICT_COLOURS, Chart, log_axis, most, plain
 from runner.report.recordings import Recordings
 from runner.report.view import Group
 
@@ -12,7 +12,7 @@ _KEYS = ("lowerfence", "q1", "median", "q3", "upperfence")
 def latency_chart(group: Group, recorded: Recordings) -> Chart | None:
     """One box per variant over the timed calls of all its ok trials: quartiles, whiskers at 1% and 99%."""
     calls = recorded.calls_seconds
-    shown, left_out = most(group, [v for v in group.variants if v.row["job"] in calls], MOST_ROWS)
+    shown, left_out = most(group, [v for v in group.variants if v.row["job"] in calls], MAX_ROWS)
     if not shown:
         return None
     calls_ms = {v.row["job"]: [1e3 * value for value in calls[v.row["job"]]] for v in shown}

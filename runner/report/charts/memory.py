@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from runner.report.charts.chart import GREY, MOST_LINES, Chart, Figure, line_style, most, plain
+from runner.report.charts.chart import GREY, MAX_LINES, Chart, Figure, line_style, most, plain
 from runner.report.recordings import Recordings
 from runner.report.view import Group, Variant
 
@@ -15,7 +15,7 @@ _POINTS_PER_PHASE = 60
 
 def memory_chart(group: Group, recorded: Recordings) -> Chart | None:
     """One line per variant (its first ok trial); a symbol marks where a phase starts."""
-    shown, left_out = most(group, [v for v in group.variants if v.row["job"] in recorded.memory], MOST_LINES)
+    shown, left_out = most(group, [v for v in group.variants if v.row["job"] in recorded.memory], MAX_LINES)
     if not shown:
         return None
     lines = [_line(v, recorded.memory[v.row["job"]], number) for number, v in enumerate(shown)]

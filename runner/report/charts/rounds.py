@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runner.report.charts.chart import GREY, MOST_LINES, Chart, Figure, line_style, log_axis, most, plain
+from runner.report.charts.chart import GREY, MAX_LINES, Chart, Figure, line_style, log_axis, most, plain
 from runner.report.recordings import Recordings, Row
 from runner.report.view import Group, Variant
 
@@ -13,7 +13,7 @@ def rounds_chart(group: Group, recorded: Recordings) -> Chart | None:
         variant.row["job"]: [trial for trial in recorded.trials.get(variant.row["job"], []) if trial["latency_ratio"]]
         for variant in group.variants
     }
-    shown, left_out = most(group, [v for v in group.variants if with_ratios[v.row["job"]]], MOST_LINES)
+    shown, left_out = most(group, [v for v in group.variants if with_ratios[v.row["job"]]], MAX_LINES)
     rounds = sorted({trial["round"] + 1 for v in shown for trial in with_ratios[v.row["job"]]})
     if len(shown) < 2 or len(rounds) < 2:
         return None
@@ -44,8 +44,8 @@ def _line(variant: Variant, trials: list[Row], number: int) -> Figure:
         "hovertemplate": "%{fullData.name}<br>round %{x}: %{y:.3f}×%{text}<extra></extra>",
         "line": {"width": 1.5, **style},
         "marker": {
-            "size": [7 if trial["counted"] is not False else 9 for trial in trials],
-            "symbol": ["circle" if trial["counted"] is not False else "x-open" for trial in trials],
+            "size": [7 if trial["included"] is not False else 9 for trial in trials],
+            "symbol": ["circle" if trial["included"] is not False else "x-open" for trial in trials],
             "opacity": 1,
         },
     }
@@ -53,4 +53,4 @@ def _line(variant: Variant, trials: list[Row], number: int) -> Figure:
 
 def _said(trial: Row) -> str:
     disturbed = f", disturbed: {trial['disturbed_by']}" if trial["disturbed_by"] else ""
-    return disturbed + ("" if trial["counted"] is not False else ", not counted")
+    return disturbed + ("" if trial["included"] is not False else ", not counted")

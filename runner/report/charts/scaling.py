@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runner.report.charts.chart import Figure, line_style, plain
 from runner.report.threads import Scaling
-from runner.results.format import counted
+from runner.results.format import pluralize
 
 
 def scaling_chart(scaling: Scaling) -> Figure | None:
@@ -19,7 +19,7 @@ def scaling_chart(scaling: Scaling) -> Figure | None:
             "name": plain(label),
             "x": [number for number in threads if number in (1, *rows)],
             "y": [1 if number == 1 else rows[number]["thread_speedup"] for number in threads if number in (1, *rows)],
-            "text": [counted(number, "thread") for number in threads if number in (1, *rows)],
+            "text": [pluralize(number, "thread") for number in threads if number in (1, *rows)],
             "line": line_style(i),
             "hovertemplate": "%{fullData.name}<br>%{text}: %{y:.2f}×<extra></extra>",
         }

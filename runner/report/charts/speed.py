@@ -7,7 +7,7 @@ from typing import Any
 
 from runner.report.charts.chart import (
     GREY,
-    MOST_ROWS,
+    MAX_ROWS,
     ROW_PIXELS,
     VERDICT_COLOURS,
     Chart,
@@ -19,13 +19,13 @@ from runner.report.charts.chart import (
 )
 from runner.report.view import Group
 
-_MOST_BY_LENGTH = 30  # times as fast, up to which bars from zero can be compared
+_MAX_BY_LENGTH = 30  # times as fast, up to which bars from zero can be compared
 _PRECISION_COLOURS = {"float32": "#0072B2", "int8": "#E69F00", "bfloat16": "#009E73"}
 
 
 def speedup_chart(group: Group) -> Chart | None:
     """Bars from zero: baseline latency ÷ variant latency, with its 95% interval; the fastest on top."""
-    shown, left_out = most(group, [v for v in group.variants if v.row["latency_ratio"] is not None], MOST_ROWS)
+    shown, left_out = most(group, [v for v in group.variants if v.row["latency_ratio"] is not None], MAX_ROWS)
     if len(shown) < 2:
         return None
     ratios = [v.row["latency_ratio"] for v in shown]
@@ -43,7 +43,7 @@ def speedup_chart(group: Group) -> Chart | None:
             "array": [1 / low - s for s, low in zip(speedups, lows, strict=True)],
         },
     }
-    if max(speedups) > _MOST_BY_LENGTH:
+    if max(speedups) > _MAX_BY_LENGTH:
         return _speedup_dots(bars, left_out)
     widest, room = max(1 / low for low in lows), 1.5 * max(speedups)
     cut = " (whiskers cut at the edge)" if widest > room else ""  # else a wild interval would hide the bars
@@ -56,7 +56,7 @@ def speedup_chart(group: Group) -> Chart | None:
         ],
     }
     said = (
-        "Bars start at zero; the line at 1 is the baseline, whiskers are 95% intervals, grey is a tie, not judged, or "
+        "Bars start at zero. The line at 1 is the baseline. Whiskers are 95% intervals. Grey is a tie, no verdict, or "
     )
     return Chart("speedup", "How fast.", f"{said}the baseline itself.{left_out}", {"data": [bars], "layout": layout})
 
@@ -79,14 +79,14 @@ def _speedup_dots(bars: Figure, left_out: str) -> Chart:
         ],
     }
     said = (
-        "The line at 1 is the baseline, whiskers are 95% intervals, grey is a tie, not judged, or the baseline itself."
+        "The line at 1 is the baseline. Whiskers are 95% intervals. Grey is a tie, no verdict, or the baseline itself."
     )
     return Chart("speedup", "How fast.", said + left_out, {"data": [dots], "layout": layout})
 
 
 def peak_chart(group: Group) -> Chart | None:
     """Bars from zero: the rate of each variant as a percentage of the machine's peak in the same precision."""
-    shown, left_out = most(group, [v for v in group.variants if v.row["peak_fraction"] is not None], MOST_ROWS)
+    shown, left_out = most(group, [v for v in group.variants if v.row["peak_fraction"] is not None], MAX_ROWS)
     if not shown:
         return None
     precisions = sorted({v.row["precision"] or "unknown" for v in shown})

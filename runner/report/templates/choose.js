@@ -5,11 +5,11 @@ const chooser = (data) => {
   const { draws: DRAWS, step: STEP, contenders: CONTENDERS, epsilon: EPSILON, measures: MEASURES } = data;
   const ROUNDS_SEED = 1, EXAMPLES_SEED = 2;
 
-  const MOST_KEPT = 1000; // of the variants' draws, 8 kB each
+  const MAX_KEPT = 1000; // of the variants' draws, 8 kB each
   const once = (cache, key, make) => {
     if (!cache.has(key)) {
       const made = make();
-      if (cache.size >= MOST_KEPT) cache.clear();
+      if (cache.size >= MAX_KEPT) cache.clear();
       cache.set(key, made);
     }
     return cache.get(key);

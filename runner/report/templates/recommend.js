@@ -1,10 +1,10 @@
-// Sliders and number fields for the limits; the answers follow. The sentences are those of runner/recommend/words.py.
+// Sliders and number fields for the limits; the answers follow. The sentences are those of runner/recommend/messages.py.
 (() => {
   "use strict";
   const section = document.getElementById("recommend");
   const data = JSON.parse(document.getElementById("recommend-data").textContent);
   const choosers = chooser(data), form = section.querySelector("form");
-  const NAMED = 3, FEW_ROUNDS = 5, MOST_ROWS = 200, MOST_AHEAD = 3, STEPS = 1000;
+  const NAMED = 3, FEW_ROUNDS = 5, MAX_ROWS = 200, MAX_AHEAD = 3, STEPS = 1000;
 
   // Three significant digits, never in scientific notation.
   function significant(value, digits = 3) {
@@ -19,7 +19,7 @@
   const milliseconds = (seconds) => `${significant(seconds * 1e3)} ms`;
   const share = (part) =>
     part === null || part === undefined ? "–" : part && part < 0.01 ? "<1%" : `${Math.round(100 * part)}%`;
-  const counted = (number, noun) => `${number.toLocaleString("en-US")} ${noun}${number === 1 ? "" : "s"}`;
+  const pluralize = (number, noun) => `${number.toLocaleString("en-US")} ${noun}${number === 1 ? "" : "s"}`;
   const listed = (names, separator = ", ") =>
     names.slice(0, NAMED).join(separator) + (names.length > NAMED ? ` and ${names.length - NAMED} more` : "");
 
@@ -58,13 +58,13 @@
     const fitting = answer.order.filter((place) => !answer.fails[place].length), total = answer.order.length;
     const said = [capital(figures(winner))];
     if (!Object.keys(limits).length) {
-      said.push(`The fastest of ${counted(total, "variant")}; no limit was given.`);
+      said.push(`The fastest of ${pluralize(total, "variant")}; no limit was given.`);
     } else {
       const who = fitting.length === 1 ? "The only one that keeps" : `The fastest of ${fitting.length} that keep`;
       const faster = answer.order.slice(0, answer.order.indexOf(winner))
         .map((place) => `${label(place)} (${misses(place)})`);
       const but = faster.length ? ` Faster, but: ${listed(faster, "; ")}.` : "";
-      said.push(`${who} every limit, out of ${counted(total, "variant")}.${but}`);
+      said.push(`${who} every limit, out of ${pluralize(total, "variant")}.${but}`);
     }
 
     if (answer.none_fits === null) {
@@ -77,7 +77,7 @@
       if (next !== null) parts.push(`next ${label(next)}, ${share(answer.probability[next])}`);
       if (answer.none_fits) parts.push(`none fits in ${share(answer.none_fits)}`);
       const rounds = Math.min(...question.blocks.map((block) => block.rounds));
-      const few = rounds < FEW_ROUNDS ? ` ${counted(rounds, "round")}: take that as rough.` : "";
+      const few = rounds < FEW_ROUNDS ? ` ${pluralize(rounds, "round")}: take that as rough.` : "";
       said.push(`${parts.join("; ")}.${few}`);
     }
 
@@ -110,7 +110,7 @@
     head.append(element("th", "Variant", "first"), ...[...titles, "Best in"].map((title) => element("th", title)));
     const fits = (own) => !answer.fails[own].length;
     const shown = [...answer.order.filter(fits), ...answer.order.filter((own) => !fits(own))];
-    for (const own of shown.slice(0, MOST_ROWS)) {
+    for (const own of shown.slice(0, MAX_ROWS)) {
       const row = document.createElement("tr"), name = element("th", question.label[own]);
       name.scope = "row";
       row.className = answer.fails[own].length ? "misses" : "";
@@ -140,9 +140,9 @@
       const said = sentences(one, answer, limits, coreHour).map((sentence) => element("p", sentence));
       place.querySelector(".said").replaceChildren(element("p", headline, "headline"), ...said);
       const others = place.querySelector(".others"), fit = answer.fails.filter((fails) => !fails.length).length;
-      const more = answer.order.length - MOST_ROWS;
-      others.querySelector("summary").textContent = `All ${counted(answer.order.length, "variant")}: ${fit} fit, `
-        + `${answer.order.length - fit} do not` + (more > 0 ? `; the first ${MOST_ROWS} are shown` : "");
+      const more = answer.order.length - MAX_ROWS;
+      others.querySelector("summary").textContent = `All ${pluralize(answer.order.length, "variant")}: ${fit} fit, `
+        + `${answer.order.length - fit} do not` + (more > 0 ? `; the first ${MAX_ROWS} are shown` : "");
       others.hidden = false;
       const fill = () => drawTable(others.querySelector("table"), one, answer, limits, coreHour);
       others.ontoggle = () => others.open && fill();
@@ -214,7 +214,7 @@
   draw();
 
   // Resample while nobody waits, a few milliseconds at a time: else the first move of a slider would.
-  function* ahead() { for (const one of choosers.slice(0, MOST_AHEAD)) yield* one.ahead(); }
+  function* ahead() { for (const one of choosers.slice(0, MAX_AHEAD)) yield* one.ahead(); }
   const work = ahead();
   const soon = window.requestIdleCallback ?? ((go) => setTimeout(() => go({ timeRemaining: () => 0 }), 50)); // Safari
   const goOn = (deadline) => {

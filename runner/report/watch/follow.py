@@ -26,19 +26,19 @@ class Pace:
 
     Attributes:
         poll_seconds: between two looks into the folder.
-        least_seconds: between two rewrites, at least.
+        min_seconds: between two rewrites, at least.
         share: of the time, at most, that goes into rewriting.
         quiet_seconds: a complete sweep that did not change for so long needs no further round.
     """
 
     poll_seconds: float = 2.0
-    least_seconds: float = 5.0
+    min_seconds: float = 5.0
     share: float = 0.1
     quiet_seconds: float = 15.0
 
     def rest_seconds(self, rewrite_seconds: float) -> float:
         """Return how long to leave the report alone after a rewrite that took so long."""
-        return max(self.least_seconds, rewrite_seconds * (1 / self.share - 1))
+        return max(self.min_seconds, rewrite_seconds * (1 / self.share - 1))
 
 
 def follow(sweep: Path, cores: int, say: Callable[[str], None], pace: Pace) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from runner.results.format import counted, speedup, speedup_interval
+from runner.results.format import pluralize, speedup, speedup_interval
 from runner.results.labels import job_label
 from runner.results.tables import Tables
 
@@ -17,7 +17,7 @@ def status_line(tables: Tables) -> str:
     rows = tables.jobs
     planned, missing, ok = (sum(row[f"trials_{name}"] for row in rows) for name in ("planned", "missing", "ok"))
     failed = planned - missing - ok
-    return f"{planned - missing} of {counted(planned, 'trial')}, {failed} failed; {_leader(rows)}"
+    return f"{planned - missing} of {pluralize(planned, 'trial')}, {failed} failed; {_leader(rows)}"
 
 
 def _leader(rows: Sequence[Row]) -> str:
@@ -26,5 +26,5 @@ def _leader(rows: Sequence[Row]) -> str:
         return "no variant is ahead of its baseline so far"
     best = min([row for row in faster if row["verdict"] == "faster"] or faster, key=lambda row: row["latency_ratio"])
     interval = speedup_interval(best["latency_ratio_low"], best["latency_ratio_high"])
-    how_sure = {"faster": interval, "tie": f"{interval}, a tie so far"}.get(best["verdict"], "not judged yet")
+    how_sure = {"faster": interval, "tie": f"{interval}, a tie so far"}.get(best["verdict"], "not evaluated yet")
     return f"ahead: {job_label(best)}, {speedup(best['latency_ratio'])} ({how_sure})"

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from runner.errors import UserError
-from runner.store.artifacts import write_whole
+from runner.store.artifacts import atomic_write
 
 TITLE = "Measured by other tools"
 CAVEAT = (
@@ -69,7 +69,7 @@ def keep(sweep: Path, found: Sequence[Measured]) -> None:
     """
     files = {one.file for one in found}
     all_ = [*(one for one in kept(sweep) if one.file not in files), *found]
-    write_whole(_file(sweep), json.dumps([asdict(one) for one in all_], indent=1, ensure_ascii=False) + "\n")
+    atomic_write(_file(sweep), json.dumps([asdict(one) for one in all_], indent=1, ensure_ascii=False) + "\n")
 
 
 def _file(sweep: Path) -> Path:

@@ -10,7 +10,7 @@ from runner.results.external import optimum_benchmark, pyperf
 from runner.results.external.measured import Measured
 
 _TOOLS = (pyperf, optimum_benchmark)
-_MOST_BYTES = 256 * 2**20
+_MAX_BYTES = 256 * 2**20
 
 
 def read(path: Path) -> list[Measured]:
@@ -21,8 +21,8 @@ def read(path: Path) -> list[Measured]:
     """
     known = "Known are the JSON files of pyperf and optimum-benchmark."
     try:
-        if not path.is_file() or path.stat().st_size > _MOST_BYTES:
-            raise UserError(f"{path} is no file of at most {_MOST_BYTES // 2**20} MiB. {known}")
+        if not path.is_file() or path.stat().st_size > _MAX_BYTES:
+            raise UserError(f"{path} is no file of at most {_MAX_BYTES // 2**20} MiB. {known}")
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from None

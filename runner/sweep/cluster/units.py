@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.store.artifacts import write_whole
+from runner.store.artifacts import atomic_write
 from runner.store.sweep_folder import lost_file, trial_file
 
 NODE = "PINBOX_NODE"  # set by us on a node; Slurm's own variable is also there when a sweep runs inside an allocation
@@ -65,7 +65,7 @@ def note_node(sweep: Path, unit: str, environment: dict[str, Any]) -> None:
     """Note that this node measures a unit."""
     path = note_file(sweep, unit)
     path.parent.mkdir(exist_ok=True)
-    write_whole(path, json.dumps({"node": this_node(), **environment}, indent=1))
+    atomic_write(path, json.dumps({"node": this_node(), **environment}, indent=1))
 
 
 def noted_node(sweep: Path, unit: str) -> dict[str, Any] | None:
@@ -110,7 +110,7 @@ def note_lost(sweep: Path, trial: str, error: str, log: str | None) -> None:
     """Note that a trial was lost: a row with a reason, which the next run of the sweep measures nevertheless."""
     path = lost_file(sweep, trial)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, json.dumps({"status": "lost", "error": error, "log": log}))
+    atomic_write(path, json.dumps({"status": "lost", "error": error, "log": log}))
 
 
 def _planned_units(plan: dict[str, Any]) -> dict[str, list[str]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runner.config.task_kinds import EMBEDDING, MULTI_LABEL, joined
-from runner.results.format import counted
+from runner.results.format import pluralize
 from runner.tasks.texts import Example
 from runner.techniques.importing.labels import ORDER
 
@@ -26,7 +26,7 @@ class Difference:
     """A text, or a word of it, whose logits are not transformers' own.
 
     Attributes:
-        text: what was judged.
+        text: what was evaluated.
         size: largest difference of a logit; infinite where one is not a number.
         here, there: what is predicted here and by transformers; empty for vectors.
         logits: of each output, by name: here, and by transformers.
@@ -64,7 +64,7 @@ class Compared:
         text = text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
         said = f"'{text}' is {first.here} here and {first.there} there" if other else f"'{text}'"
         return (
-            f"predictions differ from transformers' own on {len(self.differences)} of {counted(self.texts, 'text')}, "
+            f"predictions differ from transformers' own on {len(self.differences)} of {pluralize(self.texts, 'text')}, "
             f"{len(other)} of them with another label; the largest logit difference is {self.largest:.2g}; "
             f"first: {said}"
         )
@@ -96,7 +96,7 @@ def compare(
         logits: of all test texts, or of all words of them.
         names: of their outputs, in order; none for vectors.
         examples: all test texts.
-        kind: how they are judged; see `runner.config.task_kinds`.
+        kind: how they are evaluated; see `runner.config.task_kinds`.
         noted: see `outputs_of`.
     """
     starts = _starts(examples)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from runner.diff.compare import Diff
 from runner.diff.environment import same_cpu
 from runner.diff.join import Side
-from runner.diff.words import namer
-from runner.results.format import counted
+from runner.diff.messages import namer
+from runner.results.format import pluralize
 from runner.results.recorded import Recorded
 
 
@@ -46,7 +46,7 @@ def _artifact_lines(found: Diff, stored: frozenset[str]) -> list[str]:
     reused = sum(one.pair.a.row["artifact"] in stored for one in same)
     made = len(same) - reused
     lines = [
-        f"Artifacts: those of {len(same)} of {counted(len(known), 'job')} identical byte for byte: "
+        f"Artifacts: those of {len(same)} of {pluralize(len(known), 'job')} identical byte for byte: "
         f"{reused} reused from the store, {made} made anew."
     ]
     name = namer(found)
@@ -55,16 +55,16 @@ def _artifact_lines(found: Diff, stored: frozenset[str]) -> list[str]:
 
 def _float32_lines(found: Diff) -> list[str]:
     name = namer(found)
-    judged = [
+    evaluated = [
         (one, change.difference)
         for one in found.compared
         if (change := one.change("predictions")) is not None and is_float32(one.pair.a) and is_float32(one.pair.b)
     ]
-    if not judged:
+    if not evaluated:
         return ["Predictions: no float32 job has any on both sides."]
-    differing = [one for one, number in judged if number]
+    differing = [one for one, number in evaluated if number]
     if not differing:
-        return [f"Predictions: identical in every float32 job, {len(judged)} in all."]
+        return [f"Predictions: identical in every float32 job, {len(evaluated)} in all."]
     demanded = "they must not" if same_cpu(found.environment) else "another CPU may round otherwise"
-    line = f"Predictions: differ in {len(differing)} of {counted(len(judged), 'float32 job')} ({demanded})."
+    line = f"Predictions: differ in {len(differing)} of {pluralize(len(evaluated), 'float32 job')} ({demanded})."
     return [line, *(f"  Other predictions: {name(one.pair.b)}" for one in differing)]

@@ -104,7 +104,7 @@ def print_front(found: list[Candidate], console: Console) -> None:
             megabytes(row["rss_peak_bytes"]),
             percent(row["accuracy"]),
             percent(row["negative_flips_fraction"]),
-            str(row["rounds_counted"]),
+            str(row["rounds_included"]),
         )
         table.add_row(*map(Text, cells))
     console.print(table)

@@ -19,7 +19,7 @@ from pathlib import Path
 from runner.console import say
 from runner.errors import UserError
 from runner.report.write import collect_and_report
-from runner.results.format import counted
+from runner.results.format import pluralize
 from runner.results.tables import Tables
 from runner.sweep.search.pareto import candidates, front
 from runner.sweep.search.state import Rung, State, gather, read_state, write_state
@@ -54,8 +54,8 @@ def search(folder: Path, overrides: Sequence[str], techniques: list[str], budget
             break
         if not alive:
             break
-        of = f"{len(alive)} of {counted(len(techniques), 'technique')}"
-        say(f"Rung of {counted(rounds, 'round')}: {of}, {counted(round(left / 60), 'minute')} left.")
+        of = f"{len(alive)} of {pluralize(len(techniques), 'technique')}"
+        say(f"Rung of {pluralize(rounds, 'round')}: {of}, {pluralize(round(left / 60), 'minute')} left.")
         complete = _run_rung(folder, overrides, alive, rounds, left, state)
         tables = _collected(folder, state)
         if not complete:

@@ -49,7 +49,7 @@ def candidates(summary: Sequence[Row], trials: Iterable[Row]) -> list[Candidate]
     """Return what was measured without failure, baselines included."""
     memory: dict[str, list[float]] = defaultdict(list)
     for trial in trials:
-        if trial["status"] == "ok" and trial["counted"] and trial["rss_peak_bytes"]:
+        if trial["status"] == "ok" and trial["included"] and trial["rss_peak_bytes"]:
             memory[trial["job"]].append(float(trial["rss_peak_bytes"]))
     measured = [row for row in summary if row["latency_ratio"] and row["disk_bytes"] and memory[row["job"]]]
     return [_candidate(row, memory[row["job"]]) for row in measured if row["status"] in ("ok", "missing")]

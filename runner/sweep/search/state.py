@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from runner.store.artifacts import write_whole
+from runner.store.artifacts import atomic_write
 from runner.store.sweep_folder import trial_file
 
 Plan = dict[str, Any]
@@ -48,7 +48,7 @@ def read_state(folder: Path) -> State:
 
 def write_state(folder: Path, state: State) -> None:
     """Write search.json."""
-    write_whole(folder / "search.json", json.dumps(asdict(state), indent=1))
+    atomic_write(folder / "search.json", json.dumps(asdict(state), indent=1))
 
 
 def gather(folder: Path, state: State) -> None:
@@ -61,7 +61,7 @@ def gather(folder: Path, state: State) -> None:
     begun = {trial["job"] for trial in plan["trials"]}
     plan["jobs"] = [job for job in plan["jobs"] if job["job"] in begun]  # the time ended before the others
     state.plan = plan
-    write_whole(path, json.dumps(plan, indent=1))
+    atomic_write(path, json.dumps(plan, indent=1))
 
 
 def merged(before: Plan | None, after: Plan) -> Plan:

@@ -1,5 +1,7 @@
-"""Check that a model's head is one that a task can be judged with: from config.json and the sizes of the tensors alone,
-without torch or transformers, so that it is known when a job is composed."""
+"""Check that a model's head fits the task, from config.json and the sizes of the tensors alone.
+
+It needs neither torch nor transformers, so a job is checked when it is composed.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +77,7 @@ def check_head(config: Mapping[str, Any], tensors: Mapping[str, list[int]], kind
 
     Raises:
         UserError: if the head is of another sort, config.json contradicts itself or the weights, or the outputs cannot
-            be judged so.
+            be evaluated so.
     """
     _check_architecture(config, kind, where)
     _check_problem_type(config, kind, where)
@@ -157,7 +159,7 @@ def _check_rows(names: Sequence[str], config: Mapping[str, Any], tensors: Mappin
 
 
 def _check_architecture(config: Mapping[str, Any], kind: str, where: str) -> None:
-    """Check that a head is for what the task judges: its tensors alone may look alike."""
+    """Check that a head is for what the task evaluates: its tensors alone may look alike."""
     said = config.get("architectures") or []
     if not said:
         return  # loading tells
@@ -173,7 +175,7 @@ def _check_architecture(config: Mapping[str, Any], kind: str, where: str) -> Non
 
 
 def _check_problem_type(config: Mapping[str, Any], kind: str, where: str) -> None:
-    """Check that a head was trained for the way in which its outputs are judged."""
+    """Check that a head was trained for the way in which its outputs are evaluated."""
     said = config.get("problem_type")
     if said is None:
         return
@@ -183,7 +185,7 @@ def _check_problem_type(config: Mapping[str, Any], kind: str, where: str) -> Non
     meant = _PROBLEM_TYPES[said]
     if meant is None:
         raise UserError(
-            f"{key}: its outputs are numbers, and no kind of task is judged by these. Take a model that classifies."
+            f"{key}: its outputs are numbers, and no kind of task is evaluated by these. Take a model that classifies."
         )
     if meant != (SINGLE_LABEL if kind == TOKENS else kind):
         sort = "one of its labels" if meant == SINGLE_LABEL else "any number of its labels"

@@ -78,7 +78,7 @@ class ImportCheckpoint(Step):
         check_tokenizer_files(files)
         return [*(fit.match.remarks() if fit.match else []), *remark_on(fit.unused)]
 
-    def fits(self, shape: Shape) -> Shape:
+    def infer_shape(self, shape: Shape) -> Shape:
         """Check that transformers has such a model and that texts give it all its inputs.
 
         Texts are cut where sentence-transformers cuts them, if its folder says how vectors are made.
@@ -161,7 +161,7 @@ def _load_model(source: Path, labels: list[str], head: str, seed: int, of_tokens
         config.id2label = dict(enumerate(labels))
         config.label2id = {name: index for index, name in enumerate(labels)}
         config.problem_type = None  # of the head that was
-    logging.set_verbosity_error()  # what is missing is judged here
+    logging.set_verbosity_error()  # what is missing is evaluated here
     logging.disable_progress_bar()
     torch.manual_seed(seed)
     try:
@@ -173,7 +173,7 @@ def _load_model(source: Path, labels: list[str], head: str, seed: int, of_tokens
             local_files_only=True,
             trust_remote_code=False,
             output_loading_info=True,
-            ignore_mismatched_sizes=True,  # what does not fit is judged here
+            ignore_mismatched_sizes=True,  # what does not fit is evaluated here
             **more,
         )
     except Exception as error:  # whatever transformers stumbles over, the files are at fault

@@ -47,7 +47,7 @@ class ImportOnnxBert(Step):
         check_tokenizer_files(files)
         return []
 
-    def fits(self, shape: Shape) -> Shape:
+    def infer_shape(self, shape: Shape) -> Shape:
         """A BERT of so many heads, if they share the hidden width evenly."""
         if shape.hidden is not None and shape.hidden % self.heads:
             raise UserError(

@@ -56,7 +56,7 @@ class RandomWeights(Step):
                 f"step 'random-weights': shape.model_type is {model_type!r}. {did_you_mean(str(model_type), _SPECIAL)}"
             )
 
-    def fits(self, shape: Shape) -> Shape:
+    def infer_shape(self, shape: Shape) -> Shape:
         """The shape asked for, if its sizes fit together."""
         made = shape_of_config(self.shape, "step 'random-weights': shape")
         least = _BYTES + len(_SPECIAL[self.shape["model_type"]])

@@ -61,7 +61,7 @@ class Cascade(Step):
         if isinstance(self.max_length, int) and self.max_length < 3:
             raise UserError(f"step 'cascade': max_length is {self.max_length}, but must be at least 3.")
 
-    def fits(self, shape: Shape) -> Shape:
+    def infer_shape(self, shape: Shape) -> Shape:
         """The same shape, if texts can be as long, and attention is as BERT's where only the first token is wanted."""
         if self.first_token:
             check_first_token(shape, self.name)
@@ -141,8 +141,8 @@ def join(small: Any, whole: Any, threshold: float) -> Any:
         helper.make_node("Softmax", [f"small/{_LOGITS}"], ["probabilities"], axis=-1),
         helper.make_node("ReduceMax", ["probabilities"], ["sure"], axes=[-1], keepdims=0),
         helper.make_node("Less", ["sure", "threshold"], ["unsure"]),
-        helper.make_node("Cast", ["unsure"], ["counted"], to=TensorProto.INT32),
-        helper.make_node("ReduceMax", ["counted"], ["most"], keepdims=0),
+        helper.make_node("Cast", ["unsure"], ["included"], to=TensorProto.INT32),
+        helper.make_node("ReduceMax", ["included"], ["most"], keepdims=0),
         helper.make_node("Cast", ["most"], ["any"], to=TensorProto.BOOL),
         helper.make_node("If", ["any"], [_LOGITS], then_branch=asked, else_branch=kept),
     ]

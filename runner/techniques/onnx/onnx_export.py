@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from runner.techniques.torch.tracing import Logits
 
 MODEL = "model.onnx"
-_LEAST_OPSET = 18  # of the newer exporter
+_MIN_OPSET = 18  # of the newer exporter
 
 
 @step("onnx-export")
@@ -54,7 +54,7 @@ class OnnxExport(Step):
         """See `first_token`."""
         return self.first_token
 
-    def fits(self, shape: Shape) -> Shape:
+    def infer_shape(self, shape: Shape) -> Shape:
         """The same shape, if attention is as BERT's where the first token is to be told from the others."""
         if self.first_token:
             check_first_token(shape, self.name)
@@ -95,7 +95,7 @@ class OnnxExport(Step):
         try:
             export_traced(model, path, self.opset)
         except torch.onnx.errors.UnsupportedOperatorError as error:
-            export_captured(model, path, max(self.opset, _LEAST_OPSET), _operator(error))
+            export_captured(model, path, max(self.opset, _MIN_OPSET), _operator(error))
             return "captured"
         return "traced"
 

@@ -84,7 +84,7 @@ class OnnxStaticInt8(Step):
                 f"step 'onnx-static-int8': percentile is {self.percentile}, but must be above 50 and at most 100."
             )
 
-    def fits(self, shape: Shape) -> Shape:
+    def infer_shape(self, shape: Shape) -> Shape:
         """The same shape, if the model takes texts of `max_length`."""
         check_tokens(shape, self.name, self.max_length)
         return shape

@@ -47,9 +47,9 @@ class BlockMovementPruning(GradualPruning):
         if not self.heads and not self.neurons:
             raise UserError("step 'block-movement-pruning': heads and neurons are both 0: nothing to remove.")
 
-    def fits(self, shape: Shape) -> Shape:
+    def infer_shape(self, shape: Shape) -> Shape:
         """Fewer heads and neurons, if any are removed."""
-        shape = super().fits(shape)
+        shape = super().infer_shape(shape)
         if self.neurons and shape.neurons is not None:
             check_removes(self.name, "neurons", self.neurons, shape.neurons, "neurons a layer")
             shape = replace(shape, neurons=remaining(shape.neurons, self.neurons))

@@ -31,7 +31,7 @@ class FfnPruning(Step):
             them (the L2 criterion of Li et al., "Pruning Filters for Efficient ConvNets", ICLR 2017, on both sides);
             "importance" those that the loss depends on least, to first order (see importance.py).
         seed: of the order of samples.
-        samples: labelled training texts that importance is judged on.
+        samples: labelled training texts that importance is evaluated on.
     """
 
     takes = "checkpoint"
@@ -56,7 +56,7 @@ class FfnPruning(Step):
         """Only importance needs labelled texts."""
         return self.criterion == "importance"
 
-    def fits(self, shape: Shape) -> Shape:
+    def infer_shape(self, shape: Shape) -> Shape:
         """Fewer neurons, if any are removed."""
         check_layers(shape, self.name)
         if shape.neurons is None:

@@ -27,7 +27,7 @@ class HeadPruning(Step):
             that the loss depends on least in the whole model, after Michel, Levy and Neubig, "Are Sixteen Heads Really
             Better than One?", NeurIPS 2019.
         seed: of the draw, and of the order of samples.
-        samples: labelled training texts that importance is judged on.
+        samples: labelled training texts that importance is evaluated on.
     """
 
     takes = "checkpoint"
@@ -52,7 +52,7 @@ class HeadPruning(Step):
         """Only importance needs labelled texts."""
         return self.criterion == "importance"
 
-    def fits(self, shape: Shape) -> Shape:
+    def infer_shape(self, shape: Shape) -> Shape:
         """Fewer heads, if any are removed; how importance spreads them over the layers is not known."""
         check_attention(shape, self.name)
         if shape.heads is None:

@@ -20,7 +20,7 @@ from runner.techniques.step import StepInputs
 from runner.techniques.training.batches import Batches, positions
 from runner.techniques.training.training import label_losses
 
-_MAX_LENGTH = 64  # tokens of a text that importance is judged on
+_MAX_LENGTH = 64  # tokens of a text that importance is evaluated on
 
 
 def sample_batches(
@@ -35,7 +35,7 @@ def sample_batches(
     examples = [example for example in read_split(inputs.texts, "train") if example.label is not None]
     if not examples:
         raise UserError(
-            f"step '{step}': criterion is importance, but the task has no labelled training texts to judge by. Take "
+            f"step '{step}': criterion is importance, but the task has no labelled training texts to evaluate by. Take "
             f"criterion: {instead}, or a task with labels."
         )
     random.Random(seed).shuffle(examples)

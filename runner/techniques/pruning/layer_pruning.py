@@ -43,7 +43,7 @@ class LayerPruning(Step):
                 "from 1 on, or a list of layers in rising order, such as [0, 2, 4]."
             )
 
-    def fits(self, shape: Shape) -> Shape:
+    def infer_shape(self, shape: Shape) -> Shape:
         """Fewer layers, if there are as many as are to be kept."""
         check_layers(shape, self.name)
         if shape.layers is None:

@@ -38,7 +38,7 @@ class LowRankFactors(Step):
         if isinstance(self.rank, int) and self.rank < 1:
             raise UserError(f"step 'low-rank': rank is {self.rank}, but must be at least 1.")
 
-    def fits(self, shape: Shape) -> Shape:
+    def infer_shape(self, shape: Shape) -> Shape:
         """The same shape, if the smallest of the matrices has so high a rank."""
         check_layers(shape, self.name)
         sides = {"hidden width": shape.hidden, "neurons": shape.neurons}

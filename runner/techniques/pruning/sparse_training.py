@@ -43,10 +43,10 @@ class GradualPruning(TrainingStep):
         self.check("begin", "at least 0 and below 1", lambda value: 0 <= value < 1)
         self.check("end", "at least begin and below 1", lambda value: self.begin <= value < 1)
 
-    def fits(self, shape: Shape) -> Shape:
+    def infer_shape(self, shape: Shape) -> Shape:
         """The same shape, if the layers are known."""
         check_layers(shape, self.name)
-        return super().fits(shape)
+        return super().infer_shape(shape)
 
 
 @dataclass

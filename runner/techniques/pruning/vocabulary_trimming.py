@@ -53,7 +53,7 @@ class VocabularyTrimming(Step):
         if isinstance(self.common, int) and self.common < 0:
             raise UserError(f"step 'vocabulary-trimming': common is {self.common}, but must be at least 0.")
 
-    def fits(self, shape: Shape) -> Shape:
+    def infer_shape(self, shape: Shape) -> Shape:
         """A smaller vocabulary, of a size that the texts decide, if the tokenizer is of a kind that can be trimmed."""
         if shape.tokenizer is not None and shape.tokenizer not in _KINDS:
             raise UserError(

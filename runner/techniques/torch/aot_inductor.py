@@ -17,8 +17,8 @@ from runner.techniques import step
 from runner.techniques.step import Step, StepInputs
 
 MODEL = "model.pt2"
-_MOST_TEXTS = 1024  # of a call
-_LEAST_TOKENS = 2  # of a text: torch.export takes 1 for a constant
+_MAX_TEXTS = 1024  # of a call
+_MIN_TOKENS = 2  # of a text: torch.export takes 1 for a constant
 
 
 @step("aot-inductor")
@@ -48,8 +48,8 @@ class AotInductor(Step):
         model = load_logits(inputs.source, attention="sdpa")
         longest = positions(model.model.config)
         tokens = {
-            0: torch.export.Dim("batch", min=1, max=_MOST_TEXTS),
-            1: torch.export.Dim("length", min=_LEAST_TOKENS, max=longest),
+            0: torch.export.Dim("batch", min=1, max=_MAX_TEXTS),
+            1: torch.export.Dim("length", min=_MIN_TOKENS, max=longest),
         }
         with exporting(self.name, model), torch.no_grad():
             shapes = dict.fromkeys(model.inputs(), tokens)

@@ -29,7 +29,7 @@ class FineTune(TrainingStep):
         super().__post_init__()
         self.check("frozen_layers", "at least 0", lambda value: value >= 0)
 
-    def fits(self, shape: Shape) -> Shape:
+    def infer_shape(self, shape: Shape) -> Shape:
         """The same shape, if there are as many layers as are to be frozen."""
         if self.frozen_layers:
             check_layers(shape, self.name)
@@ -43,7 +43,7 @@ class FineTune(TrainingStep):
                 raise UserError(
                     f"step 'fine-tune': frozen_layers is {self.frozen_layers}, but the model has {shape.layers} layers."
                 )
-        return super().fits(shape)
+        return super().infer_shape(shape)
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
         """Train; return the loss, validation accuracy and seconds of every epoch."""

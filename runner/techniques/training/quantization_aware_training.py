@@ -55,11 +55,11 @@ class QuantizationAwareTraining(TaughtStep):
         """See `first_token`."""
         return self.first_token
 
-    def fits(self, shape: Shape) -> Shape:
+    def infer_shape(self, shape: Shape) -> Shape:
         """The same shape, if it can be trained, and exported as asked for."""
         if self.first_token:
             check_first_token(shape, self.name)
-        return super().fits(shape)
+        return super().infer_shape(shape)
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
         """Train and quantize; return what `fit` does, and how far logits are from those

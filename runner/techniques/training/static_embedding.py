@@ -70,14 +70,14 @@ class StaticEmbedding(TrainingStep):
         if not self.soft_weight + self.hard_weight:
             raise UserError(f"step '{self.name}': soft_weight and hard_weight are both 0: nothing to learn.")
 
-    def fits(self, shape: Shape) -> Shape:
+    def infer_shape(self, shape: Shape) -> Shape:
         """The same shape, if the teacher's vectors are as wide."""
         if shape.hidden is not None and self.dimensions > shape.hidden:
             raise UserError(
                 f"step '{self.name}': dimensions is {self.dimensions}, but the model's hidden states have "
                 f"{shape.hidden}; take at most as many."
             )
-        return super().fits(shape)
+        return super().infer_shape(shape)
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
         """Train, write the graph, compare the two; return of every epoch what `fit` does.
@@ -187,8 +187,8 @@ def write_graph(student: Any, path: Path) -> None:
         helper.make_node("Unsqueeze", ["mask", "last"], ["column"], "unsqueeze"),
         helper.make_node("Mul", ["vectors", "column"], ["kept"], "keep"),
         helper.make_node("ReduceSum", ["kept", "tokens"], ["sum"], "sum", keepdims=0),
-        helper.make_node("ReduceSum", ["column", "tokens"], ["counted"], "count", keepdims=0),
-        helper.make_node("Max", ["counted", "one"], ["count"], "at_least_one"),
+        helper.make_node("ReduceSum", ["column", "tokens"], ["included"], "count", keepdims=0),
+        helper.make_node("Max", ["included", "one"], ["count"], "at_least_one"),
         helper.make_node("Div", ["sum", "count"], ["mean"], "mean"),
         helper.make_node("Gemm", ["mean", "hidden.weight", "hidden.bias"], ["inner"], "hidden", transB=1),
         helper.make_node("Relu", ["inner"], ["active"], "relu"),

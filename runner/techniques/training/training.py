@@ -77,7 +77,7 @@ class TrainingStep(Step):
         if isinstance(value, int | float) and not holds(value):
             raise UserError(f"step '{self.name}': {key} is {value}, but must be {allowed}.")
 
-    def fits(self, shape: Shape) -> Shape:
+    def infer_shape(self, shape: Shape) -> Shape:
         """The same shape, if the model takes texts of `max_length`."""
         check_tokens(shape, self.name, self.max_length)
         return shape

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from runner.cli.doctor.noise import judge, noise_section, probe, two_speeds
+from runner.cli.doctor.noise import evaluate, noise_section, probe, two_speeds
 
 
 def normal(mean: float, deviation: float, count: int, seed: int = 0) -> list[float]:
@@ -38,12 +38,12 @@ def test_one_speed_is_not_two(durations: list[float]) -> None:
 
 
 def said(durations: list[float], steal: float = 0.0, load: float = 0.0) -> str:
-    facts = noise_section(judge(durations, steal, 5.0), cpu=1, load=load).facts
+    facts = noise_section(evaluate(durations, steal, 5.0), cpu=1, load=load).facts
     return " ".join(f"{fact.value} {fact.advice or ''}" for fact in facts)
 
 
 def test_a_steady_core_needs_no_advice() -> None:
-    facts = noise_section(judge(normal(1.0, 0.01, 1000), 0.0, 5.0), cpu=1, load=0.1).facts
+    facts = noise_section(evaluate(normal(1.0, 0.01, 1000), 0.0, 5.0), cpu=1, load=0.1).facts
     assert "steady" in [fact.value for fact in facts]
     assert not any(fact.advice for fact in facts)
 

@@ -27,7 +27,7 @@ from runner.results.tables import read_tables
 from tests.patience import PATIENCE_SECONDS, wait_until
 from tests.results.synthetic import BASELINE, DEMO, Job, edit, trial_file, write_sweep
 
-PACE = Pace(poll_seconds=0.01, least_seconds=0.0, share=1.0, quiet_seconds=0.2)
+PACE = Pace(poll_seconds=0.01, min_seconds=0.0, share=1.0, quiet_seconds=0.2)
 JOBS = [*DEMO[:3], Job("broken", failure=("oom", "killed", (0, 1, 2)))]
 
 
@@ -139,14 +139,14 @@ def test_a_round_that_is_added_at_the_end_is_waited_for(growing: Path, whole: Pa
 
 
 def test_most_of_the_time_it_rests() -> None:
-    assert Pace(least_seconds=5, share=0.1).rest_seconds(0.1) == 5
-    assert Pace(least_seconds=5, share=0.1).rest_seconds(2) == pytest.approx(18)
+    assert Pace(min_seconds=5, share=0.1).rest_seconds(0.1) == 5
+    assert Pace(min_seconds=5, share=0.1).rest_seconds(2) == pytest.approx(18)
 
 
 def test_one_round_is_not_judged_yet(tmp_path: Path) -> None:
     line = status_line(collect(write_sweep(tmp_path, DEMO, rounds=1)))
     assert line.startswith("6 of 6 trials, 0 failed; ahead: minilm-l6 · onnx-int8 · 1 thread, 2.")
-    assert line.endswith("× (not judged yet)")
+    assert line.endswith("× (not evaluated yet)")
 
 
 def test_who_writes_last_has_read_the_most(whole: Path, growing: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 import runner.sweep.prepared
 from runner.config.schema import Config
 from runner.isolation.box import Box, BoxEnd, BoxOrder
-from runner.sweep.prepared import Ready, prepare_job
+from runner.sweep.prepared import PreparedJob, prepare_job
 
 CONF = Path(__file__).parents[3] / "conf"
 Spoil = Callable[[Path], None]
@@ -57,7 +57,7 @@ class HereBox(Box):
 
 def prepare_here(
     monkeypatch: pytest.MonkeyPatch, folder: Path, *overrides: str, spoil: Spoil | None = None
-) -> tuple[Ready, str]:
+) -> tuple[PreparedJob, str]:
     """Prepare one job of the model in `folder`/model on the task in `folder`/texts.jsonl; return how that went, and its
     log."""
     monkeypatch.setattr(torch, "set_num_interop_threads", lambda count: None)  # torch allows it once in a process

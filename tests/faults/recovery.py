@@ -26,7 +26,7 @@ class Verdict:
     wrong: str | None
 
 
-class Judge:
+class Recovery:
     """Knows the undisturbed sweep, which is run once in each kind of box, when it is first asked for.
 
     Args:
@@ -47,8 +47,8 @@ class Judge:
         self._undisturbed(self._first)
         return self._first.store
 
-    def judge(self, name: str, sweep: SmallSweep) -> Verdict:
-        """Go on with a sweep after its fault, and judge the end."""
+    def check(self, name: str, sweep: SmallSweep) -> Verdict:
+        """Go on with a sweep after its fault, and evaluate the end."""
         seen = said(sweep)
         after = sweep.trials()
         kept = {trial for trial, content in after.items() if content["status"] == "ok"}
