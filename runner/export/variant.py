@@ -77,8 +77,8 @@ def find_variant(tables: Tables, asked: str) -> Variant:
     if not note.is_file() or not lineage or labels is None:
         raise UserError(
             f"{tables.folder} does not record how {row['job']} was made and evaluated. The sweep is of an older "
-            f"Pinbox, or a part of its folder was not copied ({note.relative_to(tables.folder)}, manifest.json). Run its "
-            f"grid again with {MAKE} sweep."
+            f"Pinbox, or a part of its folder was not copied ({note.relative_to(tables.folder)}, manifest.json). "
+            f"Run its grid again with {MAKE} sweep."
         )
     prepared = json.loads(note.read_text(encoding="utf-8"))
     return Variant(
