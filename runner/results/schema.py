@@ -13,7 +13,7 @@ import pyarrow as pa
 
 VERSION: Final = 8
 
-ALONE_ROLES: Final = ("alone-first", "alone-last")  # see runner/slots
+ALONE_ROLES: Final = ("alone-first", "alone-last")  # see runner/sweep/slots
 ROLES: Final = ("variant", "baseline-first", "baseline-last", *ALONE_ROLES)
 SAMPLE_ROLES: Final = (*ROLES, "partner")
 STATUSES: Final = ("ok", "oom", "timeout", "crashed", "unfair", "wrong", "prepare-failed", "lost")
