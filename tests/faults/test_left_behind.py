@@ -59,14 +59,14 @@ def test_a_core_is_waited_for_by_name_and_given_back_by_the_dead(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    monkeypatch.setattr(alone, "CORES", tmp_path)
+    monkeypatch.setattr(exclusive, "CORES", tmp_path)
     with another(SWEEPS, tmp_path) as first:
 
         def say(line: str) -> None:
             said.append(line)
             first.kill()
 
-        monkeypatch.setattr(alone, "say", say)
+        monkeypatch.setattr(exclusive, "say", say)
         with exclusive.lock_cores([0], tmp_path):
             pass
     expected = f"Core 0 is used by another sweep (outputs/other, process {first.pid}): waiting for our turns on it."
