@@ -13,7 +13,7 @@ from runner.config.task_kinds import SINGLE_LABEL
 from runner.errors import UserError
 from runner.results.lineage import labels_of_head
 from runner.results.tables import Tables
-from runner.store.sweep_folder import prepared_file
+from runner.store.sweep_folder import SweepFolder
 
 Row = Mapping[str, Any]
 _CLOSEST = 5
@@ -71,7 +71,7 @@ def find_variant(tables: Tables, asked: str) -> Variant:
             f"with the same grid, in this folder, {tables.folder}, and {RETRY_FAILED}."
         )
     kind = (tables.manifest.get("kinds") or {}).get(row["task"], SINGLE_LABEL)
-    note = prepared_file(tables.folder, row["job"])
+    note = SweepFolder(tables.folder).prepared(row["job"])
     lineage = (tables.manifest.get("lineage") or {}).get(row["artifact"])
     labels = (tables.manifest.get("labels") or {}).get(row["task"])
     if not note.is_file() or not lineage or labels is None:

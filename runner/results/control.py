@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from runner.results.json_files import read_json
-from runner.store.sweep_folder import prepared_file
+from runner.results.plan_record import PlanRecord
+from runner.store.sweep_folder import SweepFolder
 
 
-def control_of(sweep: Path, plan: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Sum up what was noted of the jobs' preparing; None for a sweep of before there was a control.
+def control_of(sweep: Path, plan: PlanRecord) -> dict[str, Any] | None:
+    """Sum up what was noted of the jobs' preparing; None where the plan does not say whether there was a control.
 
     Returns:
         asked: texts that were to be compared with, 0 where that was switched off.
@@ -19,11 +19,11 @@ def control_of(sweep: Path, plan: Mapping[str, Any]) -> dict[str, Any] | None:
         texts, largest_difference: of these, the most and the largest.
         not_compared: jobs by the reason why they were not compared; a job that could not be prepared is none of them.
     """
-    if plan.get("control_texts") is None:
+    if plan.control_texts is None:
         return None
-    found: dict[str, Any] = {"asked": plan["control_texts"], "compared": 0, "texts": 0, "largest_difference": None}
+    found: dict[str, Any] = {"asked": plan.control_texts, "compared": 0, "texts": 0, "largest_difference": None}
     reasons: dict[str, list[str]] = {}
-    for key in dict.fromkeys(job.get("measured_as", job["job"]) for job in plan["jobs"]):
+    for key in dict.fromkeys(job.file_key for job in plan.jobs):
         note = _note(sweep, key)
         if note is None or note.get("status") != "ok":
             continue
@@ -40,7 +40,7 @@ def control_of(sweep: Path, plan: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _note(sweep: Path, job: str) -> dict[str, Any] | None:
     try:
-        note = read_json(prepared_file(sweep, job))
+        note = read_json(SweepFolder(sweep).prepared(job))
     except (OSError, ValueError, RecursionError):
         return None
     return note if isinstance(note, dict) else None

@@ -12,11 +12,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
+from runner.results.plan_record import PlanRecord
+from runner.store.sweep_folder import SweepFolder
+
 
 def cpu_of_units(sweep: Path) -> dict[str, str]:
     """Return the CPU model that measured each unit (see runner/sweep/cluster/units.py); empty if all are alike."""
     found: dict[str, str] = {}
-    for path in sorted((sweep / "nodes").glob("*.json")):
+    for path in SweepFolder(sweep).nodes():
         found[path.stem] = json.loads(path.read_text(encoding="utf-8"))["cpu_model"]
     return found if len(set(found.values())) > 1 else {}
 
@@ -26,7 +31,7 @@ def nodes_of(sweep: Path) -> dict[str, dict[str, Any]]:
 
     Empty for a sweep on one machine.
     """
-    notes = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((sweep / "nodes").glob("*.json"))]
+    notes = [json.loads(path.read_text(encoding="utf-8")) for path in SweepFolder(sweep).nodes()]
     return {note["node"]: {k: v for k, v in note.items() if k != "node"} for note in notes}
 
 
@@ -40,51 +45,59 @@ def environment_of_nodes(planned: Mapping[str, Any], nodes: Mapping[str, Mapping
     return {**planned, **own, "cpu_model": cpus}
 
 
-def apart_by_cpu(plan: Mapping[str, Any], cpus: Mapping[str, str]) -> dict[str, Any]:
+def apart_by_cpu(plan: PlanRecord, cpus: Mapping[str, str]) -> PlanRecord:
     """Return the plan as if each CPU model had been planned for: jobs and trials of their own, waterfalls too.
 
-    A round that no node began yet is counted with the most frequent CPU model.
+    A round that no node has begun yet is counted with the most frequent CPU model.
 
     Args:
         plan: of the sweep.
         cpus: see `cpu_of_units`.
     """
     if not cpus:
-        return dict(plan)
+        return plan
     usual = Counter(cpus.values()).most_common(1)[0][0]
-    jobs = {job["job"]: job for job in plan["jobs"]}
-    trials, models = [], dict[str, set[str]]()
-    for trial in plan["trials"]:
-        block = jobs[trial["job"]]["baseline"] or trial["job"]
-        cpu = cpus.get(f"{block}-r{trial['round']}", usual)
-        models.setdefault(cpu, set()).add(trial["job"])
-        trials.append(trial | {"job": _key(trial["job"], cpu), "measured_as": trial["job"], "cpu": cpu})
-    ordered = sorted(models)
-    return {
-        **plan,
-        "jobs": [
-            job | {"job": _key(job["job"], cpu), "baseline": _key(job["baseline"], cpu), "cpu": cpu}
+    trials, jobs_on = [], dict[str, set[str]]()
+    for trial in plan.trials:
+        cpu = cpus.get(trial.unit, usual)
+        jobs_on.setdefault(cpu, set()).add(trial.job)
+        trials.append(replace(trial, job=_key(trial.job, cpu), baseline=_key_of_baseline(trial.baseline, cpu)))
+    ordered = sorted(jobs_on)
+    return replace(
+        plan,
+        jobs=[
+            replace(
+                job,
+                job=_key(job.job, cpu),
+                baseline=_key_of_baseline(job.baseline, cpu),
+                cpu=cpu,
+                measured_as=job.job,
+            )
             for cpu in ordered
-            for job in plan["jobs"]
-            if job["job"] in models[cpu]
+            for job in plan.jobs
+            if job.job in jobs_on[cpu]
         ],
-        "trials": trials,
-        "waterfalls": [
+        trials=trials,
+        waterfalls=[
             [_key(job, cpu) for job in chain]
             for cpu in ordered
-            for chain in plan.get("waterfalls") or []
-            if set(chain) <= models[cpu]
+            for chain in plan.waterfalls
+            if {*chain} <= jobs_on[cpu]
         ],
-    }
+    )
 
 
-def jobs_measured_as(plan: Mapping[str, Any]) -> dict[str, list[str]]:
+def jobs_measured_as(plan: PlanRecord) -> dict[str, list[str]]:
     """Return under which keys each job is counted: its own, or one per CPU model."""
     found: dict[str, list[str]] = {}
-    for trial in plan["trials"]:
-        found.setdefault(trial.get("measured_as", trial["job"]), []).append(trial["job"])
-    return {job: list(dict.fromkeys(keys)) for job, keys in found.items()}
+    for job in plan.jobs:
+        found.setdefault(job.file_key, []).append(job.job)
+    return found
 
 
-def _key(job: str | None, cpu: str) -> str | None:
-    return f"{job}@{re.sub('[^A-Za-z0-9.]+', '-', cpu).strip('-')}" if job else None
+def _key(job: str, cpu: str) -> str:
+    return f"{job}@{re.sub('[^A-Za-z0-9.]+', '-', cpu).strip('-')}"
+
+
+def _key_of_baseline(baseline: str | None, cpu: str) -> str | None:
+    return _key(baseline, cpu) if baseline else None

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
+from runner.results.plan_record import block_name
 from runner.results.schema import ALONE_ROLES
 from runner.results.statistics import estimate_ratio, log_ratio
 
@@ -28,7 +29,7 @@ EVALUATED_BY = [
 
 def block_of(row: Row) -> str:
     """Return the key of the jobs that a trial is compared with: its baseline's, or its own."""
-    return str(row["baseline_job"] or row["job"])
+    return block_name(row["job"], row["baseline_job"])
 
 
 def disturbance(row: Row, limits: Mapping[str, float], usual_reference_seconds: float) -> tuple[float, str] | None:

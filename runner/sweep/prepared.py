@@ -16,8 +16,8 @@ from runner.isolation.box import is_stopping
 from runner.isolation.choose import make_box
 from runner.models.flops import CallFlops
 from runner.results.lineage import is_masked, labels_of_head, notes_of, other_outputs
-from runner.store.artifacts import Store, atomic_write, verify
-from runner.store.sweep_folder import SCHEMA, prepared_file
+from runner.store.artifacts import Store, verify
+from runner.store.sweep_folder import SCHEMA, SweepFolder
 from runner.sweep.control.check import Control, WrongError, check
 from runner.sweep.prepare import PreparedFiles, PrepareError, prepare
 from runner.tasks.texts import read_labels, read_pairs, read_split
@@ -70,11 +70,11 @@ class PreparedJob:
         return CallFlops(self.useful_flops, self.padded_flops)
 
 
-def read_prepared(sweep: Path, job: str) -> PreparedJob | None:
+def read_prepared(sweep: SweepFolder, job: str) -> PreparedJob | None:
     """Return what was noted of a job's preparing; None if nothing was that can be read, or the store has not (all of)
     it any more."""
     try:
-        ready = PreparedJob(**json.loads(prepared_file(sweep, job).read_text(encoding="utf-8")))
+        ready = PreparedJob(**json.loads(sweep.prepared(job).read_text(encoding="utf-8")))
         kept = filter(None, (ready.artifact_path, ready.inputs_path, ready.plugin_path))
         whole = ready.status != "ok" or all(verify(Path(path)) for path in kept)
     except (FileNotFoundError, ValueError, TypeError, RecursionError):
@@ -82,7 +82,7 @@ def read_prepared(sweep: Path, job: str) -> PreparedJob | None:
     return ready if whole else None
 
 
-def prepare_job(cfg: Config, job: str, sweep: Path, cpus: list[int]) -> PreparedJob | None:
+def prepare_job(cfg: Config, job: str, sweep: SweepFolder, cpus: list[int]) -> PreparedJob | None:
     """Prepare, write the predictions, and note how it went beside them; a failure is a note, too.
 
     Args:
@@ -97,7 +97,7 @@ def prepare_job(cfg: Config, job: str, sweep: Path, cpus: list[int]) -> Prepared
     Raises:
         MachineError: if the engine or the disk has gone.
     """
-    folder = prepared_file(sweep, job).parent
+    folder = sweep.prepared(job).parent
     folder.mkdir(parents=True, exist_ok=True)
     try:
         prepared = prepare(cfg, make_box(cfg.isolation), cpus, announce)
@@ -118,7 +118,7 @@ def prepare_job(cfg: Config, job: str, sweep: Path, cpus: list[int]) -> Prepared
         ready = _failed(f"{type(failure).__name__}: {failure}", traceback.format_exc(), folder, sweep)
     if is_stopping():
         return None  # killed with us: that says nothing about the job
-    atomic_write(folder / "prepared.json", json.dumps(asdict(ready)))
+    sweep.write(sweep.prepared(job), json.dumps(asdict(ready)))
     if ready.error:
         say(f"{cfg.model.name} {cfg.technique.name}: {ready.status}: {ready.error}")
     return ready
@@ -136,13 +136,13 @@ def names(cfg: Config) -> dict[str, str]:
     }
 
 
-def keep_log(text: str | None, folder: Path, sweep: Path) -> str | None:
+def keep_log(text: str | None, folder: Path, sweep: SweepFolder) -> str | None:
     """Write a log beside the file that names it; return its path within the sweep."""
     if text is None:
         return None
     path = folder / "log.txt"
     path.write_text(text)
-    return path.absolute().relative_to(sweep.absolute()).as_posix()
+    return sweep.relative(path)
 
 
 def _ready(cfg: Config, prepared: PreparedFiles, control: Control | None) -> PreparedJob:
@@ -171,7 +171,7 @@ def _ready(cfg: Config, prepared: PreparedFiles, control: Control | None) -> Pre
     )
 
 
-def _failed(error: str, log: str, folder: Path, sweep: Path) -> PreparedJob:
+def _failed(error: str, log: str, folder: Path, sweep: SweepFolder) -> PreparedJob:
     return PreparedJob("prepare-failed", error, keep_log(log, folder, sweep))
 
 
@@ -198,7 +198,7 @@ def _control(cfg: Config, prepared: PreparedFiles) -> Control | None:
     return check(prepared.reference.path, logits, names, examples, cfg.task.kind, of, label_outputs)
 
 
-def _write_predictions(cfg: Config, job: str, prepared: PreparedFiles, sweep: Path) -> None:
+def _write_predictions(cfg: Config, job: str, prepared: PreparedFiles, sweep: SweepFolder) -> None:
     """Copy texts, labels and logits into the sweep, so that it can be read without the store."""
     examples = read_split(prepared.texts.path, "test")
     words = {"words": [example.words for example in examples]} if cfg.task.kind == TOKENS else {}
@@ -219,5 +219,4 @@ def _write_predictions(cfg: Config, job: str, prepared: PreparedFiles, sweep: Pa
         "batch_sensitivity": prepared.batch_sensitivity,
         "lineage": lineage,
     }
-    (sweep / "predictions").mkdir(exist_ok=True)
-    atomic_write(sweep / "predictions" / f"{job}.json", json.dumps(record))
+    sweep.write(sweep.predictions_of(job), json.dumps(record))

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from runner.config.job_file import read_job
 from runner.config.schema import Config
 from runner.errors import MachineError, stop_before, storage_error
 from runner.isolation.box import Box, BoxEnd, BoxOrder
@@ -18,8 +19,8 @@ from runner.isolation.choose import make_box, memory_bytes
 from runner.isolation.exclusive import lock_cores
 from runner.machine.provenance import code_version, lock_sha256
 from runner.machine.topology import choose_cpus
-from runner.store.artifacts import atomic_write
-from runner.store.sweep_folder import SCHEMA, peaks_file
+from runner.results.plan_record import TrialSpec, current_plan
+from runner.store.sweep_folder import SCHEMA, SweepFolder
 from runner.sweep.cluster.units import this_node
 from runner.sweep.peaks import Peaks, measured_peaks
 from runner.sweep.prepared import PreparedJob, keep_log, names, prepare_job, read_prepared
@@ -28,52 +29,55 @@ from runner.sweep.reference_box import Partner, PartnerFailedError, open_partner
 from runner.sweep.slots.slot import slots_beside, this_slot
 
 
-def run_trial(cfg: Config, job: str, sweep_name: str, sweep: Path, folder: Path) -> str:
+def run_trial(sweep: SweepFolder, name: str) -> str:
     """Measure once, in a fresh box, and write the trial's file.
 
+    Everything that decides what is measured is read from the sweep's folder, wherever this runs.
+
     Args:
-        cfg: the job, checked, and the trial's place in the sweep.
-        job: its key.
-        sweep_name: the grid's name.
-        sweep: the sweep's folder.
-        folder: the trial's own folder, below it.
+        sweep: the sweep's folder, with the plan and the job's file.
+        name: of a planned trial.
 
     Returns:
         The status: ok, oom, timeout, crashed, unfair, wrong or prepare-failed.
 
     Raises:
+        UserError: if the plan has no such trial, or the job's file cannot be read.
         MachineError: if the engine, the disk or a core has gone: then there is no file, and the trial is still to do.
     """
-    row = _identity(cfg, job, sweep_name)
+    plan = current_plan(sweep)
+    spec = plan.trial(name)
+    cfg = read_job(sweep, spec.job)
+    sweep.trial_folder(name).mkdir(parents=True, exist_ok=True)
+    row = _identity(cfg, spec, plan.sweep)
     cpus = choose_cpus(cfg.threads)
-    with lock_cores(cpus, sweep):
-        row |= _attempt(cfg, job, cpus, sweep, folder)
-    atomic_write(folder / "trial.json", json.dumps(row))
+    with lock_cores(cpus, sweep.path):
+        row |= _attempt(cfg, spec, cpus, sweep)
+    sweep.write(sweep.trial(name), json.dumps(row))
     return str(row["status"])
 
 
-def _attempt(cfg: Config, job: str, cpus: list[int], sweep: Path, folder: Path) -> dict[str, Any]:
+def _attempt(cfg: Config, spec: TrialSpec, cpus: list[int], sweep: SweepFolder) -> dict[str, Any]:
     """Return what came of measuring, if need be that it crashed."""
     row: dict[str, Any] = {"started_at": datetime.now(UTC).isoformat(timespec="milliseconds")}
     began = time.monotonic()
     try:
-        row |= _measure(cfg, job, cpus, sweep, folder)
+        row |= _measure(cfg, spec, cpus, sweep)
     except MachineError:
         raise
     except Exception as failure:
         if other := stop_before(failure) or storage_error(failure):
             raise other from None
-        log = keep_log(traceback.format_exc(), folder, sweep)
+        log = keep_log(traceback.format_exc(), sweep.trial_folder(spec.name), sweep)
         row |= {"status": "crashed", "error": f"{type(failure).__name__}: {failure}", "log": log}
     return row | {"wall_seconds": time.monotonic() - began}
 
 
-def _identity(cfg: Config, job: str, sweep_name: str) -> dict[str, Any]:
+def _identity(cfg: Config, spec: TrialSpec, sweep_name: str) -> dict[str, Any]:
     """Return what a trial is, whatever comes of it."""
     return {
         "schema": SCHEMA,
         "sweep": sweep_name,
-        "job": job,
         **names(cfg),
         "batch_size": cfg.workload.batch_size,
         "padding": cfg.workload.padding.value,
@@ -82,10 +86,8 @@ def _identity(cfg: Config, job: str, sweep_name: str) -> dict[str, Any]:
         "threads": cfg.threads,
         "isolation": cfg.isolation.kind.value,
         "seed": cfg.seed,
-        "round": cfg.round,
-        "position": cfg.position,
-        "role": cfg.role.value,
-        "baseline_job": cfg.baseline,
+        **spec.columns(),
+        "baseline_job": spec.baseline,
         "node": this_node(),
         "slot": this_slot(),
         "beside": slots_beside(),
@@ -97,9 +99,9 @@ def _identity(cfg: Config, job: str, sweep_name: str) -> dict[str, Any]:
     }
 
 
-def _measure(cfg: Config, job: str, cpus: list[int], sweep: Path, folder: Path) -> dict[str, Any]:
+def _measure(cfg: Config, spec: TrialSpec, cpus: list[int], sweep: SweepFolder) -> dict[str, Any]:
     """Return status, figures and provenance."""
-    ready = read_prepared(sweep, job) or prepare_job(cfg, job, sweep, cpus[:1])
+    ready = read_prepared(sweep, spec.job) or prepare_job(cfg, spec.job, sweep, cpus[:1])
     if ready is None or ready.status != "ok":
         failed = {"status": ready.status, "error": ready.error, "log": ready.log} if ready else {}
         return {"status": "prepare-failed"} | failed
@@ -117,25 +119,24 @@ def _measure(cfg: Config, job: str, cpus: list[int], sweep: Path, folder: Path) 
         "plugins": ready.plugins,
     }
     began = time.monotonic()
-    partner = _partner(cfg, box, cpus, sweep)
+    partner = _partner(cfg, spec, box, cpus, sweep)
     made["partner_start_seconds"] = time.monotonic() - began
-    measured = _run_box(box, _order(cfg, box, cpus, ready), partner, sweep, folder)
+    measured = _run_box(box, _order(cfg, box, cpus, ready), partner, sweep, sweep.trial_folder(spec.name))
     return made | _checked(measured, cfg, ready, box, cpus, sweep)
 
 
-def _partner(cfg: Config, box: Box, cpus: list[int], sweep: Path) -> Partner | None:
+def _partner(cfg: Config, spec: TrialSpec, box: Box, cpus: list[int], sweep: SweepFolder) -> Partner | None:
     """Return the round's partner, open and ready; None where the job has no baseline, or that one does not run.
 
     Nor do several threads take turns: an engine's idle threads go on spinning for tens of milliseconds after a call
     (ONNX Runtime, OpenMP), which would be in the other's turn. Then the latencies themselves are compared.
     """
-    ready = read_prepared(sweep, cfg.baseline) if cfg.baseline else None
+    ready = read_prepared(sweep, spec.baseline) if spec.baseline else None
     if ready is None or ready.status != "ok" or cfg.threads > 1:
         return None
-    (sweep / "trials").mkdir(exist_ok=True)
     try:
-        name = f"{cfg.baseline}-r{cfg.round} on {cpus}"
-        return open_partner(name, make_box(cfg.isolation), _order(cfg, box, cpus, ready), sweep / "trials")
+        name = f"{spec.unit} on {cpus}"
+        return open_partner(name, make_box(cfg.isolation), _order(cfg, box, cpus, ready), sweep.trials)
     except PartnerFailedError:
         return None  # the baseline's own trial says why
 
@@ -164,7 +165,7 @@ def _order(cfg: Config, box: Box, cpus: list[int], ready: PreparedJob) -> BoxOrd
     )
 
 
-def _run_box(box: Box, order: BoxOrder, partner: Partner | None, sweep: Path, folder: Path) -> dict[str, Any]:
+def _run_box(box: Box, order: BoxOrder, partner: Partner | None, sweep: SweepFolder, folder: Path) -> dict[str, Any]:
     """Run the trial in its box, and read what it left."""
     output = folder / "box"
     shutil.rmtree(output, ignore_errors=True)
@@ -190,7 +191,7 @@ def _run_box(box: Box, order: BoxOrder, partner: Partner | None, sweep: Path, fo
 
 
 def _checked(
-    measured: dict[str, Any], cfg: Config, ready: PreparedJob, box: Box, cpus: list[int], sweep: Path
+    measured: dict[str, Any], cfg: Config, ready: PreparedJob, box: Box, cpus: list[int], sweep: SweepFolder
 ) -> dict[str, Any]:
     """Add how much was computed; a trial that computed otherwise than asked, or faster than can be, is unfair."""
     if measured["status"] != "ok":
@@ -205,12 +206,11 @@ def _checked(
     return measured | figures | ({"status": "unfair", "error": unfair} if unfair else {})
 
 
-def _peaks(cfg: Config, box: Box, cpus: list[int], sweep: Path) -> Peaks:
+def _peaks(cfg: Config, box: Box, cpus: list[int], sweep: SweepFolder) -> Peaks:
     """Return this machine's peaks: those that the sweep noted, or on a cluster's node its own."""
     if this_node() and cfg.measure.peaks:
         return measured_peaks(Path(cfg.store), box, cpus)
-    path = peaks_file(sweep)
-    known = json.loads(path.read_text()) if path.exists() else {}
+    known = json.loads(sweep.peaks.read_text()) if sweep.peaks.exists() else {}
     return Peaks(**known.get(str(cfg.threads), {"threads": cfg.threads}))
 
 

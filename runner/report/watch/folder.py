@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.results.collect import read_plan
-from runner.results.trials import trial_folder
-from runner.store.sweep_folder import trial_file
+from runner.results.plan_record import current_plan
+from runner.store.sweep_folder import SweepFolder
 
 _READ = ("plan.json", "peaks.json", "trials/*/trial.json", "trials/*/lost.json", "nodes/*.json", "predictions/*.json")
 
@@ -39,11 +38,10 @@ def look(sweep: Path) -> Progress:
         UserError: if there is no readable plan.
     """
     files = frozenset(_files(sweep))  # before the plan is read: what changes meanwhile is seen as a change next time
-    plan = read_plan(sweep)
-    threads = {job["job"]: job["threads"] for job in plan["jobs"]}
-    missing = (trial for trial in plan["trials"] if not trial_file(sweep, trial_folder(trial)).exists())
-    first = next(missing, None)
-    return Progress(files, None if first is None else threads[first["job"]])
+    folder = SweepFolder(sweep)
+    plan = current_plan(folder)
+    first = next((trial for trial in plan.trials if not folder.trial(trial.name).exists()), None)
+    return Progress(files, None if first is None else plan.job_of[first.job].threads)
 
 
 def _files(sweep: Path) -> Iterator[tuple[str, int, int]]:
