@@ -19,6 +19,7 @@ from runner.isolation import exclusive
 from runner.machine import topology as cpus
 from runner.store.artifacts import Store
 from runner.store.recovery import clean_partial_files, clear_failed
+from runner.store.sweep_folder import SweepFolder
 from tests.patience import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -40,18 +41,21 @@ def another(code: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
 SWEEPS = """
 import sys, time; from pathlib import Path; from runner.isolation import exclusive
 exclusive.CORES = Path(sys.argv[1])
-with exclusive.lock_sweep(Path(sys.argv[1])), exclusive.lock_cores([0], Path("outputs/other")):
+with exclusive.lock_sweep(SweepFolder(Path(sys.argv[1]))), exclusive.lock_cores([0], Path("outputs/other")):
     print("in", flush=True); time.sleep(3600)
 """
 
 
 def test_a_second_sweep_is_refused_until_the_first_is_dead(tmp_path: Path) -> None:
     with another(SWEEPS, tmp_path) as first:
-        with pytest.raises(UserError, match=rf"process {first.pid}\) runs in"), exclusive.lock_sweep(tmp_path):
+        with (
+            pytest.raises(UserError, match=rf"process {first.pid}\) runs in"),
+            exclusive.lock_sweep(SweepFolder(tmp_path)),
+        ):
             pass
         first.kill()
         first.wait()
-        with exclusive.lock_sweep(tmp_path):
+        with exclusive.lock_sweep(SweepFolder(tmp_path)):
             pass
 
 
@@ -131,10 +135,14 @@ def test_truncated_notes_count_as_missing_and_whole_ones_stay(tmp_path: Path) ->
         path.write_text(json.dumps({"status": "ok", "figures": [1, 2]}))
     for path in (cut, predictions):
         path.write_text(path.read_text()[:-3])
-    assert clean_partial_files(tmp_path) == ["predictions/j.json", "prepared/j/prepared.json", "trials/b/trial.json"]
+    assert clean_partial_files(SweepFolder(tmp_path)) == [
+        "predictions/j.json",
+        "prepared/j/prepared.json",
+        "trials/b/trial.json",
+    ]
     assert whole.exists()
     cut.write_text("{")
-    clear_failed(tmp_path)
+    clear_failed(SweepFolder(tmp_path))
     assert (whole.exists(), cut.exists()) == (True, False)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from runner.report.run import notes
 from runner.results.collect import collect
-from runner.store.sweep_folder import prepared_file
+from runner.store.sweep_folder import SweepFolder
 from runner.sweep.control.check import Control
 from runner.sweep.prepared import PreparedJob
 from tests.results.synthetic import Job, write_sweep
@@ -26,7 +26,7 @@ def _said(folder: Path, asked: int | None, notes_of_jobs: list[PreparedJob]) -> 
     plan |= {} if asked is None else {"control_texts": asked}
     (folder / "plan.json").write_text(json.dumps(plan))
     for job, ready in zip(JOBS, notes_of_jobs, strict=False):
-        path = prepared_file(folder, job.key)
+        path = SweepFolder(folder).prepared(job.key)
         path.parent.mkdir(parents=True)
         path.write_text(json.dumps(asdict(ready)))
     return [note for note in notes(collect(folder)) if "transformers" in note]

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 
+from runner.config.job_file import write_jobs
 from runner.config.schema import (
     Config,
     IsolationConfig,
@@ -18,13 +20,16 @@ from runner.config.schema import (
     TaskConfig,
     TechniqueConfig,
     WorkloadConfig,
+    plain_config,
 )
 from runner.isolation.box import Box, BoxEnd, BoxOrder
-from runner.store.artifacts import atomic_write, folder_sha256
-from runner.store.sweep_folder import peaks_file, prepared_file
-from runner.sweep import trial as job
+from runner.results.plan_record import Role, TrialSpec, write_plan
+from runner.store.artifacts import folder_sha256
+from runner.store.sweep_folder import SweepFolder
+from runner.sweep import trial as trial_module
 from runner.sweep.peaks import Peaks
 from runner.sweep.prepared import PreparedJob
+from tests.sweep.plans import a_plan
 
 MEASURED = {"latency_mean_seconds": 0.01, "unfair": None, "samples": {}}
 
@@ -43,9 +48,10 @@ class FakeBox(Box):
 @pytest.fixture
 def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A sweep whose machine has a peak of 100 GFLOP/s and whose boxes answer at once."""
-    monkeypatch.setattr(job, "make_box", lambda _: FakeBox())
-    monkeypatch.setattr(job, "measured_peaks", lambda *_, **__: Peaks(1, float32_flops_per_second=1.1e11))
-    atomic_write(peaks_file(tmp_path), json.dumps({"1": asdict(Peaks(1, float32_flops_per_second=1e11))}))
+    monkeypatch.setattr(trial_module, "make_box", lambda _: FakeBox())
+    monkeypatch.setattr(trial_module, "measured_peaks", lambda *_, **__: Peaks(1, float32_flops_per_second=1.1e11))
+    folder = SweepFolder(tmp_path)
+    folder.write(folder.peaks, json.dumps({"1": asdict(Peaks(1, float32_flops_per_second=1e11))}))
     return tmp_path
 
 
@@ -54,8 +60,8 @@ def trial(sweep: Path, declared: str | None = "float32", status: str = "ok", **r
     empty = sweep / folder_sha256(sweep / "nothing")  # as the store names what holds no file
     empty.mkdir()
     note = PreparedJob(status, artifact_path=str(empty), inputs_path=str(empty), **ready)
-    prepared_file(sweep, "job").parent.mkdir(parents=True)
-    prepared_file(sweep, "job").write_text(json.dumps(asdict(note)))
+    folder = SweepFolder(sweep)
+    folder.write(folder.prepared("job"), json.dumps(asdict(note)))
     cfg = Config(
         model=ModelConfig(name="m", family="m"),
         task=TaskConfig(name="t"),
@@ -64,11 +70,17 @@ def trial(sweep: Path, declared: str | None = "float32", status: str = "ok", **r
         measure=MeasureConfig(name="m"),
         isolation=IsolationConfig(kind=IsolationKind.process),
     )
-    folder = sweep / "trials" / "one"
-    folder.mkdir(parents=True)
-    job.run_trial(cfg, "job", "sweep", sweep, folder.absolute())
-    read: dict[str, Any] = json.loads((folder / "trial.json").read_text())
+    write_jobs(folder, {"job": plain(cfg)})
+    spec = TrialSpec("job", 0, 0, Role.variant, None)
+    write_plan(folder, a_plan([spec]))
+    trial_module.run_trial(folder, spec.name)
+    read: dict[str, Any] = json.loads(folder.trial(spec.name).read_text())
     return read
+
+
+def plain(cfg: Config) -> dict[str, Any]:
+    """Return a config as plain values."""
+    return plain_config(OmegaConf.structured(cfg))
 
 
 def test_a_trial_says_how_much_it_computed(sweep: Path) -> None:
