@@ -34,12 +34,12 @@ class Sources:
 
     @property
     def pad_token_id(self) -> int:
-        """Return the id that texts were padded with; see `runner.sweep.prepare`."""
+        """Return the id that texts were padded with; see `runner.sweep.artifact_builder`."""
         return int(self._config.get("pad_token_id") or 0)
 
     @property
     def inputs(self) -> list[str]:
-        """Return the names of the model's inputs, in order; see `runner.sweep.prepare`."""
+        """Return the names of the model's inputs, in order; see `runner.sweep.artifact_builder`."""
         return [*(INPUTS if self._config.get("takes_token_types") else INPUTS[:2])]
 
     @property

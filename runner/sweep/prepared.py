@@ -18,8 +18,9 @@ from runner.models.flops import CallFlops
 from runner.results.lineage import is_masked, labels_of_head, notes_of, other_outputs
 from runner.store.artifacts import Store, verify
 from runner.store.sweep_folder import SCHEMA, SweepFolder
+from runner.sweep.artifact_builder import PrepareError
 from runner.sweep.control.check import Control, WrongError, check
-from runner.sweep.prepare import PreparedFiles, PrepareError, prepare
+from runner.sweep.prepare import PreparedFiles, prepare
 from runner.tasks.texts import read_labels, read_pairs, read_split
 from runner.trial.inputs import load_inputs
 

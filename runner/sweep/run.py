@@ -32,7 +32,7 @@ from runner.sweep.jobs import Job
 from runner.sweep.peaks import are_kept, measured_peaks
 from runner.sweep.plan import Plan
 from runner.sweep.prepared import prepare_job, read_prepared
-from runner.sweep.reference_box import close_partner
+from runner.sweep.partner import close_partner
 from runner.sweep.rounds import Launch, Rounds
 from runner.sweep.validation import check_writable
 

@@ -25,7 +25,7 @@ from runner.sweep.cluster.units import this_node
 from runner.sweep.peaks import Peaks, measured_peaks
 from runner.sweep.prepared import PreparedJob, keep_log, names, prepare_job, read_prepared
 from runner.sweep.rates import impossible_rate, rates, wrong_precision
-from runner.sweep.reference_box import Partner, PartnerFailedError, open_partner
+from runner.sweep.partner import Partner, PartnerFailedError, open_partner
 from runner.sweep.slots.slot import slots_beside, this_slot
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from runner.errors import MachineError, UserError, storage_error
 from runner.isolation import exclusive
-from runner.machine import topology as cpus
+from runner.machine import topology
 from runner.store.artifacts import Store
 from runner.store.recovery import clean_partial_files, clear_failed
 from runner.store.sweep_folder import SweepFolder
@@ -155,7 +155,7 @@ def test_a_full_disk_is_the_machine_s_fault(tmp_path: Path) -> None:
 
 
 def test_a_core_that_went_away_stops_the_sweep_instead_of_measuring_on_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cpus, "physical_cores", lambda: [3])
-    assert cpus.choose_cpus(1) == [3]
+    monkeypatch.setattr(topology, "physical_cores", lambda: [3])
+    assert topology.choose_cpus(1) == [3]
     with pytest.raises(MachineError, match="only 1 physical cores"):
-        cpus.choose_cpus(2)
+        topology.choose_cpus(2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -61,6 +60,6 @@ def test_what_is_no_plan_is_refused(content: str, message: str, tmp_path: Path) 
     (tmp_path / "plan.json").write_text(content)
     with pytest.raises(UserError, match=message):
         read_plan(SweepFolder(tmp_path))
-    os.unlink(tmp_path / "plan.json")
+    (tmp_path / "plan.json").unlink()
     with pytest.raises(UserError, match="does not exist"):
         read_plan(SweepFolder(tmp_path))

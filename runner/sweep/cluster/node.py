@@ -13,7 +13,7 @@ from runner.errors import UserError
 from runner.machine import provenance
 from runner.store.sweep_folder import SweepFolder
 from runner.sweep.cluster.units import NODE, Unit, note_node, noted_node, this_node
-from runner.sweep.reference_box import close_partner
+from runner.sweep.partner import close_partner
 
 #: Slurm sends the first for scancel and preemption, the second shortly before the time limit, as submitit asked it to.
 _STOPPING = {signal.SIGTERM: "cancelled or preempted", signal.SIGUSR2: "reached its time limit"}

@@ -25,7 +25,7 @@ from runner.isolation.process import die_with
 from runner.machine.topology import core_gone
 from runner.results.plan_record import TrialSpec
 from runner.sweep.cluster.units import Unit, units_of
-from runner.sweep.reference_box import close_partner
+from runner.sweep.partner import close_partner
 from runner.sweep.rounds import Launch
 from runner.sweep.slots.slot import Slot, enter
 
