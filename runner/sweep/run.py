@@ -29,10 +29,10 @@ from runner.store.artifacts import Store, digest
 from runner.store.recovery import clean_partial_files, clear_failed
 from runner.store.sweep_folder import SweepFolder
 from runner.sweep.jobs import Job
+from runner.sweep.partner import close_partner
 from runner.sweep.peaks import are_kept, measured_peaks
 from runner.sweep.plan import Plan
 from runner.sweep.prepared import prepare_job, read_prepared
-from runner.sweep.partner import close_partner
 from runner.sweep.rounds import Launch, Rounds
 from runner.sweep.validation import check_writable
 

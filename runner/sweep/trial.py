@@ -22,10 +22,10 @@ from runner.machine.topology import choose_cpus
 from runner.results.plan_record import TrialSpec, current_plan
 from runner.store.sweep_folder import SCHEMA, SweepFolder
 from runner.sweep.cluster.units import this_node
+from runner.sweep.partner import Partner, PartnerFailedError, open_partner
 from runner.sweep.peaks import Peaks, measured_peaks
 from runner.sweep.prepared import PreparedJob, keep_log, names, prepare_job, read_prepared
 from runner.sweep.rates import impossible_rate, rates, wrong_precision
-from runner.sweep.partner import Partner, PartnerFailedError, open_partner
 from runner.sweep.slots.slot import slots_beside, this_slot
 
 
