@@ -13,6 +13,7 @@ from runner.report import view
 from runner.report.run import notes
 from runner.results.format import pluralize
 from runner.results.tables import Tables
+from runner.store.sweep_folder import SweepFolder
 
 _STYLES = {"faster": "green", "slower": "yellow", "failed": "red", "baseline": "bold"}
 _TIE = "bright_black"
@@ -52,7 +53,7 @@ def print_summary(tables: Tables, console: Console) -> None:
     _print_hidden(len(failures) - _MAX_FAILURES, "failure", console)
     for note in notes(tables):
         console.print(_text(note))
-    console.print(Text(str(tables.folder / "report.html")), soft_wrap=True)
+    console.print(Text(str(SweepFolder(tables.folder).report)), soft_wrap=True)
 
 
 def _print_hidden(number: int, what: str, console: Console) -> None:

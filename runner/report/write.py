@@ -13,7 +13,7 @@ from runner.report.html import render_html
 from runner.report.markdown import render_markdown
 from runner.results.collect import collect
 from runner.results.tables import Tables, read_tables
-from runner.store.artifacts import atomic_write
+from runner.store.sweep_folder import SweepFolder
 
 _REFRESH = re.compile(r'\n<meta http-equiv="refresh" content="\d+">')
 
@@ -29,9 +29,10 @@ def write_report(sweep: Path, refresh_seconds: int | None = None) -> Path:
         UserError: if the sweep was not collected yet.
     """
     tables = read_tables(sweep)
-    atomic_write(sweep / "report.md", render_markdown(tables))
-    atomic_write(sweep / "report.html", render_html(tables, refresh_seconds))
-    return sweep / "report.html"
+    folder = SweepFolder(sweep)
+    folder.write(folder.markdown, render_markdown(tables))
+    folder.write(folder.report, render_html(tables, refresh_seconds))
+    return folder.report
 
 
 def collect_and_report(sweep: Path, refresh_seconds: int | None = None) -> Tables:
@@ -48,10 +49,11 @@ def collect_and_report(sweep: Path, refresh_seconds: int | None = None) -> Table
 
 def stop_refreshing(sweep: Path) -> None:
     """Let an open page of the report load itself once more, and then rest."""
-    path = sweep / "report.html"
+    folder = SweepFolder(sweep)
+    path = folder.report
     if path.exists():
         with _alone(sweep):
-            atomic_write(path, _REFRESH.sub("", path.read_text(encoding="utf-8"), count=1))
+            folder.write(path, _REFRESH.sub("", path.read_text(encoding="utf-8"), count=1))
 
 
 @contextmanager
