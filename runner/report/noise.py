@@ -111,7 +111,7 @@ def rounds_sentence(trials: Sequence[Row]) -> str:
         said = f"{pluralize(len(kept), 'round')}, all included."
     else:
         was = "was" if len(left_out) == 1 else "were"
-        said = f"{len(kept)} of {pluralize(len(by_round), 'round')} included; {len(left_out)} {was} left out and run again "
+        said = f"{len(kept)} of {pluralize(len(by_round), 'round')} included; {len(left_out)} {was} left out and rerun "
         said += f"because the machine was disturbed: {_reasons(left_out)}."
     if disturbed:
         said += f" Of those included, {len(disturbed)} {'was' if len(disturbed) == 1 else 'were'} disturbed too, "

@@ -79,7 +79,7 @@ def test_rounds_that_were_run_again_are_named_with_their_worst_sign() -> None:
         _trial(9, False, 2.0, "steal_fraction"),
     ]
     said = rounds_sentence(trials)
-    assert said.startswith("8 of 10 rounds included; 2 were left out and run again because")
+    assert said.startswith("8 of 10 rounds included; 2 were left out and rerun because")
     assert said.endswith(": the hypervisor took time away (2×).")
 
 
