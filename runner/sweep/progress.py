@@ -15,6 +15,8 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from runner.console import announce, minutes, say
+from runner.results.json_files import read_record
+from runner.results.records.trial import TrialRecord
 from runner.sweep.slots.slot import this_slot
 
 
@@ -36,11 +38,8 @@ class Progress(Callback):
         """Remember how long it took, and say so if it failed."""
         self._seconds.setdefault(_title_of(config), []).append(time.monotonic() - self._began)
         note = Path(config.hydra.runtime.output_dir) / "trial.json"
-        if note.exists() and (ended := json.loads(note.read_text()))["status"] != "ok":
-            say(
-                f"{_title_of(config)}: {ended['status']}: {ended['error']}"
-                + (f" ({ended['log']})" if ended["log"] else "")
-            )
+        if note.exists() and (trial := read_record(note, TrialRecord)).status != "ok":
+            say(f"{_title_of(config)}: {trial.status}: {trial.error}" + (f" ({trial.log})" if trial.log else ""))
 
     def _title(self, config: DictConfig, folder: Path) -> str:
         plan = self._plan(folder / "plan.json")

@@ -6,11 +6,10 @@ All else is real: planning, rounds, the processes of slots and of boxes, files, 
 from __future__ import annotations
 
 import errno
-import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,11 @@ from runner.isolation import choose, process
 from runner.isolation import exclusive as alone
 from runner.isolation.box import BoxEnd, BoxOrder
 from runner.machine import topology as cpus
+from runner.results.records.measured import to_json
+from runner.results.records.prepared import PreparedJob
 from runner.store.artifacts import atomic_write, folder_sha256
 from runner.store.sweep_folder import prepared_file
 from runner.sweep import run as sweep
-from runner.sweep.prepared import PreparedJob
 from runner.sweep.slots import launch
 from runner.sweep.slots.slot import Slot, slots_beside
 from tests.patience import PATIENCE_SECONDS
@@ -75,7 +75,7 @@ def _prepare(cfg: Config, key: str, folder: Path, cores: list[int]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     nothing = path.parent / folder_sha256(folder / "nothing")  # as the store names what is empty
     nothing.mkdir(exist_ok=True)
-    atomic_write(path, json.dumps(asdict(PreparedJob("ok", artifact_path=str(nothing), inputs_path=str(nothing)))))
+    atomic_write(path, to_json(PreparedJob("ok", artifact_path=str(nothing), inputs_path=str(nothing))))
 
 
 def _make_up(place: Path) -> None:
