@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,9 @@ from typing import Any
 from runner.config.paths import MAKE, RETRY_FAILED
 from runner.config.task_kinds import SINGLE_LABEL
 from runner.errors import UserError
+from runner.results.json_files import read_record
 from runner.results.lineage import labels_of_head
+from runner.results.records.prepared import PreparedJob
 from runner.results.tables import Tables
 from runner.store.sweep_folder import SweepFolder
 
@@ -80,13 +81,13 @@ def find_variant(tables: Tables, asked: str) -> Variant:
             f"Pinbox, or a part of its folder was not copied ({note.relative_to(tables.folder)}, manifest.json). "
             f"Run its grid again with {MAKE} sweep."
         )
-    prepared = json.loads(note.read_text(encoding="utf-8"))
+    prepared = read_record(note, PreparedJob)
     return Variant(
         row=row,
         baseline=next((other for other in rows if other["job"] == row["baseline_job"]), None),
         trial=next((trial for trial in trials if trial["included"] is not False), trials[0]),
-        engine=prepared["engine"],
-        stored_at=prepared["artifact_path"],
+        engine=prepared.engine,
+        stored_at=prepared.artifact_path,
         lineage=lineage,
         labels=labels_of_head(lineage) or labels,  # without labels of the task's, every model has its own
         kind=kind,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from runner.results.format import percent, pluralize
-from runner.results.schema import ALONE_ROLES
+from runner.results.records.trial import ALONE_ROLES
 
 Row = Mapping[str, Any]
 

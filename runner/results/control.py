@@ -1,46 +1,48 @@
-"""What the control found: how a sweep's predictions compare with transformers' own (runner/sweep/control)."""
+"""What the control says: how the predictions of a sweep compare with those of transformers (runner/sweep/control)."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from runner.results.json_files import read_json
+from runner.results.json_files import read_record
 from runner.results.plan_record import PlanRecord
+from runner.results.records.prepared import PreparedJob
 from runner.store.sweep_folder import SweepFolder
 
 
 def control_of(sweep: Path, plan: PlanRecord) -> dict[str, Any] | None:
-    """Sum up what was noted of the jobs' preparing; None where the plan does not say whether there was a control.
+    """Sum up how the control of each job went; return None for a sweep that has no control.
 
     Returns:
-        asked: texts that were to be compared with, 0 where that was switched off.
-        compared: jobs whose own predictions, or their model's, equal transformers' own.
-        texts, largest_difference: of these, the most and the largest.
-        not_compared: jobs by the reason why they were not compared; a job that could not be prepared is none of them.
+        asked: how many texts were to be compared; 0 if the control was switched off.
+        compared: the number of jobs whose predictions, or whose model's, equal those of transformers.
+        texts, largest_difference: the largest number of texts, and the largest difference, of any of these jobs.
+        not_compared: the jobs that were not compared, by the reason. A job that could not be prepared is not in it.
     """
     if plan.control_texts is None:
         return None
-    found: dict[str, Any] = {"asked": plan.control_texts, "compared": 0, "texts": 0, "largest_difference": None}
+    compared, texts = 0, 0
+    largest: float | None = None
     reasons: dict[str, list[str]] = {}
     for key in dict.fromkeys(job.file_key for job in plan.jobs):
-        note = _note(sweep, key)
-        if note is None or note.get("status") != "ok":
+        prepared = _prepared(sweep, key)
+        if prepared is None or prepared.status != "ok":
             continue
-        control = note.get("control")
-        if control is None or control["reason"] is not None:
-            reason = control["reason"] if control else "it was switched off when they were prepared"
+        control = prepared.control
+        if control is None or control.reason is not None:
+            reason = control.reason if control and control.reason else "it was switched off when they were prepared"
             reasons.setdefault(reason, []).append(key)
             continue
-        found["compared"] += 1
-        found["texts"] = max(found["texts"], control["texts"])
-        found["largest_difference"] = max(found["largest_difference"] or 0.0, control["largest_difference"])
-    return found | {"not_compared": reasons}
+        compared += 1
+        texts = max(texts, control.texts)
+        largest = max(largest or 0.0, control.largest_difference or 0.0)
+    figures = {"asked": plan.control_texts, "compared": compared, "texts": texts, "largest_difference": largest}
+    return figures | {"not_compared": reasons}
 
 
-def _note(sweep: Path, job: str) -> dict[str, Any] | None:
+def _prepared(sweep: Path, job: str) -> PreparedJob | None:
     try:
-        note = read_json(SweepFolder(sweep).prepared(job))
+        return read_record(SweepFolder(sweep).prepared(job), PreparedJob)
     except (OSError, ValueError, RecursionError):
         return None
-    return note if isinstance(note, dict) else None

@@ -1,12 +1,26 @@
-"""Reading one of very many JSON files of a sweep."""
+"""How one of the very many JSON files of a sweep is read."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 import orjson
+
+Record = TypeVar("Record")
+
+
+def read_record(path: Path, record: type[Record]) -> Record:
+    """Return the record that a file holds.
+
+    Raises:
+        OSError: if the file cannot be read.
+        ValueError: if it is not JSON, or not such a record; the message names the field.
+        RecursionError: if it is nested too deep.
+    """
+    return msgspec.json.decode(path.read_bytes(), type=record)
 
 
 def read_json(path: Path) -> Any:

@@ -14,7 +14,7 @@ from statistics import median
 from typing import Any
 
 from runner.results.plan_record import block_name
-from runner.results.schema import ALONE_ROLES
+from runner.results.records.trial import ALONE_ROLES
 from runner.results.statistics import estimate_ratio, log_ratio
 
 Row = Mapping[str, Any]

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
+from runner.results.records.trial import ALONE_ROLES
 from runner.results.rounds import a_a_log_ratios, included_rounds
-from runner.results.schema import ALONE_ROLES
 from runner.results.statistics import estimate_ratio, noise_floor
 
 Row = Mapping[str, Any]

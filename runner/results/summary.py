@@ -12,9 +12,11 @@ import pyarrow as pa
 
 from runner.results.prediction_metrics import prediction_columns
 from runner.results.predictions import Evaluation
+from runner.results.records.summary import MEASURED
+from runner.results.records.trial import STATUSES
 from runner.results.rounds import a_a_log_ratios
 from runner.results.scaling import thread_scaling
-from runner.results.schema import MEASURED, STATUSES, SUMMARY
+from runner.results.schema import SUMMARY
 from runner.results.slots import cost_of_slots
 from runner.results.statistics import (
     Estimate,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,9 +14,11 @@ import numpy as np
 import pyarrow as pa
 
 from runner.machine.int8 import may_saturate
-from runner.results.json_files import read_json
+from runner.results.json_files import read_record
 from runner.results.plan_record import trial_name
-from runner.results.schema import MEMORY, RESULTS, SAMPLES, STATUSES
+from runner.results.records.measured import CallSeries, MemorySeries
+from runner.results.records.trial import TrialRecord
+from runner.results.schema import MEMORY, RESULTS, SAMPLES
 from runner.results.statistics import paired_log_ratio
 from runner.store.sweep_folder import SweepFolder
 
@@ -29,7 +30,7 @@ _BROKEN = (
 
 @dataclass(frozen=True)
 class Trials:
-    """Some trials as their parts of the tables results, samples and memory."""
+    """The rows of some trials in the tables results, samples and memory."""
 
     results: Any
     samples: Any
@@ -38,11 +39,11 @@ class Trials:
 
 @dataclass(frozen=True)
 class _Read:
-    """One trial: where its file is, and what it says."""
+    """One trial: where its file is, what the plan says about it, and what the file says."""
 
     relative: str
     planned: Mapping[str, Any]
-    content: dict[str, Any]
+    record: TrialRecord
 
 
 def name_of_row(row: Mapping[str, Any]) -> str:
@@ -51,21 +52,21 @@ def name_of_row(row: Mapping[str, Any]) -> str:
 
 
 def read_trials(sweep: Path, planned: Iterable[Mapping[str, Any]]) -> Trials:
-    """Read the files of planned trials, in their order; one without a file (an unfinished sweep) is left out.
+    """Read the files of planned trials, in their order; a trial without a file (an unfinished sweep) is left out.
 
-    A file that cannot be read, or that holds something else than a trial, is a crashed trial, never a gap. A trial that
-    a cluster lost has a note instead of a file.
+    A file that cannot be read, or that holds something other than a trial, is a crashed trial, never a gap. A trial
+    that a cluster lost has a note instead of a file.
 
     Args:
         sweep: the sweep folder.
-        planned: what the plan says of each trial and of its job.
+        planned: what the plan says about each trial and about its job.
     """
-    found = [read for one in planned if (read := _read_planned(sweep, one)) is not None]
+    trials = [trial for each in planned if (trial := _read_planned(sweep, each)) is not None]
     try:
-        return _tables(found)
-    except _BROKEN:  # of one at least: which is found out one by one
-        each = [_alone(read) for read in found]
-        return Trials(*(pa.concat_tables([getattr(one, name) for one in each]) for name in Trials.__annotations__))
+        return _tables(trials)
+    except _BROKEN:  # at least one of them cannot be converted: find out which
+        each = [_table_of_one(trial) for trial in trials]
+        return Trials(*(pa.concat_tables([getattr(part, name) for part in each]) for name in Trials.__annotations__))
 
 
 def _read_planned(sweep: Path, planned: Mapping[str, Any]) -> _Read | None:
@@ -76,7 +77,7 @@ def _read_planned(sweep: Path, planned: Mapping[str, Any]) -> _Read | None:
 def _read(folder: SweepFolder, path: Path, planned: Mapping[str, Any]) -> _Read | None:
     relative = path.relative_to(folder.path).as_posix()
     try:
-        return _Read(relative, planned, _parse(read_json(path)))
+        return _Read(relative, planned, _complete(read_record(path, TrialRecord)))
     except FileNotFoundError:
         return None
     except _BROKEN as error:
@@ -85,55 +86,71 @@ def _read(folder: SweepFolder, path: Path, planned: Mapping[str, Any]) -> _Read 
 
 def _crashed(relative: str, planned: Mapping[str, Any], error: Exception) -> _Read:
     reason = f"{relative} cannot be read: {type(error).__name__}: {error}".splitlines()[0]
-    return _Read(relative, planned, {"status": "crashed", "error": reason})
+    return _Read(relative, planned, TrialRecord(status="crashed", error=reason))
 
 
-def _parse(content: Any) -> dict[str, Any]:
-    if content["status"] not in STATUSES:
-        raise ValueError(f"unknown status {content['status']!r}")
-    if content["status"] == "ok" and not content["latency_p50_seconds"] > 0:
+def _complete(record: TrialRecord) -> TrialRecord:
+    """Add the columns that follow from the trial's own file."""
+    if record.status == "ok" and not (record.latency_p50_seconds or 0) > 0:
         raise ValueError("an ok trial without a latency")
-    box = content.get("box") or {}
-    found = {"int8_may_saturate": may_saturate(content.get("int8_weight_bits"), box.get("instruction_sets"))}
-    parsed: dict[str, Any] = content | _paired_columns(content) | _box_columns(box) | found
-    return parsed
+    sets = record.box_instruction_sets
+    record.int8_may_saturate = may_saturate(record.int8_weight_bits, sets.split() if sets is not None else None)
+    _compare_with_partner(record)
+    return record
 
 
-def _alone(read: _Read) -> Trials:
+def _compare_with_partner(record: TrialRecord) -> None:
+    """Compare the trial's calls with those that the partner made in turn with them."""
+    partner, samples = record.partner_latency_seconds, record.samples or CallSeries()
+    if not partner:
+        return
+    latencies, turns = samples.latency_seconds or [], samples.turn or []
+    if not len(latencies) == len(turns) == len(partner):
+        raise ValueError("the calls of trial and partner, and their turns, differ in number")
+    log_ratio = paired_log_ratio({0: latencies}, {0: partner})  # all in one turn: each turn has as many of both
+    record.partner_ratio = math.exp(log_ratio) if log_ratio is not None else None
+    record.turns = len(set(turns))
+    record.partner_latency_p50_seconds = median(partner)
+
+
+def _table_of_one(trial: _Read) -> Trials:
     try:
-        return _tables([read])
+        return _tables([trial])
     except _BROKEN as error:
-        return _tables([_crashed(read.relative, read.planned, error)])
+        return _tables([_crashed(trial.relative, trial.planned, error)])
 
 
-def _tables(found: Sequence[_Read]) -> Trials:
-    """Build the tables; pyarrow checks the types."""
-    known = [{key: value for key, value in one.planned.items() if value is not None} for one in found]
-    rows = [one.content | own for one, own in zip(found, known, strict=True)]
+def _tables(trials: Sequence[_Read]) -> Trials:
+    """Build the tables. What the plan knows about a trial replaces what its file says."""
+    known = [{key: value for key, value in trial.planned.items() if value is not None} for trial in trials]
+    rows = [vars(trial.record) | planned for trial, planned in zip(trials, known, strict=True)]
     return Trials(
         pa.Table.from_pylist(rows, schema=RESULTS),
-        _series(SAMPLES, [side for one in found for side in _sides(one)]),
-        _series(MEMORY, [(one.planned, one.content.get("memory") or {}, one.planned["role"]) for one in found]),
+        _series(SAMPLES, [side for trial in trials for side in _sides(trial)]),
+        _series(MEMORY, [(t.planned, _lists(t.record.memory), t.planned["role"]) for t in trials]),
     )
 
 
-def _sides(read: _Read) -> list[tuple[Mapping[str, Any], Mapping[str, Any], str]]:
+def _sides(trial: _Read) -> list[tuple[Mapping[str, Any], Mapping[str, Any], str]]:
     """Return the calls of a trial and of its partner: the trial, the lists of its columns, and whose calls they are."""
-    samples, partner = read.content.get("samples") or {}, _partner_latencies(read.content)
-    own = samples.get("latency_seconds") or []
-    sides = {read.planned["role"]: own} | ({"partner": partner} if partner else {})
+    lists, partner = _lists(trial.record.samples), trial.record.partner_latency_seconds
+    sides = {trial.planned["role"]: lists.get("latency_seconds") or []} | ({"partner": partner} if partner else {})
     return [
-        (read.planned, samples | {"latency_seconds": calls, "call": range(len(calls))}, role)
+        (trial.planned, {**lists, "latency_seconds": calls, "call": range(len(calls))}, role)
         for role, calls in sides.items()
     ]
 
 
+def _lists(series: CallSeries | MemorySeries | None) -> Mapping[str, Any]:
+    return vars(series) if series is not None else {}
+
+
 def _series(schema: Any, parts: Sequence[tuple[Mapping[str, Any], Mapping[str, Any], str]]) -> Any:
-    """Build a table of many trials' lists, one below the other.
+    """Build a table of the lists of many trials, one below the other.
 
     Args:
-        schema: of the table; it names the trial's job, round and role, and then the lists.
-        parts: per trial what was planned of it, its lists by column, and the role; a column without a list is null.
+        schema: the schema of the table; it names the trial's job, round and role, and then the lists.
+        parts: for each trial what the plan says, its lists by column, and the role; a column without a list is null.
 
     Raises:
         ValueError: if the lists of a part differ in length.
@@ -154,49 +171,3 @@ def _series(schema: Any, parts: Sequence[tuple[Mapping[str, Any], Mapping[str, A
                 raise ValueError(f"{field.name} and {longest} differ in length")
             columns[field.name] = pa.array(list(chain.from_iterable(filled)), field.type)
     return pa.table(columns, schema=schema)
-
-
-def _paired_columns(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Compare the trial's calls with those that the partner made in turn with them."""
-    samples, partner = content.get("samples") or {}, _partner_latencies(content)
-    if not partner:
-        return {}
-    own, turns = samples["latency_seconds"], samples["turn"]
-    if not len(own) == len(turns) == len(partner):
-        raise ValueError("the calls of trial and partner, and their turns, differ in number")
-    log_ratio = paired_log_ratio({0: own}, {0: partner})  # as many of each in every turn: all in one is the same
-    return {
-        "partner_ratio": math.exp(log_ratio) if log_ratio is not None else None,
-        "turns": len(set(turns)),
-        "partner_latency_p50_seconds": median(partner),
-    }
-
-
-def _partner_latencies(content: Mapping[str, Any]) -> list[float]:
-    return (content.get("partner") or {}).get("latency_seconds") or []
-
-
-def _box_columns(box: Mapping[str, Any]) -> dict[str, Any]:
-    """Split the free-form read-back into the columns that matter and one JSON string with the rest."""
-    rest = dict(box)
-    engine = dict(rest.pop("engine", None) or {})
-    columns = {
-        "box_cpus": _joined(rest.pop("cpus", None), ","),
-        "box_cgroup_version": rest.pop("cgroup_version", None),
-        "box_memory_limit_bytes": rest.pop("memory_limit_bytes", None),
-        "box_engine_threads": engine.pop("threads", None),
-        "box_os_threads": rest.pop("os_threads", None),
-        "box_cpu_model": rest.pop("cpu_model", None),
-        "box_kernel": rest.pop("kernel", None),
-        "box_instruction_sets": _joined(rest.pop("instruction_sets", None), " "),
-        "box_engine": _json(engine),
-    }
-    return columns | {"box_rest": _json(rest)}
-
-
-def _joined(values: list[Any] | None, separator: str) -> str | None:
-    return None if values is None else separator.join(map(str, values))
-
-
-def _json(value: Any) -> str | None:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False) if value else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import traceback
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,71 +13,27 @@ from runner.console import announce, say
 from runner.errors import MachineError, UserError, storage_error
 from runner.isolation.box import is_stopping
 from runner.isolation.choose import make_box
-from runner.models.flops import CallFlops
+from runner.results.json_files import read_record
 from runner.results.lineage import is_masked, labels_of_head, notes_of, other_outputs
+from runner.results.records.measured import to_json
+from runner.results.records.prepared import Control, PreparedJob
 from runner.store.artifacts import Store, verify
 from runner.store.sweep_folder import SCHEMA, SweepFolder
 from runner.sweep.artifact_builder import PrepareError
-from runner.sweep.control.check import Control, WrongError, check
+from runner.sweep.control.check import WrongError, check
 from runner.sweep.prepare import PreparedFiles, prepare
 from runner.tasks.texts import read_labels, read_pairs, read_split
 from runner.trial.inputs import load_inputs
-
-
-@dataclass(frozen=True)
-class PreparedJob:
-    """How a job's preparing went; with status ok, what its boxes are given.
-
-    Attributes:
-        status: ok, wrong or prepare-failed.
-        error, log: why, in one line; a path in the sweep.
-        engine, artifact_path, inputs_path: what a box runs.
-        artifact, artifact_format, disk_bytes, compressed_bytes, masked: what the artifact is.
-        precision: what its engine computes matrix products in; None if not known.
-        int8_weight_bits: see `runner.trial.weights`; None if not known.
-        plugin_module, plugin_path: of the engine, if it is the user's own: what a box imports, and where from.
-        plugins: all code of the user's own in the job; None if there is none.
-        useful_flops, padded_flops: of a mean call; None if they cannot be counted.
-        control: how the predictions compare with transformers' own, see `runner.sweep.control.check.Control`; None if
-            that was switched off.
-    """
-
-    status: str
-    error: str | None = None
-    log: str | None = None
-    engine: str = ""
-    artifact_path: str = ""
-    inputs_path: str = ""
-    artifact: str | None = None
-    artifact_format: str | None = None
-    disk_bytes: int | None = None
-    compressed_bytes: int | None = None
-    masked: bool | None = None
-    precision: str | None = None
-    int8_weight_bits: int | None = None
-    plugin_module: str | None = None
-    plugin_path: str | None = None
-    plugins: str | None = None
-    useful_flops: float | None = None
-    padded_flops: float | None = None
-    control: dict[str, Any] | None = None
-
-    @property
-    def flops(self) -> CallFlops | None:
-        """Return the FLOPs of a mean call."""
-        if self.useful_flops is None or self.padded_flops is None:
-            return None
-        return CallFlops(self.useful_flops, self.padded_flops)
 
 
 def read_prepared(sweep: SweepFolder, job: str) -> PreparedJob | None:
     """Return what was noted of a job's preparing; None if nothing was that can be read, or the store has not (all of)
     it any more."""
     try:
-        ready = PreparedJob(**json.loads(sweep.prepared(job).read_text(encoding="utf-8")))
+        ready = read_record(sweep.prepared(job), PreparedJob)
         kept = filter(None, (ready.artifact_path, ready.inputs_path, ready.plugin_path))
         whole = ready.status != "ok" or all(verify(Path(path)) for path in kept)
-    except (FileNotFoundError, ValueError, TypeError, RecursionError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return None
     return ready if whole else None
 
@@ -119,7 +74,7 @@ def prepare_job(cfg: Config, job: str, sweep: SweepFolder, cpus: list[int]) -> P
         ready = _failed(f"{type(failure).__name__}: {failure}", traceback.format_exc(), folder, sweep)
     if is_stopping():
         return None  # killed with us: that says nothing about the job
-    sweep.write(sweep.prepared(job), json.dumps(asdict(ready)))
+    sweep.write(sweep.prepared(job), to_json(ready))
     if ready.error:
         say(f"{cfg.model.name} {cfg.technique.name}: {ready.status}: {ready.error}")
     return ready
@@ -168,7 +123,7 @@ def _ready(cfg: Config, prepared: PreparedFiles, control: Control | None) -> Pre
         plugins=" ".join(prepared.plugins) or None,
         useful_flops=flops.useful if flops else None,
         padded_flops=flops.padded if flops else None,
-        control=asdict(control) if control else None,
+        control=control,
     )
 
 

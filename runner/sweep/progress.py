@@ -5,7 +5,6 @@ Hydra calls it before and after every trial. It draws only then: nothing refresh
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +15,9 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from runner.console import announce, minutes, say
+from runner.results.json_files import read_record
 from runner.results.plan_record import JobRecord, PlanRecord, Role, TrialSpec, current_plan
+from runner.results.records.trial import TrialRecord
 from runner.store.sweep_folder import SweepFolder
 from runner.sweep.launching import trial_asked
 from runner.sweep.slots.slot import this_slot
@@ -44,9 +45,8 @@ class Progress(Callback):
         title = _title_of(plan.job_of[plan.trial(name).job])
         self._seconds.setdefault(title, []).append(time.monotonic() - self._began)
         result = _folder(config).trial(name)
-        if result.exists() and (ended := json.loads(result.read_text()))["status"] != "ok":
-            log = f" ({ended['log']})" if ended["log"] else ""
-            say(f"{title}: {ended['status']}: {ended['error']}{log}")
+        if result.exists() and (trial := read_record(result, TrialRecord)).status != "ok":
+            say(f"{title}: {trial.status}: {trial.error}" + (f" ({trial.log})" if trial.log else ""))
 
     def _title(self, plan: PlanRecord, trial: TrialSpec) -> str:
         place = plan.place_of[trial.name]

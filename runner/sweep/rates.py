@@ -3,44 +3,32 @@
 from __future__ import annotations
 
 from runner.models.flops import CallFlops
+from runner.results.records.trial import Rates
 from runner.sweep.peaks import Peaks
 
 TOLERANCE = 1.25  # a peak is the best of some seconds on a machine that may be busy: it may be measured too low
 
-COLUMNS = (
-    "flops_per_call",
-    "padded_flops_per_call",
-    "flops_per_second",
-    "padded_flops_per_second",
-    "peak_fraction",
-)
 
-
-def rates(flops: CallFlops | None, mean_seconds: float, precision: str | None, peaks: Peaks) -> dict[str, float | None]:
-    """Return the columns of a trial that say how much it computed.
+def rates(flops: CallFlops | None, mean_seconds: float | None, precision: str | None, peaks: Peaks) -> Rates:
+    """Return how much a trial computed; None where that is not known.
 
     Args:
         flops: of a mean call; None where they cannot be counted.
         mean_seconds: mean latency of the timed calls.
         precision: what the engine computes in, None if not known.
         peaks: of this machine with the trial's threads.
-
-    Returns:
-        flops_per_call, padded_flops_per_call, flops_per_second, padded_flops_per_second and peak_fraction, each None
-        where it is not known.
     """
-    if flops is None:
-        return dict.fromkeys(COLUMNS)
+    if flops is None or mean_seconds is None:
+        return Rates()
     padded_per_second = flops.padded / mean_seconds
     peak = peaks.limit_for(precision) if precision else None
-    figures = (
-        flops.useful,
-        flops.padded,
-        flops.useful / mean_seconds,
-        padded_per_second,
-        padded_per_second / peak if peak else None,
+    return Rates(
+        flops_per_call=flops.useful,
+        padded_flops_per_call=flops.padded,
+        flops_per_second=flops.useful / mean_seconds,
+        padded_flops_per_second=padded_per_second,
+        peak_fraction=padded_per_second / peak if peak else None,
     )
-    return dict(zip(COLUMNS, figures, strict=True))
 
 
 def impossible_rate(padded_flops_per_second: float | None, precision: str | None, peaks: Peaks) -> str | None:

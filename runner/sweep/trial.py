@@ -9,7 +9,6 @@ import traceback
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from runner.config.job_file import read_job
 from runner.config.schema import Config
@@ -19,12 +18,16 @@ from runner.isolation.choose import make_box, memory_bytes
 from runner.isolation.exclusive import lock_cores
 from runner.machine.provenance import code_version, lock_sha256
 from runner.machine.topology import choose_cpus
+from runner.results.json_files import read_record
 from runner.results.plan_record import TrialSpec, current_plan
-from runner.store.sweep_folder import SCHEMA, SweepFolder
+from runner.results.records.measured import Measured, to_json
+from runner.results.records.prepared import PreparedJob
+from runner.results.records.trial import Status, TrialRecord
+from runner.store.sweep_folder import SweepFolder
 from runner.sweep.cluster.units import this_node
 from runner.sweep.partner import Partner, PartnerFailedError, open_partner
 from runner.sweep.peaks import Peaks, measured_peaks
-from runner.sweep.prepared import PreparedJob, keep_log, names, prepare_job, read_prepared
+from runner.sweep.prepared import keep_log, prepare_job, read_prepared
 from runner.sweep.rates import impossible_rate, rates, wrong_precision
 from runner.sweep.slots.slot import slots_beside, this_slot
 
@@ -49,80 +52,75 @@ def run_trial(sweep: SweepFolder, name: str) -> str:
     spec = plan.trial(name)
     cfg = read_job(sweep, spec.job)
     sweep.trial_folder(name).mkdir(parents=True, exist_ok=True)
-    row = _identity(cfg, spec, plan.sweep)
+    record = _identity(cfg, spec, plan.sweep)
     cpus = choose_cpus(cfg.threads)
     with lock_cores(cpus, sweep.path):
-        row |= _attempt(cfg, spec, cpus, sweep)
-    sweep.write(sweep.trial(name), json.dumps(row))
-    return str(row["status"])
+        _attempt(record, cfg, spec, cpus, sweep)
+    sweep.write(sweep.trial(name), to_json(record))
+    return record.status
 
 
-def _attempt(cfg: Config, spec: TrialSpec, cpus: list[int], sweep: SweepFolder) -> dict[str, Any]:
-    """Return what came of measuring, if need be that it crashed."""
-    row: dict[str, Any] = {"started_at": datetime.now(UTC).isoformat(timespec="milliseconds")}
+def _attempt(record: TrialRecord, cfg: Config, spec: TrialSpec, cpus: list[int], sweep: SweepFolder) -> None:
+    """Measure, and write into the record what came of it, even if that is only that it crashed."""
+    record.started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
     began = time.monotonic()
     try:
-        row |= _measure(cfg, spec, cpus, sweep)
+        _measure(record, cfg, spec, cpus, sweep)
     except MachineError:
         raise
     except Exception as failure:
         if other := stop_before(failure) or storage_error(failure):
             raise other from None
-        log = keep_log(traceback.format_exc(), sweep.trial_folder(spec.name), sweep)
-        row |= {"status": "crashed", "error": f"{type(failure).__name__}: {failure}", "log": log}
-    return row | {"wall_seconds": time.monotonic() - began}
+        record.status, record.error = "crashed", f"{type(failure).__name__}: {failure}"
+        record.log = keep_log(traceback.format_exc(), sweep.trial_folder(spec.name), sweep)
+    record.wall_seconds = time.monotonic() - began
 
 
-def _identity(cfg: Config, spec: TrialSpec, sweep_name: str) -> dict[str, Any]:
-    """Return what a trial is, whatever comes of it."""
-    return {
-        "schema": SCHEMA,
-        "sweep": sweep_name,
-        **names(cfg),
-        "batch_size": cfg.workload.batch_size,
-        "padding": cfg.workload.padding.value,
-        "max_length": cfg.workload.max_length,
-        "bucket": cfg.workload.bucket,
-        "threads": cfg.threads,
-        "isolation": cfg.isolation.kind.value,
-        "seed": cfg.seed,
+def _identity(cfg: Config, spec: TrialSpec, sweep_name: str) -> TrialRecord:
+    """Return the record of a trial that has not been run yet."""
+    return TrialRecord(
+        sweep=sweep_name,
+        model=cfg.model.name,
+        family=cfg.model.family,
+        weights=cfg.model.weights.value,
+        technique=cfg.technique.name,
+        task=cfg.task.name,
+        workload=cfg.workload.name,
+        batch_size=cfg.workload.batch_size,
+        padding=cfg.workload.padding.value,
+        max_length=cfg.workload.max_length,
+        bucket=cfg.workload.bucket,
+        threads=cfg.threads,
+        isolation=cfg.isolation.kind.value,
+        seed=cfg.seed,
         **spec.columns(),
-        "baseline_job": spec.baseline,
-        "node": this_node(),
-        "slot": this_slot(),
-        "beside": slots_beside(),
-        "code_version": code_version(),
-        "lock_sha256": lock_sha256(),
-        "status": "crashed",
-        "error": None,
-        "log": None,
-    }
+        baseline_job=spec.baseline,
+        status="crashed",
+        node=this_node(),
+        slot=this_slot(),
+        beside=slots_beside(),
+        lock_sha256=lock_sha256(),
+        code_version=code_version(),
+    )
 
 
-def _measure(cfg: Config, spec: TrialSpec, cpus: list[int], sweep: SweepFolder) -> dict[str, Any]:
-    """Return status, figures and provenance."""
-    ready = read_prepared(sweep, spec.job) or prepare_job(cfg, spec.job, sweep, cpus[:1])
-    if ready is None or ready.status != "ok":
-        failed = {"status": ready.status, "error": ready.error, "log": ready.log} if ready else {}
-        return {"status": "prepare-failed"} | failed
+def _measure(record: TrialRecord, cfg: Config, spec: TrialSpec, cpus: list[int], sweep: SweepFolder) -> None:
+    """Run the job in a box, and write status, figures and provenance into the record."""
+    prepared = read_prepared(sweep, spec.job) or prepare_job(cfg, spec.job, sweep, cpus[:1])
+    if prepared is None or prepared.status != "ok":
+        record.status = "prepare-failed"
+        if prepared is not None:
+            record.status, record.error, record.log = prepared.status, prepared.error, prepared.log
+        return
+    record.add(prepared)
     box = make_box(cfg.isolation)
-    made: dict[str, Any] = {
-        "image_id": box.image_id,
-        "base_id": box.base_id,
-        "artifact": ready.artifact,
-        "artifact_format": ready.artifact_format,
-        "disk_bytes": ready.disk_bytes,
-        "compressed_bytes": ready.compressed_bytes,
-        "masked": ready.masked,
-        "precision": ready.precision,
-        "int8_weight_bits": ready.int8_weight_bits,
-        "plugins": ready.plugins,
-    }
+    record.image_id, record.base_id = box.image_id, box.base_id
     began = time.monotonic()
     partner = _partner(cfg, spec, box, cpus, sweep)
-    made["partner_start_seconds"] = time.monotonic() - began
-    measured = _run_box(box, _order(cfg, box, cpus, ready), partner, sweep, sweep.trial_folder(spec.name))
-    return made | _checked(measured, cfg, ready, box, cpus, sweep)
+    record.partner_start_seconds = time.monotonic() - began
+    _run_box(record, box, _order(cfg, box, cpus, prepared), partner, sweep, sweep.trial_folder(spec.name))
+    if record.status == "ok":
+        _check(record, prepared, cfg, box, cpus, sweep)
 
 
 def _partner(cfg: Config, spec: TrialSpec, box: Box, cpus: list[int], sweep: SweepFolder) -> Partner | None:
@@ -165,8 +163,10 @@ def _order(cfg: Config, box: Box, cpus: list[int], ready: PreparedJob) -> BoxOrd
     )
 
 
-def _run_box(box: Box, order: BoxOrder, partner: Partner | None, sweep: SweepFolder, folder: Path) -> dict[str, Any]:
-    """Run the trial in its box, and read what it left."""
+def _run_box(
+    record: TrialRecord, box: Box, order: BoxOrder, partner: Partner | None, sweep: SweepFolder, folder: Path
+) -> None:
+    """Run the trial in its box, and write what the box measured into the record."""
     output = folder / "box"
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir()
@@ -174,36 +174,36 @@ def _run_box(box: Box, order: BoxOrder, partner: Partner | None, sweep: SweepFol
     inputs = order.inputs | ({"partner": partner.folder} if partner else {})
     began = time.monotonic()
     end = box.run(replace(order, request=order.request | {"session": session}, inputs=inputs, output=output))
-    spent = {"box_seconds": time.monotonic() - began}
+    record.box_seconds = time.monotonic() - began
     result = output / "measured.json"
-    measured: dict[str, Any] = json.loads(result.read_text()) if result.exists() else {}
+    measured = read_record(result, Measured) if result.exists() else None
     shutil.rmtree(output)
-    status = _status(end, measured)
-    if status == "crashed":
+    record.status = _status(end, measured)
+    if record.status == "crashed":
         end.check_disk(folder)
+    if measured:
+        record.add(measured)
     if partner and session is not None:
-        measured["partner"] = {"latency_seconds": partner.latencies(session)}
-    unfair = measured.pop("unfair", None)
-    if status == "ok":
-        return measured | spent | {"status": status}
-    error = unfair if status == "unfair" else end.reason()
-    return measured | spent | {"status": status, "error": error, "log": keep_log(end.log, folder, sweep)}
+        record.partner_latency_seconds = partner.latencies(session)
+    if record.status != "ok":
+        record.error = measured.unfair if measured and record.status == "unfair" else end.reason()
+        record.log = keep_log(end.log, folder, sweep)
 
 
-def _checked(
-    measured: dict[str, Any], cfg: Config, ready: PreparedJob, box: Box, cpus: list[int], sweep: SweepFolder
-) -> dict[str, Any]:
+def _check(
+    record: TrialRecord, prepared: PreparedJob, cfg: Config, box: Box, cpus: list[int], sweep: SweepFolder
+) -> None:
     """Add how much was computed; a trial that computed otherwise than asked, or faster than can be, is unfair."""
-    if measured["status"] != "ok":
-        return measured
     peaks = _peaks(cfg, box, cpus, sweep)
-    figures = rates(ready.flops, measured["latency_mean_seconds"], ready.precision, peaks)
-    rate = figures["padded_flops_per_second"]
-    unfair = wrong_precision(cfg.technique.precision, ready.precision)
-    if unfair is None and impossible_rate(rate, ready.precision, peaks):
+    computed = rates(prepared.flops, record.latency_mean_seconds, prepared.precision, peaks)
+    record.add(computed)
+    rate = computed.padded_flops_per_second
+    unfair = wrong_precision(cfg.technique.precision, prepared.precision)
+    if unfair is None and impossible_rate(rate, prepared.precision, peaks):
         peaks = measured_peaks(Path(cfg.store), box, cpus, fresh=True)  # it may have been measured on a busy machine
-        unfair = impossible_rate(rate, ready.precision, peaks)
-    return measured | figures | ({"status": "unfair", "error": unfair} if unfair else {})
+        unfair = impossible_rate(rate, prepared.precision, peaks)
+    if unfair:
+        record.status, record.error = "unfair", unfair
 
 
 def _peaks(cfg: Config, box: Box, cpus: list[int], sweep: SweepFolder) -> Peaks:
@@ -214,12 +214,12 @@ def _peaks(cfg: Config, box: Box, cpus: list[int], sweep: SweepFolder) -> Peaks:
     return Peaks(**known.get(str(cfg.threads), {"threads": cfg.threads}))
 
 
-def _status(end: BoxEnd, measured: dict[str, Any]) -> str:
+def _status(end: BoxEnd, measured: Measured | None) -> Status:
     """Name how a trial went."""
     if end.timed_out:
         return "timeout"
-    if end.out_of_memory:  # a child's end too: what was measured beside it would be of another program
+    if end.out_of_memory:  # even if it was a child that ended: what was measured beside it would be of another program
         return "oom"
-    if end.exit_code or not measured:
+    if end.exit_code or measured is None:
         return "crashed"
-    return "unfair" if measured["unfair"] else "ok"
+    return "unfair" if measured.unfair else "ok"

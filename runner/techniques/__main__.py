@@ -10,20 +10,18 @@ far it is meanwhile.
 from __future__ import annotations
 
 import json
-import os
-import sys
 import tempfile
 import time
 from functools import partial
 from pathlib import Path
 
 from runner.techniques.step import PROGRESS, StepInputs, load_step_class, run_step
+from runner.trial.request import read_request, run
 
 
 def main() -> None:
     """Read the request, run the step, write its notes."""
-    request = json.loads(Path(sys.argv[1]).read_text())
-    paths = {name: Path(path) for name, path in request["paths"].items()}
+    request, paths = read_request()
     step = load_step_class(request["step"], request["plugin"])(**request["config"])
     target = paths["output"] / "files"
     target.mkdir()
@@ -43,6 +41,4 @@ def _tell(path: Path, line: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
-    sys.stdout.flush()
-    os._exit(0)  # all is written; taking torch apart would cost a second or more
+    run(main)

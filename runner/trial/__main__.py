@@ -5,79 +5,62 @@
      "measure": {"batches": …, "timed_seconds": …, "warmup_seconds": …, "turn_seconds": …},
      "paths": {"artifact": …, "inputs": …, "partner": the partner's folder, if there is one, "output": …}}
 
-What was measured goes to `measured.json` in the output folder, written whole.
+What was measured (runner/results/records/measured.py) goes to `measured.json` in the output folder, written whole.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import sys
 import time
 from pathlib import Path
 from statistics import fmean, median, quantiles
-from typing import Any
+from typing import NamedTuple
 
+from runner.results.records.measured import CallSeries, Measured, to_json
 from runner.trial import box
 from runner.trial.cgroup import memory_peak_bytes, throttled_periods
 from runner.trial.inputs import load_larger
 from runner.trial.memory import MemoryWatch
 from runner.trial.phases import Started, start
+from runner.trial.request import Paths, Settings, atomic_write, read_request, run
 from runner.trial.timing import no_garbage_collection, reference_seconds
-from runner.trial.turns import Partner, Side, run_turns, schedule
+from runner.trial.turns import Partner, Schedule, run_turns, schedule
 
 
 def main() -> None:
-    """Read the request, measure, write the result under its final name only when it is whole."""
-    request = json.loads(Path(sys.argv[1]).read_text())
-    paths = {name: Path(path) for name, path in request["paths"].items()}
-    measured = measure(request, paths)
-    unfinished = paths["output"] / "measured.json.part"
-    unfinished.write_text(json.dumps(measured))
-    unfinished.rename(paths["output"] / "measured.json")
+    """Read the request, measure, write what was measured."""
+    request, paths = read_request()
+    atomic_write(paths["output"] / "measured.json", to_json(measure(request, paths)))
 
 
-def measure(request: dict[str, Any], paths: dict[str, Path]) -> dict[str, Any]:
-    """Go through the phases import, load, first call, warm-up, timed calls, longest call; return their figures."""
+def measure(request: Settings, paths: Paths) -> Measured:
+    """Go through the phases import, load, first call, warm-up, timed calls and longest call; return what they took."""
     watch = MemoryWatch()
     started = start(request, paths, watch)
-    engine, arrays, figures = started.engine, started.arrays, started.figures
+    measured = started.measured
     with no_garbage_collection():
-        figures |= _timed(started.side, request, paths, watch)
-    longest = _call_with_longest(started, paths["inputs"] / "inputs.npz", watch)
-    batches = len(arrays)
-    examples = sum(len(inputs[0]) for inputs in arrays)
-    useful_tokens = int(sum(inputs[1].sum() for inputs in arrays))
-    pass_seconds = figures["timed_seconds"] / (figures["calls"] / batches)
-    read = box.read_back() | {
-        "engine": engine.describe(),
-        "os_threads": box.os_threads(),
-        "memory_peak_resets": watch.peak_resets,
-        "modules": _third_party_modules(),
-    }
-    return figures | {
-        "examples_per_second": examples / pass_seconds,
-        "tokens_per_second": useful_tokens / pass_seconds,
-        "useful_tokens": useful_tokens,
-        "padded_tokens": sum(inputs[1].size for inputs in arrays),
-        **watch.total.columns("peak"),
-        "rss_file_bytes": watch.file_bytes(),
-        "rss_peak_tokens": longest,
-        "box_peak_bytes": memory_peak_bytes() if request["memory_bytes"] else None,
-        "box": read,
-        "unfair": unfair(request, read, figures),
-        "memory": watch.samples(),
-        "process_seconds": time.monotonic() - box.process_start_seconds(),
-    }
+        _time_calls(started, request, paths, watch)
+    measured.rss_peak_tokens = _call_with_longest(started, paths["inputs"] / "inputs.npz", watch)
+    measured.rss_peak_bytes, measured.rss_anon_peak_bytes = watch.total
+    measured.rss_file_bytes = watch.file_bytes()
+    measured.box_peak_bytes = memory_peak_bytes() if request["memory_bytes"] else None
+    facts = {"memory_peak_resets": watch.peak_resets, "modules": _third_party_modules()}
+    box.read_back(measured, started.engine.describe(), facts)
+    measured.unfair = unfair(request, measured)
+    measured.memory = watch.samples()
+    measured.process_seconds = time.monotonic() - box.process_start_seconds()
+    return measured
 
 
-def _timed(side: Side, request: dict[str, Any], paths: dict[str, Path], watch: MemoryWatch) -> dict[str, Any]:
+def _time_calls(started: Started, request: Settings, paths: Paths, watch: MemoryWatch) -> None:
     """Time whole passes, in turns with the partner; read the machine's own counters right around them."""
-    asked, batches = request["measure"], len(side.batches)
+    side, measured = started.side, started.measured
+    settings, batches = request["measure"], len(side.batches)
     partner = Partner(paths["partner"], request["session"]) if "partner" in paths else None
     partner_call_seconds = partner.begin(0) if partner else 0.0
-    times = asked["timed_seconds"], asked["turn_seconds"]
+    times = settings["timed_seconds"], settings["turn_seconds"]
     plan = schedule(side.call_seconds, partner_call_seconds, batches, *times)
     side.expect(plan.calls)
     if partner:
@@ -93,25 +76,41 @@ def _timed(side: Side, request: dict[str, Any], paths: dict[str, Path], watch: M
     watch.phase_peak()
     if partner:
         partner.end()
+    measured.partner_seconds = partner.waited_seconds if partner else None
+    measured.reference_seconds = fmean(reference)
+    measured.cpu_seconds = after.cpu_seconds - before.cpu_seconds
+    measured.involuntary_switches = after.involuntary_switches - before.involuntary_switches
+    if before.steal_seconds is not None and after.steal_seconds is not None:
+        measured.steal_seconds = after.steal_seconds - before.steal_seconds
+    if before.throttled_periods is not None and after.throttled_periods is not None:
+        measured.throttled_periods = after.throttled_periods - before.throttled_periods
+    _sum_up(started, plan)
+
+
+def _sum_up(started: Started, plan: Schedule) -> None:
+    """Write down the timed calls, and the figures that follow from them."""
+    side, measured, batches = started.side, started.measured, len(started.arrays)
     seconds = side.seconds
-    spent = {name: None if None in (before[name], after[name]) else after[name] - before[name] for name in before}
-    return {
-        "timed_seconds": sum(seconds),
-        "calls": len(seconds),
-        "latency_p50_seconds": median(seconds),
-        "latency_p90_seconds": quantiles(seconds, n=10, method="inclusive")[8] if len(seconds) > 1 else seconds[0],
-        "latency_mean_seconds": fmean(seconds),
-        "elapsed_seconds": side.busy_seconds,
-        "partner_seconds": partner.waited_seconds if partner else None,
-        "energy_joules_per_call": side.joules / len(seconds) if side.joules is not None else None,
-        **spent,
-        "reference_seconds": fmean(reference),
-        "samples": {
-            "latency_seconds": list(seconds),
-            "batch": [call % batches for call in range(len(seconds))],
-            "turn": [plan.turn_of(call) for call in range(len(seconds))],
-        },
-    }
+    measured.timed_seconds = sum(seconds)
+    measured.elapsed_seconds = side.busy_seconds
+    measured.calls = len(seconds)
+    measured.latency_p50_seconds = median(seconds)
+    measured.latency_p90_seconds = quantiles(seconds, n=10, method="inclusive")[8] if len(seconds) > 1 else seconds[0]
+    measured.latency_mean_seconds = fmean(seconds)
+    measured.energy_joules_per_call = side.joules / len(seconds) if side.joules is not None else None
+
+    examples = sum(len(inputs[0]) for inputs in started.arrays)
+    useful_tokens = int(sum(inputs[1].sum() for inputs in started.arrays))
+    pass_seconds = measured.timed_seconds / (measured.calls / batches)
+    measured.examples_per_second = examples / pass_seconds
+    measured.tokens_per_second = useful_tokens / pass_seconds
+    measured.useful_tokens = useful_tokens
+    measured.padded_tokens = sum(inputs[1].size for inputs in started.arrays)
+
+    measured.samples = CallSeries()
+    measured.samples.latency_seconds = list(seconds)
+    measured.samples.batch = [call % batches for call in range(len(seconds))]
+    measured.samples.turn = [plan.turn_of(call) for call in range(len(seconds))]
 
 
 def _call_with_longest(started: Started, file: Path, watch: MemoryWatch) -> int:
@@ -128,15 +127,19 @@ def _call_with_longest(started: Started, file: Path, watch: MemoryWatch) -> int:
     return max(int(inputs[0].shape[1]) for inputs in [*started.arrays, *larger])
 
 
-def _counters(cpus: list[int]) -> dict[str, Any]:
-    """Return what the kernel counts for this process and these CPUs; None for what it does not tell."""
+class _Counters(NamedTuple):
+    """What the kernel counts for this process and its CPUs; None for what it does not tell."""
+
+    cpu_seconds: float
+    involuntary_switches: int
+    steal_seconds: float | None
+    throttled_periods: int | None
+
+
+def _counters(cpus: list[int]) -> _Counters:
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    return {
-        "cpu_seconds": usage.ru_utime + usage.ru_stime,
-        "involuntary_switches": usage.ru_nivcsw,
-        "steal_seconds": box.steal_seconds(cpus),
-        "throttled_periods": throttled_periods(),
-    }
+    cpu_seconds = usage.ru_utime + usage.ru_stime
+    return _Counters(cpu_seconds, usage.ru_nivcsw, box.steal_seconds(cpus), throttled_periods())
 
 
 def _third_party_modules() -> list[str]:
@@ -145,23 +148,20 @@ def _third_party_modules() -> list[str]:
     return sorted(name for name in top_level - sys.stdlib_module_names if not name.startswith("_"))
 
 
-def unfair(request: dict[str, Any], read: dict[str, Any], figures: dict[str, Any]) -> str | None:
+def unfair(request: Settings, measured: Measured) -> str | None:
     """Return how the box differs from what the job asked for, or None."""
-    if read["cpus"] != request["cpus"]:
-        return f"asked for CPUs {request['cpus']}, got {read['cpus']}"
-    if request["memory_bytes"] and read["memory_limit_bytes"] != request["memory_bytes"]:
-        return f"asked for a memory limit of {request['memory_bytes']} bytes, got {read['memory_limit_bytes']}"
-    if read["engine"]["threads"] != request["threads"]:
-        return f"asked the engine for threads={request['threads']}, it has {read['engine']['threads']}"
-    if figures["cpu_seconds"] > 1.05 * request["threads"] * figures["elapsed_seconds"] + 0.05:
-        return (
-            f"used {figures['cpu_seconds']:.2f} CPU seconds in {figures['elapsed_seconds']:.2f} seconds: "
-            f"more than threads={request['threads']} can"
-        )
+    cpus, memory_bytes, threads = box.joined_cpus(request["cpus"]), request["memory_bytes"], request["threads"]
+    if measured.box_cpus != cpus:
+        return f"asked for CPUs {cpus}, got {measured.box_cpus}"
+    if memory_bytes and measured.box_memory_limit_bytes != memory_bytes:
+        return f"asked for a memory limit of {memory_bytes} bytes, got {measured.box_memory_limit_bytes}"
+    if measured.box_engine_threads != threads:
+        return f"asked the engine for threads={threads}, it has {measured.box_engine_threads}"
+    cpu_seconds, elapsed_seconds = measured.cpu_seconds or 0.0, measured.elapsed_seconds or 0.0
+    if cpu_seconds > 1.05 * threads * elapsed_seconds + 0.05:
+        return f"used {cpu_seconds:.2f} CPU seconds in {elapsed_seconds:.2f} seconds: more than threads={threads} can"
     return None
 
 
 if __name__ == "__main__":
-    main()
-    sys.stdout.flush()
-    os._exit(0)  # all is written; taking torch apart would cost a second or more
+    run(main)

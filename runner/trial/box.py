@@ -2,28 +2,50 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import socket
 import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from runner.machine.cpu import colon_file, cpu_info, instruction_sets
+from runner.results.records.measured import ReadBack
 from runner.trial.cgroup import control_group, memory_limit_bytes
 
 
-def read_back() -> dict[str, Any]:
-    """Return affinity, limits, rights and the CPU, as this process sees them."""
-    status = colon_file(Path("/proc/self/status"))
+def read_back(record: ReadBack, engine: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+    """Write into a record what this process sees of its box: affinity, limits, threads, rights and the CPU.
+
+    Args:
+        record: what is read goes into its columns.
+        engine: what the engine says about itself.
+        facts: what else was found out; it goes into `box_rest`.
+    """
     group = control_group("memory") or control_group("cpu")
+    sets = instruction_sets()
+    record.box_cpus = joined_cpus(os.sched_getaffinity(0))
+    record.box_cgroup_version = group.version if group is not None else None
+    record.box_memory_limit_bytes = memory_limit_bytes()
+    record.box_engine_threads = engine["threads"]
+    record.box_os_threads = _os_threads()
+    record.box_cpu_model = cpu_info().get("model name") or platform.processor() or None
+    record.box_kernel = platform.release() or None
+    record.box_instruction_sets = " ".join(sets) if sets is not None else None
+    record.box_engine = _json({name: value for name, value in engine.items() if name != "threads"})
+    record.box_rest = _json({**_rights(), **facts})
+
+
+def joined_cpus(cpus: Iterable[int]) -> str:
+    """Return numbers of CPUs as a record holds them, such as '0,2'."""
+    return ",".join(map(str, sorted(cpus)))
+
+
+def _rights() -> dict[str, Any]:
+    status = colon_file(Path("/proc/self/status"))
     return {
-        "cpus": sorted(os.sched_getaffinity(0)),
-        "cgroup_version": group.version if group is not None else None,
-        "memory_limit_bytes": memory_limit_bytes(),
-        "cpu_model": cpu_info().get("model name") or platform.processor() or None,
-        "instruction_sets": instruction_sets(),
-        "kernel": platform.release() or None,
         "python": platform.python_version(),
         "uid": os.getuid(),
         "capabilities": status.get("CapEff"),
@@ -50,6 +72,9 @@ def process_start_seconds() -> float:
     return since_boot + time.clock_gettime(time.CLOCK_MONOTONIC) - time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def os_threads() -> int:
-    """Return how many threads this process has."""
+def _os_threads() -> int:
     return len(list(Path("/proc/self/task").iterdir()))
+
+
+def _json(facts: dict[str, Any]) -> str | None:
+    return json.dumps(facts, sort_keys=True, ensure_ascii=False) if facts else None

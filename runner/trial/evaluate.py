@@ -6,9 +6,6 @@ Apart from timing, once per artifact.
 from __future__ import annotations
 
 import json
-import os
-import sys
-from pathlib import Path
 
 import numpy as np
 
@@ -16,21 +13,21 @@ from runner.config.task_kinds import TOKENS
 from runner.engines.engine import Engine, import_engine
 from runner.trial.batch_sensitivity import Batch, compare_batchings
 from runner.trial.inputs import load_evaluated, load_inputs, pad_token_id, words_with_tokens
+from runner.trial.request import read_request, run
 from runner.trial.weights import int8_weight_bits
 
 
 def main() -> None:
     """Read the request (see runner/isolation), write `files/logits.json` and `notes.json` into the output folder."""
-    request = json.loads(Path(sys.argv[1]).read_text())
-    paths = {name: Path(path) for name, path in request["paths"].items()}
+    request, paths = read_request()
     engine = import_engine(request["engine"], request["plugin"])(paths["artifact"], request["threads"])
     file = paths["inputs"] / "inputs.npz"
-    evaluate = judge_words if request["kind"] == TOKENS else judge_texts
+    evaluate = evaluate_words if request["kind"] == TOKENS else evaluate_texts
     batches = load_evaluated(file)
     logits = np.concatenate([evaluate(engine, batch) for batch in batches])
     (paths["output"] / "files").mkdir()
-    told = with_unknown(logits, words_with_tokens(file))
-    (paths["output"] / "files" / "logits.json").write_text(json.dumps(told.tolist()))
+    logits_of_all = with_unknown(logits, words_with_tokens(file))
+    (paths["output"] / "files" / "logits.json").write_text(json.dumps(logits_of_all.tolist()))
     precision = engine.precision(engine.prepare(*load_inputs(file, 1)[0]))
     notes = engine.describe() | {
         "precision": precision,
@@ -42,12 +39,12 @@ def main() -> None:
     (paths["output"] / "notes.json").write_text(json.dumps({"notes": notes}))
 
 
-def judge_texts(engine: Engine, batch: Batch) -> np.ndarray:
+def evaluate_texts(engine: Engine, batch: Batch) -> np.ndarray:
     """Return the logits of a batch, [texts, labels]."""
     return engine.logits(engine.run(engine.prepare(*batch))).copy()  # the engine may use its buffer again
 
 
-def judge_words(engine: Engine, batch: Batch) -> np.ndarray:
+def evaluate_words(engine: Engine, batch: Batch) -> np.ndarray:
     """Return the logits of a batch whose last part says where words start, [words that have a token, labels]."""
     *inputs, starts = batch
     logits = engine.logits(engine.run(engine.prepare(*inputs)))
@@ -58,12 +55,10 @@ def with_unknown(logits: np.ndarray, words: np.ndarray | None) -> np.ndarray:
     """Return logits of all words, not numbers where one has no token; the same where texts are evaluated as a whole."""
     if words is None:
         return logits
-    told = np.full((len(words), logits.shape[-1]), np.nan)
-    told[words] = logits
-    return told
+    logits_of_all = np.full((len(words), logits.shape[-1]), np.nan)
+    logits_of_all[words] = logits
+    return logits_of_all
 
 
 if __name__ == "__main__":
-    main()
-    sys.stdout.flush()
-    os._exit(0)  # all is written; taking torch apart would cost a second or more
+    run(main)

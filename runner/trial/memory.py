@@ -14,24 +14,20 @@ from __future__ import annotations
 import os
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
+
+from runner.results.records.measured import MemorySeries
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _INTERVAL_SECONDS = 0.01
 
 
-@dataclass(frozen=True)
-class Peak:
+class Peak(NamedTuple):
     """The highest resident and anonymous memory, in bytes; None where the kernel does not tell it."""
 
     rss_bytes: int | None = None
     rss_anon_bytes: int | None = None
-
-    def columns(self, phase: str) -> dict[str, int | None]:
-        """Return the columns of a phase, such as rss_load_bytes and rss_anon_load_bytes."""
-        return {f"rss_{phase}_bytes": self.rss_bytes, f"rss_anon_{phase}_bytes": self.rss_anon_bytes}
 
     def or_higher(self, other: Peak) -> Peak:
         """Return the higher one of each figure."""
@@ -96,15 +92,13 @@ class MemoryWatch:
         self.rss_bytes.append(resident * _PAGE_BYTES)
         self.rss_anon_bytes.append((resident - mapped) * _PAGE_BYTES)
 
-    def samples(self) -> dict[str, list[Any]]:
-        """Return all samples, by the columns of the table memory."""
-        is_told = self.total.rss_anon_bytes is not None
-        return {
-            "phase": self.phases,
-            "seconds": self.seconds,
-            "rss_anon_bytes": self.rss_anon_bytes if is_told else [None] * len(self.phases),
-            "rss_bytes": self.rss_bytes,
-        }
+    def samples(self) -> MemorySeries:
+        """Return all samples."""
+        series = MemorySeries()
+        series.phase, series.seconds, series.rss_bytes = self.phases, self.seconds, self.rss_bytes
+        if self.total.rss_anon_bytes is not None:
+            series.rss_anon_bytes = [*self.rss_anon_bytes]
+        return series
 
     def file_bytes(self) -> int | None:
         """Return how much memory was mapped from files, and shared, at the last sample."""
@@ -115,11 +109,11 @@ class MemoryWatch:
         if anon is None:
             return None
         seen = self.rss_anon_bytes[self._first_sample :]
-        found = [anon + now.get("VmSwap", 0), *seen]
+        at_least = [anon + now.get("VmSwap", 0), *seen]
         if resident is not None and self.peak_resets:
             totals = self.rss_bytes[self._first_sample :]
-            found.append(resident - max(total - own for total, own in zip(totals, seen, strict=True)))
-        return max(found)
+            at_least.append(resident - max(total - anon for total, anon in zip(totals, seen, strict=True)))
+        return max(at_least)
 
 
 class _Sampler:

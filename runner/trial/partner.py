@@ -8,33 +8,26 @@ a trial took goes to `<session>.json`, written whole.
 from __future__ import annotations
 
 import json
-import os
-import sys
-from pathlib import Path
 
 from runner.trial.memory import MemoryWatch
 from runner.trial.phases import start
+from runner.trial.request import atomic_write, read_request, run
 from runner.trial.timing import no_garbage_collection
 from runner.trial.turns import Side, serve
 
 
 def main() -> None:
     """Get ready, then serve."""
-    request = json.loads(Path(sys.argv[1]).read_text())
-    paths = {name: Path(path) for name, path in request["paths"].items()}
+    request, paths = read_request()
     output = paths["output"]
     side = start(request, paths, MemoryWatch()).side
 
     def write(session: int, side: Side) -> None:
-        unfinished = output / f"{session}.json.part"
-        unfinished.write_text(json.dumps(list(side.seconds)))
-        unfinished.rename(output / f"{session}.json")
+        atomic_write(output / f"{session}.json", json.dumps(list(side.seconds)))
 
     with no_garbage_collection():
         serve(side, output, (output / "ready").touch, write)
 
 
 if __name__ == "__main__":
-    main()
-    sys.stdout.flush()
-    os._exit(0)  # all is written; taking torch apart would cost a second or more
+    run(main)

@@ -13,19 +13,18 @@ What was measured goes to `measured.json` in the output folder: {"candidates": [
 from __future__ import annotations
 
 import json
-import os
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 import torch
 from onnx import TensorProto, helper, numpy_helper
+
+from runner.trial.request import atomic_write, read_request, run
 
 SHAPES = [(m, k, n) for m in (128, 512) for k, n in ((384, 1536), (768, 3072))]  # rows, and a feed-forward layer's
 _BANDWIDTH_BYTES = 128 << 20  # of one array: more than the caches hold
@@ -60,17 +59,15 @@ class Candidate:
 
 def main() -> None:
     """Read the request, measure, write the result under its final name only when it is whole."""
-    request = json.loads(Path(sys.argv[1]).read_text())
-    output = Path(request["paths"]["output"])
+    request, paths = read_request()
     threads = request["threads"]
     torch.set_num_threads(threads)
     warnings.simplefilter("ignore")  # of deprecated ways to quantize
     candidates = list(_candidates(threads))
     with torch.inference_mode():
         compete(candidates, request["seconds"])
-    found = [{"kind": c.kind, "name": c.name, "per_second": c.per_second} for c in candidates]
-    (output / "measured.json.part").write_text(json.dumps({"candidates": found}))
-    (output / "measured.json.part").rename(output / "measured.json")
+    rates = [{"kind": c.kind, "name": c.name, "per_second": c.per_second} for c in candidates]
+    atomic_write(paths["output"] / "measured.json", json.dumps({"candidates": rates}))
 
 
 def compete(candidates: list[Candidate], seconds: float) -> None:
@@ -203,6 +200,4 @@ _KERNELS = [
 ]
 
 if __name__ == "__main__":
-    main()
-    sys.stdout.flush()
-    os._exit(0)  # all is written; taking torch apart would cost a second or more
+    run(main)

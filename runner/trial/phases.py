@@ -4,55 +4,56 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from runner.engines.engine import Engine, import_engine
+from runner.results.records.measured import Measured
 from runner.trial.inputs import load_inputs
 from runner.trial.memory import MemoryWatch
+from runner.trial.request import Paths, Settings
 from runner.trial.timing import no_garbage_collection, warm_up
 from runner.trial.turns import Side
 
 
 @dataclass
 class Started:
-    """A model ready to be timed: its engine, its inputs as (input_ids, attention_mask …), and what it took so far."""
+    """A model that can be timed: its engine, its inputs as (input_ids, attention_mask …), and what was measured."""
 
     engine: Engine
     arrays: list[tuple[Any, ...]]
     side: Side
-    figures: dict[str, Any]
+    measured: Measured
 
 
-def start(request: dict[str, Any], paths: dict[str, Path], watch: MemoryWatch) -> Started:
-    """Go through the phases in order, each with its time and its peak of memory."""
-    figures: dict[str, Any] = {}
+def start(request: Settings, paths: Paths, watch: MemoryWatch) -> Started:
+    """Go through the phases in order, and measure the time and the peak of memory of each."""
+    measured = Measured()
     with watch.watching("import"):
         began = time.perf_counter()
         engine_class = import_engine(request["engine"], request["plugin"])
-        figures["import_seconds"] = time.perf_counter() - began
-    figures |= watch.phase_peak().columns("import")
+        measured.import_seconds = time.perf_counter() - began
+    measured.rss_import_bytes, measured.rss_anon_import_bytes = watch.phase_peak()
 
     with watch.watching("load"):
         began = time.perf_counter()
         engine = engine_class(paths["artifact"], request["threads"])
-        figures["load_seconds"] = time.perf_counter() - began
-    figures |= watch.phase_peak().columns("load")
+        measured.load_seconds = time.perf_counter() - began
+    measured.rss_load_bytes, measured.rss_anon_load_bytes = watch.phase_peak()
 
     arrays = load_inputs(paths["inputs"] / "inputs.npz", request["measure"]["batches"])
     batches = [engine.prepare(*inputs) for inputs in arrays]
     with watch.watching("first call"):
         began = time.perf_counter()
         engine.run(batches[0])
-        figures["first_call_seconds"] = time.perf_counter() - began
-    figures |= watch.phase_peak().columns("first_call")
+        measured.first_call_seconds = time.perf_counter() - began
+    measured.rss_first_call_bytes, measured.rss_anon_first_call_bytes = watch.phase_peak()
 
     shapes = {inputs[0].shape: batch for inputs, batch in zip(arrays, batches, strict=True)}
     watch.start("warm-up")
     with no_garbage_collection():
         began = time.perf_counter()
         budget_seconds = request["measure"]["warmup_seconds"]
-        figures["warmup_calls"], call_seconds = warm_up(engine.run, list(shapes.values()), budget_seconds)
-        figures["warmup_seconds"] = time.perf_counter() - began
+        measured.warmup_calls, call_seconds = warm_up(engine.run, list(shapes.values()), budget_seconds)
+        measured.warmup_seconds = time.perf_counter() - began
     watch.phase_peak()
-    return Started(engine, arrays, Side(engine.run, batches, call_seconds), figures)
+    return Started(engine, arrays, Side(engine.run, batches, call_seconds), measured)

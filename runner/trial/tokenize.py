@@ -6,9 +6,7 @@ A trial then needs no tokenizer: all batches lie end to end in one .npz (read by
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,12 +17,12 @@ from runner.models.inputs import INPUTS
 from runner.tasks.texts import read_split
 from runner.tasks.tokenizer import cut_at, load_tokenizer
 from runner.trial.inputs import WORD_STARTS
+from runner.trial.request import read_request, run
 
 
 def main() -> None:
     """Read the request, write `files/inputs.npz` and `notes.json` into the output folder."""
-    request = json.loads(Path(sys.argv[1]).read_text())
-    paths = {name: Path(path) for name, path in request["paths"].items()}
+    request, paths = read_request()
     texts = [example.given for example in read_split(paths["texts"], "test")]
     arrays = tokenize(texts, load_tokenizer(paths["checkpoint"]), request)
     (paths["output"] / "files").mkdir()
@@ -107,4 +105,4 @@ def _positions(settings: dict[str, Any]) -> int | None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

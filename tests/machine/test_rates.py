@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from runner.models.flops import CallFlops
+from runner.results.records.trial import Rates
 from runner.sweep.peaks import Peaks
 from runner.sweep.rates import impossible_rate, rates, wrong_precision
 
@@ -11,27 +12,27 @@ FLOPS = CallFlops(useful=1e9, padded=2e9)
 
 
 def test_rates_of_a_trial() -> None:
-    assert rates(FLOPS, 0.04, "float32", PEAKS) == {
-        "flops_per_call": 1e9,
-        "padded_flops_per_call": 2e9,
-        "flops_per_second": 25e9,
-        "padded_flops_per_second": 50e9,
-        "peak_fraction": 0.5,
-    }
+    assert rates(FLOPS, 0.04, "float32", PEAKS) == Rates(
+        flops_per_call=1e9,
+        padded_flops_per_call=2e9,
+        flops_per_second=25e9,
+        padded_flops_per_second=50e9,
+        peak_fraction=0.5,
+    )
 
 
 def test_without_precision_or_peak_there_is_no_fraction() -> None:
-    assert rates(FLOPS, 0.04, None, PEAKS)["peak_fraction"] is None
-    assert rates(FLOPS, 0.04, "float32", Peaks(1))["peak_fraction"] is None
+    assert rates(FLOPS, 0.04, None, PEAKS).peak_fraction is None
+    assert rates(FLOPS, 0.04, "float32", Peaks(1)).peak_fraction is None
 
 
 def test_a_precision_that_is_emulated_is_held_against_float32() -> None:
     slow = Peaks(1, float32_flops_per_second=100e9, bfloat16_flops_per_second=1e9)
-    assert rates(FLOPS, 0.04, "bfloat16", slow)["peak_fraction"] == rates(FLOPS, 0.04, "float32", slow)["peak_fraction"]
+    assert rates(FLOPS, 0.04, "bfloat16", slow).peak_fraction == rates(FLOPS, 0.04, "float32", slow).peak_fraction
 
 
 def test_without_a_count_there_are_no_rates() -> None:
-    assert set(rates(None, 0.04, "float32", PEAKS).values()) == {None}
+    assert rates(None, 0.04, "float32", PEAKS) == Rates()
     assert impossible_rate(None, "float32", PEAKS) is None
 
 

@@ -48,17 +48,12 @@ def test_without_a_variant_in_seven_bits_one_is_suggested(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "changes", [{"int8_weight_bits": 7}, {"int8_weight_bits": None}, {"instruction_sets": "avx_vnni"}]
+    "changes", [{"int8_weight_bits": 7}, {"int8_weight_bits": None}, {"box_instruction_sets": "avx2 avx_vnni"}]
 )
 def test_it_is_silent_where_nothing_saturates_or_nothing_is_known(changes: dict[str, object], tmp_path: Path) -> None:
     sweep = write_sweep(tmp_path, [BASELINE, EIGHT])
     for path in sweep.glob("trials/*/trial.json"):
-        box = (
-            {"box": {"instruction_sets": ["avx2", changes["instruction_sets"]]}}
-            if "instruction_sets" in changes
-            else changes
-        )
-        edit(path, **box)
+        edit(path, **changes)
     (group,) = groups(collect(sweep))
     assert group.saturation == ""
 

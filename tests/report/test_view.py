@@ -193,8 +193,8 @@ def test_facts_name_box_image_and_machine(tmp_path: Path) -> None:
 def test_versions_are_those_of_the_boxes(tmp_path: Path) -> None:
     folder = write_sweep(tmp_path)
     for trial in folder.glob("trials/*/trial.json"):
-        box = json.loads(trial.read_text())["box"]
-        edit(trial, box=box | {"python": "3.11.2", "engine": {"torch": "2.12.0-7-abc", "instruction_set": "avx2"}})
+        engine = {"torch": "2.12.0-7-abc", "instruction_set": "avx2"}
+        edit(trial, box_rest=json.dumps({"python": "3.11.2"}), box_engine=json.dumps(engine))
     assert dict(facts(collect(folder)))["Libraries"] == "Python 3.11.2, torch 2.12.0", "3.11.7 and 2.13.0 outside"
 
 

@@ -188,20 +188,19 @@ def trial_content(
         | {"partner_start_seconds": 0.0, "box_seconds": 4.5, "process_seconds": 4.0}
         | {"steal_seconds": 0.0, "throttled_periods": 0, "involuntary_switches": 3, "reference_seconds": 0.01}
         | {
-            "box": {
-                "cpus": [1],
-                "cgroup_version": 1,
-                "memory_limit_bytes": 4 << 30,
-                "cpu_model": "Test CPU",
-                "instruction_sets": ["avx2", "avx512f"],
-                "kernel": "6.1.0",
-                "uid": 1000,
-                "os_threads": 3,
-                "engine": {"onnxruntime": "1.32.0", "threads": identity["threads"]},
-            },
+            "box_cpus": "1",
+            "box_cgroup_version": 1,
+            "box_memory_limit_bytes": 4 << 30,
+            "box_engine_threads": identity["threads"],
+            "box_os_threads": 3,
+            "box_cpu_model": "Test CPU",
+            "box_kernel": "6.1.0",
+            "box_instruction_sets": "avx2 avx512f",
+            "box_engine": json.dumps({"onnxruntime": "1.32.0"}),
+            "box_rest": json.dumps({"uid": 1000}),
             "samples": {"latency_seconds": latencies}
             | {"batch": [i % 8 for i in range(calls)], "turn": [i // 4 for i in range(calls)]},
-            "partner": {"latency_seconds": partner} if partner else None,
+            "partner_latency_seconds": partner,
             "memory": memory,
         }
     )

@@ -65,7 +65,7 @@ def test_the_figures_of_a_trial(tmp_path: Path) -> None:
     both = [r for r in tables.samples.read().to_pylist() if r["job"] == INT8.key and r["round"] == 1]
     calls, partner = ([r for r in both if r["role"] == role] for role in ("variant", "partner"))
     assert [r["latency_seconds"] for r in calls] == trial["samples"]["latency_seconds"]
-    assert [r["latency_seconds"] for r in partner] == trial["partner"]["latency_seconds"]
+    assert [r["latency_seconds"] for r in partner] == trial["partner_latency_seconds"]
     assert [r["call"] for r in calls] == [r["call"] for r in partner] == list(range(31))
     assert [r["turn"] for r in calls] == [r["turn"] for r in partner]
     turns: list[dict[int, list[float]]] = [{}, {}]
@@ -158,7 +158,7 @@ def test_unfair_trials_are_kept_but_enter_no_median(tmp_path: Path) -> None:
 
 def test_a_round_without_its_partner_has_no_ratio_and_the_others_stand(tmp_path: Path) -> None:
     write_sweep(tmp_path, rounds=4)
-    edit(trial_file(tmp_path, INT8, 0), partner=None)
+    edit(trial_file(tmp_path, INT8, 0), partner_latency_seconds=None)
     trial_file(tmp_path, BASELINE, 1, "baseline-last").unlink()  # the other one stands alone
     tables = collect(tmp_path)
     rows = [row for row in tables.results.to_pylist() if row["job"] == INT8.key]

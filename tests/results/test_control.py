@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from runner.report.run import notes
 from runner.results.collect import collect
+from runner.results.records.measured import to_json
+from runner.results.records.prepared import Control, PreparedJob
 from runner.store.sweep_folder import SweepFolder
-from runner.sweep.control.check import Control
-from runner.sweep.prepared import PreparedJob
 from tests.results.synthetic import Job, write_sweep
 
 JOBS = [Job("torch-eager", 0.1), Job("onnx", 0.05), Job("onnx-int8", 0.04)]
-EQUAL = asdict(Control("job", 36, 2e-6))
+EQUAL = Control("job", 36, 2e-6)
 
 
 def _said(folder: Path, asked: int | None, notes_of_jobs: list[PreparedJob]) -> list[str]:
@@ -28,7 +27,7 @@ def _said(folder: Path, asked: int | None, notes_of_jobs: list[PreparedJob]) -> 
     for job, ready in zip(JOBS, notes_of_jobs, strict=False):
         path = SweepFolder(folder).prepared(job.key)
         path.parent.mkdir(parents=True)
-        path.write_text(json.dumps(asdict(ready)))
+        path.write_text(to_json(ready))
     return [note for note in notes(collect(folder)) if "transformers" in note]
 
 
@@ -39,12 +38,12 @@ def _said(folder: Path, asked: int | None, notes_of_jobs: list[PreparedJob]) -> 
         (0, [None], ["Not compared with transformers' own predictions: control_texts is 0."]),
         (
             32,
-            [EQUAL, EQUAL | {"largest_difference": 1e-7}],
+            [EQUAL, replace(EQUAL, largest_difference=1e-7)],
             ["In float32, predictions equal transformers' own on 36 texts (largest logit difference 2e-06)."],
         ),
         (
             32,
-            [asdict(Control("job", reason="sizes differ."))],
+            [Control("job", reason="sizes differ.")],
             [f"Not compared with transformers' own predictions: {JOBS[0].key}: sizes differ."],
         ),
         (
@@ -55,7 +54,7 @@ def _said(folder: Path, asked: int | None, notes_of_jobs: list[PreparedJob]) -> 
     ],
 )
 def test_the_report_says_what_was_compared(
-    asked: int | None, controls: list[dict[str, Any] | None], said: list[str], tmp_path: Path
+    asked: int | None, controls: list[Control | None], said: list[str], tmp_path: Path
 ) -> None:
     assert _said(tmp_path, asked, [PreparedJob("ok", control=control) for control in controls]) == said
 

@@ -23,15 +23,18 @@ from runner.config.schema import (
     plain_config,
 )
 from runner.isolation.box import Box, BoxEnd, BoxOrder
+from runner.results.json_files import read_record
 from runner.results.plan_record import Role, TrialSpec, write_plan
+from runner.results.records.measured import to_json
+from runner.results.records.prepared import PreparedJob
+from runner.results.records.trial import TrialRecord
 from runner.store.artifacts import folder_sha256
 from runner.store.sweep_folder import SweepFolder
 from runner.sweep import trial as trial_module
 from runner.sweep.peaks import Peaks
-from runner.sweep.prepared import PreparedJob
 from tests.sweep.plans import a_plan
 
-MEASURED = {"latency_mean_seconds": 0.01, "unfair": None, "samples": {}}
+MEASURED = {"latency_mean_seconds": 0.01, "samples": {}}
 
 
 class FakeBox(Box):
@@ -55,13 +58,13 @@ def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def trial(sweep: Path, declared: str | None = "float32", status: str = "ok", **ready: Any) -> dict[str, Any]:
-    """Run one and return its file."""
+def trial(sweep: Path, declared: str | None = "float32", status: str = "ok", **ready: Any) -> TrialRecord:
+    """Run one and return its record."""
     empty = sweep / folder_sha256(sweep / "nothing")  # as the store names what holds no file
     empty.mkdir()
     note = PreparedJob(status, artifact_path=str(empty), inputs_path=str(empty), **ready)
     folder = SweepFolder(sweep)
-    folder.write(folder.prepared("job"), json.dumps(asdict(note)))
+    folder.write(folder.prepared("job"), to_json(note))
     cfg = Config(
         model=ModelConfig(name="m", family="m"),
         task=TaskConfig(name="t"),
@@ -74,8 +77,7 @@ def trial(sweep: Path, declared: str | None = "float32", status: str = "ok", **r
     spec = TrialSpec("job", 0, 0, Role.variant, None)
     write_plan(folder, a_plan([spec]))
     trial_module.run_trial(folder, spec.name)
-    read: dict[str, Any] = json.loads(folder.trial(spec.name).read_text())
-    return read
+    return read_record(folder.trial(spec.name), TrialRecord)
 
 
 def plain(cfg: Config) -> dict[str, Any]:
@@ -85,22 +87,22 @@ def plain(cfg: Config) -> dict[str, Any]:
 
 def test_a_trial_says_how_much_it_computed(sweep: Path) -> None:
     row = trial(sweep, precision="float32", useful_flops=4e8, padded_flops=5e8)
-    assert row["status"] == "ok", row
-    assert row["padded_flops_per_second"] == pytest.approx(5e10)
-    assert row["peak_fraction"] == pytest.approx(0.5)
-    assert row["flops_per_second"] == pytest.approx(4e10)
+    assert row.status == "ok", row
+    assert row.padded_flops_per_second == pytest.approx(5e10)
+    assert row.peak_fraction == pytest.approx(0.5)
+    assert row.flops_per_second == pytest.approx(4e10)
 
 
 def test_a_rate_above_the_peak_is_unfair(sweep: Path) -> None:
     row = trial(sweep, precision="float32", useful_flops=4e9, padded_flops=5e9)
-    assert row["status"] == "unfair"
-    assert "computed 500 GFLOP/s, but this machine's peak in float32 is 110" in row["error"]
+    assert row.status == "unfair"
+    assert "computed 500 GFLOP/s, but this machine's peak in float32 is 110" in row.error
 
 
 def test_another_precision_than_declared_is_unfair(sweep: Path) -> None:
     row = trial(sweep, declared="int8", precision="float32")
-    assert row["status"] == "unfair"
-    assert row["error"] == "asked for int8 matrix products, the engine runs float32"
+    assert row.status == "unfair"
+    assert row.error == "asked for int8 matrix products, the engine runs float32"
 
 
 def test_a_failed_trial_keeps_its_log_also_when_the_sweep_is_named_relatively(
@@ -109,17 +111,17 @@ def test_a_failed_trial_keeps_its_log_also_when_the_sweep_is_named_relatively(
     monkeypatch.setattr(FakeBox, "run", lambda self, order: BoxEnd(1, False, False, "it broke"))
     monkeypatch.chdir(sweep)
     row = trial(Path(), precision="float32")
-    assert (row["status"], row["error"]) == ("crashed", "ended with exit code 1: it broke")
-    assert (sweep / row["log"]).read_text() == "it broke"
+    assert (row.status, row.error) == ("crashed", "ended with exit code 1: it broke")
+    assert (sweep / (row.log or "")).read_text() == "it broke"
 
 
 def test_what_is_not_known_is_null(sweep: Path) -> None:
     row = trial(sweep, declared=None)
-    assert row["status"] == "ok"
-    assert row["flops_per_call"] is row["peak_fraction"] is None
+    assert row.status == "ok"
+    assert row.flops_per_call is row.peak_fraction is None
 
 
 def test_a_job_whose_predictions_are_wrong_is_not_measured(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FakeBox, "run", lambda self, order: pytest.fail("it was measured"))
     row = trial(sweep, status="wrong", error="predictions differ", log="prepared/job/log.txt")
-    assert (row["status"], row["error"], row["log"]) == ("wrong", "predictions differ", "prepared/job/log.txt")
+    assert (row.status, row.error, row.log) == ("wrong", "predictions differ", "prepared/job/log.txt")

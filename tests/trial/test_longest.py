@@ -47,17 +47,17 @@ def test_the_longest_input_is_called_once_and_not_timed(tmp_path: Path, monkeypa
     request: dict[str, Any] = {"engine": "greedy", "plugin": "greedy_engine", "threads": 1, "cpus": [0], "session": 0}
     request |= {"memory_bytes": None}
     request |= {"measure": {"batches": 3, "timed_seconds": 0.01, "warmup_seconds": 0.01, "turn_seconds": 0.01}}
-    found = measure(request, {"artifact": tmp_path, "inputs": tmp_path, "output": tmp_path})
+    measured = measure(request, {"artifact": tmp_path, "inputs": tmp_path, "output": tmp_path})
     from greedy_engine import Engine  # type: ignore[import-not-found]
 
     assert Engine.called.count((1, 500)) == 1
     assert Engine.called[-1] == (1, 500)
-    assert found["rss_peak_tokens"] == 500
-    assert found["padded_tokens"] == 12
-    assert set(found["samples"]["batch"]) == {0, 1, 2}
-    assert found["memory"]["phase"][-1] == "longest call"
-    assert found["rss_peak_bytes"] - found["rss_first_call_bytes"] > 40 * MIB
-    assert found["rss_anon_peak_bytes"] - found["rss_anon_first_call_bytes"] > 40 * MIB
+    assert measured.rss_peak_tokens == 500
+    assert measured.padded_tokens == 12
+    assert set(measured.samples.batch) == {0, 1, 2}
+    assert measured.memory.phase[-1] == "longest call"
+    assert measured.rss_peak_bytes - measured.rss_first_call_bytes > 40 * MIB
+    assert measured.rss_anon_peak_bytes - measured.rss_anon_first_call_bytes > 40 * MIB
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ from runner.trial.memory import MemoryWatch, Peak
 from tests.patience import wait_until
 
 MIB = 1 << 20
-COLUMNS = ("rss_x_bytes", "rss_anon_x_bytes")
 
 
 def test_a_phase_has_its_own_peaks_and_the_total_keeps_the_highest() -> None:
@@ -26,7 +25,7 @@ def test_a_phase_has_its_own_peaks_and_the_total_keeps_the_highest() -> None:
     large = watch.phase_peak()
     watch.start("after")
     after = watch.phase_peak()
-    rss, anon = ([peak.columns("x")[name] or 0 for peak in (small, large, after)] for name in COLUMNS)
+    rss, anon = zip(*((peak.rss_bytes or 0, peak.rss_anon_bytes or 0) for peak in (small, large, after)), strict=True)
     assert rss[1] - rss[0] > 90 * MIB
     assert anon[1] - anon[0] > 90 * MIB
     assert watch.total == Peak(max(rss), max(anon))
@@ -74,7 +73,8 @@ def test_what_the_kernel_does_not_tell_is_not_known(monkeypatch: pytest.MonkeyPa
     watch = MemoryWatch()
     watch.start("import")
     assert watch.phase_peak() == Peak(None, None)
-    assert watch.total.columns("peak") == {"rss_peak_bytes": None, "rss_anon_peak_bytes": None}
+    assert watch.total == Peak(None, None)
+    assert watch.samples().rss_anon_bytes is None
 
 
 def test_a_watched_phase_is_sampled_while_it_lasts() -> None:
@@ -86,4 +86,4 @@ def test_a_watched_phase_is_sampled_while_it_lasts() -> None:
     assert len(watch.phases) == samples >= 5
     assert set(watch.phases) == {"sleep"}
     assert watch.seconds == sorted(watch.seconds)
-    assert {len(values) for values in watch.samples().values()} == {samples}
+    assert {len(values) for values in vars(watch.samples()).values()} == {samples}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runner.results.records.prepared import Control
 from runner.sweep.control.compare import compare
 from runner.tasks.texts import Example
 
@@ -18,24 +18,6 @@ class WrongError(Exception):
     def __init__(self, error: str, log: str) -> None:
         super().__init__(error)
         self.log = log
-
-
-@dataclass(frozen=True)
-class Control:
-    """The result of a control that did not fail: the predictions agree, or could not be compared.
-
-    Attributes:
-        of: "job" if the job's own predictions were compared. "model" if the job is meant to predict differently from
-            its model; then the model was compared, run by the engine torch.
-        texts: the number of texts that were compared.
-        largest_difference: the largest difference of a logit.
-        reason: why transformers could not predict; None if it could.
-    """
-
-    of: str
-    texts: int = 0
-    largest_difference: float | None = None
-    reason: str | None = None
 
 
 def check(
@@ -52,7 +34,7 @@ def check(
     Args:
         reference: the folder that runner/sweep/control/reference.py has filled.
         logits, names, examples, kind, noted: see `runner.sweep.control.compare.compare`.
-        of: see `Control.of`.
+        of: whose logits they are; see `runner.results.records.prepared.Control`.
 
     Raises:
         WrongError: if the logits differ by more than rounding explains.

@@ -18,7 +18,8 @@ from omegaconf import OmegaConf
 import runner.sweep.prepared
 from runner.config.schema import Config
 from runner.isolation.box import Box, BoxEnd, BoxOrder
-from runner.sweep.prepared import PreparedJob, prepare_job
+from runner.results.records.prepared import PreparedJob
+from runner.sweep.prepared import prepare_job
 
 CONF = Path(__file__).parents[3] / "conf"
 Spoil = Callable[[Path], None]

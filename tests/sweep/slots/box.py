@@ -39,8 +39,7 @@ def _measured(trial: str, request: dict[str, Any]) -> dict[str, Any]:
         "latency_mean_seconds": latency,
         "calls": _CALLS,
         "samples": {"latency_seconds": [latency] * _CALLS, "batch": [0] * _CALLS, "turn": [0] * _CALLS},
-        "box": {"cpus": request["cpus"]},
-        "unfair": None,
+        "box_cpus": ",".join(map(str, request["cpus"])),
     }
 
 

@@ -6,11 +6,10 @@ All else is real: planning, rounds, the processes of slots and of boxes, files, 
 from __future__ import annotations
 
 import errno
-import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,10 @@ from runner.config.schema import Config
 from runner.isolation import choose, exclusive, process
 from runner.isolation.box import BoxEnd, BoxOrder
 from runner.machine import topology
+from runner.results.records.measured import to_json
+from runner.results.records.prepared import PreparedJob
 from runner.store.artifacts import folder_sha256
 from runner.store.sweep_folder import SweepFolder
-from runner.sweep.prepared import PreparedJob
 from runner.sweep.slots import launch
 from runner.sweep.slots.slot import Slot, slots_beside
 from tests.patience import PATIENCE_SECONDS
@@ -73,7 +73,7 @@ def _prepare(cfg: Config, key: str, folder: SweepFolder, cores: list[int]) -> No
     path = folder.prepared(key)
     nothing = path.parent / folder_sha256(folder.path / "nothing")  # as the store names what is empty
     nothing.mkdir(parents=True, exist_ok=True)
-    folder.write(path, json.dumps(asdict(PreparedJob("ok", artifact_path=str(nothing), inputs_path=str(nothing)))))
+    folder.write(path, to_json(PreparedJob("ok", artifact_path=str(nothing), inputs_path=str(nothing))))
 
 
 def _make_up(place: Path) -> None:

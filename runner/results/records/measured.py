@@ -1,0 +1,172 @@
+"""What a box measures and reads back: the part of a trial's record that is written inside the box.
+
+A box has only the standard library, numpy and its engine. So these are plain dataclasses, and they import nothing else.
+A value that is not known is None, and is left out of the file.
+
+To add a column, add a field here and set it where it is measured (runner/trial).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+
+@dataclass(init=False, eq=False, repr=False)
+class Durations:
+    """How long a trial and its parts took. The box knows the last of these, the process that started it the others."""
+
+    wall_seconds: Annotated[float | None, "Duration of the whole trial, including the time to make its box."] = None
+    partner_start_seconds: Annotated[
+        float | None, "Part of wall_seconds that it took to start the partner's box; 0 if that box was open already."
+    ] = None
+    box_seconds: Annotated[
+        float | None, "Part of wall_seconds from the moment the box was made until it was removed."
+    ] = None
+    process_seconds: Annotated[
+        float | None, "Part of box_seconds from the start of the process in the box until it had measured everything."
+    ] = None
+
+
+@dataclass(init=False, eq=False, repr=False)
+class Figures:
+    """What is measured in the box. The summary holds the median of each field."""
+
+    import_seconds: Annotated[float | None, "Time to import the engine (phase import)."] = None
+    load_seconds: Annotated[float | None, "Time from the files to a model that can be called (phase load)."] = None
+    first_call_seconds: Annotated[float | None, "Time of the first inference (phase first call)."] = None
+    warmup_seconds: Annotated[float | None, "Time of the calls that come before the timed ones (phase warm-up)."] = None
+    warmup_calls: Annotated[int | None, "Number of calls in the warm-up."] = None
+    timed_seconds: Annotated[float | None, "Sum of the times of all timed calls."] = None
+    elapsed_seconds: Annotated[
+        float | None, "Wall-clock time of all timed calls, including the time between one call and the next."
+    ] = None
+    calls: Annotated[int | None, "Number of timed calls."] = None
+    latency_p50_seconds: Annotated[float | None, "Median time of a timed call."] = None
+    latency_p90_seconds: Annotated[float | None, "90th percentile of the time of a timed call."] = None
+    latency_mean_seconds: Annotated[float | None, "Mean time of a timed call."] = None
+    examples_per_second: Annotated[float | None, "Texts per second, over the timed calls."] = None
+    tokens_per_second: Annotated[float | None, "Tokens per second, over the timed calls, without padding."] = None
+    useful_tokens: Annotated[int | None, "Number of tokens in the timed inputs, without padding."] = None
+    padded_tokens: Annotated[int | None, "Number of tokens in the timed inputs, including padding."] = None
+    rss_import_bytes: Annotated[
+        int | None, "Peak of the resident memory (VmHWM) during import, including pages that are mapped from files."
+    ] = None
+    rss_load_bytes: Annotated[int | None, "Peak of the resident memory during load."] = None
+    rss_first_call_bytes: Annotated[int | None, "Peak of the resident memory during the first call."] = None
+    rss_peak_bytes: Annotated[
+        int | None, "Peak of the resident memory during the whole trial, for inputs of up to rss_peak_tokens."
+    ] = None
+    rss_anon_import_bytes: Annotated[
+        int | None,
+        "Peak of the anonymous memory (RssAnon + VmSwap), which the process itself allocated, during import.",
+    ] = None
+    rss_anon_load_bytes: Annotated[int | None, "Peak of the anonymous memory during load."] = None
+    rss_anon_first_call_bytes: Annotated[int | None, "Peak of the anonymous memory during the first call."] = None
+    rss_anon_peak_bytes: Annotated[
+        int | None, "Peak of the anonymous memory during the whole trial. This is what diff compares."
+    ] = None
+    rss_file_bytes: Annotated[
+        int | None,
+        "Memory mapped from files, or shared, after the last call: libraries and weights. It depends on the page "
+        "cache.",
+    ] = None
+    rss_peak_tokens: Annotated[
+        int | None, "Length in tokens of the longest input that the memory peaks cover: the task's longest."
+    ] = None
+    box_peak_bytes: Annotated[
+        int | None, "Peak of the box's memory according to its cgroup, including page cache; null where not known."
+    ] = None
+    cpu_seconds: Annotated[float | None, "CPU time (user and system) of the process during the timed calls."] = None
+    steal_seconds: Annotated[
+        float | None, "CPU time that the hypervisor took away during the timed calls; null where not known."
+    ] = None
+    throttled_periods: Annotated[
+        int | None,
+        "Number of periods in which a CPU quota stopped the box, or a group above it, during the timed calls; null "
+        "where not known.",
+    ] = None
+    involuntary_switches: Annotated[int | None, "Number of involuntary context switches during the timed calls."] = None
+    reference_seconds: Annotated[
+        float | None, "Time of a fixed reference kernel, run right before and after the timed calls; their mean."
+    ] = None
+    partner_seconds: Annotated[
+        float | None, "Time that this trial waited for the turns of its partner; null without a partner."
+    ] = None
+    energy_joules_per_call: Annotated[
+        float | None, "Energy of the CPU package per timed call (RAPL); null where the machine does not show it."
+    ] = None
+
+
+@dataclass(init=False, eq=False, repr=False)
+class ReadBack:
+    """What the box really gave, read inside it."""
+
+    box_cpus: Annotated[str | None, "CPUs that the box was pinned to, such as '0,2', read inside it."] = None
+    box_cgroup_version: Annotated[
+        int | None, "Version of the cgroups that the limits were read from; null if none was found."
+    ] = None
+    box_memory_limit_bytes: Annotated[
+        int | None, "Lowest memory limit found inside the box; null if there is none, or if it is not known."
+    ] = None
+    box_engine_threads: Annotated[int | None, "Threads that the engine says it computes with."] = None
+    box_os_threads: Annotated[int | None, "Threads of the whole process, counted by the kernel."] = None
+    box_cpu_model: Annotated[str | None, "CPU model read inside the box; null if not known."] = None
+    box_kernel: Annotated[str | None, "Kernel release read inside the box."] = None
+    box_instruction_sets: Annotated[
+        str | None, "Instruction sets of the CPU that matter here, such as 'avx2 avx512f'; null if not known."
+    ] = None
+    box_engine: Annotated[
+        str | None, "JSON of what the engine says about itself: library versions, instruction set."
+    ] = None
+    box_rest: Annotated[str | None, "JSON of everything else that was read inside the box."] = None
+
+
+@dataclass(init=False, eq=False, repr=False)
+class CallSeries:
+    """A list for each column of the table samples, with one entry for each timed call."""
+
+    turn: Annotated[
+        list[int] | None,
+        "Number of the turn, from 0. In each turn the box and its partner get the same inputs, one after the other.",
+    ] = None
+    call: Annotated[list[int] | None, "Number of the timed call, from 0, in order."] = None
+    batch: Annotated[list[int] | None, "Number of the input that was given, among those that differ."] = None
+    latency_seconds: Annotated[list[float] | None, "Time of the call."] = None
+
+
+@dataclass(init=False, eq=False, repr=False)
+class MemorySeries:
+    """A list for each column of the table memory, with one entry for each sample."""
+
+    phase: Annotated[list[str] | None, "Phase that the trial was in."] = None
+    seconds: Annotated[list[float] | None, "Time since the start of the trial's process."] = None
+    rss_anon_bytes: Annotated[
+        list[int | None] | None, "Anonymous memory of the process; the rest of rss_bytes is mapped from files."
+    ] = None
+    rss_bytes: Annotated[list[int] | None, "Resident memory of the process."] = None
+
+
+@dataclass(init=False, eq=False, repr=False)
+class Series:
+    """What a trial records over time."""
+
+    samples: CallSeries | None = None
+    memory: MemorySeries | None = None
+
+
+@dataclass(init=False, eq=False, repr=False)
+class Measured(Durations, Figures, ReadBack, Series):
+    """All that a box writes. `unfair` says how the box differs from what the job asked for; None if it does not."""
+
+    unfair: str | None = None
+
+
+def to_json(record: object) -> str:
+    """Return a record as JSON, without the fields that are None."""
+    return json.dumps(record, default=_known_fields)
+
+
+def _known_fields(record: object) -> dict[str, Any]:
+    return {name: value for name, value in vars(record).items() if value is not None}

@@ -1,0 +1,117 @@
+"""The record of a trial: `trial.json`, and a row of results.parquet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal, get_args
+
+from runner.results.records.job import ArtifactFacts, ArtifactSize, JobIdentity, Precision
+from runner.results.records.measured import Durations, Figures, ReadBack, Series
+from runner.store.sweep_folder import SCHEMA
+
+Status = Literal["ok", "oom", "timeout", "crashed", "unfair", "wrong", "prepare-failed", "lost"]
+STATUSES: Final[tuple[Status, ...]] = get_args(Status)
+ALONE_ROLES: Final = ("alone-first", "alone-last")  # see runner/sweep/slots
+ROLES: Final = ("variant", "baseline-first", "baseline-last", *ALONE_ROLES)
+
+
+@dataclass(kw_only=True)
+class Attempt:
+    """Which trial of its job it is, how it went, and where."""
+
+    seed: Annotated[int | None, "Seed of the sweep."] = None
+    round: Annotated[int | None, "Number of the round, from 0. A round is one pass over all jobs."] = None
+    position: Annotated[int | None, "Place of the trial within its round, from 0."] = None
+    role: Annotated[str | None, f"Role of the trial in its round: one of {', '.join(ROLES)}."] = None
+    baseline_job: Annotated[str | None, "Key of the baseline job, whose box took turns with this one."] = None
+    status: Annotated[Status, f"How the trial ended: one of {', '.join(STATUSES)}."]
+    error: Annotated[str | None, "Why the trial is not ok, in one line; null if it is."] = None
+    log: Annotated[str | None, "Path of the trial's log, relative to the folder of the sweep."] = None
+    node: Annotated[str | None, "Name of the cluster's node that ran the trial; null outside a cluster."] = None
+    slot: Annotated[
+        int | None, "Number of the slot that ran the trial, from 0; null unless rounds ran at the same time."
+    ] = None
+    beside: Annotated[
+        int | None, "How many other slots were measuring when the trial began; null unless rounds ran at the same time."
+    ] = None
+    started_at: Annotated[str | None, "When the trial began, in ISO 8601, UTC."] = None
+
+
+@dataclass(kw_only=True)
+class Provenance:
+    """What the trial was run with."""
+
+    image_id: Annotated[str | None, "Id of the image that the box was made from."] = None
+    base_id: Annotated[str | None, "Id of the base image of that image."] = None
+    lock_sha256: Annotated[str | None, "SHA-256 of the lock file that the image was built from."] = None
+    code_version: Annotated[str | None, "Version of Pinbox's code."] = None
+
+
+@dataclass(kw_only=True)
+class Rates:
+    """How much a trial computed. The summary holds the median of each field."""
+
+    flops_per_call: Annotated[float | None, "Floating-point operations of a mean call, without padding."] = None
+    padded_flops_per_call: Annotated[float | None, "Floating-point operations of a mean call, including padding."] = (
+        None
+    )
+    flops_per_second: Annotated[float | None, "flops_per_call ÷ latency_mean_seconds."] = None
+    padded_flops_per_second: Annotated[float | None, "padded_flops_per_call ÷ latency_mean_seconds."] = None
+    peak_fraction: Annotated[
+        float | None,
+        "padded_flops_per_second ÷ the peak that was measured on this machine with as many threads, in this precision "
+        "or in float32.",
+    ] = None
+
+
+@dataclass(kw_only=True)
+class Comparison:
+    """What follows when all trials of a sweep are read; it does not stand in trial.json."""
+
+    partner_ratio: Annotated[
+        float | None, "Latency ÷ the partner's latency on the same input; the median over the calls of all turns."
+    ] = None
+    latency_ratio: Annotated[
+        float | None, "partner_ratio ÷ the geometric mean of the partner_ratio of the round's two baselines."
+    ] = None
+    turns: Annotated[int | None, "Number of turns that partner_ratio was taken from."] = None
+    partner_latency_p50_seconds: Annotated[float | None, "Median time of the partner's calls in its turns."] = None
+    disturbance: Annotated[
+        float | None,
+        "Worst sign of a disturbed machine, as a multiple of that sign's limit; above 1 the trial is disturbed.",
+    ] = None
+    disturbed_by: Annotated[str | None, "Name of that sign; null if it is within its limit."] = None
+    included: Annotated[
+        bool | None, "Whether medians and ratios include this round. A disturbed round is run again."
+    ] = None
+
+
+@dataclass(kw_only=True)
+class TrialRecord(
+    JobIdentity,
+    Attempt,
+    Durations,
+    Provenance,
+    ArtifactFacts,
+    ArtifactSize,
+    Figures,
+    Rates,
+    Comparison,
+    Precision,
+    ReadBack,
+    Series,
+):
+    """One measurement of one job. The columns come in the order in which the parts are named here.
+
+    Attributes:
+        schema: version of the file.
+        partner_latency_seconds: times of the partner's calls, by their number; None without a partner.
+    """
+
+    schema: int = SCHEMA
+    partner_latency_seconds: list[float] | None = None
+
+    def add(self, part: object) -> None:
+        """Take over every value of this record that a part of it, such as what the box measured, knows."""
+        known = {name: value for name, value in vars(part).items() if value is not None}
+        vars(self).update((name, known[name]) for name in known.keys() & self.__dataclass_fields__.keys())
