@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from hydra_plugins.pinbox_sweeper import sweeper
 from runner.config.schema import Config
 from runner.errors import MachineError, exit_code_of, stop_before
-from runner.results.plan_record import Role, TrialSpec
+from runner.results.records.plan import Role, TrialSpec
 from runner.store.sweep_folder import SweepFolder
 from runner.sweep import trial
 

@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from runner.console import say
 from runner.errors import UserError
-from runner.results.plan_record import read_plan
+from runner.results.records.plan import read_plan
 from runner.store.artifacts import digest
 from runner.store.sweep_folder import SweepFolder
 from runner.sweep.cluster import node, slurm

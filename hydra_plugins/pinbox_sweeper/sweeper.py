@@ -29,7 +29,7 @@ from runner.config.schema import Config, IsolationKind
 from runner.console import say
 from runner.errors import MachineError, UserError, exit_code_of, stop_before
 from runner.isolation.choose import resolve
-from runner.results.plan_record import TrialSpec
+from runner.results.records.plan import TrialSpec
 from runner.store.sweep_folder import SweepFolder
 from runner.sweep.jobs import Job, blocks, find_baselines, is_excluded, job_key
 from runner.sweep.launching import override_of

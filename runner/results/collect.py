@@ -19,8 +19,8 @@ from runner.results.control import control_of
 from runner.results.cores import parallel_map
 from runner.results.cpus import apart_by_cpu, cpu_of_units, environment_of_nodes, jobs_measured_as, nodes_of
 from runner.results.metrics import code_of, with_metrics
-from runner.results.plan_record import PlanRecord, read_plan
 from runner.results.predictions import Evaluation, predictions_parts, read_evaluations
+from runner.results.records.plan import PlanRecord, read_plan
 from runner.results.rounds import EVALUATED_BY, evaluate
 from runner.results.schema import RESULTS, VERSION
 from runner.results.summary import summarize

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.results.json_files import read_record
-from runner.results.plan_record import PlanRecord
+from runner.results.records.plan import PlanRecord
 from runner.results.records.prepared import PreparedJob
 from runner.store.sweep_folder import SweepFolder
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from runner.results.plan_record import PlanRecord
+from runner.results.records.plan import PlanRecord
 from runner.store.sweep_folder import SweepFolder
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from runner.results.plan_record import block_name
+from runner.results.records.plan import block_name
 from runner.results.records.trial import ALONE_ROLES
 from runner.results.statistics import estimate_ratio, log_ratio
 

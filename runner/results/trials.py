@@ -15,8 +15,8 @@ import pyarrow as pa
 
 from runner.machine.int8 import may_saturate
 from runner.results.json_files import read_record
-from runner.results.plan_record import trial_name
 from runner.results.records.measured import CallSeries, MemorySeries
+from runner.results.records.plan import trial_name
 from runner.results.records.trial import TrialRecord
 from runner.results.schema import MEMORY, RESULTS, SAMPLES
 from runner.results.statistics import paired_log_ratio

@@ -28,7 +28,7 @@ class SweepFolder:
 
     @property
     def plan(self) -> Path:
-        """Return where the plan lies; see `runner.results.plan_record`."""
+        """Return where the plan lies; see `runner.results.records.plan`."""
         return self.path / "plan.json"
 
     @property

@@ -10,7 +10,7 @@ from typing import Any
 
 from runner.config.schema import Config
 from runner.errors import UserError, did_you_mean
-from runner.results.plan_record import Role, TrialSpec
+from runner.results.records.plan import Role, TrialSpec
 from runner.store.artifacts import digest
 
 _NOT_IDENTITY = (

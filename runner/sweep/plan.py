@@ -1,4 +1,4 @@
-"""What a sweep does, in memory; `runner.results.plan_record` is what plan.json keeps of it."""
+"""What a sweep does, in memory; `runner.results.records.plan` is what plan.json keeps of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from runner.config.schema import Config, IsolationConfig
 from runner.isolation.box import Box
 from runner.isolation.choose import make_box
 from runner.machine import provenance
-from runner.results.plan_record import JobRecord, PlanRecord, TrialSpec, block_name
+from runner.results.records.plan import JobRecord, PlanRecord, TrialSpec, block_name
 from runner.store.artifacts import digest
 from runner.store.sweep_folder import SCHEMA
 from runner.sweep.jobs import Job, alone_pairs, order_round

@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 
 from runner.console import announce, minutes, say
 from runner.results.json_files import read_record
-from runner.results.plan_record import JobRecord, PlanRecord, Role, TrialSpec, current_plan
+from runner.results.records.plan import JobRecord, PlanRecord, Role, TrialSpec, current_plan
 from runner.results.records.trial import TrialRecord
 from runner.store.sweep_folder import SweepFolder
 from runner.sweep.launching import trial_asked

@@ -9,7 +9,7 @@ from typing import Any
 
 from runner.console import say
 from runner.isolation.box import Box
-from runner.results.plan_record import TrialSpec, write_plan
+from runner.results.records.plan import TrialSpec, write_plan
 from runner.store.sweep_folder import SweepFolder
 from runner.sweep.plan import Plan
 

@@ -24,7 +24,7 @@ from runner.isolation.choose import make_box
 from runner.isolation.exclusive import lock_cores, lock_sweep
 from runner.machine.topology import choose_cpus, physical_cores
 from runner.results.format import pluralize
-from runner.results.plan_record import PlanRecord, read_plan
+from runner.results.records.plan import PlanRecord, read_plan
 from runner.store.artifacts import Store, digest
 from runner.store.recovery import clean_partial_files, clear_failed
 from runner.store.sweep_folder import SweepFolder

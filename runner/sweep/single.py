@@ -14,7 +14,7 @@ from runner.config.schema import Config, plain_config
 from runner.console import say
 from runner.errors import UserError
 from runner.isolation.choose import resolve
-from runner.results.plan_record import TrialSpec
+from runner.results.records.plan import TrialSpec
 from runner.store.sweep_folder import SweepFolder
 from runner.sweep.jobs import Job, job_key
 from runner.sweep.plan import Plan

@@ -19,8 +19,8 @@ from runner.isolation.exclusive import lock_cores
 from runner.machine.provenance import code_version, lock_sha256
 from runner.machine.topology import choose_cpus
 from runner.results.json_files import read_record
-from runner.results.plan_record import TrialSpec, current_plan
 from runner.results.records.measured import Measured, to_json
+from runner.results.records.plan import TrialSpec, current_plan
 from runner.results.records.prepared import PreparedJob
 from runner.results.records.trial import Status, TrialRecord
 from runner.store.sweep_folder import SweepFolder

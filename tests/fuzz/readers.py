@@ -28,8 +28,8 @@ from runner.models.onnx_file import check_onnx
 from runner.models.package import extract
 from runner.models.raw_files import check_files, check_weights
 from runner.results.collect import collect
-from runner.results.plan_record import read_plan
 from runner.results.predictions import predictions_parts, read_evaluations
+from runner.results.records.plan import read_plan
 from runner.results.schema import RESULTS
 from runner.results.summary import summarize
 from runner.results.tables import read_tables

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from runner.config.schema import MeasureConfig
-from runner.results.plan_record import trial_name
+from runner.results.records.plan import trial_name
 from runner.store.sweep_folder import SCHEMA, SweepFolder
 from tests.results.synthetic import LABELS, LIMITS, Job, trial_content
 

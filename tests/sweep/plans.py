@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from runner.results.plan_record import JobRecord, PlanRecord, TrialSpec
+from runner.results.records.plan import JobRecord, PlanRecord, TrialSpec
 from runner.store.sweep_folder import SCHEMA
 
 

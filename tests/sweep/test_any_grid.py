@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf, open_dict
 
 from runner.errors import UserError
-from runner.results.plan_record import TrialSpec
+from runner.results.records.plan import TrialSpec
 from runner.store.sweep_folder import SweepFolder
 from runner.sweep.plan import Plan
 from runner.sweep.rounds import Rounds

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from runner.config.overrides import override_line
 from runner.config.schema import Config
 from runner.errors import UserError
-from runner.results.plan_record import Role
+from runner.results.records.plan import Role
 from runner.sweep.jobs import Job, alone_pairs, find_baselines, is_excluded, job_key, order_round
 
 

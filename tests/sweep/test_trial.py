@@ -24,8 +24,8 @@ from runner.config.schema import (
 )
 from runner.isolation.box import Box, BoxEnd, BoxOrder
 from runner.results.json_files import read_record
-from runner.results.plan_record import Role, TrialSpec, write_plan
 from runner.results.records.measured import to_json
+from runner.results.records.plan import Role, TrialSpec, write_plan
 from runner.results.records.prepared import PreparedJob
 from runner.results.records.trial import TrialRecord
 from runner.store.artifacts import folder_sha256

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.results.plan_record import current_plan
+from runner.results.records.plan import current_plan
 from runner.store.sweep_folder import SweepFolder
 
 _READ = ("plan.json", "peaks.json", "trials/*/trial.json", "trials/*/lost.json", "nodes/*.json", "predictions/*.json")

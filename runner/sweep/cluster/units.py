@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from runner.results.plan_record import TrialSpec, read_plan
+from runner.results.records.plan import TrialSpec, read_plan
 from runner.store.sweep_folder import SweepFolder
 
 NODE = "PINBOX_NODE"  # set by us on a node; Slurm's own variable is also there when a sweep runs inside an allocation

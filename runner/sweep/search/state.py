@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import msgspec
 from msgspec.structs import replace
 
-from runner.results.plan_record import PlanRecord, read_plan, write_plan
+from runner.results.records.plan import PlanRecord, read_plan, write_plan
 from runner.store.sweep_folder import SweepFolder
 
 

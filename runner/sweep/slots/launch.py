@@ -23,7 +23,7 @@ from runner.console import minutes, say
 from runner.errors import MachineError, UserError, storage_error
 from runner.isolation.process import die_with
 from runner.machine.topology import core_gone
-from runner.results.plan_record import TrialSpec
+from runner.results.records.plan import TrialSpec
 from runner.sweep.cluster.units import Unit, units_of
 from runner.sweep.partner import close_partner
 from runner.sweep.rounds import Launch

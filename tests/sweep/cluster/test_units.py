@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.results.plan_record import Role, TrialSpec, write_plan
+from runner.results.records.plan import Role, TrialSpec, write_plan
 from runner.store.sweep_folder import SweepFolder
 from runner.sweep.cluster import node
 from runner.sweep.cluster.units import Unit, note_lost, note_node, set_aside_unreachable, units_of
@@ -72,7 +72,7 @@ def test_only_what_is_missing_is_run(sweep: SweepFolder, unit: Unit) -> None:
 CANCELLED = """
 import json, os, signal, sys
 from pathlib import Path
-from runner.results.plan_record import read_plan
+from runner.results.records.plan import read_plan
 from runner.store.sweep_folder import SweepFolder
 from runner.sweep.cluster import node
 from runner.sweep.cluster.units import units_of

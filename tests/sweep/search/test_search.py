@@ -9,7 +9,7 @@ import pytest
 
 from runner.config.paths import CONF, choices
 from runner.errors import UserError
-from runner.results.plan_record import PlanRecord, Role, TrialSpec
+from runner.results.records.plan import PlanRecord, Role, TrialSpec
 from runner.sweep.search import halving
 from runner.sweep.search.__main__ import budget_seconds
 from runner.sweep.search.catalogue import fitting

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from runner.errors import MachineError, UserError
-from runner.results.plan_record import Role, TrialSpec
+from runner.results.records.plan import Role, TrialSpec
 from runner.sweep.slots import launch
 from runner.sweep.slots.launch import InSlots
 from runner.sweep.slots.slot import Slot, slots_beside, this_slot

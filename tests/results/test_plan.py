@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from runner.errors import UserError
-from runner.results.plan_record import Role, TrialSpec, current_plan, read_plan, write_plan
+from runner.results.records.plan import Role, TrialSpec, current_plan, read_plan, write_plan
 from runner.store.sweep_folder import SweepFolder
 from tests.sweep.plans import a_plan
 
