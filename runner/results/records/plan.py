@@ -26,6 +26,11 @@ class Role(Enum):
     alone_first = "alone-first"
     alone_last = "alone-last"
 
+    @property
+    def is_alone(self) -> bool:
+        """Return whether it is one of a pair of the baseline that is measured while no other slot is at work."""
+        return self in (Role.alone_first, Role.alone_last)
+
 
 class JobRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One job of a sweep, as tables and reports name it.
@@ -90,8 +95,8 @@ class TrialSpec(msgspec.Struct, frozen=True):
 
     @property
     def is_alone(self) -> bool:
-        """Return whether it belongs to a pair of the baseline that is measured while no other slot is at work."""
-        return self.role in (Role.alone_first, Role.alone_last)
+        """Return whether it is measured while no other slot is at work."""
+        return self.role.is_alone
 
     def columns(self) -> dict[str, Any]:
         """Return what the table of results says of it."""
