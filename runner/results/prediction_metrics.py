@@ -10,7 +10,6 @@ import numpy as np
 
 from runner.config.task_kinds import EMBEDDING, MULTI_LABEL, TOKENS
 from runner.results.accuracy import (
-    Difference,
     accuracy,
     brier_score,
     calibration_error,
@@ -18,11 +17,10 @@ from runner.results.accuracy import (
     flips,
     kl_divergence,
     macro_f1,
-    mcnemar,
     micro_f1,
-    paired_differences,
     recall_changes,
 )
+from runner.results.accuracy_difference import Difference, mcnemar, paired_differences
 from runner.results.cores import cores
 from runner.results.predictions import Evaluation, Name, comparable_vectors
 from runner.results.records.summary import PredictionFigures
@@ -41,101 +39,108 @@ def prediction_figures(pairs: Sequence[tuple[Evaluation | None, Evaluation | Non
         pairs: the predictions of each job and of its baseline, the same object for the baseline itself; None if there
             are none.
     """
-    keys = [(own and own.digest, baseline and baseline.digest, own is baseline) for own, baseline in pairs]
+    keys = [
+        (evaluation and evaluation.digest, baseline and baseline.digest, evaluation is baseline)
+        for evaluation, baseline in pairs
+    ]
     different = dict(zip(keys, pairs, strict=True))
     with ThreadPoolExecutor(cores()) as pool:
         compared = dict(zip(different, pool.map(lambda pair: _compared(*pair), different.values()), strict=True))
-    return [_with_own(compared[key], own) for key, (own, _) in zip(keys, pairs, strict=True)]
+    return [_with_own(compared[key], evaluation) for key, (evaluation, _) in zip(keys, pairs, strict=True)]
 
 
-def _with_own(figures: PredictionFigures, own: Evaluation | None) -> PredictionFigures:
+def _with_own(figures: PredictionFigures, evaluation: Evaluation | None) -> PredictionFigures:
     """Return the figures with what was found out before: the user's own metrics, and the batch sensitivity."""
-    if own is None or not own.texts:
+    if evaluation is None or not evaluation.texts:
         return figures
-    sensitivity = own.batch_sensitivity
+    sensitivity = evaluation.batch_sensitivity
     return replace(
         figures,
-        metrics=dict(own.metrics),
+        metrics=dict(evaluation.metrics),
         batch_examples=sensitivity.get("examples"),
         batch_changed_predictions=sensitivity.get("changed_predictions"),
         batch_logit_difference=sensitivity.get("logit_difference"),
     )
 
 
-def _compared(own: Evaluation | None, baseline: Evaluation | None) -> PredictionFigures:
+def _compared(evaluation: Evaluation | None, baseline: Evaluation | None) -> PredictionFigures:
     figures = PredictionFigures()
-    if own is None or not own.texts:
+    if evaluation is None or not evaluation.texts:
         return figures
-    labels = [label for label in own.labels if label is not None]
-    labelled = own.trained and len(labels) == len(own.texts)
-    figures.examples = len(own.texts)
+    labels = [label for label in evaluation.labels if label is not None]
+    labelled = evaluation.trained and len(labels) == len(evaluation.texts)
+    figures.examples = len(evaluation.texts)
     if labelled:
-        _add_accuracy(figures, labels, own)
-    if baseline is None or baseline.texts != own.texts:
+        _add_accuracy(figures, labels, evaluation)
+    if baseline is None or baseline.texts != evaluation.texts:
         return figures
-    if own.kind == EMBEDDING:
-        _add_similarity(figures, baseline, own)
+    if evaluation.kind == EMBEDDING:
+        _add_similarity(figures, baseline, evaluation)
         return figures
-    changed = changed_predictions(baseline.predictions, own.predictions)
-    figures.changed_predictions, figures.changed_fraction = changed, changed / len(own.texts)
+    changed = changed_predictions(baseline.predictions, evaluation.predictions)
+    figures.changed_predictions, figures.changed_fraction = changed, changed / len(evaluation.texts)
     comparable = (
-        own.trained
+        evaluation.trained
         and baseline.trained
-        and (own.task_names, own.kind) == (baseline.task_names, baseline.kind)
-        and own is not baseline
+        and (evaluation.task_names, evaluation.kind) == (baseline.task_names, baseline.kind)
+        and evaluation is not baseline
     )
     if comparable:
-        figures.agreement = 1 - changed / len(own.texts)
-        figures.agreement_low, figures.agreement_high = _interval(baseline.predictions, own)
-        _add_divergence(figures, baseline, own)
+        figures.agreement = 1 - changed / len(evaluation.texts)
+        figures.agreement_low, figures.agreement_high = _interval(baseline.predictions, evaluation)
+        _add_divergence(figures, baseline, evaluation)
     if comparable and labelled:
-        _add_flips_and_recall(figures, labels, baseline, own)
-        (_add_differences_by_text if own.kind == TOKENS else _add_differences)(figures, labels, baseline, own)
+        _add_flips_and_recall(figures, labels, baseline, evaluation)
+        (_add_differences_by_text if evaluation.kind == TOKENS else _add_differences)(
+            figures, labels, baseline, evaluation
+        )
     return figures
 
 
-def _add_accuracy(figures: PredictionFigures, labels: list[Name], own: Evaluation) -> None:
-    figures.accuracy = accuracy(labels, own.predictions)
-    figures.accuracy_low, figures.accuracy_high = _interval(labels, own)
-    figures.macro_f1 = macro_f1(labels, own.predictions)
-    if own.kind == MULTI_LABEL:
-        figures.micro_f1 = micro_f1(labels, own.predictions)
+def _add_accuracy(figures: PredictionFigures, labels: list[Name], evaluation: Evaluation) -> None:
+    figures.accuracy = accuracy(labels, evaluation.predictions)
+    figures.accuracy_low, figures.accuracy_high = _interval(labels, evaluation)
+    figures.macro_f1 = macro_f1(labels, evaluation.predictions)
+    if evaluation.kind == MULTI_LABEL:
+        figures.micro_f1 = micro_f1(labels, evaluation.predictions)
         return
-    if own.kind == TOKENS and tells_entities(own.names):
-        figures.entity_f1 = entity_f1(labels, own.predictions, own.of_text).value
-    probabilities = _all_known(own.probabilities)
+    if evaluation.kind == TOKENS and tells_entities(evaluation.names):
+        figures.entity_f1 = entity_f1(labels, evaluation.predictions, evaluation.of_text).value
+    probabilities = _all_known(evaluation.probabilities)
     if probabilities is not None:
-        figures.calibration_error = calibration_error(labels, own.predictions, probabilities.max(axis=1))
-        figures.brier_score = brier_score([own.names.index(str(label)) for label in labels], probabilities)
+        figures.calibration_error = calibration_error(labels, evaluation.predictions, probabilities.max(axis=1))
+        figures.brier_score = brier_score([evaluation.names.index(str(label)) for label in labels], probabilities)
 
 
 def _add_flips_and_recall(
-    figures: PredictionFigures, labels: list[Name], baseline: Evaluation, own: Evaluation
+    figures: PredictionFigures, labels: list[Name], baseline: Evaluation, evaluation: Evaluation
 ) -> None:
-    before, after = baseline.predictions, own.predictions
+    before, after = baseline.predictions, evaluation.predictions
     figures.negative_flips_fraction, figures.positive_flips_fraction = flips(labels, before, after)
-    changes = recall_changes(labels, before, after, own.task_names)
-    known = [(change, name) for change, name in zip(changes, own.task_names, strict=True) if change is not None]
+    changes = recall_changes(labels, before, after, evaluation.task_names)
+    known = [(change, name) for change, name in zip(changes, evaluation.task_names, strict=True) if change is not None]
     figures.recall_changes = changes
     figures.worst_recall_change, figures.worst_recall_label = min(known, default=(None, None))
 
 
-def _add_differences(figures: PredictionFigures, labels: list[Name], baseline: Evaluation, own: Evaluation) -> None:
-    accuracies, f1s = paired_differences(labels, baseline.predictions, own.predictions)
+def _add_differences(
+    figures: PredictionFigures, labels: list[Name], baseline: Evaluation, evaluation: Evaluation
+) -> None:
+    accuracies, f1s = paired_differences(labels, baseline.predictions, evaluation.predictions)
     _add_accuracy_difference(figures, accuracies)
-    figures.accuracy_p_value = mcnemar(*(_right(labels, side.predictions) for side in (baseline, own)))[3]
+    figures.accuracy_p_value = mcnemar(*(_right(labels, side.predictions) for side in (baseline, evaluation)))[3]
     figures.macro_f1_difference = f1s.value
     figures.macro_f1_difference_low, figures.macro_f1_difference_high = f1s.low, f1s.high
 
 
 def _add_differences_by_text(
-    figures: PredictionFigures, labels: list[Name], baseline: Evaluation, own: Evaluation
+    figures: PredictionFigures, labels: list[Name], baseline: Evaluation, evaluation: Evaluation
 ) -> None:
-    sides, of_text = (baseline.predictions, own.predictions), own.of_text
+    sides, of_text = (baseline.predictions, evaluation.predictions), evaluation.of_text
     accuracies = difference(*(per_text(_right(labels, side), of_text) for side in sides))
     _add_accuracy_difference(figures, accuracies)
     figures.accuracy_p_value = accuracies.p_value
-    if tells_entities(own.names):
+    if tells_entities(evaluation.names):
         f1s = difference(*(entity_f1(labels, side, of_text) for side in sides))
         figures.entity_f1_difference = f1s.value
         figures.entity_f1_difference_low, figures.entity_f1_difference_high = f1s.low, f1s.high
@@ -146,29 +151,31 @@ def _add_accuracy_difference(figures: PredictionFigures, accuracies: Difference 
     figures.accuracy_difference_low, figures.accuracy_difference_high = accuracies.low, accuracies.high
 
 
-def _add_similarity(figures: PredictionFigures, baseline: Evaluation, own: Evaluation) -> None:
-    if own is not baseline and own.trained and comparable_vectors(baseline, own):
-        each = cosines(baseline.vectors, own.vectors)
+def _add_similarity(figures: PredictionFigures, baseline: Evaluation, evaluation: Evaluation) -> None:
+    if evaluation is not baseline and evaluation.trained and comparable_vectors(baseline, evaluation):
+        each = cosines(baseline.vectors, evaluation.vectors)
         figures.cosine_mean, figures.cosine_low, figures.cosine_high = mean_interval(each)
         figures.cosine_least = min(each)
-        figures.neighbour_agreement = neighbour_agreement(baseline.vectors, own.vectors)
+        figures.neighbour_agreement = neighbour_agreement(baseline.vectors, evaluation.vectors)
 
 
-def _add_divergence(figures: PredictionFigures, baseline: Evaluation, own: Evaluation) -> None:
-    before, after = _all_known(baseline.probabilities), _all_known(own.probabilities)
-    if before is not None and after is not None and baseline.names == own.names:
-        figures.kl_mean_nats, figures.kl_p99_nats = kl_divergence(before, after, each=own.kind == MULTI_LABEL)
+def _add_divergence(figures: PredictionFigures, baseline: Evaluation, evaluation: Evaluation) -> None:
+    before, after = _all_known(baseline.probabilities), _all_known(evaluation.probabilities)
+    if before is not None and after is not None and baseline.names == evaluation.names:
+        figures.kl_mean_nats, figures.kl_p99_nats = kl_divergence(before, after, each=evaluation.kind == MULTI_LABEL)
 
 
 def _right(labels: Sequence[Name | None], predictions: Sequence[Name | None]) -> list[bool]:
     return [a == b for a, b in zip(labels, predictions, strict=True)]
 
 
-def _interval(labels: Sequence[Name | None], own: Evaluation) -> tuple[float, float]:
+def _interval(labels: Sequence[Name | None], evaluation: Evaluation) -> tuple[float, float]:
     """Return the interval of the share of examples that are predicted so."""
-    right = _right(labels, own.predictions)
+    right = _right(labels, evaluation.predictions)
     return (
-        share_interval(per_text(right, own.of_text)) if own.kind == TOKENS else wilson_interval(sum(right), len(right))
+        share_interval(per_text(right, evaluation.of_text))
+        if evaluation.kind == TOKENS
+        else wilson_interval(sum(right), len(right))
     )
 
 
