@@ -1,4 +1,4 @@
-"""From the files of a sweep to its tables: a pure function of files, to be run again at any time.
+"""From the files of a sweep to its tables: a pure function of files, which can be run again at any time.
 
 python -m runner.results SWEEP
 """
@@ -47,8 +47,8 @@ def collect(sweep: Path) -> Tables:
     results = _evaluated(_read_trials(sweep, plan), plan["measure"])
     evaluations, warnings = read_evaluations(sweep)
     evaluations, unknown = with_metrics(evaluations, plan.get("metrics") or [])
-    counted_as = jobs_measured_as(plan)
-    evaluations = [replace(e, jobs=[key for job in e.jobs for key in counted_as.get(job, [job])]) for e in evaluations]
+    keys_of = jobs_measured_as(plan)
+    evaluations = [replace(e, jobs=[key for job in e.jobs for key in keys_of.get(job, [job])]) for e in evaluations]
     with writing(sweep, "predictions") as append:
         for part in predictions_parts(plan["jobs"], evaluations):
             append(part)
@@ -64,7 +64,7 @@ def collect(sweep: Path) -> Tables:
 
 
 def _read_trials(sweep: Path, plan: Mapping[str, Any]) -> Any:
-    """Return the rows of results, and write the long tables samples and memory while trials are read."""
+    """Return the rows of results; write the long tables samples and memory while the trials are read."""
     jobs = {job["job"]: job for job in plan["jobs"]}
     identity = {"sweep": plan["sweep"], "seed": plan.get("seed")}
     planned = [identity | jobs[trial["job"]] | trial for trial in plan["trials"]]
@@ -78,7 +78,7 @@ def _read_trials(sweep: Path, plan: Mapping[str, Any]) -> Any:
 
 
 def _evaluated(results: Any, measure: Mapping[str, Any]) -> Any:
-    """Return results with the columns that take all trials: which rounds count, and ratios within each."""
+    """Return results with the columns that need all trials: which rounds are included, and the ratios in each."""
     evaluated = evaluate(results.select(EVALUATED_BY).to_pylist(), measure["limits"], measure["rounds"])
     for name in ("latency_ratio", "disturbance", "disturbed_by", "included"):
         field = RESULTS.field(name)
@@ -109,8 +109,8 @@ def read_plan(sweep: Path) -> dict[str, Any]:
 def _manifest(
     sweep: Path, plan: Mapping[str, Any], evaluations: Sequence[Evaluation], warnings: Sequence[str]
 ) -> dict[str, Any]:
-    """Return what the tables do not say: the grid, the environment, labels in order, outputs for which a task has no
-    label, lineages, what was odd."""
+    """Return what the tables do not say: the grid, the environment, the labels in order, the outputs without a label,
+    the lineage of each artifact, and warnings."""
     copied = (
         "sweep",
         "overrides",
@@ -124,11 +124,13 @@ def _manifest(
     )
     task_of = {job["job"]: job.get("task") for job in plan["jobs"]}
     evaluated = [(job, evaluation) for evaluation in evaluations for job in evaluation.jobs]
-    by_task = {task_of[job]: one for job, one in evaluated if task_of.get(job)}  # a job may have left the plan
+    by_task = {
+        task_of[job]: evaluation for job, evaluation in evaluated if task_of.get(job)
+    }  # it may have left the plan
     others = {task: dict[str, None]() for task in by_task}  # in the order in which models have them
-    for job, one in evaluated:
+    for job, evaluation in evaluated:
         if task_of.get(job):
-            others[task_of[job]] |= dict.fromkeys(one.names[len(one.task_names) :])
+            others[task_of[job]] |= dict.fromkeys(evaluation.names[len(evaluation.task_names) :])
     return {
         "schema": VERSION,
         **{key: plan.get(key) for key in copied},
@@ -156,10 +158,10 @@ def _unplanned(sweep: Path, planned: Sequence[Mapping[str, Any]]) -> list[str]:
     expected = {trial_folder(trial) for trial in planned}
     trials = sweep / "trials"
     others = sorted({path.name for path in trials.iterdir()} - expected) if trials.is_dir() else []
-    found = [name for name in others if (trials / name / "trial.json").exists()]
-    if len(found) < 2:
-        return [f"trials/{name} is not in the plan and was left out" for name in found]
+    unplanned = [name for name in others if (trials / name / "trial.json").exists()]
+    if len(unplanned) < 2:
+        return [f"trials/{name} is not in the plan and was left out" for name in unplanned]
     return [
-        f"{len(found)} trials, the first of them trials/{found[0]}, are not in the plan and were left out. They count "
-        "again when a sweep into this folder names their jobs."
+        f"{len(unplanned)} trials, the first of them trials/{unplanned[0]}, are not in the plan and were left out. "
+        "They count again when a sweep into this folder names their jobs."
     ]
