@@ -68,7 +68,7 @@ def with_metrics(evaluations: Sequence[Evaluation], names: Sequence[str]) -> tup
 
 
 def code_of(names: Sequence[str]) -> dict[str, str | None]:
-    """Return for each metric which code it is, written as in the column `plugins`; None if it is not on this machine."""
+    """Return which code each metric is, written as in the column `plugins`; None if it is not on this machine."""
     code = {name: plugins.find("metrics", name) for name in names}
     return {name: plugins.label("metrics", name, plugin.sha256()) if plugin else None for name, plugin in code.items()}
 
