@@ -10,32 +10,28 @@ from typing import NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from runner.config import messages as explain
-from runner.config import safety as composed
-from runner.config import schema as config
+from runner.config.messages import check_overrides, explain
 from runner.config.paths import CONF, check_own_conf
+from runner.config.safety import check_command
+from runner.config.schema import register
 from runner.errors import exit_code_of, printable, stop_before
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def _run_one(composed: DictConfig) -> str:
-    """Run one job; Hydra calls this for every trial of a sweep."""
-    from runner.sweep import single
+    """Run one job, or the trial of a sweep that `composed` names; Hydra calls this."""
+    from runner.store.sweep_folder import SweepFolder
+    from runner.sweep.launching import trial_asked
+    from runner.sweep.single import run_single
+    from runner.sweep.trial import run_trial
 
-    cfg = OmegaConf.to_object(composed)
-    assert isinstance(cfg, config.Config)
     context = HydraConfig.get()
-    folder = Path(context.runtime.output_dir)
-    if context.mode is RunMode.MULTIRUN:
-        from runner.sweep import trial as job
-        from runner.sweep.jobs import job_key
-
-        name = context.runtime.choices.get("grid") or "sweep"
-        return job.run_trial(cfg, job_key(config.plain_config(composed)), name, Path(context.sweep.dir), folder)
-    return single.run(cfg, composed, folder)
+    name = trial_asked(composed)
+    if name is None:
+        run_single(composed, Path(context.runtime.output_dir))
+    return run_trial(SweepFolder(Path(context.sweep.dir)), name)
 
 
 def main() -> NoReturn:
@@ -43,16 +39,16 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _terminate)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell script's background jobs ignore it otherwise
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # so that errors reach us, to be told in our own words
-    config.register()
+    register()
     try:
         check_own_conf()
-        explain.check_overrides(sys.argv[1:])
-        composed.check_command(sys.argv[1:], CONF)
+        check_overrides(sys.argv[1:])
+        check_command(sys.argv[1:], CONF)
         _run_one()
     except BaseException as error:
         if stop := stop_before(error):
             sys.exit(exit_code_of(stop))
-        message = explain.explain(error)
+        message = explain(error)
         if message is None:
             raise
         print(f"pinbox: {printable(message)}", file=sys.stderr)

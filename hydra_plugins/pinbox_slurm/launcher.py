@@ -1,18 +1,16 @@
 """The launcher: each round of jobs with one baseline becomes one Slurm job, which gets a node for itself.
 
 Hydra's own submitit launcher makes every trial a job, and gives up on all at the first that is lost. Here one that is
-lost becomes rows with a reason, and the same command measures them again. A trial on a node is still that launcher's
-call. (It is imported late: a sweep on one machine does not need it.)
+lost becomes rows with a reason, and the same command measures them again. A node reads what it measures from the
+sweep's folder, which all nodes share.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
@@ -20,10 +18,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from runner.console import say
 from runner.errors import UserError
+from runner.results.records.plan import read_plan
 from runner.store.artifacts import digest
-from runner.store.sweep_folder import trial_file
+from runner.store.sweep_folder import SweepFolder
 from runner.sweep.cluster import node, slurm
 from runner.sweep.cluster.units import Unit, note_lost, noted_node, set_aside_unreachable, units_of
+from runner.sweep.launching import trials_named
+from runner.sweep.trial import run_trial
 
 
 class PinboxSlurmLauncher(Launcher):
@@ -38,12 +39,8 @@ class PinboxSlurmLauncher(Launcher):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Called by Hydra."""
-        from hydra_plugins.hydra_submitit_launcher.submitit_launcher import SlurmLauncher
-
-        self._each = SlurmLauncher(**self._settings)
-        self._each.setup(hydra_context=hydra_context, task_function=task_function, config=config)
-        self._sweep = Path(config.hydra.sweep.dir).absolute()
-        self._name = f"{self._settings['name']}-{digest(str(self._sweep))[:8]}"
+        self._sweep = SweepFolder(Path(config.hydra.sweep.dir).absolute())
+        self._name = f"{self._settings['name']}-{digest(str(self._sweep.path))[:8]}"
 
     def begin(self, resume: bool) -> None:
         """Check that Slurm can be used.
@@ -72,19 +69,18 @@ class PinboxSlurmLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run trials on as many nodes as there are rounds and Slurm gives; files tell how they went."""
-        image = json.loads((self._sweep / "plan.json").read_text())["environment"]["image_id"]
-        same_image = [f"isolation.image={image}"] if image else []
-        units = units_of([[*overrides, *same_image] for overrides in job_overrides])
+        trials = read_plan(self._sweep).named(trials_named(job_overrides))
+        units = units_of(trials)
         by_node: dict[str | None, list[Unit]] = {}
         for unit in units:
             note = noted_node(self._sweep, unit.name)
             by_node.setdefault(note["node"] if note else None, []).append(unit)
         ordered, jobs = [unit for group in by_node.values() for unit in group], []
-        work = _Work(self._each, self._sweep, Singleton.get_state())
+        work = _Work(self._sweep)
         try:
             for name, group in by_node.items():
                 jobs += self._submit(name, work, group)
-            say(f"Slurm: {len(units)} rounds of {len(job_overrides)} trials, each round on one node; job {self._name}.")
+            say(f"Slurm: {len(units)} rounds of {len(trials)} trials, each round on one node; job {self._name}.")
             self._wait(ordered, jobs)
         except UserError:
             slurm.cancel(self._name)
@@ -92,7 +88,7 @@ class PinboxSlurmLauncher(Launcher):
         return []
 
     def _submit(self, name: str | None, function: Callable[[Any], Any], work: Sequence[Any]) -> list[Any]:
-        return slurm.submit(self._settings, self._sweep / "slurm" / "%j", self._name, name, function, work)
+        return slurm.submit(self._settings, self._sweep.slurm_logs, self._name, name, function, work)
 
     def _wait(self, units: list[Unit], jobs: list[Any]) -> None:
         ended_before = 0
@@ -112,15 +108,11 @@ class PinboxSlurmLauncher(Launcher):
 class _Work:
     """Runs a unit on a node; travels there pickled."""
 
-    def __init__(self, launcher: Any, sweep: Path, singletons: dict[Any, Any]) -> None:
-        self._launcher, self._sweep, self._singletons = launcher, sweep, singletons
+    def __init__(self, sweep: SweepFolder) -> None:
+        self._sweep = sweep
 
     def __call__(self, unit: Unit) -> dict[str, str]:
-        return node.run_unit(unit, self._sweep, self._run_trial)
-
-    def _run_trial(self, overrides: list[str]) -> object:
-        done: JobReturn = self._launcher(overrides, "hydra.sweep.dir", 0, "0", self._singletons)
-        return done.return_value  # or raise what it raised
+        return node.run_unit(unit, self._sweep, run_trial)
 
 
 class _Call:
@@ -133,14 +125,14 @@ class _Call:
         return node.run_here(self._function, *self._arguments)
 
 
-def _note_lost(unit: Unit, ended: slurm.Ended, sweep: Path) -> list[str]:
+def _note_lost(unit: Unit, ended: slurm.Ended, sweep: SweepFolder) -> list[str]:
     """Note the trials of an ended job that have no file; return the reasons."""
     reasons = []
-    log = ended.log.relative_to(sweep).as_posix() if ended.log.exists() else None
-    for trial in unit.trials:
-        if not trial_file(sweep, trial).exists():
-            reason = ended.error or ended.result.get(trial, "its file is not there: is the folder shared by all nodes?")
-            note_lost(sweep, trial, reason, log)
+    log = sweep.relative(ended.log) if ended.log.exists() else None
+    for name in (trial.name for trial in unit.trials):
+        if not sweep.trial(name).exists():
+            reason = ended.error or ended.result.get(name, "its file is not there: is the folder shared by all nodes?")
+            note_lost(sweep, name, reason, log)
             reasons.append(reason)
     return reasons
 

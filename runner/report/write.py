@@ -1,4 +1,4 @@
-"""Writing the report of a sweep beside its tables."""
+"""Write the report of a sweep beside its tables."""
 
 from __future__ import annotations
 
@@ -13,29 +13,30 @@ from runner.report.html import render_html
 from runner.report.markdown import render_markdown
 from runner.results.collect import collect
 from runner.results.tables import Tables, read_tables
-from runner.store.artifacts import atomic_write
+from runner.store.sweep_folder import SweepFolder
 
 _REFRESH = re.compile(r'\n<meta http-equiv="refresh" content="\d+">')
 
 
 def write_report(sweep: Path, refresh_seconds: int | None = None) -> Path:
-    """Write report.md and report.html from a sweep's tables; return the path of the latter.
+    """Write report.md and report.html from a sweep's tables, and return the path of report.html.
 
     Args:
-        sweep: its folder.
-        refresh_seconds: after which an open page loads itself again, for a sweep that still runs.
+        sweep: the sweep's folder.
+        refresh_seconds: how often an open page loads itself again while the sweep runs; None for never.
 
     Raises:
         UserError: if the sweep was not collected yet.
     """
     tables = read_tables(sweep)
-    atomic_write(sweep / "report.md", render_markdown(tables))
-    atomic_write(sweep / "report.html", render_html(tables, refresh_seconds))
-    return sweep / "report.html"
+    folder = SweepFolder(sweep)
+    folder.write(folder.markdown, render_markdown(tables))
+    folder.write(folder.report, render_html(tables, refresh_seconds))
+    return folder.report
 
 
 def collect_and_report(sweep: Path, refresh_seconds: int | None = None) -> Tables:
-    """Collect a sweep and write its report, one process at a time: so who writes last has read the most.
+    """Collect a sweep and write its report. One process does so at a time, so the last writer has read the most.
 
     Raises:
         UserError: if there is no readable plan.
@@ -47,16 +48,17 @@ def collect_and_report(sweep: Path, refresh_seconds: int | None = None) -> Table
 
 
 def stop_refreshing(sweep: Path) -> None:
-    """Let an open page of the report load itself once more, and then rest."""
-    path = sweep / "report.html"
+    """Let an open page of the report load itself a last time."""
+    folder = SweepFolder(sweep)
+    path = folder.report
     if path.exists():
         with _alone(sweep):
-            atomic_write(path, _REFRESH.sub("", path.read_text(encoding="utf-8"), count=1))
+            folder.write(path, _REFRESH.sub("", path.read_text(encoding="utf-8"), count=1))
 
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Wait until no other process writes the tables and the report of this folder, and keep others out."""
+    """Hold the lock of the folder's tables and report; wait for another process that holds it."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         try:

@@ -15,18 +15,18 @@ from typing import Any
 
 import pyarrow as pa
 
-from runner.errors import UserError
 from runner.results.control import control_of
 from runner.results.cores import parallel_map
 from runner.results.cpus import apart_by_cpu, cpu_of_units, environment_of_nodes, jobs_measured_as, nodes_of
 from runner.results.metrics import code_of, with_metrics
 from runner.results.predictions import Evaluation, predictions_parts, read_evaluations
+from runner.results.records.plan import PlanRecord, read_plan
 from runner.results.rounds import EVALUATED_BY, evaluate
 from runner.results.schema import RESULTS, VERSION
 from runner.results.summary import summarize
 from runner.results.tables import LONG, LongTable, Tables, write_tables, writing
-from runner.results.trials import read_trials, trial_folder
-from runner.store.sweep_folder import SCHEMA, peaks_file
+from runner.results.trials import read_trials
+from runner.store.sweep_folder import SweepFolder
 
 _TRIALS_AT_ONCE = 500
 
@@ -43,31 +43,34 @@ def collect(sweep: Path) -> Tables:
     Raises:
         UserError: if there is no readable plan.
     """
-    plan = apart_by_cpu(read_plan(sweep), cpu_of_units(sweep))
-    results = _evaluated(_read_trials(sweep, plan), plan["measure"])
+    folder = SweepFolder(sweep)
+    planned = read_plan(folder)
+    plan = apart_by_cpu(planned, cpu_of_units(sweep))
+    results = _evaluated(_read_trials(sweep, plan), plan.measure)
     evaluations, warnings = read_evaluations(sweep)
-    evaluations, unknown = with_metrics(evaluations, plan.get("metrics") or [])
+    evaluations, unknown = with_metrics(evaluations, plan.metrics)
     keys_of = jobs_measured_as(plan)
     evaluations = [replace(e, jobs=[key for job in e.jobs for key in keys_of.get(job, [job])]) for e in evaluations]
+    jobs = list(plan.columns_of_jobs().values())
     with writing(sweep, "predictions") as append:
-        for part in predictions_parts(plan["jobs"], evaluations):
+        for part in predictions_parts(jobs, evaluations):
             append(part)
     tables = Tables(
         folder=sweep,
         results=results,
-        summary=summarize(plan["jobs"], Counter(trial["job"] for trial in plan["trials"]), results, evaluations),
-        **{name: LongTable(name, sweep / f"{name}.parquet") for name in LONG},
-        manifest=_manifest(sweep, plan, evaluations, [*warnings, *unknown, *_unplanned(sweep, plan["trials"])]),
+        summary=summarize(jobs, Counter(trial.job for trial in plan.trials), results, evaluations),
+        **{name: LongTable(name, folder.table(name)) for name in LONG},
+        manifest=_manifest(sweep, plan, evaluations, [*warnings, *unknown, *_unplanned(folder, planned)]),
     )
     write_tables(tables)
     return tables
 
 
-def _read_trials(sweep: Path, plan: Mapping[str, Any]) -> Any:
+def _read_trials(sweep: Path, plan: PlanRecord) -> Any:
     """Return the rows of results; write the long tables samples and memory while the trials are read."""
-    jobs = {job["job"]: job for job in plan["jobs"]}
-    identity = {"sweep": plan["sweep"], "seed": plan.get("seed")}
-    planned = [identity | jobs[trial["job"]] | trial for trial in plan["trials"]]
+    identity = {"sweep": plan.sweep, "seed": plan.seed}
+    jobs = {key: identity | columns for key, columns in plan.columns_of_jobs().items()}
+    planned = [jobs[trial.job] | trial.columns() for trial in plan.trials]
     results = [RESULTS.empty_table()]
     with writing(sweep, "samples") as append_samples, writing(sweep, "memory") as append_memory:
         for read in parallel_map(partial(read_trials, sweep), planned, _TRIALS_AT_ONCE):
@@ -87,27 +90,8 @@ def _evaluated(results: Any, measure: Mapping[str, Any]) -> Any:
     return results
 
 
-def read_plan(sweep: Path) -> dict[str, Any]:
-    """Read the plan of a sweep.
-
-    Raises:
-        UserError: if there is none, or none that this version can read.
-    """
-    path = sweep / "plan.json"
-    try:
-        plan: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist. Give the folder of a sweep, such as outputs/demo.") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} cannot be read ({error}). Run the sweep again to write it anew.") from None
-    known = isinstance(plan, dict) and plan.get("schema") == SCHEMA
-    if not known or not {"sweep", "jobs", "trials", "measure"} <= plan.keys():
-        raise UserError(f"{path} is not a plan of schema {SCHEMA}. Run the sweep again to write it anew.")
-    return plan
-
-
 def _manifest(
-    sweep: Path, plan: Mapping[str, Any], evaluations: Sequence[Evaluation], warnings: Sequence[str]
+    sweep: Path, plan: PlanRecord, evaluations: Sequence[Evaluation], warnings: Sequence[str]
 ) -> dict[str, Any]:
     """Return what the tables do not say: the grid, the environment, the labels in order, the outputs without a label,
     the lineage of each artifact, and warnings."""
@@ -122,21 +106,20 @@ def _manifest(
         "slots",
         "waterfalls",
     )
-    task_of = {job["job"]: job.get("task") for job in plan["jobs"]}
+    task_of = {job.job: job.task for job in plan.jobs}
     evaluated = [(job, evaluation) for evaluation in evaluations for job in evaluation.jobs]
-    by_task = {
-        task_of[job]: evaluation for job, evaluation in evaluated if task_of.get(job)
-    }  # it may have left the plan
+    # A job may have left the plan.
+    by_task = {task_of[job]: evaluation for job, evaluation in evaluated if task_of.get(job)}
     others = {task: dict[str, None]() for task in by_task}  # in the order in which models have them
     for job, evaluation in evaluated:
         if task_of.get(job):
             others[task_of[job]] |= dict.fromkeys(evaluation.names[len(evaluation.task_names) :])
     return {
         "schema": VERSION,
-        **{key: plan.get(key) for key in copied},
-        "environment": environment_of_nodes(plan.get("environment") or {}, nodes_of(sweep)),
+        **{key: getattr(plan, key) for key in copied},
+        "environment": environment_of_nodes(plan.environment, nodes_of(sweep)),
         "nodes": nodes_of(sweep),
-        "metrics": code_of(plan.get("metrics") or []),
+        "metrics": code_of(plan.metrics),
         "labels": {task: by_task[task].task_names for task in sorted(by_task)},
         "other_outputs": {task: list(names) for task, names in sorted(others.items()) if names},
         "kinds": {task: by_task[task].kind for task in sorted(by_task)},
@@ -149,16 +132,14 @@ def _manifest(
 
 
 def _peaks(sweep: Path) -> Any:
-    path = peaks_file(sweep)
+    path = SweepFolder(sweep).peaks
     return json.loads(path.read_text()) if path.exists() else None
 
 
-def _unplanned(sweep: Path, planned: Sequence[Mapping[str, Any]]) -> list[str]:
+def _unplanned(folder: SweepFolder, plan: PlanRecord) -> list[str]:
     """Say which trials were left out because the plan does not hold them."""
-    expected = {trial_folder(trial) for trial in planned}
-    trials = sweep / "trials"
-    others = sorted({path.name for path in trials.iterdir()} - expected) if trials.is_dir() else []
-    unplanned = [name for name in others if (trials / name / "trial.json").exists()]
+    names = {path.name for path in folder.trials.iterdir()} if folder.trials.is_dir() else set[str]()
+    unplanned = [name for name in sorted(names - plan.place_of.keys()) if folder.trial(name).exists()]
     if len(unplanned) < 2:
         return [f"trials/{name} is not in the plan and was left out" for name in unplanned]
     return [

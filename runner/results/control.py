@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from runner.results.json_files import read_record
+from runner.results.records.plan import PlanRecord
 from runner.results.records.prepared import PreparedJob
-from runner.store.sweep_folder import prepared_file
+from runner.store.sweep_folder import SweepFolder
 
 
-def control_of(sweep: Path, plan: Mapping[str, Any]) -> dict[str, Any] | None:
+def control_of(sweep: Path, plan: PlanRecord) -> dict[str, Any] | None:
     """Sum up how the control of each job went; return None for a sweep that has no control.
 
     Returns:
@@ -20,12 +20,12 @@ def control_of(sweep: Path, plan: Mapping[str, Any]) -> dict[str, Any] | None:
         texts, largest_difference: the largest number of texts, and the largest difference, of any of these jobs.
         not_compared: the jobs that were not compared, by the reason. A job that could not be prepared is not in it.
     """
-    if plan.get("control_texts") is None:
+    if plan.control_texts is None:
         return None
     compared, texts = 0, 0
     largest: float | None = None
     reasons: dict[str, list[str]] = {}
-    for key in dict.fromkeys(job.get("measured_as", job["job"]) for job in plan["jobs"]):
+    for key in dict.fromkeys(job.file_key for job in plan.jobs):
         prepared = _prepared(sweep, key)
         if prepared is None or prepared.status != "ok":
             continue
@@ -37,12 +37,12 @@ def control_of(sweep: Path, plan: Mapping[str, Any]) -> dict[str, Any] | None:
         compared += 1
         texts = max(texts, control.texts)
         largest = max(largest or 0.0, control.largest_difference or 0.0)
-    figures = {"asked": plan["control_texts"], "compared": compared, "texts": texts, "largest_difference": largest}
+    figures = {"asked": plan.control_texts, "compared": compared, "texts": texts, "largest_difference": largest}
     return figures | {"not_compared": reasons}
 
 
 def _prepared(sweep: Path, job: str) -> PreparedJob | None:
     try:
-        return read_record(prepared_file(sweep, job), PreparedJob)
+        return read_record(SweepFolder(sweep).prepared(job), PreparedJob)
     except (OSError, ValueError, RecursionError):
         return None

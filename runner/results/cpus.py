@@ -13,6 +13,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
+from runner.results.records.plan import PlanRecord
+from runner.store.sweep_folder import SweepFolder
+
 
 def cpu_of_units(sweep: Path) -> dict[str, str]:
     """Return the CPU model that measured each unit (see runner/sweep/cluster/units.py); empty if all are alike."""
@@ -29,7 +34,7 @@ def nodes_of(sweep: Path) -> dict[str, dict[str, Any]]:
 
 
 def _nodes(sweep: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    for path in sorted((sweep / "nodes").glob("*.json")):
+    for path in SweepFolder(sweep).nodes():
         yield path, json.loads(path.read_text(encoding="utf-8"))
 
 
@@ -43,7 +48,7 @@ def environment_of_nodes(planned: Mapping[str, Any], nodes: Mapping[str, Mapping
     return {**planned, **hardware, "cpu_model": cpus}
 
 
-def apart_by_cpu(plan: Mapping[str, Any], cpus: Mapping[str, str]) -> dict[str, Any]:
+def apart_by_cpu(plan: PlanRecord, cpus: Mapping[str, str]) -> PlanRecord:
     """Return the plan with each job, trial and waterfall split by CPU model.
 
     A round that no node has begun yet is taken to run on the most frequent CPU model.
@@ -53,41 +58,49 @@ def apart_by_cpu(plan: Mapping[str, Any], cpus: Mapping[str, str]) -> dict[str, 
         cpus: the CPU model of each unit; see `cpu_of_units`.
     """
     if not cpus:
-        return dict(plan)
+        return plan
     usual = Counter(cpus.values()).most_common(1)[0][0]
-    jobs = {job["job"]: job for job in plan["jobs"]}
-    trials, models = [], dict[str, set[str]]()
-    for trial in plan["trials"]:
-        block = jobs[trial["job"]]["baseline"] or trial["job"]
-        cpu = cpus.get(f"{block}-r{trial['round']}", usual)
-        models.setdefault(cpu, set()).add(trial["job"])
-        trials.append(trial | {"job": _key(trial["job"], cpu), "measured_as": trial["job"], "cpu": cpu})
-    ordered = sorted(models)
-    return {
-        **plan,
-        "jobs": [
-            job | {"job": _key(job["job"], cpu), "baseline": _key(job["baseline"], cpu), "cpu": cpu}
+    trials, jobs_on = [], dict[str, set[str]]()
+    for trial in plan.trials:
+        cpu = cpus.get(trial.unit, usual)
+        jobs_on.setdefault(cpu, set()).add(trial.job)
+        trials.append(replace(trial, job=_key(trial.job, cpu), baseline=_key_of_baseline(trial.baseline, cpu)))
+    ordered = sorted(jobs_on)
+    return replace(
+        plan,
+        jobs=[
+            replace(
+                job,
+                job=_key(job.job, cpu),
+                baseline=_key_of_baseline(job.baseline, cpu),
+                cpu=cpu,
+                measured_as=job.job,
+            )
             for cpu in ordered
-            for job in plan["jobs"]
-            if job["job"] in models[cpu]
+            for job in plan.jobs
+            if job.job in jobs_on[cpu]
         ],
-        "trials": trials,
-        "waterfalls": [
+        trials=trials,
+        waterfalls=[
             [_key(job, cpu) for job in chain]
             for cpu in ordered
-            for chain in plan.get("waterfalls") or []
-            if set(chain) <= models[cpu]
+            for chain in plan.waterfalls
+            if {*chain} <= jobs_on[cpu]
         ],
-    }
+    )
 
 
-def jobs_measured_as(plan: Mapping[str, Any]) -> dict[str, list[str]]:
+def jobs_measured_as(plan: PlanRecord) -> dict[str, list[str]]:
     """Return the keys that each job that was measured has in the tables: its own, or one for each CPU model."""
     keys_of: dict[str, list[str]] = {}
-    for trial in plan["trials"]:
-        keys_of.setdefault(trial.get("measured_as", trial["job"]), []).append(trial["job"])
-    return {job: list(dict.fromkeys(keys)) for job, keys in keys_of.items()}
+    for job in plan.jobs:
+        keys_of.setdefault(job.file_key, []).append(job.job)
+    return keys_of
 
 
-def _key(job: str | None, cpu: str) -> str | None:
-    return f"{job}@{re.sub('[^A-Za-z0-9.]+', '-', cpu).strip('-')}" if job else None
+def _key(job: str, cpu: str) -> str:
+    return f"{job}@{re.sub('[^A-Za-z0-9.]+', '-', cpu).strip('-')}"
+
+
+def _key_of_baseline(baseline: str | None, cpu: str) -> str | None:
+    return _key(baseline, cpu) if baseline else None

@@ -21,6 +21,7 @@ from runner.results.json_files import read_json
 from runner.results.schema import PREDICTIONS
 from runner.results.similarity import cosines
 from runner.results.token_metrics import by_word
+from runner.store.sweep_folder import SweepFolder
 
 Name = str | frozenset[str]  # of a label; of all labels of a multi-label text
 
@@ -58,8 +59,9 @@ def read_evaluations(sweep: Path) -> tuple[list[Evaluation], list[str]]:
     """Read all predictions files; the second list says, a line each, which could not be read and why."""
     evaluations, warnings = [], []
     known: _Known = {}
-    names = sorted(path.name for path in (sweep / "predictions").glob("*.json"))
-    for chunk in parallel_map(partial(_read, sweep / "predictions"), names, _FILES_AT_ONCE):
+    folder = SweepFolder(sweep).predictions
+    names = sorted(path.name for path in folder.glob("*.json"))
+    for chunk in parallel_map(partial(_read, folder), names, _FILES_AT_ONCE):
         for read in chunk:
             if isinstance(read, str):
                 warnings.append(read)

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
+from runner.results.records.plan import block_name
 from runner.results.records.trial import ALONE_ROLES
 from runner.results.statistics import estimate_ratio, log_ratio
 
@@ -28,8 +29,8 @@ EVALUATED_BY = [
 
 
 def block_of(row: Row) -> str:
-    """Return the key that a block goes by: that of the trial's baseline or, without one, of its own job."""
-    return str(row["baseline_job"] or row["job"])
+    """Return the name of the trial's block: its baseline's key or, without one, that of its own job."""
+    return block_name(row["job"], row["baseline_job"])
 
 
 def disturbance(row: Row, limits: Mapping[str, float], usual_reference_seconds: float) -> tuple[float, str] | None:

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from runner.errors import UserError
 from runner.results.schema import SCHEMAS, VERSION
-from runner.store.artifacts import atomic_write
+from runner.store.sweep_folder import SweepFolder
 
 Row = Mapping[str, Any]
 
@@ -155,11 +155,12 @@ def write_tables(tables: Tables) -> None:
     The manifest comes last: where it is new, the tables beside it are. The long tables are written as they are made,
     see `writing`.
     """
+    folder = SweepFolder(tables.folder)
     for name in SCHEMAS.keys() - LONG:
-        with _whole(tables.folder / f"{name}.parquet") as part:
+        with _whole(folder.table(name)) as part:
             pq.write_table(getattr(tables, name), part)
     text = json.dumps(tables.manifest, indent=1, ensure_ascii=False) + "\n"
-    atomic_write(tables.folder / "manifest.json", text)
+    folder.write(folder.manifest, text)
 
 
 @contextmanager
@@ -173,7 +174,7 @@ def writing(folder: Path, name: str) -> Iterator[Callable[[Any], None]]:
     schema = SCHEMAS[name]
     repeated = [field.name for field in schema if not _is_measured(field)]
     with (
-        _whole(folder / f"{name}.parquet") as part,
+        _whole(SweepFolder(folder).table(name)) as part,
         pq.ParquetWriter(part, schema, use_dictionary=repeated) as writer,
         ThreadPoolExecutor(1) as pool,
     ):
@@ -227,14 +228,15 @@ def read_tables(folder: Path) -> Tables:
     """
     if not folder.is_dir():
         raise UserError(f"{folder} is no folder. Give that of a sweep, such as outputs/demo.")
+    sweep = SweepFolder(folder)
     try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        manifest = json.loads(sweep.manifest.read_text(encoding="utf-8"))
         if not isinstance(manifest, dict):
             raise ValueError("manifest.json holds no mapping")
         for name in SCHEMAS:
-            _check_version(pq.read_schema(folder / f"{name}.parquet"), name)
+            _check_version(pq.read_schema(sweep.table(name)), name)
         short = {
-            name: _upgrade(pq.read_table(folder / f"{name}.parquet"), SCHEMAS[name]).cast(SCHEMAS[name])
+            name: _upgrade(pq.read_table(sweep.table(name)), SCHEMAS[name]).cast(SCHEMAS[name])
             for name in SCHEMAS.keys() - LONG
         }
     except FileNotFoundError as error:
@@ -242,7 +244,7 @@ def read_tables(folder: Path) -> Tables:
         raise UserError(f"{folder} holds no collected results ({missing} is missing). {_again(folder)}") from None
     except (OSError, ValueError, RecursionError, pa.ArrowException) as error:
         raise _unreadable(folder, error) from None
-    long = {name: LongTable(name, folder / f"{name}.parquet") for name in LONG}
+    long = {name: LongTable(name, sweep.table(name)) for name in LONG}
     return Tables(folder=folder, manifest=manifest, **short, **long)
 
 

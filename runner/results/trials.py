@@ -16,9 +16,11 @@ import pyarrow as pa
 from runner.machine.int8 import may_saturate
 from runner.results.json_files import read_record
 from runner.results.records.measured import CallSeries, MemorySeries
+from runner.results.records.plan import trial_name
 from runner.results.records.trial import TrialRecord
 from runner.results.schema import MEMORY, RESULTS, SAMPLES
 from runner.results.statistics import paired_log_ratio
+from runner.store.sweep_folder import SweepFolder
 
 _BROKEN = (
     *(OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError),
@@ -44,9 +46,9 @@ class _Read:
     record: TrialRecord
 
 
-def trial_folder(planned: Mapping[str, Any]) -> str:
-    """Return the name of a planned trial's folder below `trials/`."""
-    return f"{planned.get('measured_as', planned['job'])}-r{planned['round']}-{planned['role']}"
+def name_of_row(row: Mapping[str, Any]) -> str:
+    """Return the name of the trial that a row is about."""
+    return trial_name(row.get("measured_as") or row["job"], row["round"], row["role"])
 
 
 def read_trials(sweep: Path, planned: Iterable[Mapping[str, Any]]) -> Trials:
@@ -68,13 +70,14 @@ def read_trials(sweep: Path, planned: Iterable[Mapping[str, Any]]) -> Trials:
 
 
 def _read_planned(sweep: Path, planned: Mapping[str, Any]) -> _Read | None:
-    folder = f"trials/{trial_folder(planned)}"
-    return _read(sweep, f"{folder}/trial.json", planned) or _read(sweep, f"{folder}/lost.json", planned)
+    folder, name = SweepFolder(sweep), name_of_row(planned)
+    return _read(folder, folder.trial(name), planned) or _read(folder, folder.lost(name), planned)
 
 
-def _read(sweep: Path, relative: str, planned: Mapping[str, Any]) -> _Read | None:
+def _read(folder: SweepFolder, path: Path, planned: Mapping[str, Any]) -> _Read | None:
+    relative = path.relative_to(folder.path).as_posix()
     try:
-        return _Read(relative, planned, _complete(read_record(sweep / relative, TrialRecord)))
+        return _Read(relative, planned, _complete(read_record(path, TrialRecord)))
     except FileNotFoundError:
         return None
     except _BROKEN as error:

@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 from runner.store.locks import remove_unheld
+from runner.store.sweep_folder import SweepFolder
 
 
-def clean_partial_files(folder: Path) -> list[str]:
+def clean_partial_files(sweep: SweepFolder) -> list[str]:
     """Remove unfinished files, dead partners, and the notes that are not whole, so that these count as missing.
 
     The sweep must be the only one in its folder. A file of ours is one JSON object, so one that was cut off does not
@@ -17,7 +18,8 @@ def clean_partial_files(folder: Path) -> list[str]:
     Returns:
         The notes that were removed, relative to the folder.
     """
-    remove_unheld(folder.glob("trials/partner-*"))
+    folder = sweep.path
+    remove_unheld(sweep.trials.glob("partner-*"))
     for pattern in (".plan.json.*", ".peaks.json.*", "predictions/.*.json.*", "*/*/.*.json.*"):
         for path in folder.glob(pattern):
             path.unlink(missing_ok=True)
@@ -25,16 +27,16 @@ def clean_partial_files(folder: Path) -> list[str]:
     broken += [path for path in folder.glob("prepared/*/prepared.json") if not _ends_whole(path)]
     for path in folder.glob("predictions/*.json"):
         if not _ends_whole(path):  # whoever prepares the job writes it anew
-            broken += [path, *folder.glob(f"prepared/{path.stem}/prepared.json")]
-    broken += [path for path in (folder / "plan.json", folder / "peaks.json") if path.exists() and not _is_json(path)]
+            broken += [path, *filter(Path.exists, [sweep.prepared(path.stem)])]
+    broken += [path for path in (sweep.plan, sweep.peaks) if path.exists() and not _is_json(path)]
     for path in broken:
         path.unlink(missing_ok=True)
     return sorted({path.relative_to(folder).as_posix() for path in broken})
 
 
-def clear_failed(folder: Path) -> None:
+def clear_failed(sweep: SweepFolder) -> None:
     """Remove the files of failed trials and of failed preparing, so that they count as missing."""
-    for path in [*folder.glob("trials/*/trial.json"), *folder.glob("prepared/*/prepared.json")]:
+    for path in [*sweep.path.glob("trials/*/trial.json"), *sweep.path.glob("prepared/*/prepared.json")]:
         if not _is_json(path) or json.loads(path.read_text())["status"] != "ok":
             path.unlink()
 

@@ -8,15 +8,21 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from runner.config.schema import Config, Role
+from runner.config.schema import Config
 from runner.errors import UserError, did_you_mean
+from runner.results.records.plan import Role, TrialSpec
 from runner.store.artifacts import digest
 
 _NOT_IDENTITY = (
-    *("grid", "measure", "metrics", "slots", "store", "downloads", "prepare_timeout_seconds", "control_texts"),
-    *("round", "position", "role", "baseline"),
+    "grid",
+    "measure",
+    "metrics",
+    "slots",
+    "store",
+    "downloads",
+    "prepare_timeout_seconds",
+    "control_texts",
 )
-_KEY = re.compile(r"[+~]{0,2}[A-Za-z][\w./@-]*")
 
 
 @dataclass(frozen=True)
@@ -25,52 +31,20 @@ class Job:
 
     Attributes:
         key: see `job_key`.
-        overrides: make Hydra compose it.
-        cfg: what it composes to.
-        config: the same as plain values.
+        cfg: its config.
+        config: the same as plain values; parts that jobs have in common are the same objects.
     """
 
     key: str
-    overrides: tuple[str, ...]
     cfg: Config
     config: dict[str, Any]
 
     @cached_property
-    def block(self) -> tuple[str, ...]:
+    def conditions(self) -> tuple[str, ...]:
         """Return what the jobs share that are compared with one baseline."""
         config = self.config
         conditions = digest([config[part] for part in ("task", "workload", "threads", "isolation")])
         return config["model"]["family"], conditions
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One planned measurement of a job: its place within the round, and the job it is held against."""
-
-    job: str
-    round: int
-    position: int
-    role: Role
-    baseline: str | None
-
-    @property
-    def name(self) -> str:
-        """Return the name of its folder."""
-        return f"{self.job}-r{self.round}-{self.role.value}"
-
-    @property
-    def block(self) -> str:
-        """Return the key of the jobs that it is compared with: its baseline's, or its own."""
-        return self.baseline or self.job
-
-    @property
-    def is_alone(self) -> bool:
-        """Return whether it belongs to a pair of the baseline that is measured while no other slot is at work."""
-        return self.role in (Role.alone_first, Role.alone_last)
-
-    def record(self) -> dict[str, Any]:
-        """Return it for JSON."""
-        return {"job": self.job, "round": self.round, "position": self.position, "role": self.role.value}
 
 
 def job_key(config: dict[str, Any]) -> str:
@@ -132,11 +106,11 @@ def blocks(jobs: list[Job]) -> list[list[Job]]:
     """Group the jobs that share a baseline, in the order in which they came."""
     grouped: dict[tuple[str, ...], list[Job]] = {}
     for job in jobs:
-        grouped.setdefault(job.block, []).append(job)
+        grouped.setdefault(job.conditions, []).append(job)
     return list(grouped.values())
 
 
-def order_round(jobs: list[Job], baselines: dict[str, str | None], number: int, seed: int) -> list[Trial]:
+def order_round(jobs: list[Job], baselines: dict[str, str | None], number: int, seed: int) -> list[TrialSpec]:
     """Return the trials of one round in the order in which they run: its own, whatever other rounds there are.
 
     A round runs each block of jobs by itself, since its baseline's box stays open as the partner of all of them: its
@@ -153,45 +127,13 @@ def order_round(jobs: list[Job], baselines: dict[str, str | None], number: int, 
         first = [(baseline, Role.baseline_first)] if baseline else []
         last = [(baseline, Role.baseline_last)] if baseline else []
         places += [*first, *variants, *last]
-    return [Trial(job, number, position, role, baselines[job]) for position, (job, role) in enumerate(places)]
+    return [TrialSpec(job, number, position, role, baselines[job]) for position, (job, role) in enumerate(places)]
 
 
-def alone_pairs(trials: list[Trial]) -> list[Trial]:
+def alone_pairs(trials: list[TrialSpec]) -> list[TrialSpec]:
     """Return a pair of each baseline of a round, to be measured alone; their places come after the round's."""
     baselines = [trial.job for trial in trials if trial.role is Role.baseline_first]
     places = [(job, role) for job in baselines for role in (Role.alone_first, Role.alone_last)]
     return [
-        Trial(job, trials[0].round, position, role, job) for position, (job, role) in enumerate(places, len(trials))
+        TrialSpec(job, trials[0].round, position, role, job) for position, (job, role) in enumerate(places, len(trials))
     ]
-
-
-def override_line(key: str, value: Any, where: str) -> str:
-    """Return one entry of a sub-grid as a Hydra override; a list becomes a choice sweep.
-
-    Raises:
-        UserError: for a key that is none of a job's, or a value that Hydra would not read as one value or a list of
-            values.
-    """
-    if not _KEY.fullmatch(key) or key.lstrip("+~").startswith("hydra"):
-        raise UserError(f"{where}: '{key}' is no key of a job. Hydra's own are set on the command line.")
-    values = value if isinstance(value, list) else [value]
-    for one in values:
-        if isinstance(one, list | dict):
-            raise UserError(
-                f"{where}.{key}: {one!r} is not one value. Write one value, or a list of plain values, "
-                f"such as {key}: [a, b]."
-            )
-    if not values:
-        raise UserError(f"{where}.{key} is an empty list, so it would give no job. Name a value or remove the key.")
-    return f"{key}={','.join(_quoted(one) for one in values)}"
-
-
-def _quoted(value: Any) -> str:
-    """Return a value in Hydra's override grammar."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float) or re.fullmatch(r"[\w.+-]+(?:/[\w.+-]+)*", str(value)):
-        return str(value)
-    return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -17,19 +17,20 @@ from runner.results.json_files import read_record
 from runner.results.lineage import is_masked, labels_of_head, notes_of, other_outputs
 from runner.results.records.measured import to_json
 from runner.results.records.prepared import Control, PreparedJob
-from runner.store.artifacts import Store, atomic_write, verify
-from runner.store.sweep_folder import SCHEMA, prepared_file
+from runner.store.artifacts import Store, verify
+from runner.store.sweep_folder import SCHEMA, SweepFolder
+from runner.sweep.artifact_builder import PrepareError
 from runner.sweep.control.check import WrongError, check
-from runner.sweep.prepare import PreparedFiles, PrepareError, prepare
+from runner.sweep.prepare import PreparedFiles, prepare
 from runner.tasks.texts import read_labels, read_pairs, read_split
 from runner.trial.inputs import load_inputs
 
 
-def read_prepared(sweep: Path, job: str) -> PreparedJob | None:
+def read_prepared(sweep: SweepFolder, job: str) -> PreparedJob | None:
     """Return what was noted of a job's preparing; None if nothing was that can be read, or the store has not (all of)
     it any more."""
     try:
-        ready = read_record(prepared_file(sweep, job), PreparedJob)
+        ready = read_record(sweep.prepared(job), PreparedJob)
         kept = filter(None, (ready.artifact_path, ready.inputs_path, ready.plugin_path))
         whole = ready.status != "ok" or all(verify(Path(path)) for path in kept)
     except (FileNotFoundError, ValueError, RecursionError):
@@ -37,7 +38,7 @@ def read_prepared(sweep: Path, job: str) -> PreparedJob | None:
     return ready if whole else None
 
 
-def prepare_job(cfg: Config, job: str, sweep: Path, cpus: list[int]) -> PreparedJob | None:
+def prepare_job(cfg: Config, job: str, sweep: SweepFolder, cpus: list[int]) -> PreparedJob | None:
     """Prepare, write the predictions, and note how it went beside them; a failure is a note, too.
 
     Args:
@@ -52,7 +53,7 @@ def prepare_job(cfg: Config, job: str, sweep: Path, cpus: list[int]) -> Prepared
     Raises:
         MachineError: if the engine or the disk has gone.
     """
-    folder = prepared_file(sweep, job).parent
+    folder = sweep.prepared(job).parent
     folder.mkdir(parents=True, exist_ok=True)
     try:
         prepared = prepare(cfg, make_box(cfg.isolation), cpus, announce)
@@ -73,7 +74,7 @@ def prepare_job(cfg: Config, job: str, sweep: Path, cpus: list[int]) -> Prepared
         ready = _failed(f"{type(failure).__name__}: {failure}", traceback.format_exc(), folder, sweep)
     if is_stopping():
         return None  # killed with us: that says nothing about the job
-    atomic_write(folder / "prepared.json", to_json(ready))
+    sweep.write(sweep.prepared(job), to_json(ready))
     if ready.error:
         say(f"{cfg.model.name} {cfg.technique.name}: {ready.status}: {ready.error}")
     return ready
@@ -91,13 +92,13 @@ def names(cfg: Config) -> dict[str, str]:
     }
 
 
-def keep_log(text: str | None, folder: Path, sweep: Path) -> str | None:
+def keep_log(text: str | None, folder: Path, sweep: SweepFolder) -> str | None:
     """Write a log beside the file that names it; return its path within the sweep."""
     if text is None:
         return None
     path = folder / "log.txt"
     path.write_text(text)
-    return path.absolute().relative_to(sweep.absolute()).as_posix()
+    return sweep.relative(path)
 
 
 def _ready(cfg: Config, prepared: PreparedFiles, control: Control | None) -> PreparedJob:
@@ -126,7 +127,7 @@ def _ready(cfg: Config, prepared: PreparedFiles, control: Control | None) -> Pre
     )
 
 
-def _failed(error: str, log: str, folder: Path, sweep: Path) -> PreparedJob:
+def _failed(error: str, log: str, folder: Path, sweep: SweepFolder) -> PreparedJob:
     return PreparedJob("prepare-failed", error, keep_log(log, folder, sweep))
 
 
@@ -153,7 +154,7 @@ def _control(cfg: Config, prepared: PreparedFiles) -> Control | None:
     return check(prepared.reference.path, logits, names, examples, cfg.task.kind, of, label_outputs)
 
 
-def _write_predictions(cfg: Config, job: str, prepared: PreparedFiles, sweep: Path) -> None:
+def _write_predictions(cfg: Config, job: str, prepared: PreparedFiles, sweep: SweepFolder) -> None:
     """Copy texts, labels and logits into the sweep, so that it can be read without the store."""
     examples = read_split(prepared.texts.path, "test")
     words = {"words": [example.words for example in examples]} if cfg.task.kind == TOKENS else {}
@@ -174,5 +175,4 @@ def _write_predictions(cfg: Config, job: str, prepared: PreparedFiles, sweep: Pa
         "batch_sensitivity": prepared.batch_sensitivity,
         "lineage": lineage,
     }
-    (sweep / "predictions").mkdir(exist_ok=True)
-    atomic_write(sweep / "predictions" / f"{job}.json", json.dumps(record))
+    sweep.write(sweep.predictions_of(job), json.dumps(record))

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict
 from itertools import count
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runner.console import say
-from runner.store.artifacts import atomic_write
-from runner.store.sweep_folder import trial_file
-from runner.sweep.cluster.units import unit_name
-from runner.sweep.jobs import Trial
+from runner.isolation.box import Box
+from runner.results.records.plan import TrialSpec, write_plan
+from runner.store.sweep_folder import SweepFolder
+from runner.sweep.plan import Plan
 
-if TYPE_CHECKING:
-    from runner.isolation.box import Box
-    from runner.sweep.run import Plan
-
-Launch = Callable[[list[list[str]], int], None]
+Launch = Callable[[list[TrialSpec], int], None]  # trials, and the number of the first
 
 
 class Rounds:
@@ -34,9 +28,8 @@ class Rounds:
         trials: all that are planned so far. Rounds beyond `measure.rounds` are added while they are found needed.
     """
 
-    def __init__(self, plan: Plan, folder: Path, box: Box) -> None:
+    def __init__(self, plan: Plan, folder: SweepFolder, box: Box) -> None:
         self._plan, self._folder, self._box = plan, folder, box
-        self._overrides = {job.key: job.overrides for job in plan.jobs}
         self._identity = {job.key: {"job": job.key, "threads": job.config["threads"]} for job in plan.jobs}
         self._measure = asdict(plan.config.measure)
         self._rows: dict[str, dict[str, Any]] = {}
@@ -47,14 +40,13 @@ class Rounds:
                 break
             self.trials += [trial for trial in plan.round(number) if trial.block in begun]
 
-    def missing(self) -> list[Trial]:
+    def missing(self) -> list[TrialSpec]:
         """Return the planned trials that have no file yet."""
         return [trial for trial in self.trials if not self._is_done(trial)]
 
     def write_plan(self) -> None:
         """Write plan.json."""
-        record = self._plan.record(self.trials, self._box.image_id, self._box.base_id)
-        atomic_write(self._folder / "plan.json", json.dumps(record, indent=1))
+        write_plan(self._folder, self._plan.record(self.trials, self._box))
 
     def run(self, launch: Launch) -> None:
         """Run what is missing, round by round, and add rounds while a block of jobs needs them.
@@ -69,16 +61,16 @@ class Rounds:
                 break
             launched += self._launch_missing(trials, launch, launched)
 
-    def _launch_missing(self, trials: list[Trial], launch: Launch, first: int) -> int:
+    def _launch_missing(self, trials: list[TrialSpec], launch: Launch, first: int) -> int:
         """Launch those of the trials that have no file; return how many these are."""
         missing = [trial for trial in trials if not self._is_done(trial)]
         if missing:
-            launch([[*self._overrides[trial.job], *_place(trial)] for trial in missing], first)
+            launch(missing, first)
         return len(missing)
 
-    def _with_needed(self, number: int, planned: list[Trial]) -> list[Trial]:
+    def _with_needed(self, number: int, planned: list[TrialSpec]) -> list[TrialSpec]:
         """Return a round's planned trials and, added to the plan, those of the blocks that need one more round."""
-        from runner.results.rounds import evaluate, needs_round  # scipy: not before it is needed
+        from runner.results.rounds import block_of, evaluate, needs_round  # scipy: not before it is needed
 
         rows = self._rows_before(number)
         if self._is_budget_spent(rows):
@@ -86,7 +78,7 @@ class Rounds:
         evaluated = evaluate(rows, self._measure["limits"], self._measure["rounds"])
         blocks: dict[str, list[dict[str, Any]]] = {}
         for row, columns in zip(rows, evaluated, strict=True):
-            blocks.setdefault(row["baseline_job"] or row["job"], []).append(row | columns)
+            blocks.setdefault(block_of(row), []).append(row | columns)
         needing = {block for block, of_block in blocks.items() if needs_round(of_block, self._measure)}
         needing -= {trial.block for trial in planned}
         added = [trial for trial in self._plan.round(number) if trial.block in needing]
@@ -110,19 +102,17 @@ class Rounds:
         """Return the rows of all trials of the earlier rounds, less the pairs alone; each file is read once."""
         from runner.results.cpus import cpu_of_units
         from runner.results.rounds import EVALUATED_BY
-        from runner.results.trials import read_trials, trial_folder
+        from runner.results.trials import name_of_row, read_trials
 
-        cpus = cpu_of_units(self._folder)
+        cpus = cpu_of_units(self._folder.path)
         earlier = [trial for trial in self.trials if trial.round < number and not trial.is_alone]
         unread = [
-            self._identity[trial.job]
-            | trial.record()
-            | {"baseline_job": trial.baseline, "cpu": cpus.get(unit_name(trial.block, trial.round))}
+            self._identity[trial.job] | trial.columns() | {"baseline_job": trial.baseline, "cpu": cpus.get(trial.unit)}
             for trial in earlier
             if trial.name not in self._rows
         ]
-        for row in read_trials(self._folder, unread).results.select([*EVALUATED_BY, "wall_seconds"]).to_pylist():
-            self._rows[trial_folder(row)] = row
+        for row in read_trials(self._folder.path, unread).results.select([*EVALUATED_BY, "wall_seconds"]).to_pylist():
+            self._rows[name_of_row(row)] = row
         return [self._rows[trial.name] for trial in earlier if trial.name in self._rows]
 
     def _is_budget_spent(self, rows: list[dict[str, Any]]) -> bool:
@@ -130,15 +120,5 @@ class Rounds:
         spent: float = sum(row["wall_seconds"] or 0.0 for row in rows)
         return budget is not None and spent >= budget
 
-    def _is_done(self, trial: Trial) -> bool:
-        return trial_file(self._folder, trial.name).exists()
-
-
-def _place(trial: Trial) -> list[str]:
-    return [
-        f"round={trial.round}",
-        f"position={trial.position}",
-        f"role={trial.role.name}",
-        f"baseline={trial.baseline or 'null'}",
-        f"hydra.sweep.subdir=trials/{trial.name}",
-    ]
+    def _is_done(self, trial: TrialSpec) -> bool:
+        return self._folder.trial(trial.name).exists()

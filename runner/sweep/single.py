@@ -2,47 +2,53 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from runner.config.messages import in_own_file
-from runner.config.schema import Config, Role, plain_config
+from runner.config.schema import Config, plain_config
 from runner.console import say
 from runner.errors import UserError
 from runner.isolation.choose import resolve
-from runner.sweep import run as sweep
-from runner.sweep import trial as job
-from runner.sweep import validation as checks
-from runner.sweep.jobs import Job, Trial, job_key
+from runner.results.records.plan import TrialSpec
+from runner.store.sweep_folder import SweepFolder
+from runner.sweep.jobs import Job, job_key
+from runner.sweep.plan import Plan
+from runner.sweep.run import finish, run
+from runner.sweep.trial import run_trial
+from runner.sweep.validation import check_job
 
 
-def run(cfg: Config, composed: DictConfig, folder: Path) -> NoReturn:
+def run_single(composed: DictConfig, path: Path) -> NoReturn:
     """Prepare and measure once, report, end with the exit code.
+
+    Args:
+        composed: the job, without Hydra's own part.
+        path: of the folder.
 
     Raises:
         UserError: if something is wrong with the job.
     """
-    kind, note = resolve(cfg.isolation.kind)
-    composed.isolation.kind = cfg.isolation.kind = kind
-    config = plain_config(composed)
+    composed.isolation.kind, note = resolve(composed.isolation.kind)
+    cfg, config = OmegaConf.to_object(composed), plain_config(composed)
+    assert isinstance(cfg, Config)
     try:
-        remarks = checks.check_job(cfg)
+        remarks = check_job(cfg)
     except UserError as error:
         raise in_own_file(error, config, HydraConfig.get().runtime.choices) from None
     for remark in remarks:
         say(remark)
-    key = job_key(config)
-    cfg.measure.rounds, cfg.measure.reruns, cfg.measure.half_width = 1, 0, None
-    trial = Trial(key, round=0, position=0, role=Role.variant, baseline=None)
-    plan = sweep.Plan("single", cfg, note, [Job(key, (), cfg, config)], {key: None}, [], [])
+    job, folder = Job(job_key(config), cfg, config), SweepFolder(path)
+    once = replace(cfg, measure=replace(cfg.measure, rounds=1, reruns=0, half_width=None))
+    plan = Plan("single", once, note, [job], {job.key: None}, overrides=[], waterfalls=[])
 
-    def launch(batch: list[list[str]], first: int) -> None:
-        own = folder / "trials" / trial.name
-        own.mkdir(parents=True, exist_ok=True)
-        job.run_trial(cfg, key, plan.name, folder, own)
+    def launch(trials: list[TrialSpec], first: int) -> None:
+        for trial in trials:
+            run_trial(folder, trial.name)
 
-    sweep.run(plan, folder, launch, fresh=False, retry=None)
-    raise SystemExit(sweep.finish(folder))
+    run(plan, folder, launch, fresh=False, retry=None)
+    raise SystemExit(finish(folder))

@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from runner.config.job_file import read_job
 from runner.config.schema import Config
 from runner.errors import MachineError, stop_before, storage_error
 from runner.isolation.box import Box, BoxEnd, BoxOrder
@@ -19,63 +20,66 @@ from runner.machine.provenance import code_version, lock_sha256
 from runner.machine.topology import choose_cpus
 from runner.results.json_files import read_record
 from runner.results.records.measured import Measured, to_json
+from runner.results.records.plan import TrialSpec, current_plan
 from runner.results.records.prepared import PreparedJob
 from runner.results.records.trial import Status, TrialRecord
-from runner.store.artifacts import atomic_write
-from runner.store.sweep_folder import peaks_file
+from runner.store.sweep_folder import SweepFolder
 from runner.sweep.cluster.units import this_node
+from runner.sweep.partner import Partner, PartnerFailedError, open_partner
 from runner.sweep.peaks import Peaks, measured_peaks
 from runner.sweep.prepared import keep_log, prepare_job, read_prepared
 from runner.sweep.rates import impossible_rate, rates, wrong_precision
-from runner.sweep.reference_box import Partner, PartnerFailedError, open_partner
 from runner.sweep.slots.slot import slots_beside, this_slot
 
 
-def run_trial(cfg: Config, job: str, sweep_name: str, sweep: Path, folder: Path) -> str:
+def run_trial(sweep: SweepFolder, name: str) -> str:
     """Measure once, in a fresh box, and write the trial's file.
 
+    Everything that decides what is measured is read from the sweep's folder, wherever this runs.
+
     Args:
-        cfg: the job, checked, and the trial's place in the sweep.
-        job: its key.
-        sweep_name: the grid's name.
-        sweep: the sweep's folder.
-        folder: the trial's own folder, below it.
+        sweep: the sweep's folder, with the plan and the job's file.
+        name: of a planned trial.
 
     Returns:
         The status: ok, oom, timeout, crashed, unfair, wrong or prepare-failed.
 
     Raises:
+        UserError: if the plan has no such trial, or the job's file cannot be read.
         MachineError: if the engine, the disk or a core has gone: then there is no file, and the trial is still to do.
     """
-    record = _identity(cfg, job, sweep_name)
+    plan = current_plan(sweep)
+    spec = plan.trial(name)
+    cfg = read_job(sweep, spec.job)
+    sweep.trial_folder(name).mkdir(parents=True, exist_ok=True)
+    record = _identity(cfg, spec, plan.sweep)
     cpus = choose_cpus(cfg.threads)
-    with lock_cores(cpus, sweep):
-        _attempt(record, cfg, job, cpus, sweep, folder)
-    atomic_write(folder / "trial.json", to_json(record))
+    with lock_cores(cpus, sweep.path):
+        _attempt(record, cfg, spec, cpus, sweep)
+    sweep.write(sweep.trial(name), to_json(record))
     return record.status
 
 
-def _attempt(record: TrialRecord, cfg: Config, job: str, cpus: list[int], sweep: Path, folder: Path) -> None:
+def _attempt(record: TrialRecord, cfg: Config, spec: TrialSpec, cpus: list[int], sweep: SweepFolder) -> None:
     """Measure, and write into the record what came of it, even if that is only that it crashed."""
     record.started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
     began = time.monotonic()
     try:
-        _measure(record, cfg, job, cpus, sweep, folder)
+        _measure(record, cfg, spec, cpus, sweep)
     except MachineError:
         raise
     except Exception as failure:
         if other := stop_before(failure) or storage_error(failure):
             raise other from None
         record.status, record.error = "crashed", f"{type(failure).__name__}: {failure}"
-        record.log = keep_log(traceback.format_exc(), folder, sweep)
+        record.log = keep_log(traceback.format_exc(), sweep.trial_folder(spec.name), sweep)
     record.wall_seconds = time.monotonic() - began
 
 
-def _identity(cfg: Config, job: str, sweep_name: str) -> TrialRecord:
+def _identity(cfg: Config, spec: TrialSpec, sweep_name: str) -> TrialRecord:
     """Return the record of a trial that has not been run yet."""
     return TrialRecord(
         sweep=sweep_name,
-        job=job,
         model=cfg.model.name,
         family=cfg.model.family,
         weights=cfg.model.weights.value,
@@ -89,10 +93,8 @@ def _identity(cfg: Config, job: str, sweep_name: str) -> TrialRecord:
         threads=cfg.threads,
         isolation=cfg.isolation.kind.value,
         seed=cfg.seed,
-        round=cfg.round,
-        position=cfg.position,
-        role=cfg.role.value,
-        baseline_job=cfg.baseline,
+        **spec.columns(),
+        baseline_job=spec.baseline,
         status="crashed",
         node=this_node(),
         slot=this_slot(),
@@ -102,9 +104,9 @@ def _identity(cfg: Config, job: str, sweep_name: str) -> TrialRecord:
     )
 
 
-def _measure(record: TrialRecord, cfg: Config, job: str, cpus: list[int], sweep: Path, folder: Path) -> None:
+def _measure(record: TrialRecord, cfg: Config, spec: TrialSpec, cpus: list[int], sweep: SweepFolder) -> None:
     """Run the job in a box, and write status, figures and provenance into the record."""
-    prepared = read_prepared(sweep, job) or prepare_job(cfg, job, sweep, cpus[:1])
+    prepared = read_prepared(sweep, spec.job) or prepare_job(cfg, spec.job, sweep, cpus[:1])
     if prepared is None or prepared.status != "ok":
         record.status = "prepare-failed"
         if prepared is not None:
@@ -114,26 +116,25 @@ def _measure(record: TrialRecord, cfg: Config, job: str, cpus: list[int], sweep:
     box = make_box(cfg.isolation)
     record.image_id, record.base_id = box.image_id, box.base_id
     began = time.monotonic()
-    partner = _partner(cfg, box, cpus, sweep)
+    partner = _partner(cfg, spec, box, cpus, sweep)
     record.partner_start_seconds = time.monotonic() - began
-    _run_box(record, box, _order(cfg, box, cpus, prepared), partner, sweep, folder)
+    _run_box(record, box, _order(cfg, box, cpus, prepared), partner, sweep, sweep.trial_folder(spec.name))
     if record.status == "ok":
         _check(record, prepared, cfg, box, cpus, sweep)
 
 
-def _partner(cfg: Config, box: Box, cpus: list[int], sweep: Path) -> Partner | None:
+def _partner(cfg: Config, spec: TrialSpec, box: Box, cpus: list[int], sweep: SweepFolder) -> Partner | None:
     """Return the round's partner, open and ready; None where the job has no baseline, or that one does not run.
 
     Nor do several threads take turns: an engine's idle threads go on spinning for tens of milliseconds after a call
     (ONNX Runtime, OpenMP), which would be in the other's turn. Then the latencies themselves are compared.
     """
-    ready = read_prepared(sweep, cfg.baseline) if cfg.baseline else None
+    ready = read_prepared(sweep, spec.baseline) if spec.baseline else None
     if ready is None or ready.status != "ok" or cfg.threads > 1:
         return None
-    (sweep / "trials").mkdir(exist_ok=True)
     try:
-        name = f"{cfg.baseline}-r{cfg.round} on {cpus}"
-        return open_partner(name, make_box(cfg.isolation), _order(cfg, box, cpus, ready), sweep / "trials")
+        name = f"{spec.unit} on {cpus}"
+        return open_partner(name, make_box(cfg.isolation), _order(cfg, box, cpus, ready), sweep.trials)
     except PartnerFailedError:
         return None  # the baseline's own trial says why
 
@@ -163,7 +164,7 @@ def _order(cfg: Config, box: Box, cpus: list[int], ready: PreparedJob) -> BoxOrd
 
 
 def _run_box(
-    record: TrialRecord, box: Box, order: BoxOrder, partner: Partner | None, sweep: Path, folder: Path
+    record: TrialRecord, box: Box, order: BoxOrder, partner: Partner | None, sweep: SweepFolder, folder: Path
 ) -> None:
     """Run the trial in its box, and write what the box measured into the record."""
     output = folder / "box"
@@ -189,7 +190,9 @@ def _run_box(
         record.log = keep_log(end.log, folder, sweep)
 
 
-def _check(record: TrialRecord, prepared: PreparedJob, cfg: Config, box: Box, cpus: list[int], sweep: Path) -> None:
+def _check(
+    record: TrialRecord, prepared: PreparedJob, cfg: Config, box: Box, cpus: list[int], sweep: SweepFolder
+) -> None:
     """Add how much was computed; a trial that computed otherwise than asked, or faster than can be, is unfair."""
     peaks = _peaks(cfg, box, cpus, sweep)
     computed = rates(prepared.flops, record.latency_mean_seconds, prepared.precision, peaks)
@@ -203,12 +206,11 @@ def _check(record: TrialRecord, prepared: PreparedJob, cfg: Config, box: Box, cp
         record.status, record.error = "unfair", unfair
 
 
-def _peaks(cfg: Config, box: Box, cpus: list[int], sweep: Path) -> Peaks:
+def _peaks(cfg: Config, box: Box, cpus: list[int], sweep: SweepFolder) -> Peaks:
     """Return this machine's peaks: those that the sweep noted, or on a cluster's node its own."""
     if this_node() and cfg.measure.peaks:
         return measured_peaks(Path(cfg.store), box, cpus)
-    path = peaks_file(sweep)
-    known = json.loads(path.read_text()) if path.exists() else {}
+    known = json.loads(sweep.peaks.read_text()) if sweep.peaks.exists() else {}
     return Peaks(**known.get(str(cfg.threads), {"threads": cfg.threads}))
 
 

@@ -27,13 +27,15 @@ from runner.config.schema import TaskConfig
 from runner.models.onnx_file import check_onnx
 from runner.models.package import extract
 from runner.models.raw_files import check_files, check_weights
-from runner.results.collect import collect, read_plan
+from runner.results.collect import collect
 from runner.results.predictions import predictions_parts, read_evaluations
+from runner.results.records.plan import read_plan
 from runner.results.schema import RESULTS
 from runner.results.summary import summarize
 from runner.results.tables import read_tables
 from runner.results.trials import read_trials
 from runner.store.artifacts import Store
+from runner.store.sweep_folder import SweepFolder
 from runner.sweep.prepared import read_prepared
 from runner.tasks import file as texts_file
 from tests.models.files import write_files
@@ -180,7 +182,10 @@ def _collected(name: str) -> Callable[[Path], Reader]:
 
 def _predictions(folder: Path) -> Reader:
     write_sweep(folder, DEMO[:2], rounds=1, texts=["one", "two"])
-    path, jobs = folder / "predictions" / f"{DEMO[1].key}.json", read_plan(folder)["jobs"]
+    path, jobs = (
+        folder / "predictions" / f"{DEMO[1].key}.json",
+        list(read_plan(SweepFolder(folder)).columns_of_jobs().values()),
+    )
 
     def read(_: Path) -> None:
         evaluations, _warnings = read_evaluations(folder)
@@ -192,7 +197,7 @@ def _predictions(folder: Path) -> Reader:
 
 def _plan(folder: Path) -> Reader:
     write_sweep(folder, DEMO[:2], rounds=1, texts=["one", "two"])
-    return Reader(folder / "plan.json", lambda _: read_plan(folder), [(folder / "plan.json").read_bytes()])
+    return Reader(folder / "plan.json", lambda _: read_plan(SweepFolder(folder)), [(folder / "plan.json").read_bytes()])
 
 
 def _ready(folder: Path) -> Reader:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.config.schema import DisturbanceLimits
+from runner.store.sweep_folder import SCHEMA
 
 LABELS = ["negative", "neutral", "positive"]
 LIMITS = asdict(DisturbanceLimits())
@@ -81,11 +82,11 @@ def write_sweep(
         for position, (job, role) in enumerate([*firsts, *variants, *lasts]):
             baseline = next(one for one in jobs if one.key == baselines[job.threads])
             trial = {"job": job.key, "round": round_, "position": position, "role": role}
-            planned.append(trial)
+            planned.append(trial | {"baseline": baseline.key})
             common = {"model": job.model, "technique": job.technique, "threads": job.threads}
             _write_trial(
                 folder,
-                {"schema": 2, "sweep": name, "weights": weights, "batch_size": batch_size, "seed": seed}
+                {"schema": SCHEMA, "sweep": name, "weights": weights, "batch_size": batch_size, "seed": seed}
                 | {"padding": "longest", "max_length": 128, "baseline_job": baseline.key}
                 | {**identity, **common, **trial},
                 job,
@@ -93,7 +94,7 @@ def write_sweep(
                 None if baseline.failure else baseline.latency_seconds * (1 + noise * chance.gauss(0, 1)),
             )
     plan = {
-        "schema": 2,
+        "schema": SCHEMA,
         "sweep": name,
         "overrides": [f"grid={name}"],
         "grid": {"union": [{"technique": "all"}]},
@@ -103,7 +104,7 @@ def write_sweep(
         "measure": {"rounds": rounds, "reruns": 2, "timed_seconds": 1.0, "limits": LIMITS},
         "jobs": [
             {"job": job.key, "model": job.model, "technique": job.technique, "threads": job.threads}
-            | {**identity, "baseline": baselines[job.threads]}
+            | {**identity, "weights": weights, "baseline": baselines[job.threads]}
             for job in jobs
         ],
         "trials": planned,
@@ -244,7 +245,7 @@ def _write_predictions(
         logits = [[x + same[0].flips * moved.gauss(0, 1) for x in row] for row in base]
         _write(
             folder / "predictions" / f"{same[0].key}.json",
-            {"schema": 2, "artifact": "a" * 64, "model": model, "technique": technique, "weights": weights}
+            {"schema": SCHEMA, "artifact": "a" * 64, "model": model, "technique": technique, "weights": weights}
             | {"family": identity["family"], "task": identity["task"], "workload": identity["workload"]}
             | {"jobs": [job.key for job in same], "labels": labels, "texts": texts}
             | {"label": truth if labels else [None] * len(texts), "logits": logits},

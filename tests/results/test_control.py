@@ -12,7 +12,7 @@ from runner.report.run import notes
 from runner.results.collect import collect
 from runner.results.records.measured import to_json
 from runner.results.records.prepared import Control, PreparedJob
-from runner.store.sweep_folder import prepared_file
+from runner.store.sweep_folder import SweepFolder
 from tests.results.synthetic import Job, write_sweep
 
 JOBS = [Job("torch-eager", 0.1), Job("onnx", 0.05), Job("onnx-int8", 0.04)]
@@ -25,7 +25,7 @@ def _said(folder: Path, asked: int | None, notes_of_jobs: list[PreparedJob]) -> 
     plan |= {} if asked is None else {"control_texts": asked}
     (folder / "plan.json").write_text(json.dumps(plan))
     for job, ready in zip(JOBS, notes_of_jobs, strict=False):
-        path = prepared_file(folder, job.key)
+        path = SweepFolder(folder).prepared(job.key)
         path.parent.mkdir(parents=True)
         path.write_text(to_json(ready))
     return [note for note in notes(collect(folder)) if "transformers" in note]

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from runner.config.schema import MeasureConfig
-from runner.store.sweep_folder import SCHEMA, trial_file
+from runner.results.records.plan import trial_name
+from runner.store.sweep_folder import SCHEMA, SweepFolder
 from tests.results.synthetic import LABELS, LIMITS, Job, trial_content
 
 ROUNDS, TECHNIQUES, CALLS, TEXTS = 10, 100, 100, 800
@@ -98,7 +99,10 @@ def _round(block: Block, number: int) -> list[dict[str, Any]]:
     base, *variants = (block.key(job) for job in block.jobs)
     order = np.random.default_rng([number, block.number]).permutation(len(variants))
     roles = [(base, "baseline-first"), *((variants[i], "variant") for i in order), (base, "baseline-last")]
-    return [{"job": job, "round": number, "position": i, "role": role} for i, (job, role) in enumerate(roles)]
+    return [
+        {"job": job, "round": number, "position": i, "role": role, "baseline": base}
+        for i, (job, role) in enumerate(roles)
+    ]
 
 
 def _records(block: Block) -> list[dict[str, Any]]:
@@ -110,7 +114,13 @@ def _records(block: Block) -> list[dict[str, Any]]:
 
 
 def _identity(block: Block) -> dict[str, Any]:
-    return {"family": block.family, "task": "tweets", "workload": block.workload, "isolation": "docker"}
+    return {
+        "family": block.family,
+        "task": "tweets",
+        "workload": block.workload,
+        "isolation": "docker",
+        "weights": "trained",
+    }
 
 
 def _plan(name: str, jobs: list[dict[str, Any]], planned: list[dict[str, Any]]) -> dict[str, Any]:
@@ -140,7 +150,6 @@ def _write_trials(folder: Path, seed: int, block: Block) -> None:
             identity = {
                 "schema": SCHEMA,
                 "sweep": folder.name,
-                "weights": "trained",
                 "batch_size": 1,
                 "seed": 0,
                 "padding": "longest",
@@ -161,7 +170,7 @@ def _write_trials(folder: Path, seed: int, block: Block) -> None:
                 partner.tolist() if block.threads == 1 else None,
                 memory[planned["job"]],
             )
-            path = trial_file(folder, f"{planned['job']}-r{number}-{planned['role']}")
+            path = SweepFolder(folder).trial(trial_name(planned["job"], number, planned["role"]))
             path.parent.mkdir(parents=True)
             path.write_text(json.dumps(content))
 

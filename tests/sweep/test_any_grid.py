@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf, open_dict
 
 from runner.errors import UserError
-from runner.store.sweep_folder import trial_file
-from runner.sweep.jobs import Trial
+from runner.results.records.plan import TrialSpec
+from runner.store.sweep_folder import SweepFolder
+from runner.sweep.plan import Plan
 from runner.sweep.rounds import Rounds
-from runner.sweep.run import Plan
 
 CONF = Path(__file__).parents[2] / "conf"
 SMOKE = ["model=tiny", "task=alice", "workload=smoke", "measure=smoke", "isolation=process"]
@@ -126,7 +126,7 @@ def test_no_job_is_lost_and_none_is_there_twice(planned: Planned, grid: Grid) ->
 def test_what_is_done_is_not_done_again(planned: Planned, grid: Grid, data: st.DataObject) -> None:
     plan = planned(grid)
     with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
+        folder = SweepFolder(Path(place))
         everything = Rounds(plan, folder, _NoBox()).trials
         done = data.draw(st.sets(st.sampled_from(everything)))
         for trial in done:
@@ -136,12 +136,11 @@ def test_what_is_done_is_not_done_again(planned: Planned, grid: Grid, data: st.D
         assert again.missing() == [trial for trial in everything if trial not in done]
         ran: list[str] = []
 
-        def launch(batch: list[list[str]], first: int) -> None:
+        def launch(batch: list[TrialSpec], first: int) -> None:
             assert first == len(ran)
-            names = [line.partition("=trials/")[2] for job in batch for line in job if "subdir=" in line]
-            ran.extend(names)
-            for name in names:
-                _write(trial_file(folder, name))
+            for trial in batch:
+                ran.append(trial.name)
+                _finish(folder, trial)
 
         again.run(launch)
         assert ran == [trial.name for trial in everything if trial not in done]
@@ -152,10 +151,7 @@ class _NoBox:
     image_id = base_id = None
 
 
-def _finish(folder: Path, trial: Trial) -> None:
-    _write(trial_file(folder, trial.name))
-
-
-def _write(path: Path) -> None:
+def _finish(folder: SweepFolder, trial: TrialSpec) -> None:
+    path = folder.trial(trial.name)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text('{"status": "crashed"}')

@@ -10,9 +10,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.config.schema import Config, Role
+from runner.config.overrides import override_line
+from runner.config.schema import Config
 from runner.errors import UserError
-from runner.sweep.jobs import Job, alone_pairs, find_baselines, is_excluded, job_key, order_round, override_line
+from runner.results.records.plan import Role
+from runner.sweep.jobs import Job, alone_pairs, find_baselines, is_excluded, job_key, order_round
 
 
 def a_config(model: str = "m", technique: str = "torch-eager", threads: int = 1, family: str = "m") -> dict[str, Any]:
@@ -25,20 +27,16 @@ def a_config(model: str = "m", technique: str = "torch-eager", threads: int = 1,
         "isolation": {"kind": "process", "memory": "4GiB"},
         "threads": threads,
         "seed": 0,
-        "round": 0,
-        "role": "variant",
-        "baseline": None,
     }
 
 
 def a_job(*args: Any, **kwargs: Any) -> Job:
     config = a_config(*args, **kwargs)
-    return Job(job_key(config), (), Config(), config)
+    return Job(job_key(config), Config(), config)
 
 
 def test_key_ignores_what_makes_no_other_job() -> None:
-    changed = a_config() | {"round": 5, "role": "baseline_last", "baseline": "another", "measure": {"rounds": 9}}
-    changed["slots"] = "auto"
+    changed = a_config() | {"slots": "auto", "store": "another", "measure": {"rounds": 9}}
     assert job_key(changed) == job_key(a_config())
     assert job_key(a_config(threads=2)) != job_key(a_config())
 

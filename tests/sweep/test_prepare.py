@@ -11,12 +11,13 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-import runner.sweep.prepare
+import runner.sweep.artifact_builder
 from runner.config.schema import Config, register
 from runner.errors import storage_error
 from runner.isolation.box import Box, BoxEnd, BoxOrder
 from runner.isolation.docker import DockerBox
-from runner.sweep.prepare import PrepareError, prepare
+from runner.sweep.artifact_builder import PrepareError
+from runner.sweep.prepare import prepare
 
 CONF = Path(__file__).parents[2] / "conf"
 DISTIL = "technique.steps=[{step: layer-pruning, keep: 1}, {step: distil}]"
@@ -95,7 +96,7 @@ def test_a_step_that_hangs_is_killed_and_names_the_key_of_its_limit(tmp_path: Pa
 def test_a_step_that_wants_all_memory_is_killed_and_leaves_some_to_the_machine(
     docker_box: DockerBox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner.sweep.prepare, "total_memory_bytes", lambda: 100 * 2**20)
+    monkeypatch.setattr(runner.sweep.artifact_builder, "total_memory_bytes", lambda: 100 * 2**20)
     with pytest.raises(PrepareError, match=r"needed more memory than the box has .* \(90% of this machine's\)"):
         prepare(_smallest(tmp_path), docker_box, [0], print)
 

@@ -8,17 +8,18 @@ from typing import Any
 
 import pytest
 
-from runner import isolation
 from runner.config.schema import Config
+from runner.isolation import box as isolation_box
 from runner.isolation.box import stoppable
-from runner.sweep import run as sweep
+from runner.store.sweep_folder import SweepFolder
+from runner.sweep import run
 from runner.sweep.jobs import Job
 from tests.patience import PATIENCE_SECONDS
 
 
 def a_job(model: str, technique: str) -> Job:
     config = {"model": {"name": model}, "technique": {"name": technique}}
-    return Job(f"{model}-{technique}", (), Config(), config)
+    return Job(f"{model}-{technique}", Config(), config)
 
 
 JOBS = [a_job(model, technique) for model in ("large", "small") for technique in ("a", "b", "c")]
@@ -26,7 +27,7 @@ JOBS = [a_job(model, technique) for model in ("large", "small") for technique in
 
 @pytest.fixture
 def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweep, "physical_cores", lambda: [4, 5])
+    monkeypatch.setattr(run, "physical_cores", lambda: [4, 5])
 
 
 def test_the_first_job_of_each_model_goes_first(
@@ -37,7 +38,7 @@ def test_the_first_job_of_each_model_goes_first(
     in_use: set[int] = set()
     small_went_on = threading.Event()
 
-    def prepare_job(cfg: Config, key: str, folder: Path, cpus: list[int]) -> None:
+    def prepare_job(cfg: Config, key: str, folder: SweepFolder, cpus: list[int]) -> None:
         assert len(cpus) == 1
         assert not in_use & set(cpus)
         in_use.update(cpus)
@@ -51,8 +52,8 @@ def test_the_first_job_of_each_model_goes_first(
         ended.append(key)
         in_use.difference_update(cpus)
 
-    monkeypatch.setattr(sweep, "prepare_job", prepare_job)
-    sweep.prepare_all(JOBS, tmp_path)
+    monkeypatch.setattr(run, "prepare_job", prepare_job)
+    run.prepare_all(JOBS, SweepFolder(tmp_path))
     assert sorted(ended) == sorted(job.key for job in JOBS)
     assert set(began[:2]) == {"large-a", "small-a"}
 
@@ -62,18 +63,18 @@ def test_what_is_prepared_is_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_pat
     note = tmp_path / "prepared" / "large-a" / "prepared.json"
     note.parent.mkdir(parents=True)
     note.write_text('{"status": "prepare-failed"}')
-    monkeypatch.setattr(sweep, "prepare_job", lambda cfg, key, folder, cpus: done.append(key))
-    sweep.prepare_all(JOBS, tmp_path)
+    monkeypatch.setattr(run, "prepare_job", lambda cfg, key, folder, cpus: done.append(key))
+    run.prepare_all(JOBS, SweepFolder(tmp_path))
     assert sorted(done) == ["large-b", "large-c", "small-a", "small-b", "small-c"]
 
 
 def test_an_interruption_kills_the_boxes_that_run(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, two_cores: None
 ) -> None:
-    monkeypatch.setattr(isolation, "_stopping", threading.Event())
+    monkeypatch.setattr(isolation_box, "_stopping", threading.Event())
     running, killed = threading.Event(), threading.Event()
 
-    def prepare_job(cfg: Config, key: str, folder: Path, cpus: list[int]) -> None:
+    def prepare_job(cfg: Config, key: str, folder: SweepFolder, cpus: list[int]) -> None:
         with stoppable(killed.set):
             running.set()
             assert killed.wait(PATIENCE_SECONDS)
@@ -82,9 +83,9 @@ def test_an_interruption_kills_the_boxes_that_run(
         assert running.wait(PATIENCE_SECONDS)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sweep, "prepare_job", prepare_job)
-    monkeypatch.setattr(sweep, "wait", interrupt)
+    monkeypatch.setattr(run, "prepare_job", prepare_job)
+    monkeypatch.setattr(run, "wait", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        sweep.prepare_all(JOBS, tmp_path)
+        run.prepare_all(JOBS, SweepFolder(tmp_path))
     assert killed.is_set()
-    assert isolation.is_stopping()
+    assert isolation_box.is_stopping()

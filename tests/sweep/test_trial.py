@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 
+from runner.config.job_file import write_jobs
 from runner.config.schema import (
     Config,
     IsolationConfig,
@@ -18,16 +20,19 @@ from runner.config.schema import (
     TaskConfig,
     TechniqueConfig,
     WorkloadConfig,
+    plain_config,
 )
 from runner.isolation.box import Box, BoxEnd, BoxOrder
 from runner.results.json_files import read_record
 from runner.results.records.measured import to_json
+from runner.results.records.plan import Role, TrialSpec, write_plan
 from runner.results.records.prepared import PreparedJob
 from runner.results.records.trial import TrialRecord
-from runner.store.artifacts import atomic_write, folder_sha256
-from runner.store.sweep_folder import peaks_file, prepared_file
-from runner.sweep import trial as job
+from runner.store.artifacts import folder_sha256
+from runner.store.sweep_folder import SweepFolder
+from runner.sweep import trial as trial_module
 from runner.sweep.peaks import Peaks
+from tests.sweep.plans import a_plan
 
 MEASURED = {"latency_mean_seconds": 0.01, "samples": {}}
 
@@ -46,9 +51,10 @@ class FakeBox(Box):
 @pytest.fixture
 def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A sweep whose machine has a peak of 100 GFLOP/s and whose boxes answer at once."""
-    monkeypatch.setattr(job, "make_box", lambda _: FakeBox())
-    monkeypatch.setattr(job, "measured_peaks", lambda *_, **__: Peaks(1, float32_flops_per_second=1.1e11))
-    atomic_write(peaks_file(tmp_path), json.dumps({"1": asdict(Peaks(1, float32_flops_per_second=1e11))}))
+    monkeypatch.setattr(trial_module, "make_box", lambda _: FakeBox())
+    monkeypatch.setattr(trial_module, "measured_peaks", lambda *_, **__: Peaks(1, float32_flops_per_second=1.1e11))
+    folder = SweepFolder(tmp_path)
+    folder.write(folder.peaks, json.dumps({"1": asdict(Peaks(1, float32_flops_per_second=1e11))}))
     return tmp_path
 
 
@@ -57,8 +63,8 @@ def trial(sweep: Path, declared: str | None = "float32", status: str = "ok", **r
     empty = sweep / folder_sha256(sweep / "nothing")  # as the store names what holds no file
     empty.mkdir()
     note = PreparedJob(status, artifact_path=str(empty), inputs_path=str(empty), **ready)
-    prepared_file(sweep, "job").parent.mkdir(parents=True)
-    prepared_file(sweep, "job").write_text(to_json(note))
+    folder = SweepFolder(sweep)
+    folder.write(folder.prepared("job"), to_json(note))
     cfg = Config(
         model=ModelConfig(name="m", family="m"),
         task=TaskConfig(name="t"),
@@ -67,10 +73,16 @@ def trial(sweep: Path, declared: str | None = "float32", status: str = "ok", **r
         measure=MeasureConfig(name="m"),
         isolation=IsolationConfig(kind=IsolationKind.process),
     )
-    folder = sweep / "trials" / "one"
-    folder.mkdir(parents=True)
-    job.run_trial(cfg, "job", "sweep", sweep, folder.absolute())
-    return read_record(folder / "trial.json", TrialRecord)
+    write_jobs(folder, {"job": plain(cfg)})
+    spec = TrialSpec("job", 0, 0, Role.variant, None)
+    write_plan(folder, a_plan([spec]))
+    trial_module.run_trial(folder, spec.name)
+    return read_record(folder.trial(spec.name), TrialRecord)
+
+
+def plain(cfg: Config) -> dict[str, Any]:
+    """Return a config as plain values."""
+    return plain_config(OmegaConf.structured(cfg))
 
 
 def test_a_trial_says_how_much_it_computed(sweep: Path) -> None:

@@ -1,4 +1,4 @@
-"""How far a sweep is, from the files in its folder."""
+"""Tell how far a sweep is, from the files in its folder."""
 
 from __future__ import annotations
 
@@ -6,21 +6,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.results.collect import read_plan
-from runner.results.trials import trial_folder
-from runner.store.sweep_folder import trial_file
+from runner.results.records.plan import current_plan
+from runner.store.sweep_folder import SweepFolder
 
 _READ = ("plan.json", "peaks.json", "trials/*/trial.json", "trials/*/lost.json", "nodes/*.json", "predictions/*.json")
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What lies in a sweep's folder.
+    """The files in a sweep's folder, and what runs next.
 
     Attributes:
-        files: name, time of change and size of every file that tables are made of. What is still being written has
-            another name.
-        next_threads: threads of the trial that is running or comes next; None where all planned ones are done.
+        files: name, time of change and size of every file that tables are made of. A file that is still being written
+            has another name.
+        next_threads: the threads of the trial that runs now or comes next; None if all planned trials are done.
     """
 
     files: frozenset[tuple[str, int, int]]
@@ -28,22 +27,21 @@ class Progress:
 
     @property
     def is_complete(self) -> bool:
-        """Return whether every planned trial left its file. A sweep may still find that it needs one more round."""
+        """Return whether every planned trial has left its file. The sweep may still add a round."""
         return self.next_threads is None
 
 
 def look(sweep: Path) -> Progress:
-    """Look into a sweep's folder; some milliseconds for hundreds of trials.
+    """Look into a sweep's folder. That takes a few milliseconds for hundreds of trials.
 
     Raises:
         UserError: if there is no readable plan.
     """
     files = frozenset(_files(sweep))  # before the plan is read: what changes meanwhile is seen as a change next time
-    plan = read_plan(sweep)
-    threads = {job["job"]: job["threads"] for job in plan["jobs"]}
-    missing = (trial for trial in plan["trials"] if not trial_file(sweep, trial_folder(trial)).exists())
-    first = next(missing, None)
-    return Progress(files, None if first is None else threads[first["job"]])
+    folder = SweepFolder(sweep)
+    plan = current_plan(folder)
+    first = next((trial for trial in plan.trials if not folder.trial(trial.name).exists()), None)
+    return Progress(files, None if first is None else plan.job_of[first.job].threads)
 
 
 def _files(sweep: Path) -> Iterator[tuple[str, int, int]]:

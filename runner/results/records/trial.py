@@ -7,12 +7,13 @@ from typing import Annotated, Final, Literal, get_args
 
 from runner.results.records.job import ArtifactFacts, ArtifactSize, Assembled, JobIdentity, Precision
 from runner.results.records.measured import Durations, Figures, ReadBack, Series
+from runner.results.records.plan import Role
 from runner.store.sweep_folder import SCHEMA
 
 Status = Literal["ok", "oom", "timeout", "crashed", "unfair", "wrong", "prepare-failed", "lost"]
 STATUSES: Final[tuple[Status, ...]] = get_args(Status)
-ALONE_ROLES: Final = ("alone-first", "alone-last")  # see runner/sweep/slots
-ROLES: Final = ("variant", "baseline-first", "baseline-last", *ALONE_ROLES)
+ROLES: Final = tuple(role.value for role in Role)
+ALONE_ROLES: Final = tuple(role.value for role in Role if role.is_alone)
 
 
 @dataclass(kw_only=True)

@@ -7,52 +7,52 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NoReturn
 
 from runner.errors import UserError
 from runner.machine import provenance
-from runner.store.sweep_folder import lost_file, trial_file
+from runner.store.sweep_folder import SweepFolder
 from runner.sweep.cluster.units import NODE, Unit, note_node, noted_node, this_node
-from runner.sweep.reference_box import close_partner
+from runner.sweep.partner import close_partner
 
 #: Slurm sends the first for scancel and preemption, the second shortly before the time limit, as submitit asked it to.
 _STOPPING = {signal.SIGTERM: "cancelled or preempted", signal.SIGUSR2: "reached its time limit"}
 
-RunTrial = Callable[[list[str]], object]
+RunTrial = Callable[[SweepFolder, str], object]
 
 
 class StoppedError(BaseException):
     """The scheduler wants its node back; like KeyboardInterrupt it passes through `except Exception`."""
 
 
-def run_unit(unit: Unit, sweep: Path, run_trial: RunTrial) -> dict[str, str]:
+def run_unit(unit: Unit, sweep: SweepFolder, run_trial: RunTrial) -> dict[str, str]:
     """Run the trials of a unit that have no file yet.
 
     Args:
         unit: what to run.
         sweep: its folder, shared by all nodes.
-        run_trial: runs one trial, given its overrides.
+        run_trial: runs one trial, given the folder and the trial's name.
 
     Returns:
         Why, for each trial that was lost: what was raised, or that the job was stopped.
     """
     lost: dict[str, str] = {}
-    trial = unit.trials[0]
+    names = [trial.name for trial in unit.trials]
+    name = names[0]
     with _on_node():
         try:
             _claim(unit, sweep)
-            for trial, overrides in zip(unit.trials, unit.overrides, strict=True):
+            for name in names:
                 try:
-                    if not trial_file(sweep, trial).exists():
-                        lost_file(sweep, trial).unlink(missing_ok=True)
-                        run_trial(overrides)
+                    if not sweep.trial(name).exists():
+                        sweep.lost(name).unlink(missing_ok=True)
+                        run_trial(sweep, name)
                 except Exception as error:
-                    lost[trial] = f"on {this_node()}: {type(error).__name__}: {error}".splitlines()[0]
+                    lost[name] = f"on {this_node()}: {type(error).__name__}: {error}".splitlines()[0]
         except StoppedError as stop:
-            _forget_failure(sweep, trial)
-            left = [trial for trial in unit.trials if not trial_file(sweep, trial).exists()]
-            lost |= {trial: f"on {this_node()}: {stop}" for trial in left if trial not in lost}
+            _forget_failure(sweep, name)
+            left = [name for name in names if not sweep.trial(name).exists()]
+            lost |= {name: f"on {this_node()}: {stop}" for name in left if name not in lost}
         finally:
             close_partner()
     return lost
@@ -68,7 +68,7 @@ def run_here(function: Callable[..., Any], *arguments: Any) -> str | None:
     return None
 
 
-def _claim(unit: Unit, sweep: Path) -> None:
+def _claim(unit: Unit, sweep: SweepFolder) -> None:
     """Note that this node measures the unit.
 
     Raises:
@@ -80,9 +80,9 @@ def _claim(unit: Unit, sweep: Path) -> None:
     note_node(sweep, unit.name, provenance.environment())
 
 
-def _forget_failure(sweep: Path, trial: str) -> None:
+def _forget_failure(sweep: SweepFolder, trial: str) -> None:
     """Forget that the last trial failed: Slurm signals boxes, too, and one may have died of it a moment before us."""
-    path = trial_file(sweep, trial)
+    path = sweep.trial(trial)
     if path.exists() and json.loads(path.read_text())["status"] != "ok":
         path.unlink()
 

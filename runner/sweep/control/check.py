@@ -1,4 +1,4 @@
-"""Check a job's predictions against transformers' own, before anything of it is measured."""
+"""Compare a job's predictions with those of transformers itself, before the job is measured."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runner.tasks.texts import Example
 
 
 class WrongError(Exception):
-    """Predictions are not the model's own. `log` shows the first texts in full."""
+    """The predictions are not those of the model. `log` shows the first texts in full."""
 
     def __init__(self, error: str, log: str) -> None:
         super().__init__(error)
@@ -32,12 +32,12 @@ def check(
     """Compare logits with a reference.
 
     Args:
-        reference: the folder that runner/sweep/control/reference.py filled.
+        reference: the folder that runner/sweep/control/reference.py has filled.
         logits, names, examples, kind, noted: see `runner.sweep.control.compare.compare`.
         of: whose logits they are; see `runner.results.records.prepared.Control`.
 
     Raises:
-        WrongError: if they differ by more than rounding explains.
+        WrongError: if the logits differ by more than rounding explains.
     """
     told = json.loads((reference / "reference.json").read_text(encoding="utf-8"))
     if reason := told.get("reason"):

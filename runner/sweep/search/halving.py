@@ -16,11 +16,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from runner.config.overrides import quoted
 from runner.console import say
 from runner.errors import UserError
 from runner.report.write import collect_and_report
 from runner.results.format import pluralize
 from runner.results.tables import Tables
+from runner.store.sweep_folder import SweepFolder
 from runner.sweep.search.pareto import candidates, front
 from runner.sweep.search.state import Rung, State, gather, read_state, write_state
 
@@ -43,7 +45,8 @@ def search(folder: Path, overrides: Sequence[str], techniques: list[str], budget
         UserError: if the sweep cannot start.
         KeyboardInterrupt: if it was stopped from outside; what was measured is kept.
     """
-    state = read_state(folder)
+    sweep = SweepFolder(folder)
+    state = read_state(sweep)
     if state.rungs and state.rungs[0].techniques != techniques:
         state.rungs = []  # other candidates: from the first rung on, where only what is new has to run
     alive = state.rungs[-1].survivors if state.rungs else techniques
@@ -64,7 +67,7 @@ def search(folder: Path, overrides: Sequence[str], techniques: list[str], budget
         survivors = _survivors(tables, alive)
         state.rungs.append(Rung(rounds, alive, survivors))
         alive = survivors
-        write_state(folder, state)
+        write_state(sweep, state)
     return _collected(folder, state)
 
 
@@ -74,7 +77,7 @@ def _run_rung(
     """Run one sweep for at most so long; return whether it came to its end."""
     command = [sys.executable, "-m", "runner", "-m", *overrides, f"technique={','.join(techniques)}"]
     began = time.monotonic()
-    process = subprocess.Popen([*command, f"measure.rounds={rounds}", f"hydra.sweep.dir={folder}"])
+    process = subprocess.Popen([*command, f"measure.rounds={rounds}", f"hydra.sweep.dir={quoted(folder)}"])
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:
@@ -86,16 +89,16 @@ def _run_rung(
         raise
     finally:
         state.spent_seconds += time.monotonic() - began
-        gather(folder, state)
+        gather(SweepFolder(folder), state)
         if state.plan:
-            write_state(folder, state)
-    if process.returncode == 2 and not (state.plan and state.plan["trials"]):
+            write_state(SweepFolder(folder), state)
+    if process.returncode == 2 and not (state.plan and state.plan.trials):
         raise UserError("The sweep could not run; it says why above.")
     return True
 
 
 def _collected(folder: Path, state: State) -> Tables:
-    if not state.plan or not state.plan["trials"]:
+    if not state.plan or not state.plan.trials:
         raise UserError("The time budget ended before anything was measured. Give more with BUDGET=…")
     return collect_and_report(folder)
 

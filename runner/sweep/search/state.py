@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field
 
-from runner.store.artifacts import atomic_write
-from runner.store.sweep_folder import trial_file
+import msgspec
+from msgspec.structs import replace
 
-Plan = dict[str, Any]
+from runner.results.records.plan import PlanRecord, read_plan, write_plan
+from runner.store.sweep_folder import SweepFolder
 
 
 @dataclass(frozen=True)
@@ -34,45 +32,37 @@ class State:
 
     spent_seconds: float = 0.0
     rungs: list[Rung] = field(default_factory=list)
-    plan: Plan | None = None
+    plan: PlanRecord | None = None
 
 
-def read_state(folder: Path) -> State:
+def read_state(folder: SweepFolder) -> State:
     """Return what was done before in this folder."""
-    path = folder / "search.json"
-    if not path.exists():
+    if not folder.search.exists():
         return State()
-    content = json.loads(path.read_text(encoding="utf-8"))
-    return State(content["spent_seconds"], [Rung(**rung) for rung in content["rungs"]], content["plan"])
+    return msgspec.json.decode(folder.search.read_bytes(), type=State)
 
 
-def write_state(folder: Path, state: State) -> None:
+def write_state(folder: SweepFolder, state: State) -> None:
     """Write search.json."""
-    atomic_write(folder / "search.json", json.dumps(asdict(state), indent=1))
+    folder.write(folder.search, msgspec.json.format(msgspec.json.encode(state), indent=1).decode())
 
 
-def gather(folder: Path, state: State) -> None:
+def gather(folder: SweepFolder, state: State) -> None:
     """Put the plan of the rung that ran last together with those before it, so that collecting sees every trial."""
-    path = folder / "plan.json"
-    if not path.exists():
+    if not folder.plan.exists():
         return
-    plan = merged(state.plan, json.loads(path.read_text(encoding="utf-8")))
-    plan["trials"] = [trial for trial in plan["trials"] if trial_file(folder, _name(trial)).exists()]
-    begun = {trial["job"] for trial in plan["trials"]}
-    plan["jobs"] = [job for job in plan["jobs"] if job["job"] in begun]  # the time ended before the others
-    state.plan = plan
-    atomic_write(path, json.dumps(plan, indent=1))
+    plan = merged(state.plan, read_plan(folder))
+    trials = [trial for trial in plan.trials if folder.trial(trial.name).exists()]
+    begun = {trial.job for trial in trials}  # the time ended before the others
+    state.plan = replace(plan, trials=trials, jobs=[job for job in plan.jobs if job.job in begun])
+    write_plan(folder, state.plan)
 
 
-def merged(before: Plan | None, after: Plan) -> Plan:
+def merged(before: PlanRecord | None, after: PlanRecord) -> PlanRecord:
     """Return the later plan with the jobs and trials of both; a trial stays as the first plan placed it."""
     if before is None:
         return after
-    jobs = {job["job"]: job for plan in (after, before) for job in plan["jobs"]}
-    trials = {_name(trial): trial for plan in (after, before) for trial in plan["trials"]}
-    in_order = sorted(trials.values(), key=lambda trial: (trial["round"], trial["position"]))
-    return after | {"jobs": list(jobs.values()), "trials": in_order}
-
-
-def _name(trial: dict[str, Any]) -> str:
-    return f"{trial['job']}-r{trial['round']}-{trial['role']}"
+    jobs = {job.job: job for plan in (after, before) for job in plan.jobs}
+    trials = {trial.name: trial for plan in (after, before) for trial in plan.trials}
+    in_order = sorted(trials.values(), key=lambda trial: (trial.round, trial.position))
+    return replace(after, jobs=list(jobs.values()), trials=in_order)

@@ -23,8 +23,9 @@ from runner.console import minutes, say
 from runner.errors import MachineError, UserError, storage_error
 from runner.isolation.process import die_with
 from runner.machine.topology import core_gone
+from runner.results.records.plan import TrialSpec
 from runner.sweep.cluster.units import Unit, units_of
-from runner.sweep.reference_box import close_partner
+from runner.sweep.partner import close_partner
 from runner.sweep.rounds import Launch
 from runner.sweep.slots.slot import Slot, enter
 
@@ -60,13 +61,13 @@ class InSlots:
         self._at_work = _FORK.RawValue("i", 0)
         self._running: dict[Connection, tuple[_Work, ForkProcess]] = {}
 
-    def __call__(self, batch: list[list[str]], first: int) -> None:
-        """Run trials, given by their overrides.
+    def __call__(self, trials: list[TrialSpec], first: int) -> None:
+        """Run trials.
 
         Raises:
             MachineError: if the engine, the disk or a core has gone, or a slot: then all of them have stopped.
         """
-        alone, beside = (units_of([one for one in batch if _is_alone(one) is wanted]) for wanted in (True, False))
+        alone, beside = (units_of(trial for trial in trials if trial.is_alone is wanted) for wanted in (True, False))
         half = (len(alone) + 1) // 2
         self._ended, self._units, self._began = 0, len(alone) + len(beside), time.monotonic()
         try:
@@ -79,8 +80,8 @@ class InSlots:
     def _works(self, units: Sequence[Unit], first: int) -> list[_Work]:
         works = []
         for unit in units:
-            block, _, number = unit.name.rpartition("-r")
-            slot = self._slots[(self._place[block] + int(number)) % len(self._slots)]
+            trial = unit.trials[0]
+            slot = self._slots[(self._place[trial.block] + trial.round) % len(self._slots)]
             works.append(_Work(unit, slot, first))
             first += len(unit.trials)
         return works
@@ -134,7 +135,7 @@ class InSlots:
     def _tell(self, work: _Work) -> None:
         self._ended += 1
         left = (time.monotonic() - self._began) / self._ended * (self._units - self._ended)
-        alone = " alone" if _is_alone(work.unit.overrides[0]) else ""
+        alone = " alone" if work.unit.trials[0].is_alone else ""
         remaining = f", about {minutes(left)} left" if left else ""
         where = f"in slot {work.slot.number + 1}{alone}"
         say(f"[{self._ended}/{self._units} rounds and pairs alone] {work.unit.name} {where}: done{remaining}")
@@ -162,7 +163,7 @@ class InSlots:
         enter(work.slot, self._at_work)
         try:
             _pin(work.slot)
-            self._launch(work.unit.overrides, work.first)
+            self._launch(work.unit.trials, work.first)
         except Exception as error:
             told.send(_portable(error))
         finally:
@@ -175,10 +176,6 @@ def _pin(slot: Slot) -> None:
         os.sched_setaffinity(0, slot.cpus)
     except OSError:
         raise core_gone(slot.cpus) from None
-
-
-def _is_alone(overrides: Sequence[str]) -> bool:
-    return any(line.startswith("role=alone_") for line in overrides)
 
 
 def _portable(error: Exception) -> Exception:

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from runner.config import messages as explain
+from runner.config import messages
 from runner.errors import UserError
 from runner.sweep.cluster import slurm
 
 
 def test_without_hydra_s_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(explain, "find_spec", lambda name: None)
+    monkeypatch.setattr(messages, "find_spec", lambda name: None)
     with pytest.raises(UserError, match="make cluster"):
-        explain.check_overrides(["grid=smoke", "hydra/launcher=slurm"])
+        messages.check_overrides(["grid=smoke", "hydra/launcher=slurm"])
 
 
 def test_without_slurm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -107,16 +107,13 @@ def broken(cluster: dict[str, str], tmp_path_factory: pytest.TempPathFactory) ->
     process = sweep.start("measure.rounds=3")
     wait_until((sweep.folder / "plan.json").exists, "the plan")
     variant = next(trial["job"] for trial in sweep.plan()["trials"] if trial["role"] == "variant")
-    raising = sweep.folder / "trials" / f"{variant}-r0-variant"
-    raising.mkdir(parents=True)
-    (raising / ".hydra").write_text("")  # Hydra wants a folder of that name, so the job raises
+    (sweep.folder / "jobs" / f"{variant}.yaml").unlink()  # so its trials raise
     wait_until(lambda: any("-r1-" in name for name in sweep.files()), "a trial of round 1")
     jobs = sweep.slurm("squeue", "--noheader", "--array", "--format=%i").split()
     sweep.slurm("scancel", next(job for job in jobs if job.endswith("_1")))
     wait_until(lambda: any("-r2-" in name for name in sweep.files()), "a trial of round 2")
     kill_job_of_round_2()
     said = process.communicate(timeout=PATIENCE_SECONDS)[1]
-    (raising / ".hydra").unlink()
     return sweep, process.returncode, said
 
 
@@ -126,9 +123,11 @@ def test_what_raised_was_cancelled_or_killed_is_a_row_with_a_reason(broken: tupl
     results = sweep.results()
     assert len(results) == 3 * (4 + 1)
     lost = results[results.status == "lost"]
-    raised, cancelled, killed = (lost[lost["round"] == number] for number in range(3))
-    assert len(raised) == 1
-    assert "FileExistsError" in raised.iloc[0].error
+    raises = lost.error.str.contains("UserError")
+    raised, (_, cancelled, killed) = lost[raises], (lost[~raises & (lost["round"] == number)] for number in range(3))
+    assert raised.job.nunique() == 1
+    assert 0 in set(raised["round"])
+    assert raised.error.str.contains("Repeat the sweep's command").all()
     assert 0 < len(cancelled) < 5
     assert cancelled.error.str.contains("cancelled", case=False).all()  # by the job itself, or in Slurm's words
     assert 0 < len(killed) < 5

@@ -9,10 +9,12 @@ import pytest
 
 from runner.config.paths import CONF, choices
 from runner.errors import UserError
+from runner.results.records.plan import PlanRecord, Role, TrialSpec
 from runner.sweep.search import halving
 from runner.sweep.search.__main__ import budget_seconds
 from runner.sweep.search.catalogue import fitting
 from runner.sweep.search.state import merged
+from tests.sweep.plans import a_plan
 
 TINY = ["model=tiny", "task=alice", "workload=smoke", "measure=smoke", "isolation=process", "grid.baseline=onnx"]
 
@@ -38,14 +40,17 @@ def test_what_does_not_fit_is_left_out_with_the_reason() -> None:
 
 
 def test_a_trial_stays_as_the_first_plan_placed_it() -> None:
-    def plan(*trials: tuple[str, int, int], rounds: int) -> dict[str, object]:
-        rows = [{"job": job, "round": number, "position": place, "role": "variant"} for job, number, place in trials]
-        return {"jobs": [{"job": job} for job in sorted({job for job, *_ in trials})], "trials": rows, "rounds": rounds}
+    def plan(*trials: tuple[str, int, int], rounds: int) -> PlanRecord:
+        return a_plan([TrialSpec(job, number, place, Role.variant, None) for job, number, place in trials], rounds)
 
     both = merged(plan(("a", 0, 0), ("b", 0, 1), rounds=1), plan(("b", 0, 0), ("b", 1, 0), rounds=2))
-    assert {job["job"] for job in both["jobs"]} == {"a", "b"}
-    assert [(t["job"], t["round"], t["position"]) for t in both["trials"]] == [("a", 0, 0), ("b", 0, 1), ("b", 1, 0)]
-    assert both["rounds"] == 2
+    assert {job.job for job in both.jobs} == {"a", "b"}
+    assert [(trial.job, trial.round, trial.position) for trial in both.trials] == [
+        ("a", 0, 0),
+        ("b", 0, 1),
+        ("b", 1, 0),
+    ]
+    assert both.measure["rounds"] == 2
 
 
 def test_rungs_of_one_folder_are_one_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,16 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import runner.__main__
+import runner.sweep.run
 from runner.config.schema import Config
-from runner.isolation import choose, process
-from runner.isolation import exclusive as alone
+from runner.isolation import choose, exclusive, process
 from runner.isolation.box import BoxEnd, BoxOrder
-from runner.machine import topology as cpus
+from runner.machine import topology
 from runner.results.records.measured import to_json
 from runner.results.records.prepared import PreparedJob
-from runner.store.artifacts import atomic_write, folder_sha256
-from runner.store.sweep_folder import prepared_file
-from runner.sweep import run as sweep
+from runner.store.artifacts import folder_sha256
+from runner.store.sweep_folder import SweepFolder
 from runner.sweep.slots import launch
 from runner.sweep.slots.slot import Slot, slots_beside
 from tests.patience import PATIENCE_SECONDS
@@ -70,12 +69,11 @@ class SleepingBox(process.ProcessBox):
         return super().run(replace(order, module="tests.sweep.slots.box", request=request))
 
 
-def _prepare(cfg: Config, key: str, folder: Path, cores: list[int]) -> None:
-    path = prepared_file(folder, key)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nothing = path.parent / folder_sha256(folder / "nothing")  # as the store names what is empty
-    nothing.mkdir(exist_ok=True)
-    atomic_write(path, to_json(PreparedJob("ok", artifact_path=str(nothing), inputs_path=str(nothing))))
+def _prepare(cfg: Config, key: str, folder: SweepFolder, cores: list[int]) -> None:
+    path = folder.prepared(key)
+    nothing = path.parent / folder_sha256(folder.path / "nothing")  # as the store names what is empty
+    nothing.mkdir(parents=True, exist_ok=True)
+    folder.write(path, to_json(PreparedJob("ok", artifact_path=str(nothing), inputs_path=str(nothing))))
 
 
 def _make_up(place: Path) -> None:
@@ -89,9 +87,9 @@ def _make_up(place: Path) -> None:
         (os, "sched_getaffinity", lambda _: set(may_use)),
         (launch, "_pin", pin),
         (process, "_pin", lambda cpus, parent: process.die_with(parent)),
-        (cpus, "_CPUS", show_cpus(place / "cpus", CACHES)),
-        (alone, "CORES", place),
-        (sweep, "prepare_job", _prepare),
+        (topology, "_CPUS", show_cpus(place / "cpus", CACHES)),
+        (exclusive, "CORES", place),
+        (runner.sweep.run, "prepare_job", _prepare),
         (choose, "ProcessBox", SleepingBox),
     ]
     for module, name, made_up in replaced:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import UserError
-from runner.machine import topology as cpus
+from runner.machine import topology
 from runner.sweep.slots.choose import choose_slots
 from runner.sweep.slots.slot import Slot
 from tests.sweep.slots.topology import show_cpus
@@ -24,7 +24,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
 
     def make(caches: list[list[int]], cores_of: dict[int, int] | None = None, allowed: set[int] | None = None) -> None:
         every = {cpu for shared in caches for cpu in shared}
-        monkeypatch.setattr(cpus, "_CPUS", show_cpus(tmp_path, caches, cores_of))
+        monkeypatch.setattr(topology, "_CPUS", show_cpus(tmp_path, caches, cores_of))
         monkeypatch.setattr(os, "sched_getaffinity", lambda _: allowed or every)
 
     return make
@@ -32,7 +32,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
 
 def test_a_slot_is_a_last_level_cache(machine: Machine) -> None:
     machine([[0, 1, 8, 9], [2, 3, 10, 11]], cores_of={8: 0, 9: 1, 10: 2, 11: 3})
-    assert [(domain.cpus, domain.cores) for domain in cpus.cache_domains()] == [
+    assert [(domain.cpus, domain.cores) for domain in topology.cache_domains()] == [
         ([0, 1, 8, 9], [0, 1]),
         ([2, 3, 10, 11], [2, 3]),
     ]

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from runner.errors import MachineError, UserError
+from runner.results.records.plan import Role, TrialSpec
 from runner.sweep.slots import launch
 from runner.sweep.slots.launch import InSlots
 from runner.sweep.slots.slot import Slot, slots_beside, this_slot
@@ -24,7 +25,7 @@ from tests.patience import PATIENCE_SECONDS, wait_until
 
 FORK = multiprocessing.get_context("fork")
 SLOTS = [Slot(0, [0, 1]), Slot(1, [2, 3])]
-Trials = list[list[str]]
+Trials = list[TrialSpec]
 
 
 @pytest.fixture(autouse=True)
@@ -35,12 +36,11 @@ def not_pinned(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def a_round(number: int, block: str = "a", variants: int = 1) -> Trials:
-    """Return the trials of a round, and its pair alone, by their overrides."""
-    roles = ["baseline_first", *["variant"] * variants, "baseline_last", "alone_first", "alone_last"]
-    names = [block if role != "variant" else f"v{place}" for place, role in enumerate(roles)]
+    """Return the trials of a round, and its pair alone."""
+    roles = [Role.baseline_first, *[Role.variant] * variants, Role.baseline_last, Role.alone_first, Role.alone_last]
     return [
-        [f"round={number}", f"role={role}", f"baseline={block}", f"hydra.sweep.subdir=trials/{name}-r{number}-{role}"]
-        for name, role in zip(names, roles, strict=True)
+        TrialSpec(f"v{place}" if role is Role.variant else block, number, place, role, block)
+        for place, role in enumerate(roles)
     ]
 
 
@@ -51,8 +51,7 @@ class Diary:
         self.folder, self.seconds = folder, seconds
 
     def __call__(self, batch: Trials, first: int) -> None:
-        for number, overrides in enumerate(batch, first):
-            name = overrides[-1].rpartition("/")[2]
+        for number, name in enumerate((trial.name for trial in batch), first):
             (self.folder / f"{name}.began").write_text(str(os.getpid()))
             began, beside = time.monotonic(), slots_beside()
             time.sleep(self.seconds)
@@ -76,8 +75,8 @@ def test_rounds_are_measured_at_once_each_in_one_slot_and_pairs_alone_by_themsel
 
     def run(trials: Trials, first: int) -> None:
         """Let no round go on before the one in the other slot has begun, however busy the machine."""
-        if "role=baseline_first" in trials[0]:
-            number = int(trials[0][0].removeprefix("round="))
+        if trials[0].role is Role.baseline_first:
+            number = trials[0].round
             (tmp_path / f"round-{number}").touch()
             wait_until((tmp_path / f"round-{number ^ 1}").exists, "the other slot's round")
         diary(trials, first)
@@ -108,7 +107,7 @@ def test_half_of_the_pairs_alone_come_before_and_half_after(tmp_path: Path) -> N
     began = {name: entry["span"][0] for name, entry in found.items()}
     middle = [when for name, when in began.items() if "alone" not in name]
     for number in range(4):
-        alone = began[f"a-r{number}-alone_first"]
+        alone = began[f"a-r{number}-alone-first"]
         assert alone < min(middle) if number < 2 else alone > max(middle)
 
 
@@ -116,7 +115,7 @@ def test_blocks_of_one_round_get_different_slots(tmp_path: Path) -> None:
     diary = Diary(tmp_path, seconds=0)
     InSlots(SLOTS, ["a", "b"], diary)([*a_round(0, "a")[:3], *a_round(0, "b")[:3]], 0)
     found = diary.entries()
-    assert (found["a-r0-baseline_first"]["slot"], found["b-r0-baseline_first"]["slot"]) == (0, 1)
+    assert (found["a-r0-baseline-first"]["slot"], found["b-r0-baseline-first"]["slot"]) == (0, 1)
 
 
 def test_what_one_slot_raises_stops_the_others_and_is_raised(tmp_path: Path) -> None:

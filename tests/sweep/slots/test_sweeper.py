@@ -16,7 +16,7 @@ def slots_of(launcher: Any, asked: Any, of_jobs: Any) -> Any:
     # Hydra imports its own plugins anew, with other classes, so that their __init__ may not take ours.
     made = sweeper.PinboxSweeper.__new__(sweeper.PinboxSweeper)
     made.launcher = launcher
-    return made._slots(asked, [Job("job", (), Config(slots=of_jobs), {})])
+    return made._slots(asked, [Job("job", Config(slots=of_jobs), {})])
 
 
 def test_with_a_launcher_that_measures_elsewhere() -> None:

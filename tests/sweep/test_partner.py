@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from runner.isolation.box import Box, BoxEnd, BoxOrder
-from runner.sweep import reference_box as partner
-from runner.sweep.reference_box import PartnerFailedError, close_partner, open_partner
+from runner.sweep import partner
+from runner.sweep.partner import PartnerFailedError, close_partner, open_partner
 from runner.trial.turns import TO_PARTNER
 from tests.patience import PATIENCE_SECONDS
 

@@ -1,0 +1,117 @@
+"""What a sweep does, in memory; `runner.results.records.plan` is what plan.json keeps of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from runner.config.schema import Config, IsolationConfig
+from runner.isolation.box import Box
+from runner.isolation.choose import make_box
+from runner.machine import provenance
+from runner.results.records.plan import JobRecord, PlanRecord, TrialSpec, block_name
+from runner.store.artifacts import digest
+from runner.store.sweep_folder import SCHEMA
+from runner.sweep.jobs import Job, alone_pairs, order_round
+from runner.sweep.slots.slot import Slot
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a sweep does.
+
+    Attributes:
+        name: of the grid.
+        config: as composed without any job's overrides.
+        isolation_note: a line to print when the box is a lesser one than Docker's.
+        jobs: all points of the grid, baselines included.
+        baselines: the key of each job's baseline.
+        overrides: those of the command line, without Hydra's own.
+        waterfalls: keys of jobs in a row; see runner/sweep/waterfall.py.
+        slots: where rounds are measured at once; none if they are measured one after the other.
+        slots_note: a line to print on these.
+    """
+
+    name: str
+    config: Config
+    isolation_note: str | None
+    jobs: list[Job]
+    baselines: dict[str, str | None]
+    overrides: list[str]
+    waterfalls: list[list[str]]
+    slots: list[Slot] = field(default_factory=list)
+    slots_note: str | None = None
+
+    @property
+    def isolation(self) -> str:
+        """Return the kind of box of all jobs."""
+        return ", ".join(sorted({job.config["isolation"]["kind"] for job in self.jobs}))
+
+    @property
+    def blocks(self) -> list[str]:
+        """Return the names of the blocks of jobs, in the order of the jobs."""
+        return list(dict.fromkeys(block_name(job.key, self.baselines[job.key]) for job in self.jobs))
+
+    def round(self, number: int) -> list[TrialSpec]:
+        """Return the trials of a round in their order; with slots, the pairs alone beside those of the first rounds."""
+        trials = order_round(self.jobs, self.baselines, number, self.config.seed)
+        return trials + alone_pairs(trials) if self.slots and number < self.config.measure.rounds else trials
+
+    def with_images(self) -> tuple[Plan, Box]:
+        """Return the plan with the image's id in each job, so that all its trials run on it, and the first job's box.
+
+        Raises:
+            UserError, MachineError: if a box cannot be made.
+        """
+        by_isolation: dict[str, tuple[Box, IsolationConfig, dict[str, Any]]] = {}
+        jobs = []
+        for job in self.jobs:
+            isolation, plain = job.cfg.isolation, job.config["isolation"]
+            if (asked := digest(plain)) not in by_isolation:
+                box = make_box(isolation)
+                by_isolation[asked] = box, replace(isolation, image=box.image_id), plain | {"image": box.image_id}
+            _, isolation, plain = by_isolation[asked]
+            cfg = replace(job.cfg, isolation=isolation)
+            jobs.append(replace(job, cfg=cfg, config=job.config | {"isolation": plain}))
+        return replace(self, jobs=jobs), next(iter(by_isolation.values()))[0]
+
+    def record(self, trials: Sequence[TrialSpec], box: Box) -> PlanRecord:
+        """Return what plan.json keeps of it.
+
+        Args:
+            trials: that are planned so far.
+            box: the first job's.
+        """
+        return PlanRecord(
+            schema=SCHEMA,
+            sweep=self.name,
+            overrides=self.overrides,
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            grid=asdict(self.config.grid),
+            seed=self.config.seed,
+            metrics=self.config.metrics,
+            control_texts=self.config.control_texts,
+            isolation=self.isolation,
+            isolation_note=self.isolation_note,
+            measure=asdict(self.config.measure),
+            slots=len(self.slots) or 1,
+            jobs=[_job_record(job, self.baselines[job.key]) for job in self.jobs],
+            trials=list(trials),
+            waterfalls=self.waterfalls,
+            environment=provenance.environment() | {"image_id": box.image_id, "base_id": box.base_id},
+        )
+
+
+def _job_record(job: Job, baseline: str | None) -> JobRecord:
+    config = job.config
+    return JobRecord(
+        job=job.key,
+        **{part: config[part]["name"] for part in ("model", "technique", "task", "workload")},
+        family=config["model"]["family"],
+        weights=config["model"]["weights"],
+        threads=config["threads"],
+        isolation=config["isolation"]["kind"],
+        baseline=baseline,
+    )
