@@ -17,8 +17,7 @@ from typing import Any
 from runner.results.records.plan import block_name
 from runner.results.records.trial import ALONE_ROLES
 from runner.results.statistics import estimate_ratio, log_ratio
-
-Row = Mapping[str, Any]
+from runner.results.tables import Row
 
 #: The columns of results that rounds are evaluated by.
 EVALUATED_BY = [

@@ -22,6 +22,7 @@ from runner.errors import UserError
 from runner.results.schema import SCHEMAS, VERSION
 from runner.store.sweep_folder import SweepFolder
 
+#: A row of a table, by its columns, or a part of it; runner/results/records says what they hold.
 Row = Mapping[str, Any]
 
 #: These have a row per call, per sample and per example: they are read part by part, never whole.
