@@ -9,7 +9,7 @@ from scipy.stats import norm
 
 from runner.diff.change import ACCURACY, PREDICTIONS, Change
 from runner.diff.join import Pair, Side
-from runner.results.accuracy import mcnemar
+from runner.results.accuracy_difference import mcnemar
 from runner.results.statistics import wilson_interval
 from runner.results.token_metrics import difference, per_text
 

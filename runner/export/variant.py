@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,9 @@ from runner.errors import UserError
 from runner.results.json_files import read_record
 from runner.results.lineage import labels_of_head
 from runner.results.records.prepared import PreparedJob
-from runner.results.tables import Tables
+from runner.results.tables import Row, Tables
 from runner.store.sweep_folder import SweepFolder
 
-Row = Mapping[str, Any]
 _CLOSEST = 5
 
 

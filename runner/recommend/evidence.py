@@ -19,14 +19,13 @@ from runner.results.format import pluralize
 from runner.results.labels import group_label
 from runner.results.saturation import saturation_sentence
 from runner.results.statistics import ALPHA
-from runner.results.tables import Tables
+from runner.results.tables import Row, Tables
 
 STEP: Final = 1e-5  # of a logarithm, or of a ratio to the job's median
 _SHARED = ("family", "task", "workload", "isolation")
 _OF_TRIALS = ["job", "round", "role", "status", "included", "latency_ratio", "latency_p50_seconds"]
 _OF_TRIALS += ["latency_p90_seconds", "rss_peak_bytes"]
 
-Row = Mapping[str, Any]
 Middle = Callable[[Sequence[float]], float]
 
 

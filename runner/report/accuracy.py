@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from runner.report.columns import Cell, Column, columns_for
 from runner.report.view import Group
 from runner.results.format import UNKNOWN, percent, points, signed, significant
-
-Row = Mapping[str, Any]
+from runner.results.tables import Row
 
 TITLE = "Accuracy in detail"
 EXPLAINED = (

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from runner.results.format import (
     UNKNOWN,
@@ -18,8 +17,8 @@ from runner.results.format import (
     speedup,
     speedup_interval,
 )
+from runner.results.tables import Row
 
-Row = Mapping[str, Any]
 RANDOM_WEIGHTS = "random weights"
 
 

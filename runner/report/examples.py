@@ -13,9 +13,7 @@ import pyarrow.compute as pc
 from runner.config.task_kinds import EMBEDDING, SINGLE_LABEL, TOKENS
 from runner.results.accuracy import confusion_matrix
 from runner.results.labels import group_label
-from runner.results.tables import Tables, coded, places_by_job
-
-Row = Mapping[str, Any]
+from runner.results.tables import Row, Tables, coded, places_by_job
 
 MAX_PREDICTION_GROUPS, MOST = 30, 100  # that are shown, and variants of each
 MAX_CHANGES = 100  # of one variant that are shown: those that hurt, then those that moved most

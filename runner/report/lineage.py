@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from runner.results.format import UNKNOWN, megabytes, significant
-from runner.results.tables import Tables
-
-Row = Mapping[str, Any]
+from runner.results.tables import Row, Tables
 
 MOST = 200
 

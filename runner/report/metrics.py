@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from runner.report.columns import Cell, Column
 from runner.results.format import UNKNOWN, significant
-
-Row = Mapping[str, Any]
+from runner.results.tables import Row
 
 
 def metric_columns(rows: Sequence[Row]) -> list[Column]:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from runner.results.format import percent, pluralize
 from runner.results.records.trial import ALONE_ROLES
-
-Row = Mapping[str, Any]
+from runner.results.tables import Row
 
 _DISAGREE = 0.1  # of a logarithm: what a reader sees who divides two latencies
 _SIGNS = {

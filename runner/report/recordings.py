@@ -13,9 +13,7 @@ import pyarrow.compute as pc
 
 from runner.report.charts.chart import MAX_LINES, MAX_ROWS, most
 from runner.report.view import Group, Variant
-from runner.results.tables import Tables, rows_by_job, tables_by_job
-
-Row = Mapping[str, Any]
+from runner.results.tables import Row, Tables, rows_by_job, tables_by_job
 
 QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99, 1.0)
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import pyarrow.compute as pc
 
 from runner.results.format import gibibytes, pluralize, short_id
-from runner.results.tables import Tables
-
-Row = Mapping[str, Any]
+from runner.results.tables import Row, Tables
 
 
 def facts(tables: Tables) -> list[tuple[str, str]]:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from runner.results.format import UNKNOWN, pluralize, significant
-from runner.results.tables import Tables
-
-Row = Mapping[str, Any]
+from runner.results.tables import Row, Tables
 
 TITLE = "The seed study: Prolego's model-compression study, 2022"
 SENTENCES = 16

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from runner.report.columns import Cell
 from runner.results.format import UNKNOWN, percent, significant
 from runner.results.labels import group_label
-from runner.results.tables import Tables
-
-Row = Mapping[str, Any]
+from runner.results.tables import Row, Tables
 
 EXPLAINED = (
     "Latency with one thread ÷ latency with several, of the same technique, with its 95% interval (Welch's t over the "

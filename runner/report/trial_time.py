@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
-from typing import Any
 
 from runner.report.recordings import TRIAL_SECONDS
 from runner.report.view import Group
-
-Row = Mapping[str, Any]
+from runner.results.tables import Row
 
 #: Title and explanation of each column, in order; the last seven make up "outside".
 PARTS = {

@@ -13,9 +13,7 @@ from runner.report.noise import floor_sentence, raw_times_sentence, rounds_sente
 from runner.results.format import UNKNOWN, percent, pluralize
 from runner.results.labels import conditions, group_label, job_label
 from runner.results.saturation import saturation_sentence
-from runner.results.tables import Tables
-
-Row = Mapping[str, Any]
+from runner.results.tables import Row, Tables
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,8 @@ from typing import Any
 from runner.results.format import UNKNOWN, pluralize, significant
 from runner.results.labels import conditions
 from runner.results.statistics import Estimate, compare, estimate_ratio
-from runner.results.tables import Tables
+from runner.results.tables import Row, Tables
 
-Row = Mapping[str, Any]
 Figure = dict[str, Any]
 
 EXPLAINED = (

@@ -1,8 +1,8 @@
-"""How good predictions are, and how far from the baseline's, as pure functions over plain lists and arrays.
+"""How good predictions are, and how far from the baseline's: pure functions over plain lists and arrays.
 
-All run parallel over the same examples. A prediction is None where a logit was not a finite number: it is then
-wrong, and other than any label. What is said of the difference to the baseline is paired: both evaluated the same
-examples, so an easy or a hard sample cancels.
+All arguments run parallel over the same examples. A prediction is None where a logit was not a finite number: it is
+then wrong, and differs from every label. Intervals and tests of a difference are in
+runner/results/accuracy_difference.py.
 """
 
 from __future__ import annotations
@@ -11,15 +11,11 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from statistics import fmean
 
 import numpy as np
-from scipy.special import bdtr, ndtr, ndtri, rel_entr
+from scipy.special import rel_entr
 
-from runner.results.statistics import ALPHA
-
-RESAMPLES = 2000  # enough for BCa (B. Efron, R. J. Tibshirani, "An Introduction to the Bootstrap", 1993, ch. 14)
 CALIBRATION_BINS = 15
 
 Label = str | frozenset[str]  # one label, or of a multi-label text all of them: right is then exactly these
@@ -65,7 +61,7 @@ def micro_f1(labels: Labels, predictions: Predictions) -> float:
 def _hits_and_misses(labels: Labels, predictions: Predictions) -> list[tuple[int, int]]:
     """Return for every label that was seen or predicted its TP, and its FP + FN."""
     kinds = Counter(zip(labels, predictions, strict=True))
-    pairs = [(_names(a), _names(b), count) for (a, b), count in kinds.items()]
+    pairs = [(names_in(a), names_in(b), count) for (a, b), count in kinds.items()]
     seen = sorted({name for *sides, _ in pairs for side in sides for name in side})
     return [
         (
@@ -76,8 +72,8 @@ def _hits_and_misses(labels: Labels, predictions: Predictions) -> list[tuple[int
     ]
 
 
-def _names(label: Label | None) -> frozenset[str]:
-    """Return what a label or a prediction names; nothing for a prediction that is no number."""
+def names_in(label: Label | None) -> frozenset[str]:
+    """Return the names of a label or of a prediction; none for a prediction that is not a number."""
     if label is None:
         return frozenset()
     return label if isinstance(label, frozenset) else frozenset((label,))
@@ -97,125 +93,9 @@ def flips(labels: Labels, baseline: Predictions, variant: Predictions) -> tuple[
     The first are negative flips, the second positive ones (S. Yan et al., "Positive-congruent training", CVPR 2021).
     Their difference is that of the accuracies; a user meets each negative one as something that used to work.
     """
-    right = Counter((base == label, own == label) for label, base, own in zip(labels, baseline, variant, strict=True))
+    triples = zip(labels, baseline, variant, strict=True)
+    right = Counter((before == label, after == label) for label, before, after in triples)
     return right[True, False] / len(labels), right[False, True] / len(labels)
-
-
-def mcnemar(right_a: Sequence[bool], right_b: Sequence[bool]) -> tuple[float, float, float, float]:
-    """Return accuracy B − A on the same examples, its 95% interval and p-value (Q. McNemar, Psychometrika 12, 1947).
-
-    Exact test: of the examples that only one side has right, B's share is binomial with ½ if nothing changed. Interval:
-    adjusted Wald for paired proportions (D. G. Bonett, R. M. Price, J. Educ. Behav. Statist. 37, 2012).
-    """
-    n, pairs = len(right_a), list(zip(right_a, right_b, strict=True))
-    only_a, only_b = sum(a and not b for a, b in pairs), sum(b and not a for a, b in pairs)
-    if only_a + only_b == 0:
-        return 0.0, 0.0, 0.0, 1.0
-    share_a, share_b = (only_a + 1) / (n + 2), (only_b + 1) / (n + 2)
-    centre = share_b - share_a
-    half = float(ndtri(1 - ALPHA / 2)) * math.sqrt((share_a + share_b - centre**2) / (n + 2))
-    p_value = min(1.0, 2 * float(bdtr(min(only_a, only_b), only_a + only_b, 0.5)))
-    return (only_b - only_a) / n, centre - half, centre + half, p_value
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A figure of the variant less the baseline's, with its 95% interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-def paired_differences(
-    labels: Labels, baseline: Predictions, variant: Predictions, seed: int = 0
-) -> tuple[Difference, Difference]:
-    """Return the differences of accuracy and of macro-F1, variant − baseline, with bootstrap intervals.
-
-    Examples are drawn anew with replacement, each with its label and both its predictions (paired bootstrap; for such
-    scores: T. Berg-Kirkpatrick et al., EMNLP 2012). Intervals are bias-corrected and accelerated (BCa: B. Efron,
-    J. Am. Statist. Assoc. 82, 1987). Examples of one kind (label, prediction, prediction) cannot be told apart, so what
-    is drawn are the counts of the kinds, from a multinomial distribution: the same bootstrap, a hundred times as fast.
-    Where no prediction differs, both intervals are 0 to 0.
-
-    Args:
-        labels, baseline, variant: per example.
-        seed: of the draws; the same seed gives the same intervals.
-    """
-    kinds = Counter(zip(labels, baseline, variant, strict=True))
-    if len(kinds) == 1 or all(own == base for _, base, own in kinds):  # nothing to draw
-        right, f1 = (score(labels, variant) - score(labels, baseline) for score in (accuracy, macro_f1))
-        return Difference(right, right, right), Difference(f1, f1, f1)
-    counts = np.array(list(kinds.values()), dtype=float)
-    draws = np.random.default_rng(seed).multinomial(len(labels), counts / counts.sum(), RESAMPLES).astype(float)
-    without_one = counts - np.eye(len(counts))  # per kind: the sample less one example of it
-    accuracies, f1s = (
-        _bca(score(counts), score(draws), score(without_one), counts)
-        for score in (_AccuracyDifference(list(kinds)), _F1Difference(list(kinds)))
-    )
-    return accuracies, f1s
-
-
-class _AccuracyDifference:
-    """Accuracy of the second less that of the first prediction, from counts of kinds, [..., kinds]."""
-
-    def __init__(self, kinds: list[tuple[Label, Label | None, Label | None]]) -> None:
-        self._gain = np.array([float(own == label) - float(base == label) for label, base, own in kinds])
-
-    def __call__(self, counts: np.ndarray) -> np.ndarray:
-        difference: np.ndarray = counts @ self._gain / counts.sum(axis=-1)
-        return difference
-
-
-class _F1Difference:
-    """Macro-F1 of the second less that of the first prediction, from counts of kinds, [..., kinds]."""
-
-    def __init__(self, kinds: list[tuple[Label, Label | None, Label | None]]) -> None:
-        self._sides = [self._weights([(kind[0], kind[side]) for kind in kinds]) for side in (1, 2)]
-
-    def __call__(self, counts: np.ndarray) -> np.ndarray:
-        first, second = (self._macro_f1(counts, *weights) for weights in self._sides)
-        difference: np.ndarray = second - first
-        return difference
-
-    @staticmethod
-    def _weights(pairs: Sequence[tuple[Label, Label | None]]) -> tuple[np.ndarray, np.ndarray]:
-        """Return which kinds are hits, and how often they are of a label's 2·TP + FP + FN; both [kinds, labels]."""
-        sides = [(_names(label), _names(guess)) for label, guess in pairs]
-        names = sorted({name for pair in sides for side in pair for name in side})
-        hits = [[name in label and name in guess for name in names] for label, guess in sides]
-        named = [[(name in label) + (name in guess) for name in names] for label, guess in sides]
-        return np.array(hits, dtype=float), np.array(named, dtype=float)
-
-    @staticmethod
-    def _macro_f1(counts: np.ndarray, hits: np.ndarray, named: np.ndarray) -> np.ndarray:
-        denominator = counts @ named
-        seen = denominator > 0  # a draw may lack a label altogether
-        scores = np.divide(2 * (counts @ hits), denominator, out=np.zeros_like(denominator), where=seen)
-        mean: np.ndarray = scores.sum(axis=-1) / np.maximum(seen.sum(axis=-1), 1)
-        return mean
-
-
-def _bca(value: np.ndarray, draws: np.ndarray, jackknife: np.ndarray, counts: np.ndarray) -> Difference:
-    """Return the 95% BCa interval; as in `scipy.stats.bootstrap`, draws equal to the value count half.
-
-    Args:
-        value: of the sample.
-        draws: of each resample.
-        jackknife: per kind, of the sample less one example of it.
-        counts: of the kinds.
-    """
-    estimate, spread = float(value), jackknife - np.average(jackknife, weights=counts)
-    below = float(np.mean(draws < estimate) + np.mean(draws == estimate) / 2)
-    squares = float(counts @ spread**2)
-    if squares == 0 or not 0 < below < 1:
-        low, high = np.quantile(draws, [ALPHA / 2, 1 - ALPHA / 2])
-        return Difference(estimate, float(low), float(high))
-    acceleration = -float(counts @ spread**3) / (6 * squares**1.5)
-    bias = float(ndtri(below))
-    z = bias + ndtri([ALPHA / 2, 1 - ALPHA / 2])
-    low, high = np.quantile(draws, ndtr(bias + z / (1 - acceleration * z)))
-    return Difference(estimate, float(low), float(high))
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -315,8 +195,8 @@ def recall_changes(
     one class (S. Hooker et al., "What do compressed deep neural networks forget?", 2019).
     """
     examples, gains = Counter[str](), Counter[str]()
-    for (label, base, own), count in Counter(zip(labels, baseline, variant, strict=True)).items():
-        for name in _names(label):
+    for (label, before, after), count in Counter(zip(labels, baseline, variant, strict=True)).items():
+        for name in names_in(label):
             examples[name] += count
-            gains[name] += count * ((name in _names(own)) - (name in _names(base)))
+            gains[name] += count * ((name in names_in(after)) - (name in names_in(before)))
     return [gains[name] / examples[name] if examples[name] else None for name in names]

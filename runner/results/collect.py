@@ -1,4 +1,4 @@
-"""From the files of a sweep to its tables: a pure function of files, to be run again at any time.
+"""From the files of a sweep to its tables: a pure function of files, which can be run again at any time.
 
 python -m runner.results SWEEP
 """
@@ -49,8 +49,8 @@ def collect(sweep: Path) -> Tables:
     results = _evaluated(_read_trials(sweep, plan), plan.measure)
     evaluations, warnings = read_evaluations(sweep)
     evaluations, unknown = with_metrics(evaluations, plan.metrics)
-    counted_as = jobs_measured_as(plan)
-    evaluations = [replace(e, jobs=[key for job in e.jobs for key in counted_as.get(job, [job])]) for e in evaluations]
+    keys_of = jobs_measured_as(plan)
+    evaluations = [replace(e, jobs=[key for job in e.jobs for key in keys_of.get(job, [job])]) for e in evaluations]
     jobs = list(plan.columns_of_jobs().values())
     with writing(sweep, "predictions") as append:
         for part in predictions_parts(jobs, evaluations):
@@ -67,7 +67,7 @@ def collect(sweep: Path) -> Tables:
 
 
 def _read_trials(sweep: Path, plan: PlanRecord) -> Any:
-    """Return the rows of results, and write the long tables samples and memory while trials are read."""
+    """Return the rows of results; write the long tables samples and memory while the trials are read."""
     identity = {"sweep": plan.sweep, "seed": plan.seed}
     jobs = {key: identity | columns for key, columns in plan.columns_of_jobs().items()}
     planned = [jobs[trial.job] | trial.columns() for trial in plan.trials]
@@ -81,7 +81,7 @@ def _read_trials(sweep: Path, plan: PlanRecord) -> Any:
 
 
 def _evaluated(results: Any, measure: Mapping[str, Any]) -> Any:
-    """Return results with the columns that take all trials: which rounds count, and ratios within each."""
+    """Return results with the columns that need all trials: which rounds are included, and the ratios in each."""
     evaluated = evaluate(results.select(EVALUATED_BY).to_pylist(), measure["limits"], measure["rounds"])
     for name in ("latency_ratio", "disturbance", "disturbed_by", "included"):
         field = RESULTS.field(name)
@@ -93,8 +93,8 @@ def _evaluated(results: Any, measure: Mapping[str, Any]) -> Any:
 def _manifest(
     sweep: Path, plan: PlanRecord, evaluations: Sequence[Evaluation], warnings: Sequence[str]
 ) -> dict[str, Any]:
-    """Return what the tables do not say: the grid, the environment, labels in order, outputs for which a task has no
-    label, lineages, what was odd."""
+    """Return what the tables do not say: the grid, the environment, the labels in order, the outputs without a label,
+    the lineage of each artifact, and warnings."""
     copied = (
         "sweep",
         "overrides",
@@ -108,11 +108,12 @@ def _manifest(
     )
     task_of = {job.job: job.task for job in plan.jobs}
     evaluated = [(job, evaluation) for evaluation in evaluations for job in evaluation.jobs]
-    by_task = {task_of[job]: one for job, one in evaluated if task_of.get(job)}  # a job may have left the plan
+    # A job may have left the plan.
+    by_task = {task_of[job]: evaluation for job, evaluation in evaluated if task_of.get(job)}
     others = {task: dict[str, None]() for task in by_task}  # in the order in which models have them
-    for job, one in evaluated:
+    for job, evaluation in evaluated:
         if task_of.get(job):
-            others[task_of[job]] |= dict.fromkeys(one.names[len(one.task_names) :])
+            others[task_of[job]] |= dict.fromkeys(evaluation.names[len(evaluation.task_names) :])
     return {
         "schema": VERSION,
         **{key: getattr(plan, key) for key in copied},
@@ -138,10 +139,10 @@ def _peaks(sweep: Path) -> Any:
 def _unplanned(folder: SweepFolder, plan: PlanRecord) -> list[str]:
     """Say which trials were left out because the plan does not hold them."""
     names = {path.name for path in folder.trials.iterdir()} if folder.trials.is_dir() else set[str]()
-    found = [name for name in sorted(names - plan.place_of.keys()) if folder.trial(name).exists()]
-    if len(found) < 2:
-        return [f"trials/{name} is not in the plan and was left out" for name in found]
+    unplanned = [name for name in sorted(names - plan.place_of.keys()) if folder.trial(name).exists()]
+    if len(unplanned) < 2:
+        return [f"trials/{name} is not in the plan and was left out" for name in unplanned]
     return [
-        f"{len(found)} trials, the first of them trials/{found[0]}, are not in the plan and were left out. They count "
-        "again when a sweep into this folder names their jobs."
+        f"{len(unplanned)} trials, the first of them trials/{unplanned[0]}, are not in the plan and were left out. "
+        "They count again when a sweep into this folder names their jobs."
     ]

@@ -1,6 +1,7 @@
-"""Keeping CPU models apart: where a cluster's nodes differ, each job counts once per CPU model, with its own baseline.
+"""How jobs are kept apart by CPU model, where the nodes of a cluster differ in it.
 
-A CPU is a condition of a measurement, as threads are; but which one a round meets is known only when it is measured.
+The CPU is a condition of a measurement, as the number of threads is. But which CPU a round runs on is known only when
+it is measured. So each job is split into one job for each CPU model, which is compared with the baseline on that CPU.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,39 +21,41 @@ from runner.store.sweep_folder import SweepFolder
 
 def cpu_of_units(sweep: Path) -> dict[str, str]:
     """Return the CPU model that measured each unit (see runner/sweep/cluster/units.py); empty if all are alike."""
-    found: dict[str, str] = {}
-    for path in SweepFolder(sweep).nodes():
-        found[path.stem] = json.loads(path.read_text(encoding="utf-8"))["cpu_model"]
-    return found if len(set(found.values())) > 1 else {}
+    models = {path.stem: str(node["cpu_model"]) for path, node in _nodes(sweep)}
+    return models if len(set(models.values())) > 1 else {}
 
 
 def nodes_of(sweep: Path) -> dict[str, dict[str, Any]]:
-    """Return the nodes of a cluster that measured, by name, with what runner/machine/provenance.py says of each.
+    """Return the nodes of a cluster that measured, by name, with what runner/machine/provenance.py says about each.
 
     Empty for a sweep on one machine.
     """
-    notes = [json.loads(path.read_text(encoding="utf-8")) for path in SweepFolder(sweep).nodes()]
-    return {note["node"]: {k: v for k, v in note.items() if k != "node"} for note in notes}
+    return {node["node"]: {k: v for k, v in node.items() if k != "node"} for _, node in _nodes(sweep)}
+
+
+def _nodes(sweep: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    for path in SweepFolder(sweep).nodes():
+        yield path, json.loads(path.read_text(encoding="utf-8"))
 
 
 def environment_of_nodes(planned: Mapping[str, Any], nodes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the plan's environment with the machine of the nodes in place of the one that handed out the work."""
+    """Return the plan's environment with the nodes in place of the machine that handed out the work."""
     machines = [nodes[name] for name in sorted(nodes)]
     if not machines:
         return dict(planned)
     cpus = " and ".join(sorted({str(machine.get("cpu_model")) for machine in machines}))
-    own = {key: machines[0].get(key) for key in ("cores", "logical_cpus", "memory_bytes", "kernel")}
-    return {**planned, **own, "cpu_model": cpus}
+    hardware = {key: machines[0].get(key) for key in ("cores", "logical_cpus", "memory_bytes", "kernel")}
+    return {**planned, **hardware, "cpu_model": cpus}
 
 
 def apart_by_cpu(plan: PlanRecord, cpus: Mapping[str, str]) -> PlanRecord:
-    """Return the plan as if each CPU model had been planned for: jobs and trials of their own, waterfalls too.
+    """Return the plan with each job, trial and waterfall split by CPU model.
 
-    A round that no node has begun yet is counted with the most frequent CPU model.
+    A round that no node has begun yet is taken to run on the most frequent CPU model.
 
     Args:
-        plan: of the sweep.
-        cpus: see `cpu_of_units`.
+        plan: the plan of the sweep.
+        cpus: the CPU model of each unit; see `cpu_of_units`.
     """
     if not cpus:
         return plan
@@ -88,11 +91,11 @@ def apart_by_cpu(plan: PlanRecord, cpus: Mapping[str, str]) -> PlanRecord:
 
 
 def jobs_measured_as(plan: PlanRecord) -> dict[str, list[str]]:
-    """Return under which keys each job is counted: its own, or one per CPU model."""
-    found: dict[str, list[str]] = {}
+    """Return the keys that each job that was measured has in the tables: its own, or one for each CPU model."""
+    keys_of: dict[str, list[str]] = {}
     for job in plan.jobs:
-        found.setdefault(job.file_key, []).append(job.job)
-    return found
+        keys_of.setdefault(job.file_key, []).append(job.job)
+    return keys_of
 
 
 def _key(job: str, cpu: str) -> str:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from runner.results.format import pluralize
-
-Row = Mapping[str, Any]
+from runner.results.tables import Row
 
 
 def group_label(row: Row) -> str:

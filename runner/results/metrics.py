@@ -1,4 +1,4 @@
-"""Metrics of the user's own: a function of labels and predictions, called when a sweep is collected.
+"""Metrics that the user writes: functions of labels and predictions, called when a sweep is collected.
 
     plugins/metrics/NAME.py:  def metric(labels, predictions, probabilities, names) -> float
 
@@ -15,9 +15,9 @@ from runner.errors import UserError, did_you_mean
 from runner.results.predictions import Evaluation, Name
 from runner.store import plugins
 
-# labels and predictions: by name, one per example (of a multi-label task, a frozenset of names); None where there is no
-# label, or a logit was not a finite number.
-# probabilities: of every label, in the order of names, None with the prediction. names: of the labels.
+# labels and predictions: names, one for each example (in a multi-label task a frozenset of names); None where there is
+# no label, or where a logit was not a finite number.
+# probabilities: one for each label, in the order of names; None where the prediction is. names: those of the labels.
 Metric = Callable[
     [Sequence[Name | None], Sequence[Name | None], Sequence[Sequence[float] | None], Sequence[str]], float | None
 ]
@@ -32,17 +32,17 @@ def metric_of(name: str) -> Metric:
     plugin = plugins.find("metrics", name)
     if plugin is None:
         raise UserError(f"metrics: there is no metric '{name}'. {did_you_mean(name, plugins.names('metrics'))}")
-    found: Metric | None = getattr(plugin.load(), "metric", None)
-    if not callable(found):
+    metric: Metric | None = getattr(plugin.load(), "metric", None)
+    if not callable(metric):
         raise UserError(f"metrics: {plugin.origin} has no function 'metric'; see runner/results/metrics.py.")
-    return found
+    return metric
 
 
 def with_metrics(evaluations: Sequence[Evaluation], names: Sequence[str]) -> tuple[list[Evaluation], list[str]]:
-    """Return the evaluations with the values of these metrics, and a line for each that could not be had.
+    """Return the evaluations with the values of these metrics, and a warning for each that could not be computed.
 
-    A metric that is not on this machine, or that raises, is null: the other results are read nevertheless. Of random
-    weights there is none, as there is no accuracy.
+    A metric that is not on this machine, or that raises an error, is null; the other results are read all the same.
+    Random weights have no metrics, as they have no accuracy.
     """
     if not names:
         return list(evaluations), []
@@ -52,24 +52,25 @@ def with_metrics(evaluations: Sequence[Evaluation], names: Sequence[str]) -> tup
             known[name] = metric_of(name)
         except UserError as error:
             warnings[f"metric '{name}' is null: {error}"] = None
-    found = []
-    for one in evaluations:
+    measured = []
+    for evaluation in evaluations:
         values: dict[str, float | None] = dict.fromkeys(names)
-        rows = zip(one.predictions, one.probabilities.tolist(), strict=True)
+        labels, predictions = evaluation.labels, evaluation.predictions
+        rows = zip(predictions, evaluation.probabilities.tolist(), strict=True)
         probabilities = [None if prediction is None else row for prediction, row in rows]
-        for name, metric in known.items() if one.trained else ():
+        for name, metric in known.items() if evaluation.trained else ():
             try:
-                values[name] = _finite(metric(one.labels, one.predictions, probabilities, one.names))
+                values[name] = _finite(metric(labels, predictions, probabilities, evaluation.names))
             except Exception as error:  # the user's own code may raise anything
-                warnings[f"metric '{name}' is null for {one.jobs[0]}: {type(error).__name__}: {error}"] = None
-        found.append(replace(one, metrics=values))
-    return found, list(warnings)
+                warnings[f"metric '{name}' is null for {evaluation.jobs[0]}: {type(error).__name__}: {error}"] = None
+        measured.append(replace(evaluation, metrics=values))
+    return measured, list(warnings)
 
 
 def code_of(names: Sequence[str]) -> dict[str, str | None]:
-    """Return for each metric which code it is, as the column `plugins` says it; None where it is not here."""
-    found = {name: plugins.find("metrics", name) for name in names}
-    return {name: plugins.label("metrics", name, one.sha256()) if one else None for name, one in found.items()}
+    """Return which code each metric is, written as in the column `plugins`; None if it is not on this machine."""
+    code = {name: plugins.find("metrics", name) for name in names}
+    return {name: plugins.label("metrics", name, plugin.sha256()) if plugin else None for name, plugin in code.items()}
 
 
 def _finite(value: float | None) -> float | None:

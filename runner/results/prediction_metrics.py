@@ -1,16 +1,15 @@
-"""What a job's predictions are worth, by themselves and against its baseline's: columns of the summary."""
+"""How good the predictions of a job are, by themselves and compared with its baseline's."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
 from runner.config.task_kinds import EMBEDDING, MULTI_LABEL, TOKENS
 from runner.results.accuracy import (
-    Difference,
     accuracy,
     brier_score,
     calibration_error,
@@ -18,169 +17,166 @@ from runner.results.accuracy import (
     flips,
     kl_divergence,
     macro_f1,
-    mcnemar,
     micro_f1,
-    paired_differences,
     recall_changes,
 )
+from runner.results.accuracy_difference import Difference, mcnemar, paired_differences
 from runner.results.cores import cores
 from runner.results.predictions import Evaluation, Name, comparable_vectors
+from runner.results.records.summary import PredictionFigures
 from runner.results.similarity import cosines, mean_interval, neighbour_agreement
 from runner.results.statistics import wilson_interval
 from runner.results.token_metrics import TextDifference, difference, entity_f1, per_text, share_interval, tells_entities
 
 
-def prediction_columns(pairs: Sequence[tuple[Evaluation | None, Evaluation | None]]) -> list[dict[str, Any]]:
-    """Return the columns on accuracy, changed predictions and neighbours that are known of each job.
+def prediction_figures(pairs: Sequence[tuple[Evaluation | None, Evaluation | None]]) -> list[PredictionFigures]:
+    """Return what is known about the predictions of each job: accuracy, changes and batch sensitivity.
 
     Jobs that differ in their threads predict alike, so most pairs come more than once. Nearly all the time goes into
-    the draws of the bootstrap, during which numpy lets other threads run.
+    the resamples of the bootstrap, during which numpy lets other threads run.
 
     Args:
         pairs: the predictions of each job and of its baseline, the same object for the baseline itself; None if there
             are none.
     """
-    keys = [(own and own.digest, baseline and baseline.digest, own is baseline) for own, baseline in pairs]
+    keys = [
+        (evaluation and evaluation.digest, baseline and baseline.digest, evaluation is baseline)
+        for evaluation, baseline in pairs
+    ]
     different = dict(zip(keys, pairs, strict=True))
     with ThreadPoolExecutor(cores()) as pool:
-        found = dict(zip(different, pool.map(lambda pair: _evaluated(*pair), different.values()), strict=True))
-    return [found[key] | _of_itself(own) for key, (own, _) in zip(keys, pairs, strict=True)]
+        compared = dict(zip(different, pool.map(lambda pair: _compared(*pair), different.values()), strict=True))
+    return [_with_own(compared[key], evaluation) for key, (evaluation, _) in zip(keys, pairs, strict=True)]
 
 
-def _evaluated(own: Evaluation | None, baseline: Evaluation | None) -> dict[str, Any]:
-    if own is None or not own.texts:
-        return {}
-    labels = [label for label in own.labels if label is not None]
-    labelled = own.trained and len(labels) == len(own.texts)
-    columns: dict[str, Any] = {"examples": len(own.texts)}
+def _with_own(figures: PredictionFigures, evaluation: Evaluation | None) -> PredictionFigures:
+    """Return the figures with what was found out before: the user's own metrics, and the batch sensitivity."""
+    if evaluation is None or not evaluation.texts:
+        return figures
+    sensitivity = evaluation.batch_sensitivity
+    return replace(
+        figures,
+        metrics=dict(evaluation.metrics),
+        batch_examples=sensitivity.get("examples"),
+        batch_changed_predictions=sensitivity.get("changed_predictions"),
+        batch_logit_difference=sensitivity.get("logit_difference"),
+    )
+
+
+def _compared(evaluation: Evaluation | None, baseline: Evaluation | None) -> PredictionFigures:
+    figures = PredictionFigures()
+    if evaluation is None or not evaluation.texts:
+        return figures
+    labels = [label for label in evaluation.labels if label is not None]
+    labelled = evaluation.trained and len(labels) == len(evaluation.texts)
+    figures.examples = len(evaluation.texts)
     if labelled:
-        columns |= _own_figures(labels, own)
-    if baseline is None or baseline.texts != own.texts:
-        return columns
-    if own.kind == EMBEDDING:
-        return columns | _similarity(baseline, own)
-    changed = changed_predictions(baseline.predictions, own.predictions)
-    columns |= {"changed_predictions": changed, "changed_fraction": changed / len(own.texts)}
+        _add_accuracy(figures, labels, evaluation)
+    if baseline is None or baseline.texts != evaluation.texts:
+        return figures
+    if evaluation.kind == EMBEDDING:
+        _add_similarity(figures, baseline, evaluation)
+        return figures
+    changed = changed_predictions(baseline.predictions, evaluation.predictions)
+    figures.changed_predictions, figures.changed_fraction = changed, changed / len(evaluation.texts)
     comparable = (
-        own.trained
+        evaluation.trained
         and baseline.trained
-        and (own.task_names, own.kind) == (baseline.task_names, baseline.kind)
-        and own is not baseline
+        and (evaluation.task_names, evaluation.kind) == (baseline.task_names, baseline.kind)
+        and evaluation is not baseline
     )
     if comparable:
-        columns |= _agreement(changed, baseline, own) | _divergence(baseline, own)
+        figures.agreement = 1 - changed / len(evaluation.texts)
+        figures.agreement_low, figures.agreement_high = _interval(baseline.predictions, evaluation)
+        _add_divergence(figures, baseline, evaluation)
     if comparable and labelled:
-        columns |= _against_baseline(labels, baseline, own)
-        columns |= (_differences_by_text if own.kind == TOKENS else _differences)(labels, baseline, own)
-    return columns
-
-
-def _own_figures(labels: list[Name], own: Evaluation) -> dict[str, Any]:
-    low, high = _interval(labels, own)
-    figures = {
-        "accuracy": accuracy(labels, own.predictions),
-        "accuracy_low": low,
-        "accuracy_high": high,
-        "macro_f1": macro_f1(labels, own.predictions),
-    }
-    if own.kind == MULTI_LABEL:
-        return figures | {"micro_f1": micro_f1(labels, own.predictions)}
-    if own.kind == TOKENS and tells_entities(own.names):
-        figures |= {"entity_f1": entity_f1(labels, own.predictions, own.of_text).value}
-    probabilities = _all_known(own.probabilities)
-    if probabilities is not None:
-        confidences = probabilities.max(axis=1)
-        figures |= {
-            "calibration_error": calibration_error(labels, own.predictions, confidences),
-            "brier_score": brier_score([own.names.index(str(label)) for label in labels], probabilities),
-        }
+        _add_flips_and_recall(figures, labels, baseline, evaluation)
+        (_add_differences_by_text if evaluation.kind == TOKENS else _add_differences)(
+            figures, labels, baseline, evaluation
+        )
     return figures
 
 
-def _against_baseline(labels: list[Name], baseline: Evaluation, own: Evaluation) -> dict[str, Any]:
-    before, after = baseline.predictions, own.predictions
-    negative, positive = flips(labels, before, after)
-    changes = recall_changes(labels, before, after, own.task_names)
-    known = [(change, name) for change, name in zip(changes, own.task_names, strict=True) if change is not None]
-    worst, worst_label = min(known, default=(None, None))
-    return {
-        "negative_flips_fraction": negative,
-        "positive_flips_fraction": positive,
-        "recall_changes": changes,
-        "worst_recall_label": worst_label,
-        "worst_recall_change": worst,
-    }
+def _add_accuracy(figures: PredictionFigures, labels: list[Name], evaluation: Evaluation) -> None:
+    figures.accuracy = accuracy(labels, evaluation.predictions)
+    figures.accuracy_low, figures.accuracy_high = _interval(labels, evaluation)
+    figures.macro_f1 = macro_f1(labels, evaluation.predictions)
+    if evaluation.kind == MULTI_LABEL:
+        figures.micro_f1 = micro_f1(labels, evaluation.predictions)
+        return
+    if evaluation.kind == TOKENS and tells_entities(evaluation.names):
+        figures.entity_f1 = entity_f1(labels, evaluation.predictions, evaluation.of_text).value
+    probabilities = _all_known(evaluation.probabilities)
+    if probabilities is not None:
+        figures.calibration_error = calibration_error(labels, evaluation.predictions, probabilities.max(axis=1))
+        figures.brier_score = brier_score([evaluation.names.index(str(label)) for label in labels], probabilities)
 
 
-def _differences(labels: list[Name], baseline: Evaluation, own: Evaluation) -> dict[str, Any]:
-    accuracies, f1s = paired_differences(labels, baseline.predictions, own.predictions)
-    p_value = mcnemar(*(_right(labels, side.predictions) for side in (baseline, own)))[3]
-    differences = _named_difference("accuracy", accuracies) | _named_difference("macro_f1", f1s)
-    return differences | {"accuracy_p_value": p_value}
+def _add_flips_and_recall(
+    figures: PredictionFigures, labels: list[Name], baseline: Evaluation, evaluation: Evaluation
+) -> None:
+    before, after = baseline.predictions, evaluation.predictions
+    figures.negative_flips_fraction, figures.positive_flips_fraction = flips(labels, before, after)
+    changes = recall_changes(labels, before, after, evaluation.task_names)
+    known = [(change, name) for change, name in zip(changes, evaluation.task_names, strict=True) if change is not None]
+    figures.recall_changes = changes
+    figures.worst_recall_change, figures.worst_recall_label = min(known, default=(None, None))
 
 
-def _differences_by_text(labels: list[Name], baseline: Evaluation, own: Evaluation) -> dict[str, Any]:
-    sides, of_text = (baseline.predictions, own.predictions), own.of_text
+def _add_differences(
+    figures: PredictionFigures, labels: list[Name], baseline: Evaluation, evaluation: Evaluation
+) -> None:
+    accuracies, f1s = paired_differences(labels, baseline.predictions, evaluation.predictions)
+    _add_accuracy_difference(figures, accuracies)
+    figures.accuracy_p_value = mcnemar(*(_right(labels, side.predictions) for side in (baseline, evaluation)))[3]
+    figures.macro_f1_difference = f1s.value
+    figures.macro_f1_difference_low, figures.macro_f1_difference_high = f1s.low, f1s.high
+
+
+def _add_differences_by_text(
+    figures: PredictionFigures, labels: list[Name], baseline: Evaluation, evaluation: Evaluation
+) -> None:
+    sides, of_text = (baseline.predictions, evaluation.predictions), evaluation.of_text
     accuracies = difference(*(per_text(_right(labels, side), of_text) for side in sides))
-    differences = _named_difference("accuracy", accuracies) | {"accuracy_p_value": accuracies.p_value}
-    if not tells_entities(own.names):
-        return differences
-    f1s = difference(*(entity_f1(labels, side, of_text) for side in sides))
-    return differences | _named_difference("entity_f1", f1s)
+    _add_accuracy_difference(figures, accuracies)
+    figures.accuracy_p_value = accuracies.p_value
+    if tells_entities(evaluation.names):
+        f1s = difference(*(entity_f1(labels, side, of_text) for side in sides))
+        figures.entity_f1_difference = f1s.value
+        figures.entity_f1_difference_low, figures.entity_f1_difference_high = f1s.low, f1s.high
 
 
-def _named_difference(name: str, found: Difference | TextDifference) -> dict[str, Any]:
-    ends = {f"{name}_difference_low": found.low, f"{name}_difference_high": found.high}
-    return {f"{name}_difference": found.value} | ends
+def _add_accuracy_difference(figures: PredictionFigures, accuracies: Difference | TextDifference) -> None:
+    figures.accuracy_difference = accuracies.value
+    figures.accuracy_difference_low, figures.accuracy_difference_high = accuracies.low, accuracies.high
+
+
+def _add_similarity(figures: PredictionFigures, baseline: Evaluation, evaluation: Evaluation) -> None:
+    if evaluation is not baseline and evaluation.trained and comparable_vectors(baseline, evaluation):
+        each = cosines(baseline.vectors, evaluation.vectors)
+        figures.cosine_mean, figures.cosine_low, figures.cosine_high = mean_interval(each)
+        figures.cosine_least = min(each)
+        figures.neighbour_agreement = neighbour_agreement(baseline.vectors, evaluation.vectors)
+
+
+def _add_divergence(figures: PredictionFigures, baseline: Evaluation, evaluation: Evaluation) -> None:
+    before, after = _all_known(baseline.probabilities), _all_known(evaluation.probabilities)
+    if before is not None and after is not None and baseline.names == evaluation.names:
+        figures.kl_mean_nats, figures.kl_p99_nats = kl_divergence(before, after, each=evaluation.kind == MULTI_LABEL)
 
 
 def _right(labels: Sequence[Name | None], predictions: Sequence[Name | None]) -> list[bool]:
     return [a == b for a, b in zip(labels, predictions, strict=True)]
 
 
-def _interval(labels: Sequence[Name | None], own: Evaluation) -> tuple[float, float]:
+def _interval(labels: Sequence[Name | None], evaluation: Evaluation) -> tuple[float, float]:
     """Return the interval of the share of examples that are predicted so."""
-    right = _right(labels, own.predictions)
+    right = _right(labels, evaluation.predictions)
     return (
-        share_interval(per_text(right, own.of_text)) if own.kind == TOKENS else wilson_interval(sum(right), len(right))
+        share_interval(per_text(right, evaluation.of_text))
+        if evaluation.kind == TOKENS
+        else wilson_interval(sum(right), len(right))
     )
-
-
-def _similarity(baseline: Evaluation, own: Evaluation) -> dict[str, Any]:
-    if own is baseline or not own.trained or not comparable_vectors(baseline, own):
-        return {}
-    found = cosines(baseline.vectors, own.vectors)
-    mean, low, high = mean_interval(found)
-    return {
-        "cosine_mean": mean,
-        "cosine_low": low,
-        "cosine_high": high,
-        "cosine_least": min(found),
-        "neighbour_agreement": neighbour_agreement(baseline.vectors, own.vectors),
-    }
-
-
-def _agreement(changed: int, baseline: Evaluation, own: Evaluation) -> dict[str, Any]:
-    low, high = _interval(baseline.predictions, own)
-    return {"agreement": 1 - changed / len(own.texts), "agreement_low": low, "agreement_high": high}
-
-
-def _divergence(baseline: Evaluation, own: Evaluation) -> dict[str, Any]:
-    before, after = _all_known(baseline.probabilities), _all_known(own.probabilities)
-    if before is None or after is None or baseline.names != own.names:
-        return {}
-    mean, p99 = kl_divergence(before, after, each=own.kind == MULTI_LABEL)
-    return {"kl_mean_nats": mean, "kl_p99_nats": p99}
-
-
-def _of_itself(own: Evaluation | None) -> dict[str, Any]:
-    """Return what was found out before: the user's own metrics, and how far neighbours in a batch matter."""
-    if own is None or not own.texts:
-        return {}
-    names = ("examples", "changed_predictions", "logit_difference")
-    return {"metrics": dict(own.metrics)} | {
-        f"batch_{name}": own.batch_sensitivity[name] for name in names if name in own.batch_sensitivity
-    }
 
 
 def _all_known(probabilities: np.ndarray) -> np.ndarray | None:

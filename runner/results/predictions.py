@@ -62,11 +62,11 @@ def read_evaluations(sweep: Path) -> tuple[list[Evaluation], list[str]]:
     folder = SweepFolder(sweep).predictions
     names = sorted(path.name for path in folder.glob("*.json"))
     for chunk in parallel_map(partial(_read, folder), names, _FILES_AT_ONCE):
-        for one in chunk:
-            if isinstance(one, str):
-                warnings.append(one)
+        for read in chunk:
+            if isinstance(read, str):
+                warnings.append(read)
             else:
-                evaluations.append(_sharing(one, known))
+                evaluations.append(_sharing(read, known))
     return evaluations, warnings
 
 
@@ -81,14 +81,14 @@ def predictions_parts(jobs: Sequence[Mapping[str, Any]], evaluations: Sequence[E
 def _read(folder: Path, names: Sequence[str]) -> list[Evaluation | str]:
     """Return what each file holds, or why it cannot be read."""
     known: _Known = {}  # what is shared goes to another process once
-    found = (_read_one(folder / name) for name in names)
-    return [one if isinstance(one, str) else _sharing(one, known) for one in found]
+    each = (_read_one(folder / name) for name in names)
+    return [read if isinstance(read, str) else _sharing(read, known) for read in each]
 
 
-def _sharing(one: Evaluation, known: _Known) -> Evaluation:
-    """Return it with the texts and labels of one that was read before, if they are alike."""
-    texts, labels = (known.setdefault(values, values) for values in (one.texts, one.labels))
-    return replace(one, texts=texts, labels=labels)
+def _sharing(evaluation: Evaluation, known: _Known) -> Evaluation:
+    """Return it with the texts and labels of an evaluation that was read before, if they are alike."""
+    texts, labels = (known.setdefault(values, values) for values in (evaluation.texts, evaluation.labels))
+    return replace(evaluation, texts=texts, labels=labels)
 
 
 def _read_one(path: Path) -> Evaluation | str:
@@ -115,14 +115,14 @@ def _parse(content: Mapping[str, Any]) -> Evaluation:
         "texts": tuple(map(str, texts)),
     }
     values = _matrix(logits)
-    found = _of_vectors(values) if evaluated["kind"] == EMBEDDING else _of_classes(values, content, evaluated["kind"])
-    identity = repr((evaluated, found["names"], content["label"])).encode()
+    outputs = _of_vectors(values) if evaluated["kind"] == EMBEDDING else _of_classes(values, content, evaluated["kind"])
+    identity = repr((evaluated, outputs["names"], content["label"])).encode()
     return Evaluation(
         jobs=list(content["jobs"]),
         artifact=str(content["artifact"]),
         lineage=list(content.get("lineage") or []),
         **evaluated,
-        **found,
+        **outputs,
         of_text=of_text,
         metrics={},
         batch_sensitivity=content.get("batch_sensitivity") or {},
@@ -168,23 +168,23 @@ def _of_vectors(vectors: np.ndarray) -> dict[str, Any]:
     }
 
 
-def comparable_vectors(base: Evaluation, own: Evaluation) -> bool:
+def comparable_vectors(base: Evaluation, evaluation: Evaluation) -> bool:
     """Whether both have vectors, of the same width."""
-    return bool(own.vectors.size) and base.vectors.shape == own.vectors.shape
+    return bool(evaluation.vectors.size) and base.vectors.shape == evaluation.vectors.shape
 
 
-def _cosines(base: Evaluation | None, own: Evaluation) -> Any:
+def _cosines(base: Evaluation | None, evaluation: Evaluation) -> Any:
     """Return each text's cosine; null where there are no two vectors to compare."""
-    if base is None or not comparable_vectors(base, own):
-        return pa.nulls(len(own.texts), pa.float64())
-    return pa.array(cosines(base.vectors, own.vectors), pa.float64())
+    if base is None or not comparable_vectors(base, evaluation):
+        return pa.nulls(len(evaluation.texts), pa.float64())
+    return pa.array(cosines(base.vectors, evaluation.vectors), pa.float64())
 
 
 def _named(labels: Sequence[Any], names: Sequence[str], kind: str) -> tuple[Name | None, ...]:
     """Return the name of each label, given by its place, or the names of all of a text's; None where there is none."""
     if kind == MULTI_LABEL:
-        return tuple(None if those is None else frozenset(names[one] for one in those) for those in labels)
-    return tuple(None if one is None else names[one] for one in labels)
+        return tuple(None if places is None else frozenset(names[place] for place in places) for places in labels)
+    return tuple(None if place is None else names[place] for place in labels)
 
 
 def _predicted(probabilities: np.ndarray, names: Sequence[str], kind: str) -> list[Name | None]:
@@ -203,7 +203,7 @@ def _predicted(probabilities: np.ndarray, names: Sequence[str], kind: str) -> li
 def _shown_all(those: Sequence[Name | None], names: Sequence[str]) -> Any:
     """Return names as a column; the labels of a text of several as one name."""
     if frozenset in set(map(type, those)):
-        those = [name if name is None else joined([one for one in names if one in name]) for name in those]
+        those = [given if given is None else joined([name for name in names if name in given]) for given in those]
     return pa.array(those, pa.string())
 
 
@@ -220,27 +220,27 @@ def _moved(p: np.ndarray, q: np.ndarray, kind: str) -> Any:
     return _known(np.abs(p - q).max(axis=1) if kind == MULTI_LABEL and p.size else total_variation(p, q))
 
 
-def _job_table(job: Mapping[str, Any], own: Evaluation, baseline: Evaluation | None) -> Any:
-    n = len(own.texts)
-    same = baseline is not None and baseline.texts == own.texts and baseline.task_names == own.task_names
+def _job_table(job: Mapping[str, Any], evaluation: Evaluation, baseline: Evaluation | None) -> Any:
+    n = len(evaluation.texts)
+    same = baseline is not None and baseline.texts == evaluation.texts and baseline.task_names == evaluation.task_names
     base = baseline if baseline is not None and same else None
-    outputs_alike = base is not None and base.names == own.names
+    outputs_alike = base is not None and base.names == evaluation.names
     values = {
         **{
             key: pa.repeat(pa.scalar(job.get(key), pa.string()), n)
             for key in ("job", "model", "technique", "task", "workload")
         },
         "example": np.arange(n),
-        "of_text": own.of_text,
-        "text": pa.array(own.texts, pa.string()),
-        "label": _shown_all(own.labels, own.names),
-        "prediction": _shown_all(own.predictions, own.names),
-        "probability": _certainty(own.probabilities, own.kind),
-        "probabilities": _lists(own.probabilities),
+        "of_text": evaluation.of_text,
+        "text": pa.array(evaluation.texts, pa.string()),
+        "label": _shown_all(evaluation.labels, evaluation.names),
+        "prediction": _shown_all(evaluation.predictions, evaluation.names),
+        "probability": _certainty(evaluation.probabilities, evaluation.kind),
+        "probabilities": _lists(evaluation.probabilities),
         "baseline_prediction": _shown_all(base.predictions, base.names) if base else pa.nulls(n, pa.string()),
-        "baseline_probability": _certainty(base.probabilities, own.kind) if base else pa.nulls(n, pa.float64()),
-        "cosine": _cosines(base, own),
-        "moved": _moved(own.probabilities, base.probabilities, own.kind)
+        "baseline_probability": _certainty(base.probabilities, evaluation.kind) if base else pa.nulls(n, pa.float64()),
+        "cosine": _cosines(base, evaluation),
+        "moved": _moved(evaluation.probabilities, base.probabilities, evaluation.kind)
         if base and outputs_alike
         else pa.nulls(n, pa.float64()),
     }

@@ -1,8 +1,9 @@
-"""Which rounds count, and whether one more is needed: pure functions of trial rows.
+"""Which rounds are included, and whether another round is needed: pure functions of the rows of trials.
 
-A block is the trials that share a baseline. In a round, each trial's latency is a ratio to the partner's, and that to
-those of the two baselines: the partner is the clock, the baselines are what is compared with. Rounds are evaluated by
-signs around the timed calls, never by latencies: choosing rounds by what they measured would bend the result.
+A block is the trials that share a baseline. In a round, the latency of each trial is divided by the partner's, and the
+result by that of the round's two baselines: the partner is the clock, and the baselines are what is compared with.
+Whether a round is included depends on signs around the timed calls, never on latencies: to choose rounds by what they
+measured would bias the result.
 """
 
 from __future__ import annotations
@@ -16,8 +17,7 @@ from typing import Any
 from runner.results.records.plan import block_name
 from runner.results.records.trial import ALONE_ROLES
 from runner.results.statistics import estimate_ratio, log_ratio
-
-Row = Mapping[str, Any]
+from runner.results.tables import Row
 
 #: The columns of results that rounds are evaluated by.
 EVALUATED_BY = [
@@ -28,19 +28,19 @@ EVALUATED_BY = [
 
 
 def block_of(row: Row) -> str:
-    """Return the key of the jobs that a trial is compared with: its baseline's, or its own."""
+    """Return the name of the trial's block: its baseline's key or, without one, that of its own job."""
     return block_name(row["job"], row["baseline_job"])
 
 
 def disturbance(row: Row, limits: Mapping[str, float], usual_reference_seconds: float) -> tuple[float, str] | None:
     """Return the worst sign of a disturbed machine as a multiple of its limit, and its name; None if none is known.
 
-    A sign that the kernel did not tell is left out: it is neither calm nor disturbed.
+    A sign that the kernel does not report is left out.
 
     Args:
-        row: an ok trial.
-        limits: by the names of `runner.config.schema.DisturbanceLimits`.
-        usual_reference_seconds: the sweep's median time of the reference kernel.
+        row: a trial that is ok.
+        limits: the limits, by the names in `runner.config.schema.DisturbanceLimits`.
+        usual_reference_seconds: the median time of the reference kernel in the sweep.
     """
     elapsed = row["elapsed_seconds"] or 0.0
     both = elapsed + (row["partner_seconds"] or 0.0)
@@ -67,34 +67,35 @@ def _multiple(value: float, limit: float) -> float:
 
 
 def evaluate(rows: Sequence[Row], limits: Mapping[str, float], wanted: int) -> list[dict[str, Any]]:
-    """Return the columns latency_ratio, disturbance, disturbed_by and counted of every row.
+    """Return the columns latency_ratio, disturbance, disturbed_by and included of every row.
 
-    All undisturbed rounds of a block count. If these are fewer than wanted, the least disturbed ones fill up. The pairs
-    alone of a sweep with slots are of no round: they only tell what slots cost (runner/results/slots.py).
+    All undisturbed rounds of a block are included. If there are fewer of these than wanted, the least disturbed ones
+    fill up. The pairs that a sweep with slots measures alone belong to no round: they only show what slots cost
+    (runner/results/slots.py).
 
     Args:
-        rows: trials of one sweep.
+        rows: the trials of one sweep.
         limits: see `disturbance`.
-        wanted: how many rounds the sweep was to have.
+        wanted: how many rounds the sweep asked for.
     """
     usual = _usual_reference_seconds(rows)
-    found = [disturbance(row, limits, usual.get(row["cpu"], 1.0)) if row["status"] == "ok" else None for row in rows]
+    worst = [disturbance(row, limits, usual.get(row["cpu"], 1.0)) if row["status"] == "ok" else None for row in rows]
     scores: dict[str, dict[int, float]] = defaultdict(lambda: defaultdict(float))
-    for row, one in zip(rows, found, strict=True):
+    for row, sign in zip(rows, worst, strict=True):
         if row["role"] in ALONE_ROLES:
             continue
         rounds = scores[block_of(row)]
-        rounds[row["round"]] = max(rounds[row["round"]], one[0] if one else 0.0)
-    counted = {block: included_rounds(rounds, wanted) for block, rounds in scores.items()}
+        rounds[row["round"]] = max(rounds[row["round"]], sign[0] if sign else 0.0)
+    included = {block: included_rounds(rounds, wanted) for block, rounds in scores.items()}
     ratios = _latency_ratios(rows)
     return [
         {
             "latency_ratio": ratio,
-            "disturbance": one[0] if one else None,
-            "disturbed_by": one[1] if one and one[0] > 1 else None,
-            "included": row["role"] not in ALONE_ROLES and row["round"] in counted[block_of(row)],
+            "disturbance": sign[0] if sign else None,
+            "disturbed_by": sign[1] if sign and sign[0] > 1 else None,
+            "included": row["role"] not in ALONE_ROLES and row["round"] in included[block_of(row)],
         }
-        for row, one, ratio in zip(rows, found, ratios, strict=True)
+        for row, sign, ratio in zip(rows, worst, ratios, strict=True)
     ]
 
 
@@ -108,9 +109,9 @@ def _usual_reference_seconds(rows: Sequence[Row]) -> dict[str | None, float]:
 
 
 def _latency_ratios(rows: Sequence[Row]) -> list[float | None]:
-    """Return each ok trial's ratio to its round's two baselines, all three by the same partner's clock.
+    """Return the ratio of each ok trial to the two baselines of its round, all three measured by the same partner.
 
-    Trials that had no partner are compared by their median latencies, the wall clock's.
+    Trials without a partner are compared by their median latencies.
     """
     baselines: dict[tuple[str, int, str], list[float]] = defaultdict(list)
     for row in rows:
@@ -131,7 +132,7 @@ def clock(row: Row) -> str:
 
 
 def a_a_log_ratios(baselines: Sequence[Row]) -> list[float]:
-    """Return log(last ÷ first) of the two ok trials of a baseline in each round, by the same clock."""
+    """Return log(last ÷ first) for each round, where both trials of the baseline are ok and have the same clock."""
     ends: dict[tuple[int, str], dict[str, float]] = defaultdict(dict)
     for row in baselines:
         ends[row["round"], clock(row)][row["role"].rpartition("-")[2]] = math.log(row[clock(row)])
@@ -145,13 +146,13 @@ def included_rounds(scores: Mapping[int, float], wanted: int) -> set[int]:
 
 
 def needs_round(rows: Sequence[Row], measure: Mapping[str, Any]) -> bool:
-    """Return whether a block needs one more round after those it has.
+    """Return whether a block needs another round after those that it has.
 
-    It does while too few rounds were undisturbed, or, with `half_width`, while an interval is wider than that; within
-    the bounds `reruns` and `max_rounds`. (Stopping when the interval is narrow enough: Laaber et al., ESEC/FSE 2020.)
+    It does while too few rounds were undisturbed or, with `half_width`, while an interval is wider than that; `reruns`
+    and `max_rounds` are the bounds. (To stop when the interval is narrow enough: Laaber et al., ESEC/FSE 2020.)
 
     Args:
-        rows: of the block's trials, with the columns of `evaluate`.
+        rows: the block's trials, with the columns of `evaluate`.
         measure: the settings of `runner.config.schema.MeasureConfig`.
     """
     scores: dict[int, float] = defaultdict(float)
@@ -167,8 +168,7 @@ def needs_round(rows: Sequence[Row], measure: Mapping[str, Any]) -> bool:
 
 
 def half_widths(rows: Sequence[Row]) -> list[float]:
-    """Return the half-width of every job's interval, per CPU model, as a fraction of its ratio, where it
-    has one."""
+    """Return half the width of the interval of each job on each CPU model, as a fraction of the job's ratio."""
     logs: dict[tuple[str, str | None], list[float]] = defaultdict(list)
     for row in rows:
         if row["included"] and row["role"] == "variant" and row["latency_ratio"]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from runner.machine.int8 import ADVICE, SEVEN_BITS
 from runner.results.format import percent, points
+from runner.results.tables import Row
 
-Row = Mapping[str, Any]
 _MAX_NAMED = 3  # variants that a sentence names before it counts the rest
 _BASIS = "That is against the baseline, by all steps of a variant together."
 

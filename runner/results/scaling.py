@@ -1,4 +1,4 @@
-"""What more threads bring: each job against the one that differs from it in nothing but having one thread."""
+"""What more threads bring: each job is compared with the job that differs only in having one thread."""
 
 from __future__ import annotations
 
@@ -6,53 +6,52 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from runner.results.records.summary import JobSummary, ThreadScaling
 from runner.results.statistics import compare
-
-Row = Mapping[str, Any]
-
-_SAME = ("model", "technique", "task", "workload", "batch_size", "padding", "max_length", "bucket", "isolation", "cpu")
+from runner.results.tables import Row
 
 
-def thread_scaling(
-    jobs: Sequence[Row], trials_by_job: Mapping[str, Sequence[Row]]
-) -> dict[str, dict[str, float | None]]:
-    """Return the columns thread_speedup, …_low, …_high and thread_efficiency of every job with several threads.
+def thread_scaling(jobs: Sequence[JobSummary], trials_by_job: Mapping[str, Sequence[Row]]) -> dict[str, ThreadScaling]:
+    """Return what more threads bring, by the key of each job with several threads.
 
-    The speedup is the ratio of the geometric means, over counted rounds, of the trials' median latencies: one thread
-    ÷ these. Its interval is Welch's, since the two run in boxes of their own and take no turns with each other. A job
-    is left out if there is no one-thread job like it, more than one, or one of the two has no counted trial.
+    The speedup is the geometric mean, over the rounds that are included, of the median latencies with one thread,
+    divided by that with several. Its interval is Welch's, since the two run in boxes of their own and take no turns
+    with each other. A job is left out if there is no one-thread job like it, if there are several, or if one of the two
+    has no trial that is included.
 
     Args:
-        jobs: rows of the summary.
+        jobs: the summaries of all jobs.
         trials_by_job: rows of results by the key of their job.
     """
-    singles: dict[tuple[Any, ...], list[Row]] = {}
+    singles: dict[tuple[Any, ...], list[JobSummary]] = {}
     for job in jobs:
-        if job["threads"] == 1:
-            singles.setdefault(_identity(job), []).append(job)
-    scaled: dict[str, dict[str, float | None]] = {}
+        if job.threads == 1:
+            singles.setdefault(_conditions(job), []).append(job)
+    scaled: dict[str, ThreadScaling] = {}
     for job in jobs:
-        alike = singles.get(_identity(job), [])
-        if job["threads"] > 1 and len(alike) == 1:
-            columns = _columns(trials_by_job[alike[0]["job"]], trials_by_job[job["job"]], job["threads"])
-            scaled |= {job["job"]: columns} if columns else {}
+        alike = singles.get(_conditions(job), [])
+        if (job.threads or 0) > 1 and len(alike) == 1:
+            scaling = _compare(trials_by_job[str(alike[0].job)], trials_by_job[str(job.job)], job.threads or 1)
+            scaled |= {str(job.job): scaling} if scaling else {}
     return scaled
 
 
-def _identity(job: Row) -> tuple[Any, ...]:
-    return tuple(job[name] for name in _SAME)
+def _conditions(job: JobSummary) -> tuple[Any, ...]:
+    """Return everything but the threads that latencies depend on."""
+    shape = (job.batch_size, job.padding, job.max_length, job.bucket)
+    return (job.model, job.technique, job.task, job.workload, *shape, job.isolation, job.cpu)
 
 
-def _columns(single: Sequence[Row], several: Sequence[Row], threads: int) -> dict[str, float | None]:
+def _compare(single: Sequence[Row], several: Sequence[Row], threads: int) -> ThreadScaling | None:
     estimate = compare(_log_latencies(single), _log_latencies(several))
     if estimate is None:
-        return {}
-    return {
-        "thread_speedup": estimate.ratio,
-        "thread_speedup_low": estimate.low,
-        "thread_speedup_high": estimate.high,
-        "thread_efficiency": estimate.ratio / threads,
-    }
+        return None
+    return ThreadScaling(
+        thread_speedup=estimate.ratio,
+        thread_speedup_low=estimate.low,
+        thread_speedup_high=estimate.high,
+        thread_efficiency=estimate.ratio / threads,
+    )
 
 
 def _log_latencies(trials: Sequence[Row]) -> list[float]:

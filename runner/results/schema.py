@@ -1,8 +1,8 @@
 """The schemas of the tables, which follow from the records (runner/results/records).
 
 A column has the name, the type and the description of its field. The description travels in the Parquet file as field
-metadata (`description`), the version as table metadata (`pinbox.schema`). A new column raises `VERSION`; readers take
-every older version.
+metadata (`description`), the version as table metadata (`pinbox.schema`). A column that gets another name, type or
+meaning raises `VERSION`. A new column does not: it is null in files that do not have it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How near the vectors of a variant are to the baseline's, text by text."""
+"""How near the vectors of a variant are to those of the baseline, text by text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scipy.special import stdtrit
 
 from runner.results.statistics import ALPHA
 
-MAX_NEIGHBOURS = 2000  # texts among which each one's nearest is looked for
+MAX_NEIGHBOURS = 2000  # texts that the nearest text is looked for among
 
 Vectors = np.ndarray | Sequence[Sequence[float]]  # [texts, width]
 
@@ -23,8 +23,8 @@ def cosines(baseline: Vectors, variant: Vectors) -> list[float]:
         baseline, variant: [texts, width].
     """
     a, b = _unit(baseline), _unit(variant)
-    found: list[float] = np.clip((a * b).sum(axis=1), -1, 1).tolist()
-    return found
+    each: list[float] = np.clip((a * b).sum(axis=1), -1, 1).tolist()
+    return each
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
@@ -37,9 +37,10 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def neighbour_agreement(baseline: Vectors, variant: Vectors) -> float | None:
-    """Return the share of texts whose nearest other text, by cosine, is the same for both: a search's first find.
+    """Return the fraction of texts whose nearest other text, by cosine, is the same for both sides.
 
-    Of the first `MAX_NEIGHBOURS` texts; None for fewer than three, which have no choice.
+    That text is what a search would find first. Only the first `MAX_NEIGHBOURS` texts are looked at. With fewer than
+    three texts there is no choice, and the result is None.
 
     Args:
         baseline, variant: [texts, width].
@@ -51,7 +52,7 @@ def neighbour_agreement(baseline: Vectors, variant: Vectors) -> float | None:
 
 
 def _nearest(unit: np.ndarray) -> np.ndarray:
-    """Return the place of each text's nearest other one, the first of equally near ones."""
+    """Return the place of the text that is nearest to each text; the first one if several are equally near."""
     near = unit @ unit.T
     np.fill_diagonal(near, -2)
     places: np.ndarray = near.round(12).argmax(axis=1)  # so that rounding does not choose among copies of a text

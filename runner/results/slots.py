@@ -1,50 +1,54 @@
-"""What it costs to measure several rounds at once: the baseline's pairs alone against those beside other slots."""
+"""What a sweep with slots pays for measuring several rounds at the same time.
+
+A slot (runner/sweep/slots) is a part of the machine that measures a round by itself. Slots share caches and memory
+bandwidth, so each slot also measures pairs of the baseline while all others wait. Those pairs are "alone".
+"""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from statistics import fmean
-from typing import Any
 
+from runner.results.records.summary import SlotCost
 from runner.results.records.trial import ALONE_ROLES
 from runner.results.rounds import a_a_log_ratios, included_rounds
 from runner.results.statistics import estimate_ratio, noise_floor
+from runner.results.tables import Row
 
-Row = Mapping[str, Any]
-
-_FEWEST = 2  # pairs alone that a floor takes; if fewer were undisturbed, the least disturbed fill up
+_MIN_PAIRS = 2  # that a floor takes; if fewer were undisturbed, the least disturbed ones fill up
 
 
-def cost_of_slots(trials: Sequence[Row]) -> dict[str, float | None]:
-    """Return the columns noise_floor_alone, beside_ratio, …_low and …_high; none without slots.
+def cost_of_slots(trials: Sequence[Row]) -> SlotCost:
+    """Return what slots cost a baseline; nothing is known without slots.
 
-    A round is held against the pair alone of the same number: both were measured in the same slot. Student's t over
-    the rounds' log ratios.
+    A round is compared with the pair alone of the same number: both were measured in the same slot. The interval is
+    Student's t over the rounds' log ratios.
 
     Args:
-        trials: of one baseline, evaluated.
+        trials: the evaluated trials of one baseline.
     """
-    alone = _calm([trial for trial in trials if trial["status"] == "ok" and trial["role"] in ALONE_ROLES])
+    alone = _undisturbed([trial for trial in trials if trial["status"] == "ok" and trial["role"] in ALONE_ROLES])
     if not alone:
-        return {}
+        return SlotCost()
     beside = [trial for trial in trials if trial["status"] == "ok" and trial["included"] and trial["beside"]]
-    logs = [_log_latencies(side) for side in (beside, alone)]
-    cost = estimate_ratio([logs[0][number] - logs[1][number] for number in sorted(logs[0].keys() & logs[1].keys())])
-    return {
-        "noise_floor_alone": noise_floor(a_a_log_ratios(alone)),
-        "beside_ratio": cost.ratio if cost else None,
-        "beside_ratio_low": cost.low if cost else None,
-        "beside_ratio_high": cost.high if cost else None,
-    }
+    logs_beside, logs_alone = _log_latencies(beside), _log_latencies(alone)
+    rounds = sorted(logs_beside.keys() & logs_alone.keys())
+    cost = estimate_ratio([logs_beside[number] - logs_alone[number] for number in rounds])
+    return SlotCost(
+        noise_floor_alone=noise_floor(a_a_log_ratios(alone)),
+        beside_ratio=cost.ratio if cost else None,
+        beside_ratio_low=cost.low if cost else None,
+        beside_ratio_high=cost.high if cost else None,
+    )
 
 
-def _calm(alone: Sequence[Row]) -> list[Row]:
+def _undisturbed(alone: Sequence[Row]) -> list[Row]:
     scores: dict[int, float] = defaultdict(float)
     for trial in alone:
         scores[trial["round"]] = max(scores[trial["round"]], trial["disturbance"] or 0.0)
-    kept = included_rounds(scores, _FEWEST)
+    kept = included_rounds(scores, _MIN_PAIRS)
     return [trial for trial in alone if trial["round"] in kept]
 
 

@@ -1,18 +1,21 @@
-"""One row per job: medians over its trials, and what they say against its baseline."""
+"""The summary: one row for each job, with medians over its trials and a comparison with its baseline."""
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
+from operator import attrgetter, itemgetter
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from runner.results.prediction_metrics import prediction_columns
+from runner.results.prediction_metrics import prediction_figures
 from runner.results.predictions import Evaluation
-from runner.results.records.summary import MEASURED
+from runner.results.records.job import ArtifactFacts
+from runner.results.records.summary import MEASURED, JobSummary
 from runner.results.records.trial import STATUSES
 from runner.results.rounds import a_a_log_ratios
 from runner.results.scaling import thread_scaling
@@ -25,30 +28,22 @@ from runner.results.statistics import (
     noise_floor,
     verdict,
 )
-from runner.results.tables import Tables, rows_by_job
+from runner.results.tables import Row, Tables, rows_by_job
 
-Row = Mapping[str, Any]
+K = TypeVar("K")
+V = TypeVar("V")
 
-_PLAIN_RATIOS = {
-    "disk_ratio": "disk_bytes",
-    "compressed_ratio": "compressed_bytes",
-    "rss_peak_ratio": "rss_peak_bytes",
-    "load_ratio": "load_seconds",
-    "first_call_ratio": "first_call_seconds",
-    "throughput_ratio": "examples_per_second",
-}
-
-
-#: What the summary needs of all trials at once; the rest is looked at job by job.
+#: The columns that jobs are compared by, which all trials are needed for at once.
 _TO_COMPARE = ["job", "round", "role", "status", "included", "latency_ratio", "partner_ratio", "latency_p50_seconds"]
 _TO_COMPARE += ["disturbance", "beside"]
-_FIXED = ["sweep", "weights", "batch_size", "padding", "max_length", "bucket"]
-_FIXED += ["artifact", "artifact_format", "plugins", "masked", "int8_weight_bits", "int8_may_saturate"]
-_OF_TRIALS = [*_FIXED, "round", "status", "error", "log", "included", *MEASURED]
+#: The columns that are alike in all trials of a job.
+_SETTINGS = ["sweep", "weights", "batch_size", "padding", "max_length", "bucket"]
+_SETTINGS += [field.name for field in fields(ArtifactFacts)]
+_OF_TRIALS = [*_SETTINGS, "round", "status", "error", "log", "included", *MEASURED]
 
 
 def summarize(jobs: Sequence[Row], planned: Mapping[str, int], results: Any, evaluations: Sequence[Evaluation]) -> Any:
-    """Build the summary table, one row per job of the plan, in its order.
+    """Build the summary table: one row for each job of the plan, in its order.
 
     Args:
         jobs: the jobs of the plan.
@@ -56,27 +51,21 @@ def summarize(jobs: Sequence[Row], planned: Mapping[str, int], results: Any, eva
         results: the table of trials, evaluated.
         evaluations: the predictions of the artifacts.
     """
-    figures = {
-        job: _figures(planned.get(job, 0), trials) for job, trials in rows_by_job(results.select(["job", *_OF_TRIALS]))
-    }
-    rows = {
-        job["job"]: _identity(job) | figures.get(job["job"], _figures(planned.get(job["job"], 0), [])) for job in jobs
-    }
-    evaluation_of = {job: evaluation for evaluation in evaluations for job in evaluation.jobs}
-    pairs = [(evaluation_of.get(key), evaluation_of.get(row["baseline_job"])) for key, row in rows.items()]
-    for row, evaluated in zip(rows.values(), prediction_columns(pairs), strict=True):
-        baseline = rows.get(row["baseline_job"])
-        if baseline is not None:
-            row |= {name: _ratio(row[column], baseline[column]) for name, column in _PLAIN_RATIOS.items()}
-        row |= evaluated
-    trials_of = _grouped(results.select(_TO_COMPARE).to_pylist(), "job")
-    for baseline_job, sharing in _grouped(rows.values(), "baseline_job").items():
-        compared = _latency_against_baseline(baseline_job, [row["job"] for row in sharing], trials_of)
-        for job, columns in compared.items():
-            rows[job] |= columns
-    for job, columns in thread_scaling(list(rows.values()), trials_of).items():
-        rows[job] |= columns
-    return pa.Table.from_pylist(list(rows.values()), schema=SUMMARY)
+    summaries = {job["job"]: _planned(job) for job in jobs}
+    not_run = dict(summaries)
+    for key, trials in rows_by_job(results.select(["job", *_OF_TRIALS])):
+        _add_medians(not_run.pop(key), planned.get(key, 0), trials)
+    for key, summary in not_run.items():
+        _add_medians(summary, planned.get(key, 0), [])
+    _add_predictions(summaries, evaluations)
+    for summary in summaries.values():
+        _add_ratios(summary, summaries.get(str(summary.baseline_job)))
+    trials_of = _by_key(results.select(_TO_COMPARE).to_pylist(), itemgetter("job"))
+    for baseline_job, sharing in _by_key(summaries.values(), attrgetter("baseline_job")).items():
+        _add_latency_ratios(baseline_job, sharing, trials_of)
+    for key, scaling in thread_scaling(list(summaries.values()), trials_of).items():
+        summaries[key].add(scaling)
+    return pa.Table.from_pylist(list(map(vars, summaries.values())), schema=SUMMARY)
 
 
 def outcome(tables: Tables) -> int:
@@ -87,67 +76,92 @@ def outcome(tables: Tables) -> int:
     return 0 if ok == sum(tables.summary["trials_planned"].to_pylist()) else 1
 
 
-def _identity(job: Row) -> dict[str, Any]:
-    return {**{name: job.get(name) for name in SUMMARY.names}, "baseline_job": job.get("baseline")}
+def _planned(job: Row) -> JobSummary:
+    """Return the summary of a job with what the plan says about it."""
+    known = {field.name: job[field.name] for field in fields(JobSummary) if field.name in job}
+    return JobSummary(**known | {"baseline_job": job.get("baseline")})
 
 
-def _figures(planned: int, trials: Sequence[Row]) -> dict[str, Any]:
-    """Return settings, status and medians of one job; only ok trials of counted rounds enter the medians."""
-    ok = _counted(trials)
+def _add_medians(summary: JobSummary, planned: int, trials: Sequence[Row]) -> None:
+    """Add settings, status and medians; medians are over the ok trials of the rounds that are included."""
+    included = _included(trials)
     failed = next((trial for trial in trials if trial["status"] != "ok"), None)
-    complete = "ok" if len(trials) == planned and trials else "missing"
-    return {
-        **{name: _first_known(trials, name) for name in _FIXED},
-        "status": failed["status"] if failed else complete,
-        "error": failed["error"] if failed else None,
-        "log": failed["log"] if failed else None,
-        "trials_planned": planned,
-        "trials_missing": planned - len(trials),
-        "rounds_run": len({trial["round"] for trial in trials}),
-        "rounds_included": len({trial["round"] for trial in trials if trial["included"]}),
-        **{f"trials_{s.replace('-', '_')}": sum(t["status"] == s for t in trials) for s in STATUSES},
-        **{name: _median([trial[name] for trial in ok]) for name in MEASURED},
-    }
+    statuses = Counter(trial["status"] for trial in trials)
+    summary.status = failed["status"] if failed else "ok" if len(trials) == planned and trials else "missing"
+    summary.error = failed["error"] if failed else None
+    summary.log = failed["log"] if failed else None
+    summary.trials_planned = planned
+    summary.trials_missing = planned - len(trials)
+    summary.rounds_run = len({trial["round"] for trial in trials})
+    summary.rounds_included = len({trial["round"] for trial in trials if trial["included"]})
+    for status in STATUSES:
+        setattr(summary, f"trials_{status.replace('-', '_')}", statuses[status])
+    for name in _SETTINGS:
+        setattr(summary, name, next((trial[name] for trial in trials if trial[name] is not None), None))
+    for name in MEASURED:
+        setattr(summary, name, _median(trial[name] for trial in included))
 
 
-def _latency_against_baseline(
-    baseline_job: str, jobs: Sequence[str], trials_of: Mapping[str, Sequence[Row]]
-) -> dict[str, dict[str, Any]]:
-    """Return the latency columns of all jobs that share one baseline: Holm runs across its variants.
+def _add_predictions(summaries: Mapping[str, JobSummary], evaluations: Sequence[Evaluation]) -> None:
+    evaluation_of = {job: evaluation for evaluation in evaluations for job in evaluation.jobs}
+    pairs = [
+        (evaluation_of.get(key), evaluation_of.get(str(summary.baseline_job))) for key, summary in summaries.items()
+    ]
+    for summary, figures in zip(summaries.values(), prediction_figures(pairs), strict=True):
+        summary.add(figures)
 
-    The baseline's own row gets the noise floor and a ratio of exactly 1, without an interval. With slots, all get what
-    these cost the baseline.
+
+def _add_ratios(summary: JobSummary, baseline: JobSummary | None) -> None:
+    """Add the ratios that need no test: of sizes, memory and phases."""
+    if baseline is not None:
+        summary.disk_ratio = _ratio(summary.disk_bytes, baseline.disk_bytes)
+        summary.compressed_ratio = _ratio(summary.compressed_bytes, baseline.compressed_bytes)
+        summary.rss_peak_ratio = _ratio(summary.rss_peak_bytes, baseline.rss_peak_bytes)
+        summary.load_ratio = _ratio(summary.load_seconds, baseline.load_seconds)
+        summary.first_call_ratio = _ratio(summary.first_call_seconds, baseline.first_call_seconds)
+        summary.throughput_ratio = _ratio(summary.examples_per_second, baseline.examples_per_second)
+
+
+def _add_latency_ratios(
+    baseline_job: str, sharing: Sequence[JobSummary], trials_of: Mapping[str, Sequence[Row]]
+) -> None:
+    """Add latency ratios and verdicts to all jobs that share a baseline: Holm adjusts across its variants.
+
+    The baseline's own row gets a ratio of exactly 1, without an interval. Every row gets the noise floor and, with
+    slots, what these cost the baseline.
     """
-    floor = noise_floor(a_a_log_ratios(_counted(trials_of[baseline_job])))
-    estimates = {job: estimate_ratio(_log_ratios(trials_of[job])) for job in jobs if job != baseline_job}
-    if baseline_job in jobs and _counted(trials_of[baseline_job]):
-        estimates[baseline_job] = Estimate(1.0)
+    baseline_trials = trials_of[baseline_job]
+    floor, cost = noise_floor(a_a_log_ratios(_included(baseline_trials))), cost_of_slots(baseline_trials)
+    estimates = {
+        str(summary.job): _estimate(str(summary.job), baseline_job, trials_of[str(summary.job)]) for summary in sharing
+    }
     p_values = {job: e.p_value for job, e in estimates.items() if e is not None and e.p_value is not None}
     adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
-    cost = cost_of_slots(trials_of[baseline_job])
-    return {job: _latency_columns(estimate, adjusted.get(job), floor) | cost for job, estimate in estimates.items()}
+    for summary in sharing:
+        estimate, p_value_holm = estimates[str(summary.job)], adjusted.get(str(summary.job))
+        if estimate is not None:
+            summary.latency_ratio = estimate.ratio
+            summary.latency_ratio_low, summary.latency_ratio_high = estimate.low, estimate.high
+            summary.latency_half_width = estimate.half_width
+            summary.p_value, summary.p_value_holm = estimate.p_value, p_value_holm
+        summary.noise_floor = floor
+        summary.verdict = verdict(estimate, p_value_holm, floor)
+        summary.add(cost)
+
+
+def _estimate(job: str, baseline_job: str, trials: Sequence[Row]) -> Estimate | None:
+    if job == baseline_job:
+        return Estimate(1.0) if _included(trials) else None
+    return estimate_ratio(_log_ratios(trials))
 
 
 def _log_ratios(trials: Sequence[Row]) -> list[float]:
-    """Return one log ratio per counted round."""
-    return [math.log(trial["latency_ratio"]) for trial in _counted(trials) if trial["latency_ratio"]]
+    """Return one log ratio for each round that is included."""
+    return [math.log(trial["latency_ratio"]) for trial in _included(trials) if trial["latency_ratio"]]
 
 
-def _latency_columns(estimate: Estimate | None, adjusted: float | None, floor: float | None) -> dict[str, Any]:
-    return {
-        "latency_ratio": estimate.ratio if estimate else None,
-        "latency_ratio_low": estimate.low if estimate else None,
-        "latency_ratio_high": estimate.high if estimate else None,
-        "latency_half_width": estimate.half_width if estimate else None,
-        "p_value": estimate.p_value if estimate else None,
-        "p_value_holm": adjusted,
-        "noise_floor": floor,
-        "verdict": verdict(estimate, adjusted, floor),
-    }
-
-
-def _counted(trials: Sequence[Row]) -> list[Row]:
-    """Return the ok trials of the rounds that count."""
+def _included(trials: Sequence[Row]) -> list[Row]:
+    """Return the ok trials of the rounds that are included."""
     return [trial for trial in trials if trial["status"] == "ok" and trial["included"]]
 
 
@@ -160,12 +174,8 @@ def _median(values: Iterable[Any]) -> float | None:
     return float(median(known)) if known else None
 
 
-def _first_known(trials: Sequence[Row], name: str) -> Any:
-    return next((trial[name] for trial in trials if trial[name] is not None), None)
-
-
-def _grouped(rows: Iterable[Row], key: str) -> dict[Any, list[Row]]:
-    groups: dict[Any, list[Row]] = defaultdict(list)
-    for row in rows:
-        groups[row[key]].append(row)
+def _by_key(values: Iterable[V], key: Callable[[V], K]) -> dict[K, list[V]]:
+    groups: dict[K, list[V]] = defaultdict(list)
+    for value in values:
+        groups[key(value)].append(value)
     return groups

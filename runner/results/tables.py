@@ -22,6 +22,7 @@ from runner.errors import UserError
 from runner.results.schema import SCHEMAS, VERSION
 from runner.store.sweep_folder import SweepFolder
 
+#: A row of a table, by its columns, or a part of it; runner/results/records says what they hold.
 Row = Mapping[str, Any]
 
 #: These have a row per call, per sample and per example: they are read part by part, never whole.
@@ -142,11 +143,11 @@ def coded(column: Any, known: dict[str, int]) -> np.ndarray:
         column: dictionary-encoded, as `LongTable.parts` yields it.
         known: which number stands for which string; it grows, so that columns of several parts can be compared.
     """
-    found = []
+    parts = []
     for chunk in column.chunks:
         numbers = np.array([known.setdefault(text, len(known)) for text in chunk.dictionary.to_pylist()] + [-1])
-        found.append(numbers[pc.fill_null(chunk.indices, -1).to_numpy()])
-    return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
+        parts.append(numbers[pc.fill_null(chunk.indices, -1).to_numpy()])
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
 
 
 def write_tables(tables: Tables) -> None:

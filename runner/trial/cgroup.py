@@ -48,8 +48,8 @@ def control_group(controller: str, root: Path = _ROOT) -> ControlGroup | None:
         if path is not None:
             for mounted, at in _mounts(version, controller, root):
                 if PurePosixPath(path).is_relative_to(mounted):
-                    own = at / PurePosixPath(path).relative_to(mounted)
-                    return ControlGroup(version, tuple(f for f in (own, *own.parents) if f.is_relative_to(at)))
+                    folder = at / PurePosixPath(path).relative_to(mounted)
+                    return ControlGroup(version, tuple(f for f in (folder, *folder.parents) if f.is_relative_to(at)))
             return None
     return None
 
@@ -68,8 +68,8 @@ def memory_peak_bytes(root: Path = _ROOT) -> int | None:
     group = control_group("memory", root)
     if group is None:
         return None
-    own = ControlGroup(group.version, group.folders[:1])
-    return next(iter(own.numbers("memory.peak" if group.version == 2 else "memory.max_usage_in_bytes")), None)
+    name = "memory.peak" if group.version == 2 else "memory.max_usage_in_bytes"
+    return next(iter(ControlGroup(group.version, group.folders[:1]).numbers(name)), None)
 
 
 def throttled_periods(root: Path = _ROOT) -> int | None:

@@ -28,12 +28,12 @@ def load_larger(path: Path, known: Sequence[tuple[int, ...]]) -> list[tuple[np.n
     each only if none of the known shapes is as large."""
 
     def larger(shapes: list[tuple[int, ...]]) -> list[int]:
-        found = set[int]()
+        places = set[int]()
         for size in (math.prod, itemgetter(1)):
             largest = max(range(len(shapes)), key=lambda place: size(shapes[place]))
             if size(shapes[largest]) > max(map(size, known)):
-                found.add(largest)
-        return sorted(found)
+                places.add(largest)
+        return sorted(places)
 
     return _load(path, INPUTS, larger)
 

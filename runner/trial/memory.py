@@ -140,6 +140,6 @@ def _status_bytes() -> dict[str, int]:
     return {words[0].rstrip(":"): int(words[1]) * 1024 for words in lines if words[-1:] == ["kB"]}
 
 
-def _highest(one: int | None, other: int | None) -> int | None:
-    known = [value for value in (one, other) if value is not None]
+def _highest(*values: int | None) -> int | None:
+    known = [value for value in values if value is not None]
     return max(known, default=None)

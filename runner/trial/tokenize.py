@@ -63,7 +63,7 @@ def tokenize(
     arrays = {name: np.concatenate([batch[name].ravel() for batch in batches]).astype(np.int32) for name in names}
     if of_words:
         known = [{*encoding.word_ids} for encoding in encodings]
-        there = [word in own for text, own in zip(texts, known, strict=True) for word in range(len(text))]
+        there = [word in words for text, words in zip(texts, known, strict=True) for word in range(len(text))]
         arrays["words"] = np.array(there, dtype=bool)
     return arrays | {
         "shapes": np.array([batch["input_ids"].shape for batch in batches], dtype=np.int64),

@@ -19,6 +19,7 @@ from runner.report.threads import scalings
 from runner.report.trial_time import PARTS, trial_time
 from runner.report.view import Group, groups
 from runner.results.collect import collect
+from runner.results.records.summary import JobSummary
 from runner.results.scaling import thread_scaling
 from runner.results.schema import SUMMARY
 from runner.results.tables import Tables
@@ -148,8 +149,9 @@ def test_peak_precision_and_energy_are_shown_where_known(tmp_path: Path) -> None
 def _scaled(tables: Tables) -> Tables:
     rows, trials = tables.summary.to_pylist(), tables.results.to_pylist()
     by_job = {row["job"]: [trial for trial in trials if trial["job"] == row["job"]] for row in rows}
-    scaled = thread_scaling(rows, by_job)
-    return replace(tables, summary=pa.Table.from_pylist([r | scaled.get(r["job"], {}) for r in rows], schema=SUMMARY))
+    scaled = thread_scaling([JobSummary(**row) for row in rows], by_job)
+    changed = [row | (vars(scaled[row["job"]]) if row["job"] in scaled else {}) for row in rows]
+    return replace(tables, summary=pa.Table.from_pylist(changed, schema=SUMMARY))
 
 
 def test_thread_scaling_by_technique(tmp_path: Path) -> None:

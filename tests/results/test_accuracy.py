@@ -20,12 +20,11 @@ from runner.results.accuracy import (
     flips,
     kl_divergence,
     macro_f1,
-    mcnemar,
-    paired_differences,
     recall_changes,
     softmax,
     total_variation,
 )
+from runner.results.accuracy_difference import mcnemar, paired_differences
 from runner.results.collect import collect
 from tests.results.synthetic import BASELINE, DEMO, Job, edit, write_sweep
 

@@ -18,10 +18,10 @@ from runner.results.accuracy import (
     kl_divergence,
     macro_f1,
     micro_f1,
-    paired_differences,
     recall_changes,
     sigmoid,
 )
+from runner.results.accuracy_difference import paired_differences
 from runner.results.collect import collect
 from tests.results.synthetic import BASELINE, Job, write_sweep
 

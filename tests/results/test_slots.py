@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from runner.results.records.summary import SlotCost
 from runner.results.rounds import evaluate, needs_round
 from runner.results.schema import RESULTS
 from runner.results.slots import cost_of_slots
@@ -36,16 +37,16 @@ def of_baseline(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def test_a_round_is_held_against_its_own_pair_alone() -> None:
     cost = cost_of_slots(of_baseline(rounds()))
-    assert cost["beside_ratio"] == pytest.approx(COST)
-    assert cost["beside_ratio_low"] == pytest.approx(COST), "slots of different speed do not widen it"
-    assert cost["noise_floor_alone"] == pytest.approx(1)
+    assert cost.beside_ratio == pytest.approx(COST)
+    assert cost.beside_ratio_low == pytest.approx(COST), "slots of different speed do not widen it"
+    assert cost.noise_floor_alone == pytest.approx(1)
 
 
 def test_the_floor_alone_is_that_of_the_pairs_alone() -> None:
     rows = rounds()
     for number, row in enumerate(row for row in rows if row["role"] == "alone-last"):
         row["latency_p50_seconds"] *= math.exp(0.01 * (-1) ** number)
-    floor = cost_of_slots(of_baseline(rows))["noise_floor_alone"]
+    floor = cost_of_slots(of_baseline(rows)).noise_floor_alone
     assert floor == pytest.approx(math.exp(3.182 * 0.01 * math.sqrt(4 / 3) / 2), rel=1e-4)
 
 
@@ -57,18 +58,18 @@ def test_what_ran_beside_nobody_or_was_disturbed_tells_no_cost() -> None:
         if row["round"] == 1 and row["role"] == "alone-last":
             row |= {"steal_seconds": 1.0, "latency_p50_seconds": 9.0}
     cost = cost_of_slots(of_baseline(rows))
-    assert cost["beside_ratio"] == pytest.approx(COST)
-    assert cost["noise_floor_alone"] == pytest.approx(1)
+    assert cost.beside_ratio == pytest.approx(COST)
+    assert cost.noise_floor_alone == pytest.approx(1)
 
 
 def test_without_slots_there_is_none() -> None:
     rows = [row for row in rounds(beside=None, slot=None) if "alone" not in row["role"]]
-    assert cost_of_slots(of_baseline(rows)) == {}
+    assert cost_of_slots(of_baseline(rows)) == SlotCost()
 
 
 def test_where_every_pair_alone_failed_it_is_not_known() -> None:
     rows = [row | ({"status": "oom"} if "alone" in row["role"] else {}) for row in rounds()]
-    assert cost_of_slots(of_baseline(rows)) == {}
+    assert cost_of_slots(of_baseline(rows)) == SlotCost()
 
 
 def test_pairs_alone_move_no_ratio_no_count_and_no_rerun() -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from runner.results.format import pluralize, speedup, speedup_interval
 from runner.results.labels import job_label
-from runner.results.tables import Tables
-
-Row = Mapping[str, Any]
+from runner.results.tables import Row, Tables
 
 
 def status_line(tables: Tables) -> str:

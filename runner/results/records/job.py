@@ -7,6 +7,16 @@ from typing import Annotated
 
 
 @dataclass(kw_only=True)
+class Assembled:
+    """A record that is put together from parts that become known one after the other."""
+
+    def add(self, part: object) -> None:
+        """Take over every value that a part knows and this record has a field for."""
+        known = {name: value for name, value in vars(part).items() if value is not None}
+        vars(self).update((name, known[name]) for name in known.keys() & self.__dataclass_fields__.keys())
+
+
+@dataclass(kw_only=True)
 class JobIdentity:
     """What the grid says about a job."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Annotated, Final
 
-from runner.results.records.job import ArtifactFacts, ArtifactSize, JobIdentity
+from runner.results.records.job import ArtifactFacts, ArtifactSize, Assembled, JobIdentity
 from runner.results.records.measured import Figures
 from runner.results.records.trial import Rates
 
@@ -44,8 +44,8 @@ class JobStatus:
 
 
 @dataclass(kw_only=True)
-class AgainstBaseline:
-    """What a job costs, compared with its baseline."""
+class LatencyRatio:
+    """How fast a job is, compared with its baseline."""
 
     latency_ratio: Annotated[
         float | None,
@@ -63,6 +63,12 @@ class AgainstBaseline:
     noise_floor: Annotated[
         float | None, "Ratio that the A/A test of the two baselines cannot exclude for identical code."
     ] = None
+
+
+@dataclass(kw_only=True)
+class SlotCost:
+    """What it costs the baseline that other slots measure at the same time."""
+
     noise_floor_alone: Annotated[
         float | None,
         "The same floor from pairs of baselines that ran while no other slot was measuring; null without slots.",
@@ -74,6 +80,12 @@ class AgainstBaseline:
     ] = None
     beside_ratio_low: Annotated[float | None, "Lower end of its 95% interval (Student's t on log ratios)."] = None
     beside_ratio_high: Annotated[float | None, "Upper end of its 95% interval."] = None
+
+
+@dataclass(kw_only=True)
+class AgainstBaseline:
+    """What else a job costs, compared with its baseline, and whether it is faster."""
+
     verdict: Annotated[
         str | None,
         f"Result of the test: {', '.join(VERDICTS)}; null if there is none, as with one round or without a baseline.",
@@ -211,6 +223,11 @@ class BatchSensitivity:
 
 
 @dataclass(kw_only=True)
+class PredictionFigures(Accuracy, AccuracyAgainstBaseline, BatchSensitivity):
+    """All that is said about the predictions of a job."""
+
+
+@dataclass(kw_only=True)
 class JobSummary(
     JobIdentity,
     JobStatus,
@@ -218,11 +235,14 @@ class JobSummary(
     ArtifactSize,
     Figures,
     Rates,
+    LatencyRatio,
+    SlotCost,
     AgainstBaseline,
     ThreadScaling,
     Accuracy,
     AccuracyAgainstBaseline,
     BatchSensitivity,
+    Assembled,
 ):
     """All that a sweep says about one job. The columns come in the order in which the parts are named here.
 

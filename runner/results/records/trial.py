@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal, get_args
 
-from runner.results.records.job import ArtifactFacts, ArtifactSize, JobIdentity, Precision
+from runner.results.records.job import ArtifactFacts, ArtifactSize, Assembled, JobIdentity, Precision
 from runner.results.records.measured import Durations, Figures, ReadBack, Series
 from runner.results.records.plan import Role
 from runner.store.sweep_folder import SCHEMA
@@ -101,6 +101,7 @@ class TrialRecord(
     Precision,
     ReadBack,
     Series,
+    Assembled,
 ):
     """One measurement of one job. The columns come in the order in which the parts are named here.
 
@@ -111,8 +112,3 @@ class TrialRecord(
 
     schema: int = SCHEMA
     partner_latency_seconds: list[float] | None = None
-
-    def add(self, part: object) -> None:
-        """Take over every value of this record that a part of it, such as what the box measured, knows."""
-        known = {name: value for name, value in vars(part).items() if value is not None}
-        vars(self).update((name, known[name]) for name in known.keys() & self.__dataclass_fields__.keys())
