@@ -47,9 +47,9 @@ def _configuration() -> str:
     lines = [
         "# Every configuration key",
         "",
-        "Generated from `runner/config/schema.py` by `python -m docs.generate`. Keys are set in the YAML of "
-        "`conf/`, in a grid, or on the command line (`threads=2`, `workload.batch_size=8`). An unknown key or a wrong type is refused before "
-        "anything starts.",
+        "Generated from `runner/config/schema.py` by `python -m docs.generate`. Keys are set in the YAML of `conf/`, in "
+        "a grid, or on the command line (`threads=2`, `workload.batch_size=8`). An unknown key or a wrong type is "
+        "refused before anything starts.",
     ]
     for prefix, schema in _groups(Config, ""):
         place = f"`conf/{prefix.rstrip('.').split('.')[0]}/`. " if prefix else ""
@@ -67,8 +67,8 @@ def _steps() -> str:
     lines = [
         "# Every step",
         "",
-        "Generated from `runner/techniques/` by `python -m docs.generate`. A technique is a list of steps "
-        "and an engine; a step is written as `{step: name, key: value}`. What it takes must be what the step before gives.",
+        "Generated from `runner/techniques/` by `python -m docs.generate`. A technique is a list of steps and an "
+        "engine; a step is written as `{step: name, key: value}`. What it takes must be what the step before gives.",
     ]
     for name in sorted(step_modules()):
         found = step_class(name, "docs")
@@ -85,8 +85,8 @@ def _columns() -> str:
     lines = [
         "# Every column",
         "",
-        f"Generated from `runner/results/schema.py` (version {VERSION}) by `python -m docs.generate`. A name ends in its "
-        "unit. The same descriptions travel in the Parquet files, as field metadata.",
+        f"Generated from `runner/results/schema.py` (version {VERSION}) by `python -m docs.generate`. A name ends in "
+        "its unit. The same descriptions travel in the Parquet files, as field metadata.",
     ]
     for table, schema in SCHEMAS.items():
         lines += ["", f"## {table}.parquet", "", f"{_TABLES[table].capitalize()}.", ""]
