@@ -28,5 +28,6 @@ def test_nothing_is_lost_doubled_done_again_or_left(name: str, recovery: Recover
     assert recovery.check(name, sweep).wrong is None
 
 
-def test_the_readme_counts_them() -> None:
-    assert f"causes {len(FAULTS)} such faults" in " ".join((ROOT / "README.md").read_text().split())
+def test_the_documentation_counts_them() -> None:
+    page = (ROOT / "docs" / "measuring.md").read_text(encoding="utf-8")
+    assert f"causes {len(FAULTS)} such faults" in " ".join(page.split())
