@@ -28,7 +28,7 @@ _SHOWN = (
     "heads-50-importance",
     "torch-eager",
 )
-_TABLE = re.compile(r"(?<=<!-- table -->\n).*?(?=<!-- /table -->)", re.DOTALL)
+_TABLE = re.compile(r"(?<=<!-- table -->\n\n).*?(?=\n<!-- /table -->)", re.DOTALL)
 
 
 def main() -> None:

@@ -123,7 +123,7 @@ def test_the_readme_is_short_and_its_pictures_are_small() -> None:
 def test_the_readme_has_the_table_of_the_demo(place: Path) -> None:
     jobs = pq.read_table(place / "outputs" / "demo" / "summary.parquet").to_pylist()
     head, *_ = demo_table(jobs).splitlines()
-    table = README.read_text(encoding="utf-8").partition("<!-- table -->\n")[2].partition("<!-- /table -->")[0]
+    table = README.read_text(encoding="utf-8").partition("<!-- table -->\n\n")[2].partition("<!-- /table -->")[0]
     assert table.splitlines()[0] == head
     assert "`torch-eager`" in table
 
