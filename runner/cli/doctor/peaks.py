@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from runner.cli.doctor.fact import Fact, Section, plural
-from runner.config.paths import FRESH
 from runner.sweep.peaks import Peaks
 
 _SCALES = 0.75  # of what as many single threads reach together
@@ -47,7 +46,10 @@ def _scaling(peaks: Peaks, one: Peaks) -> str | None:
     if not reached or not single or reached >= _SCALES * peaks.threads * single:
         return None
     ratio = reached / single
-    return f"Only {ratio:.1f}× one thread: something else ran meanwhile, or still does. {FRESH} measures again."
+    return (
+        f"Only {ratio:.1f}× one thread: something else ran meanwhile, or still does. `pinbox doctor --fresh` measures "
+        "again."
+    )
 
 
 def _cannot_pay(peaks: Peaks) -> str | None:
