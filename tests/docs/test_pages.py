@@ -38,7 +38,7 @@ def commands() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize("name", sorted(pages()))
 def test_generated_pages_are_current_and_leave_nothing_unsaid(name: str) -> None:
-    assert (ROOT / "docs" / name).read_text(encoding="utf-8") == pages()[name], "run `make docs`"
+    assert (ROOT / "docs" / name).read_text(encoding="utf-8") == pages()[name], "run `python -m docs.generate`"
     silent = [line for line in pages()[name].splitlines() if line.endswith("|  |")]
     assert not silent, "a key, a column or a module that says nothing of itself"
 
