@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: what the verb returns, 2 for an error of the user's, 130 after Ctrl-C.
     """
     try:
-        return pinbox.main(arguments, prog_name="pinbox", standalone_mode=False) or 0
+        return int(pinbox.main(arguments, prog_name="pinbox", standalone_mode=False) or 0)
     except click.Abort:
         return INTERRUPTED
     except click.UsageError as error:

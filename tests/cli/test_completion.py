@@ -14,7 +14,7 @@ from tests.patience import PATIENCE_SECONDS
 ROOT = Path(__file__).parents[2]
 # A shell that nobody types in splits no line into words, and has no `compopt`.
 SCRIPT = """
-compopt() { echo "compopt $*"; }
+compopt() { printf "compopt %s %s\\n" "$@"; }
 eval "$(_PINBOX_COMPLETE=bash_source pinbox)"
 complete -p pinbox
 while read -r line; do

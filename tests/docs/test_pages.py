@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from docs.generate import pages
+from runner.cli.pinbox import pinbox
 from runner.results.collect import collect
 from tests.results.synthetic import DEMO, write_sweep
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_VARIABLES = set(re.findall(r"^([A-Z_0-9]+) \?=", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -32,8 +32,9 @@ def commands() -> Iterator[tuple[str, str]]:
     for page in PAGES:
         for block in blocks(page, ""):
             for line in block.splitlines():
-                if re.match(r"(make|python -m|\.venv/bin/python -m) ", line):
-                    yield page.name, line.partition("  #")[0].strip()
+                for command in line.partition("  #")[0].split(" && "):
+                    if re.match(r"(make|(\.venv/bin/)?(python -m|pinbox)) ", command):
+                        yield page.name, command.strip()
 
 
 @pytest.mark.parametrize("name", sorted(pages()))
@@ -82,12 +83,22 @@ def test_the_notebook_runs(place: Path, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize(("page", "line"), sorted(set(commands())))
 def test_commands_exist(page: str, line: str) -> None:
     words = shlex.split(line)
-    if words[0] != "make":
+    if words[0].endswith("python"):
         assert find_spec(words[2]), line
         return
-    given = [word.partition("=")[0] for word in words[1:] if "=" in word]
-    assert set(given) <= _VARIABLES | {"PYTHON"}, "a variable that the Makefile does not know"
+    if words[0].endswith("pinbox"):
+        is_understood(words[1:])
+        return
     # Without what make itself gives to what it starts, as when this test runs below `make test`.
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     tried = subprocess.run(["make", "-n", *words[1:]], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert tried.returncode == 0, tried.stderr
+    for command in tried.stdout.splitlines():
+        if command.startswith(".venv/bin/pinbox "):
+            is_understood(shlex.split(command)[1:])
+
+
+def is_understood(words: list[str]) -> None:
+    """Check that a verb of pinbox takes these arguments and options; click raises an error where it does not."""
+    verb, *arguments = words
+    pinbox.commands[verb].make_context(verb, arguments)
