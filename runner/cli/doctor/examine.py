@@ -1,4 +1,4 @@
-"""Everything that the doctor examines, in order."""
+"""All that the doctor examines, in order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from runner.cli.doctor.engine import engine_section, find_box, room_section
-from runner.cli.doctor.fact import Section, plural
+from runner.cli.doctor.fact import Section
 from runner.cli.doctor.hardware import cpu_section, energy_section, frequency_section
 from runner.cli.doctor.limits import limits_section
 from runner.cli.doctor.noise import SECONDS, noise_section, probe
@@ -17,13 +17,14 @@ from runner.cli.doctor.peaks import peaks_section, thread_counts
 from runner.isolation.box import Box
 from runner.isolation.docker import connect
 from runner.machine.topology import choose_cpus, physical_cores
+from runner.results.format import pluralize
 from runner.sweep.peaks import Peaks, measured_peaks
 
 _waiting = Console(stderr=True, style="dim", highlight=False)
 
 
 def examine(store: Path, fresh: bool) -> Iterator[Section]:
-    """Give every section; the peaks, which may take long, last."""
+    """Yield each section. The peaks come last, since they may take long."""
     load = os.getloadavg()[0]
     client, cores = connect(), physical_cores()
     box = find_box(client)
@@ -40,5 +41,7 @@ def examine(store: Path, fresh: bool) -> Iterator[Section]:
 
 
 def _peaks(store: Path, box: Box, threads: int, fresh: bool) -> Peaks:
-    _waiting.print(f"Measuring peaks with {plural(threads, 'thread')}, some ten seconds unless known …")
+    _waiting.print(
+        f"Measuring peaks with {pluralize(threads, 'thread')}. This takes about ten seconds unless they are known …"
+    )
     return measured_peaks(store, box, choose_cpus(threads), fresh)
