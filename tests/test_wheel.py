@@ -72,7 +72,7 @@ def test_the_wheel_holds_the_configs_and_what_builds_the_image(wheel: Path) -> N
             archive.read(next(n for n in archive.namelist() if n.endswith("entry_points.txt"))).decode()
         )
         dockerfile = archive.read("pinbox/docker/Dockerfile")
-    assert entry_points["console_scripts"]["pinbox"] == "runner.cli:main"
+    assert entry_points["console_scripts"]["pinbox"] == "runner.cli.pinbox:main"
     assert dockerfile == (ROOT / "docker" / "Dockerfile").read_bytes()
     configs = {f"pinbox/{path.relative_to(ROOT)}" for path in (ROOT / "conf").rglob("*.yaml")}
     scripts = ("Dockerfile", "box.lock", "engine.sh", "base.py", "image.py", "wheelhouse.py", "workshop.py")

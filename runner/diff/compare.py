@@ -7,18 +7,10 @@ from dataclasses import dataclass
 
 from runner.diff import environment
 from runner.diff.change import MEASURES, Change, evaluate
+from runner.diff.fail_on import FAIL_ON
 from runner.diff.join import Pair, Side, baseline_of, join, sides
 from runner.diff.measures import changes
-from runner.errors import UserError, did_you_mean
 from runner.results.tables import Tables
-
-#: Which directions of a real change each word of FAIL_ON stands for; a job that no longer runs fails always.
-FAIL_ON = {
-    "any": None,
-    "slower": ("slower", "broken"),
-    "larger": ("larger", "broken"),
-    "less-accurate": ("less-accurate", "broken"),
-}
 
 
 @dataclass(frozen=True)
@@ -95,16 +87,6 @@ def diff(a: Tables, b: Tables) -> Diff:
         only_a=joined.only_a,
         only_b=joined.only_b,
     )
-
-
-def check_fail_on(word: str) -> None:
-    """Check FAIL_ON.
-
-    Raises:
-        UserError: if it is not a word that means something.
-    """
-    if word not in FAIL_ON:
-        raise UserError(f"FAIL_ON (--fail-on) is '{word}', which means nothing. {did_you_mean(word, FAIL_ON)}")
 
 
 def exit_code(found: Diff, fail_on: str = "any") -> int:

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 
 from runner.diff.change import ACCURACY, PREDICTIONS, RATIO, SETTINGS, STATUS, Change
-from runner.diff.compare import FAIL_ON, Compared, Diff
+from runner.diff.compare import Compared, Diff
+from runner.diff.fail_on import FAIL_ON
 from runner.diff.join import Pair, Row, Side
 from runner.diff.measures import MACHINE
 from runner.results.format import UNKNOWN, megabytes, milliseconds, percent, pluralize, seconds, significant, speedup

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from runner.diff import words
+from runner.diff import messages
 from runner.diff.change import ACCURACY, DISK, LATENCY, LOAD, MEMORY, PREDICTIONS, RATIO, RULE, Change
 from runner.diff.compare import Compared, Diff, exit_code
 
@@ -22,8 +22,8 @@ def print_diff(found: Diff, fail_on: str, console: Console) -> None:
     """Print what must be known first, what differs around, what really changed, and every job's changes."""
     for warning in found.warnings:
         console.print(_text(warning, "bold red"))
-    console.print(_text(f"A: {words.sweep_line(found.a)}"))
-    console.print(_text(f"B: {words.sweep_line(found.b)}"))
+    console.print(_text(f"A: {messages.sweep_line(found.a)}"))
+    console.print(_text(f"B: {messages.sweep_line(found.b)}"))
     console.print()
     console.print(_environment(found))
     console.print()
@@ -33,18 +33,18 @@ def print_diff(found: Diff, fail_on: str, console: Console) -> None:
         _print_hidden(len(found.compared), console)
         console.print(_text("Latency is against each side's own baseline. Raw latency has the machine's speed in it."))
         console.print()
-    name = words.namer(found)
+    name = messages.namer(found)
     for side, jobs in (("A", found.only_a), ("B", found.only_b)):
         if jobs:
             console.print(_text(f"Only in {side}:", "bold"))
         for job in jobs[:_MAX_JOBS]:
             console.print(_text(f"  {name(job)}"))
         _print_hidden(len(jobs), console)
-    for note in words.notes(found):
+    for note in messages.notes(found):
         console.print(_text(note))
     if found.compared:
         console.print(_text(RULE, _NOISE))
-    console.print(_text(words.conclusion(found, fail_on, exit_code(found, fail_on)), "bold"))
+    console.print(_text(messages.conclusion(found, fail_on, exit_code(found, fail_on)), "bold"))
 
 
 def _environment(found: Diff) -> Table | Text:
@@ -59,11 +59,11 @@ def _environment(found: Diff) -> Table | Text:
 
 
 def _print_real(found: Diff, console: Console) -> None:
-    name = words.namer(found)
+    name = messages.namer(found)
     for one in found.real[:_MAX_JOBS]:
         console.print(_text(name(one.pair.b), "bold"))
         for change in one.real:
-            console.print(_text(f"  {words.sentence(change)}", _REAL))
+            console.print(_text(f"  {messages.sentence(change)}", _REAL))
     _print_hidden(len(found.real), console)
     if found.real:
         console.print()
@@ -87,7 +87,7 @@ def _jobs(found: Diff, width: int) -> Table:
     for measure in measures:
         table.add_column(_HEADS.get(measure.name, measure.title), justify="right", no_wrap=True)
     table.add_column("Real")
-    name = words.namer(found)
+    name = messages.namer(found)
     for one in found.compared[:_MAX_JOBS]:
         cells = [_cell(one.change(measure.name), wide and measure is RATIO) for measure in measures]
         table.add_row(_text(name(one.pair.b)), *cells, _verdict(one))
@@ -95,7 +95,7 @@ def _jobs(found: Diff, width: int) -> Table:
 
 
 def _cell(change: Change | None, with_interval: bool) -> Text:
-    shown = words.cell(change, with_interval).replace(" points", "").replace(" to ", "…")
+    shown = messages.cell(change, with_interval).replace(" points", "").replace(" to ", "…")
     return _text(shown, _REAL if change is not None and change.real else _NOISE)
 
 

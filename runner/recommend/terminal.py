@@ -7,7 +7,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from runner.recommend import words
+from runner.recommend import messages
 from runner.recommend.choose import Answer, cost, value
 from runner.recommend.evidence import Question
 from runner.recommend.limits import MEASURES, Limits
@@ -24,13 +24,13 @@ def print_answer(question: Question, answer: Answer, limits: Limits, core_hour: 
     if not answer.order:
         console.print(_text("Nothing was measured: there is nothing to choose from.", "red"))
     else:
-        console.print(_text(f"Limits: {words.limits_line(limits)}"))
+        console.print(_text(f"Limits: {messages.limits_line(limits)}"))
         found = answer.winner is not None
-        console.print(_text(f"→ {words.headline(question, answer)}", "bold green" if found else "bold red"))
-        for sentence in words.why(question, answer, limits, core_hour):
+        console.print(_text(f"→ {messages.headline(question, answer)}", "bold green" if found else "bold red"))
+        for sentence in messages.why(question, answer, limits, core_hour):
             console.print(Padding(_text(sentence), (0, 0, 0, 2)))
         console.print(_table(question, answer, limits, core_hour, console.width >= _NARROW_WIDTH))
-        lines = (words.latency_line([question]), words.memory_line([question]), question["saturation"])
+        lines = (messages.latency_line([question]), messages.memory_line([question]), question["saturation"])
         for said in filter(None, lines):
             console.print(_text(said))
     hidden = len(answer.order) - _MAX_ROWS
@@ -53,8 +53,8 @@ def _table(question: Question, answer: Answer, limits: Limits, core_hour: float 
         values = [(measure, value(question, one, measure.name)) for measure in shown]
         cells = [question["label"][one], milliseconds(question["latency_seconds"][one])]
         cells += [UNKNOWN if own is None else measure.text(own) for measure, own in values]
-        cells += [words.price(cost(question, one, core_hour))] if core_hour is not None else []
-        cells += [words.share(answer.probability.get(one)), words.misses(question, answer, one, limits)]
+        cells += [messages.price(cost(question, one, core_hour))] if core_hour is not None else []
+        cells += [messages.share(answer.probability.get(one)), messages.misses(question, answer, one, limits)]
         style = _STYLES["winner" if one == answer.winner else "fails" if answer.fails[one] else "fits"]
         table.add_row(*(_text(cell, style) for cell in cells))
     return table

@@ -1,4 +1,4 @@
-"""Some of the faults of `make faults`, in a real sweep; the others are for when there is time."""
+"""Some of the faults of `python -m tests.faults`, in a real sweep; the others are for when there is time."""
 
 from __future__ import annotations
 

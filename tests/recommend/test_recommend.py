@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import random
-import sys
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+from runner.cli.pinbox import main
 from runner.errors import UserError
-from runner.recommend.__main__ import main
 from runner.recommend.evidence import evidence
 from runner.recommend.limits import MEASURES, read_limits, read_price
 from runner.recommend.messages import LATENCY, memory_line
@@ -28,9 +27,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  #
     """Runs the command: exit code, and what it printed."""
 
     def ran(*arguments: object) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["recommend", *map(str, arguments)])
         monkeypatch.setenv("COLUMNS", "160")
-        code = main()
+        code = main(["recommend", *map(str, arguments)])
         printed = capsys.readouterr()
         return code, printed.out + printed.err
 
