@@ -85,7 +85,7 @@ def _columns() -> str:
     lines = [
         "# Every column",
         "",
-        f"Generated from `runner/results/schema.py` (version {VERSION}) by `python -m docs.generate`. A name ends in "
+        f"Generated from `runner/results/records/` (version {VERSION}) by `python -m docs.generate`. A name ends in "
         "its unit. The same descriptions travel in the Parquet files, as field metadata.",
     ]
     for table, schema in SCHEMAS.items():

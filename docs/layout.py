@@ -29,8 +29,8 @@ _WHERE = (
     ),
     (
         "a column of the tables",
-        "`runner/results/schema.py` declares it. What a box measures is measured in `runner/trial/__main__.py`; what "
-        "follows from several trials is computed in `runner/results/summary.py`.",
+        "`runner/results/records/`: a field of a record is a column. Set it where it is measured: in a box in "
+        "`runner/trial/`, over several trials in `runner/results/summary.py`.",
     ),
     ("a column of the report's table", "`runner/report/columns.py`"),
     ("a chart", "`runner/report/charts/`, one file for each; `runner/report/html.py` says which ones a page shows."),
