@@ -17,10 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from workshop import CACHE, DOCKER, SetupError, run, say, sha256
+from common import CACHE, DOCKER, EPOCH, SetupError, run, say, sha256
 
-# Any fixed moment will do: it becomes the time of every file and of the image, so that they never differ.
-EPOCH = 1758240000
 PACKAGES = ("python3", "python3-venv", "libgomp1", "libstdc++6")
 
 
