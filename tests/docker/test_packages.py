@@ -48,9 +48,8 @@ def test_a_folder_that_has_torch_spares_asking_pytorch(calls: Path) -> None:
 
 
 def test_without_the_cpu_build_pytorch_is_asked(calls: Path) -> None:
-    fake_uv(
-        calls, 'case "$*" in *--torch-backend\\ cpu) ;; *) echo "no version of torch==2.13.0+cpu" >&2; exit 1;; esac'
-    )
+    refuse = 'echo "no version of torch==2.13.0+cpu" >&2; exit 1'
+    fake_uv(calls, f'case "$*" in *--torch-backend*) ;; *) {refuse};; esac')
     packages.uv_pip("install", "torch", advice="cannot install")
     first, second = calls.read_text().splitlines()
     assert second == f"{first} --torch-backend cpu"
