@@ -31,6 +31,7 @@ FILES ?=
 REBUILD ?=
 TO ?=
 FORMAT ?=
+PYTEST = .venv/bin/python -m pytest -n 2 --dist loadfile --max-worker-restart 0
 OWN_OUT = $(if $(filter-out file,$(origin OUT)),--out $(OUT))
 NO_VARIANT_TO = $(error name a variant and a folder: make export VARIANT=onnx-int8 TO=deploy/onnx-int8)
 NO_BUNDLE_TO = $(error name a folder or an archive: make bundle TO=demo.tar.zst)
@@ -42,7 +43,7 @@ PYTHON ?= $(eval PYTHON := $(shell for name in python3.11 python3 python; do $$n
 	'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$name && break; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help new sweep search report watch charts diff recommend export bundle import reproduce doctor test faults fuzz load \
+.PHONY: help new sweep search report watch charts diff recommend export bundle import reproduce doctor test check faults fuzz load \
 	scale cluster-test lint docs setup cluster image lock clean python image-if-engine
 
 help: ## Print this help
@@ -95,8 +96,11 @@ reproduce: setup ## Run a recorded sweep again, and diff: SWEEP=outputs/demo OUT
 doctor: .venv/.ready ## What this machine can and cannot tell: JSON=1 FRESH=1 (measure peaks again)
 	@.venv/bin/pinbox doctor $(if $(JSON),--json) $(if $(FRESH),--fresh)
 
-test: setup ## Run the tests: ARGS="-k word"; those that need Docker are skipped where no engine answers
-	@.venv/bin/python -m pytest -n 2 --dist loadfile --max-worker-restart 0 $(ARGS)
+test: setup ## Run the fast tests, in at most 4 minutes: ARGS="-k word"; those that need Docker skip where no engine answers
+	@$(PYTEST) -m "not (sweep or browser or architectures or slow)" $(ARGS)
+
+check: setup lint ## Run lint and every test, in about half an hour
+	@$(PYTEST) $(ARGS)
 
 faults: .venv/.ready ## Cause every fault in a real sweep and say what was lost (as root): KILLS=50 (at random moments)
 	@.venv/bin/python -m tests.faults --kills $(KILLS)
@@ -112,11 +116,12 @@ scale: .venv/.ready ## How collect, report, diff and recommend grow with a sweep
 
 cluster-test: cluster ## Test LAUNCHER=slurm on a real Slurm of two nodes on this machine (Debian or Ubuntu, as root)
 	@tests/sweep/cluster/slurm.sh install
-	@.venv/bin/python -m pytest tests/cluster
+	@.venv/bin/python -m pytest tests/sweep/cluster
 
 lint: .venv/.ready ## Check style and types
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
+	@.venv/bin/lint-imports --no-cache
 	@.venv/bin/mypy
 	@cd docker && ../.venv/bin/mypy --config-file= --strict *.py
 

@@ -20,7 +20,7 @@ import pytest
 from tests.patience import PATIENCE_SECONDS, wait_until
 
 ROOT = Path(__file__).parents[3]
-_SCRIPT = ROOT / "tests" / "cluster" / "slurm.sh"
+_SCRIPT = Path(__file__).with_name("slurm.sh")
 _MISSING = [name for name in ("slurmctld", "slurmd", "slurmdbd", "munged", "mariadbd") if not shutil.which(name)]
 _WHY_NOT = (
     f"no Slurm on this machine ({', '.join(_MISSING)} missing): tests/sweep/cluster/slurm.sh install"
