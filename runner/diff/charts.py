@@ -6,7 +6,7 @@ import math
 import textwrap
 from collections.abc import Callable, Sequence
 
-from runner.diff import words
+from runner.diff import messages
 from runner.diff.change import ACCURACY, DISK, FIRST_CALL, LATENCY, LOAD, MEMORY, RATIO, Change, Measure
 from runner.diff.compare import Diff
 from runner.report.charts.chart import GREY, MAX_ROWS, VERDICT_COLOURS, Chart, Figure, plain
@@ -57,16 +57,16 @@ def _dots(changes: Sequence[tuple[str, Change]], measure: Measure) -> Figure:
         "mode": "markers+text",
         "y": [plain(name) for name, _ in rows],
         "x": [shown(size) for size in sizes],
-        "text": [words.relative(change) if change.real else "" for _, change in rows],
+        "text": [messages.relative(change) if change.real else "" for _, change in rows],
         "textposition": "top center",
         "cliponaxis": False,
         "marker": {
             "size": [11 if change.real else 7 for _, change in rows],
-            "color": [_COLOURS.get(words.tone(change), GREY) for _, change in rows],
+            "color": [_COLOURS.get(messages.tone(change), GREY) for _, change in rows],
             "opacity": 1,  # else Plotly lightens markers whose size varies
             "line": {"width": 0},
         },
-        "customdata": [plain(words.sentence(change)) for _, change in rows],
+        "customdata": [plain(messages.sentence(change)) for _, change in rows],
         "hovertemplate": "%{y}<br>%{customdata}<extra></extra>",
         "error_x": {
             "type": "data",
@@ -100,7 +100,7 @@ def _dots(changes: Sequence[tuple[str, Change]], measure: Measure) -> Figure:
 
 def _changes(found: Diff, measure: Measure) -> list[tuple[str, Change]]:
     """Return the jobs in which this measure moved at all, or may have, by name."""
-    name = words.namer(found)
+    name = messages.namer(found)
     pairs = ((name(one.pair.b), one.change(measure.name)) for one in found.compared)
     return [(label, change) for label, change in pairs if change is not None and _may_have_moved(change)]
 

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
+from runner.results.rows import Row
 from runner.results.tables import Tables, coded, places_by_job, rows_by_job
-
-Row = Mapping[str, Any]
 
 _OF_TRIALS = ["job", "round", "latency_ratio", "latency_p50_seconds", "rss_peak_bytes", "rss_anon_peak_bytes"]
 _OF_TRIALS += ["load_seconds", "first_call_seconds", "reference_seconds", "precision"]
@@ -145,8 +144,7 @@ def sides(tables: Tables, known: dict[str, int]) -> list[Side]:
 def _examples(tables: Tables, known: dict[str, int]) -> dict[str, Examples]:
     found: dict[str, list[list[np.ndarray]]] = defaultdict(list)
     for part in tables.predictions.parts(["job", "example", "of_text", *_CODED]):
-        of_text = pc.coalesce(part["of_text"], part["example"]).to_numpy()  # null: of before words were evaluated
-        columns = [of_text, *(coded(part[name], known).astype(np.int32) for name in _CODED)]
+        columns = [part["of_text"].to_numpy(), *(coded(part[name], known).astype(np.int32) for name in _CODED)]
         for job, rows in places_by_job(part):
             found[job].append([column[rows] for column in columns])
     return {job: Examples(*map(np.concatenate, zip(*parts, strict=True))) for job, parts in found.items()}

@@ -7,10 +7,11 @@ from collections.abc import Callable
 
 from runner.diff.change import ACCURACY, PREDICTIONS, RATIO, SETTINGS, STATUS, Change
 from runner.diff.compare import FAIL_ON, Compared, Diff
-from runner.diff.join import Pair, Row, Side
+from runner.diff.join import Pair, Side
 from runner.diff.measures import MACHINE
 from runner.results.format import UNKNOWN, megabytes, milliseconds, percent, pluralize, seconds, significant, speedup
 from runner.results.labels import group_label, job_label
+from runner.results.rows import Row
 from runner.results.tables import Tables
 
 _FIGURES: dict[str, Callable[[float | None], str]] = {

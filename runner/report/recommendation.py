@@ -1,4 +1,7 @@
-"""The part of a report in which limits are sliders."""
+"""The part of a report in which limits are sliders.
+
+Everything that does not depend on the sliders is computed here. The page only compares figures with limits.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from runner.recommend.choose import CONTENDERS, EPSILON, choose
-from runner.recommend.draws import DRAWS
-from runner.recommend.evidence import STEP, Question, evidence
-from runner.recommend.limits import MEASURES
-from runner.recommend.messages import headline, latency_line, memory_line, why
+from runner.recommend.choose import choose
+from runner.recommend.decision_data import DecisionData, decision_data
+from runner.recommend.limits import EPSILON, MEASURES
+from runner.recommend.messages import FEW_ROUNDS, MAX_NAMED, SENTENCES, headline, latency_line, memory_line, why
+from runner.recommend.resamples import RESAMPLES, Resamples
+from runner.report.outcomes import OutcomeEncoder, ranges, shortened
 from runner.report.page import template_text, templates
 from runner.results.tables import Tables
 
@@ -32,39 +36,63 @@ def recommend_section(tables: Tables, max_open: int = 3) -> Section | None:
     """Return the section, None for a sweep in which nothing was measured. Every text in it is escaped.
 
     Args:
-        max_open: questions that are answered at once; the others are folded, and answered when they are opened.
+        max_open: how many choices are open. The others are folded, and are made when they are opened.
     """
-    questions = [question for question in evidence(tables) if question["label"]]
-    if not questions:
+    choices = [data for data in decision_data(tables) if data.variants]
+    if not choices:
         return None
     html = (
         templates(_PACKAGE)
         .get_template("recommend.html")
         .render(
-            data=chooser_data(questions),
-            answers=[(question, _said(question)) for question in questions[:max_open]],
-            folded=questions[max_open:],
+            data=page_data(choices),
+            open=[(data, *_without_limits(data)) for data in choices[:max_open]],
+            folded=choices[max_open:],
             measures=MEASURES,
-            latency=" ".join(filter(None, (latency_line(questions), memory_line(questions)))),
+            resamples=RESAMPLES,
+            latency=" ".join(filter(None, (latency_line(choices), memory_line(choices)))),
         )
     )
     script = "\n".join(template_text(_PACKAGE, name) for name in ("choose.js", "recommend.js"))
     return Section(Markup(html), template_text(_PACKAGE, "recommend.css"), script)
 
 
-def _said(question: Question) -> tuple[str, list[str]]:
-    """Return the answer without limits, for a page whose script does not run."""
-    answer = choose(question, {})
-    return headline(question, answer), why(question, answer, {}, None)
-
-
-def chooser_data(questions: Sequence[Question]) -> dict[str, Any]:
-    """Return what `chooser` in choose.js takes."""
+def page_data(choices: Sequence[DecisionData]) -> dict[str, Any]:
+    """Return what the script of the page needs, as plain JSON."""
+    encoder = OutcomeEncoder()
+    encoded = [_choice(data, encoder) for data in choices]
     return {
-        "draws": DRAWS,
-        "step": STEP,
-        "contenders": CONTENDERS,
+        "resamples": RESAMPLES,
         "epsilon": EPSILON,
+        "max_named": MAX_NAMED,
+        "few_rounds": FEW_ROUNDS,
+        "sentences": SENTENCES,
         "measures": [asdict(measure) for measure in MEASURES],
-        "questions": questions,
+        "choices": encoded,
+        "places": encoder.places,
+    }
+
+
+def _without_limits(data: DecisionData) -> tuple[str, list[str]]:
+    """Return the choice without limits, for a page whose script does not run."""
+    chosen = choose(data, {})
+    return headline(data, chosen), why(data, chosen, {}, None)
+
+
+def _choice(data: DecisionData, encoder: OutcomeEncoder) -> dict[str, Any]:
+    variants, resamples = data.variants, Resamples(data)
+    blocks = data.blocks
+    winners = [place for place, dominating in enumerate(resamples.dominating) if not dominating]
+    return {
+        "label": [variant.label for variant in variants],
+        "latency_seconds": [shortened(variant.latency_seconds, 6) for variant in variants],
+        "core_hours": [shortened(data.cost(place, 1.0), 6) for place in range(len(variants))],
+        "values": {
+            measure.name: [shortened(variant.values.get(measure.name)) for variant in variants] for measure in MEASURES
+        },
+        "block": [blocks.index(variant.block) for variant in variants],
+        "rounds": [block.rounds for block in blocks],
+        "noise_floor": [shortened(block.noise_floor) or 1 for block in blocks],
+        "ties": {place: ends for place in winners if (ends := ranges(resamples.ties(place)))},
+        "outcomes": encoder.encode(data, resamples),
     }
