@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from runner.diff.change import ACCURACY, PREDICTIONS, Change
 from runner.diff.join import Pair, Side
@@ -76,7 +76,7 @@ def newcombe(right_a: int, n_a: int, right_b: int, n_b: int) -> tuple[float, flo
     high = b - a + math.hypot(high_b - b, a - low_a)
     common = (right_a + right_b) / (n_a + n_b)
     error = math.sqrt(common * (1 - common) * (1 / n_a + 1 / n_b))
-    p_value = 2 * float(norm.sf(abs(b - a) / error)) if error else 1.0
+    p_value = 2 * float(ndtr(-abs(b - a) / error)) if error else 1.0
     return b - a, low, high, p_value
 
 

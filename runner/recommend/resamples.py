@@ -13,13 +13,12 @@ from functools import cached_property, lru_cache
 from typing import Final
 
 import numpy as np
-from scipy.special import stdtrit
 
 from runner.recommend.decision_data import STEP, DecisionData, Variant
 from runner.recommend.limits import MEASURES, Measure
 from runner.recommend.mistakes import unpack
 from runner.results.pareto import count_dominating
-from runner.results.statistics import ALPHA
+from runner.results.statistics import t_quantile
 
 RESAMPLES: Final = 1000
 #: A variant that so many others dominate is not resampled: it is never the best.
@@ -135,8 +134,7 @@ class Resamples:
 
     @cached_property
     def _reaches(self) -> np.ndarray:
-        rounds = [variant.block.rounds for variant in self._data.variants]
-        return np.asarray(stdtrit(np.array(rounds) - 1, 1 - ALPHA / 2))
+        return np.array([t_quantile(variant.block.rounds - 1) for variant in self._data.variants])
 
     @cached_property
     def _floors(self) -> np.ndarray:
