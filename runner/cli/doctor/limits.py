@@ -33,7 +33,8 @@ def limits_section(allowed: set[int], cores: list[int], root: Path = Path("/")) 
         Fact("Throttling", _UNKNOWN if throttled_periods(root) is None else "is counted, and disturbs a round"),
         Fact(
             "CPUs",
-            f"{pluralize(len(allowed), 'CPU')} allowed: {_listed(sorted(allowed))}; up to {pluralize(len(cores), 'thread')}",
+            f"{pluralize(len(allowed), 'CPU')} allowed: {_listed(sorted(allowed))}; "
+            f"up to {pluralize(len(cores), 'thread')}",
             None if len(cores) > 1 else "Nothing is left for the rest of the system while a trial runs: expect noise.",
         ),
         Fact("Memory limit", (_UNKNOWN if memory_group is None else "none") if memory is None else gib(memory)),
