@@ -253,8 +253,8 @@ def total_variation(p: np.ndarray, q: np.ndarray) -> np.ndarray:
     Args:
         p, q: probabilities, [examples, labels].
     """
-    moved: np.ndarray = np.abs(p - q).cumsum(axis=1)[:, -1] / 2 if p.size else np.zeros(len(p))
-    return moved
+    distance: np.ndarray = np.abs(p - q).cumsum(axis=1)[:, -1] / 2 if p.size else np.zeros(len(p))
+    return distance
 
 
 def kl_divergence(baseline: Probabilities, variant: Probabilities, each: bool = False) -> tuple[float, float]:
