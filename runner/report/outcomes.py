@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final, TypedDict
 
 import numpy as np
 
@@ -20,6 +20,28 @@ from runner.recommend.resamples import Outcomes, Resamples
 #: A page holds at most about this many characters of outcomes; it has none for the choices beyond them.
 MAX_CHARACTERS: Final = 2_000_000
 _RESAMPLED = [measure for measure in MEASURES if measure.scatters_with != "nothing"]
+
+#: The unit of the steps, the distinct steps, and which of them each distinct resample has (packed; empty if only one).
+Series = tuple[float, list[int], str]
+
+
+class PackedOutcomes(TypedDict):
+    """The outcomes of one choice, as choose.js reads them.
+
+    Attributes:
+        variants: the places of the variants that are the best under some limits, the fastest first.
+        order: per distinct resample of the rounds, the variants in the order of their latency: places in `variants`.
+        rounds, examples: which of the encoder's places tells the distinct resample of the rounds, and of the examples.
+        series: what measures come to in the distinct resamples, relative to their measured values.
+        series_of: per measure, the place in `series` for each variant; None where the measure is not known.
+    """
+
+    variants: list[int]
+    order: str
+    rounds: int
+    examples: int
+    series: list[Series]
+    series_of: dict[str, list[int | None]]
 
 
 class OutcomeEncoder:
@@ -33,14 +55,14 @@ class OutcomeEncoder:
         self.places: list[list[int]] = []
         self._left = max_characters
 
-    def encode(self, data: DecisionData, resamples: Resamples) -> dict[str, Any] | None:
-        """Return the outcomes as plain JSON; None if they would make the page too large."""
+    def encode(self, data: DecisionData, resamples: Resamples) -> PackedOutcomes | None:
+        """Return the outcomes of a choice; None if they would make the page too large."""
         variants = self._sometimes_best(data, resamples)
         if variants is None:
             return None
         logs = np.array([resamples.log_latency(data.variants[place]) for place in variants])
         series = _Series()
-        indices = {
+        series_of = {
             measure.name: [
                 series.index(resamples.outcomes(data.variants[place], measure))
                 if measure.name in data.variants[place].values
@@ -49,16 +71,16 @@ class OutcomeEncoder:
             ]
             for measure in _RESAMPLED
         }
-        outcomes = {
-            "variants": variants,
-            "order": _packed(np.argsort(logs, axis=0, kind="stable").T, len(variants)),
-            "rounds": self._place(resamples.rounds.place),
-            "examples": self._place(resamples.examples.place),
-            "series": series.packed,
-            **indices,
-        }
-        self._left -= len(outcomes["order"]) + series.characters
-        return outcomes
+        order = _packed(np.argsort(logs, axis=0, kind="stable").T, len(variants))
+        self._left -= len(order) + series.characters
+        return PackedOutcomes(
+            variants=variants,
+            order=order,
+            rounds=self._place(resamples.rounds.place),
+            examples=self._place(resamples.examples.place),
+            series=series.packed,
+            series_of=series_of,
+        )
 
     def _sometimes_best(self, data: DecisionData, resamples: Resamples) -> list[int] | None:
         """Return the variants that no faster one equals or exceeds in everything in every resample.
@@ -89,7 +111,7 @@ class _Series:
     """The outcomes of all variants and measures; what several have in common, such as an artifact, is there once."""
 
     def __init__(self) -> None:
-        self.packed: list[list[Any]] = []
+        self.packed: list[Series] = []
         self._places: dict[str, int] = {}
 
     def index(self, outcomes: Outcomes) -> int:
@@ -117,10 +139,8 @@ def ranges(places: Sequence[int]) -> list[int]:
     return ends
 
 
-def shortened(value: float | None, digits: int = 12) -> float | None:
-    """Return a number with that many significant digits, which take less space in JSON."""
-    if value is None:
-        return None
+def shortened(value: float, digits: int = 12) -> float:
+    """Return a number with this many significant digits, which take less space in JSON."""
     short = float(f"{value:.{digits}g}")
     return int(short) if short.is_integer() else short
 
@@ -138,11 +158,10 @@ def _everything(data: DecisionData, resamples: Resamples, place: int) -> np.ndar
     return np.concatenate(parts)
 
 
-def _packed_outcomes(outcomes: Outcomes) -> list[Any]:
-    """Return the unit, the distinct steps, and which of them each distinct resample has: empty if all have the same."""
+def _packed_outcomes(outcomes: Outcomes) -> Series:
     steps, which = np.unique(outcomes.steps, return_inverse=True)
     packed = _packed(which, len(steps)) if len(steps) > 1 else ""
-    return [shortened(outcomes.unit), steps.astype(int).tolist(), packed]
+    return shortened(outcomes.unit), steps.astype(int).tolist(), packed
 
 
 def _packed(places: np.ndarray, below: int) -> str:

@@ -5,18 +5,18 @@ Everything that does not depend on the sliders is computed here. The page only c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from markupsafe import Markup
 
 from runner.recommend.choose import choose
-from runner.recommend.decision_data import DecisionData, decision_data
+from runner.recommend.decision_data import DecisionData, Variant, decision_data
 from runner.recommend.limits import EPSILON, MEASURES
 from runner.recommend.messages import FEW_ROUNDS, MAX_NAMED, SENTENCES, headline, latency_line, memory_line, why
 from runner.recommend.resamples import RESAMPLES, Resamples
-from runner.report.outcomes import OutcomeEncoder, ranges, shortened
+from runner.report.outcomes import OutcomeEncoder, PackedOutcomes, ranges, shortened
 from runner.report.page import template_text, templates
 from runner.results.tables import Tables
 
@@ -30,6 +30,42 @@ class Section:
     html: Markup
     style: str
     script: str
+
+
+class PageChoice(TypedDict):
+    """What choose.js needs of one DecisionData. Lists run parallel to its variants, the fastest first.
+
+    Attributes:
+        core_hours: what a million texts take: all cores of a variant at full use.
+        values: per measure; None where it is not known.
+        block: the place of the variant's block in `rounds` and `noise_floor`.
+        rounds, noise_floor: per block; a noise floor that is not known is 1.
+        ties: per possible winner, the variants that cannot be distinguished from it: first and last of each run.
+        outcomes: None if the page has no room for them.
+    """
+
+    label: list[str]
+    latency_seconds: list[float]
+    core_hours: list[float]
+    values: dict[str, list[float | None]]
+    block: list[int]
+    rounds: list[int]
+    noise_floor: list[float]
+    ties: dict[int, list[int]]
+    outcomes: PackedOutcomes | None
+
+
+class PageData(TypedDict):
+    """What choose.js and recommend.js need. `places` is that of the OutcomeEncoder."""
+
+    resamples: int
+    epsilon: float
+    max_named: int
+    few_rounds: int
+    sentences: Mapping[str, str]
+    measures: list[dict[str, Any]]
+    choices: list[PageChoice]
+    places: list[list[int]]
 
 
 def recommend_section(tables: Tables, max_open: int = 3) -> Section | None:
@@ -57,20 +93,19 @@ def recommend_section(tables: Tables, max_open: int = 3) -> Section | None:
     return Section(Markup(html), template_text(_PACKAGE, "recommend.css"), script)
 
 
-def page_data(choices: Sequence[DecisionData]) -> dict[str, Any]:
-    """Return what the script of the page needs, as plain JSON."""
+def page_data(choices: Sequence[DecisionData]) -> PageData:
+    """Return what the scripts of the page need; it is plain JSON."""
     encoder = OutcomeEncoder()
-    encoded = [_choice(data, encoder) for data in choices]
-    return {
-        "resamples": RESAMPLES,
-        "epsilon": EPSILON,
-        "max_named": MAX_NAMED,
-        "few_rounds": FEW_ROUNDS,
-        "sentences": SENTENCES,
-        "measures": [asdict(measure) for measure in MEASURES],
-        "choices": encoded,
-        "places": encoder.places,
-    }
+    return PageData(
+        resamples=RESAMPLES,
+        epsilon=EPSILON,
+        max_named=MAX_NAMED,
+        few_rounds=FEW_ROUNDS,
+        sentences=SENTENCES,
+        measures=[asdict(measure) for measure in MEASURES],
+        choices=[_page_choice(data, encoder) for data in choices],
+        places=encoder.places,
+    )
 
 
 def _without_limits(data: DecisionData) -> tuple[str, list[str]]:
@@ -79,20 +114,21 @@ def _without_limits(data: DecisionData) -> tuple[str, list[str]]:
     return headline(data, chosen), why(data, chosen, {}, None)
 
 
-def _choice(data: DecisionData, encoder: OutcomeEncoder) -> dict[str, Any]:
-    variants, resamples = data.variants, Resamples(data)
-    blocks = data.blocks
+def _page_choice(data: DecisionData, encoder: OutcomeEncoder) -> PageChoice:
+    variants, blocks, resamples = data.variants, data.blocks, Resamples(data)
     winners = [place for place, dominating in enumerate(resamples.dominating) if not dominating]
-    return {
-        "label": [variant.label for variant in variants],
-        "latency_seconds": [shortened(variant.latency_seconds, 6) for variant in variants],
-        "core_hours": [shortened(data.cost(place, 1.0), 6) for place in range(len(variants))],
-        "values": {
-            measure.name: [shortened(variant.values.get(measure.name)) for variant in variants] for measure in MEASURES
-        },
-        "block": [blocks.index(variant.block) for variant in variants],
-        "rounds": [block.rounds for block in blocks],
-        "noise_floor": [shortened(block.noise_floor) or 1 for block in blocks],
-        "ties": {place: ends for place in winners if (ends := ranges(resamples.ties(place)))},
-        "outcomes": encoder.encode(data, resamples),
-    }
+    return PageChoice(
+        label=[variant.label for variant in variants],
+        latency_seconds=[shortened(variant.latency_seconds, 9) for variant in variants],
+        core_hours=[shortened(data.cost(place, core_hour=1.0), 9) for place in range(len(variants))],
+        values={measure.name: [_value(variant, measure.name) for variant in variants] for measure in MEASURES},
+        block=[blocks.index(variant.block) for variant in variants],
+        rounds=[block.rounds for block in blocks],
+        noise_floor=[shortened(block.noise_floor or 1.0) for block in blocks],
+        ties={place: ends for place in winners if (ends := ranges(resamples.ties(place)))},
+        outcomes=encoder.encode(data, resamples),
+    )
+
+
+def _value(variant: Variant, name: str) -> float | None:
+    return shortened(variant.values[name]) if name in variant.values else None

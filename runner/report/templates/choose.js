@@ -37,8 +37,8 @@ const chooser = (data) => {
 
     // Returns for a variant whether it keeps a limit in a resample.
     function keeps(variant, place, measure, limit) {
-      const { series, rounds, examples, [measure.name]: indices } = outcomes();
-      const [unit, steps, which] = series[indices[variant]], own = value(place, measure.name);
+      const { series, series_of: of, rounds, examples } = outcomes();
+      const [unit, steps, which] = series[of[measure.name][variant]], own = value(place, measure.name);
       const kept = steps.map((step) => excess(own + unit * step, measure, limit) === 0);
       const distinct = measure.scatters_with === "examples" ? examples : rounds;
       return (resample) => kept[which ? which[distinct[resample]] : 0];
