@@ -58,7 +58,7 @@ def same_cpu(found: list[Difference]) -> bool:
 def same_software(a: Tables, found: list[Difference]) -> bool:
     """Return whether both sweeps ran the same code and libraries under the same settings, as far as is recorded.
 
-    An image that is rebuilt from the same lock file on the same base image has another id, since Docker stamps the time.
+    An image that is rebuilt from the same lock file on the same base image has another id: Docker stamps the time.
 
     Args:
         a: one of the sweeps.

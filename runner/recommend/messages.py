@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from runner.recommend.choose import Recommendation
 from runner.recommend.decision_data import DecisionData
 from runner.recommend.limits import MEASURES, Limits
 from runner.recommend.resamples import RESAMPLES
-from runner.results.format import UNKNOWN, milliseconds, pluralize, significant
+from runner.results.format import UNKNOWN, listed, milliseconds, pluralize, significant
 
 LATENCY: Final = (
     "Latency is the baseline's p50 ÷ the speedup; a raw time, such as p90, also depends on how fast the machine was "
     "just then."
 )
-MAX_NAMED: Final = 3  # variants that a sentence names before it counts the rest
 FEW_ROUNDS: Final = 5
 SENTENCES: Final = {
     "none fits": "No variant keeps every limit.",
@@ -80,7 +79,7 @@ def memory_line(choices: Iterable[DecisionData]) -> str:
     lengths = {data.longest_tokens for data in known}
     if not lengths:
         return ""
-    tokens = _listed([f"{length:,}" for length in sorted(length for length in lengths if length is not None)])
+    tokens = listed([f"{length:,}" for length in sorted(length for length in lengths if length is not None)])
     covered = "the timed inputs" if None in lengths else f"inputs of up to {tokens} tokens"
     return f"Memory is the peak of resident memory, file-mapped pages included, with {covered}: longer ones need more."
 
@@ -110,7 +109,7 @@ def _reason(data: DecisionData, chosen: Recommendation, limits: Limits) -> str:
         return SENTENCES["no limit"].format(variants=variants)
     reason = SENTENCES["only one" if len(fitting) == 1 else "fastest"].format(fitting=len(fitting), variants=variants)
     faster = [f"{data.variants[place].label} ({misses(data, chosen, place, limits)})" for place in range(fitting[0])]
-    return f"{reason} {SENTENCES['faster'].format(faster=_listed(faster, '; '))}" if faster else reason
+    return f"{reason} {SENTENCES['faster'].format(faster=listed(faster, '; '))}" if faster else reason
 
 
 def _best_share(data: DecisionData, chosen: Recommendation, winner: int) -> str:
@@ -152,7 +151,7 @@ def _ties(data: DecisionData, chosen: Recommendation, winner: int) -> list[str]:
     if not chosen.ties:
         return []
     floor = max(data.variants[place].block.noise_floor or 1.0 for place in (winner, *chosen.ties))
-    labels = _listed([data.variants[place].label for place in chosen.ties])
+    labels = listed([data.variants[place].label for place in chosen.ties])
     return [SENTENCES["ties"].format(ties=labels, floor=f"{100 * (floor - 1):.1f}")]
 
 
@@ -163,8 +162,3 @@ def _cost(data: DecisionData, chosen: Recommendation, winner: int, core_hour: fl
         label=data.variants[cheapest].label, cost=price(costs[cheapest])
     )
     return SENTENCES["cost"].format(cost=price(costs[winner]), price=f"{core_hour:g}", cheapest=note)
-
-
-def _listed(names: Sequence[str], separator: str = ", ") -> str:
-    more = len(names) - MAX_NAMED
-    return separator.join(names[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -14,10 +14,11 @@ from markupsafe import Markup
 from runner.recommend.choose import choose
 from runner.recommend.decision_data import DecisionData, Variant, decision_data
 from runner.recommend.limits import EPSILON, MEASURES
-from runner.recommend.messages import FEW_ROUNDS, MAX_NAMED, SENTENCES, headline, latency_line, memory_line, why
+from runner.recommend.messages import FEW_ROUNDS, SENTENCES, headline, latency_line, memory_line, why
 from runner.recommend.resamples import RESAMPLES, Resamples
 from runner.report.outcomes import OutcomeEncoder, PackedOutcomes, ranges, shortened
 from runner.report.page import template_text, templates
+from runner.results.format import MAX_NAMED
 from runner.results.tables import Tables
 
 _PACKAGE = "runner.report"
