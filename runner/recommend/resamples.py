@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from runner.recommend.decision_data import STEP, DecisionData, Variant
+from runner.recommend.decision_data import STEP, DecisionData, Variant, to_steps
 from runner.recommend.limits import MEASURES, Measure
 from runner.recommend.mistakes import unpack
 from runner.results.pareto import count_dominating
@@ -76,15 +76,12 @@ class Resamples:
     @cached_property
     def dominating(self) -> np.ndarray:
         """Return how many variants dominate each variant, by their measured figures, [variants]."""
-        figures = [
-            [-own if measure.at_least else own for measure in MEASURES for own in [_known(variant, measure)]]
-            for variant in self._data.variants
-        ]
-        return count_dominating(np.array(figures).reshape(len(figures), len(MEASURES)))
+        objectives = [[_objective(variant, measure) for measure in MEASURES] for variant in self._data.variants]
+        return count_dominating(np.array(objectives).reshape(-1, len(MEASURES)))
 
     def candidates(self) -> list[int]:
         """Return the variants that may be the best under some limits, the fastest first."""
-        return np.flatnonzero(self.dominating < MAX_DOMINATING).tolist()
+        return [int(place) for place in np.flatnonzero(self.dominating < MAX_DOMINATING)]
 
     def distinct(self, measure: Measure) -> Distinct:
         """Return the distinct resamples of what a measure scatters with."""
@@ -114,32 +111,47 @@ class Resamples:
         standard error of this difference, and also the noise floor. With few rounds a percentile interval would be too
         narrow (T. C. Hesterberg, "What teachers should know about the bootstrap", Am. Stat. 69, 2015).
         """
-        centres, reaches, floors = self._centres[winner:], self._reaches[winner:], self._floors[winner:]
-        differences = self._logs[winner + 1 :] - self._logs[winner]
-        difference = centres[1:] - centres[0]
+        slower = np.arange(winner + 1, len(self._data.variants))
+        scatter, errors, quantiles = self._scatter, self._errors, self._quantiles
+        difference = self._log_latencies - self._log_latencies[winner]
+        floors = np.maximum(self._noise_floors, self._noise_floors[winner])
+        quantiles = np.maximum(quantiles, quantiles[winner])
+        largest = np.maximum(quantiles * (errors + errors[winner]), floors)  # if both scattered in opposite directions
+        near = slower[difference[slower] <= largest[slower]]
+        error = self._standard_errors(scatter[near] - scatter[winner])
+        tied = difference[near] <= np.maximum(quantiles[near] * error, floors[near])
+        return [int(place) for place in near[tied]]
+
+    def _standard_errors(self, outcomes: np.ndarray) -> np.ndarray:
+        """Return the standard deviation over the resamples of each row of outcomes, [rows, distinct]."""
         weights = np.bincount(self.rounds.place, minlength=len(self.rounds.counts)) / RESAMPLES
-        scatter = differences - difference[:, None]
-        means = scatter @ weights
-        errors = np.sqrt(np.maximum((scatter * scatter) @ weights - means * means, 0.0))
-        reach = np.maximum(np.maximum(reaches[1:], reaches[0]) * errors, np.maximum(floors[1:], floors[0]))
-        return (winner + 1 + np.flatnonzero(difference <= reach)).tolist()
+        means = outcomes @ weights
+        errors: np.ndarray = np.sqrt(np.maximum((outcomes * outcomes) @ weights - means * means, 0.0))
+        return errors
 
     @cached_property
-    def _logs(self) -> np.ndarray:
-        return np.array([self.log_latency(variant) for variant in self._data.variants])
-
-    @cached_property
-    def _centres(self) -> np.ndarray:
+    def _log_latencies(self) -> np.ndarray:
         return np.array([variant.log_latency for variant in self._data.variants], dtype=float)
 
     @cached_property
-    def _reaches(self) -> np.ndarray:
+    def _scatter(self) -> np.ndarray:
+        """Return by how much each log latency differs from the measured one in each distinct resample, in steps."""
+        return np.array([self.log_latency(variant) - variant.log_latency for variant in self._data.variants])
+
+    @cached_property
+    def _errors(self) -> np.ndarray:
+        return self._standard_errors(self._scatter)
+
+    @cached_property
+    def _quantiles(self) -> np.ndarray:
+        """Return Student's t for the rounds of each variant; not a number for a single round."""
         return np.array([t_quantile(variant.block.rounds - 1) for variant in self._data.variants])
 
     @cached_property
-    def _floors(self) -> np.ndarray:
+    def _noise_floors(self) -> np.ndarray:
+        """Return the log of the noise floor of each variant, in steps; 0 if it is not known."""
         floors = [variant.block.noise_floor or 1.0 for variant in self._data.variants]
-        return np.rint(np.log(floors) / STEP)
+        return np.array([to_steps(math.log(floor)) for floor in floors], dtype=float)
 
     def _counts(self, variant: Variant) -> np.ndarray:
         """Return how often each round of a variant's block is in each distinct resample, [distinct, rounds]."""
@@ -219,9 +231,10 @@ def _medians(counts: np.ndarray, values: Sequence[int]) -> np.ndarray:
     return medians
 
 
-def _known(variant: Variant, measure: Measure) -> float:
-    """Return a measure of a variant; the worst that is possible if it is not known."""
-    return variant.values.get(measure.name, -math.inf if measure.at_least else math.inf)
+def _objective(variant: Variant, measure: Measure) -> float:
+    """Return a measure of a variant so that lower is better; infinity if it is not known."""
+    value = variant.values.get(measure.name, math.nan)
+    return math.inf if math.isnan(value) else -value if measure.at_least else value
 
 
 def _rounded(values: np.ndarray) -> np.ndarray:
