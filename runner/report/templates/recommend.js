@@ -164,38 +164,39 @@
     return { limits, coreHour: number(document.getElementById("core-hour")) };
   }
 
-  // A slider's loose end is no limit; its scale is that of the data, logarithmic where that spans a decade.
+  // The loose end of a slider means no limit. Its scale is that of the data, logarithmic where they span a decade.
   function connect({ measure, place, slider, field }) {
-    const known = choosers.flatMap(({ choice, value }) => choice.label.map((_, own) => value(own, measure.name)))
-      .filter((own) => own !== null).map((own) => own / measure.factor);
+    const known = choosers.flatMap(({ choice }) => choice.values[measure.name])
+      .filter((value) => value !== null).map((value) => value / measure.factor);
     place.hidden = !known.length;
     if (!known.length) return;
     const low = known.reduce((a, b) => Math.min(a, b)), high = known.reduce((a, b) => Math.max(a, b));
     const loose = measure.at_least ? 0 : STEPS, logarithmic = low > 0 && high / low >= 10;
     if (high === low) slider.disabled = true;
     const at = (step) => logarithmic ? low * (high / low) ** (step / STEPS) : low + ((high - low) * step) / STEPS;
-    const share = (own) => logarithmic ? Math.log(own / low) / Math.log(high / low) : (own - low) / (high - low);
+    const along = (limit) =>
+      logarithmic ? Math.log(limit / low) / Math.log(high / low) : (limit - low) / (high - low);
     const shown = () => (number(field) === null ? "any" : `${field.value} ${measure.unit}`);
-    const say = () => slider.setAttribute("aria-valuetext", shown());
+    const describe = () => slider.setAttribute("aria-valuetext", shown());
     if (measure.at_least) field.max = 100;
     slider.value = loose;
-    say();
+    describe();
     slider.addEventListener("input", () => {
       const step = Number(slider.value), exact = at(step);
       // Towards the loose side, so that the strict end still lets the best variant through.
       const unit = 10 ** (Math.floor(Math.log10(exact || 1)) - 2), round = measure.at_least ? Math.floor : Math.ceil;
       field.value = step === loose ? "" : Number((round(exact / unit) * unit).toPrecision(4));
-      say();
+      describe();
       drawSoon();
     });
     field.addEventListener("input", () => {
-      const own = number(field);
-      const step = own === null || high === low ? loose : STEPS * share(Math.max(own, 1e-12));
+      const limit = number(field);
+      const step = limit === null || high === low ? loose : STEPS * along(Math.max(limit, 1e-12));
       slider.value = Math.min(STEPS, Math.max(0, step));
-      say();
+      describe();
       drawSoon();
     });
-    form.addEventListener("reset", () => { field.value = ""; slider.value = loose; say(); drawSoon(); });
+    form.addEventListener("reset", () => { field.value = ""; slider.value = loose; describe(); drawSoon(); });
   }
 
   controls.forEach(connect);
