@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from runner.results.rows import Row
-from runner.results.tables import Tables, coded, places_by_job, rows_by_job
+from runner.results.tables import Row, Tables, coded, places_by_job, rows_by_job
 
 _OF_TRIALS = ["job", "round", "latency_ratio", "latency_p50_seconds", "rss_peak_bytes", "rss_anon_peak_bytes"]
 _OF_TRIALS += ["load_seconds", "first_call_seconds", "reference_seconds", "precision"]

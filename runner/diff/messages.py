@@ -11,8 +11,7 @@ from runner.diff.join import Pair, Side
 from runner.diff.measures import MACHINE
 from runner.results.format import UNKNOWN, megabytes, milliseconds, percent, pluralize, seconds, significant, speedup
 from runner.results.labels import group_label, job_label
-from runner.results.rows import Row
-from runner.results.tables import Tables
+from runner.results.tables import Row, Tables
 
 _FIGURES: dict[str, Callable[[float | None], str]] = {
     "latency_ratio": speedup,

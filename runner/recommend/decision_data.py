@@ -20,9 +20,8 @@ from runner.recommend.limits import Measure, excess
 from runner.recommend.mistakes import Mistakes, mistakes
 from runner.results.format import pluralize
 from runner.results.labels import group_label
-from runner.results.rows import Row
 from runner.results.saturation import saturation_sentence
-from runner.results.tables import Tables
+from runner.results.tables import Row, Tables
 
 STEP: Final = 1e-5  # of a logarithm, or of a ratio to the job's median
 _SHARED = ("family", "task", "workload", "isolation")

@@ -17,7 +17,7 @@ from statistics import fmean
 import numpy as np
 from scipy.special import bdtr, ndtr, ndtri, rel_entr
 
-from runner.results.statistics import ALPHA, Z
+from runner.results.statistics import ALPHA
 
 RESAMPLES = 2000  # enough for BCa (B. Efron, R. J. Tibshirani, "An Introduction to the Bootstrap", 1993, ch. 14)
 CALIBRATION_BINS = 15
@@ -113,7 +113,7 @@ def mcnemar(right_a: Sequence[bool], right_b: Sequence[bool]) -> tuple[float, fl
         return 0.0, 0.0, 0.0, 1.0
     share_a, share_b = (only_a + 1) / (n + 2), (only_b + 1) / (n + 2)
     centre = share_b - share_a
-    half = Z * math.sqrt((share_a + share_b - centre**2) / (n + 2))
+    half = float(ndtri(1 - ALPHA / 2)) * math.sqrt((share_a + share_b - centre**2) / (n + 2))
     p_value = min(1.0, 2 * float(bdtr(min(only_a, only_b), only_a + only_b, 0.5)))
     return (only_b - only_a) / n, centre - half, centre + half, p_value
 
@@ -132,35 +132,35 @@ def paired_differences(
 ) -> tuple[Difference, Difference]:
     """Return the differences of accuracy and of macro-F1, variant − baseline, with bootstrap intervals.
 
-    Examples are resampled with replacement, each with its label and both its predictions (paired bootstrap; for such
+    Examples are drawn anew with replacement, each with its label and both its predictions (paired bootstrap; for such
     scores: T. Berg-Kirkpatrick et al., EMNLP 2012). Intervals are bias-corrected and accelerated (BCa: B. Efron,
-    J. Am. Statist. Assoc. 82, 1987). Examples of one stratum (label, prediction, prediction) are interchangeable, so
-    the counts of the strata are drawn from a multinomial distribution: the same bootstrap, a hundred times as fast.
+    J. Am. Statist. Assoc. 82, 1987). Examples of one kind (label, prediction, prediction) cannot be told apart, so what
+    is drawn are the counts of the kinds, from a multinomial distribution: the same bootstrap, a hundred times as fast.
     Where no prediction differs, both intervals are 0 to 0.
 
     Args:
-        labels, baseline, variant: the values of each example.
-        seed: the seed of the resamples; the same seed gives the same intervals.
+        labels, baseline, variant: per example.
+        seed: of the draws; the same seed gives the same intervals.
     """
-    strata = Counter(zip(labels, baseline, variant, strict=True))
-    if len(strata) == 1 or all(own == base for _, base, own in strata):  # nothing to resample
+    kinds = Counter(zip(labels, baseline, variant, strict=True))
+    if len(kinds) == 1 or all(own == base for _, base, own in kinds):  # nothing to draw
         right, f1 = (score(labels, variant) - score(labels, baseline) for score in (accuracy, macro_f1))
         return Difference(right, right, right), Difference(f1, f1, f1)
-    counts = np.array(list(strata.values()), dtype=float)
-    resamples = np.random.default_rng(seed).multinomial(len(labels), counts / counts.sum(), RESAMPLES).astype(float)
-    without_one = counts - np.eye(len(counts))  # per stratum: the sample less one example of it
+    counts = np.array(list(kinds.values()), dtype=float)
+    draws = np.random.default_rng(seed).multinomial(len(labels), counts / counts.sum(), RESAMPLES).astype(float)
+    without_one = counts - np.eye(len(counts))  # per kind: the sample less one example of it
     accuracies, f1s = (
-        _bca(score(counts), score(resamples), score(without_one), counts)
-        for score in (_AccuracyDifference(list(strata)), _F1Difference(list(strata)))
+        _bca(score(counts), score(draws), score(without_one), counts)
+        for score in (_AccuracyDifference(list(kinds)), _F1Difference(list(kinds)))
     )
     return accuracies, f1s
 
 
 class _AccuracyDifference:
-    """Accuracy of the second less that of the first prediction, from counts of strata, [..., strata]."""
+    """Accuracy of the second less that of the first prediction, from counts of kinds, [..., kinds]."""
 
-    def __init__(self, strata: list[tuple[Label, Label | None, Label | None]]) -> None:
-        self._gain = np.array([float(own == label) - float(base == label) for label, base, own in strata])
+    def __init__(self, kinds: list[tuple[Label, Label | None, Label | None]]) -> None:
+        self._gain = np.array([float(own == label) - float(base == label) for label, base, own in kinds])
 
     def __call__(self, counts: np.ndarray) -> np.ndarray:
         difference: np.ndarray = counts @ self._gain / counts.sum(axis=-1)
@@ -168,10 +168,10 @@ class _AccuracyDifference:
 
 
 class _F1Difference:
-    """Macro-F1 of the second less that of the first prediction, from counts of strata, [..., strata]."""
+    """Macro-F1 of the second less that of the first prediction, from counts of kinds, [..., kinds]."""
 
-    def __init__(self, strata: list[tuple[Label, Label | None, Label | None]]) -> None:
-        self._sides = [self._weights([(stratum[0], stratum[side]) for stratum in strata]) for side in (1, 2)]
+    def __init__(self, kinds: list[tuple[Label, Label | None, Label | None]]) -> None:
+        self._sides = [self._weights([(kind[0], kind[side]) for kind in kinds]) for side in (1, 2)]
 
     def __call__(self, counts: np.ndarray) -> np.ndarray:
         first, second = (self._macro_f1(counts, *weights) for weights in self._sides)
@@ -180,7 +180,7 @@ class _F1Difference:
 
     @staticmethod
     def _weights(pairs: Sequence[tuple[Label, Label | None]]) -> tuple[np.ndarray, np.ndarray]:
-        """Return which strata are hits, and how often they count in a label's 2·TP + FP + FN; both [strata, labels]."""
+        """Return which kinds are hits, and how often they are of a label's 2·TP + FP + FN; both [kinds, labels]."""
         sides = [(_names(label), _names(guess)) for label, guess in pairs]
         names = sorted({name for pair in sides for side in pair for name in side})
         hits = [[name in label and name in guess for name in names] for label, guess in sides]
@@ -190,31 +190,31 @@ class _F1Difference:
     @staticmethod
     def _macro_f1(counts: np.ndarray, hits: np.ndarray, named: np.ndarray) -> np.ndarray:
         denominator = counts @ named
-        seen = denominator > 0  # a resample may lack a label altogether
+        seen = denominator > 0  # a draw may lack a label altogether
         scores = np.divide(2 * (counts @ hits), denominator, out=np.zeros_like(denominator), where=seen)
         mean: np.ndarray = scores.sum(axis=-1) / np.maximum(seen.sum(axis=-1), 1)
         return mean
 
 
-def _bca(value: np.ndarray, resamples: np.ndarray, jackknife: np.ndarray, counts: np.ndarray) -> Difference:
-    """Return the 95% BCa interval; as in `scipy.stats.bootstrap`, resamples equal to the value count half.
+def _bca(value: np.ndarray, draws: np.ndarray, jackknife: np.ndarray, counts: np.ndarray) -> Difference:
+    """Return the 95% BCa interval; as in `scipy.stats.bootstrap`, draws equal to the value count half.
 
     Args:
-        value: the statistic of the sample.
-        resamples: the statistic of each resample.
-        jackknife: per stratum, the statistic of the sample without one example of it.
-        counts: the size of each stratum.
+        value: of the sample.
+        draws: of each resample.
+        jackknife: per kind, of the sample less one example of it.
+        counts: of the kinds.
     """
     estimate, spread = float(value), jackknife - np.average(jackknife, weights=counts)
-    below = float(np.mean(resamples < estimate) + np.mean(resamples == estimate) / 2)
+    below = float(np.mean(draws < estimate) + np.mean(draws == estimate) / 2)
     squares = float(counts @ spread**2)
     if squares == 0 or not 0 < below < 1:
-        low, high = np.quantile(resamples, [ALPHA / 2, 1 - ALPHA / 2])
+        low, high = np.quantile(draws, [ALPHA / 2, 1 - ALPHA / 2])
         return Difference(estimate, float(low), float(high))
     acceleration = -float(counts @ spread**3) / (6 * squares**1.5)
     bias = float(ndtri(below))
     z = bias + ndtri([ALPHA / 2, 1 - ALPHA / 2])
-    low, high = np.quantile(resamples, ndtr(bias + z / (1 - acceleration * z)))
+    low, high = np.quantile(draws, ndtr(bias + z / (1 - acceleration * z)))
     return Difference(estimate, float(low), float(high))
 
 
@@ -253,8 +253,8 @@ def total_variation(p: np.ndarray, q: np.ndarray) -> np.ndarray:
     Args:
         p, q: probabilities, [examples, labels].
     """
-    distance: np.ndarray = np.abs(p - q).cumsum(axis=1)[:, -1] / 2 if p.size else np.zeros(len(p))
-    return distance
+    moved: np.ndarray = np.abs(p - q).cumsum(axis=1)[:, -1] / 2 if p.size else np.zeros(len(p))
+    return moved
 
 
 def kl_divergence(baseline: Probabilities, variant: Probabilities, each: bool = False) -> tuple[float, float]:

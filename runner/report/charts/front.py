@@ -11,7 +11,7 @@ from runner.report.charts.chart import GREY, VERDICT_COLOURS, Chart, Figure, log
 from runner.report.charts.labels import label_places
 from runner.report.view import Group, Variant
 from runner.results.pareto import ParetoStatus, Point, pareto_status
-from runner.results.rows import Row
+from runner.results.tables import Row
 
 _MAX_POINTS, _MAX_NAMES, _MAX_WHISKERS = 300, 60, 80  # of each trace
 _POINTS_SHOWN = 20.0  # of accuracy, below the best

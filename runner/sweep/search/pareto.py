@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from runner.results.pareto import Interval, dominates
-from runner.results.rows import Row
+from runner.results.tables import Row
 
 
 @dataclass(frozen=True)
