@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from runner.cli.doctor.engine import engine_section, find_box, room_section
-from runner.cli.doctor.fact import Section
+from runner.cli.doctor.fact import Section, plural
 from runner.cli.doctor.hardware import cpu_section, energy_section, frequency_section
 from runner.cli.doctor.limits import limits_section
 from runner.cli.doctor.noise import SECONDS, noise_section, probe
@@ -23,7 +23,6 @@ from runner.config.schema import Config
 from runner.isolation.box import Box
 from runner.isolation.docker import connect
 from runner.machine.topology import choose_cpus, physical_cores
-from runner.results.format import pluralize
 from runner.sweep.peaks import Peaks, measured_peaks
 
 _waiting = Console(stderr=True, style="dim", highlight=False)
@@ -65,7 +64,7 @@ def examine(store: Path, fresh: bool) -> Iterator[Section]:
 
 
 def _peaks(store: Path, box: Box, threads: int, fresh: bool) -> Peaks:
-    _waiting.print(f"Measuring peaks with {pluralize(threads, 'thread')}, some ten seconds unless known …")
+    _waiting.print(f"Measuring peaks with {plural(threads, 'thread')}, some ten seconds unless known …")
     return measured_peaks(store, box, choose_cpus(threads), fresh)
 
 

@@ -27,3 +27,8 @@ class Section:
 def gib(size_bytes: float) -> str:
     """Return a size for people, such as 1.5 GiB."""
     return f"{size_bytes / (1 << 30):.1f} GiB"
+
+
+def plural(count: int, noun: str) -> str:
+    """Return such as 1 core, 2 cores."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

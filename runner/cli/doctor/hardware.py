@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from runner.cli.doctor.fact import Fact, Section
+from runner.cli.doctor.fact import Fact, Section, plural
 from runner.machine.cpu import INSTRUCTION_SETS, Cpu, read_cpu, read_text
 from runner.machine.int8 import ADVICE, saturates
-from runner.results.format import pluralize
 from runner.trial.energy import EnergyMeter
 
 _ROOT = Path("/")
@@ -30,10 +29,10 @@ def cpu_section(root: Path = _ROOT) -> Section:
     cpu, cores = read_cpu(root), count_cores(root)
     count = ", ".join(
         [
-            pluralize(cores.physical, "core"),
-            pluralize(cores.logical, "logical CPU"),
-            pluralize(cores.sockets, "socket"),
-            pluralize(cores.numa_nodes, "NUMA node"),
+            plural(cores.physical, "core"),
+            plural(cores.logical, "logical CPU"),
+            plural(cores.sockets, "socket"),
+            plural(cores.numa_nodes, "NUMA node"),
         ]
     )
     shared = cores.logical > cores.physical

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runner.cli.doctor.fact import Fact, Section, gib
-from runner.results.format import pluralize
+from runner.cli.doctor.fact import Fact, Section, gib, plural
 from runner.trial.cgroup import control_group, cpu_quota, memory_limit_bytes, throttled_periods
 
 _UNKNOWN = "unknown: the kernel does not tell it here"
@@ -33,8 +32,7 @@ def limits_section(allowed: set[int], cores: list[int], root: Path = Path("/")) 
         Fact("Throttling", _UNKNOWN if throttled_periods(root) is None else "is counted, and disturbs a round"),
         Fact(
             "CPUs",
-            f"{pluralize(len(allowed), 'CPU')} allowed: {_listed(sorted(allowed))}; "
-            f"up to {pluralize(len(cores), 'thread')}",
+            f"{plural(len(allowed), 'CPU')} allowed: {_listed(sorted(allowed))}; up to {plural(len(cores), 'thread')}",
             None if len(cores) > 1 else "Nothing is left for the rest of the system while a trial runs: expect noise.",
         ),
         Fact("Memory limit", (_UNKNOWN if memory_group is None else "none") if memory is None else gib(memory)),

@@ -10,8 +10,7 @@ from itertools import accumulate
 from math import exp, log, sqrt
 from statistics import fmean, median, pstdev
 
-from runner.cli.doctor.fact import Fact, Section
-from runner.results.format import pluralize
+from runner.cli.doctor.fact import Fact, Section, plural
 from runner.trial.box import steal_seconds
 from runner.trial.timing import reference_seconds
 
@@ -152,4 +151,4 @@ def _steal(noise: Noise) -> Fact:
 
 def _load(load: float) -> Fact:
     advice = "Something else is running: stop it while a sweep runs." if load > _LOADED else None
-    return Fact("Other load", f"{pluralize(round(load), 'task')} on average in the minute before ({load:.2f})", advice)
+    return Fact("Other load", f"{plural(round(load), 'task')} on average in the minute before ({load:.2f})", advice)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from runner.cli.doctor.fact import Fact, Section
+from runner.cli.doctor.fact import Fact, Section, plural
 from runner.config.paths import FRESH
-from runner.results.format import pluralize
 from runner.sweep.peaks import Peaks
 
 _SCALES = 0.75  # of what as many single threads reach together
@@ -26,7 +25,7 @@ def peaks_section(found: list[Peaks], kind: str) -> Section:
 
 
 def _fact(peaks: Peaks, one: Peaks) -> Fact:
-    name = pluralize(peaks.threads, "thread")
+    name = plural(peaks.threads, "thread")
     if peaks.error:
         return Fact(name, "could not be measured", peaks.error)
     rates = [
