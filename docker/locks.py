@@ -1,7 +1,7 @@
 """Make docker/host.lock and uv.lock from pyproject.toml, and box.lock from box.in at the versions of host.lock.
 
-make lock              keep what is locked where it still fits
-make lock UPGRADE=1    take the newest versions that fit
+python3.11 docker/locks.py              keep what is locked where it still fits
+python3.11 docker/locks.py --upgrade    take the newest versions that fit
 """
 
 import sys
@@ -23,7 +23,7 @@ def compile_lock(lock_file: Path, *sources: str | Path) -> None:
         "compile",
         *(*sources, *sys.argv[1:], "--output-file", lock_file, "--generate-hashes"),
         *("--python", sys.executable, "--python-version", "3.11", "--python-platform", "x86_64-manylinux_2_28"),
-        *("--custom-compile-command", "make lock"),
+        *("--custom-compile-command", "python3.11 docker/locks.py"),
         advice=f"cannot make {lock_file.relative_to(ROOT)}",
     )
     count = sum("==" in line for line in lock_file.read_text().splitlines())
