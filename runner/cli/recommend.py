@@ -28,23 +28,24 @@ def _limit_options(command: Any) -> Any:
 def recommend(sweep: Path, core_hour: str | None, **limits: str | None) -> int:
     """Name the variant to deploy.
 
-    The exit code is 0 if a variant fits in each answer, 1 if not, 2 if there is nothing to choose from.
+    The exit code is 0 if a variant keeps all limits in each choice, 1 if not, 2 if there is nothing to choose from.
     """
     from rich.console import Console
 
     from runner.recommend.choose import choose
-    from runner.recommend.evidence import evidence
-    from runner.recommend.terminal import print_answer
+    from runner.recommend.decision_data import decision_data
+    from runner.recommend.terminal import print_recommendation
     from runner.results.tables import read_tables
 
-    allowed, price = read_limits({name.replace("_", "-"): text for name, text in limits.items()}), read_price(core_hour)
-    questions = evidence(read_tables(sweep))
-    if not any(question["label"] for question in questions):
+    allowed = read_limits({name.replace("_", "-"): text for name, text in limits.items()})
+    price = read_price(core_hour)
+    choices = decision_data(read_tables(sweep))
+    if not any(data.variants for data in choices):
         raise UserError(f"{sweep} has no job without failures: there is nothing to choose from.")
     console = Console()
-    answers = [choose(question, allowed) for question in questions]
-    for place, (question, answer) in enumerate(zip(questions, answers, strict=True)):
+    recommendations = [choose(data, allowed) for data in choices]
+    for place, (data, chosen) in enumerate(zip(choices, recommendations, strict=True)):
         if place:
             console.print()
-        print_answer(question, answer, allowed, price, console)
-    return 0 if all(answer.winner is not None for answer in answers) else 1
+        print_recommendation(data, chosen, allowed, price, console)
+    return 0 if all(chosen.winner is not None for chosen in recommendations) else 1

@@ -44,7 +44,7 @@ def sweep(
     from runner.__main__ import main as run_hydra
 
     settings = {
-        "hydra.sweep.dir": out and quoted(out),
+        "hydra.sweep.dir": quoted(out) if out else None,
         "hydra.sweeper.fresh": "true" if fresh else None,
         "hydra.sweeper.retry": retry,
         "hydra/launcher": launcher,

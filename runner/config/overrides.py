@@ -1,8 +1,41 @@
-"""Hydra's override grammar."""
+"""Values in Hydra's override grammar."""
 
 from __future__ import annotations
 
+import re
+from typing import Any
 
-def quoted(text: str) -> str:
-    """Return a text as a value of an override, whatever characters it has."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+from runner.errors import UserError
+
+_KEY = re.compile(r"[+~]{0,2}[A-Za-z][\w./@-]*")
+
+
+def override_line(key: str, value: Any, where: str) -> str:
+    """Return one entry of a sub-grid as an override; a list becomes a choice sweep.
+
+    Raises:
+        UserError: for a key that no job has, or a value that Hydra would not read as one value or a list of values.
+    """
+    if not _KEY.fullmatch(key) or key.lstrip("+~").startswith("hydra"):
+        raise UserError(f"{where}: '{key}' is no key of a job. Hydra's own are set on the command line.")
+    values = value if isinstance(value, list) else [value]
+    for member in values:
+        if isinstance(member, list | dict):
+            raise UserError(
+                f"{where}.{key}: {member!r} is not one value. Write one value, or a list of plain values, "
+                f"such as {key}: [a, b]."
+            )
+    if not values:
+        raise UserError(f"{where}.{key} is an empty list, so it would give no job. Name a value or remove the key.")
+    return f"{key}={','.join(map(quoted, values))}"
+
+
+def quoted(value: Any) -> str:
+    """Return a value so that Hydra reads the same value."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float) or re.fullmatch(r"[\w.+-]+(?:/[\w.+-]+)*", str(value)):
+        return str(value)
+    return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-#: Which directions of a real change each word of --fail-on stands for; a job that no longer runs fails always.
+#: The directions of a real change that each word of --fail-on stands for. A job that no longer runs always fails.
 FAIL_ON = {
     "any": None,
     "slower": ("slower", "broken"),

@@ -1,4 +1,4 @@
-"""A diff as one HTML file that needs nothing else, in the look of the report."""
+"""A diff as one HTML file that needs no other file; it looks like the report."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from runner.diff.compare import Compared, Diff, exit_code
 from runner.report.page import scripts, template_text, templates
 from runner.results.format import UNKNOWN
 
-MAX_JOBS = 200  # that really changed, and others, that a page shows one by one
+MAX_JOBS = 200  # a page shows at most this many jobs that really changed, and this many others
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Job:
-    """A job of both sweeps: every measure, and what really changed in sentences, each with its tone."""
+    """A job of both sweeps: every measure, and a sentence with its tone for each real change."""
 
     name: str
     lines: list[Line]
@@ -78,7 +78,7 @@ def render_html(found: Diff, fail_on: str) -> str:
 
 
 def _left_out(jobs: Sequence[Compared], what: str) -> str:
-    """Return a sentence where more jobs would stand than a page can show, else nothing."""
+    """Return a sentence if there are more jobs than a page can show, else nothing."""
     return f"The first {MAX_JOBS} of {len(jobs):,} {what}; diff.parquet has all." if len(jobs) > MAX_JOBS else ""
 
 
@@ -94,19 +94,19 @@ def _job(name: str, one: Compared) -> Job:
 
 def _line(change: Change) -> Line:
     a, b = messages.figures(change)
-    is_told = change.measure in (SETTINGS, STATUS)
-    verdict = change.unjudged or ("not real" if change.size else "no change")
+    is_note = change.measure in (SETTINGS, STATUS)
+    verdict = change.not_evaluated or ("not real" if change.size else "no change")
     if change.real:
         verdict = "changed" if messages.tone(change) == "changed" else change.direction.replace("-", " ")
     return Line(
         title=change.measure.title,
         verdict=verdict,
         tone=messages.tone(change),
-        change=change.note if is_told else messages.relative(change),
+        change=change.note if is_note else messages.relative(change),
         interval=messages.interval(change),
         a=f"speedup {a}" if change.measure is RATIO else a,
         b=f"speedup {b}" if change.measure is RATIO else b,
-        basis=", ".join(filter(None, [messages.basis(change), "" if is_told else change.note])),
+        basis=", ".join(filter(None, [messages.basis(change), "" if is_note else change.note])),
     )
 
 

@@ -13,7 +13,7 @@ _COLUMNS = (RATIO, LATENCY, MEMORY, DISK, LOAD, FIRST_CALL, ACCURACY, PREDICTION
 
 
 def render_markdown(found: Diff, fail_on: str) -> str:
-    """Return diff.md; every text is escaped, so that none can become markup."""
+    """Return diff.md. Every text is escaped, so that none can become markup."""
     parts = [f"> **{escape(warning)}**" for warning in found.warnings]
     parts += [
         "# Diff",

@@ -1,4 +1,4 @@
-"""A diff as files: diff.html, diff.md, diff.json and diff.parquet."""
+"""Write a diff as files: diff.html, diff.md, diff.json and diff.parquet."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SHARED = ("model", "technique", "task", "workload", "isolation")
 
 
 def write_diff(found: Diff, folder: Path, fail_on: str) -> None:
-    """Write the four files into a folder, each whole or not at all.
+    """Write the four files into a folder, each of them atomically.
 
     Raises:
         UserError: if the folder cannot be written.
@@ -70,7 +70,7 @@ def _figures(change: Change) -> dict[str, Any]:
     texts: dict[str, Any] = {
         "unit": change.measure.unit or None,
         "direction": change.direction or None,
-        "unjudged": change.unjudged or None,
+        "not_evaluated": change.not_evaluated or None,
         "note": change.note or None,
     }
     figures = {name: value for name, value in vars(change).items() if name in DIFF.names}

@@ -17,7 +17,7 @@ _AHEAD = 2  # chunks per process that are done before they are asked for: more w
 
 
 def cores() -> int:
-    """Return how many cores this process may use: `pinbox watch` may use one."""
+    """Return how many cores this process may use: `make watch` may use one."""
     return len(os.sched_getaffinity(0))
 
 

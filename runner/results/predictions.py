@@ -214,7 +214,7 @@ def _certainty(probabilities: np.ndarray, kind: str) -> Any:
     return _known(probabilities.max(axis=1))
 
 
-def _moved(p: np.ndarray, q: np.ndarray, kind: str) -> Any:
+def _total_variation(p: np.ndarray, q: np.ndarray, kind: str) -> Any:
     return _known(np.abs(p - q).max(axis=1) if kind == MULTI_LABEL and p.size else total_variation(p, q))
 
 
@@ -238,7 +238,7 @@ def _job_table(job: Mapping[str, Any], own: Evaluation, baseline: Evaluation | N
         "baseline_prediction": _shown_all(base.predictions, base.names) if base else pa.nulls(n, pa.string()),
         "baseline_probability": _certainty(base.probabilities, own.kind) if base else pa.nulls(n, pa.float64()),
         "cosine": _cosines(base, own),
-        "moved": _moved(own.probabilities, base.probabilities, own.kind)
+        "total_variation": _total_variation(own.probabilities, base.probabilities, own.kind)
         if base and outputs_alike
         else pa.nulls(n, pa.float64()),
     }

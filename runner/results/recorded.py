@@ -6,7 +6,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.config.overrides import quoted
 from runner.config.paths import MAKE
 from runner.config.schema import Config
 from runner.errors import UserError
@@ -85,5 +84,10 @@ def command(recipe: Recorded, image_id: str | None, store: Path, out: Path) -> l
     """Return the command that runs the sweep again, in a folder of its own."""
     kind = [f"isolation.kind={recipe.isolation}"] if "," not in recipe.isolation else []
     image = [f"isolation.image='{image_id}'"] if image_id else []
-    ours = [*kind, *image, f"store={quoted(str(store))}", f"hydra.sweep.dir={quoted(str(out))}"]
+    ours = [*kind, *image, f"store={_quoted(store)}", f"hydra.sweep.dir={_quoted(out)}"]
     return [sys.executable, "-m", "runner", "-m", *recipe.overrides, *ours]
+
+
+def _quoted(path: Path) -> str:
+    """Return a path in Hydra's override grammar."""
+    return "'" + str(path).replace("\\", "\\\\").replace("'", "\\'") + "'"

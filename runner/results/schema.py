@@ -389,7 +389,7 @@ PREDICTIONS: Final = _schema(
         _column("baseline_probability", pa.float64(), "With what probability."),
         _column("cosine", pa.float64(), "Of a task of vectors: cosine of this text's with the baseline's."),
         _column(
-            "moved",
+            "total_variation",
             pa.float64(),
             "Total variation distance from the baseline's probabilities, or the largest change of a label's; 0 to 1.",
         ),

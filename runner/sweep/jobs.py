@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from runner.config.overrides import quoted
 from runner.config.schema import Config, Role
 from runner.errors import UserError, did_you_mean
 from runner.store.artifacts import digest
@@ -195,4 +194,4 @@ def _quoted(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, int | float) or re.fullmatch(r"[\w.+-]+(?:/[\w.+-]+)*", str(value)):
         return str(value)
-    return quoted(str(value))
+    return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -103,7 +103,7 @@ def test_what_shifts_a_baseline_of_the_same_software_is_the_machine() -> None:
         assert "own memory +4" in note
         memory = found.compared[0].change("memory")
         assert memory is not None
-        assert memory.unjudged == MACHINE
+        assert memory.not_evaluated == MACHINE
 
 
 def test_a_job_is_larger_on_top_of_what_the_machine_does_to_all() -> None:
@@ -164,7 +164,7 @@ def test_without_labels_or_with_one_round_what_is_left_is_compared() -> None:
     assert found.compared[1].change("accuracy") is None
     ratio = found.compared[1].change("latency_ratio")
     assert ratio is not None
-    assert "two rounds" in ratio.unjudged
+    assert "two rounds" in ratio.not_evaluated
 
 
 def test_identical_sweeps_of_a_noisy_machine_hardly_ever_differ() -> None:

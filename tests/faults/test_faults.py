@@ -10,6 +10,8 @@ from tests.faults.recovery import Recovery
 from tests.faults.sweeps import ROOT, SmallSweep, filled
 from tests.faults.table import FAULTS
 
+pytestmark = pytest.mark.slow
+
 IN_PROCESSES = ("killed during a trial", "engine crashes")
 IN_CONTAINERS = ("container killed, in Docker", "out of memory in a child, in Docker")
 

@@ -247,8 +247,8 @@ def test_predictions_stand_beside_the_baselines(tmp_path: Path) -> None:
     base = frame[frame["job"] == BASELINE.key].set_index("example")
     assert (own["baseline_prediction"] == base["prediction"]).all()
     assert (own["label"] == base["label"]).all()
-    assert (base["moved"] == 0).all()
-    assert own["moved"].between(0, 1).all()
+    assert (base["total_variation"] == 0).all()
+    assert own["total_variation"].between(0, 1).all()
     assert all(sum(p) == pytest.approx(1) for p in own["probabilities"])
 
 
