@@ -20,8 +20,8 @@ setup(
     package_data={
         "pinbox": [
             "conf/**/*.yaml",
-            *(f"docker/{name}" for name in ("Dockerfile", "box.lock", "engine.sh")),
-            *(f"docker/{name}.py" for name in ("base", "image", "wheelhouse", "workshop")),
+            *(f"docker/{name}" for name in ("Dockerfile", "box.lock", "uv.lock", "engine.sh")),
+            *(f"docker/{name}.py" for name in ("base", "common", "image", "packages")),
         ],
         "runner.diff": ["templates/*"],
         "runner.cli.init": ["example/**/*", "code_example/**/*"],

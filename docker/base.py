@@ -1,7 +1,7 @@
 """The base image: the public one that docker/Dockerfile pins by digest, or a stand-in built here.
 
-The stand-in is Debian's own Python 3.11, put together by mmdebstrap and packed so that the same Debian
-packages give the same image id, byte for byte. What it cannot pin is which packages Debian serves on the day.
+The stand-in is Debian's own Python 3.11. mmdebstrap puts it together, and it is packed so that the same Debian packages
+give the same image id, byte for byte. It cannot pin which packages Debian serves on the day.
 """
 
 import hashlib
@@ -17,15 +17,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from workshop import CACHE, DOCKER, SetupError, run, say, sha256
+from common import CACHE, DOCKER, EPOCH, SetupError, run, say, sha256
 
-# Any fixed moment will do: it becomes the time of every file and of the image, so that they never differ.
-EPOCH = 1758240000
 PACKAGES = ("python3", "python3-venv", "libgomp1", "libstdc++6")
 
 
 class Base(NamedTuple):
-    """What the Dockerfile starts from, and the label that tells where an image came from."""
+    """What the Dockerfile starts from, and the label that says where an image came from."""
 
     reference: str
     identity: str
@@ -46,7 +44,7 @@ def public_reference() -> str:
 
 
 def pull(reference: str) -> str | None:
-    """Pull the base unless it is here already; what went wrong, or None."""
+    """Pull the base unless it is here already. Return what went wrong, or None."""
     if subprocess.run(["docker", "image", "inspect", reference], capture_output=True).returncode == 0:
         return None
     try:
@@ -81,7 +79,7 @@ def stand_in() -> Base:
 
 
 def bootstrap(root_files: Path) -> None:
-    """Write a minimal Debian with Python to a tar file; the same packages give the same bytes."""
+    """Write a minimal Debian with Python to a tar file. The same packages give the same bytes."""
     if shutil.which("mmdebstrap") is None:
         if os.geteuid() != 0 or shutil.which("apt-get") is None:
             raise SetupError(
@@ -108,7 +106,7 @@ def bootstrap(root_files: Path) -> None:
 
 
 def pack(root_files: Path, archive: Path) -> None:
-    """Wrap a root file system as a docker-archive that depends on nothing else: same files, same id."""
+    """Wrap a root file system as a docker-archive. The same files give the same id."""
     created = datetime.fromtimestamp(EPOCH, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     config = json.dumps(
         {
@@ -126,29 +124,21 @@ def pack(root_files: Path, archive: Path) -> None:
     manifest = json.dumps([{"Config": f"{identity}.json", "RepoTags": [tag], "Layers": ["layer.tar"]}]).encode()
     partial = archive.with_suffix(".partial")
     with tarfile.open(partial, "w", format=tarfile.USTAR_FORMAT) as tar, root_files.open("rb") as layer:
-        for name, data in ((f"{identity}.json", config), ("manifest.json", manifest)):
+        files: list[tuple[str, int, IO[bytes]]] = [
+            (f"{identity}.json", len(config), io.BytesIO(config)),
+            ("manifest.json", len(manifest), io.BytesIO(manifest)),
+            ("layer.tar", root_files.stat().st_size, layer),
+        ]
+        for name, size, content in files:
             member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
-        member = tarfile.TarInfo("layer.tar")
-        member.size = root_files.stat().st_size
-        tar.addfile(member, layer)
+            member.size = size
+            tar.addfile(member, content)
     partial.rename(archive)
 
 
 def describe(archive: Path) -> tuple[str, str, str]:
-    """The image id, tag and layer digest of a docker-archive made by `pack`."""
+    """Return the image id, the tag and the layer digest of a docker-archive made by `pack`."""
     with tarfile.open(archive) as tar:
-        (manifest,) = json.load(_member(tar, "manifest.json"))
-        config = json.load(_member(tar, manifest["Config"]))
-    return (
-        "sha256:" + manifest["Config"].removesuffix(".json"),
-        manifest["RepoTags"][0],
-        config["rootfs"]["diff_ids"][0],
-    )
-
-
-def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:
-    file = tar.extractfile(name)
-    assert file is not None
-    return file
+        config, manifest = (json.load(tar.extractfile(name) or io.BytesIO()) for name in tar.getnames()[:2])
+    (image,) = manifest
+    return f"sha256:{image['Config'].removesuffix('.json')}", image["RepoTags"][0], config["rootfs"]["diff_ids"][0]

@@ -1,23 +1,23 @@
-"""Build the pinned image, once: `make image` does nothing while the image with the right tag is there.
+"""Build the pinned image, once. `make image` does nothing while the image with the right tag is there.
 
-The tag is made of the Dockerfile and the lock: whoever has those two files knows which image is theirs.
+The tag is made of the Dockerfile and the lock, so whoever has those two files knows which image is theirs.
 """
 
 import argparse
 import hashlib
-import os
-import re
 import shutil
 import subprocess
+import sys
 import tarfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO
 
 import base
-from wheelhouse import BOX_LOCK, fetch, wheels_of
-from workshop import CACHE, DOCKER, INSTALLED, SetupError, one_at_a_time, run_main, say, sha256
+from common import CACHE, DOCKER, EPOCH, INSTALLED, SetupError, lock, run_main, say, sha256
+from packages import BOX_LOCK, install, uv
 
 DOCKERFILE = DOCKER / "Dockerfile"
 ENGINE_SCRIPT = DOCKER / "engine.sh" if INSTALLED else "docker/engine.sh"
@@ -43,65 +43,58 @@ def engine_answers() -> bool:
 
 
 def build(tag: str) -> None:
-    # Two waits for a network, so side by side.
-    with ThreadPoolExecutor() as pool:
-        base_image = pool.submit(base.obtain)
-        pool.submit(fetch).result()
-        reference, identity = base_image.result()
-    wheels = wheels_of(BOX_LOCK)
-    start = time.monotonic()
-    say("image: building, about two minutes")
-    client, environment = build_client()
-    command = [client, "build", "--quiet", "--network", "none", "--tag", tag]
-    command += ["--build-arg", f"BASE_IMAGE={reference}", "--build-arg", f"BASE_ID={identity}"]
+    with TemporaryDirectory(dir=CACHE) as folder:
+        with ThreadPoolExecutor() as pool:  # both wait for a network
+            base_image = pool.submit(base.obtain)
+            packages = install_packages(Path(folder))
+        start = time.monotonic()
+        say("image: building, about a minute")
+        run_build(tag, *base_image.result(), packages)
+    say(f"image: built, {time.monotonic() - start:.0f} s")
+
+
+def install_packages(folder: Path) -> Path:
+    """Install the packages of the lock into a folder, so that no file depends on where that folder is."""
+    environment = folder / "environment"
+    uv("venv", "--quiet", "--relocatable", "--python", sys.executable, environment, advice="cannot make an environment")
+    install(environment, BOX_LOCK)
+    uv("pip", "check", "--python", environment, advice="the packages of docker/box.lock do not fit together")
+    return environment / "lib" / "python3.11" / "site-packages"
+
+
+def run_build(tag: str, reference: str, base_identity: str, packages: Path) -> None:
+    command = ["docker", "build", "--quiet", "--network", "none", "--tag", tag]
+    command += ["--build-arg", f"BASE_IMAGE={reference}", "--build-arg", f"BASE_ID={base_identity}"]
     command += ["--build-arg", f"LOCK_SHA256={sha256(BOX_LOCK)}", "-"]
     log = CACHE / "image-build.log"
     with log.open("w") as output:
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT, env=environment
-        )
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT)
         assert process.stdin is not None
         try:
             with process.stdin as stream:
-                send_context(stream, wheels)
+                send_context(stream, packages)
         except BrokenPipeError:
-            pass  # docker gave up on us: its log says why
+            pass  # docker has given up, and its log says why
         failed = process.wait()
     if failed:
         tail = "\n".join(f"    {line}" for line in log.read_text().splitlines()[-12:])
         raise SetupError(f"docker build failed; the end of {log.relative_to(CACHE.parent)}:\n{tail}")
-    # The stage that installed the wheels has done its work, and is larger than the image.
-    subprocess.run(
-        ["docker", "image", "prune", "--force", "--filter", "label=org.pinbox.stage=build"],
-        capture_output=True,
-    )
-    say(f"image: built, {time.monotonic() - start:.0f} s")
 
 
-def build_client() -> tuple[str, dict[str, str]]:
-    """A docker client, with BuildKit if any on PATH has it: it spares a slow copy of the whole environment.
-
-    A client since 23.0 needs the buildx plugin for that; an older one brings BuildKit along.
-    """
-    for folder in os.get_exec_path():
-        client = str(Path(folder) / "docker")
-        if not os.access(client, os.X_OK):
-            continue
-        version = subprocess.run([client, "--version"], capture_output=True, text=True).stdout
-        major = re.search(r"version (\d+)\.", version)
-        buildx = subprocess.run([client, "buildx", "version"], capture_output=True).returncode == 0
-        if buildx or (major and int(major[1]) < 23):
-            return client, os.environ | {"DOCKER_BUILDKIT": "1"}
-    return "docker", os.environ | {"DOCKER_BUILDKIT": "0"}
+def send_context(stream: IO[bytes], packages: Path) -> None:
+    """Send the build context: the Dockerfile, and the installed packages."""
+    with tarfile.open(fileobj=stream, mode="w|", dereference=True) as tar:
+        tar.add(DOCKERFILE, "Dockerfile", filter=_reproducible)
+        tar.add(packages, "site-packages", filter=_reproducible)
 
 
-def send_context(stream: IO[bytes], wheels: list[Path]) -> None:
-    """Send the build context: the Dockerfile, the lock, and the wheels that the lock names."""
-    with tarfile.open(fileobj=stream, mode="w|", format=tarfile.USTAR_FORMAT) as tar:
-        tar.add(DOCKERFILE, "Dockerfile")
-        tar.add(BOX_LOCK, "box.lock")
-        for wheel in wheels:
-            tar.add(wheel, f"wheels/{wheel.name}")
+def _reproducible(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Drop what differs between two machines: owner, time and umask."""
+    member.uid = member.gid = 0
+    member.uname = member.gname = ""
+    member.mtime = EPOCH
+    member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
+    return member
 
 
 def main() -> None:
@@ -115,7 +108,7 @@ def main() -> None:
             if quiet:
                 return
             raise SetupError(NO_ENGINE)
-        with one_at_a_time("image"):
+        with lock("image"):
             if image_id(tag) is None:
                 build(tag)
         identity = image_id(tag)

@@ -1,8 +1,7 @@
-"""python -m docs.generate: write the pages that follow from the code; `make docs`. A test holds them current."""
+"""python -m docs.generate: write the pages that follow from the code. A test checks that they are current."""
 
 from __future__ import annotations
 
-import ast
 import inspect
 import re
 import textwrap
@@ -16,6 +15,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from omegaconf import MISSING
 
+from docs.layout import layout_page
 from runner.config.schema import Config
 from runner.results.schema import SCHEMAS, VERSION
 from runner.techniques.step import Step, step_class, step_modules
@@ -24,15 +24,6 @@ DOCS = Path(__file__).parent
 _TYPES = {int: "whole number", float: "number", str: "text", bool: "true or false", Any: "anything"}
 _FIELD = re.compile(r"^    (\w+): .*?(?:  # (.*))?$")
 _ATTRIBUTE = re.compile(r"^(\w+(?:, \w+)*): (.*)$")
-_TOP = {
-    "conf/": "everything a user edits: a folder per config group, and one job in `config.yaml`",
-    "runner/": "the package",
-    "hydra_plugins/": "what Hydra loads by itself",
-    "docker/": "Dockerfile, lock files, base image, engine: scripts of the standard library only",
-    "tests/": "mirrors `runner/`; some of its folders are commands too, such as `make faults`",
-    "docs/": "these pages; `generate.py` makes those that follow from the code",
-    "outputs/": "sweeps and the artifact store; not in git",
-}
 _TABLES = {
     "results": "one row per trial",
     "summary": "one row per job",
@@ -45,44 +36,20 @@ _TABLES = {
 def pages() -> dict[str, str]:
     """Return the generated pages by file name."""
     return {
-        "layout.md": _layout(),
+        "layout.md": layout_page(),
         "configuration.md": _configuration(),
         "steps.md": _steps(),
         "columns.md": _columns(),
     }
 
 
-def _layout() -> str:
-    lines = [
-        "# Where things are",
-        "",
-        "Generated from the modules' own first lines by `make docs`. Data flows one way: grid → sweeper → jobs → "
-        "prepare (artifacts) → trials in boxes → files → tables → report, diff, recommend.",
-        *("", "## Top level", "", "| place | what it is |", "|---|---|"),
-        *(_row((f"`{place}`", about)) for place, about in _TOP.items()),
-    ]
-    for folder in ("runner", "runner/techniques", "runner/results", "runner/report", "runner/trial", "hydra_plugins"):
-        lines += ["", f"## {folder}/", "", "| place | what it is |", "|---|---|"]
-        for path in sorted((DOCS.parent / folder).iterdir()):
-            module = path / "__init__.py" if path.is_dir() else path
-            if module.suffix == ".py" and module.exists() and path.name != "__init__.py":
-                name = f"{path.name}/" if path.is_dir() else path.name
-                lines.append(_row((f"`{name}`", _first_sentence(module))))
-    return "\n".join(lines) + "\n"
-
-
-def _first_sentence(module: Path) -> str:
-    said = ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or ""
-    return " ".join(said.partition("\n\n")[0].split())
-
-
 def _configuration() -> str:
     lines = [
         "# Every configuration key",
         "",
-        "Generated from `runner/config/schema.py` by `make docs`. Keys are set in the YAML of `conf/`, in a grid, or "
-        "on the command line (`threads=2`, `workload.batch_size=8`). An unknown key or a wrong type is refused before "
-        "anything starts.",
+        "Generated from `runner/config/schema.py` by `python -m docs.generate`. Keys are set in the YAML of `conf/`, "
+        "in a grid, or on the command line (`threads=2`, `workload.batch_size=8`). An unknown key or a wrong type is "
+        "refused before anything starts.",
     ]
     for prefix, schema in _groups(Config, ""):
         place = f"`conf/{prefix.rstrip('.').split('.')[0]}/`. " if prefix else ""
@@ -100,8 +67,8 @@ def _steps() -> str:
     lines = [
         "# Every step",
         "",
-        "Generated from `runner/techniques/` by `make docs`. A technique is a list of steps and an engine; a step is "
-        "written as `{step: name, key: value}`. What it takes must be what the step before gives.",
+        "Generated from `runner/techniques/` by `python -m docs.generate`. A technique is a list of steps and an "
+        "engine; a step is written as `{step: name, key: value}`. What it takes must be what the step before gives.",
     ]
     for name in sorted(step_modules()):
         found = step_class(name, "docs")
@@ -118,8 +85,8 @@ def _columns() -> str:
     lines = [
         "# Every column",
         "",
-        f"Generated from `runner/results/records/` (version {VERSION}) by `make docs`. A name ends in its unit. The "
-        "same descriptions travel in the Parquet files, as field metadata.",
+        f"Generated from `runner/results/records/` (version {VERSION}) by `python -m docs.generate`. A name ends in "
+        "its unit. The same descriptions travel in the Parquet files, as field metadata.",
     ]
     for table, schema in SCHEMAS.items():
         lines += ["", f"## {table}.parquet", "", f"{_TABLES[table].capitalize()}.", ""]

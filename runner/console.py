@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.console import Console
 from rich.markup import escape
+from rich.text import Text
 
 from runner.errors import printable
 
@@ -24,6 +25,11 @@ def announce(line: str) -> None:
         console.print(escape(line[: console.width - 1]), end="", style="dim")
     else:
         console.print(escape(line))
+
+
+def styled(text: str, style: str = "") -> Text:
+    """Return a text for the terminal in which neither markup nor control characters have an effect."""
+    return Text("".join(c if c.isprintable() else " " for c in text), style)
 
 
 def _clear() -> None:

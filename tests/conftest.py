@@ -27,6 +27,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a shell's background
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+#: The marks of all tests that use a fixture.
+MARKS = {"browser": "browser", "swept": "sweep"}
+
+
 def _why_no_docker() -> str | None:
     client = connect()
     if client is None:
@@ -38,8 +42,12 @@ def _why_no_docker() -> str | None:
     return None
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses by the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip the docker tests with the reason, or let them fail where they are required."""
+    """Mark what opens a browser or runs a sweep. Skip the docker tests, or let them fail where they are required."""
+    for item in items:
+        for fixture in MARKS.keys() & getattr(item, "fixturenames", ()):
+            item.add_marker(MARKS[fixture])
     wanted = [item for item in items if item.get_closest_marker("docker")]
     if not wanted or os.environ.get("PINBOX_REQUIRE_DOCKER"):
         return

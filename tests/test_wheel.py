@@ -72,10 +72,10 @@ def test_the_wheel_holds_the_configs_and_what_builds_the_image(wheel: Path) -> N
             archive.read(next(n for n in archive.namelist() if n.endswith("entry_points.txt"))).decode()
         )
         dockerfile = archive.read("pinbox/docker/Dockerfile")
-    assert entry_points["console_scripts"]["pinbox"] == "runner.cli:main"
+    assert entry_points["console_scripts"]["pinbox"] == "runner.cli.pinbox:main"
     assert dockerfile == (ROOT / "docker" / "Dockerfile").read_bytes()
     configs = {f"pinbox/{path.relative_to(ROOT)}" for path in (ROOT / "conf").rglob("*.yaml")}
-    scripts = ("Dockerfile", "box.lock", "engine.sh", "base.py", "image.py", "wheelhouse.py", "workshop.py")
+    scripts = ("Dockerfile", "box.lock", "uv.lock", "engine.sh", "base.py", "common.py", "image.py", "packages.py")
     assert {name for name in names if name.startswith("pinbox/")} == configs | {f"pinbox/docker/{n}" for n in scripts}
     code = {str(path.relative_to(ROOT)) for folder in ("runner", "hydra_plugins") for path in files(ROOT / folder)}
     assert names - {name for name in names if name.startswith("pinbox/")} == code

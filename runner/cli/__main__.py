@@ -1,6 +1,8 @@
 """`python -m runner.cli VERB …`, the same as `pinbox VERB …`."""
 
-from runner.cli.verbs import main
+import sys
+
+from runner.cli.pinbox import main
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

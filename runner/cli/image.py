@@ -5,9 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import click
+
 from runner.config.paths import DOCKER
 
 
-def main() -> int:
-    """Build it, unless it is there; return the exit code."""
-    return subprocess.run([sys.executable, str(DOCKER / "image.py"), *sys.argv[1:]]).returncode
+@click.command()
+def image() -> int:
+    """Build the pinned image that boxes run, unless it is there."""
+    return subprocess.run([sys.executable, str(DOCKER / "image.py")]).returncode

@@ -1,64 +1,56 @@
-"""`pinbox sweep`: run a grid, with Hydra's overrides on top; what `make sweep` calls OUT, FRESH … are its options."""
+"""`pinbox sweep`: run a grid."""
 
 from __future__ import annotations
 
-import argparse
 import sys
-from typing import NoReturn
+from collections.abc import Sequence
 
-from runner.config.messages import GROUPS
-from runner.config.paths import choices
+import click
+
+from runner.cli.parameters import ConfigNames, Override, OverridesCommand
+from runner.config.overrides import quoted
 
 DEFAULT_GRID = "demo"
 
 
-def main() -> NoReturn:
-    """Run the sweep; the exit code is that of `python -m runner`."""
-    arguments = hydra_arguments(sys.argv[1:])
-    from runner.__main__ import main as run  # Hydra: not before it is needed
+@click.command(cls=OverridesCommand)
+@click.argument(
+    "overrides",
+    nargs=-1,
+    type=Override(),
+    metavar="[KEY=VALUE]...",
+    help=f"Hydra's overrides, such as grid=smoke (default: {DEFAULT_GRID}), threads=1,2 or technique=onnx. They win "
+    "over the grid. The choices of each group are below, those of your own conf/ among them.",
+)
+@click.option("--out", metavar="FOLDER", help="Where the sweep goes (default: outputs/GRID).")
+@click.option("--fresh", is_flag=True, help="Move what is there aside, and start from the beginning.")
+@click.option("--retry", type=click.Choice(["failed"]), help="Measure failed trials again.")
+@click.option(
+    "--launcher",
+    metavar="NAME",
+    type=ConfigNames("hydra/launcher"),
+    help="Where trials run, such as slurm (default: here, one after the other).",
+)
+@click.option("--config-dir", metavar="FOLDER", help="One more folder of configs, before conf/.")
+def sweep(
+    overrides: Sequence[str],
+    out: str | None,
+    fresh: bool,
+    retry: str | None,
+    launcher: str | None,
+    config_dir: str | None,
+) -> None:
+    """Run a grid. The same command again goes on where the last one stopped."""
+    from runner.__main__ import main as run_hydra
 
-    sys.argv = ["pinbox", *arguments]
-    run()
-
-
-def hydra_arguments(arguments: list[str]) -> list[str]:
-    """Return what `python -m runner` is to be told."""
-    asked = _parser().parse_intermixed_args(arguments)
-    overrides = list(asked.overrides)
-    if not any(line.startswith("grid=") for line in overrides):
-        overrides.insert(0, f"grid={DEFAULT_GRID}")
-    ours = {
-        "hydra.sweep.dir": asked.out and _quoted(asked.out),
-        "hydra.sweeper.fresh": "true" if asked.fresh else None,
-        "hydra.sweeper.retry": asked.retry,
-        "hydra/launcher": asked.launcher,
+    settings = {
+        "hydra.sweep.dir": quoted(out) if out else None,
+        "hydra.sweeper.fresh": "true" if fresh else None,
+        "hydra.sweeper.retry": retry,
+        "hydra/launcher": launcher,
     }
-    folder = ["--config-dir", asked.config_dir] if asked.config_dir else []
-    return ["-m", *folder, *overrides, *(f"{key}={value}" for key, value in ours.items() if value)]
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "pinbox sweep",
-        description="Run a grid; the same command again goes on where the last one stopped.",
-        epilog="\n\n".join(f"{group}:\n  {', '.join(choices(group))}" for group in GROUPS),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "overrides",
-        nargs="*",
-        metavar="KEY=VALUE",
-        help="Hydra's overrides, such as grid=smoke (default: demo), threads=1,2 or technique=onnx; they win over the "
-        "grid. The choices of each group are below, those of your own conf/ among them",
-    )
-    parser.add_argument("--out", metavar="FOLDER", help="where the sweep goes (default: outputs/GRID)")
-    parser.add_argument("--fresh", action="store_true", help="move what is there aside, and start anew")
-    parser.add_argument("--retry", metavar="failed", help="measure failed trials again")
-    parser.add_argument("--launcher", metavar="slurm", help="where trials run (default: here, one after the other)")
-    parser.add_argument("--config-dir", metavar="FOLDER", help="one more folder of configs, before conf/")
-    return parser
-
-
-def _quoted(text: str) -> str:
-    """Return a text as a value in Hydra's override grammar."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    folder = ["--config-dir", config_dir] if config_dir else []
+    grid = [] if any(text.startswith("grid=") for text in overrides) else [f"grid={DEFAULT_GRID}"]
+    ours = [f"{key}={value}" for key, value in settings.items() if value]
+    sys.argv = ["pinbox", "-m", *folder, *grid, *overrides, *ours]
+    run_hydra()

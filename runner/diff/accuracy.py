@@ -1,11 +1,11 @@
-"""What became of a job's accuracy and predictions."""
+"""How the accuracy and the predictions of a job changed."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from runner.diff.change import ACCURACY, PREDICTIONS, Change
 from runner.diff.join import Pair, Side
@@ -17,14 +17,14 @@ ROUNDING = "evaluated by accuracy: another CPU may round otherwise"
 
 
 def accuracy_change(pair: Pair) -> Change | None:
-    """Compare accuracies: example by example where both evaluated the same ones, else as two proportions.
+    """Compare accuracies: example by example where both sides evaluated the same examples, else as two proportions.
 
-    Of tagged texts every word is an example; what is independent are the texts.
+    In tagged texts every word is an example, but only the texts are independent of each other.
     """
     a, b = pair.a.row, pair.b.row
     if a["accuracy"] is None or b["accuracy"] is None:
         return None
-    if _judged_the_same(pair):
+    if _same_labelled_examples(pair):
         change, low, high, p_value = _paired(pair)
         note = ""
     else:
@@ -46,10 +46,10 @@ def accuracy_change(pair: Pair) -> Change | None:
 
 
 def predictions_change(pair: Pair, same_cpu: bool) -> Change | None:
-    """Count the examples that B predicts otherwise than A.
+    """Count the examples for which B predicts something else than A.
 
-    On one CPU the same artifact predicts the same to the last one, so any change is real. Another CPU may round
-    otherwise, which moves the few that are nearly undecided: there the accuracy must tell.
+    On one CPU the same artifact always makes the same predictions, so any change is real. Another CPU may round
+    differently, which changes the few predictions that are nearly undecided. Then only the accuracy can tell.
     """
     a, b = pair.a.examples.prediction, pair.b.examples.prediction
     if not len(a) or len(a) != len(b):
@@ -60,15 +60,15 @@ def predictions_change(pair: Pair, same_cpu: bool) -> Change | None:
         n_b=len(b),
         difference=int((a != b).sum()),
         certain=True,
-        unjudged="" if same_cpu else ROUNDING,
+        not_evaluated="" if same_cpu else ROUNDING,
     )
 
 
 def newcombe(right_a: int, n_a: int, right_b: int, n_b: int) -> tuple[float, float, float, float]:
     """Return the difference B − A of two independent proportions, its 95% interval and p-value.
 
-    Interval: from both Wilson intervals (R. G. Newcombe, Statist. Med. 17, 1998, method 10); p-value: the score test
-    with a common proportion.
+    The interval combines both Wilson intervals (R. G. Newcombe, Statist. Med. 17, 1998, method 10). The p-value is that
+    of the score test with a common proportion.
     """
     a, b = right_a / n_a, right_b / n_b
     (low_a, high_a), (low_b, high_b) = wilson_interval(right_a, n_a), wilson_interval(right_b, n_b)
@@ -76,7 +76,7 @@ def newcombe(right_a: int, n_a: int, right_b: int, n_b: int) -> tuple[float, flo
     high = b - a + math.hypot(high_b - b, a - low_a)
     common = (right_a + right_b) / (n_a + n_b)
     error = math.sqrt(common * (1 - common) * (1 / n_a + 1 / n_b))
-    p_value = 2 * float(norm.sf(abs(b - a) / error)) if error else 1.0
+    p_value = 2 * float(ndtr(-abs(b - a) / error)) if error else 1.0
     return b - a, low, high, p_value
 
 
@@ -89,12 +89,12 @@ def _paired(pair: Pair) -> tuple[float, float | None, float | None, float | None
 
 
 def _independent(side: Side) -> int:
-    """Return how many examples were evaluated, or of words how many texts: as if all words of a text were alike."""
+    """Return the number of independent examples; for words that of their texts, as if words of a text were alike."""
     texts = len(np.unique(side.examples.of_text))
     return texts if side.examples.are_words else int(side.row["examples"])
 
 
-def _judged_the_same(pair: Pair) -> bool:
+def _same_labelled_examples(pair: Pair) -> bool:
     a, b = pair.a.examples, pair.b.examples
     same = np.array_equal(a.text, b.text) and np.array_equal(a.label, b.label)
     return bool(len(a) and same and (a.label >= 0).all())

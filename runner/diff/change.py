@@ -1,4 +1,4 @@
-"""One measure of one job in A and in B, and the rule by which a change is real."""
+"""One measure of one job in A and in B, and the rule that decides whether a change is real."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from runner.results.statistics import ALPHA, holm
 
 #: Identical code needs the same anonymous memory within 0.3%, whatever the state of the page cache.
 MEMORY_FLOOR = 1.02
-#: Times that no partner shared (raw latency, load, first call) move with the machine from one sweep to the next: on a
-#: shared one, medians of identical code were up to 15% apart, and loads up to 30%.
+#: Times that no partner shared (raw latency, load, first call) change with the machine from one sweep to the next. On a
+#: shared machine, medians of identical code were up to 15% apart, and loads up to 30%.
 TIME_FLOOR = 1.3
 
 RULE = (
@@ -25,7 +25,7 @@ RULE = (
 
 @dataclass(frozen=True)
 class Measure:
-    """What is compared; `up` and `down` name a change's direction from A to B."""
+    """A figure that is compared; `up` and `down` name the direction of a change from A to B."""
 
     name: str
     title: str
@@ -54,16 +54,16 @@ class Change:
 
     Attributes:
         a, b: the figure in A and in B, in the measure's unit.
-        n_a, n_b: on how many values each rests: trials, or examples.
-        ratio, difference: B ÷ A, or B − A (accuracy; for predictions how many changed); one of them is None.
-        low, high: the 95% interval of that one.
-        p_value, p_value_holm: two-sided, of no change; alone, and adjusted across the jobs.
-        floor: a ratio above 1 that a real change must exceed; None for none.
-        machine: the machine's own shift as a ratio, beyond which a real change must be, too; None if unknown.
-        certain: an exact figure, which needs no test.
-        unjudged: why it is not evaluated; empty if it is.
-        note: what else there is to say, such as the settings that differ.
-        real: whether it is a real change.
+        n_a, n_b: the number of trials or examples behind each figure.
+        ratio, difference: B ÷ A, or B − A (accuracy; for predictions the number that changed); one of them is None.
+        low, high: the 95% interval of the ratio or the difference.
+        p_value, p_value_holm: the two-sided p-value of 'no change', alone and adjusted across the jobs.
+        floor: the ratio above 1 that a real change must exceed; None for none.
+        machine: the machine's own shift as a ratio, which a real change must exceed, too; None if unknown.
+        certain: whether the figure is exact, so that it needs no test.
+        not_evaluated: why the change is not evaluated; empty if it is.
+        note: anything else, such as the settings that differ.
+        real: whether the change is real.
     """
 
     measure: Measure
@@ -80,18 +80,18 @@ class Change:
     floor: float | None = None
     machine: float | None = None
     certain: bool = False
-    unjudged: str = ""
+    not_evaluated: str = ""
     note: str = ""
     real: bool = False
 
     @property
     def size(self) -> float:
-        """Return how far from no change it is, signed: a log ratio or a difference."""
+        """Return the signed size of the change: a log ratio or a difference."""
         return math.log(self.ratio) if self.ratio else self.difference or 0.0
 
     @property
     def beyond_machine(self) -> float:
-        """Return how far it is, signed, from both no change and the machine's own shift; 0 if it lies between them."""
+        """Return by how much, signed, the change exceeds both 0 and the machine's own shift; 0 if it lies between."""
         shifts = (0.0, math.log(self.machine or 1.0))
         return max(self.size - max(shifts), 0.0) or min(self.size - min(shifts), 0.0)
 
@@ -102,15 +102,18 @@ class Change:
 
 
 def evaluate(changes: Sequence[Change]) -> list[Change]:
-    """Evaluate one measure across all jobs: real is what is certain, or significant after Holm and beyond its floor."""
-    tested = [i for i, change in enumerate(changes) if change.p_value is not None and not change.unjudged]
+    """Evaluate one measure across all jobs.
+
+    A change is real if it is certain, or if it is significant after Holm's adjustment and beyond its floor.
+    """
+    tested = [i for i, change in enumerate(changes) if change.p_value is not None and not change.not_evaluated]
     adjusted = dict(zip(tested, holm([changes[i].p_value or 0.0 for i in tested]), strict=True))
     return [_evaluated(change, adjusted.get(i)) for i, change in enumerate(changes)]
 
 
 def _evaluated(change: Change, p_value_holm: float | None) -> Change:
     if change.certain:
-        return replace(change, real=change.size != 0 and not change.unjudged)
+        return replace(change, real=change.size != 0 and not change.not_evaluated)
     significant = p_value_holm is not None and p_value_holm < ALPHA
     beyond = abs(change.beyond_machine) > math.log(change.floor or 1.0)
     return replace(change, p_value_holm=p_value_holm, real=significant and beyond)

@@ -1,4 +1,4 @@
-"""What changed from A to B as Plotly figures; colours of text and axes are the page's."""
+"""The changes from A to B as Plotly figures. The page sets the colours of text and axes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import textwrap
 from collections.abc import Callable, Sequence
 
-from runner.diff import words
+from runner.diff import messages
 from runner.diff.change import ACCURACY, DISK, FIRST_CALL, LATENCY, LOAD, MEMORY, RATIO, Change, Measure
 from runner.diff.compare import Diff
 from runner.report.charts.chart import GREY, MAX_ROWS, VERDICT_COLOURS, Chart, Figure, plain
@@ -21,10 +21,10 @@ _ROOM = 2.5  # times the largest change: longer whiskers are cut
 
 
 def charts(found: Diff) -> list[Chart]:
-    """Return the chart of latency, and of every other measure in which some job really changed."""
+    """Return the chart of latency, and one for every other measure in which a job really changed."""
     main = next((measure for measure in _ALWAYS if _changes(found, measure)), None)
-    moved = {change.measure.name for one in found.real for change in one.real}
-    shown = [measure for measure in _IF_REAL if measure.name in moved and measure is not main]
+    changed = {change.measure.name for one in found.real for change in one.real}
+    shown = [measure for measure in _IF_REAL if measure.name in changed and measure is not main]
     return [_chart(found, measure, measure is main) for measure in ([main] if main else []) + shown]
 
 
@@ -33,13 +33,13 @@ def _chart(found: Diff, measure: Measure, is_wide: bool) -> Chart:
     explanation = f"{size}; to the right is {measure.up.replace('-', ' ')}."
     rows = _changes(found, measure)
     if len(rows) > MAX_ROWS:
-        explanation += f" The {MAX_ROWS} of {len(rows):,} jobs that really changed or moved most."
+        explanation += f" The {MAX_ROWS} of {len(rows):,} jobs that really changed, or changed most."
         rows = sorted(rows, key=lambda row: (not row[1].real, -abs(row[1].size)))[:MAX_ROWS]
     return Chart(measure.name, f"{measure.title}.", explanation, _dots(rows, measure), is_wide)
 
 
 def _dots(changes: Sequence[tuple[str, Change]], measure: Measure) -> Figure:
-    """One dot per job with its 95% interval, the largest on top; ratios on a logarithmic axis."""
+    """Return a figure with one dot per job and its 95% interval, the largest on top; ratios on a logarithmic axis."""
     rows = sorted(changes, key=lambda row: -row[1].size)
     is_ratio = measure is not ACCURACY
     shown: Callable[[float], float] = (lambda size: math.exp(size)) if is_ratio else (lambda size: 100 * size)
@@ -57,16 +57,16 @@ def _dots(changes: Sequence[tuple[str, Change]], measure: Measure) -> Figure:
         "mode": "markers+text",
         "y": [plain(name) for name, _ in rows],
         "x": [shown(size) for size in sizes],
-        "text": [words.relative(change) if change.real else "" for _, change in rows],
+        "text": [messages.relative(change) if change.real else "" for _, change in rows],
         "textposition": "top center",
         "cliponaxis": False,
         "marker": {
             "size": [11 if change.real else 7 for _, change in rows],
-            "color": [_COLOURS.get(words.tone(change), GREY) for _, change in rows],
+            "color": [_COLOURS.get(messages.tone(change), GREY) for _, change in rows],
             "opacity": 1,  # else Plotly lightens markers whose size varies
             "line": {"width": 0},
         },
-        "customdata": [plain(words.sentence(change)) for _, change in rows],
+        "customdata": [plain(messages.sentence(change)) for _, change in rows],
         "hovertemplate": "%{y}<br>%{customdata}<extra></extra>",
         "error_x": {
             "type": "data",
@@ -99,31 +99,31 @@ def _dots(changes: Sequence[tuple[str, Change]], measure: Measure) -> Figure:
 
 
 def _changes(found: Diff, measure: Measure) -> list[tuple[str, Change]]:
-    """Return the jobs in which this measure moved at all, or may have, by name."""
-    name = words.namer(found)
+    """Return the jobs in which this measure changed, or may have changed, by name."""
+    name = messages.namer(found)
     pairs = ((name(one.pair.b), one.change(measure.name)) for one in found.compared)
-    return [(label, change) for label, change in pairs if change is not None and _may_have_moved(change)]
+    return [(label, change) for label, change in pairs if change is not None and _may_have_changed(change)]
 
 
-def _may_have_moved(change: Change) -> bool:
+def _may_have_changed(change: Change) -> bool:
     return change.size != 0 or (change.low != change.high)
 
 
 def _without_shared_end(names: Sequence[str]) -> list[str]:
-    """Drop what all names end in, such as the number of threads."""
+    """Remove the end that all names share, such as the number of threads."""
     ends = {name.rpartition(" · ")[2] for name in names}
     return [name.rpartition(" · ")[0] or name for name in names] if len(ends) == 1 else list(names)
 
 
 def _in_two_lines(name: str) -> str:
-    """Return a name as Plotly's markup in at most two lines, cut if that is not enough: phones are narrow."""
+    """Return a name as Plotly's markup in at most two lines; a longer one is cut, because phones are narrow."""
     kept_together = name.replace(" · ", "\u00a0· ").replace(" thread", "\u00a0thread")
     lines = textwrap.wrap(kept_together, _LINE_LETTERS, max_lines=2, placeholder="…")
     return "<br>".join(map(plain, lines))
 
 
 def _ticks(edges: Sequence[float]) -> list[float]:
-    """Return some five round ratios within two logarithms, 1 among them."""
+    """Return about five round ratios between two logarithms, 1 among them."""
     low, high = (math.exp(edge) for edge in edges)
     if high / low > 4:
         ticks = [digit * 10**power for power in range(-4, 5) for digit in (1, 2, 5)]

@@ -7,47 +7,39 @@ from dataclasses import dataclass
 
 from runner.diff import environment
 from runner.diff.change import MEASURES, Change, evaluate
+from runner.diff.fail_on import FAIL_ON
 from runner.diff.join import Pair, Side, baseline_of, join, sides
 from runner.diff.measures import changes
-from runner.errors import UserError, did_you_mean
 from runner.results.tables import Tables
-
-#: Which directions of a real change each word of FAIL_ON stands for; a job that no longer runs fails always.
-FAIL_ON = {
-    "any": None,
-    "slower": ("slower", "broken"),
-    "larger": ("larger", "broken"),
-    "less-accurate": ("less-accurate", "broken"),
-}
 
 
 @dataclass(frozen=True)
 class Compared:
-    """One job of both sweeps with its changes, evaluated."""
+    """One job of both sweeps with its evaluated changes."""
 
     pair: Pair
     changes: list[Change]
 
     @property
     def real(self) -> list[Change]:
-        """Return what really changed."""
+        """Return the changes that are real."""
         return [change for change in self.changes if change.real]
 
     def change(self, name: str) -> Change | None:
-        """Return the change of a measure, None where it was not compared."""
+        """Return the change of a measure, None if it was not compared."""
         return next((change for change in self.changes if change.measure.name == name), None)
 
 
 @dataclass(frozen=True)
 class Diff:
-    """Everything that there is to say about two sweeps.
+    """The comparison of two sweeps.
 
     Attributes:
         a, b: the sweeps.
         environment: what differs around the jobs.
-        warnings: what must be said before anything else.
+        warnings: what a reader must know first.
         compared: the jobs of both sweeps, in the order of A.
-        other_inputs: jobs of both that were given other texts, so that nothing of them can be compared.
+        other_inputs: the jobs of both sweeps that had different texts as inputs, so that they cannot be compared.
         only_a, only_b: the jobs that the other sweep does not have.
     """
 
@@ -97,18 +89,8 @@ def diff(a: Tables, b: Tables) -> Diff:
     )
 
 
-def check_fail_on(word: str) -> None:
-    """Check FAIL_ON.
-
-    Raises:
-        UserError: if it is not a word that means something.
-    """
-    if word not in FAIL_ON:
-        raise UserError(f"FAIL_ON (--fail-on) is '{word}', which means nothing. {did_you_mean(word, FAIL_ON)}")
-
-
 def exit_code(found: Diff, fail_on: str = "any") -> int:
-    """Return 0 if nothing is really different, 1 if something is (of the kind asked for), 2 if nothing compares."""
+    """Return 0 if nothing really changed, 1 if something did (of the kind asked for), 2 if nothing can be compared."""
     if not found.compared:
         return 2
     directions = FAIL_ON[fail_on]

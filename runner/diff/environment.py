@@ -12,13 +12,13 @@ from runner.results.tables import Tables
 
 _HASHES = ("image", "base image", "lock file")
 _CPU = ("CPU model", "instruction sets")
-#: What differs without making the software another one; code of one's own is told by each job's row.
+#: Differences that do not make it other software; the rows of the jobs say which code of the user they ran.
 _NOT_SOFTWARE = (*_CPU, "cores", "logical CPUs", "memory (bytes)", "kernel", "code of one's own")
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that was not the same; an empty text is not known."""
+    """A fact that differs between A and B; an empty text is not known."""
 
     name: str
     a: str
@@ -26,7 +26,7 @@ class Difference:
 
     @property
     def shown(self) -> tuple[str, str]:
-        """Return both for a person: hashes cut short."""
+        """Return both texts for people, with shortened hashes."""
         a, b = (short_id(text) if self.name in _HASHES else text or UNKNOWN for text in (self.a, self.b))
         return a, b
 
@@ -34,7 +34,7 @@ class Difference:
 def differences(a: Tables, b: Tables) -> list[Difference]:
     """Return what differs between the environments of two sweeps, the CPU first.
 
-    A library counts only where both sides name it: a sweep says the versions of the engines that it ran.
+    A library is compared only if both sides name it: a sweep names the versions of the engines that it ran.
     """
     of_a, of_b = _facts(a), _facts(b)
     found = [
@@ -58,7 +58,7 @@ def same_cpu(found: list[Difference]) -> bool:
 def same_software(a: Tables, found: list[Difference]) -> bool:
     """Return whether both sweeps ran the same code and libraries under the same settings, as far as is recorded.
 
-    An image built anew from the same lock file on the same base image has another id, since Docker stamps the time.
+    An image that is rebuilt from the same lock file on the same base image has another id: Docker stamps the time.
 
     Args:
         a: one of the sweeps.
@@ -70,18 +70,18 @@ def same_software(a: Tables, found: list[Difference]) -> bool:
 
 
 def warnings(found: list[Difference]) -> list[str]:
-    """Return what a reader must know before anything else."""
-    said = []
+    """Return what a reader must know first."""
+    lines = []
     if not same_cpu(found):
         cpus = "; ".join(f"{one.name} {one.a} → {one.b}" for one in found if one.name in _CPU)
-        said.append(
+        lines.append(
             f"Different CPUs: {cpus}. Times are not evaluated, only latency against each side's own baseline, memory, "
             "disk and accuracy."
         )
     for one in found:
         if one.name == "isolation":
-            said.append(f"Different boxes: isolation {one.a} → {one.b}. Jobs of different boxes are not compared.")
-    return said
+            lines.append(f"Different boxes: isolation {one.a} → {one.b}. Jobs of different boxes are not compared.")
+    return lines
 
 
 def _facts(tables: Tables) -> dict[str, str]:
@@ -124,5 +124,5 @@ def _versions(tables: Tables) -> dict[str, str]:
 
 
 def _seen(tables: Tables, column: str) -> str:
-    """Return the values of a column of results, once each."""
+    """Return the distinct values of a column of results."""
     return ", ".join(sorted({str(value) for value in tables.results[column].to_pylist() if value is not None}))

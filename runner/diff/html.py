@@ -1,4 +1,4 @@
-"""A diff as one HTML file that needs nothing else, in the look of the report."""
+"""A diff as one HTML file that needs no other file; it looks like the report."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from runner.diff import words
+from runner.diff import messages
 from runner.diff.change import MEASURES, RATIO, RULE, SETTINGS, STATUS, Change
 from runner.diff.charts import charts
 from runner.diff.compare import Compared, Diff, exit_code
 from runner.report.page import scripts, template_text, templates
 from runner.results.format import UNKNOWN
 
-MAX_JOBS = 200  # that really changed, and others, that a page shows one by one
+MAX_JOBS = 200  # a page shows at most this many jobs that really changed, and this many others
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Job:
-    """A job of both sweeps: every measure, and what really changed in sentences, each with its tone."""
+    """A job of both sweeps: every measure, and a sentence with its tone for each real change."""
 
     name: str
     lines: list[Line]
@@ -43,7 +43,7 @@ class Job:
 
 def render_html(found: Diff, fail_on: str) -> str:
     """Return diff.html. Every text is escaped; a content policy lets only this page's own scripts run."""
-    name = words.namer(found)
+    name = messages.namer(found)
     changed, rest = ([one for one in found.compared if bool(one.real) is real] for real in (True, False))
     shown = {id(one) for one in [*changed[:MAX_JOBS], *rest[:MAX_JOBS]]}
     drawn = charts(found)
@@ -52,11 +52,11 @@ def render_html(found: Diff, fail_on: str) -> str:
         templates("runner.diff")
         .get_template("diff.html")
         .render(
-            a=words.sweep_line(found.a),
-            b=words.sweep_line(found.b),
+            a=messages.sweep_line(found.a),
+            b=messages.sweep_line(found.b),
             folders=(found.a.folder, found.b.folder),
             warnings=found.warnings,
-            conclusion=words.conclusion(found, fail_on, exit_code(found, fail_on)),
+            conclusion=messages.conclusion(found, fail_on, exit_code(found, fail_on)),
             environment=[(one.name, *one.shown) for one in found.environment],
             changed=[_job(name(one.pair.b), one) for one in changed[:MAX_JOBS]],
             rest=[_job(name(one.pair.b), one) for one in rest[:MAX_JOBS]],
@@ -69,7 +69,7 @@ def render_html(found: Diff, fail_on: str) -> str:
                 if id(one) in shown
             ],
             only=[("A", [*map(name, found.only_a)]), ("B", [*map(name, found.only_b)])],
-            notes=words.notes(found),
+            notes=messages.notes(found),
             rule=RULE,
             style=Markup(template_text("runner.report", "report.css") + template_text("runner.diff", "diff.css")),
             scripts=scripts([template_text("runner.report", "fold.js")], charts=bool(drawn)),
@@ -78,7 +78,7 @@ def render_html(found: Diff, fail_on: str) -> str:
 
 
 def _left_out(jobs: Sequence[Compared], what: str) -> str:
-    """Return a sentence where more jobs would stand than a page can show, else nothing."""
+    """Return a sentence if there are more jobs than a page can show, else nothing."""
     return f"The first {MAX_JOBS} of {len(jobs):,} {what}; diff.parquet has all." if len(jobs) > MAX_JOBS else ""
 
 
@@ -87,26 +87,26 @@ def _job(name: str, one: Compared) -> Job:
     return Job(
         name,
         [_line(change) for change in one.changes],
-        [(words.sentence(change), words.tone(change)) for change in one.real],
+        [(messages.sentence(change), messages.tone(change)) for change in one.real],
         same,
     )
 
 
 def _line(change: Change) -> Line:
-    a, b = words.figures(change)
-    is_told = change.measure in (SETTINGS, STATUS)
-    verdict = change.unjudged or ("not real" if change.size else "no change")
+    a, b = messages.figures(change)
+    is_note = change.measure in (SETTINGS, STATUS)
+    verdict = change.not_evaluated or ("not real" if change.size else "no change")
     if change.real:
-        verdict = "changed" if words.tone(change) == "changed" else change.direction.replace("-", " ")
+        verdict = "changed" if messages.tone(change) == "changed" else change.direction.replace("-", " ")
     return Line(
         title=change.measure.title,
         verdict=verdict,
-        tone=words.tone(change),
-        change=change.note if is_told else words.relative(change),
-        interval=words.interval(change),
+        tone=messages.tone(change),
+        change=change.note if is_note else messages.relative(change),
+        interval=messages.interval(change),
         a=f"speedup {a}" if change.measure is RATIO else a,
         b=f"speedup {b}" if change.measure is RATIO else b,
-        basis=", ".join(filter(None, [words.basis(change), "" if is_told else change.note])),
+        basis=", ".join(filter(None, [messages.basis(change), "" if is_note else change.note])),
     )
 
 
@@ -114,4 +114,4 @@ def _cell(change: Change | None) -> tuple[str, str, str]:
     """Return a change, its interval and its tone for the table of all jobs."""
     if change is None:
         return UNKNOWN, "", ""
-    return words.relative(change), words.interval(change), words.tone(change)
+    return messages.relative(change), messages.interval(change), messages.tone(change)

@@ -1,4 +1,4 @@
-"""Which job of A is which job of B."""
+"""Pair the jobs of A with the jobs of B."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _SETTINGS = ("threads", "family", "weights", "batch_size", "padding", "max_lengt
 
 @dataclass(frozen=True)
 class Examples:
-    """What a job was given and predicted, example by example: a number for each string of both sweeps, −1 for none.
+    """The inputs and predictions of a job, example by example: strings of both sweeps as numbers, −1 for none.
 
-    `of_text` is the number of each one's text: of tagged texts, every word is an example.
+    `of_text` is the number of each example's text: in tagged texts, every word is an example.
     """
 
     of_text: np.ndarray
@@ -35,7 +35,7 @@ class Examples:
 
     @property
     def are_words(self) -> bool:
-        """Whether several are of one text."""
+        """Return whether several examples come from one text."""
         return len(np.unique(self.of_text)) < len(self)
 
 
@@ -44,13 +44,13 @@ _NO_EXAMPLES = Examples(*(np.zeros(0, dtype=np.int32) for _ in range(4)))
 
 @dataclass(frozen=True)
 class Side:
-    """One job as one sweep saw it.
+    """One job in one sweep.
 
     Attributes:
-        row: its row of summary.
-        trials: its rows of results that enter medians: ok, and not in a disturbed round.
-        examples: what it predicted.
-        steps: its artifact's steps, each with its config.
+        row: the row of summary.
+        trials: the rows of results that enter medians: ok, and not in a disturbed round.
+        examples: the inputs and predictions.
+        steps: the steps of the artifact, each with its config.
     """
 
     row: Row
@@ -73,7 +73,7 @@ class Pair:
 
     @property
     def is_baseline(self) -> bool:
-        """Return whether ratios are taken against this job, on one side at least."""
+        """Return whether ratios are taken against this job on at least one side."""
         return self.a.is_baseline or self.b.is_baseline
 
     @property
@@ -84,12 +84,12 @@ class Pair:
 
     @property
     def same_work(self) -> bool:
-        """Return whether both ran the same artifact under the same settings, with the same code of the user's own."""
+        """Return whether both ran the same artifact under the same settings, with the same plug-ins of the user."""
         return bool(self.same_artifact) and not self.settings and self.a.row["plugins"] == self.b.row["plugins"]
 
     @property
     def same_inputs(self) -> bool:
-        """Return whether both were given the same texts; unknown counts as the same."""
+        """Return whether both had the same texts as inputs; unknown texts are taken as the same."""
         a, b = self.a.examples, self.b.examples
         return not len(a) or not len(b) or np.array_equal(a.text, b.text)
 
@@ -104,14 +104,14 @@ class Pair:
 
 
 def baseline_of(pair: Pair, pairs: Sequence[Pair]) -> Pair | None:
-    """Return the pair of both sides' baselines; None if these were not paired, or the job has none."""
+    """Return the pair of both sides' baselines; None if they were not paired, or if the job has none."""
     wanted = (pair.a.row["baseline_job"], pair.b.row["baseline_job"])
     return next((one for one in pairs if (one.a.row["job"], one.b.row["job"]) == wanted), None)
 
 
 @dataclass(frozen=True)
 class Join:
-    """Every job of both sweeps: in both, or in one only."""
+    """The jobs of both sweeps: those that are in both, and those that are in one only."""
 
     pairs: list[Pair]
     only_a: list[Side]
@@ -122,8 +122,8 @@ def sides(tables: Tables, known: dict[str, int]) -> list[Side]:
     """Return the jobs of a sweep in the order of its plan.
 
     Args:
-        tables: of the sweep.
-        known: which number stands for which string in examples; both sweeps share it.
+        tables: the tables of the sweep.
+        known: the number of each string in the examples; both sweeps share it.
     """
     counted = (pc.field("status") == "ok") & (pc.field("included").is_null() | pc.field("included"))
     trials = dict(rows_by_job(tables.results.filter(counted).select(_OF_TRIALS)))
@@ -143,8 +143,7 @@ def sides(tables: Tables, known: dict[str, int]) -> list[Side]:
 def _examples(tables: Tables, known: dict[str, int]) -> dict[str, Examples]:
     found: dict[str, list[list[np.ndarray]]] = defaultdict(list)
     for part in tables.predictions.parts(["job", "example", "of_text", *_CODED]):
-        of_text = pc.coalesce(part["of_text"], part["example"]).to_numpy()  # null: of before words were evaluated
-        columns = [of_text, *(coded(part[name], known).astype(np.int32) for name in _CODED)]
+        columns = [part["of_text"].to_numpy(), *(coded(part[name], known).astype(np.int32) for name in _CODED)]
         for job, rows in places_by_job(part):
             found[job].append([column[rows] for column in columns])
     return {job: Examples(*map(np.concatenate, zip(*parts, strict=True))) for job, parts in found.items()}
@@ -153,9 +152,9 @@ def _examples(tables: Tables, known: dict[str, int]) -> dict[str, Examples]:
 def join(a: Sequence[Side], b: Sequence[Side]) -> Join:
     """Pair the jobs of two sweeps.
 
-    By key first, which is unique by config. What is left is paired by its names and threads, then by its names, each
-    time only where that is unique on both sides: the job is then the same but for a setting. Jobs of different kinds
-    of box are never paired.
+    Jobs are paired by key first, which is unique to a config. The remaining jobs are paired by their names and threads,
+    then by their names alone, each time only where these are unique on both sides: then the job is the same except for
+    a setting. Jobs of different kinds of box are never paired.
     """
     identities: tuple[Callable[[Side], object], ...] = (_key, _names_and_threads, _names)
     left_a, left_b, found = list(a), list(b), list[Pair]()

@@ -1,4 +1,4 @@
-"""What became of each measure of one job; evaluated later, across all jobs."""
+"""Compare each measure of one job in A and in B. The changes are evaluated later, across all jobs."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ MACHINE = "not evaluated: the baseline with the same software, so this is the ma
 
 @dataclass(frozen=True)
 class _Shift:
-    """How the machine itself shifted from A to B: the logs of a clock in each, by round."""
+    """The shift of the machine itself from A to B: the logs of a clock in each of them, by round."""
 
     a: Mapping[int, float]
     b: Mapping[int, float]
 
 
 def changes(pair: Pair, baseline: Pair | None, same_cpu: bool) -> list[Change]:
-    """Return every measure that both sides have, in the order in which they are told.
+    """Return the change of every measure that both sides have, in the order in which they are shown.
 
     Args:
         pair: a job in both sweeps.
@@ -74,7 +74,7 @@ def _settings(pair: Pair) -> Change | None:
 
 
 def _status(pair: Pair) -> Change | None:
-    """A job that no longer runs, or runs again. Some failed trials among good ones are the report's to tell."""
+    """Return the change of a job that no longer runs, or runs again. Single failed trials are left to the report."""
     ran = [side.row["trials_ok"] > 0 for side in (pair.a, pair.b)]
     if ran[0] == ran[1]:
         return None
@@ -83,9 +83,9 @@ def _status(pair: Pair) -> Change | None:
 
 
 def _latency_ratio(pair: Pair) -> Change | None:
-    """Against each side's own baseline, round by round; a baseline has none.
+    """Compare the latency against each side's own baseline, round by round; a baseline itself has no such ratio.
 
-    Each side's ratio may be off by its own noise floor, so their quotient may be by both.
+    The ratio of each side may be wrong by its own noise floor, so their quotient may be wrong by both.
     """
     if pair.is_baseline:
         return None
@@ -98,20 +98,20 @@ def _latency_ratio(pair: Pair) -> Change | None:
 
 
 def _over_trials(
-    measure: Measure, pair: Pair, baseline: Pair | None, column: str, floor: float, unjudged: str = ""
+    measure: Measure, pair: Pair, baseline: Pair | None, column: str, floor: float, not_evaluated: str = ""
 ) -> Change | None:
     """Compare a column of trials that no partner shared.
 
-    A change must be one against no change at all, and one against the machine's own shift, in the same direction: a
-    job may share all of that shift, some of it or none. (An intersection-union test: the higher p-value counts. R. L.
-    Berger, Technometrics 24, 1982.) The floor grows by half the 95% interval of that shift. The baseline with the same
-    software *is* the machine's shift.
+    A real change differs from no change at all, and also from the machine's own shift, in the same direction: a job may
+    share all of this shift, a part of it or none. (This is an intersection-union test, in which the higher p-value
+    decides: R. L. Berger, Technometrics 24, 1982.) The floor grows by half the 95% interval of the shift. A baseline
+    with the same software shows the machine's shift itself.
     """
-    found = _compared(measure, _logs(pair.a, column), _logs(pair.b, column), floor, unjudged)
+    found = _compared(measure, _logs(pair.a, column), _logs(pair.b, column), floor, not_evaluated)
     if found is None or found.p_value is None:
         return found
     if baseline is pair:
-        return replace(found, unjudged=unjudged or MACHINE)
+        return replace(found, not_evaluated=not_evaluated or MACHINE)
     shift = _machine_shift(measure, pair, baseline, column)
     if shift is None:
         return found
@@ -128,7 +128,7 @@ def _over_trials(
 
 
 def _machine_shift(measure: Measure, pair: Pair, baseline: Pair | None, column: str) -> _Shift | None:
-    """Return the shift of the baseline, or for times of the reference kernel, which is the same work in every trial."""
+    """Return the shift of the baseline, or for times that of the reference kernel: the same work in every trial."""
     if baseline is not None:
         shift = _Shift(_by_round(baseline.a, column), _by_round(baseline.b, column))
     elif measure is not MEMORY:
@@ -153,9 +153,9 @@ def _relative(side: Side, column: str, clock: Mapping[int, float]) -> list[float
 
 
 def _compared(
-    measure: Measure, logs_a: Sequence[float], logs_b: Sequence[float], floor: float | None, unjudged: str = ""
+    measure: Measure, logs_a: Sequence[float], logs_b: Sequence[float], floor: float | None, not_evaluated: str = ""
 ) -> Change | None:
-    """Compare two lists of logs, one value a trial (Welch); the figures shown are their geometric means."""
+    """Compare two lists of logs with one value per trial (Welch); the figures shown are their geometric means."""
     found = compare(logs_b, logs_a)
     if found is None:
         return None
@@ -170,7 +170,7 @@ def _compared(
         high=found.high,
         p_value=found.p_value,
         floor=floor,
-        unjudged=unjudged or (ONE_ROUND if found.p_value is None else ""),
+        not_evaluated=not_evaluated or (ONE_ROUND if found.p_value is None else ""),
     )
 
 

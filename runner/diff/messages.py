@@ -1,4 +1,4 @@
-"""What a diff says, as text: made once, then drawn as HTML, as Markdown or on a terminal."""
+"""The sentences of a diff. They are written once, and shown as HTML, as Markdown and on a terminal."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Callable
 
 from runner.diff.change import ACCURACY, PREDICTIONS, RATIO, SETTINGS, STATUS, Change
-from runner.diff.compare import FAIL_ON, Compared, Diff
-from runner.diff.join import Pair, Row, Side
+from runner.diff.compare import Compared, Diff
+from runner.diff.fail_on import FAIL_ON
+from runner.diff.join import Pair, Side
 from runner.diff.measures import MACHINE
 from runner.results.format import UNKNOWN, megabytes, milliseconds, percent, pluralize, seconds, significant, speedup
 from runner.results.labels import group_label, job_label
-from runner.results.tables import Tables
+from runner.results.tables import Row, Tables
 
 _FIGURES: dict[str, Callable[[float | None], str]] = {
     "latency_ratio": speedup,
@@ -23,19 +24,19 @@ _FIGURES: dict[str, Callable[[float | None], str]] = {
     "accuracy": percent,
 }
 
-_JUDGEMENTS = dict.fromkeys(("slower", "larger", "less-accurate", "broken"), "worse") | dict.fromkeys(
+_TONES = dict.fromkeys(("slower", "larger", "less-accurate", "broken"), "worse") | dict.fromkeys(
     ("faster", "smaller", "more-accurate", "mended"), "better"
 )
 
 
 def sweep_line(tables: Tables) -> str:
-    """Return a sweep's folder, name and the time of its first trial."""
+    """Return the folder and the name of a sweep, and the time of its first trial."""
     started = sorted(moment[:16].replace("T", " ") for moment in tables.results["started_at"].to_pylist() if moment)
     return ", ".join([str(tables.folder), str(tables.manifest.get("sweep")), *(f"{when} UTC" for when in started[:1])])
 
 
 def namer(found: Diff) -> Callable[[Side], str]:
-    """Return a function that names a job by what tells the jobs of both sweeps apart: by key if nothing else does."""
+    """Return a function that names a job by what distinguishes the jobs of both sweeps: by key if nothing else does."""
     pairs = [*(one.pair for one in found.compared), *found.other_inputs]
     rows = [side.row for side in [*(pair.b for pair in pairs), *found.only_a, *found.only_b]]
     one_family = len({row["family"] for row in rows}) == 1
@@ -55,7 +56,7 @@ def namer(found: Diff) -> Callable[[Side], str]:
 
 
 def relative(change: Change) -> str:
-    """Return a change's size: +12.9%, ×2.31, −1.7 points, or a number of examples."""
+    """Return the size of a change: +12.9%, ×2.31, −1.7 points, or a number of examples."""
     if change.ratio is not None:
         return _percent_or_times(change.ratio)
     if change.measure is ACCURACY:
@@ -64,7 +65,7 @@ def relative(change: Change) -> str:
 
 
 def interval(change: Change) -> str:
-    """Return a change's 95% interval; empty where there is none."""
+    """Return the 95% interval of a change; empty if there is none."""
     if change.low is None or change.high is None:
         return ""
     if change.ratio is not None:
@@ -89,16 +90,16 @@ def sentence(change: Change) -> str:
 
 
 def figures(change: Change) -> tuple[str, str]:
-    """Return the figures in A and in B; latency against the baseline as speedups, UNKNOWN where there is none."""
+    """Return the figures in A and in B, UNKNOWN if there are none; latency against the baseline is a speedup."""
     figure = _FIGURES.get(change.measure.name)
     return (figure(change.a), figure(change.b)) if figure else (UNKNOWN, UNKNOWN)
 
 
 def tone(change: Change) -> str:
-    """Return worse or better for a real change, changed for one that is neither, and nothing for what is not real."""
+    """Return worse, better or changed for a real change, and an empty text for one that is not real."""
     if not change.real:
         return ""
-    return _JUDGEMENTS.get(change.direction, "changed")
+    return _TONES.get(change.direction, "changed")
 
 
 def basis(change: Change) -> str:
@@ -134,7 +135,7 @@ def conclusion(found: Diff, fail_on: str, code: int) -> str:
 
 
 def notes(found: Diff) -> list[str]:
-    """Return what else is worth knowing: artifacts, failed trials, other keys, jobs without a comparison."""
+    """Return notes on artifacts, failed trials, other keys, and jobs that cannot be compared."""
     known = [one for one in found.compared if one.pair.same_artifact is not None]
     same = sum(bool(one.pair.same_artifact) for one in known)
     said = [f"Artifacts: {same} of {len(known)} identical byte for byte."] if known else []
@@ -158,11 +159,11 @@ def notes(found: Diff) -> list[str]:
 
 
 def _machine_notes(found: Diff) -> list[str]:
-    """Say how the machine itself shifted from A to B, by the baselines that ran the same software in both."""
+    """Return how the machine itself shifted from A to B, seen in baselines that ran the same software in both."""
     shifts: dict[str, list[float]] = {}
     for one in found.compared:
         for change in one.changes:
-            if change.unjudged == MACHINE and change.ratio is not None:
+            if change.not_evaluated == MACHINE and change.ratio is not None:
                 shifts.setdefault(change.measure.title.lower(), []).append(change.ratio)
     if not shifts:
         return []
@@ -188,7 +189,7 @@ def _problems(one: Compared) -> list[str]:
 
 
 def _trials_not_ok(row: Row) -> str:
-    """Return as '1 of 8 trials oom'; a job without any good trial is told as a change of status."""
+    """Return the failed trials, as '1 of 8 trials oom'; a job without any good trial has a change of status."""
     planned, ok, missing = row["trials_planned"], row["trials_ok"], row["trials_missing"]
     failed = planned - ok - missing
     parts = [f"{failed} of {pluralize(planned, 'trial')} {row['status']}"] if failed else []

@@ -1,4 +1,4 @@
-"""The columns of diff.parquet: one row per measure and job that both sweeps have."""
+"""The columns of diff.parquet, which has one row per measure and job that both sweeps have."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 
 def _column(name: str, type_: Any, description: str) -> Any:
@@ -34,10 +34,10 @@ DIFF: Final = pa.schema(
             "first_call, accuracy or predictions.",
         ),
         _column("unit", pa.string(), "Unit of a and b: seconds, bytes, fraction or ratio."),
-        _column("a", pa.float64(), "The figure in A: geometric mean over its counted trials, or accuracy."),
+        _column("a", pa.float64(), "The figure in A: geometric mean over its included trials, or accuracy."),
         _column("b", pa.float64(), "The same in B."),
-        _column("n_a", pa.int64(), "Trials or examples that a rests on."),
-        _column("n_b", pa.int64(), "Trials or examples that b rests on."),
+        _column("n_a", pa.int64(), "Number of trials or examples behind a."),
+        _column("n_b", pa.int64(), "Number of trials or examples behind b."),
         _column("ratio", pa.float64(), "b ÷ a; null for what is compared by difference."),
         _column("difference", pa.float64(), "Accuracy: b − a. Predictions, settings: how many differ."),
         _column("low", pa.float64(), "Lower end of the 95% interval of ratio or difference."),
@@ -52,8 +52,8 @@ DIFF: Final = pa.schema(
         ),
         _column("direction", pa.string(), "Of B against A: slower, larger, less-accurate …; null for no change."),
         _column("real", pa.bool_(), "Whether it is a real change: significant and beyond the floor."),
-        _column("unjudged", pa.string(), "Why it is not evaluated; null if it is."),
-        _column("note", pa.string(), "What else there is to say, such as the settings that differ."),
+        _column("not_evaluated", pa.string(), "Why it is not evaluated; null if it is."),
+        _column("note", pa.string(), "Anything else, such as the settings that differ."),
     ],
     metadata={"pinbox.schema": str(VERSION), "pinbox.table": "diff"},
 )

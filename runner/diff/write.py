@@ -1,4 +1,4 @@
-"""A diff as files: diff.html, diff.md, diff.json and diff.parquet."""
+"""Write a diff as files: diff.html, diff.md, diff.json and diff.parquet."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from runner.config.paths import OUT
-from runner.diff import words
+from runner.diff import messages
 from runner.diff.change import RULE, Change
 from runner.diff.compare import Compared, Diff, exit_code
 from runner.diff.html import render_html
@@ -25,7 +25,7 @@ _SHARED = ("model", "technique", "task", "workload", "isolation")
 
 
 def write_diff(found: Diff, folder: Path, fail_on: str) -> None:
-    """Write the four files into a folder, each whole or not at all.
+    """Write the four files into a folder, each of them atomically.
 
     Raises:
         UserError: if the folder cannot be written.
@@ -70,7 +70,7 @@ def _figures(change: Change) -> dict[str, Any]:
     texts: dict[str, Any] = {
         "unit": change.measure.unit or None,
         "direction": change.direction or None,
-        "unjudged": change.unjudged or None,
+        "not_evaluated": change.not_evaluated or None,
         "note": change.note or None,
     }
     figures = {name: value for name, value in vars(change).items() if name in DIFF.names}
@@ -84,7 +84,7 @@ def _record(found: Diff, fail_on: str) -> dict[str, Any]:
         "b": str(found.b.folder),
         "exit_code": exit_code(found, fail_on),
         "fail_on": fail_on,
-        "conclusion": words.conclusion(found, fail_on, exit_code(found, fail_on)),
+        "conclusion": messages.conclusion(found, fail_on, exit_code(found, fail_on)),
         "rule": RULE,
         "warnings": found.warnings,
         "environment": [asdict(one) for one in found.environment],
@@ -92,13 +92,13 @@ def _record(found: Diff, fail_on: str) -> dict[str, Any]:
             {
                 "job_a": one.pair.a.row["job"],
                 "job_b": one.pair.b.row["job"],
-                "changes": [*map(words.sentence, one.real)],
+                "changes": [*map(messages.sentence, one.real)],
             }
             for one in found.real
         ],
         "only_a": [side.row["job"] for side in found.only_a],
         "only_b": [side.row["job"] for side in found.only_b],
         "other_inputs": [pair.b.row["job"] for pair in found.other_inputs],
-        "notes": words.notes(found),
+        "notes": messages.notes(found),
         "compared": diff_table(found).to_pylist(),
     }

@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
+
+import numpy as np
 
 from runner.errors import UserError
 from runner.results.format import significant
+
+EPSILON: Final = 1e-9  # a limit that was typed as it was read is kept
 
 #: Limits by the name of their measure, in the units of the tables: seconds, bytes, fractions.
 Limits = Mapping[str, float]
@@ -16,17 +20,18 @@ Limits = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Measure:
-    """Something that can be limited.
+    """A figure that can be limited.
 
     Attributes:
-        name: column of the evidence.
-        title: as people say it, within a sentence.
-        option: of the command line, without the dashes; in capitals, the variable of make.
-        unit: that people type and read.
-        factor: what one such unit is in the column's.
-        at_least: whether the limit is the least allowed, not the most.
-        smallest: a smaller limit counts as this when an excess is put in proportion to it, so that 0 can be missed by
-            little, too.
+        name: the name in the values of a variant.
+        title: the name in a sentence.
+        option: the option of the command line, without the dashes; in capitals, the variable of make.
+        unit: the unit that people type and read.
+        factor: the size of this unit in the unit of the tables.
+        scatters_with: what the figure scatters with, and so what is resampled.
+        at_least: whether the limit is the least that is allowed, not the most.
+        smallest: a smaller limit is taken as this one when an excess is put in proportion to it, so that also 0 can be
+            missed by little.
     """
 
     name: str
@@ -34,6 +39,7 @@ class Measure:
     option: str
     unit: str
     factor: float
+    scatters_with: Literal["rounds", "examples", "nothing"]
     at_least: bool = False
     smallest: float = 0.0
 
@@ -43,7 +49,7 @@ class Measure:
         return self.option.replace("-", "_").upper()
 
     def text(self, value: float, digits: int = 3) -> str:
-        """Return a value with its unit."""
+        """Return a value with its unit, as '27.7 ms'."""
         return f"{significant(value / self.factor, digits)}{self._space}{self.unit}"
 
     def bound(self, limit: float) -> str:
@@ -64,19 +70,25 @@ class Measure:
 
 
 MEASURES: Final = (
-    Measure("p90_seconds", "p90", "max-p90-ms", "ms", 1e-3),
-    Measure("disk_bytes", "disk", "max-disk-mb", "MB", 1e6),
-    Measure("rss_bytes", "memory", "max-rss-mb", "MB", 1e6),
-    Measure("accuracy", "accuracy", "min-accuracy", "%", 1e-2, at_least=True),
-    Measure("negative_flips", "negative flips", "max-negative-flips", "%", 1e-2, smallest=1e-2),
+    Measure("p90_seconds", "p90", "max-p90-ms", "ms", 1e-3, "rounds"),
+    Measure("disk_bytes", "disk", "max-disk-mb", "MB", 1e6, "nothing"),
+    Measure("rss_bytes", "memory", "max-rss-mb", "MB", 1e6, "rounds"),
+    Measure("accuracy", "accuracy", "min-accuracy", "%", 1e-2, "examples", at_least=True),
+    Measure("negative_flips", "negative flips", "max-negative-flips", "%", 1e-2, "examples", smallest=1e-2),
 )
+
+
+def excess(values: np.ndarray, measure: Measure, limit: float) -> np.ndarray:
+    """Return by which fraction of the limit each value misses it; 0 if it keeps it."""
+    missed = (limit - values if measure.at_least else values - limit) / max(limit, measure.smallest)
+    return np.where(missed > EPSILON, missed, 0.0)
 
 
 def read_limits(typed: Mapping[str, str | None]) -> dict[str, float]:
     """Return the limits that were typed, by the names of their options.
 
     Raises:
-        UserError: if one is no number, or none that can be meant.
+        UserError: if one is not a number, or lies outside the allowed range.
     """
     given = ((measure, typed.get(measure.option)) for measure in MEASURES)
     return {measure.name: _limit(measure, text) for measure, text in given if text is not None}

@@ -1,39 +1,57 @@
-"""What a recommendation says, as sentences. templates/recommend.js says the same in the browser."""
+"""The sentences of a recommendation. A report's page fills the same templates in when a slider moves."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from typing import Final
 
-from runner.recommend.choose import Answer, cost, value
-from runner.recommend.draws import DRAWS
-from runner.recommend.evidence import STEP, Question
+from runner.recommend.choose import Recommendation
+from runner.recommend.decision_data import DecisionData
 from runner.recommend.limits import MEASURES, Limits
-from runner.results.format import UNKNOWN, milliseconds, pluralize, significant
+from runner.recommend.resamples import RESAMPLES
+from runner.results.format import UNKNOWN, listed, milliseconds, pluralize, significant
 
-LATENCY = (
+LATENCY: Final = (
     "Latency is the baseline's p50 ÷ the speedup; a raw time, such as p90, also depends on how fast the machine was "
     "just then."
 )
-_NAMED = 3  # variants that a sentence names before it counts the rest
-_FEW_ROUNDS = 5
+FEW_ROUNDS: Final = 5
+SENTENCES: Final = {
+    "none fits": "No variant keeps every limit.",
+    "no nearest": "No nearest miss: no variant has a known value for everything that was limited.",
+    "nearest": "Nearest miss: {label} ({misses}; by {excess} of the limit). It has {figures}.",
+    "no limit": "The fastest of {variants}; no limit was given.",
+    "only one": "The only one that keeps every limit, out of {variants}.",
+    "fastest": "The fastest of {fitting} that keep every limit, out of {variants}.",
+    "faster": "Faster, but: {faster}.",
+    "one round": "One round does not say how sure that is.",
+    "too large": "The report is too large to hold how sure that is: the command `pinbox recommend` tells it.",
+    "nearest share": "It keeps them all, and is the fastest, in {share} of {resamples} resamples of rounds and texts.",
+    "best share": "Best in {share} of {resamples} resamples of rounds and texts{others}.",
+    "next": "; next {label}, {share}",
+    "none share": "; none fits in {share}",
+    "few rounds": "{rounds}: take that as rough.",
+    "ties": "As fast, as far as one can tell: {ties} (noise floor {floor}%).",
+    "cost": "A million texts cost {cost}, at {price} per core-hour and full use{cheapest}.",
+    "is cheapest": ": the cheapest, too",
+    "cheaper": ". Cheapest that fits: {label}, {cost}",
+}
 
 
-def headline(question: Question, answer: Answer) -> str:
-    """Return who it is, or that nobody is."""
-    if answer.winner is not None:
-        return question["label"][answer.winner]
-    return "No variant keeps every limit."
+def headline(data: DecisionData, chosen: Recommendation) -> str:
+    """Return the name of the winner, or that there is none."""
+    return SENTENCES["none fits"] if chosen.winner is None else data.variants[chosen.winner].label
 
 
-def why(question: Question, answer: Answer, limits: Limits, core_hour: float | None) -> list[str]:
-    """Return the reason for an answer, how sure it is, who else comes near, and what it costs."""
-    if answer.winner is None:
-        return [_nearest(question, answer, limits), *_chance(question, answer, answer.nearest)]
-    own = figures(question, answer.winner)
-    said = [own[0].upper() + own[1:], _reason(question, answer, limits)]
-    said += [*_chance(question, answer, answer.winner), *_ties(question, answer)]
-    return said if core_hour is None else [*said, _cost(question, answer, core_hour)]
+def why(data: DecisionData, chosen: Recommendation, limits: Limits, core_hour: float | None) -> list[str]:
+    """Return the reason for a choice, how sure it is, which others come near, and what it costs."""
+    if chosen.winner is None:
+        return [_nearest(data, chosen, limits), *_nearest_share(chosen)]
+    own = figures(data, chosen.winner)
+    sentences = [own[0].upper() + own[1:], _reason(data, chosen, limits)]
+    sentences += [_best_share(data, chosen, chosen.winner), *_ties(data, chosen, chosen.winner)]
+    return sentences if core_hour is None else [*sentences, _cost(data, chosen, chosen.winner, core_hour)]
 
 
 def limits_line(limits: Limits) -> str:
@@ -42,37 +60,39 @@ def limits_line(limits: Limits) -> str:
     return ", ".join(bounds) or "none"
 
 
-def figures(question: Question, one: int) -> str:
-    """Return all that is known of a variant, as '4.31 ms, p90 7.15 ms, disk 23.0 MB, …'."""
-    known = [(measure, value(question, one, measure.name)) for measure in MEASURES]
-    parts = [f"{measure.title} {measure.text(own)}" for measure, own in known if own is not None]
-    return ", ".join([f"latency {milliseconds(question['latency_seconds'][one])}", *parts])
+def figures(data: DecisionData, place: int) -> str:
+    """Return all known figures of a variant, as 'latency 4.31 ms, p90 7.15 ms, disk 23.0 MB, …'."""
+    variant = data.variants[place]
+    known = [measure for measure in MEASURES if measure.name in variant.values]
+    parts = [f"{measure.title} {measure.text(variant.values[measure.name])}" for measure in known]
+    return ", ".join([f"latency {milliseconds(variant.latency_seconds)}", *parts])
 
 
-def latency_line(questions: Iterable[Question]) -> str:
-    """Return what latency is; empty where there are raw times only."""
-    return LATENCY if any(any(question["paired"]) for question in questions) else ""
+def latency_line(choices: Iterable[DecisionData]) -> str:
+    """Return what latency is; empty where there are only raw times."""
+    return LATENCY if any(variant.paired for data in choices for variant in data.variants) else ""
 
 
-def memory_line(questions: Iterable[Question]) -> str:
-    """Return what memory is, and for inputs of which length it holds; empty where none is known."""
-    asked = [question for question in questions if any(question["rss_bytes"])]
-    lengths = {question["longest_tokens"] for question in asked}
+def memory_line(choices: Iterable[DecisionData]) -> str:
+    """Return what memory is, and the length of the inputs that it holds for; empty where it is not known."""
+    known = [data for data in choices if any("rss_bytes" in variant.values for variant in data.variants)]
+    lengths = {data.longest_tokens for data in known}
     if not lengths:
         return ""
-    known = sorted(length for length in lengths if length is not None)
-    covered = "the timed inputs" if None in lengths else f"inputs of up to {_listed([f'{n:,}' for n in known])} tokens"
+    tokens = listed([f"{length:,}" for length in sorted(length for length in lengths if length is not None)])
+    covered = "the timed inputs" if None in lengths else f"inputs of up to {tokens} tokens"
     return f"Memory is the peak of resident memory, file-mapped pages included, with {covered}: longer ones need more."
 
 
-def misses(question: Question, answer: Answer, one: int, limits: Limits) -> str:
-    """Return which limits a variant misses and how; empty if none."""
-    missed = [measure for measure in MEASURES if measure.name in answer.fails[one]]
-    return ", ".join(m.miss(value(question, one, m.name), limits[m.name]) for m in missed)
+def misses(data: DecisionData, chosen: Recommendation, place: int, limits: Limits) -> str:
+    """Return which limits a variant misses and how; empty if it misses none."""
+    missed = [measure for measure in MEASURES if measure.name in chosen.fails[place]]
+    values = data.variants[place].values
+    return ", ".join(measure.miss(values.get(measure.name), limits[measure.name]) for measure in missed)
 
 
 def share(fraction: float | None) -> str:
-    """Return a share of the draws."""
+    """Return a share of the resamples as a percentage."""
     if fraction is None:
         return UNKNOWN
     return "<1%" if 0 < fraction < 0.01 else f"{math.floor(100 * fraction + 0.5)}%"
@@ -83,61 +103,62 @@ def price(amount: float) -> str:
     return significant(amount)
 
 
-def _reason(question: Question, answer: Answer, limits: Limits) -> str:
-    fitting, total = len(answer.fitting), len(answer.order)
+def _reason(data: DecisionData, chosen: Recommendation, limits: Limits) -> str:
+    variants, fitting = pluralize(len(data.variants), "variant"), chosen.fitting
     if not limits:
-        return f"The fastest of {pluralize(total, 'variant')}; no limit was given."
-    who = "The only one that keeps" if fitting == 1 else f"The fastest of {fitting} that keep"
-    said = f"{who} every limit, out of {pluralize(total, 'variant')}."
-    faster = answer.order[: answer.order.index(answer.fitting[0])]
-    named = [f"{question['label'][one]} ({misses(question, answer, one, limits)})" for one in faster]
-    return f"{said} Faster, but: {_listed(named, '; ')}." if faster else said
+        return SENTENCES["no limit"].format(variants=variants)
+    reason = SENTENCES["only one" if len(fitting) == 1 else "fastest"].format(fitting=len(fitting), variants=variants)
+    faster = [f"{data.variants[place].label} ({misses(data, chosen, place, limits)})" for place in range(fitting[0])]
+    return f"{reason} {SENTENCES['faster'].format(faster=listed(faster, '; '))}" if faster else reason
 
 
-def _chance(question: Question, answer: Answer, one: int | None) -> list[str]:
-    if answer.none_fits is None:
-        return ["One round says nothing of how sure that is."]
-    if one is None or one not in answer.probability:
+def _best_share(data: DecisionData, chosen: Recommendation, winner: int) -> str:
+    if chosen.none_fits is None:
+        return SENTENCES["one round"]
+    rivals = [(won, -place) for place, won in chosen.shares.items() if place != winner and won]
+    others = ""
+    if rivals:
+        won, place = max(rivals)
+        others += SENTENCES["next"].format(label=data.variants[-place].label, share=share(won))
+    if chosen.none_fits:
+        others += SENTENCES["none share"].format(share=share(chosen.none_fits))
+    best = SENTENCES["best share"].format(share=share(chosen.shares[winner]), resamples=f"{RESAMPLES:,}", others=others)
+    rounds = min(block.rounds for block in data.blocks)
+    few = SENTENCES["few rounds"].format(rounds=pluralize(rounds, "round"))
+    return f"{best} {few}" if rounds < FEW_ROUNDS else best
+
+
+def _nearest(data: DecisionData, chosen: Recommendation, limits: Limits) -> str:
+    if chosen.nearest is None:
+        return SENTENCES["no nearest"]
+    return SENTENCES["nearest"].format(
+        label=data.variants[chosen.nearest].label,
+        misses=misses(data, chosen, chosen.nearest, limits),
+        excess=f"{100 * (chosen.excess or 0):.3g}%",
+        figures=figures(data, chosen.nearest),
+    )
+
+
+def _nearest_share(chosen: Recommendation) -> list[str]:
+    if chosen.none_fits is None:
+        return [SENTENCES["one round"]]
+    if chosen.nearest not in chosen.shares:
         return []
-    own = share(answer.probability[one])
-    if answer.winner is None:
-        return [f"It keeps them all, and is the fastest, in {own} of {DRAWS:,} resamples of rounds and texts."]
-    rivals = sorted((p, -other) for other, p in answer.probability.items() if other != one and p)
-    parts = [f"Best in {own} of {DRAWS:,} resamples of rounds and texts"]
-    parts += [f"next {question['label'][-other]}, {share(p)}" for p, other in rivals[-1:]]
-    parts += [f"none fits in {share(answer.none_fits)}"] if answer.none_fits else []
-    rounds = min(block["rounds"] for block in question["blocks"])
-    few = f" {pluralize(rounds, 'round')}: take that as rough." if rounds < _FEW_ROUNDS else ""
-    return ["; ".join(parts) + "." + few]
+    return [SENTENCES["nearest share"].format(share=share(chosen.shares[chosen.nearest]), resamples=f"{RESAMPLES:,}")]
 
 
-def _ties(question: Question, answer: Answer) -> list[str]:
-    if not answer.ties or answer.winner is None:
+def _ties(data: DecisionData, chosen: Recommendation, winner: int) -> list[str]:
+    if not chosen.ties:
         return []
-    blocks = {question["block"][one] for one in (answer.winner, *answer.ties)}
-    floor = max(question["blocks"][block]["floor"] or 0 for block in blocks)
-    labels = _listed([question["label"][one] for one in answer.ties])
-    return [f"As fast, as far as one can tell: {labels} (noise floor {100 * math.expm1(floor * STEP):.1f}%)."]
+    floor = max(data.variants[place].block.noise_floor or 1.0 for place in (winner, *chosen.ties))
+    labels = listed([data.variants[place].label for place in chosen.ties])
+    return [SENTENCES["ties"].format(ties=labels, floor=f"{100 * (floor - 1):.1f}")]
 
 
-def _cost(question: Question, answer: Answer, core_hour: float) -> str:
-    costs = {one: cost(question, one, core_hour) for one in answer.fitting}
-    cheapest = min(costs, key=lambda one: costs[one])
-    said = f"A million texts cost {price(costs[answer.fitting[0]])}, at {core_hour:g} per core-hour and full use"
-    if cheapest == answer.winner:
-        return said + ": the cheapest, too."
-    return f"{said}. Cheapest that fits: {question['label'][cheapest]}, {price(costs[cheapest])}."
-
-
-def _nearest(question: Question, answer: Answer, limits: Limits) -> str:
-    if answer.nearest is None:
-        return "No nearest miss: no variant is known in all that was limited."
-    label, by = question["label"][answer.nearest], f"{100 * (answer.excess or 0):.3g}%"
-    missed = misses(question, answer, answer.nearest, limits)
-    return f"Nearest miss: {label} ({missed}; by {by} of the limit). It has {figures(question, answer.nearest)}."
-
-
-def _listed(names: Sequence[str], separator: str = ", ") -> str:
-    shown: Iterable[str] = names[:_NAMED]
-    more = len(names) - _NAMED
-    return separator.join(shown) + (f" and {more} more" if more > 0 else "")
+def _cost(data: DecisionData, chosen: Recommendation, winner: int, core_hour: float) -> str:
+    costs = {place: data.cost(place, core_hour) for place in chosen.fitting}
+    cheapest = min(costs, key=lambda place: costs[place])
+    note = SENTENCES["is cheapest" if cheapest == winner else "cheaper"].format(
+        label=data.variants[cheapest].label, cost=price(costs[cheapest])
+    )
+    return SENTENCES["cost"].format(cost=price(costs[winner]), price=f"{core_hour:g}", cheapest=note)

@@ -20,7 +20,7 @@ MAX_CHANGES = 100  # of one variant that are shown: those that hurt, then those 
 KINDS = ("negative", "positive", "other")  # only the baseline right, only the variant right, neither or no label
 _LONGEST_TEXT = 1000  # characters of an example that are shown
 _OF_EXAMPLES = ["job", "example", "text", "label", "prediction", "probability"]
-_OF_EXAMPLES += ["baseline_prediction", "baseline_probability", "moved"]
+_OF_EXAMPLES += ["baseline_prediction", "baseline_probability", "total_variation"]
 
 
 @dataclass(frozen=True)
@@ -99,13 +99,13 @@ def _evaluated(
     known: dict[str, int] = {}
     sides = ("label", "prediction", "baseline_prediction")
     label, own, baseline = (coded(pc.dictionary_encode(table[name]), known) for name in sides)
-    moved, example = pc.fill_null(table["moved"], 0.0).to_numpy(), table["example"].to_numpy()
+    variation, example = pc.fill_null(table["total_variation"], 0.0).to_numpy(), table["example"].to_numpy()
     kinds = np.where((label >= 0) & (baseline == label), 0, np.where((label >= 0) & (own == label), 1, 2))
     differs = (baseline >= 0) & (own != baseline)
     found = {}
     for job, places in places_by_job(table):
         changed = places[differs[places]]
-        by_move = changed[np.lexsort((example[changed], -moved[changed]))]
+        by_move = changed[np.lexsort((example[changed], -variation[changed]))]
         by_kind = by_move[np.argsort(kinds[by_move], kind="stable")]
         shown = by_move[np.isin(by_move, [*by_move[:MAX_CHANGES], *by_kind[:MAX_CHANGES]])]
         matrix, names = list[list[int]](), labels.get(rows[job]["task"], [])

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from runner.console import styled
 from runner.report import view
 from runner.report.run import notes
 from runner.results.format import pluralize
@@ -49,23 +50,23 @@ def print_summary(tables: Tables, console: Console) -> None:
         console.print()
     _print_hidden(len(groups) - _MAX_GROUPS, "table", console)
     for failure in failures[:_MAX_FAILURES]:
-        console.print(_text(failure.problem, "red") + _text(f"  {failure.label}  {failure.reason}".rstrip()))
+        console.print(styled(failure.problem, "red") + styled(f"  {failure.label}  {failure.reason}".rstrip()))
     _print_hidden(len(failures) - _MAX_FAILURES, "failure", console)
     for note in notes(tables):
-        console.print(_text(note))
+        console.print(styled(note))
     console.print(Text(str(SweepFolder(tables.folder).report)), soft_wrap=True)
 
 
 def _print_hidden(number: int, what: str, console: Console) -> None:
     if number > 0:
-        console.print(_text(f"… and {pluralize(number, what)} more, in the report"))
+        console.print(styled(f"… and {pluralize(number, what)} more, in the report"))
 
 
 def _group_table(group: view.Group, shown: tuple[str, ...], width: int) -> Table:
     table = Table(
-        title=_text(group.title),
+        title=styled(group.title),
         title_justify="left",
-        caption=Text("\n").join(_text(said) for said in (group.caption, group.noise, group.saturation) if said),
+        caption=Text("\n").join(styled(said) for said in (group.caption, group.noise, group.saturation) if said),
         caption_justify="left",
         box=None,
         pad_edge=False,
@@ -81,8 +82,8 @@ def _group_table(group: view.Group, shown: tuple[str, ...], width: int) -> Table
     table.add_column("Verdict")
     for variant, lines, figures in zip(variants, names, rows, strict=True):
         style = "red" if variant.problem and variant.row["status"] != "missing" else _STYLES.get(variant.verdict, _TIE)
-        name = Text("\n").join(_text(line, style) for line in lines)
-        table.add_row(name, *(_text(text, style) for text in figures))
+        name = Text("\n").join(styled(line, style) for line in lines)
+        table.add_row(name, *(styled(text, style) for text in figures))
     return table
 
 
@@ -98,8 +99,3 @@ def _folded(names: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> 
     """Break each name into lines, at hyphens and spaces, to the width that the other columns leave."""
     others = sum(2 + max(map(len, column)) for column in zip(*rows, strict=True))
     return [textwrap.wrap(name, max(width - others, _MIN_NAME)) or [""] for name in names]
-
-
-def _text(text: str, style: str = "") -> Text:
-    """Return a name without markup and control characters, which must not reach the terminal."""
-    return Text("".join(c if c.isprintable() else " " for c in text), style)

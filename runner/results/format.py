@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 UNKNOWN = "–"
+MAX_NAMED = 3  # names in a sentence; it counts the others
 
 
 def significant(value: float, digits: int = 3) -> str:
@@ -77,6 +79,12 @@ def speedup_interval(ratio_low: float | None, ratio_high: float | None) -> str:
 def pluralize(number: int, noun: str) -> str:
     """Return a number with its noun, as '1 thread' or '2 threads'."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def listed(names: Sequence[str], separator: str = ", ") -> str:
+    """Return the first MAX_NAMED names and the number of the others, as 'a, b, c and 2 more'."""
+    more = len(names) - MAX_NAMED
+    return separator.join(names[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def short_id(value: str | None) -> str:

@@ -216,7 +216,7 @@ def _certainty(probabilities: np.ndarray, kind: str) -> Any:
     return _known(probabilities.max(axis=1))
 
 
-def _moved(p: np.ndarray, q: np.ndarray, kind: str) -> Any:
+def _total_variation(p: np.ndarray, q: np.ndarray, kind: str) -> Any:
     return _known(np.abs(p - q).max(axis=1) if kind == MULTI_LABEL and p.size else total_variation(p, q))
 
 
@@ -240,7 +240,7 @@ def _job_table(job: Mapping[str, Any], evaluation: Evaluation, baseline: Evaluat
         "baseline_prediction": _shown_all(base.predictions, base.names) if base else pa.nulls(n, pa.string()),
         "baseline_probability": _certainty(base.probabilities, evaluation.kind) if base else pa.nulls(n, pa.float64()),
         "cosine": _cosines(base, evaluation),
-        "moved": _moved(evaluation.probabilities, base.probabilities, evaluation.kind)
+        "total_variation": _total_variation(evaluation.probabilities, base.probabilities, evaluation.kind)
         if base and outputs_alike
         else pa.nulls(n, pa.float64()),
     }

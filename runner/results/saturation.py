@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from runner.machine.int8 import ADVICE, SEVEN_BITS
-from runner.results.format import percent, points
+from runner.results.format import listed, percent, points
 from runner.results.tables import Row
 
-_MAX_NAMED = 3  # variants that a sentence names before it counts the rest
 _BASIS = "That is against the baseline, by all steps of a variant together."
 
 
@@ -40,6 +39,4 @@ def moved(row: Row) -> str:
 
 
 def _listed(labelled: Mapping[str, Row]) -> str:
-    named = [f"{label} ({how})" if (how := moved(row)) else label for label, row in labelled.items()]
-    more = len(named) - _MAX_NAMED
-    return ", ".join(named[:_MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return listed([f"{label} ({how})" if (how := moved(row)) else label for label, row in labelled.items()])

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from statistics import fmean, stdev
 
 import numpy as np
-from scipy.special import stdtrit
 
-from runner.results.statistics import ALPHA
+from runner.results.statistics import student_t
 
 MAX_NEIGHBOURS = 2000  # texts that the nearest text is looked for among
 
@@ -28,12 +25,11 @@ def cosines(baseline: Vectors, variant: Vectors) -> list[float]:
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Return the mean and its 95% interval (Student's t), which for one value is that value."""
-    mean = fmean(values)
-    if len(values) < 2:
-        return mean, mean, mean
-    half = float(stdtrit(len(values) - 1, 1 - ALPHA / 2)) * stdev(values) / math.sqrt(len(values))
-    return mean, mean - half, mean + half
+    """Return the mean and its 95% interval (Student's t); the interval of a single value is this value."""
+    if len(values) == 1:
+        return values[0], values[0], values[0]
+    mean = student_t(values)
+    return mean.estimate, mean.low, mean.high
 
 
 def neighbour_agreement(baseline: Vectors, variant: Vectors) -> float | None:

@@ -1,9 +1,9 @@
-"""Statistics as small pure functions over plain lists; each names its method and source.
+"""Statistics as small pure functions of plain lists. Each function names its method and source.
 
 The unit is the round, because errors inside one process are not independent (Kalibera & Jones, ISMM 2013): what a
-process was dealt at its start, such as its memory layout, stays with it. Order and neighbours change from round to
-round (multiple interleaved trials: Abedi & Brecht, ICPE 2017). A ratio is variant ÷ baseline, so a latency ratio below
-1 is faster. Ratios are averaged on the log scale, where ×2 and ÷2 are equally far from 1.
+process got at its start, such as its memory layout, stays with it. Order and neighbours change from round to round
+(multiple interleaved trials: Abedi & Brecht, ICPE 2017). A ratio is variant ÷ baseline, so a latency ratio below 1 is
+faster. Ratios are averaged on the log scale, where ×2 and ÷2 are equally far from 1.
 """
 
 from __future__ import annotations
@@ -15,7 +15,56 @@ from statistics import fmean, median, stdev
 
 from scipy.special import ndtri, stdtr, stdtrit  # scipy.stats would take a second to import
 
-ALPHA = 0.05  # false alarms allowed per family of variants
+ALPHA = 0.05  # share of false alarms that is allowed in a family of variants
+Z = float(ndtri(1 - ALPHA / 2))  # standard errors to each side in a 95% interval of a normal distribution
+
+
+@dataclass(frozen=True)
+class StudentT:
+    """An estimate that follows Student's t distribution ("Student", Biometrika 6, 1908).
+
+    Attributes:
+        estimate: the estimated value.
+        error: its standard error.
+        freedom: the degrees of freedom.
+    """
+
+    estimate: float
+    error: float
+    freedom: float
+
+    @property
+    def half_width(self) -> float:
+        """Return half the width of the 95% interval."""
+        return t_quantile(self.freedom) * self.error
+
+    @property
+    def low(self) -> float:
+        """Return the lower end of the 95% interval."""
+        return self.estimate - self.half_width
+
+    @property
+    def high(self) -> float:
+        """Return the upper end of the 95% interval."""
+        return self.estimate + self.half_width
+
+    @property
+    def p_value(self) -> float:
+        """Return the two-sided p-value of 'the value is 0'."""
+        if self.error == 0:  # all values agree to the last digit
+            return 1.0 if self.estimate == 0 else 0.0
+        return 2 * float(stdtr(self.freedom, -abs(self.estimate) / self.error))
+
+
+def t_quantile(freedom: float) -> float:
+    """Return by how many standard errors a 95% interval reaches to each side, for these degrees of freedom."""
+    return float(stdtrit(freedom, 1 - ALPHA / 2))
+
+
+def student_t(values: Sequence[float]) -> StudentT:
+    """Return the mean of two or more values with its standard error s / √n, on n − 1 degrees of freedom."""
+    n = len(values)
+    return StudentT(fmean(values), stdev(values) / math.sqrt(n), n - 1)
 
 
 @dataclass(frozen=True)
@@ -38,11 +87,12 @@ class Estimate:
 def paired_log_ratio(variant: Mapping[int, Sequence[float]], partner: Mapping[int, Sequence[float]]) -> float | None:
     """Return the log of variant ÷ partner from calls that took turns, or None without a common turn.
 
-    Two boxes on the same CPUs get the same inputs turn by turn, so what slows the machine for longer than a turn
-    slows both (duet benchmarking: Bulej et al., ICPE 2020, there on two CPUs at once). Per call: its log latency less
-    that of the partner's call with the same input, a turn away; over the calls: the median, which pairs whose halves
-    met different speeds do not move. (In the simulation of tests/results/test_coverage.py a median over whole turns
-    scatters four times as much, a mean over the calls eight times.)
+    Two boxes on the same CPUs get the same inputs turn by turn, so what slows the machine for longer than a turn slows
+    both (duet benchmarking: Bulej et al., ICPE 2020, there on two CPUs at once). From the log latency of each call,
+    that of the partner's call with the same input is subtracted, which is a turn away. The result is the median over
+    the calls: pairs that met two speeds of the machine do not move it. (In the simulation of
+    tests/results/test_coverage.py a median over whole turns scatters four times as much, and a mean over the calls
+    eight times.)
 
     Args:
         variant, partner: latencies in seconds by turn, in the same order of inputs.
@@ -50,7 +100,7 @@ def paired_log_ratio(variant: Mapping[int, Sequence[float]], partner: Mapping[in
     differences = [
         math.log(own) - math.log(other)
         for turn in variant.keys() & partner.keys()
-        for own, other in zip(variant[turn], partner[turn], strict=False)  # a partner that got lost made fewer
+        for own, other in zip(variant[turn], partner[turn], strict=False)  # a partner that was lost made fewer
     ]
     return median(differences) if differences else None
 
@@ -58,9 +108,9 @@ def paired_log_ratio(variant: Mapping[int, Sequence[float]], partner: Mapping[in
 def log_ratio(variant: float | None, baselines: Sequence[float | None]) -> float | None:
     """Return log(variant ÷ geometric mean of the round's baselines), or None where one side is missing.
 
-    All of them are ratios to the round's partner, which drops out, and with it whatever its box was dealt. A drift
-    that is linear over the round cancels for a variant in the middle. If only one baseline was measured, it stands
-    alone.
+    All values are ratios to the round's partner. The partner cancels, and with it everything peculiar to its box. A
+    drift that is linear over the round cancels for a variant in the middle. If only one baseline was measured, it is
+    used alone.
     """
     known = [math.log(b) for b in baselines if b is not None and b > 0]
     if variant is None or variant <= 0 or not known:
@@ -69,28 +119,19 @@ def log_ratio(variant: float | None, baselines: Sequence[float | None]) -> float
 
 
 def estimate_ratio(log_ratios: Sequence[float]) -> Estimate | None:
-    """Estimate a ratio from one log ratio per round: Student's t against 0 ("Student", Biometrika 6, 1908).
-
-    The interval is mean ± t(n-1) · s / √n on the log scale, turned back by exp; the p-value is two-sided.
-    """
-    n = len(log_ratios)
-    if n == 0:
+    """Estimate a ratio from one log ratio per round: Student's t against 0, turned back by exp."""
+    if not log_ratios:
         return None
-    mean = fmean(log_ratios)
-    if n == 1:
-        return Estimate(math.exp(mean))
-    error = stdev(log_ratios) / math.sqrt(n)
-    half = float(stdtrit(n - 1, 1 - ALPHA / 2)) * error
-    certain = 1.0 if mean == 0 else 0.0  # rounds that agree to the last digit
-    p_value = 2 * float(stdtr(n - 1, -abs(mean) / error)) if error > 0 else certain
-    return Estimate(math.exp(mean), math.exp(mean - half), math.exp(mean + half), p_value)
+    if len(log_ratios) == 1:
+        return Estimate(math.exp(log_ratios[0]))
+    return _ratio(student_t(log_ratios))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p-values adjusted so that the family-wise error stays at the level they are compared with.
+    """Return p-values adjusted so that the family-wise error rate stays at the level they are compared with.
 
-    Step-down Bonferroni (S. Holm, Scand. J. Statist. 6, 1979). Valid under any dependence, so the baseline
-    that all variants share does no harm.
+    Step-down Bonferroni (S. Holm, Scand. J. Statist. 6, 1979). It is valid under any dependence, so the baseline that
+    all variants share does no harm.
     """
     adjusted = [0.0] * len(p_values)
     running = 0.0
@@ -103,30 +144,26 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def compare(variant: Sequence[float], other: Sequence[float]) -> Estimate | None:
     """Estimate variant ÷ other from two independent lists of logs: Welch's t (B. L. Welch, Biometrika 34, 1947).
 
-    For what no round pairs: two sweeps, or one job with one thread and with several.
+    It is for lists that no round pairs: two sweeps, or one job with one thread and with several.
     """
     if not variant or not other:
         return None
     difference = fmean(variant) - fmean(other)
     if len(variant) < 2 or len(other) < 2:
         return Estimate(math.exp(difference))
-    errors = [stdev(logs) ** 2 / len(logs) for logs in (variant, other)]
-    error = math.sqrt(sum(errors))
-    if error == 0:
-        ratio = math.exp(difference)  # values that agree to the last digit
-        return Estimate(ratio, ratio, ratio, 1.0 if difference == 0 else 0.0)
-    freedom = sum(errors) ** 2 / sum(e**2 / (len(logs) - 1) for e, logs in zip(errors, (variant, other), strict=True))
-    half = float(stdtrit(freedom, 1 - ALPHA / 2)) * error
-    p_value = 2 * float(stdtr(freedom, -abs(difference) / error))
-    return Estimate(math.exp(difference), math.exp(difference - half), math.exp(difference + half), p_value)
+    sides = [student_t(logs) for logs in (variant, other)]
+    variance = sum(side.error**2 for side in sides)
+    weights = sum(side.error**4 / side.freedom for side in sides)
+    freedom = variance**2 / weights if weights else 1  # without an error, their number does not matter
+    return _ratio(StudentT(difference, math.sqrt(variance), freedom))
 
 
 def noise_floor(log_ratios: Sequence[float]) -> float | None:
     """Return how far from 1 the ratio of identical code can still be, by an A/A test of one log ratio per round.
 
-    The end of the 95% interval of baseline ÷ baseline that is farther from 1, as a ratio above 1: an effect within it
-    could be the protocol's own. None with fewer than two rounds. (A/A tests against false changes: Laaber et al.,
-    Empir. Softw. Eng. 24, 2019.)
+    It is the end of the 95% interval of baseline ÷ baseline that is farther from 1, as a ratio above 1. A smaller
+    effect could come from the protocol itself. It is None with fewer than two rounds. (A/A tests against false changes:
+    Laaber et al., Empir. Softw. Eng. 24, 2019.)
     """
     estimate = estimate_ratio(log_ratios)
     if estimate is None or estimate.low is None or estimate.high is None:
@@ -135,9 +172,9 @@ def noise_floor(log_ratios: Sequence[float]) -> float | None:
 
 
 def verdict(estimate: Estimate | None, p_value_holm: float | None, floor: float | None) -> str | None:
-    """Return faster, slower or tie; None where there is no interval or no noise floor to evaluate by.
+    """Return faster, slower or tie; None if there is no interval or no noise floor.
 
-    Not a tie only if the ratio differs from 1 after Holm's adjustment and is farther from 1 than the floor.
+    It is a tie unless the ratio differs from 1 after Holm's adjustment and is farther from 1 than the noise floor.
     """
     if estimate is None or p_value_holm is None or floor is None:
         return None
@@ -148,7 +185,11 @@ def verdict(estimate: Estimate | None, p_value_holm: float | None, floor: float 
 
 def wilson_interval(successes: float, n: float) -> tuple[float, float]:
     """Return the 95% score interval of a proportion (E. B. Wilson, J. Am. Statist. Assoc. 22, 1927)."""
-    z = float(ndtri(1 - ALPHA / 2))
-    centre = (successes + z * z / 2) / (n + z * z)
-    half = z / (n + z * z) * math.sqrt(successes * (n - successes) / n + z * z / 4)
+    centre = (successes + Z * Z / 2) / (n + Z * Z)
+    half = Z / (n + Z * Z) * math.sqrt(successes * (n - successes) / n + Z * Z / 4)
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def _ratio(log_ratio: StudentT) -> Estimate:
+    low, high = math.exp(log_ratio.low), math.exp(log_ratio.high)
+    return Estimate(math.exp(log_ratio.estimate), low, high, log_ratio.p_value)

@@ -15,9 +15,8 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
 
-from runner.results.statistics import ALPHA, wilson_interval
+from runner.results.statistics import StudentT, wilson_interval
 
 OUTSIDE = "O"  # the tag of a word that is of no entity
 AROUND = 8  # words that are shown on each side of one
@@ -62,10 +61,10 @@ class Ratio(NamedTuple):
         return float(self.parts.sum()) / total if total else 0.0
 
     @property
-    def pulls(self) -> np.ndarray:
-        """Return how far each text pulls the ratio, [texts]: to first order, they add up to 0."""
-        pulls: np.ndarray = (self.parts - self.value * self.wholes) / max(float(self.wholes.sum()), 1.0)
-        return pulls
+    def influence_values(self) -> np.ndarray:
+        """Return by how much each text shifts the ratio, to first order, [texts]; they add up to 0."""
+        values: np.ndarray = (self.parts - self.value * self.wholes) / max(float(self.wholes.sum()), 1.0)
+        return values
 
 
 class TextDifference(NamedTuple):
@@ -94,22 +93,20 @@ def share_interval(share: Ratio) -> tuple[float, float]:
     (Effective sample size: C. Franco et al., "Comparative study of confidence intervals for proportions in complex
     sample surveys", J. Surv. Stat. Methodol. 7, 2019.) Where all words are alike, that cannot be told: of the texts.
     """
-    p, words, scatter = share.value, float(share.wholes.sum()), _variance(share.pulls)
+    p, words, scatter = share.value, float(share.wholes.sum()), _variance(share.influence_values)
     n = min(words, p * (1 - p) / scatter) if scatter else words
     n = n if 0 < p < 1 else float(len(share.parts))
     return wilson_interval(p * n, n)
 
 
 def difference(before: Ratio, after: Ratio) -> TextDifference:
-    """Return after − before, both of the same texts: Student's t on how far each text pulls the two apart."""
+    """Return after − before, both of the same texts: Student's t over the influence values of the difference."""
     value, texts = after.value - before.value, len(after.parts)
     if texts < 2:
         return TextDifference(value, None, None, None)
-    error = math.sqrt(_variance(after.pulls - before.pulls))
-    half = float(stdtrit(texts - 1, 1 - ALPHA / 2)) * error
-    certain = 1.0 if value == 0 else 0.0  # every text differs alike
-    p_value = 2 * float(stdtr(texts - 1, -abs(value) / error)) if error > 0 else certain
-    return TextDifference(value, value - half, value + half, p_value)
+    error = math.sqrt(_variance(after.influence_values - before.influence_values))
+    found = StudentT(value, error, texts - 1)
+    return TextDifference(value, found.low, found.high, found.p_value)
 
 
 def tells_entities(names: Iterable[str]) -> bool:
@@ -151,7 +148,7 @@ def entities(tags: Sequence[str]) -> set[tuple[str, int, int]]:
     return found
 
 
-def _variance(pulls: np.ndarray) -> float:
-    """Return the variance of a ratio, or of a difference of two, from how far each text pulls it."""
-    texts = len(pulls)
-    return texts / (texts - 1) * float((pulls**2).sum()) if texts > 1 else 0.0
+def _variance(influence_values: np.ndarray) -> float:
+    """Return the variance of a ratio, or of a difference of two ratios, from its influence values."""
+    texts = len(influence_values)
+    return texts / (texts - 1) * float((influence_values**2).sum()) if texts > 1 else 0.0

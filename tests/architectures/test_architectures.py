@@ -18,6 +18,8 @@ from tests.architectures.models import TINY, save_tiny
 from tests.architectures.table import TECHNIQUES, WORKS, outcome
 from tests.techniques.conftest import apply_step, random_logits, texts
 
+pytestmark = pytest.mark.architectures
+
 __all__ = ["texts"]  # a fixture
 
 QUICK = ["onnx", "onnx-first-token", "heads-50", "ffn-50", "layers-half", "svd-192", "vocab-trimmed"]

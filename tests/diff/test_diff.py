@@ -8,10 +8,9 @@ from dataclasses import replace
 import pytest
 
 from runner.diff.change import TIME_FLOOR
-from runner.diff.compare import Diff, check_fail_on, diff, exit_code
+from runner.diff.compare import Diff, diff, exit_code
 from runner.diff.measures import MACHINE
 from runner.diff.messages import notes
-from runner.errors import UserError
 from runner.results.tables import Tables
 from tests.diff.sweeps import BASELINE, JOBS, TEXTS, Job, sweep
 
@@ -104,7 +103,7 @@ def test_what_shifts_a_baseline_of_the_same_software_is_the_machine() -> None:
         assert "own memory +4" in note
         memory = found.compared[0].change("memory")
         assert memory is not None
-        assert memory.unjudged == MACHINE
+        assert memory.not_evaluated == MACHINE
 
 
 def test_a_job_is_larger_on_top_of_what_the_machine_does_to_all() -> None:
@@ -142,11 +141,6 @@ def test_fail_on(word: str, codes: tuple[int, ...]) -> None:
     assert exit_code(diff(sweep(), sweep([TORCH, better, INT8])), word) == (word == "any")
 
 
-def test_a_mistyped_fail_on_names_what_is_allowed() -> None:
-    with pytest.raises(UserError, match=r"'slowr'.*Did you mean 'slower'"):
-        check_fail_on("slowr")
-
-
 def test_jobs_on_one_side_only_are_listed_and_harmless() -> None:
     found = diff(sweep([*JOBS, Job("pruned")]), sweep([*JOBS, Job("distilled")]))
     assert [side.row["technique"] for side in found.only_a] == ["pruned"]
@@ -170,7 +164,7 @@ def test_without_labels_or_with_one_round_what_is_left_is_compared() -> None:
     assert found.compared[1].change("accuracy") is None
     ratio = found.compared[1].change("latency_ratio")
     assert ratio is not None
-    assert "two rounds" in ratio.unjudged
+    assert "two rounds" in ratio.not_evaluated
 
 
 def test_identical_sweeps_of_a_noisy_machine_hardly_ever_differ() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from runner.diff.__main__ import main
+from runner.cli.pinbox import main
 from runner.diff.compare import Diff, diff
 from runner.diff.markdown import render_markdown
 from runner.diff.schema import DIFF
@@ -89,8 +88,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
 
     def run(*arguments: str) -> tuple[int, str]:
         monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "argv", ["diff", *arguments])
-        return main(), capsys.readouterr().err
+        return main(["diff", *arguments]), capsys.readouterr().err
 
     assert run("a", "a") == (0, "")
     assert (tmp_path / "a/diff.md").exists()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from runner.diff import words
+from runner.diff import messages
 from runner.diff.charts import charts
 from runner.diff.compare import Diff, diff
 from runner.diff.write import write_diff
@@ -77,8 +77,8 @@ def test_a_measure_of_a_job_has_its_figures_in_the_table(found: Diff, folder: Pa
     assert memory is not None
     row = opened.page.locator("#jobs table.measured").first.locator("tr", has_text="Own memory").first
     cells = [cell.strip() for cell in row.locator("th, td").all_text_contents()]
-    a, b = words.figures(memory)
-    assert cells[:4] == ["Own memorylarger", f"{words.relative(memory)}{words.interval(memory)}", a, b]
+    a, b = messages.figures(memory)
+    assert cells[:4] == ["Own memorylarger", f"{messages.relative(memory)}{messages.interval(memory)}", a, b]
 
 
 def test_charts_hold_the_ratios_and_their_intervals(found: Diff) -> None:
@@ -92,7 +92,9 @@ def test_charts_hold_the_ratios_and_their_intervals(found: Diff) -> None:
         change = one.change("latency_ratio")
         if change is None:
             continue
-        place = [name.partition(" ")[0] for name in trace["y"]].index(words.namer(found)(one.pair.b).partition(" ")[0])
+        place = [name.partition(" ")[0] for name in trace["y"]].index(
+            messages.namer(found)(one.pair.b).partition(" ")[0]
+        )
         low = trace["x"][place] - trace["error_x"]["arrayminus"][place]
         high = trace["x"][place] + trace["error_x"]["array"][place]
         assert (trace["x"][place], low, high) == pytest.approx((change.ratio, change.low, change.high))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import base
 import pytest
-from workshop import SetupError, sha256
+from common import SetupError, sha256
 
 
 @pytest.fixture

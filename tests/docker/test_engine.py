@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from workshop import DOCKER
+from common import DOCKER
 
 ENGINE = DOCKER / "engine.sh"
 

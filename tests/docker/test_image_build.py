@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 import subprocess
 import sys
 import tarfile
@@ -10,8 +11,8 @@ from pathlib import Path
 
 import image
 import pytest
-from wheelhouse import BOX_LOCK, Pin, wheels_of
-from workshop import DOCKER, SetupError, sha256
+from common import DOCKER, sha256
+from packages import BOX_LOCK
 
 
 def test_the_tag_is_made_of_dockerfile_and_lock() -> None:
@@ -19,21 +20,32 @@ def test_the_tag_is_made_of_dockerfile_and_lock() -> None:
     assert image.image_tag() == f"pinbox:{hashlib.sha256(content).hexdigest()[:12]}"
 
 
-def test_the_context_holds_only_the_wheels_of_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    wanted, other = tmp_path / "a-1-py3-none-any.whl", tmp_path / "a-2-py3-none-any.whl"
-    wanted.write_bytes(b"one")
-    other.write_bytes(b"two")
-    pins = {"a": Pin("a", "1", (sha256(wanted),))}
-    monkeypatch.setattr("wheelhouse.WHEELS", tmp_path)
-    monkeypatch.setattr("wheelhouse.read_lock", lambda lock: pins)
-    context = io.BytesIO()
-    image.send_context(context, wheels_of(BOX_LOCK))
-    context.seek(0)
-    with tarfile.open(fileobj=context) as tar:
-        assert tar.getnames() == ["Dockerfile", "box.lock", f"wheels/{wanted.name}"]
-    wanted.unlink()
-    with pytest.raises(SetupError, match=r"does not match docker/box\.lock.*try again"):
-        wheels_of(BOX_LOCK)
+def context(packages: Path) -> bytes:
+    stream = io.BytesIO()
+    image.send_context(stream, packages)
+    return stream.getvalue()
+
+
+def test_the_context_holds_the_dockerfile_and_the_packages(tmp_path: Path) -> None:
+    (tmp_path / "thing").mkdir()
+    (tmp_path / "thing" / "__init__.py").touch()
+    with tarfile.open(fileobj=io.BytesIO(context(tmp_path))) as tar:
+        assert tar.getnames() == [
+            "Dockerfile",
+            "site-packages",
+            "site-packages/thing",
+            "site-packages/thing/__init__.py",
+        ]
+
+
+def test_the_same_packages_give_the_same_context(tmp_path: Path) -> None:
+    module = tmp_path / "thing.py"
+    module.write_text("x = 1\n")
+    first = context(tmp_path)
+    module.chmod(0o600)
+    os.utime(module, (1, 1))
+    os.link(module, tmp_path.parent / "same")  # as uv does it: the file is also in its cache
+    assert context(tmp_path) == first
 
 
 def test_without_an_engine_it_says_so_or_is_quiet_when_asked(tmp_path: Path) -> None:

@@ -236,7 +236,7 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_the_command_ends_with_code_2_and_no_traceback(swept: Tables, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "runner.export", str(swept.folder), "onxx", str(tmp_path / "out")]
+    command = [sys.executable, "-m", "runner.cli", "export", str(swept.folder), "onxx", str(tmp_path / "out")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2
     assert "Closest: onnx" in done.stderr

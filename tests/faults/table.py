@@ -1,4 +1,4 @@
-"""The faults that `make faults` causes in a real sweep, by name.
+"""The faults that `python -m tests.faults` causes in a real sweep, by name.
 
 Each gets a sweep that has not begun, whose store is filled, causes its fault, and leaves the sweep as the fault left
 it. What is checked afterwards is the same for all: the same command goes on, does only what is missing, and ends with

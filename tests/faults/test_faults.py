@@ -1,4 +1,4 @@
-"""Some of the faults of `make faults`, in a real sweep; the others are for when there is time."""
+"""Some of the faults of `python -m tests.faults`, in a real sweep; the others are for when there is time."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import pytest
 from tests.faults.recovery import Recovery
 from tests.faults.sweeps import ROOT, SmallSweep, filled
 from tests.faults.table import FAULTS
+
+pytestmark = pytest.mark.slow
 
 IN_PROCESSES = ("killed during a trial", "engine crashes")
 IN_CONTAINERS = ("container killed, in Docker", "out of memory in a child, in Docker")
@@ -28,5 +30,6 @@ def test_nothing_is_lost_doubled_done_again_or_left(name: str, recovery: Recover
     assert recovery.check(name, sweep).wrong is None
 
 
-def test_the_readme_counts_them() -> None:
-    assert f"causes {len(FAULTS)} such faults" in " ".join((ROOT / "README.md").read_text().split())
+def test_the_documentation_counts_them() -> None:
+    page = (ROOT / "docs" / "measuring.md").read_text(encoding="utf-8")
+    assert f"causes {len(FAULTS)} such faults" in " ".join(page.split())

@@ -1,4 +1,4 @@
-"""A short, repeatable run over every reader of files from outside; `make fuzz` is the long one, guided by coverage."""
+"""A short, repeatable run over every reader of files from outside; the long one, guided by coverage, is tests.fuzz."""
 
 from __future__ import annotations
 

@@ -1,21 +1,22 @@
-"""The command: what it prints, what it refuses, its exit codes; and the size of its evidence."""
+"""The command: what it prints, what it refuses, its exit codes; and the size of what a page holds."""
 
 from __future__ import annotations
 
 import json
 import random
-import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+from runner.cli.pinbox import main
 from runner.errors import UserError
-from runner.recommend.__main__ import main
-from runner.recommend.evidence import evidence
+from runner.recommend.decision_data import decision_data
 from runner.recommend.limits import MEASURES, read_limits, read_price
 from runner.recommend.messages import LATENCY, memory_line
-from runner.report.recommendation import recommend_section
+from runner.report.outcomes import MAX_CHARACTERS
+from runner.report.recommendation import page_data, recommend_section
 from runner.results.collect import collect
 from runner.results.tables import Tables
 from tests.recommend.sweeps import JOBS
@@ -28,9 +29,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  #
     """Runs the command: exit code, and what it printed."""
 
     def ran(*arguments: object) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["recommend", *map(str, arguments)])
         monkeypatch.setenv("COLUMNS", "160")
-        code = main()
+        code = main(["recommend", *map(str, arguments)])
         printed = capsys.readouterr()
         return code, printed.out + printed.err
 
@@ -52,11 +52,11 @@ def test_one_fits(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
 
 def test_the_length_that_memory_holds_for_is_told_or_that_it_is_not_known(tmp_path: Path) -> None:
     tables = collect(write_sweep(tmp_path, JOBS, rounds=2))
-    (question,) = evidence(tables)
-    assert "up to 64 tokens" in memory_line([question])
-    assert "up to 16, 64 tokens" in memory_line([question, {**question, "longest_tokens": 16}])
-    assert "with the timed inputs" in memory_line([{**question, "longest_tokens": None}])
-    assert memory_line([{**question, "rss_bytes": [None]}]) == ""
+    (data,) = decision_data(tables)
+    assert "up to 64 tokens" in memory_line([data])
+    assert "up to 16, 64 tokens" in memory_line([data, replace(data, longest_tokens=16)])
+    assert "with the timed inputs" in memory_line([replace(data, longest_tokens=None)])
+    assert memory_line([replace(data, variants=[replace(data.variants[0], values={})])]) == ""
 
 
 def test_without_a_speedup_latency_is_raw_and_nothing_says_otherwise(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -125,9 +125,14 @@ def test_ten_thousand_jobs_stay_small(tmp_path: Path) -> None:
     chance = random.Random(0)
     jobs = [JOBS[0], *(Job(f"variant-{i}", chance.uniform(0.02, 0.2), flips=chance.random()) for i in range(40))]
     tables = collect(write_sweep(tmp_path, jobs, rounds=8, texts=[f"text {i}" for i in range(800)]))
-    size = len(json.dumps(evidence(tables), separators=(",", ":")))
-    empty = len(json.dumps(evidence(_without_variants(tables)), separators=(",", ":")))
-    assert (size - empty) / 40 * 10_000 < 4.5e6
+    data, empty = (page_data(decision_data(sweep)) for sweep in (tables, _without_variants(tables)))
+    outcomes = [choice.pop("outcomes") for choice in (*data["choices"], *empty["choices"])]
+    assert len(outcomes[0]["variants"]) < 40, "only those that may be the best"
+    assert (_size(data) - _size(empty)) / 40 * 10_000 + MAX_CHARACTERS < 4.5e6
+
+
+def _size(data: object) -> int:
+    return len(json.dumps(data, separators=(",", ":")))
 
 
 def _without_variants(tables: Tables) -> Tables:

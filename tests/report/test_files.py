@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,8 +11,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from runner.cli.pinbox import main
 from runner.errors import UserError
-from runner.report.__main__ import main
 from runner.report.markdown import escape
 from runner.report.terminal import print_summary
 from runner.report.write import write_report
@@ -127,12 +126,11 @@ def test_hostile_texts_stay_texts_on_a_terminal(hostile: Path) -> None:
     assert "\x1b" not in text
 
 
-def test_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(sys, "argv", ["report", str(tmp_path)])
-    assert main() == 2
+def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", str(tmp_path)]) == 2
     assert "Collect them first" in capsys.readouterr().err
     collect(write_sweep(tmp_path))
-    assert main() == 0
+    assert main(["report", str(tmp_path)]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / "report.html")
 
 

@@ -70,7 +70,7 @@ def test_the_gallery_chooses_by_variant_and_kind(demo: Tables, open_page: OpenPa
     page.locator("[data-gallery] select").nth(1).select_option("negative")
     frame = demo.predictions.read().to_pandas()
     own = frame[(frame.technique == "heads-50") & (frame.prediction != frame.baseline_prediction)]
-    flips = own[own.baseline_prediction == own.label].sort_values("moved", ascending=False)
+    flips = own[own.baseline_prediction == own.label].sort_values("total_variation", ascending=False)
     shown = page.locator("[data-gallery] td.text").all_inner_texts()
     assert shown == flips["text"].tolist()[:25] != []
 

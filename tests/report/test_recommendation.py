@@ -1,4 +1,4 @@
-"""The section of the report in a real browser: the same answers as Python's, sliders, keyboard, sizes, schemes."""
+"""The section of the report in a real browser: the same choices as Python's, sliders, keyboard, sizes, schemes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 
 from runner.recommend.choose import choose
-from runner.recommend.evidence import Question, evidence
+from runner.recommend.decision_data import DecisionData, decision_data
 from runner.recommend.limits import Limits
-from runner.recommend.messages import LATENCY, why
+from runner.recommend.messages import LATENCY, SENTENCES, why
+from runner.recommend.resamples import Resamples
+from runner.report.outcomes import OutcomeEncoder, ranges
+from runner.report.page import template_text
 from runner.report.recommendation import recommend_section
 from runner.results.collect import collect
 from runner.results.tables import Tables
@@ -21,12 +24,12 @@ from tests.recommend.sweeps import JOBS, random_limits
 from tests.report.recommendation_pages import write_page
 from tests.results.synthetic import Job, write_sweep
 
-#: In the page: the answers of choose.js to a list of limits, and how long each took in milliseconds.
+#: In the page: what choose.js chooses under each of a list of limits, and how long that took in milliseconds.
 _CHOOSE = """limits => {
   const [one] = chooser(JSON.parse(document.getElementById("recommend-data").textContent));
   return limits.map(own => {
-    const start = performance.now(), answer = one.choose(own);
-    return [answer, performance.now() - start];
+    const start = performance.now(), chosen = one.choose(own);
+    return [chosen, performance.now() - start];
   });
 }"""
 
@@ -36,19 +39,22 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Tables:
     return collect(write_sweep(tmp_path_factory.mktemp("sweep"), JOBS, rounds=6, noise=0.05))
 
 
-def _said(question: Question, limits: Limits) -> dict[str, Any]:
-    answer = asdict(choose(question, limits))
-    answer["probability"] = {str(one): share for one, share in answer["probability"].items()}
-    return answer
+def _chosen(data: DecisionData, limits: Limits) -> dict[str, Any]:
+    """Return Python's choice as a browser has it."""
+    chosen = asdict(choose(data, limits))
+    chosen["shares"] = {str(place): share for place, share in chosen["shares"].items()}
+    if chosen["excess"] is not None:
+        chosen["excess"] = pytest.approx(chosen["excess"])
+    return {**chosen, "too_large": False}
 
 
-def test_the_browser_answers_exactly_as_python(tables: Tables, open_page: OpenPage, tmp_path: Path) -> None:
-    (question,) = evidence(tables)
+def test_the_browser_chooses_as_python_does(tables: Tables, open_page: OpenPage, tmp_path: Path) -> None:
+    (data,) = decision_data(tables)
     limits = [{}, {"negative_flips": 0.0}, {"disk_bytes": 1.0}, *random_limits(200, seed=1)]
     opened = open_page(write_page(tables, tmp_path / "page.html"))
     found = opened.page.evaluate(_CHOOSE, limits)
-    for own, (answer, _) in zip(limits, found, strict=True):
-        assert answer == _said(question, own), own
+    for own, (chosen, _) in zip(limits, found, strict=True):
+        assert chosen == _chosen(data, own), own
     assert not opened.errors
     assert not opened.requests
 
@@ -61,10 +67,43 @@ def test_the_browser_agrees_where_rounds_and_examples_differ(open_page: OpenPage
         "random": {"weights": "random"},
     }.items():
         tables = collect(write_sweep(tmp_path / name, JOBS, noise=0.05, **options))  # type: ignore[arg-type]
-        (question,) = evidence(tables)
+        (data,) = decision_data(tables)
         limits = list(random_limits(15, seed=2))
         found = open_page(write_page(tables, tmp_path / f"{name}.html")).page.evaluate(_CHOOSE, limits)
-        assert [answer for answer, _ in found] == [_said(question, own) for own in limits]
+        assert [chosen for chosen, _ in found] == [_chosen(data, own) for own in limits]
+
+
+def test_the_page_neither_resamples_nor_computes_statistics() -> None:
+    script = "".join(template_text("runner.report", name) for name in ("choose.js", "recommend.js"))
+    assert not [word for word in ("random", "imul", "sqrt", "median", "mean", "squares") if word in script.lower()]
+
+
+def test_a_page_without_room_for_outcomes_says_so(
+    tables: Tables, open_page: OpenPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runner.report.recommendation.OutcomeEncoder", lambda: OutcomeEncoder(max_characters=0))
+    opened = open_page(write_page(tables, tmp_path / "page.html"))
+    shown = opened.page.locator(".said p").all_inner_texts()
+    (data,) = decision_data(tables)
+    assert SENTENCES["too large"] in shown
+    assert shown[0] == data.variants[0].label
+    assert not opened.errors
+
+
+def test_variants_that_are_never_the_best_have_no_outcomes(tables: Tables) -> None:
+    (data,) = decision_data(tables)
+    outcomes = OutcomeEncoder().encode(data, Resamples(data))
+    assert outcomes is not None
+    left_out = {*range(len(data.variants))} - {*outcomes["variants"]}
+    assert left_out
+    for limits in random_limits(50, seed=5):
+        shares = choose(data, limits).shares
+        assert not any(shares.get(place) for place in left_out)
+
+
+def test_runs_of_places_are_written_by_their_ends() -> None:
+    assert ranges([]) == []
+    assert ranges([3, 4, 5, 9]) == [3, 5, 9, 9]
 
 
 def test_sixty_jobs_answer_at_once(open_page: OpenPage, tmp_path: Path) -> None:
@@ -78,7 +117,7 @@ def test_sixty_jobs_answer_at_once(open_page: OpenPage, tmp_path: Path) -> None:
 
 
 def test_a_number_and_a_slider_change_the_answer(tables: Tables, open_page: OpenPage, tmp_path: Path) -> None:
-    (question,) = evidence(tables)
+    (data,) = decision_data(tables)
     opened = open_page(write_page(tables, tmp_path / "page.html"))
     page = opened.page
 
@@ -87,7 +126,7 @@ def test_a_number_and_a_slider_change_the_answer(tables: Tables, open_page: Open
         return page.locator(".said p").all_inner_texts()
 
     def expected(limits: Limits, core_hour: float | None = None) -> list[str]:
-        return why(question, choose(question, limits), limits, core_hour)
+        return why(data, choose(data, limits), limits, core_hour)
 
     assert shown()[1:] == expected({})
     page.get_by_label("disk at most (MB)").fill("50")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from runner.recommend.evidence import evidence
+from runner.recommend.decision_data import decision_data
 from runner.report.markdown import render_markdown
 from runner.report.terminal import print_summary
 from runner.report.view import groups
@@ -23,7 +23,7 @@ SEVEN = Job("onnx-int8-7bit", 0.04, int8_weight_bits=7)
 
 def test_it_names_the_variant_how_far_it_moved_and_what_does_not_saturate(tmp_path: Path) -> None:
     tables = collect(write_sweep(tmp_path, [BASELINE, EIGHT, SEVEN]))
-    (group,), (question,) = groups(tables), evidence(tables)
+    (group,), (data,) = groups(tables), decision_data(tables)
     row = next(row for row in tables.jobs if row["technique"] == "onnx-int8")
     assert row["int8_may_saturate"]
     assert row["changed_fraction"] > 0
@@ -33,7 +33,7 @@ def test_it_names_the_variant_how_far_it_moved_and_what_does_not_saturate(tmp_pa
         "That is against the baseline, by all steps of a variant together. Weights in 7 bits do not: "
         "onnx-int8-7bit (0.0% of predictions changed, accuracy 0.0 points)."
     ).replace("accuracy -", "accuracy −")
-    assert question["saturation"] == group.saturation
+    assert data.saturation == group.saturation
     text = io.StringIO()
     print_summary(tables, Console(file=text, width=200))
     assert "may saturate in onnx-int8 (" in " ".join(text.getvalue().split())
@@ -43,8 +43,8 @@ def test_it_names_the_variant_how_far_it_moved_and_what_does_not_saturate(tmp_pa
 def test_without_a_variant_in_seven_bits_one_is_suggested(tmp_path: Path) -> None:
     tables = collect(write_sweep(tmp_path, [BASELINE, EIGHT, replace(EIGHT, threads=2), replace(BASELINE, threads=2)]))
     assert all("try technique=onnx-int8-7bit" in group.saturation for group in groups(tables))
-    (question,) = evidence(tables)
-    assert question["saturation"].count("onnx-int8 (") == 1  # both numbers of threads predict alike
+    (data,) = decision_data(tables)
+    assert data.saturation.count("onnx-int8 (") == 1  # both numbers of threads predict alike
 
 
 @pytest.mark.parametrize(

@@ -308,7 +308,7 @@ def test_changes_that_moved_most_come_first(tmp_path: Path) -> None:
     frame = tables.predictions.read().to_pandas()
     frame = frame[(frame["technique"] == "heads-50") & (frame["prediction"] != frame["baseline_prediction"])]
     assert len(frame) == heads.row["changed_predictions"] > 10
-    expected = frame.sort_values("moved", ascending=False)["example"].tolist()
+    expected = frame.sort_values("total_variation", ascending=False)["example"].tolist()
     assert [example["example"] for example in heads.changed] == expected
     assert sum(map(sum, heads.matrix)) == 200
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import math
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from runner.cli.pinbox import main
 from runner.errors import UserError
 from runner.report.examples import prediction_groups
-from runner.results.__main__ import main
 from runner.results.collect import collect
 from runner.results.schema import SCHEMAS
 from runner.results.statistics import paired_log_ratio
@@ -249,8 +248,8 @@ def test_predictions_stand_beside_the_baselines(tmp_path: Path) -> None:
     base = frame[frame["job"] == BASELINE.key].set_index("example")
     assert (own["baseline_prediction"] == base["prediction"]).all()
     assert (own["label"] == base["label"]).all()
-    assert (base["moved"] == 0).all()
-    assert own["moved"].between(0, 1).all()
+    assert (base["total_variation"] == 0).all()
+    assert own["total_variation"].between(0, 1).all()
     assert all(sum(p) == pytest.approx(1) for p in own["probabilities"])
 
 
@@ -348,21 +347,17 @@ def test_every_column_is_described() -> None:
         assert len(set(schema.names)) == len(schema.names)
 
 
-def test_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(sys, "argv", ["results", str(tmp_path)])
-    assert main() == 2
+def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["collect", str(tmp_path)]) == 2
     assert "plan.json does not exist" in capsys.readouterr().err
     write_sweep(tmp_path)
-    assert main() == 0
+    assert main(["collect", str(tmp_path)]) == 0
     assert "results.parquet  18 rows" in capsys.readouterr().out
 
 
-def test_a_stranger_s_warning_does_not_act_on_a_terminal(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_stranger_s_warning_does_not_act_on_a_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (write_sweep(tmp_path) / "predictions" / "\x1b[2Jb.json").write_text("{")
-    monkeypatch.setattr("sys.argv", ["runner.results", str(tmp_path)])
-    main()
+    main(["collect", str(tmp_path)])
     said = capsys.readouterr().err
     assert "warning: predictions/ [2Jb.json cannot be read" in said
     assert "\x1b" not in said

@@ -12,6 +12,8 @@ from scipy import stats
 from runner.results.statistics import Estimate, estimate_ratio, holm, log_ratio, noise_floor, paired_log_ratio, verdict
 from tests.results.noisy_machine import Machine, Measured, is_slow, measure
 
+pytestmark = pytest.mark.slow
+
 SWEEPS, ROUNDS, MAX_ROUNDS, CLONES = 1000, 8, 20, 5
 ENOUGH = 0.02  # half-width at which measure=thorough stops
 

@@ -92,7 +92,7 @@ def test_tables_hold_exact_matches(sweep: Path) -> None:
     assert (
         first["baseline_prediction"] == " + ".join(n for n, x in zip(NAMES, logits, strict=True) if x > 0) or "(none)"
     )
-    assert all(0 <= p["moved"] <= 1 for p in own)
+    assert all(0 <= p["total_variation"] <= 1 for p in own)
     assert own[0]["probability"] == pytest.approx(np.prod([max(p, 1 - p) for p in first["probabilities"]]))
     assert max(sum(p["probabilities"]) for p in own) > 1
 

@@ -10,11 +10,14 @@ from scipy import stats
 
 from runner.results.statistics import (
     Estimate,
+    StudentT,
     compare,
     estimate_ratio,
     holm,
     noise_floor,
     paired_log_ratio,
+    student_t,
+    t_quantile,
     verdict,
     wilson_interval,
 )
@@ -36,6 +39,25 @@ def test_only_common_turns_and_calls_count() -> None:
     assert paired_log_ratio({0: [0.2, 9.0], 1: [9.0]}, {0: [0.1], 2: [9.0]}) == pytest.approx(math.log(2))
     assert paired_log_ratio({0: [0.2]}, {1: [0.1]}) is None
     assert paired_log_ratio({}, {}) is None
+
+
+@pytest.mark.parametrize("values", [2, 3, 8, 500])
+def test_student_t_agrees_with_scipy(values: int) -> None:
+    chance = random.Random(values)
+    sample = [chance.gauss(0.02, 0.05) for _ in range(values)]
+    found, expected = student_t(sample), stats.ttest_1samp(sample, 0)
+    interval = expected.confidence_interval(0.95)
+    assert found.estimate == pytest.approx(sum(sample) / values)
+    assert found.error == pytest.approx(stats.sem(sample))
+    assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
+    assert found.half_width == pytest.approx((interval.high - interval.low) / 2)
+    assert found.p_value == pytest.approx(expected.pvalue)
+    assert t_quantile(values - 1) == pytest.approx(stats.t.ppf(0.975, values - 1))
+
+
+def test_student_t_without_an_error_is_certain() -> None:
+    assert (StudentT(0.0, 0.0, 3).p_value, StudentT(0.5, 0.0, 3).p_value) == (1.0, 0.0)
+    assert (StudentT(0.5, 0.0, 3).low, StudentT(0.5, 0.0, 3).high) == (0.5, 0.5)
 
 
 @pytest.mark.parametrize("rounds", [2, 3, 8, 20])

@@ -10,7 +10,7 @@ import pytest
 
 from runner.diff.accuracy import accuracy_change
 from runner.diff.join import Pair, sides
-from runner.recommend.evidence import evidence
+from runner.recommend.decision_data import decision_data
 from runner.report.examples import prediction_groups
 from runner.report.markdown import render_markdown
 from runner.results.collect import collect
@@ -156,8 +156,10 @@ def test_the_report_tells_words(tables: Tables) -> None:
 
 
 def test_a_choice_scatters_by_texts(tables: Tables) -> None:
-    (question,) = evidence(tables)
-    assert (question["examples"], question["texts"], question["wrong"]) == (120, 30, [1, 6])
+    (data,) = decision_data(tables)
+    assert (data.examples, data.texts) == (120, 30)
+    mistakes = {variant.label: 120 * (1 - variant.values["accuracy"]) for variant in data.variants}
+    assert sorted(mistakes.values()) == pytest.approx([1, 6])
 
 
 def test_a_diff_takes_the_text_as_the_unit(tables: Tables) -> None:

@@ -58,15 +58,15 @@ def _costs(folder: Path, trials: int, console: Console) -> dict[str, Cost]:
             made = fabricate(sweep, trials, seed, a if sweep is b else None)
             console.print(f"{sweep.name}: {made:,} trials made up in {time.perf_counter() - began:.0f} s", style="dim")
     commands = {
-        "collect": ["runner.results", a],
-        "collect B": ["runner.results", b],
-        "report": ["runner.report", a],
-        "diff": ["runner.diff", a, b],
-        "recommend": ["runner.recommend", a, "--max-p90-ms", "15", "--min-accuracy", "70"],
+        "collect": ["collect", a],
+        "collect B": ["collect", b],
+        "report": ["report", a],
+        "diff": ["diff", a, b],
+        "recommend": ["recommend", a, "--max-p90-ms", "15", "--min-accuracy", "70"],
     }
     costs = {}
     for name, command in commands.items():
-        costs[name] = _run([sys.executable, "-m", *map(str, command)])
+        costs[name] = _run([sys.executable, "-m", "runner.cli", *map(str, command)])
         console.print(f"{trials:,} {name}: {costs[name]}", style="dim")
     return costs
 

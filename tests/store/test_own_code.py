@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module", params=[pytest.param("docker", marks=pytest.mark.docker), "process"])
-def sweep(request: pytest.FixtureRequest, folder: Path) -> Path:
+def swept(request: pytest.FixtureRequest, folder: Path) -> Path:
     out = folder / "outputs" / request.param
     command = [sys.executable, "-m", "runner.cli", "sweep", "grid=own-code", f"isolation={request.param}", *ALONE]
     settings = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}
@@ -52,8 +52,8 @@ def sweep(request: pytest.FixtureRequest, folder: Path) -> Path:
     return out
 
 
-def test_its_trials_are_rows_that_name_the_code(sweep: Path) -> None:
-    results = pd.read_parquet(sweep / "results.parquet")
+def test_its_trials_are_rows_that_name_the_code(swept: Path) -> None:
+    results = pd.read_parquet(swept / "results.parquet")
     assert set(results.status) == {"ok"}
     assert {json.loads(said)["arena"] for said in results.box_engine} == {"off"}
     (said,) = set(results.plugins)
@@ -64,25 +64,25 @@ def test_its_trials_are_rows_that_name_the_code(sweep: Path) -> None:
     ]
 
 
-def test_a_trial_imports_only_its_engine(sweep: Path) -> None:
-    for path in (sweep / "trials").glob("*/trial.json"):
+def test_a_trial_imports_only_its_engine(swept: Path) -> None:
+    for path in (swept / "trials").glob("*/trial.json"):
         modules = set(json.loads(json.loads(path.read_text())["box_rest"])["modules"])
         assert {"plugins", "onnxruntime"} <= modules
         assert not modules & {"torch", "transformers", "tokenizers", "hydra", "omegaconf", "pandas", "pyarrow"}
 
 
-def test_its_metric_is_in_the_report(sweep: Path) -> None:
-    summary = pd.read_parquet(sweep / "summary.parquet")
+def test_its_metric_is_in_the_report(swept: Path) -> None:
+    summary = pd.read_parquet(swept / "summary.parquet")
     ((name, value),) = summary.metrics[0]
-    predictions = pd.read_parquet(sweep / "predictions.parquet")
+    predictions = pd.read_parquet(swept / "predictions.parquet")
     wrong = predictions[predictions.label != predictions.prediction]
     assert name == "cost"
     assert value == pytest.approx(wrong.label.map({"bad": 5, "good": 1}).sum() / len(predictions))
-    assert "cost" in (sweep / "report.md").read_text()
+    assert "cost" in (swept / "report.md").read_text()
 
 
-def test_the_step_s_code_is_in_the_record(sweep: Path) -> None:
-    manifest = json.loads((sweep / "manifest.json").read_text())
+def test_the_step_s_code_is_in_the_record(swept: Path) -> None:
+    manifest = json.loads((swept / "manifest.json").read_text())
     (lineage,) = manifest["lineage"].values()
     (record,) = (one for one in lineage if one.get("step") == "round-weights")
     assert record["plugin"] == f"steps/round-weights@{record['code'][:12]}"

@@ -16,6 +16,8 @@ import pytest
 from runner.machine.topology import choose_cpus
 from tests.patience import PATIENCE_SECONDS, wait_until
 
+pytestmark = pytest.mark.sweep
+
 ROOT = Path(__file__).parents[2]
 
 

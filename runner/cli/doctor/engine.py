@@ -1,4 +1,4 @@
-"""The container engine, and the room there is: disk and memory."""
+"""The container engine, and how much disk and memory is free."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from runner.machine.cpu import read_text
 
 _ROOT = Path("/")
 _LITTLE_DISK_BYTES = 5 << 30  # the image and one model with its variants
-_LITTLE_MEMORY_BYTES = 4 << 30  # what a box asks for unless told otherwise
+_LITTLE_MEMORY_BYTES = 4 << 30  # what a box asks for by default
 
 
 def find_box(client: docker.DockerClient | None) -> Box:
-    """Return a box as trials would get it: a container where an engine answers and has the image, else a process."""
+    """Return the kind of box that trials would get: a container where an engine has the image, else a process."""
     try:
         return DockerBox(client) if client else ProcessBox()
     except UserError:
@@ -29,12 +29,12 @@ def find_box(client: docker.DockerClient | None) -> Box:
 
 
 def engine_section(client: docker.DockerClient | None, box: Box) -> Section:
-    """Say what encloses trials on this machine."""
+    """Say what trials run in on this machine."""
     if client is None:
         no_engine = Fact(
             "Docker",
-            "no engine answers: trials run as pinned processes, memory and network are not enclosed",
-            f"Start one; on a bare Debian or Ubuntu, {ENGINE_SCRIPT} (as root) installs and starts it.",
+            "no engine answers: trials run as pinned processes, which share memory and network with all others",
+            f"Start one. On a bare Debian or Ubuntu, {ENGINE_SCRIPT} installs and starts one (as root).",
         )
         return Section("Engine", [no_engine], {"isolation": box.kind})
     info: dict[str, Any] = client.info()
@@ -43,7 +43,7 @@ def engine_section(client: docker.DockerClient | None, box: Box) -> Section:
     facts += [Fact("Warning", str(warning)) for warning in info.get("Warnings") or []]
     if box.image_id:
         facts.append(Fact("Image", f"{image_tag()}, id {box.image_id.removeprefix('sha256:')[:12]}"))
-        facts.append(Fact("Isolation", "docker: own cores, memory limit, no network, nothing writable but one folder"))
+        facts.append(Fact("Isolation", "docker: own cores, a memory limit, no network, and one writable folder"))
     else:
         facts.append(Fact("Image", f"{image_tag()} is not built", f"Build it: {MAKE} image."))
     data = {"server": info.get("ServerVersion"), "isolation": box.kind, "image_id": box.image_id}
@@ -54,12 +54,12 @@ def room_section(store: Path, client: docker.DockerClient | None, root: Path = _
     """Say how much disk and memory is free."""
     facts = [_disk("Disk, store", store.absolute())]
     docker_root = Path(client.info().get("DockerRootDir", "")) if client else None
-    if docker_root and docker_root.is_dir():  # it is not if the engine is on another machine
+    if docker_root and docker_root.is_dir():  # the engine may be on another machine
         facts.append(_disk("Disk, Docker", docker_root))
     memory = _meminfo(root)
     available, total = memory.get("MemAvailable", 0), memory.get("MemTotal", 0)
     swapped = memory.get("SwapTotal", 0) - memory.get("SwapFree", 0)
-    tight = "Less than a box asks for by default: free some, or lower isolation.memory."
+    tight = "This is less than a box asks for by default. Free some, or lower isolation.memory."
     facts.append(
         Fact(
             "Memory",
@@ -71,10 +71,10 @@ def room_section(store: Path, client: docker.DockerClient | None, root: Path = _
 
 
 def _disk(name: str, folder: Path) -> Fact:
-    while not folder.exists():  # a store that nothing was put in yet
+    while not folder.exists():  # nothing has been stored yet
         folder = folder.parent
     usage = shutil.disk_usage(folder)
-    advice = "A model with its variants takes a few GiB: make room." if usage.free < _LITTLE_DISK_BYTES else None
+    advice = "A model with its variants takes a few GiB. Free some disk." if usage.free < _LITTLE_DISK_BYTES else None
     return Fact(name, f"{gib(usage.free)} free of {gib(usage.total)}", advice)
 
 

@@ -1,4 +1,4 @@
-"""The doctor: what this machine can and cannot tell, and one line of advice where there is something to do."""
+"""What the doctor reports: facts, and one line of advice where there is something to do."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Fact:
-    """One thing found; `advice` only if a person can do something about it."""
+    """One thing that was found. It has advice only if a person can do something about it."""
 
     name: str
     value: str
@@ -17,7 +17,7 @@ class Fact:
 
 @dataclass(frozen=True)
 class Section:
-    """Facts that belong together; `data` holds the figures behind them, for programs."""
+    """Facts that belong together. `data` holds the figures behind them, for programs."""
 
     title: str
     facts: list[Fact]
@@ -27,8 +27,3 @@ class Section:
 def gib(size_bytes: float) -> str:
     """Return a size for people, such as 1.5 GiB."""
     return f"{size_bytes / (1 << 30):.1f} GiB"
-
-
-def plural(count: int, noun: str) -> str:
-    """Return such as 1 core, 2 cores."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from runner.cli.doctor.fact import Fact, Section, plural
+from runner.cli.doctor.fact import Fact, Section
 from runner.machine.cpu import INSTRUCTION_SETS, Cpu, read_cpu, read_text
 from runner.machine.int8 import ADVICE, saturates
+from runner.results.format import pluralize
 from runner.trial.energy import EnergyMeter
 
 _ROOT = Path("/")
@@ -16,7 +17,7 @@ _NOT_VISIBLE = "not visible"
 
 @dataclass(frozen=True)
 class Cores:
-    """How many of each there are, online."""
+    """How many of each are online."""
 
     logical: int
     physical: int
@@ -25,14 +26,14 @@ class Cores:
 
 
 def cpu_section(root: Path = _ROOT) -> Section:
-    """Name the CPU and what of it matters for matrix products."""
+    """Name the CPU, and say what matters for matrix products."""
     cpu, cores = read_cpu(root), count_cores(root)
     count = ", ".join(
         [
-            plural(cores.physical, "core"),
-            plural(cores.logical, "logical CPU"),
-            plural(cores.sockets, "socket"),
-            plural(cores.numa_nodes, "NUMA node"),
+            pluralize(cores.physical, "core"),
+            pluralize(cores.logical, "logical CPU"),
+            pluralize(cores.sockets, "socket"),
+            pluralize(cores.numa_nodes, "NUMA node"),
         ]
     )
     shared = cores.logical > cores.physical
@@ -43,17 +44,17 @@ def cpu_section(root: Path = _ROOT) -> Section:
             " ".join(name for name in INSTRUCTION_SETS if name in cpu.flags) or "none known",
             _lacks(cpu),
         ),
-        Fact("Cores", count, "Trials get one CPU of each core: leave the others idle meanwhile." if shared else None),
+        Fact("Cores", count, "Trials get one CPU of each core. Leave the others idle meanwhile." if shared else None),
         Fact("Caches", ", ".join(f"{name} {_mebi(size)}" for name, size in cpu.caches.items()) or _NOT_VISIBLE),
         Fact("Kernel", cpu.kernel),
     ]
     if cpu.is_virtual:
-        facts.append(Fact("Machine", "virtual: other guests may share its cores, unseen"))
+        facts.append(Fact("Machine", "virtual: other guests may share its cores unseen"))
     return Section("CPU", facts, asdict(cpu) | asdict(cores))
 
 
 def count_cores(root: Path = _ROOT) -> Cores:
-    """Count what /sys shows; a machine that shows nothing has one of each."""
+    """Count what /sys shows. A machine that shows nothing has one of each."""
     topologies = list(root.glob("sys/devices/system/cpu/cpu[0-9]*/topology"))
     sockets = [read_text(topology / "physical_package_id") or "0" for topology in topologies]
     cores = {(socket, read_text(t / "core_id") or t.parent.name) for socket, t in zip(sockets, topologies, strict=True)}
@@ -70,7 +71,7 @@ def _mebi(size: str) -> str:
 def _lacks(cpu: Cpu) -> str | None:
     if not saturates(cpu.flags):
         return None
-    return f"No VNNI: int8 gains less than elsewhere, and its products may saturate. {ADVICE}"
+    return f"There is no VNNI, so int8 gains less than elsewhere, and its products may saturate. {ADVICE}"
 
 
 def frequency_section(cpus: list[int], root: Path = _ROOT) -> Section:
@@ -84,14 +85,14 @@ def frequency_section(cpus: list[int], root: Path = _ROOT) -> Section:
         Fact(
             "Governor",
             ", ".join(governors) or _NOT_VISIBLE,
-            "The clock follows the load: set it with 'cpupower frequency-set --governor performance'."
+            "The clock follows the load. Set it with 'cpupower frequency-set --governor performance'."
             if wrong
             else None,
         ),
         Fact(
             "Boost",
             {None: _NOT_VISIBLE, True: "on", False: "off"}[boost],
-            "The clock depends on heat and on neighbours: without boost, intervals are narrower." if boost else None,
+            "The clock depends on heat and on neighbours. Without boost, intervals are narrower." if boost else None,
         ),
     ]
     limits = [(read_text(clock / "cpuinfo_min_freq"), read_text(clock / "cpuinfo_max_freq")) for clock in clocks]
@@ -101,7 +102,7 @@ def frequency_section(cpus: list[int], root: Path = _ROOT) -> Section:
 
 
 def _boost(folder: Path) -> bool | None:
-    """Return whether the clock may exceed its nominal value; the kernel says so in one of two places."""
+    """Return whether the clock may exceed its nominal value. The kernel says so in one of two places."""
     no_turbo, boost = read_text(folder / "intel_pstate/no_turbo"), read_text(folder / "cpufreq/boost")
     if no_turbo is not None:
         return no_turbo == "0"

@@ -1,21 +1,22 @@
-"""What this process is limited to: control group and affinity."""
+"""The limits of this process: its control group and its affinity."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from runner.cli.doctor.fact import Fact, Section, gib, plural
+from runner.cli.doctor.fact import Fact, Section, gib
+from runner.results.format import pluralize
 from runner.trial.cgroup import control_group, cpu_quota, memory_limit_bytes, throttled_periods
 
-_UNKNOWN = "unknown: the kernel does not tell it here"
+_UNKNOWN = "unknown: the kernel does not say"
 
 
 def limits_section(allowed: set[int], cores: list[int], root: Path = Path("/")) -> Section:
-    """Say what we may use.
+    """Say how much of the machine this process may use.
 
     Args:
-        allowed: CPUs that this process may run on.
-        cores: one of them per physical core: those that trials can get.
+        allowed: the CPUs that this process may run on.
+        cores: one CPU of each physical core. Trials can get these.
         root: where /proc and /sys are.
     """
     quota, memory = cpu_quota(root), memory_limit_bytes(root)
@@ -27,13 +28,14 @@ def limits_section(allowed: set[int], cores: list[int], root: Path = Path("/")) 
         Fact(
             "CPU quota",
             (_UNKNOWN if cpu_group is None else "none") if quota is None else f"{quota:g} CPUs' worth of time",
-            None if quota is None else "Throttling will disturb trials: run without a quota.",
+            None if quota is None else "Throttling will disturb trials. Run without a quota.",
         ),
         Fact("Throttling", _UNKNOWN if throttled_periods(root) is None else "is counted, and disturbs a round"),
         Fact(
             "CPUs",
-            f"{plural(len(allowed), 'CPU')} allowed: {_listed(sorted(allowed))}; up to {plural(len(cores), 'thread')}",
-            None if len(cores) > 1 else "Nothing is left for the rest of the system while a trial runs: expect noise.",
+            f"{pluralize(len(allowed), 'CPU')} allowed: {_listed(sorted(allowed))}; "
+            f"up to {pluralize(len(cores), 'thread')}",
+            None if len(cores) > 1 else "While a trial runs, nothing is left for the rest of the system. Expect noise.",
         ),
         Fact("Memory limit", (_UNKNOWN if memory_group is None else "none") if memory is None else gib(memory)),
     ]

@@ -1,4 +1,4 @@
-"""How steadily a core runs: the trials' reference kernel, again and again for some seconds."""
+"""How steadily a core runs. The reference kernel of the trials is repeated for a few seconds."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from itertools import accumulate
 from math import exp, log, sqrt
 from statistics import fmean, median, pstdev
 
-from runner.cli.doctor.fact import Fact, Section, plural
+from runner.cli.doctor.fact import Fact, Section
+from runner.results.format import pluralize
 from runner.trial.box import steal_seconds
 from runner.trial.timing import reference_seconds
 
 SECONDS = 5.0
-_UNSTEADY = 0.10  # a spread from which on a machine is called unsteady
-_STOLEN = 0.01  # a fraction of the time from which on steal is worth a word
-_FEWEST = 20  # samples, below which nothing is said of speeds
-_LOADED = 0.5  # tasks that run or wait, from which on something else is running
+_UNSTEADY = 0.10  # a machine with a larger spread is called unsteady
+_STOLEN = 0.01  # advice is given if more of the time is stolen
+_FEWEST = 20  # with fewer samples, nothing is said about speeds
+_LOADED = 0.5  # with more tasks that run or wait, something else is running
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,10 @@ class Noise:
     """What the probe found.
 
     Attributes:
-        median_seconds, p5_seconds, p95_seconds: of the kernel's durations.
-        speed_ratio: how far apart the two speeds are, at which the core runs by turns; None if it has one speed.
-        slow_fraction: the part of the samples at the slower of them.
-        steal_seconds: that the hypervisor gave the core to others, during the probe.
+        median_seconds, p5_seconds, p95_seconds: percentiles of the kernel's durations.
+        speed_ratio: the ratio of the two speeds between which the core alternates; None if it has one speed.
+        slow_fraction: the fraction of the samples at the slower speed.
+        steal_seconds: how long the hypervisor gave the core to others during the probe.
         probe_seconds: how long the probe took.
     """
 
@@ -43,12 +44,12 @@ class Noise:
 
     @property
     def spread(self) -> float:
-        """From the 5th to the 95th percentile, as a fraction of the median."""
+        """Return the distance from the 5th to the 95th percentile, as a fraction of the median."""
         return (self.p95_seconds - self.p5_seconds) / self.median_seconds
 
 
 def probe(cpu: int, seconds: float = SECONDS, kernel: Callable[[], float] = reference_seconds) -> Noise:
-    """Run the kernel on this CPU for so long."""
+    """Run the kernel on one CPU for a number of seconds."""
     allowed = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {cpu})
     try:
@@ -64,7 +65,7 @@ def probe(cpu: int, seconds: float = SECONDS, kernel: Callable[[], float] = refe
 
 
 def evaluate(durations: list[float], steal: float | None, probe_seconds: float) -> Noise:
-    """Describe durations in seconds, at least one."""
+    """Describe durations in seconds, of which there is at least one."""
     ordered = sorted(durations)
     last = len(ordered) - 1
     speeds = two_speeds(ordered)
@@ -110,9 +111,9 @@ def noise_section(noise: Noise, cpu: int, load: float) -> Section:
     """Say in plain words how noisy the core is.
 
     Args:
-        noise: of the probe.
-        cpu: on which it ran.
-        load: tasks that ran or waited on the machine in the minute before.
+        noise: what the probe found.
+        cpu: the CPU that it ran on.
+        load: the average number of tasks that ran or waited in the minute before.
     """
     milliseconds = [1e3 * seconds for seconds in (noise.median_seconds, noise.p5_seconds, noise.p95_seconds)]
     facts = [
@@ -134,21 +135,21 @@ def _steadiness(noise: Noise, load: float) -> Fact:
         return Fact(
             "Verdict",
             f"this core runs at two speeds, {speeds}: probably {neighbour}",
-            "Ratios stay true, as both sides take turns, but raw times are not to be trusted: repeat them elsewhere.",
+            "Ratios stay true, since both sides take turns. Do not trust raw times: measure them elsewhere.",
         )
     if noise.spread > _UNSTEADY:
-        return Fact("Verdict", "unsteady", "Intervals will be wide: use measure=thorough, or a quieter machine.")
+        return Fact("Verdict", "unsteady", "Intervals will be wide. Use measure=thorough, or a quieter machine.")
     return Fact("Verdict", "steady")
 
 
 def _steal(noise: Noise) -> Fact:
     if noise.steal_seconds is None:
-        return Fact("Steal", "unknown: the kernel does not tell it here")
+        return Fact("Steal", "unknown: the kernel does not say")
     much = noise.steal_seconds > _STOLEN * noise.probe_seconds
-    advice = "The hypervisor gives this core to others: expect rounds to be run again." if much else None
+    advice = "The hypervisor gives this core to others, so expect rounds to be run again." if much else None
     return Fact("Steal", f"{noise.steal_seconds:.2f} s of {noise.probe_seconds:.0f} s", advice)
 
 
 def _load(load: float) -> Fact:
-    advice = "Something else is running: stop it while a sweep runs." if load > _LOADED else None
-    return Fact("Other load", f"{plural(round(load), 'task')} on average in the minute before ({load:.2f})", advice)
+    advice = "Something else is running. Stop it while a sweep runs." if load > _LOADED else None
+    return Fact("Other load", f"{pluralize(round(load), 'task')} on average in the minute before ({load:.2f})", advice)

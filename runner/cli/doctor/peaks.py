@@ -1,14 +1,14 @@
-"""The measured peaks, per number of threads."""
+"""The measured peaks for each number of threads."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 
-from runner.cli.doctor.fact import Fact, Section, plural
-from runner.config.paths import FRESH
+from runner.cli.doctor.fact import Fact, Section
+from runner.results.format import pluralize
 from runner.sweep.peaks import Peaks
 
-_SCALES = 0.75  # of what as many single threads reach together
+_SCALES = 0.75  # of what this many single threads would reach together
 
 
 def thread_counts(cores: int) -> list[int]:
@@ -25,7 +25,7 @@ def peaks_section(found: list[Peaks], kind: str) -> Section:
 
 
 def _fact(peaks: Peaks, one: Peaks) -> Fact:
-    name = plural(peaks.threads, "thread")
+    name = pluralize(peaks.threads, "thread")
     if peaks.error:
         return Fact(name, "could not be measured", peaks.error)
     rates = [
@@ -42,16 +42,19 @@ def _fact(peaks: Peaks, one: Peaks) -> Fact:
 
 
 def _scaling(peaks: Peaks, one: Peaks) -> str | None:
-    """Matrix products of these sizes use all cores, so a low peak was disturbed, or the cores are not ours alone."""
+    """Return advice if more threads gain too little: products of these sizes use all cores that they can get."""
     reached, single = peaks.float32_flops_per_second, one.float32_flops_per_second
     if not reached or not single or reached >= _SCALES * peaks.threads * single:
         return None
     ratio = reached / single
-    return f"Only {ratio:.1f}× one thread: something else ran meanwhile, or still does. {FRESH} measures again."
+    return (
+        f"Only {ratio:.1f}× one thread: something else ran meanwhile, or still runs. `pinbox doctor --fresh` measures "
+        "again."
+    )
 
 
 def _cannot_pay(peaks: Peaks) -> str | None:
-    """Say which precisions cannot pay on this CPU, whatever the variant."""
+    """Say which precisions cannot pay on this CPU, with any variant."""
     float32 = peaks.float32_flops_per_second or 0.0
     slower = [
         name

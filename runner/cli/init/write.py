@@ -1,4 +1,4 @@
-"""A commented example of a user's own conf/, and of code of their own, to start from: `pinbox init`."""
+"""Write what `pinbox init` writes: a commented example of a user's own conf/ and code."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _ROOM = Path(__file__).parent
 
 
 def write_example(folder: Path, code: bool = False) -> list[Path]:
-    """Write the example, and return its files, each below `folder`.
+    """Write the example and return its files, which are all below `folder`.
 
     Args:
-        folder: made if it is not there.
-        code: write that of a step, an engine, a task and a metric, too.
+        folder: where to write it. It is made if it does not exist.
+        code: write examples of a step, an engine, a task and a metric, too.
 
     Raises:
-        UserError: if one of its files is there already, before anything is written, or it cannot be written.
+        UserError: if the folder cannot be written, or one of the files exists already. Then nothing is written.
     """
     sources = dict[Path, Path]()
     for example in (_ROOM / "example", *([_ROOM / "code_example"] if code else [])):

@@ -9,26 +9,27 @@ from typing import Any
 
 from runner.report.charts.chart import GREY, VERDICT_COLOURS, Chart, Figure, log_axis, plain
 from runner.report.charts.labels import label_places
-from runner.report.front import Point, Standing, standings
-from runner.report.view import Group, Row, Variant
+from runner.report.view import Group, Variant
+from runner.results.pareto import ParetoStatus, Point, pareto_status
+from runner.results.tables import Row
 
 _MAX_POINTS, _MAX_NAMES, _MAX_WHISKERS = 300, 60, 80  # of each trace
 _POINTS_SHOWN = 20.0  # of accuracy, below the best
 _WIDTH, _HEIGHT = 1040, 440  # pixels: of a wide chart's plane, of any chart
 _BLUE = VERDICT_COLOURS["faster"]
 _EXPLAINED = (
-    "Filled: no other variant is at least as fast and as {good}. Hollow: cannot be told from the filled one that it is "
-    "joined to. Grey: beaten in both."
+    "Filled: no other variant is at least as fast and as {good}. Hollow: cannot be distinguished from the filled one "
+    "that it is joined to. Grey: another one is better in both."
 )
 
 
 @dataclass(frozen=True)
 class _Measure:
-    """What latency is set against.
+    """A figure that latency is drawn against.
 
     Attributes:
-        value: in the unit of the axis; None where it is not known.
-        interval: how far below and above the value its 95% interval reaches; None where there is none.
+        value: returns the figure in the unit of the axis; None where it is not known.
+        interval: returns how far below and above the figure its 95% interval reaches; None where there is none.
         sign: −1 where more is better.
     """
 
@@ -56,20 +57,20 @@ def _front_chart(group: Group, measure: _Measure) -> Chart | None:
     points = [_point(v.row, unit_ms, measure) for v in shown]
     values = [float(measure.value(v.row) or 0.0) for v in shown]
     axes = _axes(measure, [point.latency for point in points], values, [measure.interval(v.row) for v in shown])
-    drawn = _Drawn(shown, points, values, standings(points), measure, axes)
-    data = [drawn.ties(), drawn.beaten(), drawn.tied(), drawn.front(), drawn.baseline()]
-    said = f"{_EXPLAINED.format(good=measure.good)} {measure.explanation}".strip()
-    said += drawn.left_out()
+    drawn = _Drawn(shown, points, values, pareto_status(points), measure, axes)
+    data = [drawn.ties(), drawn.dominated(), drawn.tied(), drawn.front(), drawn.baseline()]
+    explanation = f"{_EXPLAINED.format(good=measure.good)} {measure.explanation}".strip()
+    explanation += drawn.left_out()
     if min(values) < axes.floor:
-        said += f" Triangles at the lower edge are below {axes.floor:.0f}."
+        explanation += f" Triangles at the lower edge are below {axes.floor:.0f}."
     layout = {"height": _HEIGHT, "xaxis": axes.x, "yaxis": axes.y, "hovermode": "closest"}
     wide = measure.name == "accuracy"
-    return Chart(f"front-{measure.name}", measure.title, said, {"data": data, "layout": layout}, wide)
+    return Chart(f"front-{measure.name}", measure.title, explanation, {"data": data, "layout": layout}, wide)
 
 
 @dataclass(frozen=True)
 class _Axes:
-    """The layout of both axes, their ranges as drawn, and the least value that is drawn where it is."""
+    """The layout of both axes with their ranges; values below the floor are drawn at the floor."""
 
     x: Figure
     y: Figure
@@ -83,8 +84,10 @@ class _Axes:
 def _axes(
     measure: _Measure, latencies: Sequence[float], values: Sequence[float], spans: Sequence[tuple[float, float] | None]
 ) -> _Axes:
-    """Accuracy is cut off far below the best, since useless variants would flatten all others. It holds its whiskers:
-    without them a difference of two texts would fill the chart.
+    """Return the axes of a chart.
+
+    Accuracy is cut off far below the best value, because useless variants would flatten all others. Its axis has room
+    for the whiskers: without them a difference of two texts would fill the chart.
     """
     floor = max(values) - _POINTS_SHOWN if measure.sign < 0 else 0.0
     title = "latency, ms: the baseline's p50 ÷ speedup"
@@ -97,7 +100,7 @@ def _axes(
 
 
 def _range(axis: Figure, values: Sequence[float]) -> list[float]:
-    """Return its range with some room, in powers of ten for a logarithmic one, as Plotly has it."""
+    """Return the range of an axis, a little wider than its values; in powers of ten if it is logarithmic."""
     ends = [math.log10(v) if axis.get("type") == "log" else v for v in (min(values), max(values))]
     room = 0.08 * (ends[1] - ends[0]) or 0.1
     return [ends[0] - room, ends[1] + room]
@@ -109,7 +112,7 @@ def _along(axis: Figure, value: float) -> float:
 
 
 def _point(row: Row, unit_ms: float, measure: _Measure) -> Point:
-    """Ratios are what is known well; times a latency of the baseline they are what people ask for."""
+    """Return a variant as a point: its latency is its ratio, which is known well, times the baseline's latency."""
     ratio = row["latency_ratio"]
     low, high = row["latency_ratio_low"] or ratio, row["latency_ratio_high"] or ratio
     return Point(unit_ms * ratio, unit_ms * low, unit_ms * high, measure.sign * float(measure.value(row) or 0.0))
@@ -122,12 +125,12 @@ class _Drawn:
     variants: Sequence[Variant]
     points: Sequence[Point]
     values: Sequence[float]
-    standings: Sequence[Standing]
+    statuses: Sequence[ParetoStatus]
     measure: _Measure
     axes: _Axes
 
     def front(self) -> Figure:
-        """The variants that no other beats, labelled, joined by a line."""
+        """Return the variants that no other one dominates, with their names, joined by a line."""
         chosen = _thinned(self._on_front())
         labels = self._labels(chosen)
         return self._trace(chosen, {"color": _BLUE, "size": 10}) | {
@@ -139,7 +142,7 @@ class _Drawn:
         }
 
     def baseline(self) -> Figure:
-        """A ring around the baseline, and its name, wherever it stands."""
+        """Return a ring around the baseline, and its name."""
         own = self._baseline()
         if own is None:
             return {"type": "scatter"}
@@ -157,7 +160,7 @@ class _Drawn:
         }
 
     def _labels(self, chosen: Sequence[int]) -> dict[int, tuple[str, str]]:
-        """Return what each is called, and where its name goes: some on the front, not too many, and the baseline."""
+        """Return the name of each chosen variant and of the baseline, and where it goes; many get an empty name."""
         named, own = set(chosen[:: -(-len(chosen) // _MAX_NAMES) or 1]), self._baseline()
         texts = {i: self.variants[i].label if i in named else "" for i in chosen}
         if own is not None:
@@ -169,18 +172,18 @@ class _Drawn:
         return {i: (plain(texts[i]), position) for i, position in zip(shown, positions, strict=True)}
 
     def tied(self) -> Figure:
-        """Those that may be as good."""
+        """Return the variants that may be as good as one on the front."""
         return self._trace(
             _thinned(self._tied()), {"color": _BLUE, "size": 8, "symbol": "circle-open", "line": {"width": 2}}
         )
 
-    def beaten(self) -> Figure:
-        """All others."""
-        return self._trace(_thinned(self._beaten()), {"color": GREY, "size": 6})
+    def dominated(self) -> Figure:
+        """Return the variants that another one dominates."""
+        return self._trace(_thinned(self._dominated()), {"color": GREY, "size": 6})
 
     def left_out(self) -> str:
-        """Return a sentence where more points would stand than a page can draw, else nothing."""
-        drawn = sum(len(_thinned(those)) for those in (self._on_front(), self._tied(), self._beaten()))
+        """Return a sentence if there are more points than a page can draw, else nothing."""
+        drawn = sum(len(_thinned(those)) for those in (self._on_front(), self._tied(), self._dominated()))
         if drawn == len(self.points):
             return ""
         return f" {drawn:,} of {len(self.points):,} points are drawn, evenly chosen; the table has all."
@@ -189,21 +192,21 @@ class _Drawn:
         return next((i for i, variant in enumerate(self.variants) if variant.verdict == "baseline"), None)
 
     def _on_front(self) -> list[int]:
-        chosen = [i for i, standing in enumerate(self.standings) if standing.on_front]
+        chosen = [i for i, status in enumerate(self.statuses) if status.on_front]
         return sorted(chosen, key=lambda i: self.points[i].latency)
 
     def _tied(self) -> list[int]:
-        return [i for i, standing in enumerate(self.standings) if standing.tied_to is not None]
+        return [i for i, status in enumerate(self.statuses) if status.tied_to is not None]
 
-    def _beaten(self) -> list[int]:
-        return [i for i, standing in enumerate(self.standings) if standing.beaten]
+    def _dominated(self) -> list[int]:
+        return [i for i, status in enumerate(self.statuses) if status.dominated]
 
     def ties(self) -> Figure:
-        """A line from each that is tied to the one that it is tied to."""
+        """Return a line from each tied variant to the one on the front that it is tied to."""
         x: list[float | None] = []
         y: list[float | None] = []
         for i in _thinned(self._tied()):
-            ends = (i, self.standings[i].tied_to or 0)
+            ends = (i, self.statuses[i].tied_to or 0)
             x += [*(self.points[end].latency for end in ends), None]
             y += [*(max(self.values[end], self.axes.floor) for end in ends), None]
         return {
@@ -243,7 +246,7 @@ class _Drawn:
 
 
 def _thinned(places: list[int]) -> list[int]:
-    """Return at most _MAX_POINTS of them, evenly chosen."""
+    """Return at most _MAX_POINTS of the places, evenly chosen."""
     return places[:: -(-len(places) // _MAX_POINTS) or 1]
 
 
@@ -264,7 +267,7 @@ def _percent(row: Row) -> float | None:
 
 
 def _percent_interval(row: Row) -> tuple[float, float] | None:
-    """That of the paired difference to the baseline: what the same texts say about two models."""
+    """Return the interval of the paired difference to the baseline: what the same texts say about two models."""
     if row["accuracy_difference_low"] is None:
         return None
     low, middle, high = (100 * row[f"accuracy_difference{end}"] for end in ("_low", "", "_high"))

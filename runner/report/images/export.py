@@ -40,7 +40,7 @@ def export_charts(page: Path, folder: Path, format: str) -> list[Path]:
     if not page.is_file():
         raise UserError(f"{page} does not exist. Give a sweep with a report; make report SWEEP=… writes one.")
     written: list[Path] = []
-    with _opened(page) as opened:
+    with opened_page(page) as opened:
         script = Path(__file__).with_name("export.js").read_text(encoding="utf-8")
         scale = PNG_SCALE if format == "png" else 1
         for chart in opened.locator(".chart").all():
@@ -54,7 +54,17 @@ def export_charts(page: Path, folder: Path, format: str) -> list[Path]:
 
 
 @contextmanager
-def _opened(page: Path) -> Iterator[Page]:
+def opened_page(page: Path, colours: str = "light", size: tuple[int, int] = (1280, 800)) -> Iterator[Page]:
+    """Open a page in the system's Chromium, offline, and close the browser at the end.
+
+    Args:
+        page: a report.html or a diff.html.
+        colours: light or dark.
+        size: of the window, in pixels.
+
+    Raises:
+        UserError: if there is no Playwright or no browser.
+    """
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
@@ -68,7 +78,8 @@ def _opened(page: Path) -> Iterator[Page]:
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=browser)
         try:
-            context = launched.new_context(color_scheme="light", offline=True, viewport={"width": 1280, "height": 800})
+            window = {"width": size[0], "height": size[1]}
+            context = launched.new_context(color_scheme=colours, offline=True, viewport=window)
             opened = context.new_page()
             opened.goto(page.resolve().as_uri())
             yield opened

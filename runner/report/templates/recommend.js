@@ -1,10 +1,10 @@
-// Sliders and number fields for the limits; the answers follow. The sentences are those of runner/recommend/messages.py.
+// Sliders and number fields for the limits. When one moves, the choice and its sentences follow.
 (() => {
   "use strict";
   const section = document.getElementById("recommend");
   const data = JSON.parse(document.getElementById("recommend-data").textContent);
   const choosers = chooser(data), form = section.querySelector("form");
-  const NAMED = 3, FEW_ROUNDS = 5, MAX_ROWS = 200, MAX_AHEAD = 3, STEPS = 1000;
+  const MAX_ROWS = 200, STEPS = 1000;
 
   // Three significant digits, never in scientific notation.
   function significant(value, digits = 3) {
@@ -17,13 +17,13 @@
   const text = (measure, value, digits) =>
     significant(value / measure.factor, digits) + (measure.unit === "%" ? "" : " ") + measure.unit;
   const milliseconds = (seconds) => `${significant(seconds * 1e3)} ms`;
-  const share = (part) =>
-    part === null || part === undefined ? "–" : part && part < 0.01 ? "<1%" : `${Math.round(100 * part)}%`;
+  const percent = (share) =>
+    share === undefined ? "–" : share && share < 0.01 ? "<1%" : `${Math.round(100 * share)}%`;
   const pluralize = (number, noun) => `${number.toLocaleString("en-US")} ${noun}${number === 1 ? "" : "s"}`;
-  const listed = (names, separator = ", ") =>
-    names.slice(0, NAMED).join(separator) + (names.length > NAMED ? ` and ${names.length - NAMED} more` : "");
-
+  const listed = (names, separator = ", ") => names.slice(0, data.max_named).join(separator)
+    + (names.length > data.max_named ? ` and ${names.length - data.max_named} more` : "");
   const capital = (words) => words[0].toUpperCase() + words.slice(1);
+  const sentence = (name, values = {}) => data.sentences[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
 
   function miss(measure, value, limit) {
     if (value === null) return `${measure.title} not known`;
@@ -33,67 +33,60 @@
     return `${measure.title} ${text(measure, value, digits)} ${sign} ${text(measure, limit, digits)}`;
   }
 
-  function sentences(one, answer, limits, coreHour) {
-    const { question, value, cost } = one, label = (place) => question.label[place];
-    const misses = (place) => data.measures.filter((measure) => answer.fails[place].includes(measure.name))
+  // The sentences of runner/recommend/messages.py.
+  function sentences({ choice, value, noiseFloor, cost }, chosen, limits, coreHour) {
+    const label = (place) => choice.label[place];
+    const misses = (place) => data.measures.filter((measure) => chosen.fails[place].includes(measure.name))
       .map((measure) => miss(measure, value(place, measure.name), limits[measure.name])).join(", ");
-    const figures = (place) => [`latency ${milliseconds(question.latency_seconds[place])}`, ...data.measures
+    const figures = (place) => [`latency ${milliseconds(choice.latency_seconds[place])}`, ...data.measures
       .map((measure) => [measure, value(place, measure.name)]).filter(([, own]) => own !== null)
       .map(([measure, own]) => `${measure.title} ${text(measure, own)}`)].join(", ");
-    const draws = data.draws.toLocaleString("en-US"), unsure = "One round says nothing of how sure that is.";
-    const { winner, nearest } = answer;
+    const resamples = data.resamples.toLocaleString("en-US"), { winner, nearest, shares } = chosen;
+    const unsure = chosen.too_large ? sentence("too large") : chosen.none_fits === null ? sentence("one round") : null;
 
     if (winner === null) {
-      if (nearest === null) return ["No nearest miss: no variant is known in all that was limited."];
-      const by = `${Number((100 * answer.excess).toPrecision(3))}%`;
-      const missed = `${misses(nearest)}; by ${by} of the limit`;
-      const said = [`Nearest miss: ${label(nearest)} (${missed}). It has ${figures(nearest)}.`];
-      if (answer.none_fits === null) return [...said, unsure];
-      const chance = answer.probability[nearest]; // none for one that misses what no resampling moves
-      if (chance === undefined) return said;
-      const often = `${share(chance)} of ${draws} resamples of rounds and texts`;
-      return [...said, `It keeps them all, and is the fastest, in ${often}.`];
+      if (nearest === null) return [sentence("no nearest")];
+      const by = `${Number((100 * chosen.excess).toPrecision(3))}%`;
+      const values = { label: label(nearest), misses: misses(nearest), excess: by, figures: figures(nearest) };
+      if (unsure) return [sentence("nearest", values), unsure];
+      if (!(nearest in shares)) return [sentence("nearest", values)]; // no resample moves the limit that it misses
+      return [sentence("nearest", values), sentence("nearest share", { share: percent(shares[nearest]), resamples })];
     }
 
-    const fitting = answer.order.filter((place) => !answer.fails[place].length), total = answer.order.length;
-    const said = [capital(figures(winner))];
+    const fitting = chosen.fails.flatMap((fails, place) => (fails.length ? [] : [place]));
+    const variants = pluralize(chosen.fails.length, "variant"), written = [capital(figures(winner))];
     if (!Object.keys(limits).length) {
-      said.push(`The fastest of ${pluralize(total, "variant")}; no limit was given.`);
+      written.push(sentence("no limit", { variants }));
     } else {
-      const who = fitting.length === 1 ? "The only one that keeps" : `The fastest of ${fitting.length} that keep`;
-      const faster = answer.order.slice(0, answer.order.indexOf(winner))
-        .map((place) => `${label(place)} (${misses(place)})`);
-      const but = faster.length ? ` Faster, but: ${listed(faster, "; ")}.` : "";
-      said.push(`${who} every limit, out of ${pluralize(total, "variant")}.${but}`);
+      const reason = sentence(fitting.length === 1 ? "only one" : "fastest", { fitting: fitting.length, variants });
+      const faster = choice.label.slice(0, winner).map((name, place) => `${name} (${misses(place)})`);
+      written.push(faster.length ? `${reason} ${sentence("faster", { faster: listed(faster, "; ") })}` : reason);
     }
 
-    if (answer.none_fits === null) {
-      said.push(unsure);
+    if (unsure) {
+      written.push(unsure);
     } else {
-      const rivals = Object.keys(answer.probability).map(Number).filter((place) => place !== winner);
-      const chance = (place) => answer.probability[place] ?? 0;
-      const next = rivals.reduce((best, place) => (chance(place) > chance(best) ? place : best), null);
-      const parts = [`Best in ${share(answer.probability[winner])} of ${draws} resamples of rounds and texts`];
-      if (next !== null) parts.push(`next ${label(next)}, ${share(answer.probability[next])}`);
-      if (answer.none_fits) parts.push(`none fits in ${share(answer.none_fits)}`);
-      const rounds = Math.min(...question.blocks.map((block) => block.rounds));
-      const few = rounds < FEW_ROUNDS ? ` ${pluralize(rounds, "round")}: take that as rough.` : "";
-      said.push(`${parts.join("; ")}.${few}`);
+      const rivals = Object.keys(shares).map(Number).filter((place) => place !== winner && shares[place]);
+      const next = rivals.length ? rivals.reduce((best, place) => (shares[place] > shares[best] ? place : best)) : null;
+      const others = (next === null ? "" : sentence("next", { label: label(next), share: percent(shares[next]) }))
+        + (chosen.none_fits ? sentence("none share", { share: percent(chosen.none_fits) }) : "");
+      const best = sentence("best share", { share: percent(shares[winner]), resamples, others });
+      const fewest = Math.min(...choice.rounds), few = sentence("few rounds", { rounds: pluralize(fewest, "round") });
+      written.push(fewest < data.few_rounds ? `${best} ${few}` : best);
     }
 
-    if (answer.ties.length) {
-      const floorOf = (place) => question.blocks[question.block[place]].floor ?? 0;
-      const floor = Math.max(...[winner, ...answer.ties].map(floorOf));
-      const percent = (100 * Math.expm1(floor * data.step)).toFixed(1);
-      said.push(`As fast, as far as one can tell: ${listed(answer.ties.map(label))} (noise floor ${percent}%).`);
+    if (chosen.ties.length) {
+      const floor = (100 * (Math.max(...[winner, ...chosen.ties].map(noiseFloor)) - 1)).toFixed(1);
+      written.push(sentence("ties", { ties: listed(chosen.ties.map(label)), floor }));
     }
     if (coreHour !== null) {
       const cheapest = fitting.reduce((best, place) => (cost(place, coreHour) < cost(best, coreHour) ? place : best));
-      const own = `A million texts cost ${significant(cost(winner, coreHour))}, at ${coreHour} per core-hour and full use`;
-      said.push(cheapest === winner ? `${own}: the cheapest, too.`
-        : `${own}. Cheapest that fits: ${label(cheapest)}, ${significant(cost(cheapest, coreHour))}.`);
+      const price = (place) => significant(cost(place, coreHour));
+      const values = { label: label(cheapest), cost: price(cheapest) };
+      const note = sentence(cheapest === winner ? "is cheapest" : "cheaper", values);
+      written.push(sentence("cost", { cost: price(winner), price: coreHour, cheapest: note }));
     }
-    return said;
+    return written;
   }
 
   function element(name, content, className = "") {
@@ -103,23 +96,23 @@
     return made;
   }
 
-  function drawTable(place, one, answer, limits, coreHour) {
-    const { question, value, cost } = one, head = document.createElement("tr"), body = document.createElement("tbody");
+  function drawTable(table, { choice, value, cost }, chosen, limits, coreHour) {
+    const head = document.createElement("tr"), body = document.createElement("tbody");
     const titles = ["Latency", ...data.measures.map((measure) => capital(measure.title))];
     if (coreHour !== null) titles.push("Per million texts");
     head.append(element("th", "Variant", "first"), ...[...titles, "Best in"].map((title) => element("th", title)));
-    const fits = (own) => !answer.fails[own].length;
-    const shown = [...answer.order.filter(fits), ...answer.order.filter((own) => !fits(own))];
-    for (const own of shown.slice(0, MAX_ROWS)) {
-      const row = document.createElement("tr"), name = element("th", question.label[own]);
+    const places = choice.label.map((_, place) => place), fits = (place) => !chosen.fails[place].length;
+    const shown = [...places.filter(fits), ...places.filter((place) => !fits(place))];
+    for (const place of shown.slice(0, MAX_ROWS)) {
+      const row = document.createElement("tr"), name = element("th", choice.label[place]);
       name.scope = "row";
-      row.className = answer.fails[own].length ? "misses" : "";
-      const values = data.measures.map((measure) => [measure, value(own, measure.name)]);
-      const cells = [milliseconds(question.latency_seconds[own]),
+      row.className = fits(place) ? "" : "misses";
+      const values = data.measures.map((measure) => [measure, value(place, measure.name)]);
+      const cells = [milliseconds(choice.latency_seconds[place]),
         ...values.map(([measure, known]) => (known === null ? "–" : text(measure, known)))];
-      if (coreHour !== null) cells.push(significant(cost(own, coreHour)));
-      cells.push(share(answer.probability[own]));
-      const missed = values.filter(([measure]) => answer.fails[own].includes(measure.name))
+      if (coreHour !== null) cells.push(significant(cost(place, coreHour)));
+      cells.push(percent(chosen.shares[place]));
+      const missed = values.filter(([measure]) => chosen.fails[place].includes(measure.name))
         .map(([measure, known]) => miss(measure, known, limits[measure.name]));
       if (missed.length) name.append(element("small", missed.join(", ")));
       row.append(name, ...cells.map((cell) => element("td", cell)));
@@ -127,24 +120,24 @@
     }
     const top = document.createElement("thead");
     top.append(head);
-    place.replaceChildren(top, body);
+    table.replaceChildren(top, body);
   }
 
   function draw() {
     const { limits, coreHour } = asked();
-    for (const place of section.querySelectorAll(".answer")) {
-      if (place.closest("details:not([open])")) continue; // answered when it is opened
-      const one = choosers[Number(place.dataset.question)], answer = one.choose(limits);
-      const headline = answer.winner === null ? "No variant keeps every limit." : one.question.label[answer.winner];
-      place.classList.toggle("none", answer.winner === null);
-      const said = sentences(one, answer, limits, coreHour).map((sentence) => element("p", sentence));
-      place.querySelector(".said").replaceChildren(element("p", headline, "headline"), ...said);
-      const others = place.querySelector(".others"), fit = answer.fails.filter((fails) => !fails.length).length;
-      const more = answer.order.length - MAX_ROWS;
-      others.querySelector("summary").textContent = `All ${pluralize(answer.order.length, "variant")}: ${fit} fit, `
-        + `${answer.order.length - fit} do not` + (more > 0 ? `; the first ${MAX_ROWS} are shown` : "");
+    for (const panel of section.querySelectorAll(".answer")) {
+      if (panel.closest("details:not([open])")) continue; // chosen when it is opened
+      const one = choosers[Number(panel.dataset.choice)], chosen = one.choose(limits), total = chosen.fails.length;
+      const headline = chosen.winner === null ? sentence("none fits") : one.choice.label[chosen.winner];
+      panel.classList.toggle("none", chosen.winner === null);
+      const written = sentences(one, chosen, limits, coreHour).map((line) => element("p", line));
+      panel.querySelector(".said").replaceChildren(element("p", headline, "headline"), ...written);
+      const others = panel.querySelector(".others"), fit = chosen.fails.filter((fails) => !fails.length).length;
+      const more = total - MAX_ROWS;
+      others.querySelector("summary").textContent = `All ${pluralize(total, "variant")}: ${fit} fit, `
+        + `${total - fit} do not` + (more > 0 ? `; the first ${MAX_ROWS} are shown` : "");
       others.hidden = false;
-      const fill = () => drawTable(others.querySelector("table"), one, answer, limits, coreHour);
+      const fill = () => drawTable(others.querySelector("table"), one, chosen, limits, coreHour);
       others.ontoggle = () => others.open && fill();
       if (others.open) fill();
     }
@@ -171,38 +164,39 @@
     return { limits, coreHour: number(document.getElementById("core-hour")) };
   }
 
-  // A slider's loose end is no limit; its scale is that of the data, logarithmic where that spans a decade.
+  // The loose end of a slider means no limit. Its scale is that of the data, logarithmic where they span a decade.
   function connect({ measure, place, slider, field }) {
-    const known = choosers.flatMap(({ question, value }) => question.label.map((_, own) => value(own, measure.name)))
-      .filter((own) => own !== null).map((own) => own / measure.factor);
+    const known = choosers.flatMap(({ choice }) => choice.values[measure.name])
+      .filter((value) => value !== null).map((value) => value / measure.factor);
     place.hidden = !known.length;
     if (!known.length) return;
     const low = known.reduce((a, b) => Math.min(a, b)), high = known.reduce((a, b) => Math.max(a, b));
     const loose = measure.at_least ? 0 : STEPS, logarithmic = low > 0 && high / low >= 10;
     if (high === low) slider.disabled = true;
     const at = (step) => logarithmic ? low * (high / low) ** (step / STEPS) : low + ((high - low) * step) / STEPS;
-    const share = (own) => logarithmic ? Math.log(own / low) / Math.log(high / low) : (own - low) / (high - low);
+    const along = (limit) =>
+      logarithmic ? Math.log(limit / low) / Math.log(high / low) : (limit - low) / (high - low);
     const shown = () => (number(field) === null ? "any" : `${field.value} ${measure.unit}`);
-    const say = () => slider.setAttribute("aria-valuetext", shown());
+    const describe = () => slider.setAttribute("aria-valuetext", shown());
     if (measure.at_least) field.max = 100;
     slider.value = loose;
-    say();
+    describe();
     slider.addEventListener("input", () => {
       const step = Number(slider.value), exact = at(step);
       // Towards the loose side, so that the strict end still lets the best variant through.
       const unit = 10 ** (Math.floor(Math.log10(exact || 1)) - 2), round = measure.at_least ? Math.floor : Math.ceil;
       field.value = step === loose ? "" : Number((round(exact / unit) * unit).toPrecision(4));
-      say();
+      describe();
       drawSoon();
     });
     field.addEventListener("input", () => {
-      const own = number(field);
-      const step = own === null || high === low ? loose : STEPS * share(Math.max(own, 1e-12));
+      const limit = number(field);
+      const step = limit === null || high === low ? loose : STEPS * along(Math.max(limit, 1e-12));
       slider.value = Math.min(STEPS, Math.max(0, step));
-      say();
+      describe();
       drawSoon();
     });
-    form.addEventListener("reset", () => { field.value = ""; slider.value = loose; say(); drawSoon(); });
+    form.addEventListener("reset", () => { field.value = ""; slider.value = loose; describe(); drawSoon(); });
   }
 
   controls.forEach(connect);
@@ -212,14 +206,4 @@
   form.hidden = false;
   section.querySelector(".more")?.addEventListener("toggle", draw);
   draw();
-
-  // Resample while nobody waits, a few milliseconds at a time: else the first move of a slider would.
-  function* ahead() { for (const one of choosers.slice(0, MAX_AHEAD)) yield* one.ahead(); }
-  const work = ahead();
-  const soon = window.requestIdleCallback ?? ((go) => setTimeout(() => go({ timeRemaining: () => 0 }), 50)); // Safari
-  const goOn = (deadline) => {
-    while (!work.next().done) if (deadline.timeRemaining() < 2) return soon(goOn);
-    return null;
-  };
-  soon(goOn);
 })();

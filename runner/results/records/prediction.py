@@ -32,7 +32,7 @@ class Prediction:
     baseline_prediction: Annotated[str | None, "What the baseline predicts."]
     baseline_probability: Annotated[float | None, "Probability of the baseline's prediction."]
     cosine: Annotated[float | None, "For a task of vectors: cosine of the text's vector with the baseline's."]
-    moved: Annotated[
+    total_variation: Annotated[
         float | None,
         "Total variation distance from the baseline's probabilities or, with several labels, the largest change of a "
         "label's probability; from 0 to 1.",

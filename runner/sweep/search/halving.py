@@ -53,7 +53,7 @@ def search(folder: Path, overrides: Sequence[str], techniques: list[str], budget
     for rounds in ROUNDS[len(state.rungs) :]:
         left = budget_seconds - state.spent_seconds
         if left <= 0:
-            say("The time budget is spent. BUDGET=… with more goes on from here.")
+            say("The time budget is spent. --budget … with more goes on from here.")
             break
         if not alive:
             break
@@ -99,7 +99,7 @@ def _run_rung(
 
 def _collected(folder: Path, state: State) -> Tables:
     if not state.plan or not state.plan.trials:
-        raise UserError("The time budget ended before anything was measured. Give more with BUDGET=…")
+        raise UserError("The time budget ended before anything was measured. Give more with --budget …")
     return collect_and_report(folder)
 
 

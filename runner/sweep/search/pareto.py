@@ -1,4 +1,4 @@
-"""Which candidates no other beats in everything: pure functions of summary and trial rows."""
+"""Which candidates no other candidate dominates: pure functions of the rows of summary and of trials."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from runner.results.pareto import Interval, dominates
 from runner.results.tables import Row
-
-Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A measured job, and for each objective the interval its value lies in; lower is better in all of them.
+    """A measured job, and the interval in which its value of each objective lies; lower is better in all of them.
+
+    Disk and accuracy are the artifact's own, and no further round would change them. So they are points: for them, a
+    difference of one example decides.
 
     Attributes:
-        row: of summary.
-        latency: ratio to the baseline, 95% interval; 0 to infinity where there is none yet.
-        disk: bytes.
-        memory: peak of the process in bytes, lowest and highest of the counted trials.
+        row: the row of summary.
+        latency: the 95% interval of the ratio to the baseline; from 0 to infinity where there is none yet.
+        disk: the size in bytes.
+        memory: the lowest and the highest peak of the process in bytes, over the included trials.
         error: 1 − accuracy; 0 where there is no accuracy, for then no candidate has one.
     """
 
@@ -30,23 +32,19 @@ class Candidate:
     memory: Interval
     error: Interval
 
-    def dominates(self, other: Candidate) -> bool:
-        """Return whether its worst is at least as good as the other's best in all, and better in one.
+    @property
+    def objectives(self) -> tuple[Interval, ...]:
+        """Return the intervals of all objectives."""
+        return self.latency, self.disk, self.memory, self.error
 
-        Disk and accuracy are the artifact's own, which no further round would change, so they are points: there
-        a difference of one example counts.
-        """
-        both = [
-            (self.latency, other.latency),
-            (self.disk, other.disk),
-            (self.memory, other.memory),
-            (self.error, other.error),
-        ]
-        return all(own[1] <= its[0] for own, its in both) and any(own[1] < its[0] for own, its in both)
+    def dominates(self, other: Candidate) -> bool:
+        """Return whether it is better than another candidate of the same baseline."""
+        same_baseline = self.row["baseline_job"] == other.row["baseline_job"]
+        return same_baseline and dominates(self.objectives, other.objectives)
 
 
 def candidates(summary: Sequence[Row], trials: Iterable[Row]) -> list[Candidate]:
-    """Return what was measured without failure, baselines included."""
+    """Return what was measured without a failure, baselines included."""
     memory: dict[str, list[float]] = defaultdict(list)
     for trial in trials:
         if trial["status"] == "ok" and trial["included"] and trial["rss_peak_bytes"]:
@@ -55,14 +53,10 @@ def candidates(summary: Sequence[Row], trials: Iterable[Row]) -> list[Candidate]
     return [_candidate(row, memory[row["job"]]) for row in measured if row["status"] in ("ok", "missing")]
 
 
-def front(found: Sequence[Candidate]) -> list[Candidate]:
-    """Return those that no other of the same baseline dominates, the fastest first."""
-    left = [
-        one
-        for one in found
-        if not any(other.dominates(one) for other in found if other.row["baseline_job"] == one.row["baseline_job"])
-    ]
-    return sorted(left, key=lambda one: float(one.row["latency_ratio"]))
+def front(among: Sequence[Candidate]) -> list[Candidate]:
+    """Return the candidates that no other candidate dominates, the fastest first."""
+    best = [one for one in among if not any(other.dominates(one) for other in among)]
+    return sorted(best, key=lambda one: float(one.row["latency_ratio"]))
 
 
 def _candidate(row: Row, memory: Sequence[float]) -> Candidate:

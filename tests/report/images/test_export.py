@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import struct
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,8 +12,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from runner.cli.pinbox import main
 from runner.errors import UserError
-from runner.report.images.__main__ import main
 from runner.report.images.export import PNG_SCALE, WIDTH_PIXELS, export_charts
 from runner.report.write import collect_and_report
 from tests.browser import CHROMIUM
@@ -57,11 +56,8 @@ def test_every_chart_is_a_file_named_after_what_it_shows(report: Path, tmp_path:
 
 
 @needs_chromium
-def test_the_command_writes_png_beside_the_report(
-    report: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["images", str(report.parent), "--format", "png"])
-    assert _in_a_thread(main) == 0
+def test_the_command_writes_png_beside_the_report(report: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _in_a_thread(main, ["charts", str(report.parent), "--format", "png"]) == 0
     named = [Path(line) for line in capsys.readouterr().out.splitlines()]
     assert {path.parent for path in named} == {report.parent / "charts"}
     for path in named:
@@ -93,9 +89,6 @@ def test_no_browser_says_what_to_install(report: Path, tmp_path: Path, monkeypat
         export_charts(report, tmp_path, "svg")
 
 
-def test_no_report_says_how_to_write_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["images", str(tmp_path)])
-    assert main() == 2
+def test_no_report_says_how_to_write_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["charts", str(tmp_path)]) == 2
     assert "make report" in capsys.readouterr().err

@@ -187,7 +187,7 @@ def _stands_aside(thread: int) -> bool:
 
 
 def test_the_command_stands_aside_and_ends_on_ctrl_c(whole: Path) -> None:
-    command = [sys.executable, "-m", "runner.report.watch", str(whole)]
+    command = [sys.executable, "-m", "runner.cli", "watch", str(whole)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watcher:
         try:
             page = whole / "report.html"

@@ -13,7 +13,7 @@ from runner.sweep.cluster import slurm
 
 def test_without_hydra_s_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(messages, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match="make cluster"):
+    with pytest.raises(UserError, match=r"pip install 'pinbox\[cluster\]'"):
         messages.check_overrides(["grid=smoke", "hydra/launcher=slurm"])
 
 

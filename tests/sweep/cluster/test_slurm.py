@@ -1,4 +1,4 @@
-"""A sweep on a real Slurm with accounting and two nodes, both on this machine: `make cluster-test`."""
+"""A sweep on a real Slurm with accounting and two nodes, both on this machine; `slurm.sh install` installs it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ import pytest
 from tests.patience import PATIENCE_SECONDS, wait_until
 
 ROOT = Path(__file__).parents[3]
-_SCRIPT = ROOT / "tests" / "cluster" / "slurm.sh"
+_SCRIPT = Path(__file__).with_name("slurm.sh")
 _MISSING = [name for name in ("slurmctld", "slurmd", "slurmdbd", "munged", "mariadbd") if not shutil.which(name)]
 _WHY_NOT = (
     f"no Slurm on this machine ({', '.join(_MISSING)} missing): tests/sweep/cluster/slurm.sh install"
     if _MISSING
-    else "the extra `cluster` is not installed: make cluster"
+    else "the extra `cluster` is not installed: see docs/cluster.md"
     if not find_spec("submitit")
     else "Slurm's daemons need root"
     if os.getuid()

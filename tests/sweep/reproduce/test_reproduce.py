@@ -15,8 +15,8 @@ from runner.errors import UserError
 from runner.results.recorded import Recorded, command, recorded
 from runner.results.tables import Tables
 from runner.sweep.reproduce import image
-from runner.sweep.reproduce.__main__ import reproduce
 from runner.sweep.reproduce.outcome import is_float32, outcome_lines
+from runner.sweep.reproduce.run import reproduce
 from tests.diff.sweeps import JOBS, sweep
 from tests.results.in_memory import write_all
 
@@ -126,7 +126,7 @@ def test_the_exit_code_is_the_diffs(
         return subprocess.CompletedProcess(line, ended)
 
     monkeypatch.setattr(subprocess, "run", run)
-    monkeypatch.setattr("runner.sweep.reproduce.__main__.find_image", lambda recipe: (recipe.image_id, "Image: here."))
+    monkeypatch.setattr("runner.sweep.reproduce.run.find_image", lambda recipe: (recipe.image_id, "Image: here."))
     assert reproduce(old, new, rebuild=False) == code
     assert (new / "diff.json").exists()
 
@@ -134,7 +134,7 @@ def test_the_exit_code_is_the_diffs(
 def test_a_sweep_that_cannot_run_and_a_folder_on_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_all(_recorded(), tmp_path)
     monkeypatch.setattr(subprocess, "run", lambda line: subprocess.CompletedProcess(line, 2))
-    monkeypatch.setattr("runner.sweep.reproduce.__main__.find_image", lambda recipe: (None, "Image: none."))
+    monkeypatch.setattr("runner.sweep.reproduce.run.find_image", lambda recipe: (None, "Image: none."))
     with pytest.raises(UserError, match="exit code 2"):
         reproduce(tmp_path, tmp_path / "new", rebuild=True)
     with pytest.raises(UserError, match="recorded sweep itself"):

@@ -11,23 +11,11 @@ from runner.config.paths import CONF, choices
 from runner.errors import UserError
 from runner.results.records.plan import PlanRecord, Role, TrialSpec
 from runner.sweep.search import halving
-from runner.sweep.search.__main__ import budget_seconds
 from runner.sweep.search.catalogue import fitting
 from runner.sweep.search.state import merged
 from tests.sweep.plans import a_plan
 
 TINY = ["model=tiny", "task=alice", "workload=smoke", "measure=smoke", "isolation=process", "grid.baseline=onnx"]
-
-
-@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("30m", 1800), ("1.5h", 5400)])
-def test_a_budget_has_a_unit(text: str, seconds: float) -> None:
-    assert budget_seconds(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["30", "m", "-1m", "0s", "1d"])
-def test_other_budgets_are_refused(text: str) -> None:
-    with pytest.raises(UserError, match="such as 90s, 30m or 2h"):
-        budget_seconds(text)
 
 
 def test_what_does_not_fit_is_left_out_with_the_reason() -> None:

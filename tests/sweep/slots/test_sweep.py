@@ -12,6 +12,8 @@ import pytest
 from tests.patience import PATIENCE_SECONDS, wait_until
 from tests.sweep.slots.command import CACHES, start
 
+pytestmark = pytest.mark.sweep
+
 TRIALS = 3 * (3 + 2)  # a round's, and its pair alone
 KEYS = ["job", "round", "role"]
 

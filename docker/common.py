@@ -1,7 +1,7 @@
 """What the set-up scripts share: where things are, one process at a time, and errors for people.
 
 These scripts run before anything is installed, so they use the standard library only. Those that `pinbox image` needs
-are in the wheel, too; there, what they make goes to the user's cache.
+are in the wheel too. There, what they make goes to the user's cache.
 """
 
 import fcntl
@@ -16,13 +16,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 DOCKER = ROOT / "docker"
 INSTALLED = not (ROOT / "pyproject.toml").exists()
-_USERS_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-CACHE = _USERS_CACHE / "pinbox" if INSTALLED else ROOT / ".cache"
-VENV = (CACHE if INSTALLED else ROOT) / ".venv"
+_USER_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+CACHE = _USER_CACHE / "pinbox" if INSTALLED else ROOT / ".cache"
+
+# Any fixed moment will do. It becomes the time of every file and of the base image, so that they never differ.
+EPOCH = 1758240000
 
 
 class SetupError(Exception):
-    """Something the person at the keyboard can put right; the message says what is wrong and what to do."""
+    """An error that the user can correct. The message says what is wrong and what to do."""
 
 
 def say(text: str) -> None:
@@ -30,7 +32,7 @@ def say(text: str) -> None:
 
 
 def run_main(main: Callable[[], None]) -> None:
-    """Run a script; what we can explain becomes a message and exit code 2, not a traceback."""
+    """Run a script. An error that we can explain becomes a message and exit code 2, not a traceback."""
     if sys.version_info[:2] != (3, 11):
         sys.exit(
             f"error: this is Python {sys.version.split()[0]}, and Pinbox needs 3.11: try `make setup PYTHON=python3.11`"
@@ -45,8 +47,8 @@ def run_main(main: Callable[[], None]) -> None:
 
 
 @contextmanager
-def one_at_a_time(name: str) -> Iterator[None]:
-    """Wait for other processes inside the same block: the environment and the image are made side by side."""
+def lock(name: str) -> Iterator[None]:
+    """Let one process at a time into this block: the environment and the image are made side by side."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / f"{name}.lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -54,11 +56,11 @@ def one_at_a_time(name: str) -> Iterator[None]:
 
 
 def run(*command: str | Path, advice: str, env: Mapping[str, str] | None = None) -> str:
-    """Run a command quietly and return its output; a failure shows the advice and the end of what it said."""
+    """Run a command quietly and return its output. If it fails, the error shows the advice and the last lines."""
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
     if done.returncode:
-        said = "\n".join(f"    {line}" for line in (done.stdout + done.stderr).strip().splitlines()[-12:])
-        raise SetupError(f"{advice}\n  `{' '.join(map(str, command[:4]))} …` said:\n{said}")
+        tail = "\n".join(f"    {line}" for line in (done.stdout + done.stderr).strip().splitlines()[-12:])
+        raise SetupError(f"{advice}\n  `{' '.join(map(str, command[:4]))} …` said:\n{tail}")
     return done.stdout
 
 

@@ -1,10 +1,8 @@
-"""pinbox reproduce SWEEP: run a recorded sweep again, and say what came out differently."""
+"""Run a recorded sweep again, and say what came out differently."""
 
 from __future__ import annotations
 
-import argparse
 import subprocess
-import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -19,21 +17,6 @@ from runner.results.recorded import command, recorded
 from runner.results.tables import read_tables
 from runner.sweep.reproduce.image import find_image
 from runner.sweep.reproduce.outcome import outcome_lines
-
-
-def main() -> int:
-    """Reproduce; return the diff's exit code: 0 nothing real, 1 something real, 2 not comparable or not run."""
-    parser = argparse.ArgumentParser("pinbox reproduce", description="Run a recorded sweep again.")
-    parser.add_argument("sweep", type=Path, help="folder of the recorded sweep, such as outputs/demo")
-    parser.add_argument("--out", type=Path, help="folder of the new one (default: SWEEP.reproduced)")
-    parser.add_argument("--rebuild", action="store_true", help="make every artifact anew, in a store of its own")
-    asked = parser.parse_args()
-    out = asked.out or asked.sweep.with_name(f"{asked.sweep.name}.reproduced")
-    try:
-        return reproduce(asked.sweep, out, asked.rebuild)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
 
 
 def reproduce(sweep: Path, out: Path, rebuild: bool) -> int:
@@ -65,7 +48,3 @@ def reproduce(sweep: Path, out: Path, rebuild: bool) -> int:
         print(printable(line))
     print(out / "diff.html")
     return exit_code(found)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,289 @@
+"""What a recommendation needs to know of a sweep: the variants, their figures, and how the figures scatter.
+
+Whatever is resampled is a whole number: how far each round was from the middle of its job, in steps of 10⁻⁵, and one
+bit for each example. Sums of whole numbers are exact in any order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import fmean, median
+from typing import Any, Final
+
+import numpy as np
+
+from runner.recommend.limits import Measure, excess
+from runner.recommend.mistakes import Mistakes, mistakes
+from runner.results.format import pluralize
+from runner.results.labels import group_label
+from runner.results.saturation import saturation_sentence
+from runner.results.tables import Row, Tables
+
+STEP: Final = 1e-5  # of a logarithm, or of a ratio to the job's median
+_SHARED = ("family", "task", "workload", "isolation")
+_OF_TRIALS = ["job", "round", "role", "status", "included", "latency_ratio", "latency_p50_seconds"]
+_OF_TRIALS += ["latency_p90_seconds", "rss_peak_bytes"]
+
+Middle = Callable[[Sequence[float]], float]
+
+
+@dataclass(frozen=True)
+class Block:
+    """The jobs that share a baseline, and so its rounds.
+
+    Attributes:
+        rounds: how many rounds are included.
+        clock: per round, how far the log of the baseline's median latency was from its middle, in steps.
+        noise_floor: the ratio above 1 that identical code can still show; None if it is not known.
+        mistakes: the packed mistakes of the baseline; None if they are not known.
+    """
+
+    rounds: int
+    clock: Sequence[int]
+    noise_floor: float | None
+    mistakes: bytes | None
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A job without failures, which may be chosen.
+
+    Attributes:
+        label: its name, unique within its data.
+        latency_seconds: latency ratio × the baseline's median latency; the job's own median where there is no ratio.
+        paired: whether latency_seconds comes from a ratio, so that it scatters with the clock of its block.
+        values: the measures that are known, by name.
+        mistakes: the packed mistakes; None if they are not known.
+        latency_steps: per round, how far the log latency was from its mean, in steps.
+        ratio_steps: per round, how far p90 and memory were from their medians, by the measure's name, in steps.
+    """
+
+    label: str
+    threads: int
+    block: Block
+    latency_seconds: float
+    paired: bool
+    values: Mapping[str, float]
+    mistakes: bytes | None
+    latency_steps: Sequence[int]
+    ratio_steps: Mapping[str, Sequence[int]]
+
+    @property
+    def log_latency(self) -> int:
+        """Return the logarithm of the latency, in steps."""
+        return to_steps(math.log(self.latency_seconds))
+
+    def excess(self, measure: Measure, limit: float) -> float:
+        """Return by which fraction of the limit the variant misses it: 0 if not at all, infinite if it is unknown."""
+        value = self.values.get(measure.name)
+        return math.inf if value is None else float(excess(np.array(value), measure, limit))
+
+
+@dataclass(frozen=True)
+class DecisionData:
+    """The jobs of one family, task, workload and isolation: what one may choose from.
+
+    Attributes:
+        variants: the jobs without failures, the fastest first.
+        failed: label and problem of the other jobs.
+        texts: how many texts were evaluated; 0 if none.
+        examples: how many of their examples have a bit in the packed mistakes.
+        longest_tokens: the longest input that the memory peaks cover; None if one of them does not say so.
+        saturation: a sentence that names the variants whose int8 products may saturate; empty if there is none.
+    """
+
+    title: str
+    isolation: str
+    batch_size: int
+    variants: Sequence[Variant]
+    failed: Sequence[tuple[str, str]]
+    texts: int
+    examples: int
+    longest_tokens: int | None
+    saturation: str
+
+    @cached_property
+    def blocks(self) -> list[Block]:
+        """Return the blocks of the variants, each once."""
+        return list({id(variant.block): variant.block for variant in self.variants}.values())
+
+    def cost(self, place: int, core_hour: float) -> float:
+        """Return the price of a million texts: all cores of a variant at full use, for as long as they take."""
+        variant = self.variants[place]
+        return core_hour * variant.threads * variant.latency_seconds / 3600 / self.batch_size * 1e6
+
+
+def decision_data(tables: Tables) -> list[DecisionData]:
+    """Return what can be chosen from, one choice after the other in the order of the plan."""
+    trials: dict[str, list[Row]] = defaultdict(list)
+    for trial in tables.results.select(_OF_TRIALS).to_pylist():
+        if trial["status"] == "ok" and trial["included"]:
+            trials[trial["job"]].append(trial)
+    choices: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    for row in tables.jobs:
+        choices[tuple(row[name] for name in _SHARED)].append(row)
+    evaluated = mistakes(tables, {row["job"] for row in tables.jobs if row["accuracy"] is not None})
+    return [_decision_data(rows, trials, evaluated) for rows in choices.values()]
+
+
+def to_steps(value: float) -> int:
+    """Return a difference of logarithms, or of ratios, in steps."""
+    return round(value / STEP)
+
+
+def _decision_data(
+    rows: Sequence[Row], trials: Mapping[str, Sequence[Row]], evaluated: Mapping[str, Mistakes]
+) -> DecisionData:
+    labels = _labels(rows)
+    by_job = {row["job"]: row for row in rows}
+    measured = [row for row in rows if row["status"] == "ok" and row["latency_p50_seconds"]]
+    known = {row["job"] for row in measured}
+    own = {row["job"]: evaluated[row["job"]] for row in measured if row["job"] in evaluated}
+    sharing: dict[str, list[Row]] = defaultdict(list)
+    for row in measured:
+        sharing[row["baseline_job"]].append(row)
+    variants = []
+    for baseline_job, jobs in sharing.items():
+        rounds = sorted({trial["round"] for row in jobs for trial in trials[row["job"]]})
+        block = _block(jobs, rounds, trials[baseline_job], own)
+        baseline = by_job.get(baseline_job)
+        variants += [
+            _variant(row, labels[row["job"]], block, baseline, trials[row["job"]], rounds, own.get(row["job"]))
+            for row in jobs
+        ]
+    place = {labels[row["job"]]: number for number, row in enumerate(measured)}
+    some = next(iter(own.values()), None)
+    first = rows[0]
+    return DecisionData(
+        title=f"{first['family']} on {first['task']}, workload {first['workload']}",
+        isolation=str(first["isolation"]),
+        batch_size=next((row["batch_size"] for row in rows if row["batch_size"]), 1),
+        variants=sorted(variants, key=lambda variant: (variant.latency_seconds, place[variant.label])),
+        failed=[(labels[row["job"]], _problem(row)) for row in rows if row["job"] not in known],
+        texts=some.texts if some else 0,
+        examples=some.kept if some else 0,
+        longest_tokens=_longest_tokens(measured),
+        saturation=saturation_sentence((group_label(row), row) for row in measured),
+    )
+
+
+def _variant(
+    row: Row,
+    label: str,
+    block: Block,
+    baseline: Row | None,
+    trials: Sequence[Row],
+    rounds: Sequence[int],
+    evaluated: Mistakes | None,
+) -> Variant:
+    latency_seconds, paired = _latency(row, baseline)
+    logs = _by_round(trials, rounds, _log_ratio if paired else _log_p50)
+    ratios = {
+        name: _by_round(trials, rounds, lambda trial, column=column: _relative(trial[column], row[column]))  # type: ignore[misc]
+        for name, column in (("p90_seconds", "latency_p90_seconds"), ("rss_bytes", "rss_peak_bytes"))
+    }
+    return Variant(
+        label=label,
+        threads=row["threads"],
+        block=block,
+        latency_seconds=latency_seconds,
+        paired=paired,
+        values=_values(row),
+        mistakes=evaluated.own if evaluated else None,
+        latency_steps=_deviations(logs, fmean, _widening(len(rounds))),
+        ratio_steps={name: _deviations(values, lambda _: 1.0) for name, values in ratios.items()},
+    )
+
+
+def _values(row: Row) -> dict[str, float]:
+    flips = row["negative_flips_fraction"]
+    if row["job"] == row["baseline_job"] and row["accuracy"] is not None:
+        flips = 0.0  # no row compares a baseline with itself
+    values = {
+        "p90_seconds": row["latency_p90_seconds"],
+        "disk_bytes": row["disk_bytes"],
+        "rss_bytes": row["rss_peak_bytes"],
+        "accuracy": row["accuracy"],
+        "negative_flips": flips,
+    }
+    return {name: float(value) for name, value in values.items() if value is not None}
+
+
+def _block(
+    rows: Sequence[Row], rounds: Sequence[int], baseline_trials: Sequence[Row], evaluated: Mapping[str, Mistakes]
+) -> Block:
+    """Return the block of jobs that share a baseline."""
+    sides = [evaluated[row["job"]].baseline for row in rows if row["job"] in evaluated]
+    return Block(
+        rounds=len(rounds),
+        clock=_deviations(_by_round(baseline_trials, rounds, _log_p50), median, _widening(len(rounds))),
+        noise_floor=next((row["noise_floor"] for row in rows if row["noise_floor"]), None),
+        mistakes=sides[-1] if sides else None,
+    )
+
+
+def _longest_tokens(rows: Sequence[Row]) -> int | None:
+    """Return the length that the memory peaks of all jobs cover, in tokens; None where one does not say it."""
+    lengths = [row["rss_peak_tokens"] for row in rows]
+    return None if not lengths or None in lengths else int(min(lengths))
+
+
+def _labels(rows: Sequence[Row]) -> dict[str, str]:
+    """Name jobs by what tells them apart: by the threads where these differ, and by the key if nothing else does."""
+    several = len({row["threads"] for row in rows}) > 1
+    names = {
+        row["job"]: group_label(row) + (f" · {pluralize(row['threads'], 'thread')}" if several else "") for row in rows
+    }
+    alike = Counter(names.values())
+    return {job: name if alike[name] == 1 else f"{name} ({job})" for job, name in names.items()}
+
+
+def _problem(row: Row) -> str:
+    return "unfinished" if row["status"] in ("ok", "missing") else str(row["status"])
+
+
+def _latency(row: Row, baseline: Row | None) -> tuple[float, bool]:
+    """Return the latency, and whether it comes from the ratio to the baseline, which scatters less than raw times."""
+    if row["latency_ratio"] and baseline is not None and baseline["latency_p50_seconds"]:
+        return row["latency_ratio"] * baseline["latency_p50_seconds"], True
+    return row["latency_p50_seconds"], False
+
+
+def _log_p50(trial: Row) -> float | None:
+    return math.log(trial["latency_p50_seconds"]) if trial["latency_p50_seconds"] else None
+
+
+def _log_ratio(trial: Row) -> float | None:
+    return math.log(trial["latency_ratio"]) if trial["latency_ratio"] else None
+
+
+def _relative(value: float | None, middle: float | None) -> float | None:
+    return value / middle if value is not None and middle else None
+
+
+def _by_round(trials: Sequence[Row], rounds: Sequence[int], value: Callable[[Row], float | None]) -> list[float | None]:
+    """Return one value per round: the mean of the round's trials, None where nothing is known."""
+    known: dict[int, list[float]] = defaultdict(list)
+    for trial in trials:
+        if (own := value(trial)) is not None:
+            known[trial["round"]].append(own)
+    return [fmean(known[number]) if known[number] else None for number in rounds]
+
+
+def _deviations(values: Sequence[float | None], middle: Middle, widening: float = 1.0) -> list[int]:
+    """Return each value less their middle, in steps; 0 for a value that is not known."""
+    known = [value for value in values if value is not None]
+    centre = middle(known) if known else 0.0
+    return [0 if value is None else to_steps((value - centre) * widening) for value in values]
+
+
+def _widening(rounds: int) -> float:
+    """Return √(n ÷ (n − 1)): a bootstrap of n values scatters by that much too little.
+
+    The narrowness bias (T. C. Hesterberg, "What teachers should know about the bootstrap", Am. Stat. 69, 2015).
+    """
+    return math.sqrt(rounds / (rounds - 1)) if rounds > 1 else 1.0
