@@ -11,11 +11,10 @@ from runner.config.task_kinds import MULTI_LABEL, TOKENS
 from runner.errors import UserError, did_you_mean
 from runner.tasks.rows import Row, Rows, Source
 from runner.tasks.split import shuffled, split
-from runner.tasks.texts import SPLITS, Example, Texts
+from runner.tasks.texts import NUMBER_PATTERN, SPLITS, Example, Texts
 
 SPLIT = "split"
 _OR_NULL = {"label_column": ", or null if there are no labels", "text_pair_column": ", or null if texts are single"}
-_NUMBER = re.compile(r"[+-]?\d{1,18}(\.\d{0,18})?")
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
 
 
@@ -217,6 +216,6 @@ def _label_names(rows: Iterable[Row], task: TaskConfig, where: Source) -> list[s
             f"task.label_column: all rows of {where.name} have the label '{names.pop()}' in column "
             f"'{task.label_column}'. There must be at least two labels; with none, say task.label_column=null."
         )
-    if all(map(_NUMBER.fullmatch, names)):
+    if all(map(NUMBER_PATTERN.fullmatch, names)):
         return sorted(names, key=lambda name: (float(name), name))
     return sorted(names)

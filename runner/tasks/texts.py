@@ -1,8 +1,9 @@
-"""A task's texts as records, and as files in a folder: the standard library only, since boxes read them back."""
+"""A task's texts as records and as files. Boxes read them, so this module uses only the standard library."""
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,12 +12,19 @@ from runner.config.task_kinds import SINGLE_LABEL
 
 SPLITS = ("train", "validation", "test")
 UNLABELLED = "unlabelled"
+NUMBER_PATTERN = re.compile(r"[+-]?\d{1,18}(\.\d{0,18})?")  # a label that is a plain number
 
 
 class Example(NamedTuple):
-    """One text, the number of its label (its place in `Texts.labels`) or None if that is not known, and of a pair the
-    second text. Of a task of several labels a text, all their numbers, rising. Of one of kind tokens the words, which
-    the text is with spaces between them, and a number for each."""
+    """One text of a task, or a pair of texts.
+
+    Attributes:
+        text: the text, or the first text of a pair.
+        label: the place of its label in `Texts.labels`, or None if its label is not known. It is a tuple of places if a
+            text may have several labels, in rising order, or if the task's kind is tokens, with one place a word.
+        pair: the second text of a pair.
+        words: the words of the text, for the kind tokens. The text is these words with spaces between them.
+    """
 
     text: str
     label: int | tuple[int, ...] | None

@@ -3,8 +3,8 @@
     {"step": name, "plugin": its module or null, "config": {…}, "threads": 2,
      "paths": {"source": …, "texts": …, "output": …}}
 
-The artifact's files go to `files/` below the output folder, the step's notes to `notes.json`; `progress.txt` says how
-far it is meanwhile.
+The step writes the artifact's files to `files/` in the output folder and its notes to `notes.json`. While it runs, it
+writes its progress to `progress.txt`.
 """
 
 from __future__ import annotations
@@ -21,23 +21,28 @@ from runner.techniques.step import PROGRESS, StepInputs, load_step_class, run_st
 
 
 def main() -> None:
-    """Read the request, run the step, write its notes."""
+    """Read the request, run the step and write its notes."""
     request = json.loads(Path(sys.argv[1]).read_text())
     paths = {name: Path(path) for name, path in request["paths"].items()}
     step = load_step_class(request["step"], request["plugin"])(**request["config"])
     target = paths["output"] / "files"
     target.mkdir()
-    tempfile.tempdir = str(paths["output"])  # on the disk: /tmp is memory, and too small for a copy of a model
+    tempfile.tempdir = str(paths["output"])  # /tmp is in memory and too small for a copy of a model
     started = time.monotonic()
-    beside = paths.get("checkpoint"), paths.get("teacher")
-    tell = partial(_tell, paths["output"] / PROGRESS)
-    inputs = StepInputs(paths.get("source"), paths["texts"], request["threads"], *beside, tell=tell)
+    inputs = StepInputs(
+        paths.get("source"),
+        paths["texts"],
+        request["threads"],
+        checkpoint=paths.get("checkpoint"),
+        teacher=paths.get("teacher"),
+        report=partial(_report, paths["output"] / PROGRESS),
+    )
     notes = run_step(step, inputs, target)
     record = {"notes": notes, "seconds": time.monotonic() - started}
     (paths["output"] / "notes.json").write_text(json.dumps(record))
 
 
-def _tell(path: Path, line: str) -> None:
+def _report(path: Path, line: str) -> None:
     print(line, flush=True)
     path.write_text(line)
 
@@ -45,4 +50,4 @@ def _tell(path: Path, line: str) -> None:
 if __name__ == "__main__":
     main()
     sys.stdout.flush()
-    os._exit(0)  # all is written; taking torch apart would cost a second or more
+    os._exit(0)  # everything is written, and unloading torch would take a second or more

@@ -130,15 +130,15 @@ def test_the_learning_rate_falls_to_0_by_whichever_ends_first() -> None:
 
 
 def test_too_little_time_is_refused(bert: Path, texts: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"minutes is 1e-09, too few: 1 of 45 steps were done in them"):
+    with pytest.raises(UserError, match=r"minutes is 1e-09, which is too short: only 1 of 45 steps were done"):
         apply_step(tmp_path / "f", bert, texts, **QUICK | {"minutes": 1e-9})
 
 
-def test_it_tells_how_far_it_is(bert: Path, texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "_TELL_SECONDS", 0)
-    told: list[str] = []
+def test_it_reports_its_progress(bert: Path, texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "_REPORT_SECONDS", 0)
+    lines: list[str] = []
     (tmp_path / "f").mkdir()
     step = make_step(QUICK | {"epochs": 1}, "test")
-    run_step(step, StepInputs(bert, texts, 1, tell=told.append), tmp_path / "f")
-    assert [line.split("%")[0] for line in told[:-1]] == [f"{100 * done / 15:.0f}" for done in range(1, 16)]
-    assert told[-1].startswith("epoch 1/1, loss ")
+    run_step(step, StepInputs(bert, texts, 1, report=lines.append), tmp_path / "f")
+    assert [line.split("%")[0] for line in lines[:-1]] == [f"{100 * done / 15:.0f}" for done in range(1, 16)]
+    assert lines[-1].startswith("epoch 1/1, loss ")

@@ -13,7 +13,7 @@ from runner.engines.checkpoint import load_checkpoint
 from runner.tasks.texts import Example, Texts, write_texts
 from runner.techniques.training.batches import NO_LABEL, Batches
 from runner.techniques.training.distil import hard_loss, soft_loss
-from runner.techniques.training.training import label_losses, right_ones
+from runner.techniques.training.training import are_correct, label_losses
 from tests.techniques.conftest import apply_step, save_random
 
 WORDS = ["awful", "table", "lovely"]
@@ -59,7 +59,7 @@ def test_the_loss_is_binary_cross_entropy_of_the_texts_with_labels() -> None:
 
 
 def test_right_is_what_has_exactly_the_labels() -> None:
-    assert right_ones(LOGITS, torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])).tolist() == [True, False]
+    assert are_correct(LOGITS, torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])).tolist() == [True, False]
 
 
 def test_the_soft_loss_is_the_divergence_of_each_label() -> None:

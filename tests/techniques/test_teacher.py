@@ -27,12 +27,12 @@ class Counting:
         return self.model(**inputs)
 
 
-def test_its_answers_are_the_model_s_however_texts_are_batched(bert: Path, texts: Path) -> None:
+def test_its_outputs_are_the_model_s_however_texts_are_batched(bert: Path, texts: Path) -> None:
     model = Counting(load_checkpoint(bert))
-    teacher, forgetful = Teacher(model), Teacher(model.model, remembers=False)
+    teacher, uncached = Teacher(model), Teacher(model.model, cache=False)
     data = Batches(bert, read_split(texts, "test"), 64, model.model.config)
-    for size in (20, 20, 30):  # otherwise padded, too
+    for size in (20, 20, 30):  # another size also means other padding
         for batch in data.in_order(size):
             del batch["labels"]
-            torch.testing.assert_close(teacher.answer(batch), forgetful.answer(batch), atol=1e-5, rtol=1e-4)
+            torch.testing.assert_close(teacher.outputs(batch), uncached.outputs(batch), atol=1e-5, rtol=1e-4)
     assert model.texts == 60

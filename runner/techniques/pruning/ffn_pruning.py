@@ -1,4 +1,4 @@
-"""Remove neurons of the feed-forward networks, and with them their share of the weights."""
+"""Remove neurons of the feed-forward networks together with their weights."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _CRITERIA = ("magnitude", "importance")
 @step("ffn-pruning")
 @dataclass
 class FfnPruning(Step):
-    """checkpoint → checkpoint with fewer neurons: of every layer the same share, so that all keep one size.
+    """checkpoint → checkpoint with fewer neurons. Every layer loses the same share, so that all stay equally large.
 
     Attributes:
-        fraction: of every layer's neurons that is removed, above 0 and below 1.
-        criterion: "magnitude" removes the neurons with the smallest product of norms, of the weights into and out of
-            them (the L2 criterion of Li et al., "Pruning Filters for Efficient ConvNets", ICLR 2017, on both sides);
-            "importance" those that the loss depends on least, to first order (see importance.py).
-        seed: of the order of samples.
-        samples: labelled training texts that importance is evaluated on.
+        fraction: the fraction of every layer's neurons to remove, above 0 and below 1.
+        criterion: "magnitude" removes the neurons with the smallest product of the norms of their incoming and outgoing
+            weights (the L2 criterion of Li et al., "Pruning Filters for Efficient ConvNets", ICLR 2017, on both sides).
+            "importance" removes the neurons on which the loss depends least, to first order (see importance.py).
+        seed: the seed of the samples' order.
+        samples: the number of labelled training texts on which importance is computed.
     """
 
     takes = "checkpoint"
@@ -53,11 +53,11 @@ class FfnPruning(Step):
 
     @property
     def reads_labels(self) -> bool:
-        """Only importance needs labelled texts."""
+        """Whether it needs labelled texts: only the criterion "importance" does."""
         return self.criterion == "importance"
 
     def infer_shape(self, shape: Shape) -> Shape:
-        """Fewer neurons, if any are removed."""
+        """Return a shape with fewer neurons, and check that some are removed."""
         check_layers(shape, self.name)
         if shape.neurons is None:
             return shape
@@ -65,10 +65,10 @@ class FfnPruning(Step):
         return replace(shape, neurons=remaining(shape.neurons, self.fraction))
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Write the smaller checkpoint; return how many neurons each layer had and has.
+        """Write the smaller checkpoint, and return the number of neurons in each layer before and after.
 
         Raises:
-            UserError: if importance finds no labelled texts.
+            UserError: if the criterion is "importance" and there are no labelled texts.
         """
         import torch
 
@@ -97,17 +97,17 @@ class FfnPruning(Step):
 
 
 def magnitudes(layers: Sequence[Layer]) -> list[torch.Tensor]:
-    """Return, for every layer, the norm of the weights into each neuron × the norm of those out of it, [neurons]."""
+    """Return each neuron's norm of incoming weights × norm of outgoing weights, [neurons] for every layer."""
     from runner.techniques.pruning.layers import full_weight
 
     scores = []
     for layer in layers:
         into, out = (full_weight(linear) for linear in layer.feed_forward)
-        rows = into.view(layer.gates, layer.neurons, -1)  # of a gated neuron there is more than one
+        rows = into.view(layer.gates, layer.neurons, -1)  # a gated neuron has more than one row
         scores.append(rows.norm(dim=(0, 2)) * out.norm(dim=0))
     return scores
 
 
 def strongest(scores: torch.Tensor, fraction: float) -> torch.Tensor:
-    """Return the neurons to keep, in order: all but the lowest `fraction`, and at least one."""
+    """Return the neurons to keep, in order: all except the `fraction` with the lowest scores, but at least one."""
     return scores.argsort(descending=True, stable=True)[: remaining(len(scores), fraction)].sort().values

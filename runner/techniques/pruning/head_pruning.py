@@ -1,4 +1,4 @@
-"""Remove attention heads, and with them their share of the weights."""
+"""Remove attention heads together with their weights."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class HeadPruning(Step):
     """checkpoint → checkpoint with fewer heads, at least one in every layer.
 
     Attributes:
-        fraction: of all heads that is removed, above 0 and below 1.
-        criterion: "random" removes the same share of every layer's heads, drawn by `seed`; "importance" removes those
-            that the loss depends on least in the whole model, after Michel, Levy and Neubig, "Are Sixteen Heads Really
-            Better than One?", NeurIPS 2019.
-        seed: of the draw, and of the order of samples.
-        samples: labelled training texts that importance is evaluated on.
+        fraction: the fraction of all heads to remove, above 0 and below 1.
+        criterion: "random" removes the same share of every layer's heads, drawn by `seed`. "importance" removes the
+            heads of the whole model on which the loss depends least, after Michel, Levy and Neubig, "Are Sixteen Heads
+            Really Better than One?", NeurIPS 2019.
+        seed: the seed of the random choice and of the samples' order.
+        samples: the number of labelled training texts on which importance is computed.
     """
 
     takes = "checkpoint"
@@ -49,11 +49,14 @@ class HeadPruning(Step):
 
     @property
     def reads_labels(self) -> bool:
-        """Only importance needs labelled texts."""
+        """Whether it needs labelled texts: only the criterion "importance" does."""
         return self.criterion == "importance"
 
     def infer_shape(self, shape: Shape) -> Shape:
-        """Fewer heads, if any are removed; how importance spreads them over the layers is not known."""
+        """Return a shape with fewer heads, and check that some are removed.
+
+        The heads are None if importance chooses them, since each layer's number is not known beforehand.
+        """
         check_attention(shape, self.name)
         if shape.heads is None:
             return shape
@@ -64,10 +67,10 @@ class HeadPruning(Step):
         return replace(shape, heads=None)
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Write the smaller checkpoint; return the heads kept, by layer.
+        """Write the smaller checkpoint, and return the heads that each layer keeps.
 
         Raises:
-            UserError: if importance finds no labelled texts.
+            UserError: if the criterion is "importance" and there are no labelled texts.
         """
         import torch
 
@@ -96,13 +99,13 @@ class HeadPruning(Step):
 
 
 def choose_random(counts: list[int], fraction: float, seed: int) -> list[list[int]]:
-    """Return the heads to keep in every layer: of each the same share, at random, but at least one."""
+    """Return the heads to keep in every layer: a random choice of the same share of each layer, but at least one."""
     generator = random.Random(seed)
     return [sorted(generator.sample(range(count), remaining(count, fraction))) for count in counts]
 
 
 def choose_important(importance: list[list[float]], fraction: float) -> list[list[int]]:
-    """Return the heads to keep in every layer: the least important of the whole model go, but never a layer's last."""
+    """Return the heads to keep in every layer: the whole model's most important ones, and at least one a layer."""
     keep = [set(range(len(layer))) for layer in importance]
     ranked = sorted((value, layer, head) for layer, row in enumerate(importance) for head, value in enumerate(row))
     surplus = round(fraction * len(ranked))
@@ -114,7 +117,7 @@ def choose_important(importance: list[list[float]], fraction: float) -> list[lis
 
 
 def head_importance(model: Any, batches: Iterator[dict[str, Any]]) -> list[list[float]]:
-    """Return the importance of every head (see importance.py), divided by its layer's L2 norm, as Michel et al. do."""
+    """Return the importance of every head (see importance.py), divided by its layer's L2 norm as in Michel et al."""
     from runner.techniques.pruning.importance import gate_importance
     from runner.techniques.pruning.layers import encoder_layers
 
