@@ -25,7 +25,7 @@ def main() -> None:
     """Read the request, write `files/inputs.npz` and `notes.json` into the output folder."""
     request = json.loads(Path(sys.argv[1]).read_text())
     paths = {name: Path(path) for name, path in request["paths"].items()}
-    texts = [example.given for example in read_split(paths["texts"], "test")]
+    texts = [example.tokenizer_input for example in read_split(paths["texts"], "test")]
     arrays = tokenize(texts, load_tokenizer(paths["checkpoint"]), request)
     (paths["output"] / "files").mkdir()
     np.savez(paths["output"] / "files" / "inputs.npz", **arrays)  # type: ignore[arg-type]  # its stub means another key

@@ -99,7 +99,7 @@ def test_graphs_keep_their_three_inputs(step: str, model: Path, graph: Path, pai
 
 def test_calibration_is_on_pairs(model: Path, pairs: Path) -> None:
     _, texts = calibration_texts(pairs, 3)
-    assert texts == [example.given for example in _pairs(64, 1)[:3]]
+    assert texts == [example.tokenizer_input for example in _pairs(64, 1)[:3]]
     (call, *_) = encode(texts, model, 32)
     assert list(call) == INPUTS
     assert call["token_type_ids"].max() == 1
@@ -117,7 +117,7 @@ def test_a_smaller_vocabulary_keeps_the_types(model: Path, pairs: Path, tmp_path
     made, _ = apply_step(tmp_path / "trimmed", model, pairs, step="vocabulary-trimming")
     before, after = (Tokenizer.from_file(str(folder / "tokenizer.json")) for folder in (model, made))
     for example in _pairs(16, 3):
-        one, other = before.encode(*example.given), after.encode(*example.given)
+        one, other = before.encode(*example.tokenizer_input), after.encode(*example.tokenizer_input)
         assert (one.tokens, one.type_ids) == (other.tokens, other.type_ids)
 
 

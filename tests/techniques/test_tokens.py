@@ -41,7 +41,7 @@ def model(tagged: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_words_survive_writing_and_reading(tagged: Path) -> None:
     first = read_split(tagged, "test")[0]
     assert (first.words, first.label, first.text) == (("Ada", "Lovelace", "wrote"), (0, 1, 2), "Ada Lovelace wrote")
-    assert first.given == first.words
+    assert first.tokenizer_input == first.words
 
 
 def test_each_token_has_logits_as_transformers_computes_them(model: Path) -> None:

@@ -243,7 +243,7 @@ def _pad_token_id(original: Any, source: Path, config: Any) -> int:
 def _sample(examples: Sequence[Example]) -> list[RawText]:
     """Return the texts to compare: the first ones, and the longest of the others."""
     rest = heapq.nlargest(_LONGEST, examples[_FIRST:], key=lambda example: len(example.whole))
-    return [example.given for example in (*examples[:_FIRST], *rest)]
+    return [example.tokenizer_input for example in (*examples[:_FIRST], *rest)]
 
 
 def _lengths(config: Any) -> list[int]:

@@ -145,7 +145,7 @@ def calibration_texts(folder: Path, count: int) -> tuple[str, list[RawText]]:
         count: the number of texts.
     """
     split = "train" if (examples := read_split(folder, "train")) else "test"
-    return split, [example.given for example in (examples or read_split(folder, "test"))[:count]]
+    return split, [example.tokenizer_input for example in (examples or read_split(folder, "test"))[:count]]
 
 
 def encode(texts: Sequence[RawText], checkpoint: Path, max_length: int) -> list[dict[str, np.ndarray]]:

@@ -45,7 +45,9 @@ class Batches:
     """
 
     def __init__(self, checkpoint: Path, examples: Sequence[Example], max_length: int, config: Any) -> None:
-        encodings = load_tokenizer(checkpoint, max_length).encode_batch([example.given for example in examples])
+        encodings = load_tokenizer(checkpoint, max_length).encode_batch(
+            [example.tokenizer_input for example in examples]
+        )
         self._ids = [encoding.ids for encoding in encodings]
         self._types = [encoding.type_ids for encoding in encodings] if getattr(config, TOKEN_TYPES, False) else None
         self._labels = _label_rows(examples, config.num_labels)
