@@ -164,8 +164,8 @@ def _difference(original: Any, target: Path, text: RawText, saved: _Tokens, expe
         what, ours, theirs = "numbers of tokens", _shown([*saved[:2]]), _shown([*expected[:2]])
     return (
         f"model: {TOKENIZER} and transformers ({type(original).__name__}) disagree on {text!r:.80}, cut to "
-        f"{max_length} tokens: {what} {ours} against {theirs}. Set do_lower_case, strip_accents and the like in a {CONFIG} as they "
-        f"were in training, or write a {_AS_IT_IS}."
+        f"{max_length} tokens: {what} {ours} against {theirs}. Set do_lower_case, strip_accents and the like in a "
+        f"{CONFIG} as they were in training, or write a {_AS_IT_IS}."
     )
 
 
