@@ -112,7 +112,7 @@ scale: .venv/.ready ## How collect, report, diff and recommend grow with a sweep
 
 cluster-test: cluster ## Test LAUNCHER=slurm on a real Slurm of two nodes on this machine (Debian or Ubuntu, as root)
 	@tests/sweep/cluster/slurm.sh install
-	@.venv/bin/python -m pytest tests/cluster
+	@.venv/bin/python -m pytest tests/sweep/cluster
 
 lint: .venv/.ready ## Check style and types
 	@.venv/bin/ruff check .
