@@ -128,7 +128,7 @@ def test_what_is_wrong_in_one_job_is_wrong_in_every_job() -> None:
             compared.parts.compose(["technique=onxx"])
         with pytest.raises(UserError, match="may not name code to run"):
             compared.parts.compose(["technique=onnx", "+technique.steps=[{_target_: os.system}]"])
-        with pytest.raises(UserError, match="may refer to other keys only"):
+        with pytest.raises(UserError, match="may refer only to other keys"):
             compared.parts.compose(["technique=onnx", "model.name='${oc.env:HOME}'"])
 
 

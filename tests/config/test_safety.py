@@ -17,8 +17,8 @@ CASES = {
     "a callback": (["+hydra.callbacks.own={_target_: os.system, command: 'true'}"], "hydra.callbacks.own._target_"),
     "our callback's class": (["hydra.callbacks.progress._target_=os.system"], "hydra.callbacks.progress._target_"),
     "the environment changed": (["+hydra.job.env_set.LD_PRELOAD=/tmp/evil.so"], "may not change the environment"),
-    "the environment read": (["model.name=${oc.env:HOME}"], "may refer to other keys only"),
-    "the environment read deep": (["model.name='x${oc.select:a,${oc.env:HOME}}'"], "may refer to other keys only"),
+    "the environment read": (["model.name=${oc.env:HOME}"], "may refer only to other keys"),
+    "the environment read deep": (["model.name='x${oc.select:a,${oc.env:HOME}}'"], "may refer only to other keys"),
     "logging": (["hydra/job_logging=stdout"], "hydra.job_logging is set"),
 }
 
@@ -55,10 +55,10 @@ def test_a_class_in_a_folder_of_configs_is_refused(tmp_path: Path, refused: Call
 TOO_LARGE = {
     "aliases of aliases": (
         "a0: &a0 [1, 1]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]\n" for i in range(1, 64)),
-        "values when each alias",
+        "values when its aliases",
     ),
-    "an alias of itself": ("shape: &a {b: *a}\n", "values when each alias"),
-    "thousands deep": ("shape: " + "[" * 5000 + "]" * 5000, "nested too deep"),
+    "an alias of itself": ("shape: &a {b: *a}\n", "values when its aliases"),
+    "thousands deep": ("shape: " + "[" * 5000 + "]" * 5000, "nested too deeply"),
 }
 
 

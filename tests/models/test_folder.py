@@ -44,7 +44,7 @@ def test_the_identity_follows_the_content(tmp_path: Path) -> None:
 
 
 def test_no_path() -> None:
-    with pytest.raises(UserError, match=r"model\.path is not set\. Say which folder: model\.path="):
+    with pytest.raises(UserError, match=r"model\.path is not set\. Name the folder: model\.path="):
         fetch_model(_model(None), Path("unused"))
 
 
@@ -62,7 +62,7 @@ def test_an_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_no_config(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"has no config\.json\. Take a folder as `save_pretrained`"):
+    with pytest.raises(UserError, match=r"has no config\.json\. Take a folder that `save_pretrained`"):
         fetch_model(_model(write_files(tmp_path, "model.safetensors")), Path("unused"))
 
 

@@ -81,5 +81,5 @@ def test_broken_bzip2_is_no_whole_archive(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as zipped:
         zipped.writestr("a", b"content" * 50)
     path.write_bytes(path.read_bytes().replace(b"BZh9", b"BZx9", 1))
-    with pytest.raises(UserError, match="it is no whole zip archive"):
+    with pytest.raises(UserError, match="it is not a complete zip archive"):
         extract(path, {"a": "a"}, tmp_path / "model", "package 'p'")

@@ -148,10 +148,10 @@ def test_nothing_is_imported_that_no_job_names(folder: Path) -> None:
 
 def test_a_name_of_pinbox_s_own_is_refused(folder: Path) -> None:
     (folder / "plugins" / "steps" / "onnx_export.py").write_text(STEP.format(name="onnx-export"))
-    with pytest.raises(UserError, match=r"'onnx-export' is there twice among the steps: plugins/steps/onnx_export.py"):
+    with pytest.raises(UserError, match=r"'onnx-export' exists twice among the steps: plugins/steps/onnx_export.py"):
         make_step({"step": "onnx-export"}, "here")
     (folder / "plugins" / "steps" / "sly.py").write_text(STEP.format(name="fine-tune"))
-    with pytest.raises(UserError, match="There is a step 'fine-tune' of Pinbox's own"):
+    with pytest.raises(UserError, match="Pinbox has a step 'fine-tune' already"):
         make_step({"step": "sly"}, "here")
 
 

@@ -127,7 +127,7 @@ def test_a_declared_delimiter_is_taken(tmp_path: Path) -> None:
         ('text,label\n"so \\"he\\" said",x\n', r"line 2: ',' expected after '\"'\. Close every quote, and double"),
         ('text\tlabel\n"so" he said\tx\n', r"line 2: a tab expected after '\"'"),
         ('text,label\na,x\n"never closed,y\nb,x\n', r"line 3: unexpected end of data\. Close every quote"),
-        ('text\tlabel\n"a\tx\nb"\ty\n', r"line 2: a quote opens here and closes in line 3, with tabs between"),
+        ('text\tlabel\n"a\tx\nb"\ty\n', r"line 2: a quote opens here and closes in line 3, with tabs in between"),
     ],
 )
 def test_what_is_not_certain_is_refused(content: str, message: str, tmp_path: Path) -> None:

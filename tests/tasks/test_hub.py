@@ -125,9 +125,11 @@ def test_splits_may_have_other_names_and_folders(served: tuple[Path, list[str]],
     texts = load_texts(_task(subset="sst2", **keys), tmp_path / "downloads")
     assert len(texts.test) == 6
     assert 0 < len(texts.validation) < 30 < len(texts.train) == 80 - len(texts.validation)
-    with pytest.raises(UserError, match=r"split 'train' in several folders: mrpc/train, sst2/train\. Say which: task"):
+    with pytest.raises(
+        UserError, match=r"split 'train' in several folders: mrpc/train, sst2/train\. Name one of them: task"
+    ):
         load_texts(_task(**keys), tmp_path / "downloads")
-    with pytest.raises(UserError, match=r"task\.test_split: .*no Parquet file of a split 'test' in a folder sst2 at"):
+    with pytest.raises(UserError, match=r"task\.test_split: .*no Parquet file of the split 'test' in a folder sst2 at"):
         load_texts(_task(subset="sst2", validation_split=None), tmp_path / "downloads")
 
 

@@ -66,11 +66,14 @@ def test_without_tags_there_is_only_agreement(tmp_path: Path) -> None:
     ("row", "message"),
     [
         ({"tokens": "Ada wrote"}, "line 1: column 'tokens' holds 'Ada wrote', but .* must hold a list of words"),
-        ({"tokens": ["Ada", " "]}, "line 1: column 'tokens' holds .* must hold a list of words, none of them empty"),
+        (
+            {"tokens": ["Ada", " "]},
+            "line 1: column 'tokens' holds .* must hold a list of words, none of which is empty",
+        ),
         ({"tokens": []}, "line 1: column 'tokens' holds .* must hold a list of words"),
         ({"tags": "O"}, "line 1: column 'tags' holds 'O', but .* must hold a list of tags, one for each word"),
-        ({"tags": ["O"]}, "line 1: words in column 'tokens': 2, tags in column 'tags': 1"),
-        ({"tags": ["O", None]}, "line 1: column 'tags' holds None, which is no label"),
+        ({"tags": ["O"]}, "line 1: column 'tokens' holds 2 words, but column 'tags' holds 1 tags"),
+        ({"tags": ["O", None]}, "line 1: column 'tags' holds None, but a label must be"),
     ],
 )
 def test_what_is_no_tagged_text_is_refused(row: dict[str, Any], message: str, tmp_path: Path) -> None:

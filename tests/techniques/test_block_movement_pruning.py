@@ -106,7 +106,7 @@ def test_factorised_layers_can_be_cut(bert: Path, texts: Path, tmp_path: Path) -
     [
         ({"heads": 1}, r"heads is 1.*, but must be at least 0 and below 1"),
         ({"neurons": -0.1}, r"neurons is -0\.1, but must be at least 0 and below 1"),
-        ({"heads": 0, "neurons": 0}, "heads and neurons are both 0: nothing to remove"),
+        ({"heads": 0, "neurons": 0}, "heads and neurons are both 0, which removes nothing"),
         ({"sparsity": 0.5}, "has no key 'sparsity'"),
     ],
 )

@@ -194,7 +194,7 @@ def test_the_same_seed_gives_the_same_bytes(teacher: Path, student: Path, texts:
     [
         ({"temperature": 0}, "temperature is 0.*, but must be above 0"),
         ({"soft_weight": -1}, "soft_weight is -1.*, but must be at least 0"),
-        ({"soft_weight": 0, "hard_weight": 0, "hidden_weight": 0}, "are all 0: nothing to learn"),
+        ({"soft_weight": 0, "hard_weight": 0, "hidden_weight": 0}, r"are all 0\. Set one of them"),
         ({"unlabelled": -1}, "unlabelled is -1, but must be at least 0"),
         ({"hidden_layers": "most"}, "step 'distil': hidden_layers is 'most'"),
         ({"epochs": 0}, "step 'distil': epochs is 0, but must be above 0"),

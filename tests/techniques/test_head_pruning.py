@@ -126,7 +126,7 @@ def test_only_importance_reads_labels() -> None:
 
 
 def test_importance_without_labels_is_refused(bert: Path, unlabelled: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"no labelled training texts to evaluate by\. Take criterion: random"):
+    with pytest.raises(UserError, match=r"no labelled training texts\. Take criterion: random"):
         apply_step(tmp_path / "p", bert, unlabelled, step="head-pruning", criterion="importance")
 
 

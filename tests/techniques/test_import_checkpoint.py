@@ -198,7 +198,7 @@ def test_a_prefix_of_all_names_is_told(prefix: str, bert: Path, texts: Path, tmp
     save_file(
         {prefix + name: tensor for name, tensor in tensors.items()}, source / "model.safetensors", {"format": "pt"}
     )
-    with pytest.raises(UserError, match=rf"names of its tensors begin with '{prefix}'.* Save the model inside it"):
+    with pytest.raises(UserError, match=rf"names of its tensors begin with '{prefix}'.* Save the inner model"):
         apply_step(tmp_path / "i", source, texts, step="import-checkpoint")
 
 
@@ -228,7 +228,7 @@ def test_broken_weights_are_refused(bert: Path, texts: Path, tmp_path: Path) -> 
 def test_code_of_a_models_own_is_never_run(bert: Path, texts: Path, tmp_path: Path) -> None:
     source = _files(bert, tmp_path / "s", auto_map={"AutoConfig": "evil.Config"})
     (source / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
-    with pytest.raises(UserError, match=r"names code of its own \(auto_map\), which is never run"):
+    with pytest.raises(UserError, match=r"names the model's own code \(auto_map\), which Pinbox never runs"):
         apply_step(tmp_path / "i", source, texts, step="import-checkpoint")
     assert not (tmp_path / "ran").exists()
 

@@ -62,7 +62,7 @@ def test_the_encoder_comes_back(files: Path, texts: Path, tmp_path: Path) -> Non
 
 
 def test_a_wrong_number_of_heads_is_noticed(files: Path, texts: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"differ by .*\. Is heads right\?"):
+    with pytest.raises(UserError, match=r"differ by .*\. Check the key heads"):
         apply_step(tmp_path / "i", files, texts, step="import-onnx-bert", heads=2)
 
 
@@ -78,7 +78,7 @@ def test_another_graph_is_refused(files: Path, texts: Path, tmp_path: Path) -> N
 
 def test_a_file_is_needed(texts: Path, tmp_path: Path) -> None:
     (tmp_path / "s").mkdir()
-    with pytest.raises(UserError, match=r"the model's files hold no model\.onnx"):
+    with pytest.raises(UserError, match=r"the model has no file model\.onnx"):
         apply_step(tmp_path / "i", tmp_path / "s", texts, step="import-onnx-bert")
 
 

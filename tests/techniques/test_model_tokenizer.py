@@ -109,7 +109,8 @@ def test_without_a_config_a_guess_that_differs_is_refused(texts: Path, tmp_path:
     with pytest.raises(
         UserError,
         match=r"tokenizer\.json and transformers \(BertTokenizer\) disagree on 'a Lovely day', cut to 8 tokens: "
-        r"tokens \[CLS\] a Lovely day \[SEP\] against \[CLS\] a lovely day \[SEP\]\. Say in a tokenizer_config\.json",
+        r"tokens \[CLS\] a Lovely day \[SEP\] against \[CLS\] a lovely day \[SEP\]\. "
+        r"Set do_lower_case, strip_accents and the like in a tokenizer_config\.json",
     ):
         _imported(_files(tmp_path / "model", lower=False), texts, tmp_path)
 
@@ -138,13 +139,13 @@ def test_a_missing_padding_token_is_the_tokenizers(texts: Path, tmp_path: Path) 
 def test_without_any_padding_token_it_is_refused(texts: Path, tmp_path: Path) -> None:
     config = {"tokenizer_class": "PreTrainedTokenizerFast"}
     source = _files(tmp_path / "model", config=config, pad_token_id=None)
-    with pytest.raises(UserError, match=r"neither config\.json nor the tokenizer says .* Set pad_token_id in config"):
+    with pytest.raises(UserError, match=r"neither config\.json nor the tokenizer names .* Set pad_token_id in config"):
         _imported(source, texts, tmp_path)
 
 
 def test_tokens_that_the_model_has_no_embeddings_for_are_refused(texts: Path, tmp_path: Path) -> None:
     source = _files(tmp_path / "model", config={"additional_special_tokens": ["Lovely d"]})
-    with pytest.raises(UserError, match=r"the token 'Lovely d', number 16, but the model only has .* 16 tokens"):
+    with pytest.raises(UserError, match=r"the token 'Lovely d', number 16, but the model has .* 16 tokens"):
         _imported(source, texts, tmp_path)
 
 
@@ -159,7 +160,7 @@ def test_words_that_run_together_are_refused(tmp_path: Path) -> None:
     made.save(str(source / "tokenizer.json"))
     config = BertConfig(vocab_size=16, pad_token_id=1)
     (source / "tokenizer_config.json").write_text('{"tokenizer_class": "RobertaTokenizer"}')
-    with pytest.raises(UserError, match=r"a RobertaTokenizer without add_prefix_space runs words together"):
+    with pytest.raises(UserError, match=r"a RobertaTokenizer without add_prefix_space runs them together"):
         import_tokenizer(source, target, texts, config)
     (source / "tokenizer_config.json").write_text('{"tokenizer_class": "RobertaTokenizer", "add_prefix_space": true}')
     import_tokenizer(source, target, texts, config)

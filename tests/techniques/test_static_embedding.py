@@ -104,7 +104,7 @@ def test_the_same_seed_gives_the_same_bytes(bert: Path, texts: Path, tmp_path: P
     [
         ({"dimensions": 0}, "dimensions is 0, but must be above 0"),
         ({"hidden": 0}, "hidden is 0, but must be above 0"),
-        ({"soft_weight": 0, "hard_weight": 0}, "are both 0: nothing to learn"),
+        ({"soft_weight": 0, "hard_weight": 0}, r"are both 0\. Set one of them"),
     ],
 )
 def test_bad_settings_are_refused_when_composed(settings: dict[str, Any], message: str) -> None:
@@ -116,5 +116,5 @@ def test_more_dimensions_than_the_teacher_has_are_refused(bert: Path, texts: Pat
     from runner.techniques.shape import shape_of_checkpoint
 
     step = make_step(QUICK | {"dimensions": 33}, "test")
-    with pytest.raises(UserError, match="dimensions is 33, but the model's hidden states have 32"):
+    with pytest.raises(UserError, match="dimensions is 33, but must be at most 32"):
         step.infer_shape(shape_of_checkpoint(bert))

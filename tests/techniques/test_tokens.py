@@ -110,5 +110,5 @@ def test_a_head_for_something_else_is_refused(
 ) -> None:
     with pytest.raises(UserError, match=r"of a BertForSequenceClassification: no …ForTokenClassification"):
         apply_step(tmp_path / "one", bert, tagged, step="import-checkpoint")
-    with pytest.raises(UserError, match=r"of a BertForTokenClassification: for a task of kind tokens"):
+    with pytest.raises(UserError, match=r"those of a BertForTokenClassification, which is for a task of kind tokens"):
         apply_step(tmp_path / "other", model, texts, step="import-checkpoint")

@@ -171,7 +171,7 @@ def test_a_tokenizer_of_another_model_is_refused(bert: Path, few: Path, tmp_path
     tokenizer = Tokenizer.from_file(str(source / "tokenizer.json"))
     tokenizer.add_tokens([f"more{number}" for number in range(600)])
     tokenizer.save(str(source / "tokenizer.json"))
-    with pytest.raises(UserError, match=r"the tokenizer has a token \d+, but the model only embeddings for 600"):
+    with pytest.raises(UserError, match=r"the tokenizer has a token \d+, but the model has embeddings for only 600"):
         apply_step(tmp_path / "t", source, few, step="vocabulary-trimming")
 
 
