@@ -26,7 +26,7 @@ _KEPT = ROOT / "outputs" / "architectures.json"
 
 
 def main() -> int:
-    """Print one line each; return 1 if anything is wrong."""
+    """Run the techniques and print a line for each. Return 1 if any result is wrong."""
     parser = argparse.ArgumentParser("python -m tests.architectures")
     parser.add_argument("--only", default=",".join(TINY), help="model_types")
     parser.add_argument("--techniques", default=",".join(TECHNIQUES), help="techniques")
@@ -49,7 +49,7 @@ def main() -> int:
 
 
 def run(model_type: str, techniques: list[str]) -> dict[str, str]:
-    """Return what came of each technique on a tiny model of an architecture, by the names of both."""
+    """Return the outcome of each technique on a tiny model of an architecture, by the names of both."""
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         builder = TinyBuilder(Path(folder), write_texts(Path(folder) / "texts"))

@@ -1,4 +1,4 @@
-"""Carries techniques out on one model, in this process, each step of theirs once; and asks engines for predictions."""
+"""Run techniques on a model in this process, each step once, and run engines on the results."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class TinyBuilder:
         self._made: dict[str, tuple[Path, dict[str, Any]]] = {}
 
     def import_model(self, files: Path, trained: bool) -> Path:
-        """Return the checkpoint of a model's raw files, fine-tuned on the task if asked to."""
+        """Return the checkpoint of a model's raw files, fine-tuned on the task if requested."""
         made = files
         for step in make_chain(_MODEL if trained else _MODEL[:1], "model"):
             made, _ = self._carry_out(step, StepInputs(made, self.texts, 1))
@@ -120,7 +120,7 @@ class TinyBuilder:
 
 
 def read_technique(technique: str) -> dict[str, Any]:
-    """Return what a technique's YAML holds, with the settings of a tiny model."""
+    """Return the content of a technique's YAML, with the settings of a tiny model."""
     loaded = OmegaConf.merge({"seed": 0}, OmegaConf.load(ROOT / "conf" / "technique" / f"{technique}.yaml"))
     found: Any = OmegaConf.to_container(loaded, resolve=True)
     found["steps"] = [entry | _SMALL.get(entry["step"], {}) for entry in found["steps"]]
@@ -128,7 +128,7 @@ def read_technique(technique: str) -> dict[str, Any]:
 
 
 def batches_of(checkpoint: Path, texts: Path) -> list[Batch]:
-    """Return the test texts in batches of 1, 4 and all others, and last a short text beside a very long one."""
+    """Return the test texts in batches of 1, 4 and all others, and at last a short text beside a very long one."""
     from tokenizers import Tokenizer
 
     from runner.trial.tokenize import tokenize
@@ -180,7 +180,7 @@ def _predict_apart(engine: str, artifact: Path, batches: list[Batch]) -> tuple[n
 
 
 def _let_threads_be_set_again() -> None:
-    """Engines set the threads between operations when they load, which torch allows once in a process."""
+    """Let engines set the threads between operations, which torch allows only once in a process."""
     import torch
 
     torch.set_num_interop_threads = lambda count: None  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""A tiny model of each architecture: random weights and a tokenizer of its kind, as `save_pretrained` writes them."""
+"""Make a tiny model of each architecture, with random weights and a tokenizer of its kind."""
 
 from __future__ import annotations
 
@@ -278,7 +278,7 @@ def save_tiny(folder: Path, model_type: str, texts: Sequence[str], seed: int = 0
 
 
 def _word_piece(texts: Sequence[str], tiny: Tiny) -> Tokenizer:
-    """Words and characters: the trainer breaks ties by chance."""
+    """Return a tokenizer of words and characters, because the trainer breaks ties at random."""
     words = [word for word, _ in _counted(texts).most_common()]
     characters = sorted({character for word in words for character in word})
     pieces = [*tiny.special, *words, *characters, *(f"##{character}" for character in characters)]
@@ -307,7 +307,7 @@ def _bpe(texts: Sequence[str], tiny: Tiny) -> Tokenizer:
 
 
 def _unigram(texts: Sequence[str], tiny: Tiny) -> Tokenizer:
-    """Words and characters by their frequency: the trainer would find nothing but characters in so few texts."""
+    """Return a tokenizer of words and characters by their frequency, because the trainer would find only characters."""
     words = Counter({f"▁{word}": count for word, count in _counted(texts).items()})
     characters = Counter(character for word in words.elements() for character in word)
     total = words.total() + characters.total()

@@ -1,4 +1,4 @@
-"""The core techniques, what each must come to, and the table of architectures × techniques in Markdown."""
+"""The core techniques, the check of each, and the table of architectures × techniques in Markdown."""
 
 from __future__ import annotations
 

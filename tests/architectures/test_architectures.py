@@ -1,4 +1,4 @@
-"""A part of `python -m tests.architectures`: every architecture is exported and cut, and its page says the same."""
+"""Every architecture is exported and pruned as in `python -m tests.architectures`, and its page agrees."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Composing by parts gives what Hydra composes, job by job, and refuses what it refuses."""
+"""Composing by parts gives the same jobs as Hydra, and refuses the same ones."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GRIDS = sorted(path.stem for path in (CONF / "grid").glob("*.yaml"))
 
 
 class Compared:
-    """A composer by parts beside Hydra's own, both with some overrides that all jobs have."""
+    """A composer by parts and Hydra's own, both with the overrides that all jobs have."""
 
     def __init__(self, conf: Path, *common: str) -> None:
         self.loader = ConfigLoaderImpl(create_config_search_path(str(conf)))
@@ -48,7 +48,7 @@ class Compared:
         return OmegaConf.to_object(composed), plain_config(composed)
 
     def same(self, *overrides: str) -> Any:
-        """Compose both ways, and check that the result is the same, or that both refuse."""
+        """Compose in both ways, and check that the results are the same, or that both refuse."""
         try:
             by_hydra, plain_by_hydra = self.hydra(*overrides)
         except (HydraException, OmegaConfBaseException, UserError) as error:

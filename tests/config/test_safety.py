@@ -1,4 +1,4 @@
-"""A YAML from a stranger cannot run code, read the environment or change it: refused before Hydra acts on it."""
+"""An untrusted YAML file cannot run code or read or change the environment. It is refused before Hydra uses it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CASES = {
 
 @pytest.fixture
 def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..., str]:
-    """Run a command in this process, check that it is refused with code 2, and return what it said."""
+    """Run a command in this process, check that it is refused with code 2, and return its output."""
     monkeypatch.chdir(Path(__file__).parents[2])
 
     def run(*overrides: str, options: tuple[str, ...] = ("-m",)) -> str:

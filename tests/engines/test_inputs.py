@@ -1,4 +1,4 @@
-"""Models are called with their inputs by name, and an artifact whose inputs have other names is not loaded."""
+"""Models are called with their inputs by name. An artifact whose inputs have other names is not loaded."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _threads_can_be_set_again(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class TypesSecond(torch.nn.Module):
-    """Takes its inputs in an order of its own, as FNet does, and counts the tokens that are not padding."""
+    """A model that takes its inputs in another order, as FNet does, and counts the tokens that are not padding."""
 
     def forward(
         self, input_ids: torch.Tensor, token_type_ids: torch.Tensor | None = None, attention_mask: Any = None

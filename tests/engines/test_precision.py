@@ -1,4 +1,4 @@
-"""What an engine says it computes in, of artifacts of which it is known."""
+"""Engines report the precision of artifacts whose precision is known."""
 
 from __future__ import annotations
 

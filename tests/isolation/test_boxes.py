@@ -1,4 +1,4 @@
-"""Both kinds of box, by what a probe sees and does inside them."""
+"""Both kinds of box are tested by what a probe sees and does inside them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def run(
     cpus: list[int] | None = None,
     **request: Any,
 ) -> tuple[BoxEnd, Any]:
-    """Run one action of the probe; return how the box ended and what the probe saw."""
+    """Run an action of the probe, and return how the box ended and what the probe saw."""
     (folder / "artifact").mkdir()
     output = folder / "output"
     output.mkdir()

@@ -1,4 +1,4 @@
-"""Sizes, threads, and which box is taken."""
+"""Sizes and threads are checked, and the kind of box is chosen."""
 
 from __future__ import annotations
 

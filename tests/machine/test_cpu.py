@@ -1,4 +1,4 @@
-"""The CPU, as a made-up machine shows it."""
+"""The CPU is read from the files of a simulated machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FLOPs counted from shapes, against torch's own count of a forward pass."""
+"""FLOPs counted from shapes equal those that torch counts in a forward pass."""
 
 from __future__ import annotations
 

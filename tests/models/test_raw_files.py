@@ -1,4 +1,4 @@
-"""A stranger's model files: whatever would run code, leave the folder, or lie about its size is refused."""
+"""Untrusted model files are refused if they would run code, leave the folder, or claim a wrong size."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def _weights(header: Any, data: bytes = b"", length: int | None = None) -> bytes:
-    """Return a safetensors file with this header; `length` is what it says of the header's own length."""
+    """Return a safetensors file with this header. `length` is the length that it claims for the header."""
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
     return struct.pack("<Q", len(text) if length is None else length) + text + data
 

@@ -1,4 +1,4 @@
-"""What transformers has, read from its source: which models are refused by what they are called with."""
+"""The source of transformers shows its architectures and their inputs. Models that need others are refused."""
 
 from __future__ import annotations
 

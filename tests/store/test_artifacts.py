@@ -1,4 +1,4 @@
-"""The store: whole entries, once per content, never a broken one."""
+"""The store holds each content once and complete, and never returns a broken entry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sweep with a step, an engine, a task and a metric of the user's own: the example of `pinbox init --code`."""
+"""A sweep runs with the user's own step, engine, task and metric: the example of `pinbox init --code`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ALONE = ["grid.baseline=own-code", "grid.union=[{technique: own-code}]", "measur
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The example, with a model that has weights, and a code beside it that the box must not see."""
+    """The example, with a model that has weights, and code beside it that the box must not see."""
     folder = tmp_path_factory.mktemp("own")
     write_example(folder, code=True)
     texts = tmp_path_factory.mktemp("texts")

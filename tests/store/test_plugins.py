@@ -1,4 +1,4 @@
-"""Code of the user's own: found by name, in two places and no other; copied whole; slips told with their line."""
+"""The user's own code is found by name in two places only, and copied completely. Errors name their line."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def imported_elsewhere(kept: plugins.Kept) -> str:
-    """Import a kept plugin as a box does, and return where from."""
+    """Import a kept plugin as a box does, and return the file that it comes from."""
     code = f"import importlib; print(importlib.import_module({kept.module!r}).__file__)"
     path = f"{Path(__file__).parents[2]}:{kept.path}"
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Compressed files are read as what they hold, within bounds; one that is broken or holds too much is refused."""
+"""Compressed files are read by their content and within limits. Broken or too large ones are refused."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_a_bomb_is_refused(end: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_many_small_rows_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In memory they are much larger than in the file."""
+    """They take much more space in memory than in the file."""
     monkeypatch.setattr(reading, "MAX_ROWS", 49)
     with pytest.raises(UserError, match="has more than 49 rows"):
         _load(tmp_path, "texts.csv.gz", gzip.compress(CSV.encode()))

@@ -1,4 +1,4 @@
-"""CSV is read as Excel and others write it; what separates its fields is found out for certain, or refused."""
+"""CSV is read as Excel and others write it. A delimiter that is not certain is refused."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_excels_first_line_is_understood(first: str, tmp_path: Path) -> None:
 
 
 def test_spaces_around_names_do_not_count(tmp_path: Path) -> None:
-    """Nor those before values, where each name but the first has one: " x" were another label than "x"."""
+    """Nor do spaces before values if each name except the first has one: " x" would be another label than "x"."""
     texts = _load(tmp_path, 'text , label, split\n"a, b", x, test\nc,"y", train\n')
     assert (texts.test, texts.train, texts.labels) == ([Example("a, b", 0)], [Example("c", 1)], ["x", "y"])
     assert texts.notes[0].endswith("read as without the spaces after commas.")
@@ -62,7 +62,7 @@ def test_spaces_around_names_do_not_count(tmp_path: Path) -> None:
 
 
 def test_a_split_by_another_name_is_not_passed_over(tmp_path: Path) -> None:
-    """It would be drawn anew, and texts that the model was trained on be tested."""
+    """Otherwise the split would be drawn, and texts used for training would be used for testing."""
     with pytest.raises(UserError, match="has a column 'Split', but only 'split' counts"):
         _load(tmp_path, "text,label,Split\na,x,test\nb,y,train\n")
 
@@ -91,7 +91,7 @@ def test_a_quote_left_open_does_not_fill_the_memory(tmp_path: Path, monkeypatch:
 
 
 def test_one_column_needs_no_delimiter(tmp_path: Path) -> None:
-    """What looks like one is part of a text, unless all rows have as many."""
+    """A delimiter is part of a text, unless all rows have the same number of them."""
     texts = _load(tmp_path, 'text\nHello; you\n"one, two"\nthree\n', label_column=None)
     assert sorted(example.text for example in texts.test) == ["Hello; you", "one, two", "three"]
     two = "text\na; b\nc; d\n"

@@ -1,4 +1,4 @@
-"""A text file is read in the encoding that its first bytes or the task say, and never in a guessed one."""
+"""A text file is read in the encoding that its first bytes or the task name. It is never guessed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts with any number of labels: as a list, or with a separator between them."""
+"""Texts can have any number of labels, as a list or with a separator between them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts as lists of words with a tag each, as hub data sets of named entities have them."""
+"""Texts can be lists of words with a tag each, as in data sets of named entities on the hub."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_pairs_of_tagged_texts_are_refused(tmp_path: Path) -> None:
 
 @pytest.fixture
 def tokenizer() -> Tokenizer:
-    """Two letters a token, between [CLS] and [SEP]."""
+    """A tokenizer with two letters per token, between [CLS] and [SEP]."""
     letters = "abcdefgh"
     known = ["[PAD]", "[CLS]", "[SEP]", *letters, *(a + b for a in letters for b in letters)]
     merges = [(a, b) for a in letters for b in letters]

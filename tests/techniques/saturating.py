@@ -24,12 +24,12 @@ EMULATOR = ("qemu-x86_64", "-cpu", "max")  # its translator knows AVX2, but neit
 
 
 def activations() -> np.ndarray:
-    """Return activations that are all as large as any."""
+    """Return activations with the largest possible values."""
     return np.ones((CALLS, ROWS), np.float32)
 
 
 def error(model: Path, exact: bool = False) -> float:
-    """Return how far the products of a model are from those of the float32 weights, as a fraction of these."""
+    """Return the relative difference of a model's products from those of the float32 weights."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     if exact:
@@ -40,7 +40,7 @@ def error(model: Path, exact: bool = False) -> float:
 
 
 def errors_without_vnni(models: Sequence[Path]) -> list[float] | None:
-    """Return the error of each model on an emulated CPU with AVX2 and without VNNI; None where there is no emulator."""
+    """Return the error of each model on an emulated CPU with AVX2 but without VNNI; None without an emulator."""
     if platform.machine() != "x86_64" or shutil.which(EMULATOR[0]) is None:
         return None
     command = [*EMULATOR, sys.executable, __file__, *map(str, models)]

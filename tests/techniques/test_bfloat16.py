@@ -1,4 +1,4 @@
-"""Checkpoints in bfloat16, eager and traced."""
+"""Checkpoints in bfloat16 run in eager mode and traced."""
 
 from __future__ import annotations
 

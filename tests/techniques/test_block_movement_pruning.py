@@ -1,4 +1,4 @@
-"""Heads and neurons are masked whole, and what is removed equals what was masked."""
+"""Whole heads and neurons are masked, and removing them gives the same logits as masking them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_it_learns_and_has_fewer_heads(checkpoint: Path, texts: Path, tmp_path: 
 
 
 def _masked_and_removed(source: Path, heads: float, neurons: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the logits of a model whose blocks are masked, and of the same one with them removed."""
+    """Return the logits of a model with masked blocks, and of the same model with these blocks removed."""
     model = load_checkpoint(source)
     layers = encoder_layers(model, "test")
     blocks = [head_blocks(layer, heads) for layer in layers] + [neuron_blocks(layer, neurons) for layer in layers]

@@ -1,4 +1,4 @@
-"""The whole model answers where the small one is unsure, and only there."""
+"""The whole model is run where the small one is not confident, and only there."""
 
 from __future__ import annotations
 

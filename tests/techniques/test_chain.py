@@ -1,4 +1,4 @@
-"""Chains are refused before anything runs: unknown steps and keys, wrong types, formats that do not join."""
+"""Chains with unknown steps, unknown keys, wrong types or formats that do not fit are refused before anything runs."""
 
 from __future__ import annotations
 

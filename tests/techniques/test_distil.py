@@ -1,4 +1,4 @@
-"""A student learns what the teacher knows, better than without it; the losses are what they are said to be."""
+"""A student learns better with a teacher than without, and the losses are the documented ones."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ QUICK: dict[str, Any] = {"step": "distil", "epochs": 2, "learning_rate": 2e-3, "
 
 @pytest.fixture(scope="module")
 def teacher(bert: Path, texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny BERT that has learned the task."""
+    """A tiny BERT that has learnt the task."""
     settings = {"step": "fine-tune", "epochs": 3, "learning_rate": 5e-3, "batch_size": 16, "dropout": 0.0}
     return apply_step(tmp_path_factory.mktemp("teacher") / "t", bert, texts, **settings)[0]
 
 
 def _divergence(student: Path, teacher: Path, texts: Path) -> float:
-    """Return how far the student's predictions of the test texts are from the teacher's."""
+    """Return how far the student's predictions on the test texts are from the teacher's."""
     models = [load_checkpoint(folder) for folder in (student, teacher)]
     batch = next(Batches(teacher, read_split(texts, "test"), 64, models[0].config).in_order(60))
     del batch["labels"]
@@ -41,7 +41,7 @@ def _divergence(student: Path, teacher: Path, texts: Path) -> float:
 
 @pytest.fixture(scope="module")
 def student(teacher: Path, texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One of the teacher's two layers, untrained."""
+    """One of the teacher's two layers, without training."""
     return apply_step(tmp_path_factory.mktemp("student") / "s", teacher, texts, step="layer-pruning", keep=1)[0]
 
 
@@ -163,7 +163,7 @@ def test_layers_learn_from_layers_evenly_spaced(own: int, taught: int, expected:
 
 
 def test_all_layers_are_taught(teacher: Path, texts: Path) -> None:
-    """A teacher of two layers: a student that differs in the first one has something to learn from it alone."""
+    """A student that differs only in the first of two layers can learn only from that layer."""
     model: Any = load_checkpoint(teacher)
     batch = next(Batches(teacher, read_split(texts, "train"), 64, model.config).in_order(8))
     labels = batch.pop("labels")

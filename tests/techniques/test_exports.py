@@ -1,4 +1,4 @@
-"""Exported models against the checkpoint they came from, through the engines that trials use."""
+"""Exported models are compared with their checkpoint through the engines that trials use."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Logits = Callable[[str, Path], np.ndarray]
 
 @pytest.fixture
 def logits(tmp_path: Path) -> Logits:
-    """Run an engine in a process of its own: its thread pools can be set only once."""
+    """Run an engine in its own process, because its thread pools can be set only once."""
 
     def run(engine: str, artifact: Path) -> np.ndarray:
         out = tmp_path / "logits.npy"

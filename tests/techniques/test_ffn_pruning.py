@@ -1,4 +1,4 @@
-"""A model without some neurons equals the model with those neurons masked; importance finds one that does nothing."""
+"""A model without some neurons equals the model with them masked. Importance finds a neuron without effect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fine-tuning learns what can be learned, keeps the best epoch, and gives the same bytes twice."""
+"""Fine-tuning learns a task that can be learnt, keeps the best epoch, and gives the same bytes twice."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_it_learns(checkpoint: Path, texts: Path, tmp_path: Path, capsys: pytest
 
 
 def test_the_best_epoch_is_kept(bert: Path, texts: Path, tmp_path: Path) -> None:
-    """A learning rate so high that training breaks down again."""
+    """The learning rate is so high that later epochs are worse."""
     folder, notes = apply_step(tmp_path / "f", bert, texts, **QUICK | {"learning_rate": 0.05, "epochs": 5})
     accuracies = [epoch["validation_accuracy"] for epoch in notes["epochs"]]
     assert notes["validation_accuracy"] == max(accuracies)
@@ -100,7 +100,7 @@ def test_a_task_without_labels_is_refused(bert: Path, unlabelled: Path, tmp_path
 
 
 def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a second of processor time pass whenever somebody looks."""
+    """Let a second of processor time pass at each look at the clock."""
     seconds = itertools.count()
     monkeypatch.setattr(training.time, "process_time", lambda: next(seconds))
 

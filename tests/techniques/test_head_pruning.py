@@ -1,4 +1,4 @@
-"""A pruned model equals the model with those heads masked; importance finds a head that does nothing."""
+"""A pruned model equals the model with those heads masked. Importance finds a head without effect."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _logits(model: Any) -> torch.Tensor:
 
 
 def _silence(model: Any, layer: int, head: int) -> None:
-    """Let a head's output count for nothing, by the weights of the next layer."""
+    """Make a head's output count for nothing by the weights of the next layer."""
     one = encoder_layers(model, "test")[layer]
     size = one.head_size
     one.attended.weight.data[:, head * size : (head + 1) * size] = 0
@@ -89,7 +89,7 @@ def test_importance_is_the_mean_over_single_examples(bert: Path, texts: Path) ->
 
 
 def test_importance_is_the_loss_change_of_a_mask(bert: Path, texts: Path) -> None:
-    """By finite differences: scale one head's output up and down, and see how the loss moves."""
+    """Finite differences: scale a head's output up and down, and compare the loss."""
     model = load_checkpoint(bert)
     batch = next(_batches(bert, texts, 1))
     layer = encoder_layers(model, "test")[0]

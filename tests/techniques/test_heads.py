@@ -1,4 +1,4 @@
-"""A head is refused where its outputs would be evaluated as what they are not, from config.json and sizes alone."""
+"""A head that does not fit the task is refused, from config.json and the sizes of tensors alone."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def _files(bert: Path, folder: Path, **changes: Any) -> Path:
 
 
 def _encoder(bert: Path, folder: Path) -> Path:
-    """Save the encoder alone, as the packages ship it."""
+    """Save the encoder alone, as the packages have it."""
     AutoModel.from_pretrained(bert).save_pretrained(folder)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(bert / name, folder)
@@ -123,7 +123,7 @@ def test_an_encoder_gets_a_new_head(bert: Path, texts: Path, tmp_path: Path) -> 
 
 
 def test_a_language_model_gets_a_new_head(texts: Path, bert: Path, tmp_path: Path) -> None:
-    """As on the hub: a head for masked words, and no pooler."""
+    """Models on the hub have a head for masked words and no pooler."""
     BertForMaskedLM(BertConfig.from_pretrained(bert)).save_pretrained(tmp_path / "s")
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(bert / name, tmp_path / "s")

@@ -1,4 +1,4 @@
-"""A BERT that was exported to ONNX comes back with the same hidden states."""
+"""A BERT that was exported to ONNX is imported with the same hidden states."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class _Hidden(torch.nn.Module):
 
 @pytest.fixture(scope="module")
 def files(bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny BERT's encoder as a package might ship it: ONNX, no pooler, and a tokenizer."""
+    """The tiny BERT's encoder as a package might have it: ONNX, without a pooler, with a tokenizer."""
     folder = tmp_path_factory.mktemp("onnx")
     encoder = BertModel.from_pretrained(bert, add_pooling_layer=False, attn_implementation="eager").eval()
     generator = torch.Generator().manual_seed(0)

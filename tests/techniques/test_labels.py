@@ -1,4 +1,4 @@
-"""Labels meet outputs by name, numbers as numbers; what would be a guess is refused."""
+"""Labels are matched with outputs by name or number. Matches that would be a guess are refused."""
 
 from __future__ import annotations
 

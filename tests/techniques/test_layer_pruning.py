@@ -1,4 +1,4 @@
-"""The layers kept are those of the original, in order; transformers itself loads the result."""
+"""The layers kept are the original's, in order, and transformers can load the result."""
 
 from __future__ import annotations
 

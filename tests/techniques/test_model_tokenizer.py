@@ -1,4 +1,4 @@
-"""A model's tokenizer is what transformers makes of its files, or the model is refused."""
+"""A model's tokenizer gives the tokens of transformers, or the model is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts with several labels: what is learnt from them, and how well it is predicted."""
+"""Texts with several labels can be learnt and predicted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOGITS = torch.tensor([[2.0, -1.0, 0.5], [-3.0, 1.0, 4.0]])
 
 
 def _texts(count: int, seed: int) -> list[Example]:
-    """A label for each of three words that is there."""
+    """Make texts with a label for each of three words that they contain."""
     generator, examples = random.Random(seed), []
     for _ in range(count):
         there = tuple(number for number in range(3) if generator.random() < 0.5)

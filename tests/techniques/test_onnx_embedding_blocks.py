@@ -1,4 +1,4 @@
-"""Token embeddings in few bits: what is stored, and what comes out."""
+"""Token embeddings are stored in few bits, and the logits stay near."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Graphs are made plain before they are quantized, and compared on tokens that they know."""
+"""Graphs are simplified before they are quantized, and compared on tokens that they know."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dynamic and static int8 of ONNX models."""
+"""ONNX models are quantized to dynamic and static int8."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INT8, UINT8 = onnx.TensorProto.INT8, onnx.TensorProto.UINT8
 
 @pytest.fixture(scope="module")
 def plain(bert: Path, texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny BERT, as it was exported."""
+    """The tiny BERT as a plain ONNX graph."""
     return export(bert, texts, tmp_path_factory.mktemp("plain") / "onnx")
 
 

@@ -1,4 +1,4 @@
-"""OpenVINO models against the checkpoint they came from, through the engine that trials use."""
+"""OpenVINO models are compared with their checkpoint through the engine that trials use."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FILES = ("model.xml", "model.bin")
 
 @pytest.fixture(scope="module")
 def plain(bert: Path, texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny BERT, as it was exported."""
+    """The tiny BERT as an OpenVINO model."""
     return export(bert, texts, tmp_path_factory.mktemp("plain") / "openvino")
 
 
@@ -89,7 +89,7 @@ def test_a_pruned_model_is_exact(checkpoint: Path, texts: Path, tmp_path: Path) 
 
 @pytest.mark.parametrize("smooth_quant", [-1.0, 0.95])
 def test_static_int8_is_near(smooth_quant: float, plain: Path, bert: Path, texts: Path, tmp_path: Path) -> None:
-    """On texts like those of the calibration, and where no CPU's kernels overflow."""
+    """The texts are like those of the calibration, and no CPU's kernels overflow."""
     made, notes = static(
         tmp_path / "made", plain, bert, texts, samples=40, smooth_quant=smooth_quant, reduce_range=True
     )
@@ -175,7 +175,7 @@ def test_what_weights_are_multiplied_in(products: str, plain: Path, texts: Path,
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_the_threads_are_those_that_it_has(threads: int, plain: Path) -> None:
-    """Asked for more than it has CPUs, OpenVINO makes fewer, and the trial is told."""
+    """OpenVINO makes fewer threads than requested if there are fewer CPUs, and the trial shows it."""
     described = Engine(plain, threads).describe()
     assert described["threads"] == min(threads, len(os.sched_getaffinity(0)))
     assert described["streams"] == 1
@@ -183,7 +183,7 @@ def test_the_threads_are_those_that_it_has(threads: int, plain: Path) -> None:
 
 
 def test_nothing_is_sent_and_nothing_else_is_imported(plain: Path, tmp_path: Path) -> None:
-    """In a process of its own, with a home of its own, where the package for statistics would leave its files."""
+    """It runs in its own process and home, where the package for statistics would leave its files."""
     program = (
         "import sys; from pathlib import Path; from runner.engines.openvino import Engine;"
         "Engine(Path(sys.argv[1]), 1); assert not {'torch', 'transformers', 'nncf'} & set(sys.modules);"

@@ -1,4 +1,4 @@
-"""Pairs of texts: where a model has token types, every step and engine is given them."""
+"""If a model has token types, every step and engine gives them to it for pairs of texts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ INPUTS = ["input_ids", "attention_mask", "token_type_ids"]
 
 
 def _pairs(count: int, seed: int) -> list[Example]:
-    """Whether the second text is about what the first one is about."""
+    """Make pairs whose label says whether both texts have the same topic."""
     generator, things = random.Random(seed), ["table", "horse", "river", "stone"]
     drawn = [(generator.choice(things), generator.choice(things)) for _ in range(count)]
     return [Example(f"there was a {a}", int(a == b), f"it is a {b}") for a, b in drawn]
@@ -86,7 +86,7 @@ def test_token_types_make_a_difference_and_the_engine_gets_them(model: Path, gra
 
 @pytest.mark.parametrize("step", ["torchscript", "openvino-export", "torch-dynamic-int8"])
 def test_exports_are_compared_with_token_types(step: str, model: Path, pairs: Path, tmp_path: Path) -> None:
-    """Each step compares its result with the checkpoint, as it is called."""
+    """Each step compares its result with the checkpoint on the inputs that it takes."""
     _, notes = apply_step(tmp_path / "made", model, pairs, step=step)
     assert notes["largest_logit_difference"] < 0.3
 

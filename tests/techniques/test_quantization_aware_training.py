@@ -1,4 +1,4 @@
-"""What was trained is what runs in int8; training makes up for what rounding loses."""
+"""The int8 model computes what was trained, and training compensates for the errors of rounding."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ QUICK: dict[str, Any] = {"step": "quantization-aware-training", "epochs": 1, "ba
 
 @pytest.fixture(scope="module")
 def trained(bert: Path, texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny BERT that has learned the task."""
+    """A tiny BERT that has learnt the task."""
     settings: Any = {"step": "fine-tune", "epochs": 3, "learning_rate": 5e-3, "batch_size": 16, "dropout": 0.0}
     return apply_step(tmp_path_factory.mktemp("trained") / "t", bert, texts, **settings)[0]
 
 
 @pytest.fixture(scope="module")
 def outlying(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same model, but one value of each attention head is 200 times as large, and then weighs 1/200 of it."""
+    """The same model, but one value of each attention head is 200 times as large and has 1/200 of the weight."""
     model: Any = load_checkpoint(trained)
     with torch.no_grad():
         for layer in model.base_model.encoder.layer:

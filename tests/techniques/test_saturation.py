@@ -1,4 +1,4 @@
-"""Where int8 products saturate: by experiment, on this CPU and on an emulated one without VNNI."""
+"""Saturation of int8 products is measured on this CPU and on an emulated one without VNNI."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ EXACT: list[dict[str, Any]] = [
 
 
 def product() -> Any:
-    """Return a graph of one product, float32."""
+    """Return a graph of one float32 product."""
     given, result = (
         helper.make_tensor_value_info(name, TensorProto.FLOAT, ["calls", columns])
         for name, columns in (("x", ROWS), ("y", COLUMNS))
@@ -56,7 +56,7 @@ def product() -> Any:
 
 
 def quantized(entry: dict[str, Any], folder: Path) -> Path:
-    """Write the product into a new folder, as a step quantizes it; return the folder."""
+    """Write the product into a new folder, quantized as a step does it, and return the folder."""
     source, step = folder.with_name(f"{folder.name}-source"), make_step(entry, "test")
     source.mkdir()
     folder.mkdir()
@@ -70,7 +70,7 @@ def quantized(entry: dict[str, Any], folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """The product as each of the steps above quantizes it."""
+    """The product, quantized by each of the steps above."""
     place = tmp_path_factory.mktemp("made")
     return [quantized(entry, place / str(number)) for number, entry in enumerate([*SATURATING, *EXACT])]
 
@@ -82,7 +82,7 @@ def test_what_saturates_on_this_cpu(made: list[Path]) -> None:
 
 
 def test_what_saturates_without_vnni(made: list[Path]) -> None:
-    """On any machine: an emulator takes VNNI away."""
+    """It runs on any machine, because an emulator removes VNNI."""
     found = errors_without_vnni([folder / "model.onnx" for folder in made])
     if found is None:
         pytest.skip("no qemu-x86_64 to take VNNI away with (package qemu-user)")
@@ -91,7 +91,7 @@ def test_what_saturates_without_vnni(made: list[Path]) -> None:
 
 
 def test_what_would_come_out_with_vnni(made: list[Path]) -> None:
-    """On any machine: ONNX Runtime can be asked to add in 32 bits."""
+    """It runs on any machine, because ONNX Runtime can add in 32 bits."""
     assert max(error(folder / "model.onnx", exact=True) for folder in made) < 0.02
 
 

@@ -1,4 +1,4 @@
-"""A sentence-transformers folder says how vectors are made: that is followed, or refused."""
+"""Vectors are made as a sentence-transformers folder says, or the folder is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shape that a step foretells is that of what it makes; what does not fit a model's shape is refused beforehand."""
+"""A step predicts the shape of its result, and a model whose shape does not fit is refused beforehand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Magnitude and movement pruning: as sparse as asked for, on a cubic curve, and by the score they are named for."""
+"""Magnitude and movement pruning reach the requested sparsity on a cubic curve, by their scores."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_the_same_seed_gives_the_same_bytes(step: str, bert: Path, texts: Path, 
 
 
 def _step(pruning: Pruning, weight: torch.nn.Parameter, gradient: list[float], progress: float) -> list[float]:
-    """Take one step of gradient descent, at a rate of 0.1; return the weights that the model sees then."""
+    """Take a step of gradient descent with a rate of 0.1, and return the weights that the model sees then."""
     weight.grad = torch.tensor([gradient])
     pruning.before_step()
     with torch.no_grad():

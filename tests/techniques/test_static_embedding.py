@@ -1,4 +1,4 @@
-"""Static embeddings: the graph is the network that was trained, and learns the task; the rest is what it says it is."""
+"""The graph of static embeddings equals the trained network, and learns the task."""
 
 from __future__ import annotations
 

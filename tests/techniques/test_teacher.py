@@ -1,4 +1,4 @@
-"""A teacher is asked once per text, and answers as its model does."""
+"""A teacher runs once per text, and its outputs are its model's."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from runner.techniques.training.teacher import Teacher
 
 
 class Counting:
-    """A model that counts the texts that it is asked."""
+    """A model that counts the texts that it reads."""
 
     def __init__(self, model: Any) -> None:
         self.model, self.texts = model.eval(), 0

@@ -1,4 +1,4 @@
-"""Models that tag words: every token has logits, in every format."""
+"""Models that tag words have logits for every token in every format."""
 
 from __future__ import annotations
 

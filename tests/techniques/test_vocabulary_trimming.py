@@ -1,4 +1,4 @@
-"""Known texts are tokenized and evaluated as before, any other text still can be."""
+"""Known texts give the same tokens and logits as before, and all other texts can still be tokenized."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ANY_TEXT = st.one_of(st.text(), st.lists(st.sampled_from(WORDS), max_size=5).map
 
 
 def _word_piece() -> Tokenizer:
-    """Return a tokenizer like BERT's: special tokens after places left free."""
+    """Return a tokenizer like BERT's, with special tokens after unused places."""
     words = [example.text for example in _words()]
     letters = "abcdefghijklmnopqrstuvwxyz0123456789!?,é"
     tokens = ["[PAD]", *(f"[unused{number}]" for number in range(9)), "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -42,7 +42,7 @@ def _word_piece() -> Tokenizer:
 
 
 def _unigram() -> Tokenizer:
-    """Return a tokenizer like XLM-R's: words and their parts, each with a likelihood."""
+    """Return a tokenizer like XLM-R's, with words, their parts and their likelihoods."""
     letters = "▁abcdefghijklmnopqrstuvwxyz0123456789!?,é"
     parts = ["▁lov", "ely", "▁tab", "le", "▁wo", "rds", "seen"]
     special = ["<pad>", "<unk>", "[CLS]", "[SEP]"]
@@ -62,7 +62,7 @@ def _words() -> list[Example]:
 
 @pytest.fixture(scope="module")
 def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A task of a few training texts."""
+    """A task with few training texts."""
     folder = tmp_path_factory.mktemp("few")
     examples = [Example(text, number % 2) for number, text in enumerate(TRAINING)]
     write_texts(Texts(["bad", "good"], examples, examples, examples), folder)
@@ -73,7 +73,7 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pair(
     request: pytest.FixtureRequest, texts: Path, few: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Path]:
-    """A checkpoint, and the same with its vocabulary trimmed."""
+    """A checkpoint, and the same checkpoint with a trimmed vocabulary."""
     folder = tmp_path_factory.mktemp(request.param)
     own = {"wordpiece": _word_piece, "unigram": _unigram}.get(request.param)
     source = save_random(folder / "source", texts, "bert" if own else request.param)

@@ -1,4 +1,4 @@
-"""Stands in for our code inside a box: does what `action` says and writes what it saw."""
+"""Stand in for Pinbox's code inside a box: do what `action` says and write what it sees."""
 
 from __future__ import annotations
 
