@@ -15,9 +15,9 @@ from runner.tasks.texts import read_split
 from runner.techniques.pruning.layers import encoder_layers, full_weight
 from tests.architectures.builder import Batch, Made, TinyBuilder, batches_of, predict
 
-_EXACT = 1e-4  # of float32 logits; a wrong graph is off by far more
-_AGREE = 0.9  # share of the texts whose label stays when numbers are rounded
-_LEARNT = 0.6  # accuracy of what was trained; a third would be chance
+_EXACT = 1e-4  # the allowed difference of float32 logits; a wrong graph differs by far more
+_AGREE = 0.9  # the share of the texts whose label must stay when numbers are rounded
+_LEARNT = 0.6  # the accuracy that a trained model must have; a third would be chance
 
 Check = Callable[[TinyBuilder, Made, Path, np.ndarray], str | None]
 
@@ -45,9 +45,9 @@ def masked(builder: TinyBuilder, made: Made, original: Path, logits: np.ndarray)
     """Check that the logits are those of the original with the removed parts masked."""
     whole, cut = load_checkpoint(original), load_checkpoint(made.checkpoint)
     removed = 0
-    for one, other in zip(encoder_layers(whole, "test"), encoder_layers(cut, "test"), strict=True):
-        removed += _silence(one.attended.weight, other.attended.weight)
-        removed += _silence(one.feed_forward[1].weight, other.feed_forward[1].weight)
+    for layer, other in zip(encoder_layers(whole, "test"), encoder_layers(cut, "test"), strict=True):
+        removed += _silence(layer.attended.weight, other.attended.weight)
+        removed += _silence(layer.feed_forward[1].weight, other.feed_forward[1].weight)
     return _off(logits, _logits(whole, batches_of(original, builder.texts))) if removed else "nothing was removed"
 
 
@@ -61,8 +61,8 @@ def skipped(builder: TinyBuilder, made: Made, original: Path, logits: np.ndarray
 def multiplied(builder: TinyBuilder, made: Made, original: Path, logits: np.ndarray) -> str | None:
     """Check that the logits are those of the original with the products of both factors as weights."""
     whole, thin = load_checkpoint(original), load_checkpoint(made.checkpoint)
-    for one, other in zip(encoder_layers(whole, "test"), encoder_layers(thin, "test"), strict=True):
-        for linear, factors in zip(one.feed_forward, other.feed_forward, strict=True):
+    for layer, other in zip(encoder_layers(whole, "test"), encoder_layers(thin, "test"), strict=True):
+        for linear, factors in zip(layer.feed_forward, other.feed_forward, strict=True):
             linear.weight.data = full_weight(factors)
     return _off(logits, _logits(whole, batches_of(original, builder.texts)))
 
@@ -102,15 +102,15 @@ def _skipping(model: Any, kept: list[int]) -> Iterator[None]:
     """Let the layers that are not kept return their inputs. They are numbered in the order in which they run."""
     run = [0]
 
-    def begin(module: Any, given: Any) -> None:
+    def begin(module: Any, inputs: Any) -> None:
         run[0] = 0
 
-    def after(module: Any, given: Any, gave: Any) -> Any:
+    def after(module: Any, inputs: Any, output: Any) -> Any:
         number = run[0]
         run[0] += 1
         if number in kept:
             return None
-        return given[0] if isinstance(gave, torch.Tensor) else (given[0], *gave[1:])
+        return inputs[0] if isinstance(output, torch.Tensor) else (inputs[0], *output[1:])
 
     hooks = [layer.module.register_forward_hook(after) for layer in encoder_layers(model, "test")]
     hooks.append(model.register_forward_pre_hook(begin))

@@ -110,12 +110,12 @@ layers, heads and neurons to `runner/models/architectures.py`.
 
 
 def outcome(builder: TinyBuilder, technique: str, original: Path) -> str:
-    """Return WORKS, why the technique is refused, or what is wrong, which begins with WRONG.
+    """Return WORKS, the reason why the technique is refused, or what is wrong, which begins with WRONG.
 
     Args:
-        builder: where it is made.
+        builder: the builder that runs the technique.
         technique: a key of TECHNIQUES.
-        original: the checkpoint that it is made from.
+        original: the checkpoint to which the technique is applied.
     """
     try:
         made = builder.make(technique, original)
@@ -131,17 +131,17 @@ def markdown(outcomes: Mapping[tuple[str, str], str]) -> str:
     """Return the page.
 
     Args:
-        outcomes: what came of model_types and techniques, as far as they were run.
+        outcomes: the outcomes of model_types and techniques, as far as they were run.
     """
     reasons: list[str] = []
     lines = []
     for technique in TECHNIQUES:
         cells = []
         for model_type in TINY:
-            found = outcomes.get((model_type, technique))
-            if found is not None and found != WORKS and found not in reasons:
-                reasons.append(found)
-            cells.append({None: "–", WORKS: "✓"}.get(found) or f"[{reasons.index(str(found)) + 1}](#why-not)")
+            result = outcomes.get((model_type, technique))
+            if result is not None and result != WORKS and result not in reasons:
+                reasons.append(result)
+            cells.append({None: "–", WORKS: "✓"}.get(result) or f"[{reasons.index(str(result)) + 1}](#why-not)")
         lines.append(f"| `{technique}` | {' | '.join(cells)} |")
     titles = [tiny.title for tiny in TINY.values()]
     table = [f"| | {' | '.join(titles)} |", f"|---|{'---|' * len(titles)}", *lines]

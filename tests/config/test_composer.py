@@ -31,7 +31,7 @@ class Compared:
         self.parts = Parts(self.loader, self.main, common)
         self.composed_by_hydra = 0
         by_hydra = self.loader.load_sweep_config
-        known: dict[tuple[str, ...], DictConfig] = {}  # composed once, whoever asks: it takes a tenth of a second
+        known: dict[tuple[str, ...], DictConfig] = {}  # composed only once, because it takes a tenth of a second
 
         def counted(main: DictConfig, overrides: list[str]) -> DictConfig:
             self.composed_by_hydra += 1
@@ -66,10 +66,12 @@ def jobs_of(grid: str) -> list[list[str]]:
     loaded: Any = OmegaConf.load(CONF / "grid" / f"{grid}.yaml")
     jobs = []
     for subgrid in OmegaConf.to_container(loaded)["grid"]["union"]:
-        found: list[list[str]] = [[]]
+        combinations: list[list[str]] = [[]]
         for key, values in subgrid.items():
-            found = [[*job, f"{key}={v}"] for job in found for v in (values if isinstance(values, list) else [values])]
-        jobs += found
+            combinations = [
+                [*job, f"{key}={v}"] for job in combinations for v in (values if isinstance(values, list) else [values])
+            ]
+        jobs += combinations
     return jobs
 
 

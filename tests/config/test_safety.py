@@ -74,13 +74,13 @@ def test_a_file_that_grows_when_it_is_read_is_refused(
 def test_aliases_are_read(tmp_path: Path, refused: Callable[..., str]) -> None:
     (tmp_path / "conf" / "model").mkdir(parents=True)
     (tmp_path / "conf" / "model" / "good.yaml").write_text("name: &name good\nfamily: *name\n")
-    said = refused("model=good", "threads=0", options=("-m", "--config-dir", str(tmp_path / "conf")))
-    assert "threads is 0" in said
+    output = refused("model=good", "threads=0", options=("-m", "--config-dir", str(tmp_path / "conf")))
+    assert "threads is 0" in output
 
 
 def test_a_grid_cannot_set_hydra_s_own_keys(refused: Callable[..., str]) -> None:
-    said = refused("grid=smoke", "grid.union=[{technique: onnx, hydra.job.name: x}]")
-    assert "'hydra.job.name' is no key of a job" in said
+    output = refused("grid=smoke", "grid.union=[{technique: onnx, hydra.job.name: x}]")
+    assert "'hydra.job.name' is no key of a job" in output
 
 
 NAMES = ["x" * 300, "a\nb", "a\x1b[2Jb", "a\0b", "a\u202eb", "a\tb"]
@@ -89,8 +89,8 @@ NAMES = ["x" * 300, "a\nb", "a\x1b[2Jb", "a\0b", "a\u202eb", "a\tb"]
 @pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
 def test_a_name_is_one_short_line(name: str, refused: Callable[..., str]) -> None:
     quoted = name.replace("\\", "\\\\").replace('"', '\\"')
-    said = refused(f'technique.name="{quoted}"')
-    assert said.isprintable(), "nothing that a terminal acts on is printed"
+    output = refused(f'technique.name="{quoted}"')
+    assert output.isprintable(), "nothing that a terminal acts on is printed"
 
 
 def test_escapes_are_not_printed(refused: Callable[..., str]) -> None:

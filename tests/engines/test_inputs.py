@@ -20,7 +20,7 @@ from runner.engines.torchscript import Engine as TorchScript
 
 @pytest.fixture(autouse=True)
 def _threads_can_be_set_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("torch.set_num_interop_threads", lambda threads: None)  # can be set once in a process
+    monkeypatch.setattr("torch.set_num_interop_threads", lambda threads: None)  # it can be set only once in a process
 
 
 class TypesSecond(torch.nn.Module):
@@ -59,9 +59,9 @@ def test_other_names_are_refused(names: list[str]) -> None:
 
 def save_onnx(folder: Path, names: tuple[str, str]) -> None:
     """Write a graph that adds two inputs of these names."""
-    given = [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "length"]) for name in names]
+    inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "length"]) for name in names]
     gives = helper.make_tensor_value_info("logits", TensorProto.INT64, ["batch", "length"])
-    graph = helper.make_graph([helper.make_node("Add", [*names], ["logits"])], "sum", given, [gives])
+    graph = helper.make_graph([helper.make_node("Add", [*names], ["logits"])], "sum", inputs, [gives])
     onnx.save(
         helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), folder / "model.onnx"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-#: A safetensors file without a tensor: the length of its header, and the header.
+#: A safetensors file without a tensor. It has the length of its header and the header.
 WEIGHTS = b"\x02\0\0\0\0\0\0\0{}"
 
 

@@ -30,7 +30,7 @@ def test_files_that_only_their_owner_can_read_are_copied_for_root_s_boxes(tmp_pa
     files.mkdir()
     write_files(files, "config.json", "model.safetensors")
     assert readable_by_a_box(files, copy) == files
-    (files / "model.safetensors").chmod(0o600)  # as save_pretrained leaves it
+    (files / "model.safetensors").chmod(0o600)  # save_pretrained writes it with this mode
     assert readable_by_a_box(files, copy) == copy
     assert (copy / "model.safetensors").stat().st_mode & 0o777 == 0o644
     assert (copy / "model.safetensors").read_bytes() == (files / "model.safetensors").read_bytes()

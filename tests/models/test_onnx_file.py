@@ -76,7 +76,7 @@ def _absurd(dims: list[int], **fields: object) -> TensorProto:
         _absurd([2**40, 2**40], raw_data=b"0" * 8),
         _absurd([-2, -4], raw_data=b"0" * 32),
         _absurd([10**9], float_data=[0.0]),
-        _absurd([2**62] * 100_000, raw_data=b"0" * 8),  # whose product alone would take minutes
+        _absurd([2**62] * 100_000, raw_data=b"0" * 8),  # to compute their product would take minutes
         TensorProto(name="w", data_type=99, dims=[1], raw_data=b"0"),
     ],
 )

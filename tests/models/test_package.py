@@ -71,8 +71,8 @@ def test_a_missing_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_identity_follows_the_pins() -> None:
-    one, same, other = (_model([PackageFile("demo==1.0", digit * 64, {"a": "a"})]) for digit in "001")
-    identities = [model_identity(model, Path("unused")) for model in (one, same, other)]
+    first, same, other = (_model([PackageFile("demo==1.0", digit * 64, {"a": "a"})]) for digit in "001")
+    identities = [model_identity(model, Path("unused")) for model in (first, same, other)]
     assert identities[0] == identities[1] != identities[2]
 
 

@@ -20,7 +20,7 @@ def test_a_classifier_that_texts_alone_are_enough_for_is_taken(model_type: str) 
 
 
 @pytest.mark.parametrize(
-    ("model_type", "mapping", "said"),
+    ("model_type", "mapping", "message"),
     [
         ("fnet", OF_TEXTS, "FNetForSequenceClassification takes no attention_mask"),
         ("fnet", BASE, "FNetModel takes no attention_mask"),
@@ -31,8 +31,8 @@ def test_a_classifier_that_texts_alone_are_enough_for_is_taken(model_type: str) 
         ("newbert", OF_TEXTS, r"^config.json: transformers 5\.[\d.]+ has no architecture 'newbert'"),
     ],
 )
-def test_others_are_refused_in_words(model_type: str, mapping: str, said: str) -> None:
-    with pytest.raises(UserError, match=said):
+def test_others_are_refused_in_words(model_type: str, mapping: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
         check_architecture(model_type, mapping, "config.json")
 
 
@@ -41,7 +41,9 @@ def test_a_model_of_other_things_than_token_ids_is_refused() -> None:
         check_inputs_of("Seer", ["pixel_values", "attention_mask"], "config.json")
 
 
-@pytest.mark.parametrize("model_type", ["gpt2", "llama"])  # a forward pass of its own, and one of a class for many
+@pytest.mark.parametrize(
+    "model_type", ["gpt2", "llama"]
+)  # one has its own forward pass, the other that of a base class
 def test_the_source_says_what_the_class_takes(model_type: str) -> None:
     from transformers import GPT2ForSequenceClassification, LlamaForSequenceClassification
 

@@ -55,9 +55,9 @@ def sweep(request: pytest.FixtureRequest, folder: Path) -> Path:
 def test_its_trials_are_rows_that_name_the_code(sweep: Path) -> None:
     results = pd.read_parquet(sweep / "results.parquet")
     assert set(results.status) == {"ok"}
-    assert {json.loads(said)["arena"] for said in results.box_engine} == {"off"}
-    (said,) = set(results.plugins)
-    assert [one.partition("@")[0] for one in said.split()] == [
+    assert {json.loads(used)["arena"] for used in results.box_engine} == {"off"}
+    (used,) = set(results.plugins)
+    assert [label.partition("@")[0] for label in used.split()] == [
         "steps/round-weights",
         "tasks/reviews",
         "engines/onnxruntime_lean",
@@ -84,6 +84,6 @@ def test_its_metric_is_in_the_report(sweep: Path) -> None:
 def test_the_step_s_code_is_in_the_record(sweep: Path) -> None:
     manifest = json.loads((sweep / "manifest.json").read_text())
     (lineage,) = manifest["lineage"].values()
-    (record,) = (one for one in lineage if one.get("step") == "round-weights")
+    (record,) = (entry for entry in lineage if entry.get("step") == "round-weights")
     assert record["plugin"] == f"steps/round-weights@{record['code'][:12]}"
     assert record["notes"]["largest_change"] > 0

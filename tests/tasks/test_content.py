@@ -101,8 +101,8 @@ def test_what_cannot_be_unpacked_is_refused(name: str, packed: bytes, message: s
 
 def test_an_encrypted_member_is_refused(tmp_path: Path) -> None:
     packed = bytearray(_zipped({"a.csv": CSV}))
-    packed[6] |= 1  # its own header
-    packed[packed.index(b"PK\1\2") + 8] |= 1  # the archive's list
+    packed[6] |= 1  # the header of the file itself
+    packed[packed.index(b"PK\1\2") + 8] |= 1  # the header in the archive's list
     with pytest.raises(UserError, match=r"a\.csv is encrypted\. Unpack it"):
         _load(tmp_path, "texts.zip", bytes(packed))
 

@@ -39,8 +39,8 @@ def test_the_delimiter_is_the_one_in_the_header(delimiter: str, name: str, tmp_p
     for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL):
         texts = _load(tmp_path, _written(CHARACTERS[delimiter], quoting=quoting), name)
         assert texts == plain
-    said = () if delimiter == "comma" else (f"task.path: {tmp_path / name}: read as {delimiter}-separated.",)
-    assert texts.notes == said
+    notes = () if delimiter == "comma" else (f"task.path: {tmp_path / name}: read as {delimiter}-separated.",)
+    assert texts.notes == notes
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r"])

@@ -22,7 +22,7 @@ def _load(folder: Path, content: bytes, encoding: str | None = None, name: str =
 
 
 @pytest.mark.parametrize(
-    ("content", "declared", "said"),
+    ("content", "declared", "message"),
     [
         (TEXT.encode(), None, ""),
         (TEXT.encode(), "UTF8", ""),
@@ -38,11 +38,11 @@ def _load(folder: Path, content: bytes, encoding: str | None = None, name: str =
     ],
 )
 def test_the_same_text_is_read_from_every_encoding(
-    content: bytes, declared: str | None, said: str, tmp_path: Path
+    content: bytes, declared: str | None, message: str, tmp_path: Path
 ) -> None:
     texts = _load(tmp_path, content, declared)
     assert (texts.test[0].text, texts.train[0].text) == ("café – “naïve”", "plain")
-    assert texts.notes[0].endswith(f"read as semicolon-separated{said}.")
+    assert texts.notes[0].endswith(f"read as semicolon-separated{message}.")
 
 
 def test_json_lines_are_decoded_in_the_same_way(tmp_path: Path) -> None:
@@ -75,5 +75,7 @@ def test_what_cannot_be_decoded_is_refused(content: bytes, declared: str | None,
 def test_the_identity_follows_what_is_declared(tmp_path: Path) -> None:
     (tmp_path / "texts.csv").write_text(TEXT)
     path = str(tmp_path / "texts.csv")
-    one, other = (task_identity(TaskConfig("file", "file", path=path, encoding=name)) for name in ("cp1252", "cp1250"))
-    assert one != other
+    identity, other = (
+        task_identity(TaskConfig("file", "file", path=path, encoding=name)) for name in ("cp1252", "cp1250")
+    )
+    assert identity != other

@@ -176,7 +176,7 @@ def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
 def test_the_identity_follows_the_columns(tmp_path: Path) -> None:
     """The same file gives other texts if it is read in another way."""
     file = _jsonl(tmp_path, "")
-    one, other = (
+    identity, other = (
         task_identity(TaskConfig(name="file", source="file", path=str(file), text_column=column)) for column in "ab"
     )
-    assert one != other
+    assert identity != other

@@ -103,10 +103,10 @@ def tokenizer() -> Tokenizer:
 def test_the_first_token_of_each_word_is_known_and_what_was_cut_off(tokenizer: Tokenizer) -> None:
     settings = {"batch_size": 2, "padding": "longest", "max_length": 6, "pad_token_id": 0, "positions": 130}
     texts = [("abcd", "ef", "gh", "ab"), ("a", "bcd")]
-    found = tokenize(texts, tokenizer, settings | {"model_type": "bert", "words": True})
-    assert found["shapes"].tolist() == [[2, 6]]
-    starts = found["word_starts"].reshape(2, 6).tolist()
+    tokenized = tokenize(texts, tokenizer, settings | {"model_type": "bert", "words": True})
+    assert tokenized["shapes"].tolist() == [[2, 6]]
+    starts = tokenized["word_starts"].reshape(2, 6).tolist()
     assert starts == [[0, 1, 0, 1, 1, 0], [0, 1, 1, 0, 0, 0]]
-    assert found["words"].tolist() == [True, True, True, False, True, True]
-    assert np.isin(found["input_ids"].reshape(2, 6)[0], [1, 2]).tolist() == [True, False, False, False, False, True]
+    assert tokenized["words"].tolist() == [True, True, True, False, True, True]
+    assert np.isin(tokenized["input_ids"].reshape(2, 6)[0], [1, 2]).tolist() == [True, False, False, False, False, True]
     assert "word_starts" not in tokenize(["ab cd"], tokenizer, settings | {"model_type": "bert"})

@@ -28,16 +28,16 @@ def logits(folder: Path, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Run an ONNX model on one thread, with int8 products as on a CPU with VNNI, and return [rows, labels]."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    options.add_session_config_entry(*EXACT)  # where they saturate is tested by itself, see test_saturation.py
+    options.add_session_config_entry(*EXACT)  # test_saturation.py tests where they saturate
     session = onnxruntime.InferenceSession(folder / "model.onnx", options, providers=["CPUExecutionProvider"])
-    found: np.ndarray = session.run(None, {"input_ids": ids, "attention_mask": mask})[0]
-    return found
+    result: np.ndarray = session.run(None, {"input_ids": ids, "attention_mask": mask})[0]
+    return result
 
 
-def difference(one: Path, other: Path) -> float:
+def difference(model: Path, other: Path) -> float:
     """Return the largest difference between two models' logits over several shapes."""
     shapes = [batch(rows, columns) for rows, columns in ((1, 7), (3, 20), (2, 60))]
-    return max(float(np.abs(logits(one, *shape) - logits(other, *shape)).max()) for shape in shapes)
+    return max(float(np.abs(logits(model, *shape) - logits(other, *shape)).max()) for shape in shapes)
 
 
 def alone_and_together(folder: Path) -> float:

@@ -59,6 +59,6 @@ def test_a_step_may_say_what_can_follow_it() -> None:
 @pytest.mark.parametrize("second", ["onnx-fusion", "onnx-weight-only", "onnx-dynamic-int8"])
 def test_only_the_embeddings_can_be_changed_after_int8(first: str, second: str) -> None:
     steps = make_chain([{"step": first}, {"step": second}], "steps")
-    said = f"'{second}' cannot come after '{first}', only onnx-embedding-blocks can"
-    with pytest.raises(UserError, match=said):
+    message = f"'{second}' cannot come after '{first}': only onnx-embedding-blocks can"
+    with pytest.raises(UserError, match=message):
         check_chain(steps, "onnx", "technique 'x'")

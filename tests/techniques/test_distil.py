@@ -50,14 +50,14 @@ def test_with_a_teacher_is_nearer_to_it_and_no_less_right_than_without(
 ) -> None:
     right: dict[str, list[float]] = {"with": [], "without": []}
     for seed in range(3):
-        found = []
+        divergences = []
         for name, weights in {"with": {}, "without": {"soft_weight": 0, "hidden_weight": 0}}.items():
             folder, notes = apply_step(
                 tmp_path / f"{name}{seed}", student, texts, teacher=teacher, **QUICK | weights, seed=seed
             )
             right[name].append(notes["validation_accuracy"])
-            found.append(_divergence(folder, teacher, texts))
-        assert found[0] < found[1]
+            divergences.append(_divergence(folder, teacher, texts))
+        assert divergences[0] < divergences[1]
     assert min(right["with"]) > 0.9
     assert sum(right["with"]) >= sum(right["without"])
 
@@ -65,14 +65,14 @@ def test_with_a_teacher_is_nearer_to_it_and_no_less_right_than_without(
 def test_texts_without_labels_teach_too(teacher: Path, student: Path, texts: Path, tmp_path: Path) -> None:
     more = tmp_path / "texts"
     more.mkdir()
-    given = [read_split(texts, split) for split in SPLITS]
-    spare = [example._replace(label=None) for example in given[0][40:]]
-    write_texts(Texts(read_labels(texts), given[0][:40], *given[1:], spare), more)
-    found = [
+    splits = [read_split(texts, split) for split in SPLITS]
+    spare = [example._replace(label=None) for example in splits[0][40:]]
+    write_texts(Texts(read_labels(texts), splits[0][:40], *splits[1:], spare), more)
+    students = [
         apply_step(tmp_path / f"d{count}", student, more, teacher=teacher, **QUICK | {"epochs": 6}, unlabelled=count)[0]
         for count in (0, len(spare))
     ]
-    assert _divergence(found[1], teacher, texts) < _divergence(found[0], teacher, texts)
+    assert _divergence(students[1], teacher, texts) < _divergence(students[0], teacher, texts)
 
 
 @pytest.mark.parametrize("hidden", [32, 16])
@@ -149,7 +149,7 @@ def test_the_soft_loss_is_the_divergence() -> None:
 
 
 @pytest.mark.parametrize(
-    ("own", "taught", "expected"),
+    ("student_layers", "teacher_layers", "expected"),
     [
         (3, 6, [(1, 2), (2, 4), (3, 6)]),
         (2, 2, [(1, 1), (2, 2)]),
@@ -158,8 +158,10 @@ def test_the_soft_loss_is_the_divergence() -> None:
         (4, 2, [(1, 1), (2, 1), (3, 2), (4, 2)]),
     ],
 )
-def test_layers_learn_from_layers_evenly_spaced(own: int, taught: int, expected: list[tuple[int, int]]) -> None:
-    assert matching_layers(own, taught) == expected
+def test_layers_learn_from_layers_evenly_spaced(
+    student_layers: int, teacher_layers: int, expected: list[tuple[int, int]]
+) -> None:
+    assert matching_layers(student_layers, teacher_layers) == expected
 
 
 def test_all_layers_are_taught(teacher: Path, texts: Path) -> None:
@@ -170,11 +172,13 @@ def test_all_layers_are_taught(teacher: Path, texts: Path) -> None:
     last, both = (_objective(teacher, hidden_weight=1, hidden_layers=layers) for layers in ("last", "all"))
     model.base_model.encoder.layer[0].output.dense.weight.data += 0.1
     with torch.no_grad():
-        states = [one(**batch, output_hidden_states=True).hidden_states for one in (model, load_checkpoint(teacher))]
+        states = [
+            network(**batch, output_hidden_states=True).hidden_states for network in (model, load_checkpoint(teacher))
+        ]
         mask = batch["attention_mask"].bool()
         apart = [
-            float(1 - torch.cosine_similarity(own[mask], taught[mask], dim=-1).mean())
-            for own, taught in list(zip(*states, strict=True))[1:]
+            float(1 - torch.cosine_similarity(state[mask], target[mask], dim=-1).mean())
+            for state, target in list(zip(*states, strict=True))[1:]
         ]
         assert float(last.loss(model, batch, labels)) == pytest.approx(apart[1], rel=1e-4)
         assert float(both.loss(model, batch, labels)) == pytest.approx(sum(apart) / 2, rel=1e-4)

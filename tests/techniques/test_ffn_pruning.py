@@ -47,8 +47,8 @@ def test_a_pruned_checkpoint_reloads_as_it_was(criterion: str, model_folder: Pat
     folder, notes = apply_step(tmp_path / "p", model_folder, texts, **settings)
     assert notes == {"neurons_before": [64, 64], "neurons_kept": [16, 16]}
     assert json.loads((folder / "config.json").read_text())["intermediate_size"] == 16
-    own, stock = load_checkpoint(folder), AutoModelForSequenceClassification.from_pretrained(folder).eval()
-    assert torch.equal(random_logits(own), random_logits(stock))
+    loaded, stock = load_checkpoint(folder), AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    assert torch.equal(random_logits(loaded), random_logits(stock))
     assert (folder / "model.safetensors").stat().st_size < (model_folder / "model.safetensors").stat().st_size
     again, _ = apply_step(tmp_path / "again", model_folder, texts, **settings)
     assert folder_sha256(folder) == folder_sha256(again)

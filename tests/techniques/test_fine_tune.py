@@ -68,7 +68,7 @@ def test_frozen_layers_stay_as_they_are(bert: Path, texts: Path, tmp_path: Path)
 def test_dropout_in_the_config_is_left_alone(bert: Path, texts: Path, tmp_path: Path) -> None:
     folder, _ = apply_step(tmp_path / "f", bert, texts, **QUICK | {"epochs": 1})
     before, after = (json.loads((path / "config.json").read_text()) for path in (bert, folder))
-    after["use_cache"] = before["use_cache"]  # a classifier never has a use for it
+    after["use_cache"] = before["use_cache"]  # a classifier never uses it
     assert before == after
 
 
@@ -110,7 +110,10 @@ def test_it_ends_when_the_time_is_up_in_the_middle_of_an_epoch(
 ) -> None:
     _clock(monkeypatch)
     folder, notes = apply_step(tmp_path / "f", bert, texts, **QUICK | {"minutes": 1})
-    assert [epoch["epoch"] for epoch in notes["epochs"]] == [1, 2]  # a step takes three looks, an epoch has 15 steps
+    assert [epoch["epoch"] for epoch in notes["epochs"]] == [
+        1,
+        2,
+    ]  # a step looks at the clock three times, and an epoch has 15 steps
     assert notes["time_was_up"]
     assert _accuracy(folder, texts, "validation") == pytest.approx(notes["validation_accuracy"])
 

@@ -74,7 +74,7 @@ def test_it_is_counted(bert: Path) -> None:
     assert less.per_token == whole.per_token - layer + keys_and_values + 4 * 32
     assert less.per_example == whole.per_example + layer - keys_and_values
     assert less.per_token_squared * 2 == whole.per_token_squared
-    assert less.of(1) == whole.of(1)  # with one token, nothing is left out
+    assert less.of(1) == whole.of(1)  # with a single token, nothing is left out
 
 
 @pytest.mark.parametrize("step", STEPS)

@@ -28,9 +28,9 @@ def _logits(model: Any) -> torch.Tensor:
 
 def _silence(model: Any, layer: int, head: int) -> None:
     """Make a head's output count for nothing by the weights of the next layer."""
-    one = encoder_layers(model, "test")[layer]
-    size = one.head_size
-    one.attended.weight.data[:, head * size : (head + 1) * size] = 0
+    pruned_layer = encoder_layers(model, "test")[layer]
+    size = pruned_layer.head_size
+    pruned_layer.attended.weight.data[:, head * size : (head + 1) * size] = 0
 
 
 def _batches(folder: Path, texts: Path, size: int) -> Any:

@@ -212,7 +212,7 @@ def test_an_adapter_inside_the_weights_is_refused(bert: Path, texts: Path, tmp_p
     source = _files(bert, tmp_path / "s")
     tensors = load_file(source / "model.safetensors")
     tensors["bert.encoder.layer.0.attention.self.query.lora_A"] = torch.zeros(2, 32)
-    tensors["bert.embeddings.position_ids"] = torch.arange(130)[None]  # of an old version: no harm
+    tensors["bert.embeddings.position_ids"] = torch.arange(130)[None]  # it comes from an old version and does no harm
     save_file(tensors, source / "model.safetensors", {"format": "pt"})
     with pytest.raises(UserError, match=r"holds tensors of layers .*query\.lora_A\..*merge an adapter"):
         apply_step(tmp_path / "i", source, texts, step="import-checkpoint")

@@ -34,7 +34,7 @@ def files(bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("onnx")
     encoder = BertModel.from_pretrained(bert, add_pooling_layer=False, attn_implementation="eager").eval()
     generator = torch.Generator().manual_seed(0)
-    for parameter in encoder.parameters():  # equal tensors, such as biases of 0, would be stored once
+    for parameter in encoder.parameters():  # equal tensors, such as biases of 0, would be stored only once
         parameter.data += 0.3 * torch.randn(parameter.shape, generator=generator)
     encoder.save_pretrained(folder / "encoder")
     tokens = {0: "batch", 1: "length"}

@@ -24,10 +24,10 @@ def _texts(count: int, seed: int) -> list[Example]:
     """Make texts with a label for each of three words that they contain."""
     generator, examples = random.Random(seed), []
     for _ in range(count):
-        there = tuple(number for number in range(3) if generator.random() < 0.5)
-        words = [WORDS[number] for number in there] + generator.choices(["so", "it", "was"], k=2)
+        label = tuple(number for number in range(3) if generator.random() < 0.5)
+        words = [WORDS[number] for number in label] + generator.choices(["so", "it", "was"], k=2)
         generator.shuffle(words)
-        examples.append(Example(" ".join(words), there))
+        examples.append(Example(" ".join(words), label))
     return examples
 
 
@@ -63,11 +63,11 @@ def test_right_is_what_has_exactly_the_labels() -> None:
 
 
 def test_the_soft_loss_is_the_divergence_of_each_label() -> None:
-    own, taught = LOGITS[:1], LOGITS[1:]
-    p, q = taught.sigmoid(), own.sigmoid()
+    student, teacher = LOGITS[:1], LOGITS[1:]
+    p, q = teacher.sigmoid(), student.sigmoid()
     expected = (p * (p / q).log() + (1 - p) * ((1 - p) / (1 - q)).log()).mean()
-    assert float(soft_loss(own, taught, temperature=1, several=True)) == pytest.approx(float(expected), rel=1e-5)
-    assert float(soft_loss(own, own, temperature=2, several=True)) == 0
+    assert float(soft_loss(student, teacher, temperature=1, several=True)) == pytest.approx(float(expected), rel=1e-5)
+    assert float(soft_loss(student, student, temperature=2, several=True)) == 0
 
 
 def test_fine_tuning_learns_sets_of_labels_and_a_student_learns_from_it(

@@ -32,10 +32,10 @@ def restore(parts: tuple[np.ndarray, np.ndarray, np.ndarray], bits: int, rows: i
 def test_blocks_come_back(bits: int, block_size: int) -> None:
     """The rows need not fill the last block, and two zero points may share a byte."""
     weight = np.random.default_rng(0).normal(size=(80, 6)).astype(np.float32)
-    found = restore(quantize_blocks(weight, bits, block_size), bits, rows=80)
+    restored = restore(quantize_blocks(weight, bits, block_size), bits, rows=80)
     step = (weight.max() - weight.min()) / (2**bits - 1)
-    assert found.shape == weight.shape
-    assert np.abs(found - weight).max() < step
+    assert restored.shape == weight.shape
+    assert np.abs(restored - weight).max() < step
 
 
 @pytest.mark.parametrize("products", ["float32", "int8"])

@@ -57,16 +57,16 @@ def original(checkpoint: Path) -> np.ndarray:
     import torch
 
     model = load_checkpoint(checkpoint)
-    found = []
+    results = []
     with torch.inference_mode():
         for shape in SHAPES:
             ids, mask = (torch.from_numpy(array) for array in batch(*shape))
-            found.append(model(input_ids=ids, attention_mask=mask).logits.numpy())
-    return np.concatenate(found)
+            results.append(model(input_ids=ids, attention_mask=mask).logits.numpy())
+    return np.concatenate(results)
 
 
-def same_predictions(one: np.ndarray, other: np.ndarray) -> float:
-    return float((one.argmax(-1) == other.argmax(-1)).mean())
+def same_predictions(logits: np.ndarray, other: np.ndarray) -> float:
+    return float((logits.argmax(-1) == other.argmax(-1)).mean())
 
 
 def content(artifact: Path) -> list[bytes]:
@@ -95,12 +95,12 @@ def test_static_int8_is_near(smooth_quant: float, plain: Path, bert: Path, texts
     )
     assert notes == {"calibration_texts": 40, "calibration_split": "train"}
     calls = encode([example.text for example in read_split(texts, "test")], bert, 128)
-    exact, found = (
+    exact, quantized = (
         np.concatenate([evaluate(engine, **call) for call in calls]) for engine in (Engine(plain, 1), Engine(made, 1))
     )
-    assert 0 < np.abs(found - exact).max() < 0.1
-    assert same_predictions(found, exact) > 0.9
-    assert (made / "model.bin").stat().st_size < 0.35 * (plain / "model.bin").stat().st_size  # embeddings as well
+    assert 0 < np.abs(quantized - exact).max() < 0.1
+    assert same_predictions(quantized, exact) > 0.9
+    assert (made / "model.bin").stat().st_size < 0.35 * (plain / "model.bin").stat().st_size  # embeddings, too
 
 
 def test_static_int8_without_training_texts(plain: Path, bert: Path, unlabelled: Path, tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_fewer_bits_are_further_and_smaller(checkpoint: Path, texts: Path, tmp_p
     assert same_predictions(logits(eight), exact) > 0.9
     sizes = [(made / "model.bin").stat().st_size for made in (four, eight, plain)]
     assert sizes == sorted(sizes)
-    assert sizes[1] < 0.35 * sizes[2]  # embeddings as well
+    assert sizes[1] < 0.35 * sizes[2]  # embeddings, too
 
 
 def test_every_key_of_the_weights_is_applied(plain: Path, texts: Path, tmp_path: Path) -> None:

@@ -77,11 +77,13 @@ def test_token_types_make_a_difference_and_the_engine_gets_them(model: Path, gra
     batch = _batch(model, pairs)
     assert set(batch[2].ravel().tolist()) == {0, 1}
     engine = Engine(graph, 1)
-    own, without = (engine.logits(engine.run(engine.prepare(*call))) for call in (batch, [*batch[:2], 0 * batch[2]]))
+    with_types, without = (
+        engine.logits(engine.run(engine.prepare(*call))) for call in (batch, [*batch[:2], 0 * batch[2]])
+    )
     with torch.inference_mode():
         expected = load_checkpoint(model)(*map(torch.from_numpy, batch)).logits
-    np.testing.assert_allclose(own, expected, atol=1e-5)
-    assert np.abs(own - without).max() > 1e-3
+    np.testing.assert_allclose(with_types, expected, atol=1e-5)
+    assert np.abs(with_types - without).max() > 1e-3
 
 
 @pytest.mark.parametrize("step", ["torchscript", "openvino-export", "torch-dynamic-int8"])
@@ -117,8 +119,8 @@ def test_a_smaller_vocabulary_keeps_the_types(model: Path, pairs: Path, tmp_path
     made, _ = apply_step(tmp_path / "trimmed", model, pairs, step="vocabulary-trimming")
     before, after = (Tokenizer.from_file(str(folder / "tokenizer.json")) for folder in (model, made))
     for example in _pairs(16, 3):
-        one, other = before.encode(*example.tokenizer_input), after.encode(*example.tokenizer_input)
-        assert (one.tokens, one.type_ids) == (other.tokens, other.type_ids)
+        expected, other = before.encode(*example.tokenizer_input), after.encode(*example.tokenizer_input)
+        assert (expected.tokens, expected.type_ids) == (other.tokens, other.type_ids)
 
 
 def test_roberta_and_single_texts_need_no_types(texts: Path, pairs: Path, tmp_path: Path) -> None:

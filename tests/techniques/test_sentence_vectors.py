@@ -85,8 +85,8 @@ def test_other_texts_and_similarities_are_refused(
 
 
 def test_without_effect_they_are_taken(tmp_path: Path) -> None:
-    said = {"default_prompt_name": None, "prompts": {"query": "query: "}, "similarity_fn_name": "dot"}
-    folder = _write(tmp_path / "s", [TRANSFORMER, POOLING, NORMALIZE], MEAN, config_sentence_transformers=said)
+    settings = {"default_prompt_name": None, "prompts": {"query": "query: "}, "similarity_fn_name": "dot"}
+    folder = _write(tmp_path / "s", [TRANSFORMER, POOLING, NORMALIZE], MEAN, config_sentence_transformers=settings)
     assert check_vectors(folder, "mean", "m") is True
 
 

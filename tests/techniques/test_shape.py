@@ -244,16 +244,16 @@ def test_bigbird_takes_texts_that_it_attends_to_in_full() -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "said"),
+    ("config", "message"),
     [
         ({"model_type": "xlm", "n_langs": 2}, r"it adds a vector for a text's language \(n_langs"),
         ({"model_type": "nystromformer", "num_landmarks": 8}, "it takes texts of exactly 64 tokens"),
         ({"model_type": "xlnet"}, "it expects padding before a text"),
     ],
 )
-def test_what_would_be_called_wrongly_is_refused(config: dict[str, Any], said: str) -> None:
+def test_what_would_be_called_wrongly_is_refused(config: dict[str, Any], message: str) -> None:
     with pytest.raises(
-        UserError, match=f"^config.json: a model of the architecture '{config['model_type']}' is .*{said}"
+        UserError, match=f"^config.json: a model of the architecture '{config['model_type']}' is .*{message}"
     ):
         shape_of_config(config, "config.json")
 

@@ -75,10 +75,10 @@ def pair(
 ) -> tuple[Path, Path]:
     """A checkpoint, and the same checkpoint with a trimmed vocabulary."""
     folder = tmp_path_factory.mktemp(request.param)
-    own = {"wordpiece": _word_piece, "unigram": _unigram}.get(request.param)
-    source = save_random(folder / "source", texts, "bert" if own else request.param)
-    if own:
-        own().save(str(source / "tokenizer.json"))
+    make_tokenizer = {"wordpiece": _word_piece, "unigram": _unigram}.get(request.param)
+    source = save_random(folder / "source", texts, "bert" if make_tokenizer else request.param)
+    if make_tokenizer:
+        make_tokenizer().save(str(source / "tokenizer.json"))
     return source, apply_step(folder / "trimmed", source, few, step="vocabulary-trimming")[0]
 
 
@@ -114,12 +114,14 @@ def test_every_text_can_be_tokenized(text: str, pair: tuple[Path, Path]) -> None
     source, trimmed = (_tokenizer(folder) for folder in pair)
     before, after = source.encode(text), trimmed.encode(text)
     assert (after.tokens[0], after.tokens[-1]) == (before.tokens[0], before.tokens[-1])
-    unknown = trimmed.token_to_id("<unk>")  # of a Unigram tokenizer, its tokens are the characters themselves
-    found = [(id, token) for id, token in zip(after.ids, after.tokens, strict=True) if id != unknown]
-    assert all(trimmed.id_to_token(id) == token for id, token in found)
+    unknown = trimmed.token_to_id("<unk>")  # a Unigram tokenizer gives the unknown characters themselves as tokens
+    tokens = [(id, token) for id, token in zip(after.ids, after.tokens, strict=True) if id != unknown]
+    assert all(trimmed.id_to_token(id) == token for id, token in tokens)
     if all(trimmed.token_to_id(token) is not None for token in before.tokens):
         assert after.tokens == before.tokens
-    if source.token_to_id("##a") is None and source.token_to_id("▁") is None:  # bytes: nothing is ever lost
+    if (
+        source.token_to_id("##a") is None and source.token_to_id("▁") is None
+    ):  # the tokenizer has bytes, so nothing is ever lost
         assert trimmed.decode(after.ids) == source.decode(before.ids)
 
 

@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-_FOREVER_SECONDS = 3600  # whoever started it ends it long before
+_FOREVER_SECONDS = 3600  # the test ends it long before
 
 
 def writes(path: Path) -> str:
