@@ -96,7 +96,7 @@ ARCHITECTURES = {
     "big_bird": replace(
         _BERT,
         sizes=_BASE | {"positions": 4096, "vocabulary": 50358},
-        heads_stay="its attention takes them to be as wide together as the hidden states",
+        heads_stay="its attention assumes that all heads together are as wide as the hidden states",
         attends_as_bert=False,
     ),
     "camembert": _ROBERTA,
@@ -136,13 +136,13 @@ ARCHITECTURES = {
         projections=("attention.attn.q", "attention.attn.k", "attention.attn.v"),
         attended="attention.attn.o",
         sizes=_BASE | {"vocabulary": 30527},
-        heads_stay="one table of positions serves the heads of all its layers, each with a column of its own",
+        heads_stay="all layers share one table of positions, which has a column for each head",
         attends_as_bert=False,
     ),
     "nystromformer": replace(
         _BERT,
         sizes=_BASE | {"positions": 510, "vocabulary": 30000},
-        heads_stay="each has a convolution of its own beside its attention",
+        heads_stay="each head has its own convolution beside its attention",
         attends_as_bert=False,
     ),
     "roberta": replace(_ROBERTA, sizes=_BASE | {"vocabulary": 50265}),
@@ -179,10 +179,10 @@ _OF_ONE_LENGTH = {  # a traced graph keeps what Python computed from the length 
 _FEWER_STATES = "it has fewer hidden states than a text has tokens"
 REFUSED_BY_STEP = {
     **dict.fromkeys(("torchscript", "torch-dynamic-int8", "onnx-export"), _OF_ONE_LENGTH),
-    "onnx-embedding-blocks": dict.fromkeys(("gpt2", "xlm"), "its ids are changed before they are looked up"),
-    "onnx-fusion": {"mobilebert": "there is nothing in its graph that ONNX Runtime knows how to fuse"},
+    "onnx-embedding-blocks": dict.fromkeys(("gpt2", "xlm"), "its graph changes the ids before it looks them up"),
+    "onnx-fusion": {"mobilebert": "ONNX Runtime cannot fuse any part of its graph"},
     "onnx-weight-only": {
-        "gpt2": "its products have biases inside (Gemm), for which there are no such kernels",
+        "gpt2": "its products include biases (Gemm), for which there are no such kernels",
         "squeezebert": "its products are convolutions, for which there are no such kernels",
     },
     "openvino-export": _OF_ONE_LENGTH | {"xlm": "OpenVINO cannot convert all of its operators"},
@@ -191,7 +191,7 @@ REFUSED_BY_STEP = {
         **_OF_ONE_LENGTH,
         "big_bird": "it has a pooler that its classifier does not read, so the pooler's ranges are never learnt",
         "gpt2": "its products are not linear layers, so their ranges are not learnt",
-        "roformer": "its positions are looked up by another kind of embedding",
+        "roformer": "it looks its positions up with another kind of embedding",
     },
     "static-embedding": {"funnel": _FEWER_STATES},
 }

@@ -47,7 +47,7 @@ class OnnxFusion(Step):
         fused = fuse(plain)
         operators = Counter(node.op_type for node in fused.graph.node if node.domain == FUSED)
         if not operators:
-            raise UserError("step 'onnx-fusion': there is nothing in this graph that ONNX Runtime knows how to fuse.")
+            raise UserError("step 'onnx-fusion': ONNX Runtime cannot fuse any part of this graph. Leave the step out.")
         onnx.save(fused, target / MODEL)
         difference = largest_difference(plain, fused)
         if not difference <= _TOLERANCE:
