@@ -98,7 +98,7 @@ def load_checkpoint(folder: Path, attention: str = "sdpa") -> Any:
     """
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
     pooled = getattr(config, POOLING, None) is not None
-    classifier = AutoModelForTokenClassification if tells_tokens(config) else AutoModelForSequenceClassification
+    classifier = AutoModelForTokenClassification if classifies_tokens(config) else AutoModelForSequenceClassification
     architecture = (AutoModel if pooled else classifier)._model_mapping[type(config)]
     if not architecture._supports_sdpa:
         attention = "eager"
@@ -142,7 +142,7 @@ def _write_tokenizer_config(folder: Path, config: Any) -> None:
     (folder / TOKENIZER_CONFIG).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def tells_tokens(config: Any) -> bool:
+def classifies_tokens(config: Any) -> bool:
     """Return whether a config describes a model that classifies tokens."""
     return any(name.endswith(OF_TOKENS) for name in config.architectures or [])
 

@@ -108,7 +108,7 @@ def test_what_only_the_texts_decide_is_not_foretold(checkpoint: Path, texts: Pat
         ([{"step": "ffn-pruning", "fraction": 0.0001}], "of the model's 1536 neurons .* is none"),
         (
             [{"step": "block-movement-pruning", "heads": 0.04}],
-            "heads is 0.04, which removes none of the model's 12 heads a layer",
+            "heads is 0.04, which removes none of the model's 12 heads per layer",
         ),
         (
             [{"step": "block-movement-pruning", "neurons": 1e-4}],

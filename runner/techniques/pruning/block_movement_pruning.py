@@ -52,14 +52,14 @@ class BlockMovementPruning(GradualPruning):
         """Return a shape with fewer heads and neurons, and check that some are removed."""
         shape = super().infer_shape(shape)
         if self.neurons and shape.neurons is not None:
-            check_removes(self.name, "neurons", self.neurons, shape.neurons, "neurons a layer")
+            check_removes(self.name, "neurons", self.neurons, shape.neurons, "neurons per layer")
             shape = replace(shape, neurons=remaining(shape.neurons, self.neurons))
         if not self.heads:
             return shape
         check_attention(shape, self.name)
         if shape.heads is None:
             return shape
-        check_removes(self.name, "heads", self.heads, max(shape.heads), "heads a layer")
+        check_removes(self.name, "heads", self.heads, max(shape.heads), "heads per layer")
         return replace(shape, heads=tuple(remaining(count, self.heads) for count in shape.heads))
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:

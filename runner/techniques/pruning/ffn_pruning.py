@@ -7,21 +7,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.errors import UserError, did_you_mean
+from runner.techniques.pruning.fraction_pruning import FractionPruning
 from runner.techniques.shape import Shape, check_layers, check_removes, remaining
-from runner.techniques.step import Step, StepInputs, step
+from runner.techniques.step import StepInputs, step
 
 if TYPE_CHECKING:
     import torch
 
     from runner.techniques.pruning.layers import Layer
 
-_CRITERIA = ("magnitude", "importance")
-
 
 @step("ffn-pruning")
 @dataclass
-class FfnPruning(Step):
+class FfnPruning(FractionPruning):
     """checkpoint → checkpoint with fewer neurons. Every layer loses the same share, so that all stay equally large.
 
     Attributes:
@@ -29,38 +27,18 @@ class FfnPruning(Step):
         criterion: "magnitude" removes the neurons with the smallest product of the norms of their incoming and outgoing
             weights (the L2 criterion of Li et al., "Pruning Filters for Efficient ConvNets", ICLR 2017, on both sides).
             "importance" removes the neurons on which the loss depends least, to first order (see importance.py).
-        seed: the seed of the samples' order.
-        samples: the number of labelled training texts on which importance is computed.
     """
 
-    takes = "checkpoint"
-    gives = "checkpoint"
+    criteria = ("magnitude", "importance")
 
-    fraction: float = 0.5
     criterion: str = "magnitude"
-    seed: int = 0
-    samples: int = 256
-
-    def __post_init__(self) -> None:
-        if isinstance(self.fraction, int | float) and not 0 < self.fraction < 1:
-            raise UserError(f"step 'ffn-pruning': fraction is {self.fraction}, but must be above 0 and below 1.")
-        if isinstance(self.criterion, str) and self.criterion not in _CRITERIA:
-            hint = did_you_mean(self.criterion, _CRITERIA)
-            raise UserError(f"step 'ffn-pruning': criterion is '{self.criterion}'. {hint}")
-        if isinstance(self.samples, int) and self.samples < 1:
-            raise UserError(f"step 'ffn-pruning': samples is {self.samples}, but must be at least 1.")
-
-    @property
-    def reads_labels(self) -> bool:
-        """Whether it needs labelled texts: only the criterion "importance" does."""
-        return self.criterion == "importance"
 
     def infer_shape(self, shape: Shape) -> Shape:
         """Return a shape with fewer neurons, and check that some are removed."""
         check_layers(shape, self.name)
         if shape.neurons is None:
             return shape
-        check_removes(self.name, "fraction", self.fraction, shape.neurons, "neurons a layer")
+        check_removes(self.name, "fraction", self.fraction, shape.neurons, "neurons per layer")
         return replace(shape, neurons=remaining(shape.neurons, self.fraction))
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:

@@ -8,16 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from runner.errors import UserError, did_you_mean
+from runner.techniques.pruning.fraction_pruning import FractionPruning
 from runner.techniques.shape import Shape, check_attention, check_removes, remaining
-from runner.techniques.step import Step, StepInputs, step
-
-_CRITERIA = ("random", "importance")
+from runner.techniques.step import StepInputs, step
 
 
 @step("head-pruning")
 @dataclass
-class HeadPruning(Step):
+class HeadPruning(FractionPruning):
     """checkpoint → checkpoint with fewer heads, at least one in every layer.
 
     Attributes:
@@ -26,30 +24,11 @@ class HeadPruning(Step):
             heads of the whole model on which the loss depends least, after Michel, Levy and Neubig, "Are Sixteen Heads
             Really Better than One?", NeurIPS 2019.
         seed: the seed of the random choice and of the samples' order.
-        samples: the number of labelled training texts on which importance is computed.
     """
 
-    takes = "checkpoint"
-    gives = "checkpoint"
+    criteria = ("random", "importance")
 
-    fraction: float = 0.5
     criterion: str = "random"
-    seed: int = 0
-    samples: int = 256
-
-    def __post_init__(self) -> None:
-        if isinstance(self.fraction, int | float) and not 0 < self.fraction < 1:
-            raise UserError(f"step 'head-pruning': fraction is {self.fraction}, but must be above 0 and below 1.")
-        if isinstance(self.criterion, str) and self.criterion not in _CRITERIA:
-            hint = did_you_mean(self.criterion, _CRITERIA)
-            raise UserError(f"step 'head-pruning': criterion is '{self.criterion}'. {hint}")
-        if isinstance(self.samples, int) and self.samples < 1:
-            raise UserError(f"step 'head-pruning': samples is {self.samples}, but must be at least 1.")
-
-    @property
-    def reads_labels(self) -> bool:
-        """Whether it needs labelled texts: only the criterion "importance" does."""
-        return self.criterion == "importance"
 
     def infer_shape(self, shape: Shape) -> Shape:
         """Return a shape with fewer heads, and check that some are removed.
@@ -60,7 +39,7 @@ class HeadPruning(Step):
         if shape.heads is None:
             return shape
         if self.criterion == "random":
-            check_removes(self.name, "fraction", self.fraction, max(shape.heads), "heads a layer")
+            check_removes(self.name, "fraction", self.fraction, max(shape.heads), "heads per layer")
             return replace(shape, heads=tuple(remaining(count, self.fraction) for count in shape.heads))
         check_removes(self.name, "fraction", self.fraction, sum(shape.heads), "heads")
         return replace(shape, heads=None)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from runner.engines.checkpoint import input_names, load_checkpoint, tells_tokens
+from runner.engines.checkpoint import classifies_tokens, input_names, load_checkpoint
 from runner.engines.engine import named
 from runner.errors import UserError, first_line
 from runner.techniques.training.batches import positions
@@ -43,7 +43,7 @@ class Logits(nn.Module):
     @property
     def of_tokens(self) -> bool:
         """Whether each token has logits."""
-        return tells_tokens(self.model.config)
+        return classifies_tokens(self.model.config)
 
 
 def load_logits(folder: Path, attention: str) -> Logits:
