@@ -105,7 +105,10 @@ def _check(row: Row, task: TaskConfig, where: str) -> None:
         if task.kind == TOKENS:
             text = " ".join(_words(text, column, where))
         if not isinstance(text, str):
-            raise UserError(f"{where}: column '{column}' holds {text!r:.50}, which is not a text. Put it in quotes.")
+            raise UserError(
+                f"{where}: column '{column}' holds {text!r:.50}, which is not a text. Convert it, or name "
+                "another column."
+            )
         _check_characters(text, where)
     if task.label_column is not None:
         labels = _labels(row, task, where)

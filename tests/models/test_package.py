@@ -66,7 +66,7 @@ def test_no_file_leaves_the_folder(place: str, tmp_path: Path, monkeypatch: pyte
 def test_a_missing_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sha256 = make_wheel(tmp_path / "index", "demo", {"demo/a": b"a"})
     only_index(monkeypatch, tmp_path / "index")
-    with pytest.raises(UserError, match=r"model 'demo', source\.packages, demo==1\.0: there is no file demo/b"):
+    with pytest.raises(UserError, match=r"model 'demo', source\.packages, demo==1\.0: the archive has no file demo/b"):
         _fetch(_model([PackageFile("demo==1.0", sha256, {"demo/b": "b"})]), tmp_path / "d")
 
 

@@ -69,7 +69,9 @@ def test_code_that_is_named_may_lie_there_and_no_other(folder: Path) -> None:
     (folder / "modeling_own.py").write_text("raise SystemExit")
     check_files(folder, "model 'm'", ["modeling_own.py"])
     (folder / "modeling_evil.py").write_text("raise SystemExit")
-    with pytest.raises(UserError, match=r"modeling_evil\.py is code .*name its files in model\.source\.code"):
+    with pytest.raises(
+        UserError, match=r"modeling_evil\.py is the model's own code.*name its files in model\.source\.code"
+    ):
         check_files(folder, "model 'm'", ["modeling_own.py"])
 
 

@@ -63,7 +63,7 @@ def test_spaces_around_names_do_not_count(tmp_path: Path) -> None:
 
 def test_a_split_by_another_name_is_not_passed_over(tmp_path: Path) -> None:
     """Otherwise the split would be drawn, and texts used for training would be used for testing."""
-    with pytest.raises(UserError, match="has a column 'Split', but only 'split' counts"):
+    with pytest.raises(UserError, match="has a column 'Split', but it must be called 'split'"):
         _load(tmp_path, "text,label,Split\na,x,test\nb,y,train\n")
 
 

@@ -51,7 +51,7 @@ def test_a_step_may_say_what_can_follow_it() -> None:
     check_chain(make_chain([{"step": "bfloat16"}], "steps"), "checkpoint", "technique 'x'")
     check_chain(make_chain([{"step": "bfloat16"}, {"step": "torchscript"}], "steps"), "torchscript", "technique 'x'")
     steps = make_chain([{"step": "bfloat16"}, {"step": "onnx-export"}], "steps")
-    with pytest.raises(UserError, match="'onnx-export' cannot come after 'bfloat16', only torchscript can"):
+    with pytest.raises(UserError, match="'onnx-export' cannot come after 'bfloat16': only torchscript can"):
         check_chain(steps, "onnx", "technique 'x'")
 
 

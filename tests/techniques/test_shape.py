@@ -149,7 +149,7 @@ def test_an_unknown_architecture_is_refused(step: str) -> None:
 def test_another_attention_than_bert_s_keeps_its_heads() -> None:
     mpnet = replace(BERT, model_type="mpnet")
     for entry in ({"step": "head-pruning"}, {"step": "block-movement-pruning", "heads": 0.5}):
-        with pytest.raises(UserError, match="cannot remove heads of mpnet: one table of positions"):
+        with pytest.raises(UserError, match="cannot remove heads of mpnet: all layers share one table of positions"):
             follow(mpnet, entry)
     assert follow(mpnet, {"step": "block-movement-pruning"}).neurons == 768
 

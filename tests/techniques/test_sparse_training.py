@@ -109,7 +109,7 @@ def test_the_sparsity_grows_on_a_cubic_curve() -> None:
 
 
 def test_too_little_time_is_an_error(bert: Path, texts: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"minutes is 1e-09, too few: 1 of 45 steps"):
+    with pytest.raises(UserError, match=r"minutes is 1e-09, which is too short: only 1 of 45 steps"):
         apply_step(tmp_path / "s", bert, texts, step="movement-pruning", **QUICK | {"minutes": 1e-9})
 
 

@@ -108,7 +108,10 @@ def test_a_tagger_is_imported_with_tags_in_the_order_of_the_task(model: Path, ta
 def test_a_head_for_something_else_is_refused(
     model: Path, tagged: Path, texts: Path, bert: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(UserError, match=r"of a BertForSequenceClassification: no …ForTokenClassification"):
+    with pytest.raises(
+        UserError,
+        match=r"those of a BertForSequenceClassification, which is for whole texts.*needs a …ForTokenClassification",
+    ):
         apply_step(tmp_path / "one", bert, tagged, step="import-checkpoint")
     with pytest.raises(UserError, match=r"those of a BertForTokenClassification, which is for a task of kind tokens"):
         apply_step(tmp_path / "other", model, texts, step="import-checkpoint")
