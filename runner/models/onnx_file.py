@@ -121,7 +121,7 @@ def _check_functions(model: Any, where: str) -> None:
         order = [*TopologicalSorter(calls).static_order()]
     except CycleError as error:
         raise UserError(
-            f"{where}: the function '{_text(error.args[1][0][1])}' calls itself, so it is refused."
+            f"{where}: the function '{_text(error.args[1][0][1])}' calls itself. Export the model again without it."
         ) from None
     sizes: dict[Any, int] = {}
     for name in order:

@@ -93,7 +93,7 @@ CASES = {
         ["+model@technique.teacher=tiny"],
         "technique 'torch-eager' has a teacher, but no step that learns from one.",
     ),
-    "rank": (["technique=svd-192"], "step 'low-rank': rank is 192, but the model's hidden width is 32: at most 32."),
+    "rank": (["technique=svd-192"], "step 'low-rank': rank is 192, but must be at most 32, the model's hidden width."),
     "architecture": (
         ["technique=heads-50", "model.shape.model_type=mpnet"],
         "step 'head-pruning' cannot remove heads of mpnet: one table",

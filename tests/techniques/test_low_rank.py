@@ -88,7 +88,7 @@ def test_what_is_factorised_can_still_be_pruned(bert: Path, texts: Path, tmp_pat
 
 @pytest.mark.parametrize(
     ("rank", "message"),
-    [(0, "rank is 0, but must be at least 1"), (33, "rank is 33, but the model's hidden width is 32: at most 32")],
+    [(0, "rank is 0, but must be at least 1"), (33, "rank is 33, but must be at most 32, the model's hidden width")],
 )
 def test_a_bad_rank_is_refused(rank: int, message: str, bert: Path, texts: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=message):

@@ -91,7 +91,7 @@ def test_what_only_the_texts_decide_is_not_foretold(checkpoint: Path, texts: Pat
             "keep is 4, but the model has 3",
         ),
         ([{"step": "layer-pruning", "keep": 2}, {"step": "fine-tune", "frozen_layers": 3}], "3, but the model has 2"),
-        ([{"step": "fine-tune", "frozen_layers": 7}], "frozen_layers is 7, but the model has 6 layers"),
+        ([{"step": "fine-tune", "frozen_layers": 7}], "frozen_layers is 7, but must be at most 6"),
         ([{"step": "fine-tune", "max_length": 513}], "max_length is 513, but the model takes at most 512"),
         ([{"step": "distil", "max_length": 513}], "max_length is 513, but the model takes at most 512"),
         ([{"step": "movement-pruning", "max_length": 513}], "max_length is 513, but the model takes at most 512"),
@@ -114,14 +114,14 @@ def test_what_only_the_texts_decide_is_not_foretold(checkpoint: Path, texts: Pat
             [{"step": "block-movement-pruning", "neurons": 1e-4}],
             "neurons is 0.0001, which removes none of the model's 1536 neurons",
         ),
-        ([{"step": "low-rank", "rank": 385}], "rank is 385, but the model's hidden width is 384: at most 384"),
+        ([{"step": "low-rank", "rank": 385}], "rank is 385, but must be at most 384, the model's hidden width"),
         (
             [{"step": "ffn-pruning", "fraction": 0.9}, {"step": "low-rank"}],
-            "rank is 192, but the model's neurons is 154: at most 154",
+            "rank is 192, but must be at most 154, the model's number of neurons",
         ),
         (
             [{"step": "head-pruning", "fraction": 0.75}, {"step": "low-rank", "attention": True}],
-            "rank is 192, but the model's heads' width is 96: at most 96",
+            "rank is 192, but must be at most 96, the model's heads' width",
         ),
     ],
 )

@@ -40,7 +40,7 @@ class LowRankFactors(Step):
     def infer_shape(self, shape: Shape) -> Shape:
         """Check that the rank is not above that of any matrix."""
         check_layers(shape, self.name)
-        sides = {"hidden width": shape.hidden, "neurons": shape.neurons}
+        sides = {"hidden width": shape.hidden, "number of neurons": shape.neurons}
         if self.attention and shape.heads and shape.head_size:
             sides["heads' width"] = min(shape.heads) * shape.head_size
         for what, size in sides.items():
