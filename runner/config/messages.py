@@ -35,8 +35,8 @@ def check_overrides(arguments: list[str]) -> None:
         key = override.key_or_group
         if key == "hydra/launcher" and override.value() == "slurm" and not find_spec("submitit"):
             raise UserError(
-                "LAUNCHER=slurm needs Hydra's submitit launcher, which is not installed. Run 'make cluster', or "
-                "install Pinbox with the extra that has it: pip install 'pinbox[cluster]'."
+                "LAUNCHER=slurm needs Hydra's submitit launcher, which is not installed. Install Pinbox with its "
+                "extra: pip install 'pinbox[cluster]'. In a checkout, docs/cluster.md says how."
             )
         values = None if override.is_sweep_override() else override.value()
         if isinstance(values, list) and key in (*GROUPS, "threads", "seed"):

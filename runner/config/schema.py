@@ -61,7 +61,7 @@ class IsolationKind(Enum):
 
 
 class Role(Enum):
-    """The role of a trial in its round. Trials that run alone are described in runner/sweep/slots."""
+    """What a trial stands for within its round; see runner/sweep/slots of those alone."""
 
     variant = "variant"
     baseline_first = "baseline-first"
@@ -275,7 +275,7 @@ class GridConfig:
 
 @dataclass
 class Config:
-    """A job, and the place of one of its trials in the sweep."""
+    """One job, and the place of one of its trials in the sweep."""
 
     model: ModelConfig = MISSING
     technique: TechniqueConfig = MISSING
@@ -294,9 +294,9 @@ class Config:
     grid: GridConfig = field(default_factory=GridConfig)
     # Set by the sweeper, one value per trial:
     round: int = 0  # set by the sweeper
-    position: int = 0  # set by the sweeper: the place within the round
+    position: int = 0  # set by the sweeper: place within the round
     role: Role = Role.variant  # set by the sweeper
-    baseline: str | None = None  # set by the sweeper: the key of the job whose box takes turns with this one
+    baseline: str | None = None  # set by the sweeper: key of the job whose box takes turns with this one
 
     def __post_init__(self) -> None:
         _at_least("threads", self.threads, 1)

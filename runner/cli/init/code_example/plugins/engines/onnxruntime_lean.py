@@ -1,6 +1,6 @@
-"""Your own engine: a module with FORMAT and a class Engine, which runner/engines/engine.py describes.
+"""An engine of your own is a module with FORMAT and a class Engine. runner/engines/engine.py says what that must have.
 
-A trial imports nothing else, so import only the runtime here. In a container, the runtime must be part of the image.
+A trial imports nothing else, so import only the runtime here. In a container, the runtime must be in the image.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ FORMAT = "onnx"  # the format that it loads
 
 
 class Engine(OnnxRuntime):
-    """ONNX Runtime without its memory arena. It needs less memory but allocates in every call."""
+    """Runs ONNX Runtime without its memory arena, which takes less memory but allocates in each call."""
 
     def __init__(self, artifact: Path, threads: int) -> None:
         super().__init__(artifact, threads)

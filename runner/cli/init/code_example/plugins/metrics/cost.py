@@ -1,4 +1,4 @@
-"""Your own metric: a function `metric`. It is called when a sweep is collected, and is a column of the report."""
+"""A metric of your own is a function `metric`. It is called when a sweep is collected, and the report shows it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ def metric(
     probabilities: Sequence[Sequence[float] | None],
     names: Sequence[str],
 ) -> float:
-    """Return the mean cost of wrong predictions. A missed bad review costs five times as much as a false alarm.
+    """Return what wrong predictions cost per text. A bad review that is missed costs as much as five false alarms.
 
     Args:
-        labels: the true label of each text; None if it has none.
-        predictions: the predicted label of each text; None if a logit was not a finite number.
-        probabilities: the probabilities of all labels, in the order of `names`; None if there is no prediction.
+        labels: the true label of each text; None where there is none.
+        predictions: the predicted label of each text; None where a logit was not a finite number.
+        probabilities: those of all labels, in the order of `names`, for each text; None where the prediction is None.
         names: the names of the labels.
     """
     wrong = [label for label, prediction in zip(labels, predictions, strict=True) if label != prediction]

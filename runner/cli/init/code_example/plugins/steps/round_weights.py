@@ -1,8 +1,8 @@
-"""Your own step: a file with a dataclass, whose fields are the step's keys in YAML.
+"""A step of your own is a file with a dataclass. The fields of the class are the keys of the step in YAML.
 
-A step takes a format and gives a format (checkpoint, onnx, torchscript, openvino …). `run` is called inside a box
-without a network, which can import only this file and the packages of the image. Put heavy imports into `run`. The
-hash of this file is part of the artifact's record: if you change the file, the artifact is made again.
+It takes one format and gives one (checkpoint, onnx, torchscript, openvino …). `run` is called inside a box without a
+network, which can import only this file and what the image holds. Put heavy imports into it. The hash of this file is
+part of the artifact's record: when the file changes, the artifact is made again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from runner.techniques.step import Step, StepInputs, step
 @step("round-weights")
 @dataclass
 class RoundWeights(Step):
-    """Round weights to fewer bits of mantissa. They take the same space but compress better."""
+    """Rounds weights to fewer bits of mantissa. They take the same room, but compress better."""
 
     takes = "checkpoint"
     gives = "checkpoint"
@@ -30,7 +30,7 @@ class RoundWeights(Step):
             raise UserError(f"step 'round-weights': bits is {self.bits}, but must be 1 to 23.")
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Write the new artifact's files into `target`, and return notes for its record."""
+        """Write the files of the new artifact into `target`, and return notes for its record."""
         import torch
 
         from runner.engines.checkpoint import load_checkpoint, save_checkpoint
