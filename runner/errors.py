@@ -61,6 +61,11 @@ def exit_code_of(stop: KeyboardInterrupt | SystemExit) -> Any:
     return stop.code if isinstance(stop, SystemExit) else 130
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's text without its full stop, or the error's type if it has no text."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
 def did_you_mean(word: str, allowed: Iterable[str]) -> str:
     """Return a hint naming the nearest allowed word, and all of them, as far as a person would read."""
     choices = sorted(allowed)

@@ -1,1 +1,1 @@
-"""The schema of conf/, how jobs are composed from it, and its errors in plain words. It may use `store`."""
+"""The schema of conf/, the composing of jobs, and plain messages for errors in them. This room may use `store`."""

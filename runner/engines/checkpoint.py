@@ -1,7 +1,7 @@
 """Load and save a transformers checkpoint, also one whose layers were made smaller.
 
-transformers cannot reload a model with pruned heads: its config has one size for all layers. The sizes are read
-from the tensors in the file instead (tried: facts differ by 0 from the model before saving).
+transformers cannot reload a model with pruned heads, because its config has one size for all layers. So the sizes are
+read from the tensors in the file.
 """
 
 from __future__ import annotations
@@ -26,20 +26,22 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 WEIGHTS = "model.safetensors"
 TOKENIZER_CONFIG = "tokenizer_config.json"
-TOKEN_TYPES = "takes_token_types"  # a key of ours in config.json
-_QUERIES = ("query", "query_proj")  # where attention goes by a number of heads; elsewhere the width tells it
-POOLING = "vector_pooling"  # another, of an encoder without a head: how a text's vector is made, of POOLINGS
+# Three keys that Pinbox adds to config.json.
+TOKEN_TYPES = "takes_token_types"  # whether the model takes token types
+POOLING = "vector_pooling"  # how an encoder without a head makes a text's vector: one of POOLINGS
+NORMALIZED = "vector_normalized"  # whether the vector is divided by its length
+
 POOLINGS = ("mean", "first")
-NORMALIZED = "vector_normalized"  # another: whether it is divided by its length
-_UNFILLED = -1  # what no buffer holds throughout
-OF_TOKENS = "ForTokenClassification"  # what classes are called, at the end, whose logits are [texts, tokens, labels]
+OF_TOKENS = "ForTokenClassification"  # the end of the names of classes whose logits are [texts, tokens, labels]
+_QUERIES = ("query", "query_proj")  # the queries of attention that stores its number of heads; others use the width
+_UNFILLED = -1  # no buffer consists only of this value
 
 
 class Embedder(nn.Module):
-    """An encoder without a head, called as a classifier is: its "logits" are a vector for each text.
+    """An encoder without a head that is called like a classifier. Its "logits" are a vector for each text.
 
-    That is the mean of the last hidden states of its tokens, or the first one's, as `config.vector_pooling` says;
-    divided by its length, if `config.vector_normalized` says so.
+    The vector is the mean of the tokens' last hidden states, or the first token's, as `config.vector_pooling` says. It
+    is divided by its length if `config.vector_normalized` is true.
     """
 
     def __init__(self, encoder: Any) -> None:
@@ -48,7 +50,7 @@ class Embedder(nn.Module):
 
     @property
     def config(self) -> Any:
-        """The encoder's."""
+        """The encoder's config."""
         return self.encoder.config
 
     @property
@@ -57,7 +59,7 @@ class Embedder(nn.Module):
         return self.encoder
 
     def get_input_embeddings(self) -> Any:
-        """The encoder's."""
+        """Return the encoder's token embeddings."""
         return self.encoder.get_input_embeddings()
 
     def forward(
@@ -65,12 +67,12 @@ class Embedder(nn.Module):
         input_ids: torch.Tensor,
         attention_mask: torch.Tensor,
         token_type_ids: torch.Tensor | None = None,
-        **asked: Any,
+        **options: Any,
     ) -> SequenceClassifierOutput:
-        """Return the vectors, [texts, width], and hidden states if they are asked for."""
+        """Return the vectors, [texts, width], and the hidden states if the options ask for them."""
         types = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
-        said = self.encoder(input_ids=input_ids, attention_mask=attention_mask, **types, **asked)
-        states = said.last_hidden_state
+        output = self.encoder(input_ids=input_ids, attention_mask=attention_mask, **types, **options)
+        states = output.last_hidden_state
         if self.config.vector_pooling == "first":
             vectors = states[:, 0]
         else:
@@ -78,30 +80,30 @@ class Embedder(nn.Module):
             vectors = (states * mask).sum(1) / mask.sum(1)
         if getattr(self.config, NORMALIZED, False):
             vectors = nn.functional.normalize(vectors)
-        return SequenceClassifierOutput(logits=vectors, hidden_states=said.hidden_states)
+        return SequenceClassifierOutput(logits=vectors, hidden_states=output.hidden_states)
 
 
 def without_pooler(architecture: Any) -> dict[str, bool]:
-    """Return what an encoder is made with so that it lacks the layer that only a head reads, where it can."""
+    """Return the arguments that make an encoder without its pooler, which only a head reads, if that is possible."""
     return {"add_pooling_layer": False} if "add_pooling_layer" in signature(architecture.__init__).parameters else {}
 
 
 def load_checkpoint(folder: Path, attention: str = "sdpa") -> Any:
-    """Load a classifier of texts or tokens, or an `Embedder`, in the type of its file (float32, bfloat16), to evaluate.
+    """Load a classifier of texts or tokens, or an `Embedder`, in eval mode and in the type of its file.
 
     Args:
-        folder: holds config.json and model.safetensors.
-        attention: "sdpa" to run, "eager" to export (its graph is the one that runtimes fuse). An architecture that
-            has no sdpa, such as MPNet, gets eager.
+        folder: the folder with config.json and model.safetensors.
+        attention: "sdpa" to run the model, "eager" to export it, because runtimes fuse this graph. An architecture
+            without sdpa, such as MPNet, gets eager.
     """
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
     pooled = getattr(config, POOLING, None) is not None
-    classifier = AutoModelForTokenClassification if tells_tokens(config) else AutoModelForSequenceClassification
+    classifier = AutoModelForTokenClassification if classifies_tokens(config) else AutoModelForSequenceClassification
     architecture = (AutoModel if pooled else classifier)._model_mapping[type(config)]
     if not architecture._supports_sdpa:
         attention = "eager"
     config._attn_implementation = attention
-    config.use_cache = False  # of a decoder: nothing comes after the text
+    config.use_cache = False  # a decoder needs no cache, because it generates nothing
     state = load_file(folder / WEIGHTS)
     with torch.device("meta"):
         made = architecture._from_config(
@@ -117,7 +119,7 @@ def load_checkpoint(folder: Path, attention: str = "sdpa") -> Any:
 
 
 def save_checkpoint(model: PreTrainedModel | Embedder, folder: Path, tokenizer_from: Path) -> None:
-    """Write config, weights and the tokenizer of another checkpoint into `folder`, for AutoTokenizer, too."""
+    """Write the config, the weights and the tokenizer of `tokenizer_from` into `folder`. AutoTokenizer can read it."""
     model.config.architectures = [type(model.encoder if isinstance(model, Embedder) else model).__name__]
     model.config.save_pretrained(folder)
     state = {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
@@ -127,7 +129,7 @@ def save_checkpoint(model: PreTrainedModel | Embedder, folder: Path, tokenizer_f
 
 
 def _write_tokenizer_config(folder: Path, config: Any) -> None:
-    """Write what lets AutoTokenizer take tokenizer.json as it is, where it would go by the model's type otherwise."""
+    """Write the config that makes AutoTokenizer take tokenizer.json as it is, whatever the model's type."""
     from tokenizers import Tokenizer
 
     padding = getattr(config, "pad_token_id", None)
@@ -140,22 +142,22 @@ def _write_tokenizer_config(folder: Path, config: Any) -> None:
     (folder / TOKENIZER_CONFIG).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def tells_tokens(config: Any) -> bool:
-    """Whether a config is of a model that classifies tokens."""
+def classifies_tokens(config: Any) -> bool:
+    """Return whether a config describes a model that classifies tokens."""
     return any(name.endswith(OF_TOKENS) for name in config.architectures or [])
 
 
 def input_names(config: Any) -> list[str]:
-    """Return what a checkpoint's model is called with, in order.
+    """Return the names of the inputs of a checkpoint's model, in order.
 
-    Token types, which tell the texts of a pair apart, only if the step that made the checkpoint says so in its config:
-    with single texts they are all 0, which a model takes them for by itself.
+    Token types, which tell the texts of a pair apart, are among them only if the step that made the checkpoint noted it
+    in the config. Single texts do not need them: all are 0, which is the model's default.
     """
     return ["input_ids", "attention_mask", *(["token_type_ids"] if getattr(config, TOKEN_TYPES, False) else [])]
 
 
 def count_heads(model: nn.Module) -> None:
-    """Let all attention in a model, or in a part of it, know how many heads its queries are of."""
+    """Set the number of heads of all attention in a model, or in a part of it, from the width of its queries."""
     part: Any
     for part in model.modules():
         queries = next((getattr(part, name) for name in _QUERIES if hasattr(part, name)), None)
@@ -165,7 +167,7 @@ def count_heads(model: nn.Module) -> None:
 
 
 class LowRank(nn.Sequential):
-    """A linear layer as the product of two: `down` to `rank` values, and `up` from them, with the bias."""
+    """A linear layer as the product of two: `down` gives `rank` values, and `up`, with the bias, the outputs."""
 
     down: nn.Linear
     up: nn.Linear
@@ -176,23 +178,23 @@ class LowRank(nn.Sequential):
 
     @property
     def in_features(self) -> int:
-        """As of the linear layer that it stands for."""
+        """The number of inputs of the linear layer that it replaces."""
         return self.down.in_features
 
     @property
     def out_features(self) -> int:
-        """As of the linear layer that it stands for."""
+        """The number of outputs of the linear layer that it replaces."""
         return self.up.out_features
 
 
 def replace_module(model: nn.Module, name: str, module: nn.Module) -> None:
-    """Put a module in the place of the one of this dotted name."""
+    """Replace the module with this dotted name."""
     parent, _, attribute = name.rpartition(".")
     setattr(model.get_submodule(parent), attribute, module)
 
 
 def _shrink(model: nn.Module, state: dict[str, torch.Tensor]) -> None:
-    """Give every linear layer the size that its weights in the file have, and two factors where the file has two."""
+    """Give every linear layer the size of its weights in the file, and make it a product if the file has factors."""
     for name, module in list(model.named_modules()):
         if not isinstance(module, nn.Linear):
             continue
@@ -209,11 +211,13 @@ def _shrink(model: nn.Module, state: dict[str, torch.Tensor]) -> None:
 
 
 def _restore_buffers(model: Any) -> None:
-    """Let transformers fill the buffers that no file holds, such as positions and masks: they are still on the meta
-    device. It does so where it initializes weights, of which it leaves alone those that are marked as loaded.
+    """Let transformers fill the buffers that no file holds, such as positions and masks.
+
+    They are still on the meta device. transformers fills them when it initializes weights. All weights are marked as
+    loaded, so it leaves them alone.
 
     Raises:
-        ValueError: if it left a buffer as it was.
+        ValueError: if transformers does not fill a buffer.
     """
     lost = {name: buffer for name, buffer in model.named_buffers() if buffer.is_meta}
     for part in (*model.modules(), *model.parameters(), *model.buffers()):

@@ -1,7 +1,7 @@
-"""Engines: one file per inference runtime, which is all that a trial imports besides the standard library and numpy.
+"""Define what an engine is. A trial imports one engine, the standard library and numpy, and nothing else.
 
-To add an engine: one module here with a class `Engine` as below, named in `FORMATS`. (A user's own says by itself which
-format it loads, as FORMAT = "onnx", and is found by its name, see runner/store/plugins.py.)
+To add an engine, put a module with a class `Engine` as below into this folder, and name it in `FORMATS`. A user's own
+engine names the format that it loads, as FORMAT = "onnx", and is found by its name: see runner/store/plugins.py.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from runner.models.inputs import INPUTS
 if TYPE_CHECKING:
     import numpy as np
 
-FORMATS = {  # engine (and module) -> the format it loads
+FORMATS = {  # by the name of the engine and its module: the format that it loads
     "torch": "checkpoint",
     "torch_compile": "checkpoint",
     "torchscript": "torchscript",
@@ -24,74 +24,78 @@ FORMATS = {  # engine (and module) -> the format it loads
     "onnxruntime": "onnx",
     "openvino": "openvino",
 }
-NEED_A_COMPILER = ("torch_compile",)  # of C++, wherever they run; the image of the boxes has none
+NEED_A_COMPILER = ("torch_compile",)  # they need a C++ compiler where they run; the image of the boxes has none
 Input = TypeVar("Input")
 
 
 class Engine(Protocol):
-    """A loaded model. Importing the module is the import phase, `__init__` the load phase."""
+    """A loaded model. Importing the module is the import phase, and `__init__` is the load phase."""
 
     def __init__(self, artifact: Path, threads: int) -> None:
-        """Load the artifact, to run on `threads` threads."""
+        """Load the artifact to run it on `threads` threads."""
 
     def prepare(self, *inputs: np.ndarray) -> Any:
-        """Turn one batch (int64 [batch, length] each, see `named`) into what `run` takes; not timed."""
+        """Turn a batch of int64 [batch, length] inputs (see `named`) into the argument of `run`. It is not timed."""
 
     def run(self, batch: Any) -> Any:
-        """One inference call; timed. Allocates only what the runtime itself allocates."""
+        """Run one inference call. It is timed, and allocates only what the runtime itself allocates."""
 
     def logits(self, output: Any) -> np.ndarray:
-        """Turn an output of `run` into float32 logits [batch, labels], of words [batch, length, labels]; not timed."""
+        """Turn an output of `run` into float32 logits. It is not timed.
+
+        Logits are [batch, labels], or [batch, length, labels] if the model classifies tokens.
+        """
 
     def describe(self) -> dict[str, Any]:
-        """Return what is really in use, as far as that costs nothing: library versions, threads, instruction set."""
+        """Return library versions, threads and instruction set as they really are, as far as that takes no time."""
 
     def precision(self, batch: Any) -> str | None:
-        """Return what matrix products with weights are computed in, None if that cannot be told; not for a trial.
+        """Return the precision of products with weights, or None if it cannot be found. A trial does not call it.
 
-        Read from what the runtime really has or runs (on `batch`, as made by `prepare`), not from what was asked for.
+        It is read from what the runtime really has or runs, not from what was requested. `batch` is an output of
+        `prepare`.
         """
 
 
 def import_engine(name: str, plugin: str | None = None) -> type[Engine]:
-    """Import an engine's module, and with it its runtime.
+    """Import an engine's module, which imports its runtime, and return its class.
 
     Args:
-        name: of the engine.
-        plugin: the module, if it is the user's own.
+        name: the engine's name.
+        plugin: the engine's module, if the engine is the user's own.
     """
     engine: type[Engine] = importlib.import_module(plugin or f"runner.engines.{name}").Engine
     return engine
 
 
 def named(inputs: Iterable[Input]) -> dict[str, Input]:
-    """Return the inputs of a call by their names, which is how every model is called.
+    """Return the inputs of a call by their names, as every model takes them.
 
     Args:
-        inputs: in the order of `INPUTS`, the first ones or all.
+        inputs: all inputs, or the first ones, in the order of `INPUTS`.
     """
     return dict(zip(INPUTS, inputs, strict=False))
 
 
 def check_inputs(names: Iterable[str], artifact: Path) -> None:
-    """Check the names that a loaded artifact gives its inputs: a call by names could reach no other.
+    """Check that a loaded artifact's inputs have the names by which every model is called.
 
     Raises:
-        ValueError: if they are not those of `INPUTS`, of which the first two must be there.
+        ValueError: if a name is not in `INPUTS`, or if one of the first two is missing.
     """
-    found = [*names]
-    if not set(INPUTS[:2]) <= set(found) <= set(INPUTS):
+    names = [*names]
+    if not set(INPUTS[:2]) <= set(names) <= set(INPUTS):
         raise ValueError(
-            f"{artifact.name} takes the inputs {', '.join(found) or 'none'}, but a model is called with "
+            f"{artifact.name} takes the inputs {', '.join(names) or 'none'}, but a model is called with "
             f"{', '.join(INPUTS[:2])} and, if it takes them, {INPUTS[2]}. Export it again with inputs of these names."
         )
 
 
 def main_precision(work: Mapping[str, float]) -> str | None:
-    """Return the precision that nine tenths of the work are done in; of mixed work all that have a tenth, joined by +.
+    """Return the precisions that do at least a tenth of the work each, joined by +. None if there is no work.
 
     Args:
-        work: of each precision, how much: FLOPs, weights, or layers.
+        work: the amount of work in each precision, in FLOPs, weights or layers.
     """
     total = sum(work.values())
     if not total:

@@ -1,6 +1,6 @@
-"""OpenVINO and NNCF send usage statistics whenever they are imported, unless told otherwise.
+"""Keep OpenVINO and NNCF from sending usage statistics when they are imported.
 
-They have no switch for it but a file in the user's home; where the package that sends is missing, they do without.
+The only switch is a file in the user's home. They send nothing if the package openvino_telemetry is missing.
 """
 
 from __future__ import annotations
@@ -9,5 +9,5 @@ import sys
 
 
 def hide_openvino_telemetry() -> None:
-    """Let `import openvino_telemetry` fail in this process; to be called before openvino or nncf are imported."""
-    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # what Python itself says is missing
+    """Let `import openvino_telemetry` fail in this process. Call it before openvino or nncf are imported."""
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # Python treats None as a missing module

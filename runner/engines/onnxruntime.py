@@ -1,4 +1,4 @@
-"""ONNX Runtime: neither torch nor transformers."""
+"""Run a model with ONNX Runtime, without torch or transformers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import onnxruntime
 from runner.engines.engine import check_inputs, main_precision, named
 from runner.machine.cpu import instruction_sets
 
-# Kernels that multiply matrices of integers; those of the second kind multiply what type their input has.
+# Kernels that multiply matrices of integers. The others below multiply in the type of their input.
 _INTEGER_PRODUCTS = (
     "DynamicQuantizeMatMul",
     "MatMulInteger",
@@ -32,7 +32,7 @@ _PROBE_TOKENS = 8
 
 
 class Engine:
-    """Loads an ONNX model."""
+    """An engine for ONNX models."""
 
     def __init__(self, artifact: Path, threads: int) -> None:
         self._model = artifact / "model.onnx"
@@ -41,20 +41,20 @@ class Engine:
         check_inputs([entry.name for entry in self._session.get_inputs()], self._model)
 
     def prepare(self, *inputs: np.ndarray) -> dict[str, np.ndarray]:
-        """Name the inputs."""
+        """Return the inputs by name."""
         return named(inputs)
 
     def run(self, batch: dict[str, np.ndarray]) -> Any:
-        """One call of the session."""
+        """Call the session once."""
         return self._session.run(None, batch)
 
     def logits(self, output: Any) -> np.ndarray:
-        """Take the first output."""
+        """Return the first output."""
         array: np.ndarray = output[0]
         return array
 
     def describe(self) -> dict[str, Any]:
-        """Versions, threads, and what of the CPU its kernels may choose by; it does not tell which they chose."""
+        """Return the version, the threads and the CPU's instruction sets. The session does not show which it uses."""
         return {
             "onnxruntime": onnxruntime.__version__,
             "threads": self._threads,
@@ -62,7 +62,7 @@ class Engine:
         }
 
     def precision(self, batch: dict[str, np.ndarray]) -> str | None:
-        """What the kernels that really ran computed in, by their FLOPs, from a profile of one short call."""
+        """Return the precision of the kernels that really ran, by their FLOPs, from a profile of one short call."""
         with tempfile.TemporaryDirectory() as folder:
             options = _options(self._threads)
             options.enable_profiling = True
@@ -80,8 +80,8 @@ def products(events: list[dict[str, Any]], rounding: Collection[str] = ()) -> Co
     """Return the FLOPs by precision of the matrix products with weights in a profile of ONNX Runtime.
 
     Args:
-        events: the profile.
-        rounding: names of the nodes that take floating point, but round it to int8 before they multiply.
+        events: the events of the profile.
+        rounding: the names of nodes that take floating point but round it to int8 before they multiply.
     """
     work: Counter[str] = Counter()
     for event in events:
@@ -91,7 +91,7 @@ def products(events: list[dict[str, Any]], rounding: Collection[str] = ()) -> Co
             continue
         ((type_name, left),) = kernel["input_type_shape"][0].items()
         if operator in ("FusedMatMul", "MatMul") and _are_activations(kernel["input_type_shape"][1:]):
-            continue  # of two activations, as in attention
+            continue  # a product of two activations, as in attention
         ((_, out),) = kernel["output_type_shape"][0].items()
         in_integers = operator in _INTEGER_PRODUCTS or event["name"].removesuffix("_kernel_time") in rounding
         precision = "int8" if in_integers else _TYPE_NAMES.get(type_name, type_name)
@@ -100,8 +100,10 @@ def products(events: list[dict[str, Any]], rounding: Collection[str] = ()) -> Co
 
 
 def _are_activations(others: list[dict[str, list[int]]]) -> bool:
-    """Whether the inputs after the first have more than two dimensions; a weight has two, and is not even listed where
-    the kernel keeps it in an order of its own."""
+    """Return whether an input after the first has more than two dimensions.
+
+    A weight has two. It is not listed if the kernel stores it in its own order.
+    """
     return any(len(dims) > 2 for other in others for dims in other.values())
 
 
@@ -110,7 +112,7 @@ def _rounding_nodes(model: Path) -> set[str]:
 
     https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.MatMulNBits
     """
-    import onnx  # here and not above: a trial has no need of it
+    import onnx  # not at the top, because a trial does not need it
 
     nodes = onnx.load(model, load_external_data=False).graph.node
     return {

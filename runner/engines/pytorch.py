@@ -1,4 +1,4 @@
-"""What the engines that run in PyTorch share: threads, tensors without a copy, one forward pass."""
+"""The common part of the engines that run in PyTorch: threads, tensors without a copy, and a forward pass."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from runner.engines.engine import named
 
 
 class PyTorch:
-    """Calls a loaded model with its inputs by name; a subclass has a method `load` that loads one."""
+    """An engine that calls a loaded model with its inputs by name. Subclasses implement `load`."""
 
     def __init__(self, artifact: Path, threads: int) -> None:
         torch.set_num_threads(threads)
@@ -20,25 +20,25 @@ class PyTorch:
         self._model = self.load(artifact)
 
     def load(self, artifact: Path) -> Any:
-        """Return the artifact's model, a function of its inputs by the names of `INPUTS`."""
+        """Return the artifact's model, which takes its inputs by the names in `INPUTS`."""
         raise NotImplementedError
 
     def prepare(self, *inputs: np.ndarray) -> dict[str, torch.Tensor]:
-        """Wrap one batch, without a copy."""
+        """Wrap a batch without a copy."""
         return named(map(torch.from_numpy, inputs))
 
     def run(self, batch: dict[str, torch.Tensor]) -> Any:
-        """One forward pass."""
+        """Run one forward pass."""
         with torch.inference_mode():
             return self._model(**batch)
 
     def logits(self, output: Any) -> np.ndarray:
-        """Unwrap."""
+        """Return the output as an array."""
         array: np.ndarray = output.float().numpy()
         return array
 
     def describe(self) -> dict[str, Any]:
-        """Versions, threads, instruction set."""
+        """Return the version, the threads and the instruction set."""
         return {
             "torch": torch.__version__,
             "threads": torch.get_num_threads(),

@@ -1,4 +1,4 @@
-"""PyTorch in eager mode, with transformers, in the type of the checkpoint."""
+"""Run a checkpoint with transformers and PyTorch in eager mode, in the type of its weights."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from runner.engines.pytorch import PyTorch
 
 
 class Engine(PyTorch):
-    """Loads a checkpoint."""
+    """An engine for checkpoints."""
 
     def load(self, artifact: Path) -> Any:
-        """Read config and weights."""
+        """Read the config and the weights."""
         return load_checkpoint(artifact)
 
     def logits(self, output: Any) -> np.ndarray:
-        """Unwrap."""
+        """Return the output's logits as an array."""
         return super().logits(output.logits)
 
     def describe(self) -> dict[str, Any]:
-        """Versions, threads, instruction set."""
+        """Return the versions, the threads, the instruction set and the precision of products."""
         return super().describe() | {
             "transformers": transformers.__version__,
             "float32_matmul_precision": torch.get_float32_matmul_precision(),
         }
 
     def precision(self, batch: dict[str, torch.Tensor]) -> str | None:
-        """The type of the linear layers' weights, by size; nothing here quantizes while it runs."""
+        """Return the type of the linear layers' weights, by size. Nothing is quantized at run time."""
         work: Counter[str] = Counter()
         for module in self._model.modules():
             if isinstance(module, torch.nn.Linear):

@@ -1,9 +1,9 @@
-"""torch.compile: the checkpoint, compiled by TorchInductor each time that it is loaded
+"""Compile a checkpoint with torch.compile, that is, with TorchInductor, each time that it is loaded
 (https://docs.pytorch.org/docs/stable/generated/torch.compile.html).
 
-All compiling belongs to the load: one graph serves every batch size and length, a second one a single text where the
-architecture wants that (ModernBERT), a call that would need another fails, and nothing is kept for the next load, which
-would find it done. It needs a C++ compiler wherever it runs.
+All compiling is part of the load phase. One graph serves every batch size and length. Some architectures (ModernBERT)
+need a second graph for a single text. A call that needs another graph fails. Nothing is cached for the next load, which
+would otherwise be faster. The engine needs a C++ compiler where it runs.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from runner.engines.torch import Engine as Eager
 
 
 class Engine(Eager):
-    """Loads a checkpoint and compiles it, its weights as constants."""
+    """An engine that compiles a checkpoint with its weights as constants."""
 
     def load(self, artifact: Path) -> Any:
-        """Compile by first calls: of several texts, and of one."""
+        """Load the model, and compile it with two first calls: one of several texts, and one of a single text."""
         torch._inductor.config.freezing = True
-        torch._inductor.config.compile_threads = 1  # more are processes that stay
-        torch.fx.experimental._config.backed_size_oblivious = True  # or a batch of one text would be compiled apart
+        torch._inductor.config.compile_threads = 1  # more threads would be processes that keep running
+        torch.fx.experimental._config.backed_size_oblivious = True  # else a single text would get its own graph
         plain = super().load(artifact)
         model = torch.compile(plain, fullgraph=True, dynamic=True)
         examples = [_example(texts, input_names(plain.config)) for texts in (3, 1)]
@@ -42,7 +42,7 @@ class Engine(Eager):
 
 
 def _example(texts: int, names: list[str]) -> dict[str, torch.Tensor]:
-    """Return the inputs of these names of so many texts, the last of them padded."""
+    """Return these inputs for a number of texts, the last of which is padded."""
     attention_mask = torch.ones(texts, 7, dtype=torch.int64)
     attention_mask[-1, 4:] = 0
     every = named([torch.full_like(attention_mask, 5), attention_mask, torch.zeros_like(attention_mask)])

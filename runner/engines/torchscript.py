@@ -1,4 +1,4 @@
-"""TorchScript: PyTorch without transformers."""
+"""Run a TorchScript model with PyTorch but without transformers."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from runner.engines.pytorch import PyTorch
 
 
 class Engine(PyTorch):
-    """Loads a traced and frozen model."""
+    """An engine for traced and frozen models."""
 
     def load(self, artifact: Path) -> Any:
-        """Read graph and weights, and check the names of its inputs."""
+        """Read the graph and the weights, and check the names of the inputs."""
         path = artifact / "model.torchscript.pt"
         model = torch.jit.load(str(path), map_location="cpu")
         check_inputs([argument.name for argument in model.forward.schema.arguments[1:]], path)
         return model
 
     def describe(self) -> dict[str, Any]:
-        """Versions, threads, instruction set."""
+        """Return the version, the threads, the instruction set and the quantized engine."""
         return super().describe() | {"quantized_engine": torch.backends.quantized.engine}
 
     def precision(self, batch: dict[str, torch.Tensor]) -> str | None:
-        """What the graph's linear layers compute in; each counts once, as a packed int8 weight hides its size."""
+        """Return the precision of the linear layers. Each counts once, because a packed int8 weight hides its size."""
         work: Counter[str] = Counter()
         for node in self._model.inlined_graph.nodes():
             if node.kind().startswith("quantized::linear"):
                 work["int8"] += 1
             elif node.kind() == "aten::linear":
-                weight = list(node.inputs())[1].toIValue()  # frozen, so a constant
+                weight = list(node.inputs())[1].toIValue()  # a constant, because the graph is frozen
                 work[str(weight.dtype).removeprefix("torch.")] += 1
         return main_precision(work)

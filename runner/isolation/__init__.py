@@ -1,1 +1,1 @@
-"""Boxes: the isolated places that trials and steps run in. It may use `machine`, `config` and `store`."""
+"""Boxes: the isolated places in which trials and steps run. This room may use `machine`, `config` and `store`."""

@@ -1,7 +1,7 @@
-"""Boxes: the isolated place that a trial (or a step) runs in.
+"""Define what a box is: the isolated place in which a trial or a step runs.
 
-Every box does the same: it gives a module of ours some read-only folders, one writable folder and a `request.json`
-in it, on exactly the CPUs asked for, and reports how the process ended.
+Every box runs one of Pinbox's modules on exactly the requested CPUs and reports how the process ended. The module gets
+read-only folders, and one writable folder with a `request.json`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_NO_ROOM_BYTES = 64 << 20  # with more than that left, it was the box's own /tmp that was full
+_NO_ROOM_BYTES = 64 << 20  # if more than this is free, the box's own /tmp was full, not the disk
 
 
 @dataclass(frozen=True)
@@ -27,15 +27,15 @@ class BoxOrder:
     """What to run in a box.
 
     Attributes:
-        module: run as `python -m module request.json`.
-        request: what the module is told; the box adds `paths`.
-        inputs: read-only folders or files by name; names become keys of `paths`.
-        output: an empty folder, `paths["output"]` of the request; the only place the module can write to.
-        cpus: numbers of the logical CPUs, one per physical core.
-        memory_bytes: limit with swap included, None for no limit.
-        pids: limit of processes and threads.
-        timeout_seconds: after this the box is killed.
-        plugin: a folder of the user's own modules, read-only, that Python searches in the box.
+        module: the module to run as `python -m module request.json`.
+        request: the content of request.json, to which the box adds `paths`.
+        inputs: read-only folders or files by name. The names become keys of `paths`.
+        output: an empty folder, the only place to which the module can write; `paths["output"]` of the request.
+        cpus: the numbers of the logical CPUs, one per physical core.
+        memory_bytes: the limit of memory and swap together; None for no limit.
+        pids: the limit of processes and threads.
+        timeout_seconds: the time after which the box is killed.
+        plugin: a read-only folder of the user's own modules that Python can import in the box.
     """
 
     module: str
@@ -51,7 +51,7 @@ class BoxOrder:
 
 @dataclass(frozen=True)
 class BoxEnd:
-    """How a box ended: `log` is what its process printed, both streams."""
+    """How a box ended. `log` is the process's output on both streams."""
 
     exit_code: int
     out_of_memory: bool
@@ -59,20 +59,20 @@ class BoxEnd:
     log: str
 
     def check_disk(self, folder: Path) -> None:
-        """Check that the box did not fail for want of room in a folder of ours.
+        """Check that the box did not fail because the disk of `folder` is full.
 
         Raises:
-            OSError: if it did; that is no fault of what ran in it.
+            OSError: if it did. Then what ran in the box is not at fault.
         """
         no_room, free = os.strerror(errno.ENOSPC), shutil.disk_usage(folder).free
         if not free or (self.exit_code and no_room in self.log and free < _NO_ROOM_BYTES):
             raise OSError(errno.ENOSPC, no_room, str(folder))
 
     def reason(self, time: str = "isolation.timeout_seconds", memory: str = "isolation.memory") -> str:
-        """Return one line for people: the last thing that the process said, or how it was ended.
+        """Return a line for the user: the process's last line of output, or why it was killed.
 
         Args:
-            time, memory: the keys of the config that limited these, or what did.
+            time, memory: the keys of the config that limit the time and the memory.
         """
         if self.timed_out:
             return f"did not end in time and was killed ({time})"
@@ -82,21 +82,22 @@ class BoxEnd:
             return f"was killed by {name}: {_KILLERS.get(name, 'by the kernel, or from outside')}"
         lines = [line.strip() for line in self.log.splitlines() if line.strip()]
         last = lines[-1] if lines else "it printed nothing"
-        said = last.removeprefix(_FOR_PEOPLE)[:_LONGEST_ADVICE] if last.startswith(_FOR_PEOPLE) else last[:_LONGEST]
-        return f"ended with exit code {self.exit_code}: {said}"
+        is_advice = last.startswith(_USER_ERROR)
+        message = last.removeprefix(_USER_ERROR)[:_LONGEST_ADVICE] if is_advice else last[:_LONGEST]
+        return f"ended with exit code {self.exit_code}: {message}"
 
 
-_LONGEST, _LONGEST_ADVICE = 300, 1000  # characters of what a process said; a message of ours ends with what to do
-_FOR_PEOPLE = "runner.errors.UserError: "  # as Python ends the trace of an error that needs none
+_LONGEST, _LONGEST_ADVICE = 300, 1000  # in characters; Pinbox's own messages end with advice, so they may be longer
+_USER_ERROR = "runner.errors.UserError: "  # how the last line of Python's traceback begins
 _KILLERS = {
     "SIGSEGV": "the engine, or the system below it, crashed",
-    "SIGILL": "the engine uses instructions that this CPU has not",
-    "SIGKILL": "from outside, or by the kernel for want of memory",
+    "SIGILL": "the engine uses instructions that this CPU does not have",
+    "SIGKILL": "from outside, or by the kernel because memory ran out",
 }
 
 
 def _signal_name(exit_code: int) -> str | None:
-    """Return the signal that ended a process, as Python (-n) and shells (128 + n) code it; None if it was none."""
+    """Return the signal that an exit code of Python (-n) or a shell (128 + n) stands for; None if it is none."""
     number = -exit_code if exit_code < 0 else exit_code - 128
     return signal.Signals(number).name if number in set(signal.Signals) else None
 
@@ -110,20 +111,20 @@ class Box(ABC):
 
     @abstractmethod
     def run(self, order: BoxOrder) -> BoxEnd:
-        """Run the order to its end; nothing of the box is left behind, however it ends."""
+        """Run the order to its end. No part of the box is left behind, however it ends."""
 
     @abstractmethod
     def memory_limit(self, memory_bytes: int) -> int | None:
-        """Return the limit that this kind can enforce for the asked one: the same, or None."""
+        """Return the limit if this kind of box can enforce it, or else None."""
 
 
 _stopping = threading.Event()
-_running: dict[int, Callable[[], None]] = {}  # how to kill the box that a thread, by its number, waits for
+_running: dict[int, Callable[[], None]] = {}  # by thread number: a function that kills the box it waits for
 
 
 @contextmanager
 def stoppable(kill: Callable[[], None]) -> Iterator[None]:
-    """Let `stop` and `stop_all` end a box for as long as this lasts."""
+    """Let `stop` and `stop_all` kill a box within the context."""
     _running[threading.get_ident()] = kill
     try:
         yield
@@ -132,26 +133,26 @@ def stoppable(kill: Callable[[], None]) -> Iterator[None]:
 
 
 def stop(thread: threading.Thread) -> None:
-    """Kill the box that a thread waits for, if it does."""
+    """Kill the box for which a thread waits, if there is one."""
     kill = _running.get(thread.ident or 0)
     if kill is not None:
         kill()
 
 
 def is_stopping() -> bool:
-    """Return whether `stop_all` was called: a box that ended since then may not have ended by itself."""
+    """Return whether `stop_all` was called. A box that ended since then may have been killed."""
     return _stopping.is_set()
 
 
 def stop_all() -> None:
-    """Kill the boxes that other threads of this process are waiting for; this process is about to end."""
+    """Kill the boxes for which other threads of this process wait, because the process is about to end."""
     _stopping.set()
     for kill in list(_running.values()):
         kill()
 
 
 def write_request(order: BoxOrder, paths: dict[str, str]) -> Path:
-    """Write `request.json` with the given in-box paths into the output folder."""
+    """Write `request.json` with these paths, as they are inside the box, into the output folder."""
     path = order.output / "request.json"
     path.write_text(json.dumps(order.request | {"paths": paths}))
     path.chmod(0o644)
@@ -159,7 +160,7 @@ def write_request(order: BoxOrder, paths: dict[str, str]) -> Path:
 
 
 def environment(threads: int) -> dict[str, str]:
-    """Return the environment variables that every box sets, whatever its kind."""
+    """Return the environment variables that every kind of box sets."""
     return {
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),

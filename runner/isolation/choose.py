@@ -1,4 +1,4 @@
-"""From the config's isolation to a box."""
+"""Make the box that the config's isolation asks for."""
 
 from __future__ import annotations
 
@@ -17,46 +17,48 @@ from runner.machine.topology import physical_cores, total_memory_bytes
 
 MIN_MEMORY_BYTES = 64 << 20  # Docker itself accepts 6 MiB, but no Python with an engine starts in it
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30}
-NO_ENGINE = "No Docker engine answers: trials run as pinned processes, so memory and network are not enclosed."
+NO_ENGINE = "No Docker engine answers: trials run as pinned processes, whose memory and network are not limited."
 
 
 def memory_bytes(text: str) -> int:
-    """Return the bytes that a size such as 4GiB or 500MB names.
+    """Return the number of bytes of a size such as 4GiB or 500MB.
 
     Raises:
-        UserError: if it is not a size, too small for an engine to start in, or more than the machine has.
+        UserError: if the text is not a size, if the size is too small for an engine, or if the machine has less memory.
     """
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmg]i?)?b?\s*", text, re.IGNORECASE)
     if not match:
         raise UserError(f"isolation.memory is '{text}', which is not a size. Write for example 4GiB or 500MB.")
     size = int(float(match[1]) * _UNITS[(match[2] or "").lower()])
     if size < MIN_MEMORY_BYTES:
-        raise UserError(f"isolation.memory is '{text}', too small for any engine to start in. Give at least 64MiB.")
+        raise UserError(
+            f"isolation.memory is '{text}', which is too small for any engine to start. Give at least 64MiB."
+        )
     if size > total_memory_bytes():
-        there_is = total_memory_bytes() / (1 << 30)
-        raise UserError(f"isolation.memory is '{text}', but this machine has {there_is:.1f}GiB. Give less.")
+        gib = total_memory_bytes() / (1 << 30)
+        raise UserError(f"isolation.memory is '{text}', but this machine has only {gib:.1f}GiB. Give less.")
     return size
 
 
 def check_threads(threads: int) -> None:
-    """Check that the machine has this many physical cores for us.
+    """Check that this process may use as many physical cores as there are threads.
 
     Raises:
-        UserError: if not.
+        UserError: if it may not.
     """
     cores = len(physical_cores())
     if threads > cores:
         raise UserError(
-            f"threads is {threads}, but only {cores} physical cores may be used here. Each thread gets a core of its "
-            f"own, so give 1 to {cores}."
+            f"threads is {threads}, but only {cores} physical cores may be used here. Each thread needs its own core, "
+            f"so give 1 to {cores}."
         )
 
 
 def resolve(kind: IsolationKind) -> tuple[IsolationKind, str | None]:
-    """Turn `auto` into the kind that this machine has; return it with a line to print if that is a lesser one.
+    """Return the kind of box to use for `kind`, and a line to print if `auto` falls back to processes.
 
     Raises:
-        UserError: if Docker is asked for and no engine answers.
+        UserError: if the config asks for Docker and no engine answers.
     """
     if kind is IsolationKind.process:
         return kind, None
@@ -64,17 +66,17 @@ def resolve(kind: IsolationKind) -> tuple[IsolationKind, str | None]:
         return IsolationKind.docker, None
     if kind is IsolationKind.docker:
         raise UserError(
-            "isolation=docker, but no Docker engine answers. Start one (on a bare Debian or Ubuntu, as root: "
+            "isolation is docker, but no Docker engine answers. Start one (on a bare Debian or Ubuntu, as root: "
             f"{ENGINE_SCRIPT}), check DOCKER_HOST, or use isolation=process."
         )
     return IsolationKind.process, NO_ENGINE
 
 
 def make_box(isolation: IsolationConfig) -> Box:
-    """Return a box of the config's kind, which must have been resolved.
+    """Return a box of the config's kind, which `resolve` must have chosen.
 
     Raises:
-        MachineError: if the engine has gone, or has not the image.
+        MachineError: if the engine does not answer, or if it does not have the image.
     """
     if isolation.kind is IsolationKind.process:
         return ProcessBox()

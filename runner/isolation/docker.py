@@ -1,4 +1,4 @@
-"""The Docker box: a container made from an image id, with every limit set; see `DockerBox.run`."""
+"""Run boxes as Docker containers, made from an image id, with every limit set."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MANAGED = "org.pinbox.managed"
 
 
 def connect() -> docker.DockerClient | None:
-    """Return a client of the engine that DOCKER_HOST (or the default socket) names, None when none answers."""
+    """Return a client of the engine at DOCKER_HOST or at the default socket; None if no engine answers."""
     try:
         client = docker.from_env(timeout=60)
         client.ping()
@@ -36,13 +36,13 @@ def connect() -> docker.DockerClient | None:
 
 
 def engine_name(client: docker.DockerClient) -> str:
-    """Return Docker, or Podman, which speaks its language."""
+    """Return the engine's name: Docker, or Podman, which has the same interface."""
     parts = client.version().get("Components") or []
     return "Podman" if any("Podman" in str(part.get("Name")) for part in parts) else "Docker"
 
 
 def engine_gone() -> MachineError:
-    """Return what to tell a person when the engine has stopped."""
+    """Return the error to raise when the engine has stopped."""
     return MachineError(
         "The Docker engine does not answer any more. What was measured is kept. Start the engine again; then the same "
         "command goes on from here."
@@ -50,7 +50,7 @@ def engine_gone() -> MachineError:
 
 
 def engine_restarted() -> MachineError:
-    """Return what to tell a person when the engine went away and is back, without the boxes that ran."""
+    """Return the error to raise when the engine was restarted and its boxes are gone."""
     return MachineError(
         "The Docker engine was restarted, and its boxes are gone. What was measured is kept. The same command goes on "
         "from here."
@@ -58,20 +58,20 @@ def engine_restarted() -> MachineError:
 
 
 def image_tag() -> str:
-    """Return the tag that `make image` gives the image of this Dockerfile and this lock file."""
+    """Return the tag that `make image` gives the image made from this Dockerfile and this lock file."""
     inputs = (DOCKER / "Dockerfile").read_bytes() + (DOCKER / "box.lock").read_bytes()
     return f"pinbox:{hashlib.sha256(inputs).hexdigest()[:12]}"
 
 
 class DockerBox(Box):
-    """Containers of one image.
+    """A kind of box that runs containers of one image.
 
     Args:
-        client: of an engine that answers.
-        image: an image id; None for the one that `make image` built.
+        client: a client of an engine that answers.
+        image: an image id; None for the image that `make image` built.
 
     Raises:
-        MachineError: if the image is not there (it is never pulled), or the engine runs without root.
+        MachineError: if the image is missing (it is never pulled), or if the engine runs without root.
     """
 
     kind = "docker"
@@ -81,27 +81,27 @@ class DockerBox(Box):
         self._client = client
         if _is_rootless(client):
             raise MachineError(
-                "The container engine runs without root: it maps users and cannot give a box its own cores. Take one "
-                "that runs as root (DOCKER_HOST says which), or isolation=process."
+                "The container engine runs without root: it maps users and cannot give a box its own cores. Take an "
+                "engine that runs as root (DOCKER_HOST says which), or isolation=process."
             )
         try:
-            found = client.images.get(image or image_tag())
+            stored = client.images.get(image or image_tag())
         except ImageNotFound:
             raise MachineError(
                 f"The image {image or image_tag()} is not on this machine. Run '{MAKE} image' to build it."
             ) from None
-        self.image_id = str(found.id)
-        self.base_id = found.labels.get("org.pinbox.base")
+        self.image_id = str(stored.id)
+        self.base_id = stored.labels.get("org.pinbox.base")
 
     def memory_limit(self, memory_bytes: int) -> int | None:
-        """The engine enforces it."""
+        """Return the limit, which the engine enforces."""
         return memory_bytes
 
     def run(self, order: BoxOrder) -> BoxEnd:
-        """Create, start, wait, read the log, remove; the container is removed whatever happens.
+        """Create and start a container, wait for its end, and read its log. It is removed whatever happens.
 
         Raises:
-            MachineError: if the engine, the image, its disk or a core goes away meanwhile.
+            MachineError: if the engine, the image, its disk or a core is lost meanwhile.
         """
         try:
             return self._run(order)
@@ -121,7 +121,7 @@ class DockerBox(Box):
         try:
             container = self._create(order, user)
         except NotFound:
-            raise  # the image
+            raise  # the image is missing
         except APIError as error:
             return _refused(error, order, "make")
         try:
@@ -149,7 +149,7 @@ class DockerBox(Box):
         mounts.append(Mount("/out", str(order.output.absolute()), "bind"))
         python_path = "/pinbox:/plugin" if order.plugin else "/pinbox"
         memory: dict[str, Any] = {}
-        if order.memory_bytes is not None:  # without the second, as much again in swap is allowed
+        if order.memory_bytes is not None:  # without memswap_limit, as much swap would be allowed in addition
             memory = {"mem_limit": order.memory_bytes, "memswap_limit": order.memory_bytes}
         return self._client.containers.create(
             self.image_id,
@@ -175,7 +175,7 @@ class DockerBox(Box):
 
 
 def remove_orphans(client: docker.DockerClient) -> int:
-    """Remove the containers of our dead runs on this machine, and only those; return how many."""
+    """Remove the containers whose Pinbox process on this machine has died, and return their number."""
     removed = 0
     for container in client.containers.list(all=True, filters={"label": f"{MANAGED}=1"}, ignore_removed=True):
         if not is_running(container.labels):
@@ -189,7 +189,7 @@ def _is_rootless(client: docker.DockerClient) -> bool:
 
 
 def _hand_over(folder: Path) -> str:
-    """Return the user to run as: ourselves, or nobody (who then owns the output folder) when we are root."""
+    """Return the user of the box: this process's user, or nobody, who then owns the output folder, for root."""
     if os.getuid() != 0:
         return f"{os.getuid()}:{os.getgid()}"
     os.chown(folder, _NOBODY, _NOBODY)
@@ -197,7 +197,7 @@ def _hand_over(folder: Path) -> str:
 
 
 def _wait(container: Container, seconds: float) -> bool:
-    """Wait for the end; return whether it came in time."""
+    """Wait until the container ends, and return whether it did so in time."""
     try:
         container.wait(timeout=seconds)
     except (requests.ConnectionError, requests.Timeout) as error:
@@ -208,7 +208,7 @@ def _wait(container: Container, seconds: float) -> bool:
 
 
 def _is_timeout(error: Exception) -> bool:
-    """Return whether the engine only took too long to answer; the SDK says so by either of two exceptions."""
+    """Return whether the engine only took too long to answer. The SDK raises either of two exceptions for it."""
     return "timed out" in str(error).lower()
 
 
@@ -216,7 +216,7 @@ def _kill(container: Container) -> None:
     try:
         container.kill()
     except (APIError, NotFound):
-        pass  # it has just ended by itself
+        pass  # it has just ended
 
 
 def _remove(container: Container) -> None:
@@ -225,7 +225,7 @@ def _remove(container: Container) -> None:
     except NotFound:
         pass
     except APIError as error:
-        if error.status_code != requests.codes.conflict:  # somebody else is just removing it
+        if error.status_code != requests.codes.conflict:  # a conflict means that someone else is removing it
             raise
 
 
@@ -233,7 +233,7 @@ def _refused(error: APIError, order: BoxOrder, what: str) -> BoxEnd:
     """Return the end of a box that the engine refused to make or to start.
 
     Raises:
-        MachineError: if that is no fault of the order.
+        MachineError: if the order is not at fault.
     """
     if machine := _machine_error(error, order):
         raise machine from None
@@ -241,17 +241,17 @@ def _refused(error: APIError, order: BoxOrder, what: str) -> BoxEnd:
 
 
 def _machine_error(error: Exception, order: BoxOrder) -> MachineError | None:
-    """Return what to tell a person if the engine, its disk or a core is at fault; None for any other error."""
+    """Return the error to raise if the engine, its disk or a core is at fault; None for any other error."""
     if connect() is None:
         return engine_gone()
     if not isinstance(error, APIError):
         return None if _is_timeout(error) else engine_restarted()
-    said = str(error.explanation)
-    if "Requested CPUs" in said or "cpuset.cpus" in said:
+    explanation = str(error.explanation)
+    if "Requested CPUs" in explanation or "cpuset.cpus" in explanation:
         return core_gone(order.cpus)
-    if os.strerror(errno.ENOSPC).lower() in said.lower():
+    if os.strerror(errno.ENOSPC).lower() in explanation.lower():
         return MachineError(
-            f"The Docker engine has no room on its disk ({said}). What was measured is kept. Make room; then the same "
-            "command goes on from here."
+            f"The Docker engine has no room on its disk ({explanation}). What was measured is kept. Make room; then "
+            "the same command goes on from here."
         )
     return None

@@ -1,4 +1,4 @@
-"""Who made a box: enough to tell later, on the same machine, whether its maker still runs."""
+"""Label a box with the process that made it, and find out later whether that process still runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _BOOT, _NAMESPACE, _PID, _START = (f"org.pinbox.{what}" for what in ("boot", "pi
 
 
 def owner_labels(pid: int | None = None) -> dict[str, str]:
-    """Return the labels of boxes made by a process, or by this one: the machine's boot, the pid, and when it began."""
+    """Return the labels of boxes that a process (by default, this one) makes: the boot, the pid and its start time."""
     pid = pid or os.getpid()
     return {
         _BOOT: _boot_id(),
@@ -21,7 +21,7 @@ def owner_labels(pid: int | None = None) -> dict[str, str]:
 
 
 def is_running(labels: Mapping[str, str]) -> bool:
-    """Return whether the process that these labels name still runs, or may: in another container we cannot see it."""
+    """Return whether the labels' process still runs, or may run in another container, where it cannot be seen."""
     if labels.get(_BOOT) != _boot_id():
         return False
     if labels.get(_NAMESPACE, _namespace()) != _namespace():
@@ -38,7 +38,7 @@ def _namespace() -> str:
 
 
 def _start_ticks(pid: int) -> str | None:
-    """Return field 22 of /proc/PID/stat; a reused pid has another."""
+    """Return a process's start time, field 22 of /proc/PID/stat, which differs if the pid was reused."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except OSError:

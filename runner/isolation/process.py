@@ -1,4 +1,4 @@
-"""The process box: a pinned child process. Memory and network are not enclosed."""
+"""Run boxes as pinned child processes, whose memory and network are not limited."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ _SITE_PACKAGES = Path(sysconfig.get_path("purelib")).resolve()
 
 
 class ProcessBox(Box):
-    """Needs nothing but Linux; used where no Docker engine answers."""
+    """A kind of box that needs only Linux. It is used where no Docker engine answers."""
 
     kind = "process"
 
     def memory_limit(self, memory_bytes: int) -> int | None:
-        """A process box cannot limit memory as a whole."""
+        """Return None, because a process box cannot limit its total memory."""
         return None
 
     def run(self, order: BoxOrder) -> BoxEnd:
-        """Run in a child of its own session, so that all it started can be killed with it.
+        """Run the order in a child with its own session, so that all processes that it started can be killed.
 
         Raises:
-            MachineError: if its CPUs cannot be had any more.
+            MachineError: if its CPUs are no longer available.
         """
         paths = {name: str(path.absolute()) for name, path in order.inputs.items()}
         request = write_request(order, paths | {"output": str(order.output.absolute())})
@@ -51,7 +51,7 @@ class ProcessBox(Box):
                     preexec_fn=partial(_pin, order.cpus, os.getpid()),
                 )
             except subprocess.SubprocessError:
-                raise core_gone(order.cpus) from None  # all that can fail in `_pin`
+                raise core_gone(order.cpus) from None  # nothing else can fail in `_pin`
             timed_out = False
             try:
                 with stoppable(partial(_kill_session, child)):
@@ -66,26 +66,26 @@ class ProcessBox(Box):
 
 
 def _python_path(order: BoxOrder) -> str:
-    """Return where the child finds our code, if not among its own packages, and the user's."""
-    ours = None if CODE.parent == _SITE_PACKAGES else CODE.parent
-    return ":".join(str(path) for path in (ours, order.plugin and order.plugin.absolute()) if path)
+    """Return the folders of the user's code and, unless it is installed as a package, of Pinbox's code."""
+    pinbox = None if CODE.parent == _SITE_PACKAGES else CODE.parent
+    return ":".join(str(path) for path in (pinbox, order.plugin and order.plugin.absolute()) if path)
 
 
 def die_with(parent: int) -> None:
-    """Run in a child: have the kernel kill it when its parent dies, or nobody would end it."""
+    """Let the kernel kill this child process when its parent dies, because nothing else would end it."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
-        os._exit(1)  # it died before that call
+        os._exit(1)  # the parent died before that call
 
 
 def _pin(cpus: list[int], parent: int) -> None:
-    """Run in the child: let it die with us, and give it its CPUs."""
+    """Pin this child process to its CPUs, and let it die with its parent."""
     die_with(parent)
     os.sched_setaffinity(0, cpus)
 
 
 def _kill_session(child: subprocess.Popen[bytes]) -> None:
-    """Kill the child and all that it left behind."""
+    """Kill the child and all processes that it left behind."""
     try:
         os.killpg(child.pid, signal.SIGKILL)
     except ProcessLookupError:

@@ -1,1 +1,1 @@
-"""What the CPU is, how its cores are laid out, and which machine made a row. It may use `config` and `store`."""
+"""The CPU, the layout of its cores, and the provenance of a row. This room may use `config` and `store`."""

@@ -1,11 +1,11 @@
-"""What the kernel says of the CPU."""
+"""Read what the kernel says about the CPU."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-#: What kernels are chosen by, as Linux names it.
+#: The instruction sets by which runtimes choose their kernels, as Linux names them.
 INSTRUCTION_SETS = ("avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
 
 
@@ -14,11 +14,11 @@ class Cpu:
     """One CPU model under one kernel.
 
     Attributes:
-        name: as the kernel gives it; in a virtual machine often no more than the maker's.
-        version: vendor, family, model and stepping, which tell apart what the name does not.
-        flags: all that the kernel lists, sorted.
-        caches: size by name, such as {"L1d": "32K"}; of the first CPU.
-        kernel: release.
+        name: the name that the kernel gives. In a virtual machine it is often only the vendor's.
+        version: the vendor, family, model and stepping, which tell CPUs with the same name apart.
+        flags: all flags that the kernel lists, sorted.
+        caches: the sizes of the first CPU's caches by name, such as {"L1d": "32K"}.
+        kernel: the kernel's release.
     """
 
     name: str
@@ -29,38 +29,38 @@ class Cpu:
 
     @property
     def is_virtual(self) -> bool:
-        """Whether this is a virtual machine: then others may share its physical cores, unseen."""
+        """Whether this is a virtual machine, whose physical cores others may use unnoticed."""
         return "hypervisor" in self.flags
 
 
 def read_cpu(root: Path = Path("/")) -> Cpu:
-    """Read /proc and /sys (below `root`)."""
-    found = cpu_info(root)
-    version = [found.get(key, "") for key in ("vendor_id", "cpu family", "model", "stepping", "CPU part")]
+    """Return the CPU that /proc and /sys below `root` describe."""
+    info = cpu_info(root)
+    version = [info.get(key, "") for key in ("vendor_id", "cpu family", "model", "stepping", "CPU part")]
     return Cpu(
-        name=found.get("model name", "unknown"),
+        name=info.get("model name", "unknown"),
         version=" ".join(filter(None, version)),
-        flags=sorted(found.get("flags", found.get("Features", "")).split()),
+        flags=sorted(info.get("flags", info.get("Features", "")).split()),
         caches=_caches(root / "sys/devices/system/cpu/cpu0/cache"),
         kernel=read_text(root / "proc/sys/kernel/osrelease") or "unknown",
     )
 
 
 def cpu_info(root: Path = Path("/")) -> dict[str, str]:
-    """Return what /proc/cpuinfo (below `root`) says of the first CPU; empty where it cannot be read."""
+    """Return what /proc/cpuinfo below `root` says about the first CPU; nothing if it cannot be read."""
     return colon_file(root / "proc/cpuinfo")
 
 
 def instruction_sets() -> list[str] | None:
-    """Return which of `INSTRUCTION_SETS` the CPU has; None if the kernel does not tell."""
+    """Return which of `INSTRUCTION_SETS` the CPU has; None if the kernel does not list them."""
     cpu = cpu_info()
     flags = cpu.get("flags", cpu.get("Features"))
     return None if flags is None else [name for name in INSTRUCTION_SETS if name in flags.split()]
 
 
 def colon_file(path: Path) -> dict[str, str]:
-    """Read a file of `key: value` lines. The first value of a repeated key counts; a missing file gives no keys."""
-    found: dict[str, str] = {}
+    """Return the values in a file of `key: value` lines: the first of a repeated key, and none without a file."""
+    values: dict[str, str] = {}
     try:
         lines = path.read_text().splitlines()
     except OSError:
@@ -68,12 +68,12 @@ def colon_file(path: Path) -> dict[str, str]:
     for line in lines:
         key, colon, value = line.partition(":")
         if colon:
-            found.setdefault(key.strip(), value.strip())
-    return found
+            values.setdefault(key.strip(), value.strip())
+    return values
 
 
 def read_text(path: Path) -> str | None:
-    """Return a small file's text without surrounding space, None where it cannot be read."""
+    """Return a small file's text without surrounding space; None if it cannot be read."""
     try:
         return path.read_text().strip()
     except OSError:

@@ -1,8 +1,8 @@
-"""Where int8 products saturate: the one place that knows which CPUs and which weights.
+"""Tell on which CPUs and with which weights int8 products saturate. No other module knows that.
 
 An x86 CPU without VNNI multiplies bytes with the instruction vpmaddubsw. It multiplies two unsigned activations (up to
-255) by two signed weights (up to 127) and adds the two products in 16 bits. A sum beyond 32,767 is cut off there: it
-saturates, and no error tells. VNNI adds in 32 bits, and so do Arm's dot products
+255) by two signed weights (up to 127) and adds the two products in 16 bits. A sum above 32,767 is clipped: it saturates
+without an error. VNNI adds in 32 bits, and so do Arm's dot products
 (https://www.intel.com/content/www/us/en/docs/onednn/developer-guide-reference/current/nuances-of-int8-computations.html).
 """
 
@@ -16,7 +16,7 @@ SEVEN_BITS: Final = 7
 LARGEST_OF_SEVEN_BITS: Final = 64  # 255 · 64 · 2 = 32,640 fits in 16 bits, 255 · 65 · 2 does not
 ADVICE: Final = (
     "Weights in 7 bits do not: try technique=onnx-int8-7bit or onnx-static-int8-7bit, or reduce_range: true in the "
-    "int8 step of another."
+    "int8 step of another technique."
 )
 
 _EMULATED_WITH = "avx2"  # a CPU without it runs other kernels, which add in 32 bits
@@ -27,17 +27,18 @@ def saturates(instruction_sets: Collection[str]) -> bool:
     """Return whether a CPU adds the products of two bytes in 16 bits.
 
     Args:
-        instruction_sets: its flags, as the kernel names them, or those among `runner.machine.cpu.INSTRUCTION_SETS`.
+        instruction_sets: the CPU's flags, as the kernel names them. Those in `runner.machine.cpu.INSTRUCTION_SETS` are
+            enough.
     """
     return _EMULATED_WITH in instruction_sets and not _EXACT_WITH.intersection(instruction_sets)
 
 
 def may_saturate(weight_bits: int | None, instruction_sets: Collection[str] | None) -> bool | None:
-    """Return whether the int8 products of an artifact may saturate on a CPU; None if that cannot be told.
+    """Return whether the int8 products of an artifact may saturate on a CPU; None if that is not known.
 
     Args:
-        weight_bits: see `runner.trial.weights.int8_weight_bits`; None if they are not known.
-        instruction_sets: see `saturates`; None if they are not known.
+        weight_bits: the bits of `runner.trial.weights.int8_weight_bits`; None if they are not known.
+        instruction_sets: the CPU's flags, as for `saturates`; None if they are not known.
     """
     if weight_bits is None or instruction_sets is None:
         return None

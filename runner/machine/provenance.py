@@ -1,4 +1,4 @@
-"""What made a row: the code, the lock file, the machine, the libraries."""
+"""Describe what made a row: the code, the lock file, the machine and the libraries."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ _LIBRARIES = (
 
 @cache
 def code_version() -> str:
-    """Return `<commit>+<hash of the package's sources>`, of an installed package `<version>+<hash>`; the hash alone
-    where there is no git."""
+    """Return `<commit>+<hash of the sources>`.
+
+    An installed package has its version in place of the commit. Without git, the hash stands alone.
+    """
     sources = hashlib.sha256()
     for path in sorted(CODE.rglob("*.py")):
         sources.update(path.relative_to(CODE).as_posix().encode() + b"\0" + path.read_bytes())
@@ -39,7 +41,7 @@ def code_version() -> str:
 
 @cache
 def lock_sha256() -> str | None:
-    """Return the hash of the lock file that the image and the environment were made from."""
+    """Return the hash of the lock file from which the image and the environment were made."""
     try:
         return hashlib.sha256((DOCKER / "box.lock").read_bytes()).hexdigest()
     except OSError:
@@ -47,7 +49,7 @@ def lock_sha256() -> str | None:
 
 
 def environment() -> dict[str, Any]:
-    """Return the machine and the libraries of this process."""
+    """Return a description of the machine and of this process's libraries."""
     return {
         "code_version": code_version(),
         "lock_sha256": lock_sha256(),
@@ -57,7 +59,7 @@ def environment() -> dict[str, Any]:
         "memory_bytes": total_memory_bytes(),
         "kernel": platform.release(),
         "python": platform.python_version(),
-        "versions": {name: found for name in _LIBRARIES if (found := _version(name))},
+        "versions": {name: installed for name in _LIBRARIES if (installed := _version(name))},
     }
 
 

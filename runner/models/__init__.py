@@ -1,1 +1,1 @@
-"""Where a model's files come from, and what Pinbox knows about architectures. It may use `config` and `store`."""
+"""Get a model's files, check them, and describe its architecture. This room may use `config` and `store`."""

@@ -1,9 +1,8 @@
-"""Where encoders keep what steps cut down: layers, heads and neurons. One entry per model_type of transformers. And
-which architectures are refused altogether, or by some steps.
+"""Describe where encoders keep the layers, heads and neurons that steps remove, by model_type of transformers.
 
-Names alone, without torch or transformers: they are needed when a job is composed, and to read shapes out of a
-checkpoint's file. To teach Pinbox another encoder, add its entry here; `python -m tests.architectures` then tells which
-techniques work on it.
+The module also lists the architectures that Pinbox refuses, and those that a step refuses. It imports neither torch nor
+transformers, because it is read when a job is composed. To teach Pinbox another encoder, add its entry here. Then
+`python -m tests.architectures` shows which techniques work on it.
 """
 
 from __future__ import annotations
@@ -16,23 +15,23 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Architecture:
-    """The parts of one architecture. Names of modules are dotted, and within a layer unless said otherwise.
+    """The parts of one architecture. Names of modules are dotted and relative to a layer, except where noted.
 
     Attributes:
-        layers: the list of layers, within the base model; a * stands for every entry of a list.
-        projections: the linear layers whose outputs are the heads', the queries' first; some models lack the last ones.
-        attended: the linear layer whose inputs are what the heads give.
+        layers: the list of layers, relative to the base model; a * stands for every entry of a list.
+        projections: the linear layers that compute the heads' inputs, queries first; some models lack the last ones.
+        attended: the linear layer that takes the heads' outputs.
         into, out: the two linear layers of the feed-forward network.
         shares: how often a projection holds every head: 3 where queries, keys and values are one layer.
         gates: how often `into` holds every neuron: 2 where one half of its outputs is multiplied by the other.
-        neurons_key: the field of its config that holds the number of neurons.
-        widening: a linear layer from embeddings to wider hidden states, within the base model.
-        sizes: what transformers takes for a size that config.json lacks.
-        numbered_from_padding: whether positions are numbered from the padding id on, so that fewer are left for texts.
-        one_layer_repeated: whether all layers are one and the same, run again and again.
-        first_layer_differs: whether the first layer lacks a part that the others have, so that it cannot be left out.
-        heads_stay: why no head can be removed; None if any can.
-        attends_as_bert: whether its attention is BERT's, module for module.
+        neurons_key: the field of the config that holds the number of neurons.
+        widening: a linear layer from embeddings to wider hidden states, relative to the base model.
+        sizes: the defaults of transformers for sizes that config.json lacks.
+        numbered_from_padding: whether positions are numbered from the padding id on, which leaves fewer for texts.
+        one_layer_repeated: whether all layers are the same layer, which is run again and again.
+        first_layer_differs: whether the first layer lacks a part that the others have, so that it cannot be removed.
+        heads_stay: the reason why no head can be removed; None if heads can be removed.
+        attends_as_bert: whether its attention has the same modules as BERT's.
     """
 
     layers: str
@@ -52,16 +51,17 @@ class Architecture:
     attends_as_bert: bool = False
 
     def weight_of(self, module: str) -> re.Pattern[str]:
-        """Return what matches the name of a module's weight in a file, of a factorised one the factor that holds its
-        outputs. Group 1 is the layer's own name.
+        """Return a pattern that matches the name of a module's weight in a file. Group 1 is the layer's name.
+
+        The pattern matches the factor that computes the outputs if the module is factorised.
 
         Args:
-            module: its name within a layer.
+            module: the module's name within a layer.
         """
         return re.compile(rf"({self._layer})\.{re.escape(module)}(?:\.up)?\.weight$")
 
     def in_a_layer(self, weight: str) -> bool:
-        """Return whether a weight, by its name in a file, is one of a layer."""
+        """Return whether a weight with this name belongs to a layer."""
         return re.search(rf"{self._layer}\.", weight) is not None
 
     @property
@@ -96,7 +96,7 @@ ARCHITECTURES = {
     "big_bird": replace(
         _BERT,
         sizes=_BASE | {"positions": 4096, "vocabulary": 50358},
-        heads_stay="its attention takes them to be as wide together as the hidden states",
+        heads_stay="its attention assumes that all heads together are as wide as the hidden states",
         attends_as_bert=False,
     ),
     "camembert": _ROBERTA,
@@ -136,13 +136,13 @@ ARCHITECTURES = {
         projections=("attention.attn.q", "attention.attn.k", "attention.attn.v"),
         attended="attention.attn.o",
         sizes=_BASE | {"vocabulary": 30527},
-        heads_stay="one table of positions serves the heads of all its layers, each with a column of its own",
+        heads_stay="all layers share one table of positions, which has a column for each head",
         attends_as_bert=False,
     ),
     "nystromformer": replace(
         _BERT,
         sizes=_BASE | {"positions": 510, "vocabulary": 30000},
-        heads_stay="each has a convolution of its own beside its attention",
+        heads_stay="each head has its own convolution beside its attention",
         attends_as_bert=False,
     ),
     "roberta": replace(_ROBERTA, sizes=_BASE | {"vocabulary": 50265}),
@@ -160,50 +160,50 @@ ARCHITECTURES = {
         attends_as_bert=False,
     ),
 }
-# Others that cannot be cut down, but number positions as RoBERTa does.
+# The last line names architectures that cannot be pruned but number positions as RoBERTa does.
 _NUMBERED_FROM_PADDING = (
     *(name for name, architecture in ARCHITECTURES.items() if architecture.numbered_from_padding),
     *("esm", "ibert", "longformer", "roberta-prelayernorm", "xmod"),
 )
-# Why models of an architecture are refused that transformers has, and that are called as all others are.
+# Why Pinbox refuses models of an architecture although transformers has it and calls it like the others.
 _REFUSED = {
     "canine": "it reads characters, and has no tokenizer",
-    "tapas": "its token types tell the rows and columns of a table, which a text has not",
-    "xlnet": "it reads the last token's state, so it expects padding before a text, and here it comes behind",
+    "tapas": "its token types are the rows and columns of a table, which a text does not have",
+    "xlnet": "it reads the last token's state, so it expects padding before a text, but Pinbox pads after it",
 }
-# Why a step cannot do with an architecture, by the step's name and the model_type; see docs/architectures.md.
-_OF_ONE_LENGTH = {  # a traced graph keeps what was computed in Python from the length of its example
+# Why a step cannot transform an architecture, by the step's name and the model_type; see docs/architectures.md.
+_OF_ONE_LENGTH = {  # a traced graph keeps what Python computed from the length of its example
     "funnel": "a traced graph would keep its relative positions for texts of one length",
     "longformer": "a traced graph would keep its windows for texts of one length",
 }
 _FEWER_STATES = "it has fewer hidden states than a text has tokens"
-NOT_BY_STEP = {
+REFUSED_BY_STEP = {
     **dict.fromkeys(("torchscript", "torch-dynamic-int8", "onnx-export"), _OF_ONE_LENGTH),
-    "onnx-embedding-blocks": dict.fromkeys(("gpt2", "xlm"), "its ids are changed before they are looked up"),
-    "onnx-fusion": {"mobilebert": "there is nothing in its graph that ONNX Runtime knows how to fuse"},
+    "onnx-embedding-blocks": dict.fromkeys(("gpt2", "xlm"), "its graph changes the ids before it looks them up"),
+    "onnx-fusion": {"mobilebert": "ONNX Runtime cannot fuse any part of its graph"},
     "onnx-weight-only": {
-        "gpt2": "its products have biases inside (Gemm), for which there are no such kernels",
+        "gpt2": "its products include biases (Gemm), for which there are no such kernels",
         "squeezebert": "its products are convolutions, for which there are no such kernels",
     },
     "openvino-export": _OF_ONE_LENGTH | {"xlm": "OpenVINO cannot convert all of its operators"},
     "openvino-static-int8": {"nystromformer": "OpenVINO has no int8 kernel for its convolutions on a CPU"},
     "quantization-aware-training": {
         **_OF_ONE_LENGTH,
-        "big_bird": "it has a pooler that its classifier does not read, so that its ranges are never learnt",
-        "gpt2": "its products are no linear layers, so that their ranges are not learnt",
-        "roformer": "its positions are looked up by another kind of embedding",
+        "big_bird": "it has a pooler that its classifier does not read, so the pooler's ranges are never learnt",
+        "gpt2": "its products are not linear layers, so their ranges are not learnt",
+        "roformer": "it looks its positions up with another kind of embedding",
     },
     "static-embedding": {"funnel": _FEWER_STATES},
 }
 
 
 def positions_for_texts(model_type: str | None, positions: int, padding: int | None) -> int:
-    """Return how many tokens a model of so many positions can take.
+    """Return how many tokens a model with this number of positions can take.
 
     Args:
-        model_type: of its config; others than those above number positions from 0.
-        positions: max_position_embeddings.
-        padding: pad_token_id; None is taken for 1, as transformers does.
+        model_type: the architecture; those not listed above number positions from 0.
+        positions: max_position_embeddings of the model's config.
+        padding: pad_token_id of the model's config; None means 1, as in transformers.
     """
     if model_type not in _NUMBERED_FROM_PADDING:
         return positions
@@ -213,12 +213,12 @@ def positions_for_texts(model_type: str | None, positions: int, padding: int | N
 def longest_text(config: Mapping[str, Any], positions: int | None) -> int | None:
     """Return how many tokens a model can take; None if there is no limit.
 
-    BigBird attends to all tokens up to this length, and then to blocks of them: until it is first given a shorter text,
-    so that what it says depends on the order of the texts.
+    BigBird attends to all tokens of a text up to this length. It attends to blocks of a longer text, but only until it
+    first gets a shorter one, so its predictions would depend on the order of the texts.
 
     Args:
-        config: what its config.json holds.
-        positions: that it has; see `positions_for_texts`.
+        config: the content of config.json.
+        positions: the number of the model's positions; see `positions_for_texts`.
     """
     if not positions:
         return None
@@ -230,10 +230,10 @@ def longest_text(config: Mapping[str, Any], positions: int | None) -> int | None
 
 
 def why_refused(config: Mapping[str, Any]) -> str | None:
-    """Return why a model with this config.json is refused whatever is done with it; None if it is not."""
+    """Return why Pinbox refuses a model with this config.json; None if it does not."""
     model_type = config.get("model_type")
     if model_type in ("flaubert", "xlm") and config.get("use_lang_emb", True) and config.get("n_langs", 1) > 1:
-        return "it adds a vector for the language of a text (n_langs, use_lang_emb), which a text does not tell"
+        return "it adds a vector for a text's language (n_langs, use_lang_emb), but Pinbox does not know the language"
     if model_type == "nystromformer":
         landmarks, length = config.get("num_landmarks", 64), config.get("segment_means_seq_len", 64)
         if landmarks != length:

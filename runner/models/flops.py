@@ -1,8 +1,8 @@
-"""How many floating-point operations a call takes, counted from the shapes in a checkpoint's file.
+"""Count the floating-point operations of a call from the shapes in a checkpoint's file.
 
-A multiplication and an addition are two. Only matrix products count, as in `torch.utils.flop_counter`: of an encoder,
-softmax, normalization and activation are some percent more. A quantized model takes the operations of the checkpoint
-it was made from, only in integers.
+A multiplication and an addition are two operations. Only matrix products count, as in `torch.utils.flop_counter`. In an
+encoder, softmax, normalization and activation add a few percent. A quantized model needs as many operations as the
+checkpoint from which it was made, but in integers.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from runner.models.architectures import ARCHITECTURES
 if TYPE_CHECKING:
     import numpy as np
 
-# DeBERTa multiplies by all positions besides, some of that once a call; Nyströmformer has convolutions besides.
+# DeBERTa also multiplies by all positions, in part once per call, and Nyströmformer also has convolutions.
 _UNCOUNTED = ("deberta-v2", "nystromformer")
-_LAYER = re.compile(r"\.layer\.(\d+)\.")  # where the first token is told from the others: BERT's kind only
-_OF_ALL_TOKENS = re.compile(r"\.(key|value)(\.up|\.down)?\.weight$")  # what the first token attends to
+_LAYER = re.compile(r"\.layer\.(\d+)\.")  # layers like BERT's, the only ones with `first_token_only`
+_OF_ALL_TOKENS = re.compile(r"\.(key|value)(\.up|\.down)?\.weight$")  # the first token attends to all tokens
 _LOOK_UP = re.compile(r"embeddings\.|embed_positions|relative_attention_bias")
 
 
 class CallFlops(NamedTuple):
-    """FLOPs of a mean call: of the tokens that are not padding, and of all."""
+    """The FLOPs of a mean call, once for the tokens that are not padding and once for all tokens."""
 
     useful: float
     padded: float
@@ -36,40 +36,40 @@ class CallFlops(NamedTuple):
 
 @dataclass(frozen=True)
 class FlopCount:
-    """FLOPs of one text as a function of its tokens t: per_example + per_token · t + per_token_squared · t²."""
+    """The FLOPs of a text with t tokens: per_example + per_token · t + per_token_squared · t²."""
 
     per_example: int
     per_token: int
     per_token_squared: int
 
     def of(self, tokens: int) -> int:
-        """Return the FLOPs of one text of this length."""
+        """Return the FLOPs of a text with this number of tokens."""
         return self.per_example + self.per_token * tokens + self.per_token_squared * tokens * tokens
 
     def per_call(self, masks: Sequence[np.ndarray]) -> CallFlops:
-        """Return the FLOPs of a mean call, given each call's attention mask, [texts, padded length].
+        """Return the FLOPs of a mean call, from the attention masks of all calls, each [texts, padded length].
 
         Raises:
             ValueError: if there are no masks.
         """
         if not masks:
-            raise ValueError("FLOPs of no calls")
+            raise ValueError("there are no calls to count FLOPs of")
         useful = sum(self.of(int(tokens)) for mask in masks for tokens in mask.sum(axis=1))
         padded = sum(mask.shape[0] * self.of(mask.shape[1]) for mask in masks)
         return CallFlops(useful / len(masks), padded / len(masks))
 
 
 def count_flops(checkpoint: Path, first_token_only: bool = False) -> FlopCount | None:
-    """Count the matrix products of a checkpoint; None for an architecture that cannot be counted.
+    """Count the matrix products of a checkpoint. Return None for an architecture that cannot be counted.
 
-    A weight of a layer, or of what widens embeddings, meets every token; any other (pooler, classifier) meets one token
-    of a text, or all where each is classified; an embedding is looked up. Attention multiplies queries by keys and the
-    result by values: two products of each two tokens, as wide as the query is, which after pruning differs from layer
-    to layer.
+    A weight of a layer, or of the layer that widens embeddings, multiplies every token. Any other weight (of a pooler
+    or classifier) multiplies one token of a text, or all tokens if each is classified. Embeddings are only looked up.
+    Attention multiplies queries by keys and the result by values. These are two products for each two tokens, as wide
+    as the query, whose width differs between layers after pruning.
 
     Args:
-        checkpoint: folder with config.json and model.safetensors, of which only the header is read.
-        first_token_only: of the last layer, only keys and values meet every token; see
+        checkpoint: the folder with config.json and model.safetensors. Only the header of the latter is read.
+        first_token_only: whether only keys and values of the last layer multiply every token; see
             runner/techniques/torch/first_token.py.
     """
     config = json.loads((checkpoint / "config.json").read_text())
@@ -77,7 +77,7 @@ def count_flops(checkpoint: Path, first_token_only: bool = False) -> FlopCount |
     if architecture is None or config["model_type"] in _UNCOUNTED:
         return None
     shapes = tensor_shapes(checkpoint / "model.safetensors")
-    last = max((int(found[1]) for name in shapes if (found := _LAYER.search(name))), default=None)
+    last = max((int(match[1]) for name in shapes if (match := _LAYER.search(name))), default=None)
     queries = architecture.weight_of(architecture.projections[0])
     widening = f".{architecture.widening}.weight"
     times = config["num_hidden_layers"] // config.get("num_hidden_groups", 1) if architecture.one_layer_repeated else 1
@@ -88,8 +88,8 @@ def count_flops(checkpoint: Path, first_token_only: bool = False) -> FlopCount |
             continue
         inside = architecture.in_a_layer(name)
         products, attention = 2 * prod(shape), 4 * shape[0] // architecture.shares if queries.search(name) else 0
-        found = _LAYER.search(name) if first_token_only else None
-        in_last = found is not None and int(found[1]) == last and not _OF_ALL_TOKENS.search(name)
+        layer = _LAYER.search(name) if first_token_only else None
+        in_last = layer is not None and int(layer[1]) == last and not _OF_ALL_TOKENS.search(name)
         if in_last or not (inside or of_tokens or name.endswith(widening)):
             per_example += products
             per_token += attention
@@ -100,7 +100,10 @@ def count_flops(checkpoint: Path, first_token_only: bool = False) -> FlopCount |
 
 
 def tensor_shapes(weights: Path) -> dict[str, list[int]]:
-    """Read the shapes in a safetensors file: 8 bytes of length, then JSON (https://github.com/huggingface/safetensors)."""
+    """Return the shapes of the tensors in a safetensors file, by name.
+
+    The file begins with 8 bytes of length and a JSON header (https://github.com/huggingface/safetensors).
+    """
     with weights.open("rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
     return {name: tensor["shape"] for name, tensor in header.items() if name != "__metadata__"}

@@ -1,4 +1,4 @@
-"""A model in a local folder, used as it is."""
+"""Take a model from a local folder as it is."""
 
 from __future__ import annotations
 
@@ -27,27 +27,29 @@ def fetch(model: ModelConfig) -> Path:
     """Check the folder and return it.
 
     Raises:
-        UserError: if it is missing, cannot be read, holds no config.json with weights in safetensors, or what is not to
-            be loaded.
+        UserError: if it is missing, cannot be read, lacks config.json or weights in safetensors, or holds a file that
+            must not be loaded.
     """
     where = f"model '{model.name}': model.path"
     if not model.path:
-        raise UserError(f"{where} is not set. Say which folder: model.path=/folder/of/the/model.")
+        raise UserError(f"{where} is not set. Name the folder: model.path=/folder/of/the/model.")
     folder = Path(model.path).expanduser().absolute()
     if not folder.is_dir():
         raise UserError(f"{where} is {model.path}, but there is no such folder. Correct the path.")
     unreadable = [path for path in (folder, *folder.rglob("*")) if not _readable(path)]
     if unreadable:
-        raise UserError(f"{where}: {unreadable[0]} cannot be read. Give this user the permission to (chmod -R a+rX).")
+        raise UserError(
+            f"{where}: {unreadable[0]} cannot be read. Give this user permission to read it (chmod -R a+rX)."
+        )
     if not (folder / "config.json").is_file():
         adapter = (folder / "adapter_config.json").is_file()
         hint = " but an adapter: merge it into its base model first (merge_and_unload of peft)" if adapter else ""
         raise UserError(
-            f"{where} is {model.path}, which has no config.json{hint}. Take a folder as `save_pretrained` of "
-            "transformers writes it."
+            f"{where} is {model.path}, which has no config.json{hint}. Take a folder that `save_pretrained` of "
+            "transformers wrote."
         )
     if not any(folder.glob("*.safetensors")):
-        raise UserError(f"{where} is {model.path}, which has {_instead(folder)}")
+        raise UserError(f"{where} is {model.path}, which has {_describe_weights(folder)}")
     check_files(folder, f"model '{model.name}'", model.source.code)
     return folder
 
@@ -56,11 +58,12 @@ def _readable(path: Path) -> bool:
     return os.access(path, os.R_OK | os.X_OK if path.is_dir() else os.R_OK)
 
 
-def _instead(folder: Path) -> str:
+def _describe_weights(folder: Path) -> str:
     pickles = sorted(path.name for pattern in _PICKLES for path in folder.glob(pattern))
     if not pickles:
         return "no weights. Add model.safetensors."
     return (
         f"{pickles[0]}, a pickle, but no safetensors. Loading a pickle may run any code, so it is refused. If you "
-        f"trust it, convert it: load the model with transformers and call save_pretrained, which writes safetensors."
+        f"trust the file, convert it: load the model with transformers and call save_pretrained, which writes "
+        f"safetensors."
     )

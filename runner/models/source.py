@@ -1,7 +1,7 @@
-"""Models: where their files come from, and the steps that make them a classifier of the task.
+"""Get a model's files from its source, and the steps that make a classifier of them.
 
-One module per source. Everything here runs outside the boxes, and only here the network is used. To add a model:
-one YAML in conf/model/. To add a source: one module here, and its name in `SourceKind` of runner/config/schema.py.
+Each source has its own module. This room runs outside the boxes and may use the network. To add a model, write a YAML
+file in conf/model/. To add a source, add a module here and its name to `SourceKind` of runner/config/schema.py.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from runner.models import folder, hub, package
 
 
 def chain_entries(model: ModelConfig, seed: int) -> list[dict[str, Any]]:
-    """Return the model's own steps, as in YAML, which come before a technique's.
+    """Return the model's own steps, as in YAML. They come before a technique's steps.
 
     Args:
-        model: which one.
-        seed: of random weights.
+        model: the model's config.
+        seed: the seed of random weights.
 
     Raises:
-        UserError: if the model has nothing to start from, or a new head that nothing trains.
+        UserError: if the model has no weights to start from, or if no step trains its new head.
     """
     where = f"model '{model.name}'"
     if model.weights is Weights.random:
@@ -41,7 +41,7 @@ def chain_entries(model: ModelConfig, seed: int) -> list[dict[str, Any]]:
 
 
 def model_identity(model: ModelConfig, downloads: Path) -> dict[str, Any]:
-    """Return what tells this model's files from any others, without the network: {} for random weights.
+    """Return what identifies this model's files, without using the network. It is empty for random weights.
 
     The arguments are those of `fetch_model`.
 
@@ -62,11 +62,11 @@ def fetch_model(model: ModelConfig, downloads: Path) -> Path | None:
     """Return the folder of the model's raw files, or None for random weights.
 
     Args:
-        model: which one.
-        downloads: the folder that keeps what was downloaded; nothing in it is asked for again.
+        model: the model's config.
+        downloads: the folder for downloads. Files that it holds are not downloaded again.
 
     Raises:
-        UserError: if the files cannot be had, saying why and what else would do.
+        UserError: if the files cannot be fetched. The message says why, and what to do instead.
     """
     if model.weights is Weights.random:
         return None
@@ -85,7 +85,7 @@ def _kind(model: ModelConfig) -> SourceKind:
 
 
 def _check_trained(steps: list[Any], where: str) -> None:
-    """A new head that is never trained would give numbers without meaning."""
+    """Check that a new head is trained, because its predictions would mean nothing otherwise."""
     names = [entry.get("step") for entry in steps if isinstance(entry, dict)]
     new_head = any(isinstance(entry, dict) and entry.get("head") == "new" for entry in steps)
     if (new_head or "import-onnx-bert" in names) and "fine-tune" not in names:
@@ -93,9 +93,9 @@ def _check_trained(steps: list[Any], where: str) -> None:
 
 
 def readable_by_a_box(files: Path, copy: Path) -> Path:
-    """Return a model's files, or a copy of them, such that a box can read them.
+    """Return a model's files, or a copy of them that a box can read.
 
-    Boxes of root run as nobody, and transformers saves weights for their owner's eyes alone (mode 600).
+    Boxes of root run as nobody, and transformers saves weights so that only their owner can read them (mode 600).
     """
     if os.getuid() != 0 or all(path.stat().st_mode & stat.S_IROTH for path in (files, *files.rglob("*"))):
         return files

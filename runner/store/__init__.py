@@ -1,4 +1,4 @@
-"""The content-addressed store of artifacts, with downloads, locks, plug-ins and the layout of a sweep's folder.
+"""The content-addressed store of artifacts, with downloads, locks, plugins and the layout of a sweep's folder.
 
-It uses no other room.
+This room uses no other.
 """

@@ -1,11 +1,11 @@
 """The content-addressed store of artifacts.
 
-    recipes/<key>.json      the lineage of one step's result; the key hashes its input, its config and its code
-    contents/<sha256>/      the files, once, however many recipes lead to them
-    compressed/<sha256>     how many bytes they are when compressed; counted when first asked for
+    recipes/<key>.json      the lineage of a step's result; the key is a hash of its input, its config and its code
+    contents/<sha256>/      the files, stored once, however many recipes lead to them
+    compressed/<sha256>     the number of their bytes when compressed, which is counted when it is first needed
 
-A recipe names its input by content, so two ways to the same bytes share all that follows. Both kinds of entry
-appear whole or not at all (temporary name, then rename).
+A recipe names its input by content, so two recipes that give the same bytes share all later steps. Entries are written
+under a temporary name and then renamed, so they are complete or missing.
 """
 
 from __future__ import annotations
@@ -24,33 +24,33 @@ from typing import Any
 
 from runner.store.locks import close, hold, remove_unheld
 
-_LEVEL = 10  # of Zstandard
+_LEVEL = 10  # the compression level of Zstandard
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """A model (or its inputs) on disk, in one format, with the record of how it was made."""
+    """A model, or its inputs, on disk in one format, with the record of how it was made."""
 
-    content: str  # sha256 over names and bytes of all files
+    content: str  # the sha256 over the names and bytes of all files
     format: str
     path: Path
     disk_bytes: int
-    lineage: list[dict[str, Any]]  # one entry per step, first to last
+    lineage: list[dict[str, Any]]  # one entry per step, in order
 
 
 class Store:
-    """Artifacts under one folder.
+    """The artifacts under a folder.
 
     Args:
-        root: the folder; made when the first artifact is put in.
+        root: the folder, which is made when the first artifact is stored.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
 
     def find(self, recipe: dict[str, Any]) -> Artifact | None:
-        """Return the artifact that this recipe once gave, or None if it is not (or no longer whole) in the store."""
+        """Return the artifact that this recipe gave before, or None if the store lacks it or a part of it."""
         try:
             record = json.loads(self._recipe_path(recipe).read_text(encoding="utf-8"))
             content, format, size, lineage = (record[key] for key in ("content", "format", "disk_bytes", "lineage"))
@@ -63,9 +63,9 @@ class Store:
 
     @contextmanager
     def staging_dir(self) -> Iterator[Path]:
-        """Give an empty folder on the store's own file system; it is gone afterwards unless `put` took it.
+        """Yield an empty folder on the store's file system. It is removed afterwards unless `put` moved it.
 
-        It is held (runner/store/locks.py), so that others know it from those that dead processes left.
+        The folder is locked (runner/store/locks.py), so that other processes do not take it for one of a dead process.
         """
         (self.root / "work").mkdir(parents=True, exist_ok=True)
         path = Path(tempfile.mkdtemp(dir=self.root / "work"))
@@ -77,24 +77,24 @@ class Store:
             close(held)
 
     def remove_leftovers(self) -> None:
-        """Remove the workplaces of dead processes."""
+        """Remove the staging folders of dead processes."""
         remove_unheld((self.root / "work").glob("*"))
 
     def put(self, recipe: dict[str, Any], folder: Path, format: str, lineage: list[dict[str, Any]]) -> Artifact:
         """Move `folder` into the store as the result of `recipe`, and return the artifact.
 
         Args:
-            recipe: what leads to it; see `find`.
-            folder: its files; must be on the store's file system (see `staging_dir`).
-            format: checkpoint, onnx, torchscript …
-            lineage: the record of every step so far, the last one included.
+            recipe: the recipe by which `find` finds it.
+            folder: the folder of its files, which must be on the store's file system (see `staging_dir`).
+            format: the format: checkpoint, onnx, torchscript …
+            lineage: the record of every step so far, including the last one.
         """
         content, disk_bytes = folder_sha256(folder), folder_bytes(folder)
         target = self.root / "contents" / content
         target.parent.mkdir(parents=True, exist_ok=True)
         _readable_by_all(folder)
         if target.is_dir() and not verify(target):
-            shutil.rmtree(target)  # left broken by somebody; the whole one replaces it
+            shutil.rmtree(target)  # it was damaged, and the complete one replaces it
         if not target.is_dir():
             folder.rename(target)
         artifact = Artifact(content, format, target, disk_bytes, lineage)
@@ -105,9 +105,9 @@ class Store:
         return artifact
 
     def compressed_bytes(self, artifact: Artifact) -> int:
-        """Return the size of an artifact's files when each is compressed: what sending them to a machine costs.
+        """Return the size of an artifact's files when each is compressed, as if they were sent to a machine.
 
-        Zstandard (RFC 8878) at level 10: about a second for 90 MB.
+        They are compressed with Zstandard (RFC 8878) at level 10, which takes about a second for 90 MB.
         """
         path = self.root / "compressed" / artifact.content
         if not path.is_file() or not path.read_text().isdigit():
@@ -120,7 +120,7 @@ class Store:
 
 
 def digest(value: Any) -> str:
-    """Return the sha256 of a JSON-like value, independent of the order of keys."""
+    """Return the sha256 of a JSON value. It does not depend on the order of keys."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
@@ -130,7 +130,7 @@ def folder_sha256(folder: Path) -> str:
 
 
 def files_sha256(files: Mapping[Path, Path]) -> str:
-    """Return the same over files that lie anywhere, by the relative names that they would have."""
+    """Return the hash that `folder_sha256` would give if these files had these relative names in a folder."""
     total = hashlib.sha256()
     for name in sorted(files):
         with files[name].open("rb") as file:
@@ -140,35 +140,35 @@ def files_sha256(files: Mapping[Path, Path]) -> str:
 
 
 def folder_bytes(folder: Path) -> int:
-    """Return the summed size in bytes of every file below `folder`."""
+    """Return the total size in bytes of all files below `folder`."""
     return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
 
 
-_whole: dict[Path, list[tuple[str, int, int]]] = {}  # contents found whole, by name, size and time of each file
+_verified: dict[Path, list[tuple[str, int, int]]] = {}  # verified contents: the name, size and time of each file
 
 
 def verify(content: Path) -> bool:
-    """Return whether a folder of `contents/` still holds what its name says; read once, and again when it changed."""
+    """Return whether a folder of `contents/` has the hash that is its name. It is read again only when it changed."""
     if not _SHA256.fullmatch(content.name):
-        return False  # nothing of a store: it may be a folder of any size
+        return False  # it does not belong to a store, and may be a folder of any size
     files = sorted((path, path.stat()) for path in content.rglob("*") if path.is_file())
     seen = [(str(path), stat.st_size, stat.st_mtime_ns) for path, stat in files]
-    if _whole.get(content) != seen:
+    if _verified.get(content) != seen:
         if not content.is_dir() or folder_sha256(content) != content.name:
             return False
-        _whole[content] = seen
+        _verified[content] = seen
     return True
 
 
 def _compressed(path: Path) -> int:
-    import zstandard  # here, so that a box need not have it
+    import zstandard  # not at the top, so that a box does not need it
 
     with path.open("rb") as file:
         return sum(map(len, zstandard.ZstdCompressor(level=_LEVEL).read_to_iter(file)))
 
 
 def atomic_write(path: Path, text: str) -> None:
-    """Write a text file so that a reader sees all of it or nothing."""
+    """Write a text file so that readers see all of it or nothing."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w") as file:
@@ -183,7 +183,7 @@ def atomic_write(path: Path, text: str) -> None:
 
 
 def _readable_by_all(folder: Path) -> None:
-    """A box runs as another user and mounts this read-only."""
+    """Let all users read a folder, because a box runs as another user."""
     folder.chmod(0o755)
     for path in folder.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)

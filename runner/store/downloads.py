@@ -1,4 +1,4 @@
-"""Archives of pinned Python packages, fetched with pip once and kept by the hash of their content."""
+"""Download archives of pinned Python packages with pip, once, and keep them by the hash of their content."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from runner.errors import UserError
 
 _REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9.!+_-]+")
 _HASH = re.compile(r"[0-9a-f]{64}")
-_SECONDS = 30  # pip's own wait for an answer; its default would try for minutes
+_SECONDS = 30  # pip's timeout; with its defaults, pip would try for minutes
 
 
 def archive(requirement: str, sha256: str, downloads: Path, *, where: str, sdist: bool = False) -> Path:
-    """Return the archive (wheel or source distribution) of one package; the network is used only the first time.
+    """Return the archive of a package, a wheel or a source distribution. The network is used only the first time.
 
     Args:
-        requirement: name and exact version, such as vaderSentiment==3.3.2.
-        sha256: of the archive; pip refuses any other before it looks inside.
+        requirement: the name and the exact version, such as vaderSentiment==3.3.2.
+        sha256: the hash of the archive. pip refuses any other archive before it opens it.
         downloads: the folder that keeps archives.
-        where: the key that asks for it, for errors.
-        sdist: take the source distribution, not a wheel. pip runs its set-up code, so only for pins of our own.
+        where: the key that names the package, for errors.
+        sdist: whether to take the source distribution instead of a wheel. pip runs its set-up code, so this is only for
+            Pinbox's own pins.
 
     Raises:
-        UserError: if the pin is not exact, or the archive cannot be had.
+        UserError: if the pin is not exact, or if the archive cannot be downloaded.
     """
     check_pin(requirement, sha256, where)
     kept = downloads / "packages" / sha256
@@ -37,7 +38,9 @@ def archive(requirement: str, sha256: str, downloads: Path, *, where: str, sdist
     with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
         fetched = _pip_download(requirement, sha256, Path(folder), where, sdist)
         if _sha256(fetched) != sha256:
-            raise UserError(f"{where}: the archive of {requirement} does not have the pinned sha256 {sha256}.")
+            raise UserError(
+                f"{where}: the archive of {requirement} does not have the pinned sha256 {sha256}. Correct the pin."
+            )
         fetched.rename(kept)
     return kept
 
@@ -46,7 +49,7 @@ def check_pin(requirement: str, sha256: str, where: str) -> None:
     """Check that a package is pinned by version and by hash.
 
     Raises:
-        UserError: naming the key and what it must look like.
+        UserError: if it is not. The message names the key and the form that it must have.
     """
     if not _REQUIREMENT.fullmatch(requirement):
         raise UserError(f"{where}: '{requirement}' must name one exact version, such as vaderSentiment==3.3.2.")
@@ -62,19 +65,19 @@ def _pip_download(requirement: str, sha256: str, folder: Path, where: str, sdist
     if sdist:
         command += ["--no-binary", requirement.partition("==")[0]]
     else:
-        command += ["--only-binary", ":all:"]  # to look at a source distribution, pip runs what is in it
+        command += ["--only-binary", ":all:"]  # pip runs the code of a source distribution to inspect it
     result = subprocess.run([*command, "--requirement", str(pins)], capture_output=True, text=True)
     files = list((folder / "archive").glob("*"))
     if result.returncode != 0 or len(files) != 1:
         raise UserError(
-            f"{where}: cannot download the package {requirement}: {_reason(result.stderr)} Run it once with a package "
-            f"index in reach (see `pip config list`); what is in the downloads folder is not asked for again."
+            f"{where}: cannot download the package {requirement}: {_reason(result.stderr)} Run it once while a package "
+            f"index can be reached (see `pip config list`). Packages in the downloads folder are not downloaded again."
         )
     return files[0]
 
 
 def _reason(log: str) -> str:
-    """Return pip's last error line, as a sentence."""
+    """Return pip's last error line as a sentence."""
     errors = [line for line in log.splitlines() if line.startswith("ERROR:")]
     lines = errors or log.strip().splitlines() or ["pip gave no reason"]
     return lines[-1].removeprefix("ERROR:").strip().rstrip(".") + "."

@@ -1,6 +1,6 @@
-"""Locks that the kernel takes back when their holder dies, however it dies: flock(2) on files and folders.
+"""Lock files and folders with flock(2). The kernel releases a lock when its holder dies, however it dies.
 
-Where a file system has no such locks (some network folders), nobody is kept out and nothing is cleaned up.
+Some network file systems have no such locks. Then no process is kept out and nothing is cleaned up.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 def hold(folder: Path) -> int | None:
-    """Mark a folder as in use until the handle is closed; None where there are no such locks."""
+    """Lock a folder until the returned handle is closed. Return None if the file system has no locks."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -24,12 +24,12 @@ def hold(folder: Path) -> int | None:
 
 
 def remove_unheld(folders: Iterable[Path]) -> None:
-    """Remove the folders that nobody holds: what dead processes left. Those in use, by whomever, stay."""
+    """Remove the folders that no process has locked, because dead processes left them. The others stay."""
     for folder in folders:
         try:
             handle = os.open(folder, os.O_RDONLY)
         except OSError:
-            continue  # gone, or not ours
+            continue  # it was removed, or belongs to another user
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder, ignore_errors=True)
@@ -40,10 +40,10 @@ def remove_unheld(folders: Iterable[Path]) -> None:
 
 
 def lock_file(path: Path, who: str) -> int | None:
-    """Lock a file, made if need be, and note in it who we are; None where it cannot be locked.
+    """Lock a file, which is made if it is missing, and write `who` into it. Return None if it cannot be opened.
 
     Raises:
-        BlockingIOError: if another process, or another thread of this one, holds it.
+        BlockingIOError: if another process, or another thread of this one, has locked it.
     """
     try:
         handle = os.open(path, os.O_RDWR if path.exists() else os.O_RDWR | os.O_CREAT, 0o666)
@@ -57,10 +57,11 @@ def lock_file(path: Path, who: str) -> int | None:
         os.close(handle)
         raise
     except OSError:
-        pass  # no such locks here, or a full disk
+        pass  # the file system has no locks, or the disk is full
     return handle
 
 
 def close(handle: int | None) -> None:
+    """Close a handle of `hold` or `lock_file`, which releases the lock."""
     if handle is not None:
         os.close(handle)

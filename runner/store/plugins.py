@@ -1,12 +1,12 @@
-"""Code of the user's own: steps, engines, tasks and metrics that are not Pinbox's, found by the name that YAML gives.
+"""Find the user's own steps, engines, tasks and metrics by the names that YAML gives.
 
-Two places are looked in, and no other, so that no YAML can have any code run that the user did not put there:
+Pinbox looks only in two places, so that a YAML file cannot run code that the user did not put there:
 
     plugins/steps/NAME.py     beside conf/, in the current folder; also engines/, tasks/, metrics/, and folders NAME/
     pinbox.steps: NAME        entry points of installed packages; also pinbox.engines, pinbox.tasks, pinbox.metrics
 
-Only what a job names is imported. A box gets a copy of the code from the store, read-only (`keep`): what was hashed is
-what runs, even if the file is edited meanwhile.
+Only code that a job names is imported. A box gets a read-only copy of the code from the store (`keep`). So the code
+that was hashed is the code that runs, even if the file is edited meanwhile.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from runner.errors import UserError
 from runner.store.artifacts import Store, files_sha256, folder_sha256
 
 FOLDER = "plugins"
-_NAME = re.compile(r"[A-Za-z]\w*(-\w+)*")  # and nothing that leads out of the folder
+_NAME = re.compile(r"[A-Za-z]\w*(-\w+)*")  # such a name cannot lead out of the folder
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Plugin:
 
     Attributes:
         kind: steps, engines, tasks or metrics.
-        name: as YAML says it.
-        module: as Python imports it.
-        root: the file, or the folder of a package, that holds all its code.
-        above: the part of `module` that `root` is imported as.
-        origin: for people, and for the record.
+        name: the name in YAML.
+        module: the name by which Python imports it.
+        root: the file, or the folder of the package, that holds all its code.
+        above: the part of `module` by which Python imports `root`.
+        origin: the file or the package that it comes from, for messages and records.
     """
 
     kind: str
@@ -57,36 +57,36 @@ class Plugin:
         return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
     def files(self) -> dict[Path, Path]:
-        """Return all files of its code, by their path below a folder that Python searches."""
+        """Return all files of its code, by their paths below a folder in which Python searches."""
         top = Path(*self.above.split("."))
         if self.root.is_file():
             return {top.with_suffix(".py"): self.root}
-        found = (path for path in self.root.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-        return {top / path.relative_to(self.root): path for path in found}
+        files = (path for path in self.root.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+        return {top / path.relative_to(self.root): path for path in files}
 
     def sha256(self) -> str:
-        """Return the hash of all its code, which is that of the copy in the store."""
+        """Return the hash of all its code, which is the hash of the copy in the store."""
         return files_sha256(self.files())
 
     def load(self) -> ModuleType:
-        """Import it, in this process.
+        """Import the module in this process.
 
         Raises:
-            UserError: if that fails; it names the line.
+            UserError: if that fails. The message names the line.
         """
         try:
             if self.module.startswith(f"{FOLDER}."):
-                _search_for_local_ones()
+                _make_local_plugins_importable()
             return importlib.import_module(self.module)
         except Exception as error:
-            raise UserError(f"{self.origin} cannot be imported: {_told(error, self.file)}") from error
+            raise UserError(f"{self.origin} cannot be imported: {_describe(error, self.file)}") from error
 
     def constant(self, name: str) -> str | None:
-        """Return a text that the module gives a name to, without importing it; None if it does not."""
+        """Return a text that the module assigns to a name, without importing it; None if it assigns none."""
         try:
             body = ast.parse(self.file.read_text(encoding="utf-8")).body
         except (OSError, ValueError, SyntaxError) as error:
-            raise UserError(f"{self.origin} cannot be read: {_told(error, self.file)}") from None
+            raise UserError(f"{self.origin} cannot be read: {_describe(error, self.file)}") from None
         for node in body:
             if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name for t in node.targets):
                 value = node.value.value if isinstance(node.value, ast.Constant) else None
@@ -96,7 +96,7 @@ class Plugin:
 
 @dataclass(frozen=True)
 class Kept:
-    """A copy of a plugin's code: the module to import, the folder that Python is to search, and the folder's hash."""
+    """A copy of a plugin's code: the module to import, the folder in which Python searches, and the folder's hash."""
 
     kind: str
     name: str
@@ -105,42 +105,42 @@ class Kept:
     sha256: str
 
     def __str__(self) -> str:
-        """Return it as the column `plugins` says it."""
+        """Return the plugin's name and hash, as the column `plugins` shows them."""
         return label(self.kind, self.name, self.sha256)
 
 
 def label(kind: str, name: str, sha256: str) -> str:
-    """Return what the column `plugins` says of one."""
+    """Return a plugin's name and hash, as the column `plugins` shows them."""
     return f"{kind}/{name}@{sha256[:12]}"
 
 
 def find(kind: str, name: str, ours: Collection[str] = ()) -> Plugin | None:
-    """Return the plugin of a kind by its name, None if there is none.
+    """Return the plugin of a kind by its name; None if there is none.
 
     Args:
         kind: steps, engines, tasks or metrics.
-        name: as YAML says it; in a file's name, a hyphen is an underscore.
-        ours: the names that Pinbox itself has of this kind.
+        name: the name in YAML. A file's name has an underscore for each hyphen.
+        ours: the names of this kind that Pinbox itself has.
 
     Raises:
-        UserError: if it is there twice.
+        UserError: if the name exists twice.
     """
-    found = [*_local(kind, name), *_installed(kind, name)]
-    said = [plugin.origin for plugin in found] + (["Pinbox's own"] if name in ours else [])
-    if found and len(said) > 1:
-        raise UserError(f"'{name}' is there twice among the {kind}: {' and '.join(said)}. Rename your own.")
-    return found[0] if found else None
+    plugins = [*_local(kind, name), *_installed(kind, name)]
+    origins = [plugin.origin for plugin in plugins] + (["Pinbox's own"] if name in ours else [])
+    if plugins and len(origins) > 1:
+        raise UserError(f"'{name}' exists twice among the {kind}: {' and '.join(origins)}. Rename your own.")
+    return plugins[0] if plugins else None
 
 
 def names(kind: str) -> list[str]:
     """Return the names of all plugins of a kind."""
     folder = Path.cwd() / FOLDER / kind
-    there = [path.stem.replace("_", "-") if kind == "steps" else path.stem for path in folder.glob("[a-zA-Z]*")]
-    return [*there, *(point.name for point in entry_points(group=f"pinbox.{kind}"))]
+    local = [path.stem.replace("_", "-") if kind == "steps" else path.stem for path in folder.glob("[a-zA-Z]*")]
+    return [*local, *(point.name for point in entry_points(group=f"pinbox.{kind}"))]
 
 
 def keep(plugin: Plugin, store: Store) -> Kept:
-    """Return a copy of a plugin's code, in the store."""
+    """Copy a plugin's code into the store, and return the copy."""
     with store.staging_dir() as folder:
         target = folder / "files"
         for name, path in plugin.files().items():
@@ -163,9 +163,12 @@ def _local(kind: str, name: str) -> Iterator[Plugin]:
 def _installed(kind: str, name: str) -> Iterator[Plugin]:
     for point in entry_points(group=f"pinbox.{kind}", name=name):
         above = point.module.partition(".")[0]
-        spec = importlib.util.find_spec(above)  # which imports nothing, as it is a name without dots
+        spec = importlib.util.find_spec(above)  # this imports nothing, because the name has no dots
         if spec is None or spec.origin is None:
-            raise UserError(f"{_package(point)} names the module {point.module} for '{name}', but that is not there.")
+            raise UserError(
+                f"{_package(point)} names the module {point.module} for '{name}', but there is no such module. Install "
+                "the package again."
+            )
         root = Path(spec.origin)
         root = root.parent if root.name == "__init__.py" else root
         yield Plugin(kind, name, point.module, root, above, _package(point))
@@ -175,8 +178,8 @@ def _package(point: EntryPoint) -> str:
     return f"{point.dist.name} {point.dist.version}" if point.dist else point.module
 
 
-def _search_for_local_ones() -> None:
-    """Have Python find `plugins` in the current folder, and nothing else there."""
+def _make_local_plugins_importable() -> None:
+    """Let Python find the package `plugins` in the current folder, and no other module there."""
     folder = Path.cwd() / FOLDER
     known = sys.modules.get(FOLDER)
     if known is None or list(known.__path__) != [str(folder)]:
@@ -187,8 +190,8 @@ def _search_for_local_ones() -> None:
     importlib.invalidate_caches()
 
 
-def _told(error: BaseException, file: Path) -> str:
-    """Return what an import said, with the line of the user's file that it came from."""
+def _describe(error: BaseException, file: Path) -> str:
+    """Return the text of an import's error, with the line of the user's file that raised it."""
     line, trace = getattr(error, "lineno", None), error.__traceback__
     while trace is not None:
         line = trace.tb_lineno if trace.tb_frame.f_code.co_filename == str(file) else line

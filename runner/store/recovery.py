@@ -1,4 +1,4 @@
-"""What a dead sweep, or a broken disk, left in a sweep's folder: found and removed before the next one goes on."""
+"""Remove what a dead sweep or a broken disk left in a sweep's folder, before a sweep continues there."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from runner.store.sweep_folder import SweepFolder
 
 
 def clean_partial_files(sweep: SweepFolder) -> list[str]:
-    """Remove unfinished files, dead partners, and the notes that are not whole, so that these count as missing.
+    """Remove unfinished files, dead partners and incomplete records, so that the records count as missing.
 
-    The sweep must be the only one in its folder. A file of ours is one JSON object, so one that was cut off does not
-    end as one; trials are not read whole for that.
+    The sweep must be the only one in its folder. Each record is a JSON object, so an incomplete one does not end with a
+    brace. Trial files are therefore not read completely.
 
     Returns:
-        The notes that were removed, relative to the folder.
+        The records that were removed, relative to the folder.
     """
     folder = sweep.path
     remove_unheld(sweep.trials.glob("partner-*"))
     for pattern in (".plan.json.*", ".peaks.json.*", "predictions/.*.json.*", "*/*/.*.json.*"):
         for path in folder.glob(pattern):
             path.unlink(missing_ok=True)
-    broken = [path for path in folder.glob("trials/*/trial.json") if not _ends_whole(path)]
-    broken += [path for path in folder.glob("prepared/*/prepared.json") if not _ends_whole(path)]
+    broken = [path for path in folder.glob("trials/*/trial.json") if not _is_complete(path)]
+    broken += [path for path in folder.glob("prepared/*/prepared.json") if not _is_complete(path)]
     for path in folder.glob("predictions/*.json"):
-        if not _ends_whole(path):  # whoever prepares the job writes it anew
+        if not _is_complete(path):  # preparing the job again writes it
             broken += [path, *filter(Path.exists, [sweep.prepared(path.stem)])]
     broken += [path for path in (sweep.plan, sweep.peaks) if path.exists() and not _is_json(path)]
     for path in broken:
@@ -35,13 +35,13 @@ def clean_partial_files(sweep: SweepFolder) -> list[str]:
 
 
 def clear_failed(sweep: SweepFolder) -> None:
-    """Remove the files of failed trials and of failed preparing, so that they count as missing."""
+    """Remove the records of failed trials and failed preparations, so that they count as missing."""
     for path in [*sweep.path.glob("trials/*/trial.json"), *sweep.path.glob("prepared/*/prepared.json")]:
         if not _is_json(path) or json.loads(path.read_text())["status"] != "ok":
             path.unlink()
 
 
-def _ends_whole(path: Path) -> bool:
+def _is_complete(path: Path) -> bool:
     with path.open("rb") as file:
         size = file.seek(0, 2)
         file.seek(max(0, size - 1))

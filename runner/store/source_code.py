@@ -1,4 +1,4 @@
-"""The hash of the code that makes an artifact: changed code never meets an old artifact."""
+"""Hash the code that makes an artifact, so that changed code never uses an old artifact."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ _PACKAGE = Path(__file__).parents[1]
 
 
 def source_files(starts: Iterable[Path], rooms: Collection[str]) -> list[Path]:
-    """Return some modules' files, and those of all modules that they import from some rooms, directly or not.
+    """Return these files and those of all modules that they import from these rooms, directly or not.
 
     Args:
         starts: the files to begin with.
-        rooms: names of folders below `runner/`. Imports from other rooms are not followed.
+        rooms: the names of folders below `runner/`. Imports from other rooms are not followed.
     """
-    found, waiting = set[Path](), list(starts)
+    files, waiting = set[Path](), list(starts)
     while waiting:
         path = waiting.pop()
-        if path not in found:
-            found.add(path)
+        if path not in files:
+            files.add(path)
             waiting += [file for file in _imported(path) if file.relative_to(_PACKAGE).parts[0] in rooms]
-    return sorted(found)
+    return sorted(files)
 
 
 def source_hash(starts: Iterable[Path], rooms: Collection[str] = ()) -> str:
-    """Return the hash of the text of these modules and of what they import; see `source_files`."""
+    """Return the hash of the text of these files and of the modules that they import; see `source_files`."""
     return hashlib.sha256(b"".join(path.read_bytes() for path in source_files(starts, rooms))).hexdigest()[:16]
 
 
 @cache
 def _imported(path: Path) -> list[Path]:
-    """Return the files of the modules of this package that a file imports, inside its functions too."""
+    """Return the files of this package's modules that a file imports, also inside its functions."""
     return [*dict.fromkeys(_import_statements(ast.parse(path.read_text(encoding="utf-8"))))]
 
 

@@ -1,1 +1,1 @@
-"""Where a task's texts and labels come from, and how files are read. It may use `config` and `store`."""
+"""Get a task's texts and labels, and read files of them. This room may use `config` and `store`."""

@@ -1,8 +1,9 @@
-"""The first 16 sentences of "Down the Rabbit-Hole", to measure on; they have no labels, so nothing is evaluated.
+"""The first 16 sentences of "Down the Rabbit-Hole". They have no labels, so speed is measured but not accuracy.
 
-Lewis Carroll, Alice's Adventures in Wonderland, 1865; public domain. Text of Project Gutenberg, EBook #11 (the same as
-examples/alice.txt in the source distribution of wordcloud 1.9.6), lines joined. A sentence ends at a full stop,
-exclamation or question mark outside brackets that a capital follows: 2 to 110 words.
+They are from Lewis Carroll, Alice's Adventures in Wonderland, 1865, which is in the public domain. The text is that of
+Project Gutenberg's EBook #11 with its lines joined, the same as examples/alice.txt in the source distribution of
+wordcloud 1.9.6. A sentence ends at a full stop, exclamation mark or question mark outside brackets if a capital letter
+follows. The sentences have 2 to 110 words.
 """
 
 from __future__ import annotations
@@ -52,10 +53,10 @@ SENTENCES = (
 
 
 def load(task: TaskConfig, downloads: Path) -> Texts:
-    """Return the sentences, in the order of the book, as texts to test on."""
+    """Return the sentences as test texts, in the order of the book."""
     return Texts([], [], [], [Example(sentence, None) for sentence in SENTENCES])
 
 
 def identity(task: TaskConfig) -> dict[str, Any]:
-    """Nothing beyond the code: the text is part of it."""
+    """Return nothing, because the text is part of the code."""
     return {}

@@ -1,4 +1,4 @@
-"""From the rows of a file to the texts of a task: which column is what, and what each may hold."""
+"""Check the columns of a file's rows, and make the texts of a task from them."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from runner.config.task_kinds import MULTI_LABEL, TOKENS
 from runner.errors import UserError, did_you_mean
 from runner.tasks.rows import Row, Rows, Source
 from runner.tasks.split import shuffled, split
-from runner.tasks.texts import SPLITS, Example, Texts
+from runner.tasks.texts import NUMBER_PATTERN, SPLITS, Example, Texts
 
 SPLIT = "split"
 _OR_NULL = {"label_column": ", or null if there are no labels", "text_pair_column": ", or null if texts are single"}
-_NUMBER = re.compile(r"[+-]?\d{1,18}(\.\d{0,18})?")
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
 
 
 def wanted_columns(task: TaskConfig) -> dict[str, str]:
-    """Return the columns that a task needs, by the key that names them."""
+    """Return the columns that a task needs, by the keys that name them."""
     named = {
         "text_column": task.text_column,
         "text_pair_column": task.text_pair_column,
@@ -30,47 +29,53 @@ def wanted_columns(task: TaskConfig) -> dict[str, str]:
 
 
 def read_as(task: TaskConfig) -> dict[str, Any]:
-    """Return the keys that say how rows are read, for the identity of a task."""
+    """Return the settings for reading rows, for the identity of a task."""
     return wanted_columns(task) | {"label_separator": task.label_separator, "labels": task.labels}
 
 
-def checked_rows(found: Rows, task: TaskConfig, where: Source, split: bool = True) -> list[Row]:
-    """Return the rows, each checked to hold a text, a label and, if it has a column `split` that counts, a known one.
+def checked_rows(rows: Rows, task: TaskConfig, where: Source, split: bool = True) -> list[Row]:
+    """Check that each row holds a text, a label and a known split, and return the rows.
+
+    Args:
+        rows: the rows of a file.
+        task: the task's config, which names the columns.
+        where: the file's name in errors.
+        split: whether a column `split` is used, if the file has one.
 
     Raises:
-        UserError: naming the column or line at fault.
+        UserError: if a check fails. The message names the column or the line at fault.
     """
     for key, column in wanted_columns(task).items():
-        if column not in found.columns:
+        if column not in rows.columns:
             raise UserError(
                 f"task.{key}: {where.name} has no column '{column}'. "
-                f"{did_you_mean(column, found.columns)} Set task.{key}"
+                f"{did_you_mean(column, rows.columns)} Set task.{key}"
                 f"{_OR_NULL.get(key, '')}."
             )
     if split:
-        _check_split_column(found.columns, where)
-    rows = []
-    for row in found.rows:
+        _check_split_column(rows.columns, where)
+    checked = []
+    for row in rows.rows:
         _check(row, task, f"{where}, {row.where}")
         if split:
-            _check_split(row, f"{where}, {row.where}", SPLIT in found.columns)
-        rows.append(row)
-    if not rows:
+            _check_split(row, f"{where}, {row.where}", SPLIT in rows.columns)
+        checked.append(row)
+    if not checked:
         raise UserError(f"{where} holds no rows. Add texts.")
-    return rows
+    return checked
 
 
 def texts_of(rows: list[Row], task: TaskConfig, where: Source, class_names: list[str] | None = None) -> Texts:
-    """Return the texts of checked rows, split by their column `split`, or by `runner.tasks.split`.
+    """Return the texts of checked rows, split by their column `split` or by `runner.tasks.split`.
 
     Args:
-        rows: at least one.
-        task: which columns are what.
-        where: names the rows in errors.
-        class_names: of all labels, if they have an order of their own.
+        rows: the rows, at least one.
+        task: the task's config, which names the columns.
+        where: the rows' name in errors.
+        class_names: the names of all labels, if the file gives their order.
 
     Raises:
-        UserError: if there is only one label, or nothing to test on.
+        UserError: if there is only one label, or no text to test on.
     """
     stated = task.labels or class_names
     labels = class_names if class_names and not task.labels else _label_names(rows, task, where)
@@ -100,7 +105,10 @@ def _check(row: Row, task: TaskConfig, where: str) -> None:
         if task.kind == TOKENS:
             text = " ".join(_words(text, column, where))
         if not isinstance(text, str):
-            raise UserError(f"{where}: column '{column}' holds {text!r:.50}, which is no text.")
+            raise UserError(
+                f"{where}: column '{column}' holds {text!r:.50}, which is not a text. Convert it, or name "
+                "another column."
+            )
         _check_characters(text, where)
     if task.label_column is not None:
         labels = _labels(row, task, where)
@@ -108,8 +116,8 @@ def _check(row: Row, task: TaskConfig, where: str) -> None:
             _check_characters(label, where)
         if task.kind == TOKENS and len(labels) != len(row.values[task.text_column]):
             raise UserError(
-                f"{where}: words in column '{task.text_column}': {len(row.values[task.text_column])}, tags in column "
-                f"'{task.label_column}': {len(labels)}. Each word has one."
+                f"{where}: column '{task.text_column}' holds {len(row.values[task.text_column])} words, but column "
+                f"'{task.label_column}' holds {len(labels)} tags. Give each word one tag."
             )
 
 
@@ -119,37 +127,39 @@ def _words(value: Any, column: str, where: str) -> list[str]:
         return value
     raise UserError(
         f"{where}: column '{column}' holds {value!r:.50}, but with task.kind={TOKENS} must hold a list of words, none "
-        "of them empty."
+        "of which is empty."
     )
 
 
 def _check_split_column(columns: list[str], where: Source) -> None:
-    """Check that no column was meant to be the split and has another spelling, which would not count."""
-    meant = [column for column in columns if column != SPLIT and column.strip().lower() == SPLIT]
-    if meant and SPLIT not in columns:
-        raise UserError(f"{where} has a column '{meant[0]}', but only '{SPLIT}' counts. Rename it.")
+    """Check that no column has another spelling of `split`, because it would be ignored."""
+    misspelled = [column for column in columns if column != SPLIT and column.strip().lower() == SPLIT]
+    if misspelled and SPLIT not in columns:
+        raise UserError(f"{where} has a column '{misspelled[0]}', but it must be called '{SPLIT}'. Rename it.")
 
 
 def _check_split(row: Row, where: str, known: bool) -> None:
-    """Check a row's split; `known`: whether the file has such a column."""
+    """Check a row's split. `known` says whether the file has such a column."""
     if SPLIT in row.values and not known:
-        raise UserError(f"{where}: there is a split, but the first line has none. Give every line one, or none.")
+        raise UserError(
+            f"{where}: this line has a split, but the first has none. Give a split to every line, or to none."
+        )
     if known and row.values.get(SPLIT) not in SPLITS:
         raise UserError(f"{where}: split is '{row.values.get(SPLIT)!s:.50}'. Allowed: {', '.join(SPLITS)}.")
 
 
 def _check_characters(text: str, where: str) -> None:
-    """Check for what JSON can write, but neither UTF-8 nor a tokenizer can take."""
+    """Check for characters that JSON can write but neither UTF-8 nor a tokenizer can represent."""
     if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise UserError(f"{where}: there is a NUL or half a character in a text. Correct or remove the row.")
+        raise UserError(f"{where}: a text contains a NUL or half a character. Correct or remove the row.")
 
 
 def _example(row: Row, task: TaskConfig, numbers: dict[str, int]) -> Example:
     label: int | tuple[int, ...] | None = None
     if task.label_column is not None:
-        found = [numbers[name] for name in _labels(row, task, row.where)]
-        several = {MULTI_LABEL: tuple(sorted(set(found))), TOKENS: tuple(found)}
-        label = several[task.kind] if task.kind in several else found[0]
+        labels = [numbers[name] for name in _labels(row, task, row.where)]
+        several = {MULTI_LABEL: tuple(sorted(set(labels))), TOKENS: tuple(labels)}
+        label = several[task.kind] if task.kind in several else labels[0]
     if task.kind == TOKENS:
         words = tuple(row.values[task.text_column])
         return Example(" ".join(words), label, words=words)
@@ -158,7 +168,7 @@ def _example(row: Row, task: TaskConfig, numbers: dict[str, int]) -> Example:
 
 
 def _labels(row: Row, task: TaskConfig, where: str) -> list[str]:
-    """Return the names of a row's labels; of a single-label task it is one, of one of kind tokens one a word."""
+    """Return the names of a row's labels: one for a single-label task, and one for each word for the kind tokens."""
     value: Any = row.values[task.label_column or ""]
     if task.kind not in (MULTI_LABEL, TOKENS):
         return [_name(value, task, where)]
@@ -174,17 +184,17 @@ def _labels(row: Row, task: TaskConfig, where: str) -> list[str]:
             f"{where}: column '{task.label_column}' holds {value!r:.50}, but must hold a list of labels, or labels "
             f"with '{task.label_separator}' between them (task.label_separator)."
         )
-    return [_name(one, task, where) for one in value]
+    return [_name(label, task, where) for label in value]
 
 
 def _name(value: Any, task: TaskConfig, where: str) -> str:
     """Return a label's name."""
     if isinstance(value, float) and value.is_integer():
-        value = int(value)  # a column that lacked some values, once
+        value = int(value)  # whole numbers become floats in a column with missing values
     if isinstance(value, str) and _DECIMAL_COMMA.fullmatch(value):
         raise UserError(
-            f"{where}: column '{task.label_column}' holds '{value:.50}', a number with a decimal comma, or several. "
-            "Write numbers with a point, and name classes otherwise. Where texts have several labels, say "
+            f"{where}: column '{task.label_column}' holds '{value:.50}', which is either a number with a decimal comma "
+            "or several numbers. Write numbers with a decimal point. If texts have several labels, say "
             f"task.kind={MULTI_LABEL} and task.label_separator=','."
         )
     if isinstance(value, bool):
@@ -192,14 +202,16 @@ def _name(value: Any, task: TaskConfig, where: str) -> str:
     if isinstance(value, str | int):
         return str(value)
     raise UserError(
-        f"{where}: column '{task.label_column}' holds {value!r:.50}, which is no label: a text, a whole number, true "
-        f"or false. Where texts have several, say task.kind={MULTI_LABEL}."
+        f"{where}: column '{task.label_column}' holds {value!r:.50}, but a label must be a text, a whole number, true "
+        f"or false. If texts have several labels, say task.kind={MULTI_LABEL}."
     )
 
 
 def _label_names(rows: Iterable[Row], task: TaskConfig, where: Source) -> list[str]:
-    """Return the labels as task.labels states them, or else the distinct ones, sorted: as numbers if all are numbers,
-    else as text."""
+    """Return the labels in the order of task.labels, or else the sorted distinct labels.
+
+    They are sorted as numbers if all are numbers, and as text otherwise.
+    """
     if task.label_column is None:
         return []
     names = {name for row in rows for name in _labels(row, task, row.where)}
@@ -209,14 +221,15 @@ def _label_names(rows: Iterable[Row], task: TaskConfig, where: Source) -> list[s
         if unknown := sorted(names - set(task.labels)):
             raise UserError(
                 f"task.labels is {', '.join(task.labels)}, but {where.name} also has '{unknown[0]}' in column "
-                f"'{task.label_column}'. Name all labels, spelled as in the file."
+                f"'{task.label_column}'. Name all labels as they are spelled in the file."
             )
         return list(task.labels)
     if len(names) < 2 and task.kind != MULTI_LABEL:
         raise UserError(
             f"task.label_column: all rows of {where.name} have the label '{names.pop()}' in column "
-            f"'{task.label_column}'. There must be at least two labels; with none, say task.label_column=null."
+            f"'{task.label_column}'. There must be at least two labels. If there are no labels, say "
+            "task.label_column=null."
         )
-    if all(map(_NUMBER.fullmatch, names)):
+    if all(map(NUMBER_PATTERN.fullmatch, names)):
         return sorted(names, key=lambda name: (float(name), name))
     return sorted(names)

@@ -1,4 +1,4 @@
-"""The bytes of a file of texts, unpacked where its name says that they are compressed, and never too many of them."""
+"""Read the bytes of a file of texts, unpack them if its name says that they are compressed, and limit their number."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
-from runner.errors import UserError
+from runner.errors import UserError, first_line
 from runner.tasks.rows import Source
 
-MAX_BYTES = 2**30  # of a file, and of what a compressed one unpacks to
-_MAX_LISTED_BYTES = 2**24  # of a zip archive's list of files
+MAX_BYTES = 2**30  # the limit for a file, and for the unpacked bytes of a compressed one
+_MAX_LISTED_BYTES = 2**24  # the limit for a zip archive's list of files
 _COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".zip": "zip"}
-_MARKS = {  # the first bytes of files whose names often hide what they are
+_MARKS = {  # the first bytes of kinds of files that often have a wrong name
     b"\x1f\x8b": "It is compressed by gzip. Add .gz to its name",
     b"\x28\xb5\x2f\xfd": "It is compressed by zstd. Add .zst to its name",
-    b"PK\x03\x04": "It is a zip archive or an Excel workbook. Let the name of an archive end in .zip, and save a "
-    "workbook as CSV",
+    b"PK\x03\x04": "It is a zip archive or an Excel workbook. Add .zip to the name of an archive, or save a workbook "
+    "as CSV",
 }
 _BROKEN = (OSError, EOFError, ValueError, RuntimeError, struct.error, zlib.error, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True)
 class Content:
-    """What a file holds.
+    """The content of a file.
 
     Attributes:
-        path: of the file.
-        where: names the file in errors.
-        suffix: which kind of file it holds, such as ".csv".
-        compression: gzip, zstd or zip; None if it is not compressed.
-        member: the path of the file in a zip archive.
+        path: the path of the file.
+        where: the file's name in errors.
+        suffix: the kind of the content, such as ".csv".
+        compression: gzip, zstd or zip; None if the file is not compressed.
+        member: the path of the content in a zip archive.
     """
 
     path: Path
@@ -45,7 +45,7 @@ class Content:
     member: str = ""
 
     def open(self) -> io.BufferedReader:
-        """Open the unpacked bytes; reading raises a `UserError` if they cannot be unpacked or are too many."""
+        """Open the unpacked bytes. Reading raises a `UserError` if they cannot be unpacked or are too many."""
         if self.compression is None:
             return self.path.open("rb")
         try:
@@ -54,39 +54,40 @@ class Content:
             raise self.broken(error) from None
 
     def broken(self, error: Exception) -> UserError:
-        """Return the refusal of a file that cannot be unpacked."""
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-        return UserError(f"{self.where} is no whole {self.compression} file: {reason}. Compress the texts anew.")
+        """Return the error for a file that cannot be unpacked."""
+        return UserError(
+            f"{self.where} is not a complete {self.compression} file: {first_line(error)}. Compress the texts again."
+        )
 
     def _packed(self) -> Any:
         if self.compression == "zip":
             return zipfile.ZipFile(cast(IO[bytes], _Archive(self.path))).open(self.member)
-        import pyarrow as pa  # it tells a file that was cut short, and holds little in memory
+        import pyarrow as pa  # it notices an incomplete file, and needs little memory
 
         return pa.input_stream(str(self.path), compression=self.compression)
 
 
 def content_of(path: Path, where: Source, kinds: Collection[str]) -> Content:
-    """Return what a file holds, by the end of its name.
+    """Return the content of a file, whose kind is given by the end of its name.
 
     Args:
-        path: of a readable file.
-        where: names the file in errors.
-        kinds: the ends of names that can be read, such as ".csv".
+        path: a readable file.
+        where: the file's name in errors.
+        kinds: the ends of the names of files that can be read, such as ".csv".
 
     Raises:
-        UserError: if it is of no such kind, too large, or an archive of none or several such files.
+        UserError: if the file is of another kind, too large, or an archive without exactly one such file.
     """
     suffix = path.suffix.lower()
     compression = _COMPRESSIONS.get(suffix)
     if compression is None and suffix not in kinds:
         raise _unknown(path, where, kinds)
     if path.stat().st_size > MAX_BYTES:
-        raise UserError(f"{where} has more than {MAX_BYTES >> 30} GiB, and no more is read. Take a sample of it.")
+        raise UserError(f"{where} has more than {MAX_BYTES >> 30} GiB, which is the limit. Take a sample of it.")
     if compression is None:
         _check_mark(path, where)
         return Content(path, where, suffix)
-    if compression == "zip":  # its own list of files says what is in it
+    if compression == "zip":  # its list of files names its content
         return _archived(Content(path, where, suffix, compression), kinds)
     inner = Path(path.stem).suffix.lower()
     if inner not in kinds:
@@ -95,15 +96,13 @@ def content_of(path: Path, where: Source, kinds: Collection[str]) -> Content:
 
 
 def check_unpacked(unpacked_bytes: int, where: Source) -> None:
-    """Raise a `UserError` if more was unpacked than may be."""
+    """Raise a `UserError` if more bytes were unpacked than the limit."""
     if unpacked_bytes > MAX_BYTES:
-        raise UserError(
-            f"{where} unpacks to more than {MAX_BYTES >> 30} GiB, and no more is read. Take a sample of it."
-        )
+        raise UserError(f"{where} unpacks to more than {MAX_BYTES >> 30} GiB, which is the limit. Take a sample of it.")
 
 
 def _unknown(path: Path, where: Source, kinds: Collection[str]) -> UserError:
-    """Return the refusal of a name that does not say what can be read."""
+    """Return the error for a file whose name has no known end."""
     return UserError(
         f"{where}: the name '{path.name}' ends in '{path.suffix}'. Allowed: {', '.join(kinds)}, each alone or followed "
         f"by {', '.join(_COMPRESSIONS)}."
@@ -115,11 +114,11 @@ def _check_mark(path: Path, where: Source) -> None:
         start = file.read(4)
     for mark, advice in _MARKS.items():
         if start.startswith(mark):
-            raise UserError(f"{where} is not what its name says. {advice}.")
+            raise UserError(f"{where} does not hold what its name says. {advice}.")
 
 
 def _archived(archive: Content, kinds: Collection[str]) -> Content:
-    """Return the one file of an archive that can be read."""
+    """Return the only file in an archive that can be read."""
     path, where = archive.path, archive.where
     try:
         with zipfile.ZipFile(cast(IO[bytes], _Archive(path))) as zipped:
@@ -130,28 +129,28 @@ def _archived(archive: Content, kinds: Collection[str]) -> Content:
         names = ", ".join(member.filename for member in members[:10]) or "none"
         raise UserError(
             f"{where} must hold exactly one file whose name ends in {', '.join(kinds)}, but holds {len(members)} "
-            f"({names}). Name one that is unpacked, or an archive of one."
+            f"({names}). Name an unpacked file, or an archive of one file."
         )
     (member,) = members
     if member.flag_bits & 1:
         raise UserError(f"{where}: {member.filename} is encrypted. Unpack it, and name the file itself.")
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise UserError(
-            f"{where}: {member.filename} is compressed in a way that is not read. Zip it with deflate, or compress it "
-            "by gzip or zstd."
+            f"{where}: {member.filename} is compressed by a method that cannot be read. Zip it with deflate, or "
+            "compress it by gzip or zstd."
         )
     return Content(path, where, PurePosixPath(member.filename).suffix.lower(), "zip", member.filename)
 
 
 def _is_of(member: zipfile.ZipInfo, kinds: Collection[str]) -> bool:
-    """Whether a member is a file that can be read, and not one that macOS adds to each of an archive."""
+    """Return whether a member is a file that can be read, and not one that macOS adds for each file."""
     path = PurePosixPath(member.filename)
     added = "__MACOSX" in path.parts or path.name.startswith("._")
     return not member.filename.endswith("/") and not added and path.suffix.lower() in kinds
 
 
 class _Archive(io.FileIO):
-    """A zip archive, of whose list of files only a bounded one is read."""
+    """A zip archive whose list of files is read only up to a limit."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size > _MAX_LISTED_BYTES:
@@ -160,7 +159,7 @@ class _Archive(io.FileIO):
 
 
 class _Unpacked(io.RawIOBase):
-    """The bytes that a compressed file unpacks to."""
+    """The unpacked bytes of a compressed file."""
 
     def __init__(self, packed: Any, content: Content) -> None:
         super().__init__()
@@ -171,13 +170,13 @@ class _Unpacked(io.RawIOBase):
 
     def readinto(self, buffer: Any, /) -> int:
         try:
-            some = self._packed.read(len(buffer))
+            chunk = self._packed.read(len(buffer))
         except _BROKEN as error:
             raise self._content.broken(error) from None
-        self._bytes += len(some)
+        self._bytes += len(chunk)
         check_unpacked(self._bytes, self._content.where)
-        buffer[: len(some)] = some
-        return len(some)
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
 
     def close(self) -> None:
         self._packed.close()

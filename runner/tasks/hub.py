@@ -1,7 +1,7 @@
-"""A data set of the Hugging Face hub, pinned to a commit, from its Parquet files.
+"""Read a data set of the Hugging Face hub, pinned to a commit, from its Parquet files.
 
-A file belongs to a split by its name, as the hub itself reads them: data/train-00000-of-00002.parquet, or
-train/0000.parquet (https://huggingface.co/docs/hub/datasets-file-names-and-splits). No code of a data set is run.
+A file's name says to which split it belongs, as on the hub: data/train-00000-of-00002.parquet or train/0000.parquet
+(https://huggingface.co/docs/hub/datasets-file-names-and-splits). A data set's code is never run.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from runner.config.schema import TaskConfig
-from runner.errors import UserError
+from runner.errors import UserError, first_line
 from runner.tasks.columns import SPLIT, checked_rows, read_as, texts_of, wanted_columns
 from runner.tasks.content import MAX_BYTES
 from runner.tasks.reading import open_rows
@@ -25,16 +25,17 @@ from runner.tasks.texts import SPLITS, Texts
 
 _REVISION = re.compile(r"[0-9a-f]{40}")
 _PARTS = re.compile(r"-(\d{5})-of-(\d{5})$")
-_SECONDS = 10  # to wait for the hub's first answer
+_SECONDS = 10  # the time to wait for the hub's first answer
 
 
 def load(task: TaskConfig, downloads: Path) -> Texts:
-    """Return the data set's texts, each of the side that its split is named for.
+    """Return the data set's texts in the splits that the task's config names.
 
-    With `validation_split` null, a tenth of the training texts are for validation, near-duplicates always together.
+    If `validation_split` is null, a tenth of the training texts are for validation, and near-duplicates stay together.
 
     Raises:
-        UserError: if the pin is not one, the hub cannot be reached, or the data set has no such split or column.
+        UserError: if the revision is not a commit, if the hub cannot be reached, or if the data set lacks a split or a
+            column.
     """
     folder = _fetch(task, downloads)
     rows: list[Row] = []
@@ -42,9 +43,9 @@ def load(task: TaskConfig, downloads: Path) -> Texts:
     for side in _splits(task):
         for path in sorted((folder / side).iterdir()):
             where = Source("task.hub_id", f"{task.hub_id}, {side}/{path.name}")
-            found = open_rows(path, list(wanted_columns(task).values()), where)
-            names = names or found.class_names.get(task.label_column or "")
-            checked = checked_rows(found, task, where, split=False)
+            unchecked = open_rows(path, list(wanted_columns(task).values()), where)
+            names = names or unchecked.class_names.get(task.label_column or "")
+            checked = checked_rows(unchecked, task, where, split=False)
             rows += [Row(row.where, row.values | {SPLIT: side}) for row in checked]
     texts = texts_of(rows, task, Source("task.hub_id", str(task.hub_id)), names)
     if texts.train and task.validation_split is None:
@@ -54,10 +55,10 @@ def load(task: TaskConfig, downloads: Path) -> Texts:
 
 
 def identity(task: TaskConfig) -> dict[str, Any]:
-    """Return the hub id, the revision, which is a commit and so never changes, and what is read from it.
+    """Return the hub id, the revision, which is a commit and so never changes, and the settings for reading it.
 
     Raises:
-        UserError: if the id or the revision is missing, or the revision is not a commit.
+        UserError: if the id or the revision is missing, or if the revision is not a commit.
     """
     if not task.hub_id or "/" not in task.hub_id:
         raise UserError(
@@ -70,19 +71,19 @@ def identity(task: TaskConfig) -> dict[str, Any]:
             "between two runs. The data set's page lists its commits."
         )
     if not task.test_split:
-        raise UserError("task.test_split is null, but there must be texts to test on. Name a split.")
+        raise UserError("task.test_split is null, but a task needs texts to test on. Name a split.")
     pin = {"hub_id": task.hub_id, "revision": task.revision, "subset": task.subset}
     return pin | {"splits": _splits(task)} | read_as(task)
 
 
 def _splits(task: TaskConfig) -> dict[str, str]:
-    """Return the data set's name of each side that it has."""
+    """Return the data set's name for each split that the task uses."""
     named = zip(SPLITS, (task.train_split, task.validation_split, task.test_split), strict=True)
     return {side: name for side, name in named if name}
 
 
 def _fetch(task: TaskConfig, downloads: Path) -> Path:
-    """Return a folder with a folder of Parquet files for each side; nothing that is there is asked for again."""
+    """Return a folder with a folder of Parquet files for each split. Files that exist are not downloaded again."""
     pin = identity(task)
     chosen = "-".join([*([task.subset] if task.subset else []), *_splits(task).values()])
     name = f"{task.hub_id}-{pin['revision']}-{chosen}".replace("/", "--")
@@ -102,7 +103,7 @@ def _fetch(task: TaskConfig, downloads: Path) -> Path:
 
 
 def _snapshot(task: TaskConfig) -> tuple[Path, dict[str, list[str]]]:
-    """Return the hub cache's folder of this revision, and the paths in it of each side's files."""
+    """Return the hub cache's folder of this revision, and the paths of each split's files in it."""
     from huggingface_hub import HfApi, snapshot_download
 
     pin: dict[str, Any] = {"repo_id": task.hub_id, "revision": task.revision, "repo_type": "dataset"}
@@ -123,16 +124,15 @@ def _snapshot(task: TaskConfig) -> tuple[Path, dict[str, list[str]]]:
         return Path(snapshot_download(**pin, allow_patterns=wanted)), files
     except UserError:
         raise
-    except Exception as error:  # its own, httpx's and the system's have no base class in common
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    except Exception as error:  # the errors of the hub, of httpx and of the system have no common base class
         raise UserError(
-            f"task '{task.name}': cannot get {task.hub_id} from the hub ({reason}). Run it once with the hub in "
-            "reach, or take a copy on disk: task=file task.path=/folder/texts.parquet."
+            f"task '{task.name}': cannot get {task.hub_id} from the hub ({first_line(error)}). Run it once while the "
+            "hub can be reached, or take a copy on disk: task=file task.path=/folder/texts.parquet."
         ) from None
 
 
 def _files(task: TaskConfig, paths: Iterable[str]) -> dict[str, list[str]]:
-    """Return the Parquet files of each side, in order."""
+    """Return the Parquet files of each split, in order."""
     known = sorted(path for path in paths if path.endswith(".parquet"))
     return {side: [path for path in known if _is_of(path, name, task.subset)] for side, name in _splits(task).items()}
 
@@ -145,8 +145,8 @@ def _is_of(path: str, split: str, subset: str | None) -> bool:
 
 
 def _complete(paths: list[str]) -> bool:
-    """Whether there are files, and as many as their names say."""
-    counts = [int(found[2]) for path in paths if (found := _PARTS.search(PurePosixPath(path).stem))]
+    """Return whether there are files, and as many as their names say."""
+    counts = [int(match[2]) for path in paths if (match := _PARTS.search(PurePosixPath(path).stem))]
     return bool(paths) and (not counts or len(paths) == counts[0])
 
 
@@ -156,18 +156,18 @@ def _check_files(task: TaskConfig, files: dict[str, list[str]], sizes: dict[str,
         if len(folders) > 1:
             raise UserError(
                 f"task.subset: {task.hub_id} has the split '{_splits(task)[side]}' in several folders: "
-                f"{', '.join(map(str, sorted(folders)))}. Say which: task.subset=…, the name of one."
+                f"{', '.join(map(str, sorted(folders)))}. Name one of them: task.subset=…."
             )
         if not paths:
-            there = sorted(path for path in sizes if path.endswith(".parquet"))
-            hint = f"It has {', '.join(there[:10])}" if there else "It has no Parquet files"
+            existing = sorted(path for path in sizes if path.endswith(".parquet"))
+            hint = f"It has {', '.join(existing[:10])}" if existing else "It has no Parquet files"
             raise UserError(
-                f"task.{side}_split: {task.hub_id} has no Parquet file of a split '{_splits(task)[side]}'"
+                f"task.{side}_split: {task.hub_id} has no Parquet file of the split '{_splits(task)[side]}'"
                 f"{f' in a folder {task.subset}' if task.subset else ''} at {task.revision}. {hint}."
             )
     total = sum(sizes[path] for paths in files.values() for path in paths)
     if total > MAX_BYTES:
         raise UserError(
-            f"task.hub_id: these files of {task.hub_id} have {total / 2**30:.1f} GiB, and at most {MAX_BYTES >> 30} "
-            "GiB are read. Take a sample of it as a file: task=file."
+            f"task.hub_id: these files of {task.hub_id} have {total / 2**30:.1f} GiB, but at most {MAX_BYTES >> 30} "
+            "GiB are allowed. Take a sample of it as a file: task=file."
         )

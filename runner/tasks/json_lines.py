@@ -1,4 +1,4 @@
-"""Rows of a file of JSON Lines: an object a line (https://jsonlines.org)."""
+"""Read the rows of a file of JSON Lines, which has an object in each line (https://jsonlines.org)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from runner.errors import UserError
 from runner.tasks.lines import TextFile
 from runner.tasks.rows import Row, Rows
 
-_NO_LINES = re.compile(r"\s*(\[|\{\s*$)")  # how a file begins that is one JSON value
+_NO_LINES = re.compile(r"\s*(\[|\{\s*$)")  # the beginning of a file with a single JSON value
 
 
 def json_rows(file: TextFile, wanted: Sequence[str]) -> Rows:
-    """Return the rows; the columns are those of the first, or the wanted ones where there is none.
+    """Return the rows. The columns are those of the first row, or the wanted ones if there are no rows.
 
     Raises:
-        UserError: at once, or while the rows are read: if it is not JSON Lines.
+        UserError: if the file is not JSON Lines. It may also be raised while the rows are read.
     """
     rows = _rows(file)
     first = next(rows, None)
@@ -35,17 +35,20 @@ def _rows(file: TextFile) -> Iterator[Row]:
         if first and _NO_LINES.match(line):
             kind = "array" if line.lstrip()[0] == "[" else "object over several lines"
             raise UserError(
-                f"{where}, line {lines.number}: it is a JSON {kind}, not JSON Lines, which are an object a line. "
+                f"{where}, line {lines.number}: it is a JSON {kind}, not JSON Lines with an object in each line. "
                 f"Convert it: jq -c '{'.[]' if kind == 'array' else '.'}' {file.content.path.name} > texts.jsonl"
             )
         first = False
         try:
             values = json.loads(line)
         except (ValueError, RecursionError) as error:
-            reason = getattr(error, "msg", None) or "nested too deeply, or a number too long"
-            raise UserError(f"{where} is not a JSON Lines file: line {lines.number}: {reason}.") from None
+            reason = getattr(error, "msg", None) or "it is nested too deeply, or a number is too long"
+            raise UserError(
+                f"{where} is not a JSON Lines file: line {lines.number}: {reason}. Correct the line."
+            ) from None
         if not isinstance(values, dict):
             raise UserError(
-                f'{where}, line {lines.number}: not a JSON object. Write one a line, such as {{"text": "…"}}.'
+                f"{where}, line {lines.number}: it is not a JSON object. Write one in each line, such as "
+                f'{{"text": "…"}}.'
             )
         yield Row(f"line {lines.number}", values)

@@ -1,4 +1,4 @@
-"""Rows of a Parquet file."""
+"""Read the rows of a Parquet file."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
-from runner.errors import UserError
+from runner.errors import UserError, first_line
 from runner.tasks.content import Content, check_unpacked
 from runner.tasks.rows import Row, Rows
 
-_ROWS_A_BATCH = 256  # unpacked at a time: a few bytes may unpack to many
+_ROWS_A_BATCH = 256  # the number of rows unpacked at a time, because a few bytes may unpack to many
 
 
 def parquet_rows(content: Content, wanted: Sequence[str]) -> Rows:
-    """Return the rows of a Parquet file; of its columns only the wanted ones are read.
+    """Return the rows of a Parquet file. Only the wanted columns are read.
 
     Raises:
-        UserError: at once, or while the rows are read: if it is no Parquet file, or a column holds anything else.
+        UserError: if it is not a Parquet file, or if a column has another type. It may also be raised while the rows
+            are read.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -29,14 +30,14 @@ def parquet_rows(content: Content, wanted: Sequence[str]) -> Rows:
         file = pq.ParquetFile(content.path if content.compression is None else _unpacked(content))
         schema, names = file.schema_arrow, _class_names(file.schema_arrow)
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-        raise UserError(f"{where} is not a Parquet file: {_first_line(error)}.") from None
+        raise UserError(f"{where} is not a Parquet file: {first_line(error)}.") from None
     columns = [str(name) for name in schema.names]
     read = [column for column in wanted if columns.count(column) == 1]
     for column in read:
         if not _is_plain(schema.field(column).type):
             raise UserError(
                 f"{where}: column '{column}' is of type {schema.field(column).type}, but must hold texts, whole "
-                "numbers, true and false, or lists of these. Convert it, or name another column."
+                "numbers, booleans, or lists of these. Convert it, or name another column."
             )
 
     def rows() -> Iterator[Row]:
@@ -51,14 +52,13 @@ def parquet_rows(content: Content, wanted: Sequence[str]) -> Rows:
         except UnicodeDecodeError as error:
             raise UserError(f"{where}: a text is not UTF-8 ({error.reason}). Save it as UTF-8.") from None
         except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-            raise UserError(f"{where} cannot be read as Parquet: {_first_line(error)}.") from None
+            raise UserError(f"{where} cannot be read as Parquet: {first_line(error)}.") from None
 
     return Rows(columns, rows(), names, (content.compression,) if content.compression else ())
 
 
 def _unpacked(content: Content) -> IO[bytes]:
-    """Return the unpacked bytes in a file that vanishes when it is closed, since Parquet is not read from the first
-    byte to the last."""
+    """Return the unpacked bytes in a temporary file, because Parquet is not read from the first byte to the last."""
     unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - its reader keeps it
     with content.open() as packed:
         shutil.copyfileobj(packed, unpacked)
@@ -66,7 +66,7 @@ def _unpacked(content: Content) -> IO[bytes]:
 
 
 def _is_plain(type_: Any) -> bool:
-    """Whether values of this type are texts, numbers, booleans or lists of these."""
+    """Return whether values of this type are texts, numbers, booleans or lists of these."""
     import pyarrow as pa
 
     of = pa.types
@@ -87,28 +87,26 @@ def _is_plain(type_: Any) -> bool:
 
 
 def _class_names(schema: Any) -> dict[str, list[str]]:
-    """Return by column the names of labels that are stored as numbers, as the library datasets notes them
-    (https://huggingface.co/docs/datasets/about_dataset_features)."""
+    """Return the names of labels that are stored as numbers, by column.
+
+    The library datasets writes them (https://huggingface.co/docs/datasets/about_dataset_features).
+    """
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
-        found = {}
+        names = {}
         for column, feature in features.items():
-            inner = feature.get("feature", feature)  # of a list
+            inner = feature.get("feature", feature)  # the entries of a list
             if inner.get("_type") == "ClassLabel" and all(isinstance(name, str) for name in inner["names"]):
-                found[str(column)] = list(inner["names"])
+                names[str(column)] = list(inner["names"])
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         return {}
-    return found
+    return names
 
 
 def _named(value: Any, names: list[str] | None) -> Any:
-    """Return the name of a label's number; None for a number without one, such as the -1 of a hidden label."""
+    """Return the name of a label's number; None for a number without a name, such as the -1 of a hidden label."""
     if names is None:
         return value
     if isinstance(value, list):
-        return [_named(one, names) for one in value]
+        return [_named(entry, names) for entry in value]
     return names[value] if isinstance(value, int) and 0 <= value < len(names) else None
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -1,6 +1,7 @@
-"""Read a file of texts: CSV or TSV with a header, JSON Lines, or Parquet, by the end of its name; compressed or not.
+"""Read a file of texts, compressed or not: CSV or TSV with a header, JSON Lines, or Parquet.
 
-What comes from outside is read within bounds, and refused with the line at fault.
+The end of the file's name says which kind it is. Reading is limited, because the file may come from an untrusted
+source. Errors name the line at fault.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from runner.tasks.parquet import parquet_rows
 from runner.tasks.rows import Row, Rows, Source
 
 _MAX_COLUMNS = 1000
-MAX_ROWS = 2_000_000  # all are held in memory; a small compressed file may hold more than fit there
+MAX_ROWS = 2_000_000  # all rows are held in memory, and a small compressed file may hold too many
 _DELIMITED, _JSON_LINES, _PARQUET = (".csv", ".tsv"), (".jsonl", ".ndjson", ".json"), (".parquet",)
 
 
@@ -28,14 +29,15 @@ def open_rows(
     """Return the rows of a file.
 
     Args:
-        path: of a readable file.
-        wanted: the columns that are needed; of Parquet, no others are read.
-        where: names the file in errors.
-        encoding: of a text file; None to detect it.
-        delimiter: the name of what is between the fields of a CSV file; None to detect it.
+        path: a readable file.
+        wanted: the columns that are needed. Only these are read from Parquet.
+        where: the file's name in errors.
+        encoding: the encoding of a text file; None to detect it.
+        delimiter: the name of the delimiter of a CSV file; None to detect it.
 
     Raises:
-        UserError: at once, or while the rows are read: if the file is too large, or is not what its name says.
+        UserError: if the file is too large, or is not what its name says. It may also be raised while the rows are
+            read.
     """
     content = content_of(path, where, (*_DELIMITED, *_JSON_LINES, *_PARQUET))
     if content.suffix in _PARQUET:
@@ -46,7 +48,7 @@ def open_rows(
         rows = delimited_rows(text_file(content, encoding), wanted, delimiter)
     if len(rows.columns) > _MAX_COLUMNS:
         raise UserError(
-            f"{where} has {len(rows.columns)} columns, and at most {_MAX_COLUMNS} are read. Keep those with the "
+            f"{where} has {len(rows.columns)} columns, but at most {_MAX_COLUMNS} are allowed. Keep those with the "
             "texts, the labels and the split."
         )
     if doubled := [column for column in wanted if rows.columns.count(column) > 1]:
@@ -55,8 +57,8 @@ def open_rows(
 
 
 def _bounded(rows: Iterator[Row], wanted: set[str], where: Source) -> Iterator[Row]:
-    """Yield the rows with the wanted columns alone, and refuse too many."""
+    """Yield the rows with only the wanted columns, and refuse too many rows."""
     for number, row in enumerate(rows, start=1):
         if number > MAX_ROWS:
-            raise UserError(f"{where} has more than {MAX_ROWS:,} rows, and no more are read. Take a sample of it.")
+            raise UserError(f"{where} has more than {MAX_ROWS:,} rows, which is the limit. Take a sample of it.")
         yield Row(row.where, {column: value for column, value in row.values.items() if column in wanted})

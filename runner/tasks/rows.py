@@ -1,6 +1,6 @@
-"""Rows of a file of texts, whatever kind of file it is.
+"""The rows of a file of texts of any kind.
 
-A value is a text, a whole number, true, false or a list of these; None where there is none.
+A value is a text, a whole number, a boolean or a list of these, or None if it is missing.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Source:
-    """Where rows come from, for errors: the key that names it, and its path or name."""
+    """The source of rows, for errors: the key that names it, and its path or name."""
 
     key: str
     name: str
@@ -23,7 +23,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Row:
-    """One row: `where` is such as "line 3"; `values` are by column."""
+    """A row: its place in the file, such as "line 3", and its values by column."""
 
     where: str
     values: dict[str, Any]
@@ -31,13 +31,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Rows:
-    """What a file holds.
+    """The content of a file.
 
     Attributes:
-        columns: their names.
-        rows: read as they are asked for.
-        class_names: by column the names of labels that it stores as numbers, in their order.
-        read_as: how it was read, such as "semicolon-separated"; empty for a plain file.
+        columns: the names of the columns.
+        rows: the rows, which are read one by one when they are needed.
+        class_names: the names of labels that are stored as numbers, in their order, by column.
+        read_as: how the file was read, such as "semicolon-separated"; empty for a plain file.
     """
 
     columns: list[str]

@@ -1,7 +1,8 @@
-"""Where a task's texts come from: the module that `task.source` names, one of Pinbox's own or of the user's.
+"""Load a task's texts with the module that `task.source` names, which is Pinbox's or the user's own.
 
-To add a task: one module here with functions `load(task, downloads) -> Texts` and `identity(task) -> dict`, and one
-YAML in conf/task/ whose `source` names the module. (A user's own is found by that name, see runner/store/plugins.py.)
+To add a task, put a module into this folder with functions `load(task, downloads) -> Texts` and `identity(task) ->
+dict`, and write a YAML file in conf/task/ whose `source` names the module. The user's own modules are found by that
+name, too: see runner/store/plugins.py.
 """
 
 from __future__ import annotations
@@ -26,32 +27,33 @@ def load_texts(task: TaskConfig, downloads: Path) -> Texts:
     """Return the texts of a task.
 
     Args:
-        task: which one.
+        task: the task's config.
         downloads: the folder that keeps downloaded packages.
 
     Raises:
-        UserError: if there is no such task, its file is at fault or a package cannot be had.
+        UserError: if there is no such task, if its file is at fault, or if a package cannot be downloaded.
     """
     texts: Texts = _module(task).load(task, downloads)
     return replace(texts, kind=task.kind) if task.kind == EMBEDDING and not texts.labels else texts
 
 
 def task_identity(task: TaskConfig) -> dict[str, Any]:
-    """Return what tells this task's texts from any others: its pins or the hash of its file, and that of our code,
-    which is its module, this one and all that they import from this room.
+    """Return what identifies this task's texts: its pins or the hash of its file, and the hash of the code.
+
+    The code is the task's module, this one and all modules of this room that they import.
 
     Raises:
         UserError: if there is no such task, or its file cannot be read.
     """
     module = _module(task)
-    own: dict[str, Any] = module.identity(task)
+    identity: dict[str, Any] = module.identity(task)
     plugin = _plugin(task)
     code = source_hash([Path(__file__), *([] if plugin else [Path(module.__file__)])], ("tasks",))
-    return own | {"kind": task.kind, "code": code} | ({"plugin": plugin.sha256()} if plugin else {})
+    return identity | {"kind": task.kind, "code": code} | ({"plugin": plugin.sha256()} if plugin else {})
 
 
 def plugin_record(task: TaskConfig) -> dict[str, Any]:
-    """Return what the record of its texts says of the task's code, if that is the user's own."""
+    """Return the name and the hash of the task's code for the record of its texts, if it is the user's own."""
     plugin = _plugin(task)
     return {"plugin": plugins.label("tasks", task.source, plugin.sha256())} if plugin else {}
 

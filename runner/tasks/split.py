@@ -1,4 +1,4 @@
-"""Splits that no near-duplicate crosses, and that need no random number generator: the order is that of hashes."""
+"""Split texts so that near-duplicates stay together. The order is that of hashes, without a random number generator."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from collections.abc import Sequence
 
 from runner.tasks.texts import Example
 
-SIMILARITY = 0.6  # of two texts' words, from which on they count as near-duplicates
-TEST, VALIDATION = 0.2, 0.1  # of all; the rest is for training
+SIMILARITY = 0.6  # two texts whose words are at least this similar are near-duplicates
+TEST, VALIDATION = 0.2, 0.1  # the shares of all texts; the rest is for training
 
-_NOISE = re.compile(r"https?://\S+|www\.\S+|@\w+")  # what a copied tweet changes first
+_NOISE = re.compile(r"https?://\S+|www\.\S+|@\w+")  # the parts that copied tweets change most often
 _WORD = re.compile(r"\w+(?:'\w+)*|[^\w\s]")
 
 
 def words(text: str) -> frozenset[str]:
     """Return the set of a text's words in lower case, without addresses and mentions.
 
-    Punctuation counts only in a text that has nothing else, such as a lone smiley.
+    Punctuation counts only in a text that has nothing else, such as a smiley.
     """
     tokens = _WORD.findall(_NOISE.sub(" ", html.unescape(text).lower()))
     return frozenset([token for token in tokens if token[0].isalnum()] or tokens or [text])
 
 
 def near_duplicates(texts: Sequence[str]) -> list[int]:
-    """Group near-duplicates: return for each text the index of the first text of its group.
+    """Group near-duplicates, and return for each text the index of the first text in its group.
 
-    Two texts are near-duplicates if the Jaccard similarity of their `words` is at least `SIMILARITY`; groups are
-    the connected components of that relation. Exact, and quick through prefix filtering: with words sorted from rare
-    to common, two such sets must share one of their first |set| - ceil(similarity * |set|) + 1 words
-    (Chaudhuri et al. 2006; Bayardo et al. 2007).
+    Two texts are near-duplicates if the Jaccard similarity of their `words` is at least `SIMILARITY`. Groups are the
+    connected components of that relation. The result is exact. Prefix filtering makes it fast: with words sorted from
+    rare to common, two such sets must share one of their first |set| - ceil(similarity * |set|) + 1 words (Chaudhuri et
+    al. 2006; Bayardo et al. 2007).
     """
     sets = [words(text) for text in texts]
     frequency = Counter(word for members in sets for word in members)
@@ -50,21 +50,21 @@ def near_duplicates(texts: Sequence[str]) -> list[int]:
 
 
 def shuffled(examples: Sequence[Example], seed: int = 0) -> list[Example]:
-    """Return the examples in the order of their hashes: the same on every machine and in every version."""
+    """Return the examples in the order of their hashes, which is the same on every machine and in every version."""
     return sorted(examples, key=lambda example: _hash(example.whole, seed))
 
 
 def split(examples: Sequence[Example], seed: int = 0) -> tuple[list[Example], list[Example], list[Example]]:
-    """Split into (train, validation, test), near-duplicates always together, each side shuffled.
+    """Return the examples as (train, validation, test), each shuffled, with near-duplicates together.
 
-    Which side a text is on depends only on the first text of its group, so a file that grows keeps its split.
+    The split of a text depends only on the first text in its group, so a file that grows keeps its split.
     """
     sides: tuple[list[Example], list[Example], list[Example]] = ([], [], [])
     firsts = near_duplicates([example.whole for example in examples])
     for example, first in zip(examples, firsts, strict=True):
         share = int(_hash(examples[first].whole, seed)[:8], 16) / 16**8
         sides[2 if share < TEST else 1 if share < TEST + VALIDATION else 0].append(example)
-    # Another seed, as within one side the first hashes are all alike.
+    # Another seed is needed, because the hashes of the texts in a split begin alike.
     train, validation, test = (shuffled(side, seed + 1) for side in sides)
     return train, validation, test
 
@@ -73,9 +73,9 @@ def _hash(text: str, seed: int) -> str:
     return hashlib.sha256(f"{seed}:{text}".encode()).hexdigest()
 
 
-def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:
-    shared = len(one & other)
-    return shared / (len(one) + len(other) - shared)
+def _jaccard(members: frozenset[str], other: frozenset[str]) -> float:
+    shared = len(members & other)
+    return shared / (len(members) + len(other) - shared)
 
 
 def _ceil(value: float) -> int:
@@ -89,6 +89,6 @@ def _find(first: list[int], index: int) -> int:
     return index
 
 
-def _join(first: list[int], one: int, other: int) -> None:
-    one, other = sorted((_find(first, one), _find(first, other)))
-    first[other] = one
+def _join(first: list[int], index: int, other: int) -> None:
+    lower, higher = sorted((_find(first, index), _find(first, other)))
+    first[higher] = lower

@@ -1,8 +1,9 @@
-"""A task's texts as records, and as files in a folder: the standard library only, since boxes read them back."""
+"""A task's texts as records and as files. Boxes read them, so this module uses only the standard library."""
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,12 +12,19 @@ from runner.config.task_kinds import SINGLE_LABEL
 
 SPLITS = ("train", "validation", "test")
 UNLABELLED = "unlabelled"
+NUMBER_PATTERN = re.compile(r"[+-]?\d{1,18}(\.\d{0,18})?")  # a label that is a plain number
 
 
 class Example(NamedTuple):
-    """One text, the number of its label (its place in `Texts.labels`) or None if that is not known, and of a pair the
-    second text. Of a task of several labels a text, all their numbers, rising. Of one of kind tokens the words, which
-    the text is with spaces between them, and a number for each."""
+    """One text of a task, or a pair of texts.
+
+    Attributes:
+        text: the text, or the first text of a pair.
+        label: the place of its label in `Texts.labels`, or None if its label is not known. It is a tuple of places if a
+            text may have several labels, in rising order, or if the task's kind is tokens, with one place a word.
+        pair: the second text of a pair.
+        words: the words of the text, for the kind tokens. The text is these words with spaces between them.
+    """
 
     text: str
     label: int | tuple[int, ...] | None
@@ -24,13 +32,13 @@ class Example(NamedTuple):
     words: tuple[str, ...] | None = None
 
     @property
-    def given(self) -> str | tuple[str, ...]:
-        """What a tokenizer is given: the text, or both of a pair, or the words."""
+    def tokenizer_input(self) -> str | tuple[str, ...]:
+        """The input of a tokenizer: the text, both texts of a pair, or the words."""
         return self.words or (self.text if self.pair is None else (self.text, self.pair))
 
     @property
     def whole(self) -> str:
-        """All that was written, as one text."""
+        """The text, or both texts of a pair as one text."""
         return self.text if self.pair is None else f"{self.text}\n{self.pair}"
 
 
@@ -39,15 +47,16 @@ class Texts:
     """A task's texts. Each split is in a fixed shuffled order, so its first N are a fair sample of it.
 
     Attributes:
-        labels: the names of the labels; empty if the task has none, and then only `test` has texts.
-        train: to fit weights to.
-        validation: to choose between fits, and to calibrate on.
-        test: to measure and to evaluate on, and for nothing else.
-        unlabelled: more texts of the same sort, without labels, for steps that learn from a teacher.
-        kind: how they are evaluated; see `runner.config.task_kinds`.
-        drawn: whether `test` was drawn from texts that came without a split.
-        stated: whether somebody stated the order of the labels; if not, it is alphabetical, and says nothing.
-        notes: what a person is told of how they were read.
+        labels: the names of the labels. They are empty if the task has none; then only `test` has texts.
+        train: the texts for training.
+        validation: the texts for choosing between epochs.
+        test: the texts for measuring and evaluating, and for nothing else.
+        unlabelled: similar texts without labels, for steps that learn from a teacher.
+        kind: how the texts are evaluated; see `runner.config.task_kinds`.
+        drawn: whether `test` was drawn from texts without a split.
+        stated: whether the user or the data set stated the order of the labels. If not, it is alphabetical and has no
+            meaning.
+        notes: remarks for the user on how the texts were read.
     """
 
     labels: list[str]
@@ -62,8 +71,10 @@ class Texts:
 
 
 def write_texts(texts: Texts, folder: Path) -> None:
-    """Write a file of each split, unlabelled.jsonl, labels.json, kind.json and stated.json into `folder`; the same
-    bytes every time."""
+    """Write a file for each split, unlabelled.jsonl, labels.json, kind.json and stated.json into `folder`.
+
+    The same texts always give the same bytes.
+    """
     for split in (*SPLITS, UNLABELLED):
         lines = [_line(example) for example in getattr(texts, split)]
         (folder / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8")
@@ -73,14 +84,14 @@ def write_texts(texts: Texts, folder: Path) -> None:
 
 
 def read_split(folder: Path, split: str) -> list[Example]:
-    """Return the examples of one split, or the unlabelled ones, from a folder that `write` filled."""
+    """Return the examples of a split, or the unlabelled ones, from a folder that `write_texts` filled."""
     with (folder / f"{split}.jsonl").open(encoding="utf-8") as lines:
         return [_example(json.loads(line)) for line in lines]
 
 
 def _example(values: dict[str, Any]) -> Example:
-    known: dict[str, Any] = {key: tuple(one) if isinstance(one, list) else one for key, one in values.items()}
-    return Example(**known)
+    fields: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
+    return Example(**fields)
 
 
 def _line(example: Example) -> str:
@@ -89,22 +100,22 @@ def _line(example: Example) -> str:
 
 
 def read_pairs(folder: Path) -> bool:
-    """Whether the texts of a folder that `write` filled are pairs."""
+    """Return whether the texts in a folder that `write_texts` filled are pairs."""
     with (folder / "test.jsonl").open(encoding="utf-8") as lines:
         return "pair" in json.loads(next(lines, "{}"))
 
 
 def read_kind(folder: Path) -> str:
-    """Return how the texts of a folder that `write` filled are evaluated; see `runner.config.task_kinds`."""
+    """Return the kind of the texts in a folder that `write_texts` filled; see `runner.config.task_kinds`."""
     return str(json.loads((folder / "kind.json").read_text(encoding="utf-8")))
 
 
 def read_labels(folder: Path) -> list[str]:
-    """Return the names of the labels from a folder that `write` filled; empty for a task without labels."""
+    """Return the names of the labels in a folder that `write_texts` filled; empty for a task without labels."""
     labels: list[str] = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
     return labels
 
 
 def read_stated(folder: Path) -> bool:
-    """Return whether somebody stated the order of the labels of a folder that `write` filled; see `Texts`."""
+    """Return whether the order of the labels in a folder that `write_texts` filled was stated; see `Texts`."""
     return bool(json.loads((folder / "stated.json").read_text(encoding="utf-8")))

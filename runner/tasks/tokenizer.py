@@ -1,10 +1,10 @@
-"""Load a checkpoint's tokenizer.json, which says by itself on which side texts are cut.
+"""Load a checkpoint's tokenizer.json, which names the side on which texts are cut.
 
-Everything that tokenizes for a model loads its tokenizer here, so all of it sees the same tokens. A script that is
-handed over does the same by itself (runner/export/templates/predict.py).
+All code that tokenizes for a model loads the tokenizer with this module, so all of it sees the same tokens. An exported
+script does the same on its own (runner/export/templates/predict.py).
 
-Texts are always padded on the right, whatever side the model's own tokenizer pads: with the attention mask a text then
-has the positions that it has when it is alone, and so has a decoder that reads its last token.
+Texts are always padded on the right, whatever the model's own tokenizer does. With the attention mask, a text then has
+the same positions as it has alone, also for a decoder that reads its last token.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 TOKENIZER = "tokenizer.json"
-_NEVER = 2**31 - 1  # tokens; a length that no text has, since the format keeps no side without one
+_NEVER = 2**31 - 1  # tokens, more than any text has: the format cannot name the side without a length
 
 
 def load_tokenizer(folder: Path, max_length: int | None = None) -> Any:
@@ -21,8 +21,8 @@ def load_tokenizer(folder: Path, max_length: int | None = None) -> Any:
 
     Args:
         folder: the checkpoint, which holds tokenizer.json.
-        max_length: the tokens that a text is cut to, special tokens included; of a pair, the longer text is cut first.
-            None: texts are not cut.
+        max_length: the number of tokens to which a text is cut, special tokens included; None to not cut texts. The
+            longer text of a pair is cut first.
     """
     from tokenizers import Tokenizer
 
@@ -32,11 +32,11 @@ def load_tokenizer(folder: Path, max_length: int | None = None) -> Any:
 
 
 def cut_at(tokenizer: Any, max_length: int | None) -> None:
-    """Let a `tokenizers.Tokenizer` cut texts to a length, on the side that it names, and not pad them.
+    """Set a `tokenizers.Tokenizer` to cut texts to a length, on the side that it names, and not to pad them.
 
     Args:
-        tokenizer: which is changed.
-        max_length: see `load_tokenizer`; None: texts are not cut.
+        tokenizer: the tokenizer, which is changed.
+        max_length: the number of tokens; see `load_tokenizer`.
     """
     side = truncation_side(tokenizer)
     tokenizer.no_padding()
@@ -46,7 +46,7 @@ def cut_at(tokenizer: Any, max_length: int | None) -> None:
 
 
 def save_tokenizer(tokenizer: Any, side: str, folder: Path) -> None:
-    """Write tokenizer.json, without padding or a length to cut texts to, but with the side that they are cut on.
+    """Write tokenizer.json without padding and without a length, but with the side on which texts are cut.
 
     Args:
         tokenizer: a `tokenizers.Tokenizer`, which is changed.
@@ -59,5 +59,5 @@ def save_tokenizer(tokenizer: Any, side: str, folder: Path) -> None:
 
 
 def truncation_side(tokenizer: Any) -> str:
-    """Return the side that a `tokenizers.Tokenizer` cuts texts on, "right" if it names none."""
+    """Return the side on which a `tokenizers.Tokenizer` cuts texts; "right" if it names none."""
     return str((tokenizer.truncation or {"direction": "right"})["direction"])

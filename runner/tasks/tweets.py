@@ -1,11 +1,12 @@
-"""Sentiment of tweets, 3 classes: 4,200 tweets rated by people from -4 (negative) to 4 (positive).
+"""The sentiment of tweets in 3 classes: 4,200 tweets that people rated from -4 (negative) to 4 (positive).
 
-From C.J. Hutto and E. Gilbert, "VADER: A Parsimonious Rule-based Model for Sentiment Analysis of Social Media Text",
-ICWSM 2014; MIT licence; shipped in the source distribution of vaderSentiment. The classes are ours: a mean rating of
-at most -0.5 is negative, of at least 0.5 positive, and in between neutral.
+They are from C.J. Hutto and E. Gilbert, "VADER: A Parsimonious Rule-based Model for Sentiment Analysis of Social Media
+Text", ICWSM 2014, under the MIT licence, in the source distribution of vaderSentiment. Pinbox defines the classes: a
+mean rating of at most -0.5 is negative, one of at least 0.5 is positive, and all others are neutral.
 
-Some tweets are there several times, with other capitals or an intensifier more, each rated anew. Near-duplicates (see
-`split.near_duplicates`) are all on the same side; for training all of them are kept, to evaluate on only the first:
+Some tweets occur several times, with other capitals or an additional intensifier, each with its own rating.
+Near-duplicates (see `split.near_duplicates`) are all in the same split. All of them are used for training, but only the
+first for evaluation:
 
     | split      | negative | neutral | positive |   all |
     |------------|----------|---------|----------|-------|
@@ -13,7 +14,7 @@ Some tweets are there several times, with other capitals or an intensifier more,
     | validation |       95 |      71 |      222 |   388 |
     | test       |      215 |     149 |      434 |   798 |
 
-The same study rated 19,503 sentences of film reviews, product reviews and newspaper editorials; here they are the texts
+The same study rated 19,503 sentences of film reviews, product reviews and newspaper editorials. They are the texts
 without labels.
 """
 
@@ -46,7 +47,7 @@ _UNLABELLED = (
 
 
 def load(task: TaskConfig, downloads: Path) -> Texts:
-    """Return the tweets, split.
+    """Return the tweets in their splits.
 
     Raises:
         UserError: if the package cannot be downloaded.
@@ -71,7 +72,7 @@ def label_of(rating: float) -> int:
 
 
 def _ratings(path: Path, name: str) -> list[tuple[float, str]]:
-    """Return mean rating and text of every line of a file, in its order (lines of: number, rating, text)."""
+    """Return the mean rating and the text of every line of a file, which holds a number, the rating and the text."""
     with tarfile.open(path) as outer, tarfile.open(fileobj=_member(outer, _INNER)) as inner:
         text = io.TextIOWrapper(_member(inner, f"{_FOLDER}/{name}"), encoding="utf-8").read()
     rows = [line.split("\t", 2) for line in text.splitlines()]

@@ -3,8 +3,8 @@
     {"step": name, "plugin": its module or null, "config": {…}, "threads": 2,
      "paths": {"source": …, "texts": …, "output": …}}
 
-The artifact's files go to `files/` below the output folder, the step's notes to `notes.json`; `progress.txt` says how
-far it is meanwhile.
+The step writes the artifact's files to `files/` in the output folder and its notes to `notes.json`. While it runs, it
+writes its progress to `progress.txt`.
 """
 
 from __future__ import annotations
@@ -20,22 +20,27 @@ from runner.trial.request import read_request, run
 
 
 def main() -> None:
-    """Read the request, run the step, write its notes."""
+    """Read the request, run the step and write its notes."""
     request, paths = read_request()
     step = load_step_class(request["step"], request["plugin"])(**request["config"])
     target = paths["output"] / "files"
     target.mkdir()
-    tempfile.tempdir = str(paths["output"])  # on the disk: /tmp is memory, and too small for a copy of a model
+    tempfile.tempdir = str(paths["output"])  # /tmp is in memory and too small for a copy of a model
     started = time.monotonic()
-    beside = paths.get("checkpoint"), paths.get("teacher")
-    tell = partial(_tell, paths["output"] / PROGRESS)
-    inputs = StepInputs(paths.get("source"), paths["texts"], request["threads"], *beside, tell=tell)
+    inputs = StepInputs(
+        paths.get("source"),
+        paths["texts"],
+        request["threads"],
+        checkpoint=paths.get("checkpoint"),
+        teacher=paths.get("teacher"),
+        report=partial(_report, paths["output"] / PROGRESS),
+    )
     notes = run_step(step, inputs, target)
     record = {"notes": notes, "seconds": time.monotonic() - started}
     (paths["output"] / "notes.json").write_text(json.dumps(record))
 
 
-def _tell(path: Path, line: str) -> None:
+def _report(path: Path, line: str) -> None:
     print(line, flush=True)
     path.write_text(line)
 

@@ -1,4 +1,4 @@
-"""Chains: the steps of a model and a technique, built from YAML and checked as formats that join."""
+"""Build the chain of a model's and a technique's steps from YAML, and check that their formats fit together."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ def make_step(entry: Any, where: str) -> Step:
 
 
 def make_chain(entries: list[Any], where: str) -> list[Step]:
-    """Build the steps of a technique or a model, in order; see `make_step`."""
+    """Build the steps of a technique or a model in order; see `make_step`."""
     return [make_step(entry, f"{where}[{number}]") for number, entry in enumerate(entries)]
 
 
 def check_chain(steps: list[Step], engine_format: str, where: str) -> None:
-    """Check that every step takes what the one before it gives, and the engine what the last one gives.
+    """Check that every step takes the format that the step before it gives, and the engine the last step's format.
 
     Raises:
-        UserError: naming the first two that do not join.
+        UserError: if two formats do not match. The message names the first two steps that do not fit.
     """
     for before, after in pairwise(steps):
         if before.gives != after.takes:
@@ -60,8 +60,8 @@ def check_chain(steps: list[Step], engine_format: str, where: str) -> None:
         if before.allows_next is not None and after.name not in before.allows_next and not after.wraps:
             allowed = f"only {', '.join(before.allows_next)} can" if before.allows_next else "no step can"
             raise UserError(
-                f"{where}: step '{after.name}' cannot come after '{before.name}', {allowed}. Put it before, or leave "
-                f"'{before.name}' out."
+                f"{where}: step '{after.name}' cannot come after '{before.name}': {allowed}. Put it before "
+                f"'{before.name}', or leave '{before.name}' out."
             )
     if steps[-1].gives != engine_format:
         raise UserError(
@@ -74,12 +74,12 @@ def follow_shape(steps: list[Step], shape: Shape, where: str) -> Shape:
     """Return the shape that a model has after these steps.
 
     Args:
-        steps: in order.
-        shape: before them, as far as it is known.
-        where: names the model and the technique.
+        steps: the steps, in order.
+        shape: the model's shape before them, as far as it is known.
+        where: the names of the model and the technique, for errors.
 
     Raises:
-        UserError: naming the first step that does not fit the shape which those before it leave.
+        UserError: if a step cannot transform the shape that the steps before it leave. The message names the step.
     """
     for step in steps:
         try:

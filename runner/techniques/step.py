@@ -1,10 +1,10 @@
-"""Steps: each file here transforms an artifact of one format into one of another.
+"""Define what a step is, and find steps by name. A step transforms an artifact of one format into another.
 
-To add a step: one file in the folder of its kind, named as the step is (`onnx-export` is in onnx/onnx_export.py), with
-a dataclass that is derived from `Step` and decorated with `step("its-name")`. (A step of the user's own is found by its
-name, too: see runner/store/plugins.py.) The fields of the dataclass are the step's YAML keys. They are checked in
-`__post_init__`, and against the model's shape in `infer_shape`. `run` happens inside a box. It imports heavy libraries
-itself, so that composing a config stays light.
+To add a step, put one file into the folder of its kind and name it after the step: `onnx-export` is in
+onnx/onnx_export.py. The file holds a dataclass that is derived from `Step` and decorated with `step("its-name")`. The
+user's own steps are found by their names, too: see runner/store/plugins.py. The fields of the dataclass are the step's
+YAML keys. `__post_init__` checks their values, and `infer_shape` checks them against the model's shape. `run` is called
+inside a box. It imports heavy libraries itself, so that composing a config stays fast.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from runner.techniques.shape import Shape, shape_of_checkpoint, shape_of_files
 if TYPE_CHECKING:
     from runner.store.plugins import Plugin
 
-PROGRESS = "progress.txt"  # in a step's output folder: the last line that it told
+PROGRESS = "progress.txt"  # in a step's output folder: the last line that the step reported
 _ROOM = Path(__file__).parent
 _MAKING = ("techniques", "engines", "models", "tasks")  # the rooms whose code shapes an artifact
 
@@ -37,12 +37,12 @@ class StepInputs:
     """What a step may read, as paths inside its box.
 
     Attributes:
-        source: the files of the artifact it transforms (None for a step that takes nothing).
+        source: the files of the artifact that the step transforms; None for a step that takes nothing.
         texts: the task's folder with train.jsonl, validation.jsonl, test.jsonl and labels.json.
-        threads: CPU threads it may use.
+        threads: the number of CPU threads that the step may use.
         checkpoint: the last checkpoint before this step, for a step that `reads_tokenizer`.
-        teacher: a checkpoint to learn from, for a step that `reads_teacher`.
-        tell: is told in a line, now and then, how far a long step is.
+        teacher: the checkpoint to learn from, for a step that `reads_teacher`.
+        report: a function to which a long step passes a line about its progress from time to time.
     """
 
     source: Path | None
@@ -50,7 +50,7 @@ class StepInputs:
     threads: int
     checkpoint: Path | None = None
     teacher: Path | None = None
-    tell: Callable[[str], None] = print
+    report: Callable[[str], None] = print
 
 
 @dataclass
@@ -60,19 +60,19 @@ class Step(ABC):
     name: ClassVar[str]
     takes: ClassVar[str | None]  # a format, "files" for a model's raw files, or None
     gives: ClassVar[str]
-    allows_next: ClassVar[tuple[str, ...] | None] = None  # the steps that may come after it; None: any that fits
-    wraps: ClassVar[bool] = False  # what it is given stays as it is inside, so it may come after any step that fits
-    needs_compiler: ClassVar[bool] = False  # of C++; the image of the boxes has none
+    allows_next: ClassVar[tuple[str, ...] | None] = None  # the steps that may follow; None: any whose format fits
+    wraps: ClassVar[bool] = False  # True if it keeps its input unchanged inside: it may follow any step that fits
+    needs_compiler: ClassVar[bool] = False  # a C++ compiler, which the image of the boxes does not have
     changes_tokenizer: ClassVar[bool] = False
-    other_kinds: ClassVar[str] = "Exclude the two from meeting in the grid."  # what to do for a kind not in `kinds`
+    other_kinds: ClassVar[str] = "Exclude this combination in the grid."  # the advice for a kind not in `kinds`
     takes_pairs: ClassVar[bool] = True  # False if its result cannot tell the texts of a pair apart
-    keeps_flops: ClassVar[bool] = True  # of the checkpoint that it transforms, if only in another precision
+    keeps_flops: ClassVar[bool] = True  # True if it needs as many operations as its input, in whatever precision
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The kinds of task that its result can be evaluated on; see `runner.config.task_kinds`.
+        """The kinds of task on which its result can be evaluated; see `runner.config.task_kinds`.
 
-        A step that reads texts or learns takes whole texts, unless it says otherwise.
+        By default, a step that reads texts or trains supports only the kinds that evaluate whole texts.
         """
         if self.first_token_only:
             return CLASSIFIED
@@ -80,52 +80,52 @@ class Step(ABC):
 
     @property
     def reads_texts(self) -> bool:
-        """Whether the task's texts are part of its key in the store."""
+        """Whether the task's texts are part of the artifact's key in the store."""
         return False
 
     @property
     def reads_labels(self) -> bool:
-        """Whether the task must have labelled training texts; then they are part of its key too."""
+        """Whether the task must have labelled training texts. If so, they are part of the artifact's key, too."""
         return False
 
     @property
     def reads_tokenizer(self) -> bool:
-        """Whether it needs the tokenizer of a checkpoint that its own source does not hold."""
+        """Whether it needs the tokenizer of an earlier checkpoint because its source has none."""
         return False
 
     @property
     def first_token_only(self) -> bool:
-        """Whether it leaves of the last layer only what the first token needs: fewer operations than weights tell."""
+        """Whether the last layer computes only the first token: then the weights overstate the number of operations."""
         return False
 
     @property
     def reads_teacher(self) -> bool:
-        """Whether it learns from another checkpoint: the technique's teacher, else the model before the technique."""
+        """Whether it learns from another checkpoint: the technique's teacher, or the uncompressed model."""
         return False
 
     @property
     def keeps_predictions(self) -> bool:
-        """Whether its result computes the same logits in float32 as what it takes, but for rounding."""
+        """Whether its result computes the same float32 logits as its input, except for rounding."""
         return False
 
     def infer_shape(self, shape: Shape) -> Shape:
-        """Check that a model of this shape can be so transformed, and return the shape that it then has.
+        """Check that the step can transform a model of this shape, and return the shape of the result.
 
         Raises:
-            UserError: if not, naming the key at fault, what the model has, and what is allowed.
+            UserError: if it cannot. The message names the key at fault, what the model has and what is allowed.
         """
         return shape
 
     def check_files(self, files: Path, texts: Path, where: str) -> list[str]:
-        """Check a model's raw files against the task, as far as can be told without loading them.
+        """Check a model's raw files against the task, as far as that is possible without loading the model.
 
         Args:
             files: the model's folder.
             texts: the task's folder.
-            where: names the model in errors.
+            where: the model's name in errors.
 
         Returns:
-            What a person should know of how the two fit, a sentence each.
+            Remarks for the user on how the model and the task fit, one sentence each.
 
         Raises:
             UserError: if the model cannot be evaluated on the task.
@@ -134,18 +134,18 @@ class Step(ABC):
 
     @abstractmethod
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Write the new artifact's files into the empty folder `target`; return notes for its lineage."""
+        """Write the new artifact's files into the empty folder `target` and return notes for its lineage."""
 
     @classmethod
     def code(cls) -> str:
-        """Return the hash of this step's module and of all that it imports to make an artifact."""
-        own = inspect.getsourcefile(cls)
-        assert own is not None
-        return source_hash([Path(own)], _MAKING)
+        """Return a hash over this step's module and every module it imports that shapes the artifact."""
+        source_file = inspect.getsourcefile(cls)
+        assert source_file is not None
+        return source_hash([Path(source_file)], _MAKING)
 
 
 def run_step(step: Step, inputs: StepInputs, target: Path) -> dict[str, Any]:
-    """Check the step against the model itself, of which less may have been known before, and run it.
+    """Check the step against the model's files, which tell more than its config did, and run it.
 
     Raises:
         UserError: see `Step.infer_shape` and `Step.run`.
@@ -164,7 +164,7 @@ _DECORATED = re.compile(r'^@step\("([a-z0-9-]+)"\)$', re.MULTILINE)
 
 @cache
 def step_modules() -> dict[str, str]:
-    """Return the module of each of Pinbox's own steps, by the step's name: nothing is imported."""
+    """Return the module of each of Pinbox's own steps by the step's name, without importing anything."""
     files = [path for path in sorted(_ROOM.glob("*/*.py")) if _DECORATED.search(path.read_text(encoding="utf-8"))]
     return {path.stem.replace("_", "-"): f"{__package__}.{path.parent.name}.{path.stem}" for path in files}
 
@@ -174,7 +174,7 @@ def step(name: str) -> Callable[[type[Step]], type[Step]]:
 
     def register(cls: type[Step]) -> type[Step]:
         if name in step_modules() and not cls.__module__.startswith(f"{__package__}."):
-            raise UserError(f"There is a step '{name}' of Pinbox's own. Give yours another name.")
+            raise UserError(f"Pinbox has a step '{name}' already. Give yours another name.")
         cls.name = name
         _CLASSES[name] = cls
         return cls
@@ -185,9 +185,12 @@ def step(name: str) -> Callable[[type[Step]], type[Step]]:
 def step_class(name: str, where: str) -> type[Step]:
     """Return the class of a step.
 
+    Args:
+        name: the step's name in YAML.
+        where: the key at fault, for errors.
+
     Raises:
-        UserError: if there is no such step, or a module of the user's own cannot be imported or has none of that name.
-            `where` names the key at fault.
+        UserError: if there is no such step, or if the plugin of that name cannot be imported or defines no such step.
     """
     if plugin := plugin_of(name):
         plugin.load()
@@ -205,18 +208,18 @@ def step_class(name: str, where: str) -> type[Step]:
 
 
 def plugin_of(name: str) -> Plugin | None:
-    """Return the plugin that a step comes from, None for one of Pinbox's own."""
-    from runner.store import plugins  # not in a box: there it is given what it needs
+    """Return the plugin that a step comes from, or None for one of Pinbox's own steps."""
+    from runner.store import plugins  # never reached in a box, where the request names the module
 
     return plugins.find("steps", name, step_modules())
 
 
 def load_step_class(name: str, module: str | None) -> type[Step]:
-    """Return the class of a step, inside a box.
+    """Return the class of a step inside a box.
 
     Args:
-        name: of the step.
-        module: of a plugin, as Python imports it; None for one of Pinbox's own.
+        name: the step's name.
+        module: the plugin's module, as Python imports it; None for one of Pinbox's own steps.
     """
     importlib.import_module(module or step_modules()[name])
     return _CLASSES[name]

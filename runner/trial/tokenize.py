@@ -23,7 +23,7 @@ from runner.trial.request import read_request, run
 def main() -> None:
     """Read the request, write `files/inputs.npz` and `notes.json` into the output folder."""
     request, paths = read_request()
-    texts = [example.given for example in read_split(paths["texts"], "test")]
+    texts = [example.tokenizer_input for example in read_split(paths["texts"], "test")]
     arrays = tokenize(texts, load_tokenizer(paths["checkpoint"]), request)
     (paths["output"] / "files").mkdir()
     np.savez(paths["output"] / "files" / "inputs.npz", **arrays)  # type: ignore[arg-type]  # its stub means another key

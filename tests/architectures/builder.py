@@ -1,4 +1,4 @@
-"""Carries techniques out on one model, in this process, each step of theirs once; and asks engines for predictions."""
+"""Run techniques on a model in this process, each step once, and run engines on the results."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from runner.techniques.step import Step, StepInputs, run_step
 
 Batch = tuple[np.ndarray, np.ndarray]  # input_ids and attention_mask, int64 [texts, longest]
 ROOT = Path(__file__).parents[2]
-_APART = ("torch_compile", "aot_inductor")  # engines that change the whole process that they run in
+_APART = ("torch_compile", "aot_inductor")  # these engines change the whole process in which they run
 _TRAINED = {"epochs": 4, "learning_rate": 5e-3, "batch_size": 16, "max_length": 16, "dropout": 0.0}
 _MODEL = [{"step": "import-checkpoint"}, {"step": "fine-tune", **_TRAINED}]
-_SMALL: dict[str, dict[str, Any]] = {  # settings that suit a tiny model and few texts, by step
+_SMALL: dict[str, dict[str, Any]] = {  # by step: settings that suit a tiny model and few texts
     "head-pruning": {"samples": 32},
     "ffn-pruning": {"samples": 32},
     "low-rank": {"rank": 8},
@@ -44,8 +44,8 @@ from pathlib import Path
 import numpy as np
 from runner.engines.engine import import_engine
 engine = import_engine(sys.argv[1])(Path(sys.argv[2]), 1)
-given = np.load(sys.argv[3])
-batches = [(given[f"ids{n}"], given[f"mask{n}"]) for n in range(len(given.files) // 2)]
+inputs = np.load(sys.argv[3])
+batches = [(inputs[f"ids{n}"], inputs[f"mask{n}"]) for n in range(len(inputs.files) // 2)]
 logits = [engine.logits(engine.run(engine.prepare(*batch))).copy() for batch in batches]
 precision = engine.precision(engine.prepare(*batches[0])) or "untold"
 np.savez(sys.argv[4], logits=np.concatenate(logits), precision=precision)
@@ -54,12 +54,12 @@ np.savez(sys.argv[4], logits=np.concatenate(logits), precision=precision)
 
 @dataclass(frozen=True)
 class Made:
-    """What a technique made of a model.
+    """The result of a technique.
 
     Attributes:
-        artifact, checkpoint: the last one, and the last checkpoint.
-        engine: that runs it.
-        notes: of all steps.
+        artifact, checkpoint: the last artifact and the last checkpoint.
+        engine: the engine that runs the artifact.
+        notes: the notes of all steps.
         declared: the precision that the technique declares.
     """
 
@@ -83,18 +83,18 @@ class TinyBuilder:
         self._made: dict[str, tuple[Path, dict[str, Any]]] = {}
 
     def import_model(self, files: Path, trained: bool) -> Path:
-        """Return the checkpoint of a model's raw files, fine-tuned on the task if asked to."""
+        """Return the checkpoint of a model's raw files, fine-tuned on the task if requested."""
         made = files
         for step in make_chain(_MODEL if trained else _MODEL[:1], "model"):
             made, _ = self._carry_out(step, StepInputs(made, self.texts, 1))
         return made
 
     def make(self, technique: str, checkpoint: Path) -> Made:
-        """Carry a technique out.
+        """Run a technique.
 
         Raises:
             UserError: if a job with it would be refused when it is composed.
-            RuntimeError: if a step fails, or refuses only then.
+            RuntimeError: if a step fails, or refuses the model only when it runs.
         """
         settings = read_technique(technique)
         steps = make_chain(settings["steps"], technique)
@@ -104,10 +104,10 @@ class TinyBuilder:
         notes: dict[str, Any] = {}
         for step in steps:
             try:
-                artifact, said = self._carry_out(step, StepInputs(artifact, self.texts, 1, last, checkpoint))
+                artifact, step_notes = self._carry_out(step, StepInputs(artifact, self.texts, 1, last, checkpoint))
             except Exception as error:
                 raise RuntimeError(f"step {step.name}: {type(error).__name__}: {error}") from error
-            notes |= said
+            notes |= step_notes
             last = artifact if step.gives == "checkpoint" else last
         return Made(artifact, last, settings["engine"], notes, settings["precision"])
 
@@ -120,15 +120,15 @@ class TinyBuilder:
 
 
 def read_technique(technique: str) -> dict[str, Any]:
-    """Return what a technique's YAML holds, with the settings of a tiny model."""
+    """Return the content of a technique's YAML, with the settings of a tiny model."""
     loaded = OmegaConf.merge({"seed": 0}, OmegaConf.load(ROOT / "conf" / "technique" / f"{technique}.yaml"))
-    found: Any = OmegaConf.to_container(loaded, resolve=True)
-    found["steps"] = [entry | _SMALL.get(entry["step"], {}) for entry in found["steps"]]
-    return dict(found)
+    settings: Any = OmegaConf.to_container(loaded, resolve=True)
+    settings["steps"] = [entry | _SMALL.get(entry["step"], {}) for entry in settings["steps"]]
+    return dict(settings)
 
 
 def batches_of(checkpoint: Path, texts: Path) -> list[Batch]:
-    """Return the test texts in batches of 1, 4 and all others, and last a short text beside a very long one."""
+    """Return the test texts in batches of 1, 4 and all others, and at last a short text beside a very long one."""
     from tokenizers import Tokenizer
 
     from runner.trial.tokenize import tokenize
@@ -136,7 +136,7 @@ def batches_of(checkpoint: Path, texts: Path) -> list[Batch]:
     config = json.loads((checkpoint / "config.json").read_text())
     tokenizer = Tokenizer.from_file(str(checkpoint / "tokenizer.json"))
     words = [example.text for example in read_split(texts, "test")]
-    found = []
+    batches = []
     for group in (words[:1], words[1:5], words[5:], [words[0], " ".join(words)]):
         settings = {
             "batch_size": len(group),
@@ -148,39 +148,39 @@ def batches_of(checkpoint: Path, texts: Path) -> list[Batch]:
         }
         arrays = tokenize(group, tokenizer, settings)
         ids, mask = (arrays[name].reshape(arrays["shapes"][0]) for name in ("input_ids", "attention_mask"))
-        found.append((ids.astype(np.int64), mask.astype(np.int64)))
-    return found
+        batches.append((ids.astype(np.int64), mask.astype(np.int64)))
+    return batches
 
 
 def predict(engine: str, artifact: Path, batches: list[Batch]) -> tuple[np.ndarray, str]:
-    """Return an engine's logits [texts, labels], and the precision that it says it multiplies in, or "untold".
+    """Return an engine's logits [texts, labels], and the precision of products that it reports, or "untold".
 
     Raises:
-        RuntimeError: if it fails.
+        RuntimeError: if the engine fails.
     """
     if engine in _APART:
         return _predict_apart(engine, artifact, batches)
     _let_threads_be_set_again()
     loaded = import_engine(engine)(artifact, 1)
-    found = [loaded.logits(loaded.run(loaded.prepare(*batch))).copy() for batch in batches]
-    return np.concatenate(found), loaded.precision(loaded.prepare(*batches[0])) or "untold"
+    logits = [loaded.logits(loaded.run(loaded.prepare(*batch))).copy() for batch in batches]
+    return np.concatenate(logits), loaded.precision(loaded.prepare(*batches[0])) or "untold"
 
 
 def _predict_apart(engine: str, artifact: Path, batches: list[Batch]) -> tuple[np.ndarray, str]:
     with tempfile.TemporaryDirectory() as folder:
-        given, found = Path(folder) / "given.npz", Path(folder) / "found.npz"
+        inputs, outputs = Path(folder) / "inputs.npz", Path(folder) / "outputs.npz"
         arrays = {f"ids{n}": ids for n, (ids, _) in enumerate(batches)}
-        np.savez(given, **arrays, **{f"mask{n}": mask for n, (_, mask) in enumerate(batches)})
-        command = [sys.executable, "-c", _PREDICT, engine, str(artifact), str(given), str(found)]
+        np.savez(inputs, **arrays, **{f"mask{n}": mask for n, (_, mask) in enumerate(batches)})
+        command = [sys.executable, "-c", _PREDICT, engine, str(artifact), str(inputs), str(outputs)]
         done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
         if done.returncode:
             raise RuntimeError(f"engine {engine}: {done.stderr.strip().splitlines()[-1]}")
-        loaded = np.load(found)
+        loaded = np.load(outputs)
         return loaded["logits"], str(loaded["precision"])
 
 
 def _let_threads_be_set_again() -> None:
-    """Engines set the threads between operations when they load, which torch allows once in a process."""
+    """Let engines set the threads between operations, which torch allows only once in a process."""
     import torch
 
     torch.set_num_interop_threads = lambda count: None  # type: ignore[assignment]

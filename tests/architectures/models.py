@@ -1,4 +1,4 @@
-"""A tiny model of each architecture: random weights and a tokenizer of its kind, as `save_pretrained` writes them."""
+"""Make a tiny model of each architecture, with random weights and a tokenizer of its kind."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ _OTHER_WORDS = [f"{first}{last}" for first in ("sun", "moon", "rain", "wind") fo
 
 @dataclass(frozen=True)
 class Tiny:
-    """One architecture.
+    """An architecture, as a tiny model of it is made.
 
     Attributes:
-        title: as people call it.
+        title: its common name.
         examples: models of it on the hub.
-        kind: of its tokenizers.
+        kind: the kind of its tokenizers.
         special: the tokenizer's special tokens in the order of their ids.
-        ends: those that begin and end a text; of a decoder there may be none.
-        config: fields of its config that tell it from others; sizes are the same for all.
-        sizes: the fields that hold them.
-        last: whether the special tokens have the last ids, not the first.
+        ends: the tokens that begin and end a text. A decoder may have none.
+        config: the fields of its config that differ from others. Sizes are the same for all.
+        sizes: the fields that hold the sizes.
+        last: whether the special tokens have the last ids instead of the first.
     """
 
     title: str
@@ -235,13 +235,13 @@ TINY = {  # by model_type
 
 
 def save_tiny(folder: Path, model_type: str, texts: Sequence[str], seed: int = 0) -> Path:
-    """Write config.json, model.safetensors, tokenizer.json and tokenizer_config.json of a classifier; return `folder`.
+    """Write config.json, model.safetensors, tokenizer.json and tokenizer_config.json of a classifier into `folder`.
 
     Args:
-        folder: made anew.
+        folder: the folder to make, which is returned.
         model_type: a key of `TINY`.
-        texts: that the tokenizer is made from.
-        seed: of the weights.
+        texts: the texts from which the tokenizer is made.
+        seed: the seed of the weights.
     """
     import torch
     from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedTokenizerFast
@@ -253,10 +253,10 @@ def save_tiny(folder: Path, model_type: str, texts: Sequence[str], seed: int = 0
         roles |= {f"{role}_token": token for token in tiny.special if role in token.lower()}
     ids = {role.removesuffix("_token"): tokenizer.token_to_id(token) for role, token in roles.items()}
     known = AutoConfig.for_model(model_type).to_dict()
-    given = {"bos": "cls", "eos": "sep", "cls": "cls", "sep": "sep", "pad": "pad"}
+    role_of = {"bos": "cls", "eos": "sep", "cls": "cls", "sep": "sep", "pad": "pad"}
     special = {
         f"{name}_token_id": ids[role]
-        for name, role in given.items()
+        for name, role in role_of.items()
         if known.get(f"{name}_token_id") is not None and role in ids
     }
     config = AutoConfig.for_model(
@@ -271,14 +271,14 @@ def save_tiny(folder: Path, model_type: str, texts: Sequence[str], seed: int = 0
     model = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
     for name, parameter in model.named_parameters():
         if name.endswith("bias"):
-            torch.nn.init.normal_(parameter, std=0.1)  # a lost one would be noticed
+            torch.nn.init.normal_(parameter, std=0.1)  # so that a lost bias would be noticed
     model.save_pretrained(folder)
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, **roles).save_pretrained(folder)
     return folder
 
 
 def _word_piece(texts: Sequence[str], tiny: Tiny) -> Tokenizer:
-    """Words and characters: the trainer breaks ties by chance."""
+    """Return a tokenizer of words and characters, because the trainer breaks ties at random."""
     words = [word for word, _ in _counted(texts).most_common()]
     characters = sorted({character for word in words for character in word})
     pieces = [*tiny.special, *words, *characters, *(f"##{character}" for character in characters)]
@@ -307,7 +307,7 @@ def _bpe(texts: Sequence[str], tiny: Tiny) -> Tokenizer:
 
 
 def _unigram(texts: Sequence[str], tiny: Tiny) -> Tokenizer:
-    """Words and characters by their frequency: the trainer would find nothing but characters in so few texts."""
+    """Return a tokenizer of words and characters by their frequency, because the trainer would find only characters."""
     words = Counter({f"▁{word}": count for word, count in _counted(texts).items()})
     characters = Counter(character for word in words.elements() for character in word)
     total = words.total() + characters.total()

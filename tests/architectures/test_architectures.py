@@ -1,4 +1,4 @@
-"""A part of `python -m tests.architectures`: every architecture is exported and cut, and its page says the same."""
+"""Every architecture is exported and pruned as in `python -m tests.architectures`, and its page agrees."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.architectures
 __all__ = ["texts"]  # a fixture
 
 QUICK = ["onnx", "onnx-first-token", "heads-50", "ffn-50", "layers-half", "svd-192", "vocab-trimmed"]
-BESIDES = {"modernbert": ["openvino"]}  # padding far from a text, which its tokens do not attend to
+BESIDES = {"modernbert": ["openvino"]}  # padding far from a text, to which its tokens do not attend
 
 
 @pytest.fixture(scope="module")
@@ -47,15 +47,15 @@ def _on_the_page(technique: str, model_type: str) -> str:
 def test_what_the_page_says_is_so(folder: Path, builder: TinyBuilder) -> None:
     original = builder.import_model(folder, trained=False)
     model_type = json.loads((folder / "config.json").read_text())["model_type"]
-    own, stock = load_checkpoint(original), AutoModelForSequenceClassification.from_pretrained(folder).eval()
-    assert (random_logits(own) - random_logits(stock)).abs().max() < 1e-6
+    loaded, stock = load_checkpoint(original), AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    assert (random_logits(loaded) - random_logits(stock)).abs().max() < 1e-6
     page = PAGE.read_text(encoding="utf-8")
     for technique in (*QUICK, *BESIDES.get(model_type, [])):
-        found = outcome(builder, technique, original)
-        assert not found.startswith("WRONG"), technique
-        said = _on_the_page(technique, model_type)
-        assert said == "–" or (found == WORKS) == (said == "✓"), technique
-        assert said == "–" or found == WORKS or found in page
+        result = outcome(builder, technique, original)
+        assert not result.startswith("WRONG"), technique
+        on_page = _on_the_page(technique, model_type)
+        assert on_page == "–" or (result == WORKS) == (on_page == "✓"), technique
+        assert on_page == "–" or result == WORKS or result in page
 
 
 def test_labels_in_another_order_are_put_into_the_task_s(folder: Path, builder: TinyBuilder, tmp_path: Path) -> None:
@@ -65,8 +65,8 @@ def test_labels_in_another_order_are_put_into_the_task_s(folder: Path, builder: 
     config |= {"id2label": dict(enumerate(names)), "label2id": {name: id for id, name in enumerate(names)}}
     (folder / "config.json").write_text(json.dumps(config))
     stock = AutoModelForSequenceClassification.from_pretrained(folder).eval()
-    own = load_checkpoint(builder.import_model(folder, trained=False))
-    assert (random_logits(own) - random_logits(stock)[:, [1, 2, 0]]).abs().max() < 1e-6
+    loaded = load_checkpoint(builder.import_model(folder, trained=False))
+    assert (random_logits(loaded) - random_logits(stock)[:, [1, 2, 0]]).abs().max() < 1e-6
 
 
 def test_an_encoder_without_a_head_is_given_a_new_one(folder: Path, texts: Path, tmp_path: Path) -> None:

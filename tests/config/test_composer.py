@@ -1,4 +1,4 @@
-"""Composing by parts gives what Hydra composes, job by job, and refuses what it refuses."""
+"""Composing by parts gives the same jobs as Hydra, and refuses the same ones."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GRIDS = sorted(path.stem for path in (CONF / "grid").glob("*.yaml"))
 
 
 class Compared:
-    """A composer by parts beside Hydra's own, both with some overrides that all jobs have."""
+    """A composer by parts and Hydra's own, both with the overrides that all jobs have."""
 
     def __init__(self, conf: Path, *common: str) -> None:
         self.loader = ConfigLoaderImpl(create_config_search_path(str(conf)))
@@ -31,7 +31,7 @@ class Compared:
         self.parts = Parts(self.loader, self.main, common)
         self.composed_by_hydra = 0
         by_hydra = self.loader.load_sweep_config
-        known: dict[tuple[str, ...], DictConfig] = {}  # composed once, whoever asks: it takes a tenth of a second
+        known: dict[tuple[str, ...], DictConfig] = {}  # composed only once, because it takes a tenth of a second
 
         def counted(main: DictConfig, overrides: list[str]) -> DictConfig:
             self.composed_by_hydra += 1
@@ -48,7 +48,7 @@ class Compared:
         return OmegaConf.to_object(composed), plain_config(composed)
 
     def same(self, *overrides: str) -> Any:
-        """Compose both ways, and check that the result is the same, or that both refuse."""
+        """Compose in both ways, and check that the results are the same, or that both refuse."""
         try:
             by_hydra, plain_by_hydra = self.hydra(*overrides)
         except (HydraException, OmegaConfBaseException, UserError) as error:
@@ -66,10 +66,12 @@ def jobs_of(grid: str) -> list[list[str]]:
     loaded: Any = OmegaConf.load(CONF / "grid" / f"{grid}.yaml")
     jobs = []
     for subgrid in OmegaConf.to_container(loaded)["grid"]["union"]:
-        found: list[list[str]] = [[]]
+        combinations: list[list[str]] = [[]]
         for key, values in subgrid.items():
-            found = [[*job, f"{key}={v}"] for job in found for v in (values if isinstance(values, list) else [values])]
-        jobs += found
+            combinations = [
+                [*job, f"{key}={v}"] for job in combinations for v in (values if isinstance(values, list) else [values])
+            ]
+        jobs += combinations
     return jobs
 
 
@@ -128,7 +130,7 @@ def test_what_is_wrong_in_one_job_is_wrong_in_every_job() -> None:
             compared.parts.compose(["technique=onxx"])
         with pytest.raises(UserError, match="may not name code to run"):
             compared.parts.compose(["technique=onnx", "+technique.steps=[{_target_: os.system}]"])
-        with pytest.raises(UserError, match="may refer to other keys only"):
+        with pytest.raises(UserError, match="may refer only to other keys"):
             compared.parts.compose(["technique=onnx", "model.name='${oc.env:HOME}'"])
 
 

@@ -1,4 +1,4 @@
-"""A YAML from a stranger cannot run code, read the environment or change it: refused before Hydra acts on it."""
+"""An untrusted YAML file cannot run code or read or change the environment. It is refused before Hydra uses it."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ CASES = {
     "a callback": (["+hydra.callbacks.own={_target_: os.system, command: 'true'}"], "hydra.callbacks.own._target_"),
     "our callback's class": (["hydra.callbacks.progress._target_=os.system"], "hydra.callbacks.progress._target_"),
     "the environment changed": (["+hydra.job.env_set.LD_PRELOAD=/tmp/evil.so"], "may not change the environment"),
-    "the environment read": (["model.name=${oc.env:HOME}"], "may refer to other keys only"),
-    "the environment read deep": (["model.name='x${oc.select:a,${oc.env:HOME}}'"], "may refer to other keys only"),
+    "the environment read": (["model.name=${oc.env:HOME}"], "may refer only to other keys"),
+    "the environment read deep": (["model.name='x${oc.select:a,${oc.env:HOME}}'"], "may refer only to other keys"),
     "logging": (["hydra/job_logging=stdout"], "hydra.job_logging is set"),
 }
 
 
 @pytest.fixture
 def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..., str]:
-    """Run a command in this process, check that it is refused with code 2, and return what it said."""
+    """Run a command in this process, check that it is refused with code 2, and return its output."""
     monkeypatch.chdir(Path(__file__).parents[2])
 
     def run(*overrides: str, options: tuple[str, ...] = ("-m",)) -> str:
@@ -55,10 +55,10 @@ def test_a_class_in_a_folder_of_configs_is_refused(tmp_path: Path, refused: Call
 TOO_LARGE = {
     "aliases of aliases": (
         "a0: &a0 [1, 1]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]\n" for i in range(1, 64)),
-        "values when each alias",
+        "values when its aliases",
     ),
-    "an alias of itself": ("shape: &a {b: *a}\n", "values when each alias"),
-    "thousands deep": ("shape: " + "[" * 5000 + "]" * 5000, "nested too deep"),
+    "an alias of itself": ("shape: &a {b: *a}\n", "values when its aliases"),
+    "thousands deep": ("shape: " + "[" * 5000 + "]" * 5000, "nested too deeply"),
 }
 
 
@@ -74,13 +74,13 @@ def test_a_file_that_grows_when_it_is_read_is_refused(
 def test_aliases_are_read(tmp_path: Path, refused: Callable[..., str]) -> None:
     (tmp_path / "conf" / "model").mkdir(parents=True)
     (tmp_path / "conf" / "model" / "good.yaml").write_text("name: &name good\nfamily: *name\n")
-    said = refused("model=good", "threads=0", options=("-m", "--config-dir", str(tmp_path / "conf")))
-    assert "threads is 0" in said
+    output = refused("model=good", "threads=0", options=("-m", "--config-dir", str(tmp_path / "conf")))
+    assert "threads is 0" in output
 
 
 def test_a_grid_cannot_set_hydra_s_own_keys(refused: Callable[..., str]) -> None:
-    said = refused("grid=smoke", "grid.union=[{technique: onnx, hydra.job.name: x}]")
-    assert "'hydra.job.name' is no key of a job" in said
+    output = refused("grid=smoke", "grid.union=[{technique: onnx, hydra.job.name: x}]")
+    assert "'hydra.job.name' is no key of a job" in output
 
 
 NAMES = ["x" * 300, "a\nb", "a\x1b[2Jb", "a\0b", "a\u202eb", "a\tb"]
@@ -89,8 +89,8 @@ NAMES = ["x" * 300, "a\nb", "a\x1b[2Jb", "a\0b", "a\u202eb", "a\tb"]
 @pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
 def test_a_name_is_one_short_line(name: str, refused: Callable[..., str]) -> None:
     quoted = name.replace("\\", "\\\\").replace('"', '\\"')
-    said = refused(f'technique.name="{quoted}"')
-    assert said.isprintable(), "nothing that a terminal acts on is printed"
+    output = refused(f'technique.name="{quoted}"')
+    assert output.isprintable(), "nothing that a terminal acts on is printed"
 
 
 def test_escapes_are_not_printed(refused: Callable[..., str]) -> None:

@@ -1,4 +1,4 @@
-"""Models are called with their inputs by name, and an artifact whose inputs have other names is not loaded."""
+"""Models are called with their inputs by name. An artifact whose inputs have other names is not loaded."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from runner.engines.torchscript import Engine as TorchScript
 
 @pytest.fixture(autouse=True)
 def _threads_can_be_set_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("torch.set_num_interop_threads", lambda threads: None)  # can be set once in a process
+    monkeypatch.setattr("torch.set_num_interop_threads", lambda threads: None)  # it can be set only once in a process
 
 
 class TypesSecond(torch.nn.Module):
-    """Takes its inputs in an order of its own, as FNet does, and counts the tokens that are not padding."""
+    """A model that takes its inputs in another order, as FNet does, and counts the tokens that are not padding."""
 
     def forward(
         self, input_ids: torch.Tensor, token_type_ids: torch.Tensor | None = None, attention_mask: Any = None
@@ -59,9 +59,9 @@ def test_other_names_are_refused(names: list[str]) -> None:
 
 def save_onnx(folder: Path, names: tuple[str, str]) -> None:
     """Write a graph that adds two inputs of these names."""
-    given = [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "length"]) for name in names]
+    inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "length"]) for name in names]
     gives = helper.make_tensor_value_info("logits", TensorProto.INT64, ["batch", "length"])
-    graph = helper.make_graph([helper.make_node("Add", [*names], ["logits"])], "sum", given, [gives])
+    graph = helper.make_graph([helper.make_node("Add", [*names], ["logits"])], "sum", inputs, [gives])
     onnx.save(
         helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), folder / "model.onnx"
     )

@@ -1,4 +1,4 @@
-"""What an engine says it computes in, of artifacts of which it is known."""
+"""Engines report the precision of artifacts whose precision is known."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_the_precision_is_read_back(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("torch.set_num_interop_threads", lambda threads: None)  # can be set once in a process
+    monkeypatch.setattr("torch.set_num_interop_threads", lambda threads: None)  # it can be set only once in a process
     artifact = bert
     for number, step in enumerate(steps):
         entry = {"step": step} if isinstance(step, str) else step

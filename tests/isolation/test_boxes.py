@@ -1,4 +1,4 @@
-"""Both kinds of box, by what a probe sees and does inside them."""
+"""Both kinds of box are tested by what a probe sees and does inside them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def run(
     cpus: list[int] | None = None,
     **request: Any,
 ) -> tuple[BoxEnd, Any]:
-    """Run one action of the probe; return how the box ended and what the probe saw."""
+    """Run an action of the probe, and return how the box ended and what the probe saw."""
     (folder / "artifact").mkdir()
     output = folder / "output"
     output.mkdir()
@@ -98,7 +98,7 @@ def test_too_much_memory_ends_a_container(docker_box: DockerBox, tmp_path: Path)
 
 
 def test_a_hanging_box_is_killed(box: Box, tmp_path: Path) -> None:
-    for timeout_seconds in (2, 10, 60, 300):  # a busy machine may need long until the probe says something
+    for timeout_seconds in (2, 10, 60, 300):  # on a busy machine, the probe may take long to print something
         end, _ = run(box, tmp_path, "hang", timeout_seconds=timeout_seconds)
         assert end.timed_out
         assert "isolation.timeout_seconds" in end.reason()
@@ -150,10 +150,10 @@ def test_no_box_is_left_when_a_cluster_cancels_its_job(box: Box, tmp_path: Path)
         wait_until(lambda: job.poll() is not None or boxes_of(job.pid, box.kind), "a box")
         assert job.poll() is None
         job.terminate()
-        said, _ = job.communicate(timeout=PATIENCE_SECONDS)
-    assert "a-r0-variant" in said
-    assert "cancelled" in said
-    wait_until(lambda: not boxes_of(job.pid, box.kind), "the end of all boxes")  # the engine may still be at it
+        output, _ = job.communicate(timeout=PATIENCE_SECONDS)
+    assert "a-r0-variant" in output
+    assert "cancelled" in output
+    wait_until(lambda: not boxes_of(job.pid, box.kind), "the end of all boxes")  # the engine may still be removing it
 
 
 def boxes_of(job: int, kind: str) -> list[str]:
@@ -193,7 +193,7 @@ def test_a_container_that_somebody_else_is_removing_is_left_to_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answers", "error", "said"),
+    ("answers", "error", "message"),
     [
         (False, requests.ConnectionError("Connection aborted."), "does not answer any more"),
         (True, requests.ConnectionError("Connection aborted."), "was restarted"),
@@ -204,12 +204,12 @@ def test_a_container_that_somebody_else_is_removing_is_left_to_them() -> None:
     ],
 )
 def test_what_is_the_engine_s_fault_is_no_trial_s(
-    answers: bool, error: Exception, said: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    answers: bool, error: Exception, message: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(docker_box_module, "connect", lambda: object() if answers else None)
-    found = docker_box_module._machine_error(error, BoxOrder("m", {}, {}, tmp_path, [7]))
-    assert (said is None) == (found is None)
-    assert (said or "") in str(found)
+    machine_error = docker_box_module._machine_error(error, BoxOrder("m", {}, {}, tmp_path, [7]))
+    assert (message is None) == (machine_error is None)
+    assert (message or "") in str(machine_error)
 
 
 @pytest.mark.docker

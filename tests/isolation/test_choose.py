@@ -1,4 +1,4 @@
-"""Sizes, threads, and which box is taken."""
+"""Sizes and threads are checked, and the kind of box is chosen."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_sizes(text: str, size: int) -> None:
     [
         ("lots", "not a size. Write for example 4GiB"),
         ("-1GiB", "not a size"),
-        ("4MiB", "too small for any engine to start in. Give at least 64MiB"),
+        ("4MiB", "too small for any engine to start. Give at least 64MiB"),
         ("9000GiB", r"this machine has \d+\.\dGiB"),
     ],
 )
@@ -48,5 +48,5 @@ def test_without_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent.sock")
     assert choose.resolve(IsolationKind.auto) == (IsolationKind.process, choose.NO_ENGINE)
     assert choose.resolve(IsolationKind.process) == (IsolationKind.process, None)
-    with pytest.raises(UserError, match="isolation=docker, but no Docker engine answers"):
+    with pytest.raises(UserError, match="isolation is docker, but no Docker engine answers"):
         choose.resolve(IsolationKind.docker)

@@ -1,4 +1,4 @@
-"""Engines that are not an ordinary Docker: told by name, or refused."""
+"""Engines other than an ordinary Docker are named, or refused."""
 
 from __future__ import annotations
 

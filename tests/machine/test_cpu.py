@@ -1,4 +1,4 @@
-"""The CPU, as a made-up machine shows it."""
+"""The CPU is read from the files of a simulated machine."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from tests.machines import show
 
 
 def test_a_cpu_is_read(tmp_path: Path) -> None:
-    one = (
+    cpuinfo = (
         "vendor_id\t: Maker\ncpu family\t: 6\nmodel\t\t: 7\nmodel name\t: Fast One\nstepping\t: 8\nflags\t: fma avx2\n"
     )
-    show(tmp_path, {"proc/cpuinfo": one + one.replace("Fast", "Slow"), "proc/sys/kernel/osrelease": "6.1.0\n"})
+    show(tmp_path, {"proc/cpuinfo": cpuinfo + cpuinfo.replace("Fast", "Slow"), "proc/sys/kernel/osrelease": "6.1.0\n"})
     for index, (level, kind, size) in enumerate([(1, "Data", "32K"), (1, "Instruction", "32K"), (2, "Unified", "1M")]):
         folder = f"sys/devices/system/cpu/cpu0/cache/index{index}"
         show(tmp_path, {f"{folder}/level": str(level), f"{folder}/type": kind, f"{folder}/size": size})

@@ -1,4 +1,4 @@
-"""FLOPs counted from shapes, against torch's own count of a forward pass."""
+"""FLOPs counted from shapes equal those that torch counts in a forward pass."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def counted_by_torch(checkpoint: Path, rows: int, tokens: int) -> int:
 @pytest.mark.parametrize("model_type", sorted(ARCHITECTURES.keys() - {"deberta-v2", "nystromformer"}))
 def test_the_count_is_torch_s(model_type: str, texts: Path, tmp_path: Path) -> None:
     checkpoint = save_random(tmp_path / "model", texts, model_type)
-    found = count_flops(checkpoint)
-    assert found is not None
-    assert 3 * found.of(40) == counted_by_torch(checkpoint, 3, 40)
+    flops = count_flops(checkpoint)
+    assert flops is not None
+    assert 3 * flops.of(40) == counted_by_torch(checkpoint, 3, 40)
 
 
 def test_pruned_heads_are_not_counted(texts: Path, tmp_path: Path) -> None:
@@ -40,18 +40,18 @@ def test_pruned_heads_are_not_counted(texts: Path, tmp_path: Path) -> None:
     pruned, _ = apply_step(
         tmp_path / "pruned", whole, texts, step="head-pruning", fraction=0.5, criterion="random", seed=1
     )
-    found, before = count_flops(pruned), count_flops(whole)
-    assert found is not None
+    flops, before = count_flops(pruned), count_flops(whole)
+    assert flops is not None
     assert before is not None
-    assert found.of(40) == counted_by_torch(pruned, 1, 40)
-    assert found.per_token_squared * 2 == before.per_token_squared
+    assert flops.of(40) == counted_by_torch(pruned, 1, 40)
+    assert flops.per_token_squared * 2 == before.per_token_squared
 
 
 def test_padding_is_counted_apart() -> None:
     flops = FlopCount(per_example=10, per_token=3, per_token_squared=1)
-    one = np.array([[1, 1, 0, 0], [1, 1, 1, 1]])
+    mask = np.array([[1, 1, 0, 0], [1, 1, 1, 1]])
     other = np.array([[1, 0]])
-    useful, padded = flops.per_call([one, other])
+    useful, padded = flops.per_call([mask, other])
     assert useful == ((10 + 6 + 4) + (10 + 12 + 16) + (10 + 3 + 1)) / 2
     assert padded == (2 * (10 + 12 + 16) + (10 + 6 + 4)) / 2
 

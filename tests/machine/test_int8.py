@@ -1,4 +1,4 @@
-"""Which CPUs add int8 products in 16 bits."""
+"""It is known which CPUs add int8 products in 16 bits."""
 
 from __future__ import annotations
 

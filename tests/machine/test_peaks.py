@@ -1,4 +1,4 @@
-"""Peaks: taken from the best kernel, kept, and measured anew when the machine or the box is another."""
+"""Peaks are those of the best kernel. They are kept, and measured again when the machine or the box changes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.patience import PATIENCE_SECONDS
 
 
 class FakeBox(Box):
-    """Says what it is told to say."""
+    """A box that returns a given result."""
 
     kind = "fake"
 
@@ -39,11 +39,11 @@ def candidate(kind: str, per_second: float, name: str = "a") -> dict[str, Any]:
 
 
 def test_the_best_kernel_is_the_peak() -> None:
-    found = from_candidates(2, [candidate("int8", 3e9, "slow"), candidate("int8", 4e9, "quick")])
-    assert found == Peaks(2, int8_flops_per_second=4e9, best={"int8_flops_per_second": "quick"})
-    assert found.peak_for("int8") == 4e9
-    assert found.peak_for("float32") is None
-    assert found.peak_for("int4") is None
+    peaks = from_candidates(2, [candidate("int8", 3e9, "slow"), candidate("int8", 4e9, "quick")])
+    assert peaks == Peaks(2, int8_flops_per_second=4e9, best={"int8_flops_per_second": "quick"})
+    assert peaks.peak_for("int8") == 4e9
+    assert peaks.peak_for("float32") is None
+    assert peaks.peak_for("int4") is None
 
 
 def test_a_limit_counts_the_parts_in_float32() -> None:
@@ -95,8 +95,8 @@ def test_a_broken_file_is_measured_again(tmp_path: Path) -> None:
 def test_a_real_box_measures_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peaks, "_SECONDS", 0.0)
     monkeypatch.setattr(peaks, "_TIMEOUT_SECONDS", PATIENCE_SECONDS)
-    found = measured_peaks(tmp_path, ProcessBox(), choose_cpus(1))
-    assert found.error is None
+    measured = measured_peaks(tmp_path, ProcessBox(), choose_cpus(1))
+    assert measured.error is None
     for precision in ("float32", "bfloat16", "int8"):
-        assert 1e8 < (found.peak_for(precision) or 0) < 1e14
-    assert 1e8 < (found.bandwidth_bytes_per_second or 0) < 1e13
+        assert 1e8 < (measured.peak_for(precision) or 0) < 1e14
+    assert 1e8 < (measured.bandwidth_bytes_per_second or 0) < 1e13

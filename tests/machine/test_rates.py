@@ -1,4 +1,4 @@
-"""Rates of a trial, and what makes one unfair."""
+"""A trial's rates are computed, and a trial with another precision than declared is unfair."""
 
 from __future__ import annotations
 

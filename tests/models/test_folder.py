@@ -30,7 +30,7 @@ def test_files_that_only_their_owner_can_read_are_copied_for_root_s_boxes(tmp_pa
     files.mkdir()
     write_files(files, "config.json", "model.safetensors")
     assert readable_by_a_box(files, copy) == files
-    (files / "model.safetensors").chmod(0o600)  # as save_pretrained leaves it
+    (files / "model.safetensors").chmod(0o600)  # save_pretrained writes it with this mode
     assert readable_by_a_box(files, copy) == copy
     assert (copy / "model.safetensors").stat().st_mode & 0o777 == 0o644
     assert (copy / "model.safetensors").read_bytes() == (files / "model.safetensors").read_bytes()
@@ -44,7 +44,7 @@ def test_the_identity_follows_the_content(tmp_path: Path) -> None:
 
 
 def test_no_path() -> None:
-    with pytest.raises(UserError, match=r"model\.path is not set\. Say which folder: model\.path="):
+    with pytest.raises(UserError, match=r"model\.path is not set\. Name the folder: model\.path="):
         fetch_model(_model(None), Path("unused"))
 
 
@@ -62,7 +62,7 @@ def test_an_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_no_config(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"has no config\.json\. Take a folder as `save_pretrained`"):
+    with pytest.raises(UserError, match=r"has no config\.json\. Take a folder that `save_pretrained`"):
         fetch_model(_model(write_files(tmp_path, "model.safetensors")), Path("unused"))
 
 

@@ -1,4 +1,4 @@
-"""A hub model comes from the local hub cache, or is refused with what else would do."""
+"""A hub model comes from the local hub cache, or is refused with alternatives."""
 
 from __future__ import annotations
 

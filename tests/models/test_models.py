@@ -1,4 +1,4 @@
-"""Every model in conf/ composes to a chain that gives a checkpoint, trained or random where it can be."""
+"""Every model in conf/ composes to a chain that gives a checkpoint, trained or, if possible, random."""
 
 from __future__ import annotations
 

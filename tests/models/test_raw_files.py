@@ -1,4 +1,4 @@
-"""A stranger's model files: whatever would run code, leave the folder, or lie about its size is refused."""
+"""Untrusted model files are refused if they would run code, leave the folder, or claim a wrong size."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def _weights(header: Any, data: bytes = b"", length: int | None = None) -> bytes:
-    """Return a safetensors file with this header; `length` is what it says of the header's own length."""
+    """Return a safetensors file with this header. `length` is the length that it claims for the header."""
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
     return struct.pack("<Q", len(text) if length is None else length) + text + data
 
@@ -52,7 +52,7 @@ LYING = {
 @pytest.mark.parametrize("content", LYING.values(), ids=LYING)
 def test_weights_that_lie_are_refused(content: bytes, folder: Path) -> None:
     (folder / "model.safetensors").write_bytes(content)
-    with pytest.raises(UserError, match=r"model 'm': model\.safetensors is no safetensors file: .*another copy"):
+    with pytest.raises(UserError, match=r"model 'm': model\.safetensors is not a safetensors file: .*another copy"):
         check_files(folder, "model 'm'")
 
 
@@ -60,7 +60,7 @@ def test_weights_that_lie_are_refused(content: bytes, folder: Path) -> None:
 def test_code_is_refused(name: str, folder: Path) -> None:
     (folder / "deep").mkdir()
     (folder / name).write_text("raise SystemExit")
-    with pytest.raises(UserError, match=rf"{Path(name).name} is code of the model's own\. Such code is never run"):
+    with pytest.raises(UserError, match=rf"{Path(name).name} is the model's own code\. Pinbox never runs such code"):
         check_files(folder, "model 'm'")
 
 
@@ -69,14 +69,16 @@ def test_code_that_is_named_may_lie_there_and_no_other(folder: Path) -> None:
     (folder / "modeling_own.py").write_text("raise SystemExit")
     check_files(folder, "model 'm'", ["modeling_own.py"])
     (folder / "modeling_evil.py").write_text("raise SystemExit")
-    with pytest.raises(UserError, match=r"modeling_evil\.py is code .*name its files in model\.source\.code"):
+    with pytest.raises(
+        UserError, match=r"modeling_evil\.py is the model's own code.*name its files in model\.source\.code"
+    ):
         check_files(folder, "model 'm'", ["modeling_own.py"])
 
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
 def test_a_reference_to_code_is_refused(name: str, folder: Path) -> None:
     (folder / name).write_text('{"auto_map": {"AutoModel": "evil--repo.Model"}}')
-    with pytest.raises(UserError, match=rf"{name} names code of the model's own \(auto_map\)"):
+    with pytest.raises(UserError, match=rf"{name} names the model's own code \(auto_map\)"):
         check_files(folder, "model 'm'")
 
 
@@ -104,13 +106,13 @@ def test_what_is_no_file_is_refused_unopened(name: str, make: Callable[[Path], N
 
 
 BAD_JSON = {
-    "nested too deep": (b"[" * 100_000, "nested too deep|cannot be read"),
+    "nested too deeply": (b"[" * 100_000, "nested too deeply|cannot be read"),
     "no JSON": (b"not json", "cannot be read"),
     "no text": (b"\xff\xfe\x00", "cannot be read"),
-    "a list": (b"[]", "holds no mapping"),
+    "a list": (b"[]", "does not hold a JSON object"),
     "no name": (b'{"model_type": ["bert"]}', "must be a name"),
     "no number": (b'{"pad_token_id": "0"}', "pad_token_id is '0', but must be a number"),
-    "too many layers": (b'{"num_hidden_layers": 1000000000}', "no model has more than 10000"),
+    "too many layers": (b'{"num_hidden_layers": 1000000000}', "must be at most 10000"),
 }
 
 

@@ -1,4 +1,4 @@
-"""What transformers has, read from its source: which models are refused by what they are called with."""
+"""The source of transformers shows its architectures and their inputs. Models that need others are refused."""
 
 from __future__ import annotations
 
@@ -20,28 +20,30 @@ def test_a_classifier_that_texts_alone_are_enough_for_is_taken(model_type: str) 
 
 
 @pytest.mark.parametrize(
-    ("model_type", "mapping", "said"),
+    ("model_type", "mapping", "message"),
     [
         ("fnet", OF_TEXTS, "FNetForSequenceClassification takes no attention_mask"),
         ("fnet", BASE, "FNetModel takes no attention_mask"),
         ("t5", OF_TEXTS, r"also takes the inputs of a decoder beside its encoder \(decoder_attention_mask"),
-        ("layoutlm", OF_TEXTS, r"also takes what a text does not tell \(bbox\)"),
+        ("layoutlm", OF_TEXTS, r"also takes inputs that do not follow from a text \(bbox\)"),
         ("whisper", OF_TEXTS, "has no classifier of texts of the architecture 'whisper'"),
         ("vit", OF_TOKENS, "has no classifier of tokens of the architecture 'vit'"),
         ("newbert", OF_TEXTS, r"^config.json: transformers 5\.[\d.]+ has no architecture 'newbert'"),
     ],
 )
-def test_others_are_refused_in_words(model_type: str, mapping: str, said: str) -> None:
-    with pytest.raises(UserError, match=said):
+def test_others_are_refused_in_words(model_type: str, mapping: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
         check_architecture(model_type, mapping, "config.json")
 
 
 def test_a_model_of_other_things_than_token_ids_is_refused() -> None:
-    with pytest.raises(UserError, match="Seer is not called with input_ids"):
+    with pytest.raises(UserError, match="Seer does not take input_ids"):
         check_inputs_of("Seer", ["pixel_values", "attention_mask"], "config.json")
 
 
-@pytest.mark.parametrize("model_type", ["gpt2", "llama"])  # a forward pass of its own, and one of a class for many
+@pytest.mark.parametrize(
+    "model_type", ["gpt2", "llama"]
+)  # one has its own forward pass, the other that of a base class
 def test_the_source_says_what_the_class_takes(model_type: str) -> None:
     from transformers import GPT2ForSequenceClassification, LlamaForSequenceClassification
 

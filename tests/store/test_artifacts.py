@@ -1,4 +1,4 @@
-"""The store: whole entries, once per content, never a broken one."""
+"""The store holds each content once and complete, and never returns a broken entry."""
 
 from __future__ import annotations
 
@@ -22,10 +22,15 @@ def put(store: Store, recipe: dict[str, str], text: str) -> str:
 def test_what_is_put_is_found(tmp_path: Path) -> None:
     store = Store(tmp_path)
     content = put(store, {"a": "1"}, "hello")
-    found = store.find({"a": "1"})
-    assert found is not None
-    assert (found.content, found.format, found.disk_bytes, found.lineage) == (content, "onnx", 5, [{"step": "x"}])
-    assert (found.path / "model").read_text() == "hello"
+    artifact = store.find({"a": "1"})
+    assert artifact is not None
+    assert (artifact.content, artifact.format, artifact.disk_bytes, artifact.lineage) == (
+        content,
+        "onnx",
+        5,
+        [{"step": "x"}],
+    )
+    assert (artifact.path / "model").read_text() == "hello"
     assert store.find({"a": "2"}) is None
 
 
@@ -40,12 +45,12 @@ def test_same_content_is_stored_once(tmp_path: Path) -> None:
 def test_a_damaged_entry_is_made_anew(tmp_path: Path, damage: str) -> None:
     store = Store(tmp_path)
     put(store, {"a": "1"}, "hello")
-    found = store.find({"a": "1"})
-    assert found is not None
+    artifact = store.find({"a": "1"})
+    assert artifact is not None
     if damage == "truncated":
-        (found.path / "model").write_text("he")
+        (artifact.path / "model").write_text("he")
     elif damage == "removed":
-        (found.path / "model").unlink()
+        (artifact.path / "model").unlink()
     else:
         next((tmp_path / "recipes").iterdir()).write_text('{"content": "')
     assert store.find({"a": "1"}) is None
@@ -83,8 +88,10 @@ def test_the_compressed_size_is_that_of_every_file(tmp_path: Path) -> None:
             (folder / "files" / name).write_bytes(content)
         artifact = store.put({"a": "1"}, folder / "files", "onnx", [])
     size = store.compressed_bytes(artifact)
-    assert 3000 < size < 3200  # what is random stays as it is, what is repeated nearly vanishes
-    assert Store(tmp_path).compressed_bytes(replace(artifact, path=tmp_path / "gone")) == size  # counted once
+    assert 3000 < size < 3200  # random bytes cannot be compressed, and repeated bytes compress to almost nothing
+    assert (
+        Store(tmp_path).compressed_bytes(replace(artifact, path=tmp_path / "gone")) == size
+    )  # it is counted only once
 
 
 def test_what_is_not_named_as_a_content_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ def test_another_content_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_without_an_index_the_error_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     only_index(monkeypatch, None)
-    with pytest.raises(UserError, match=r"cannot download .*Run it once with a package index in reach"):
+    with pytest.raises(UserError, match=r"cannot download .*Run it once while a package index can be reached"):
         archive("demo==1.0", "0" * 64, tmp_path, where="test")
 
 

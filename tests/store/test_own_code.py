@@ -1,4 +1,4 @@
-"""A sweep with a step, an engine, a task and a metric of the user's own: the example of `pinbox init --code`."""
+"""A sweep runs with the user's own step, engine, task and metric: the example of `pinbox init --code`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ALONE = ["grid.baseline=own-code", "grid.union=[{technique: own-code}]", "measur
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The example, with a model that has weights, and a code beside it that the box must not see."""
+    """The example, with a model that has weights, and code beside it that the box must not see."""
     folder = tmp_path_factory.mktemp("own")
     write_example(folder, code=True)
     texts = tmp_path_factory.mktemp("texts")
@@ -55,9 +55,9 @@ def swept(request: pytest.FixtureRequest, folder: Path) -> Path:
 def test_its_trials_are_rows_that_name_the_code(swept: Path) -> None:
     results = pd.read_parquet(swept / "results.parquet")
     assert set(results.status) == {"ok"}
-    assert {json.loads(said)["arena"] for said in results.box_engine} == {"off"}
-    (said,) = set(results.plugins)
-    assert [one.partition("@")[0] for one in said.split()] == [
+    assert {json.loads(used)["arena"] for used in results.box_engine} == {"off"}
+    (used,) = set(results.plugins)
+    assert [label.partition("@")[0] for label in used.split()] == [
         "steps/round-weights",
         "tasks/reviews",
         "engines/onnxruntime_lean",
@@ -84,6 +84,6 @@ def test_its_metric_is_in_the_report(swept: Path) -> None:
 def test_the_step_s_code_is_in_the_record(swept: Path) -> None:
     manifest = json.loads((swept / "manifest.json").read_text())
     (lineage,) = manifest["lineage"].values()
-    (record,) = (one for one in lineage if one.get("step") == "round-weights")
+    (record,) = (entry for entry in lineage if entry.get("step") == "round-weights")
     assert record["plugin"] == f"steps/round-weights@{record['code'][:12]}"
     assert record["notes"]["largest_change"] > 0

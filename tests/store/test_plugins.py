@@ -1,4 +1,4 @@
-"""Code of the user's own: found by name, in two places and no other; copied whole; slips told with their line."""
+"""The user's own code is found by name in two places only, and copied completely. Errors name their line."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def imported_elsewhere(kept: plugins.Kept) -> str:
-    """Import a kept plugin as a box does, and return where from."""
+    """Import a kept plugin as a box does, and return the file that it comes from."""
     code = f"import importlib; print(importlib.import_module({kept.module!r}).__file__)"
     path = f"{Path(__file__).parents[2]}:{kept.path}"
     done = subprocess.run(
@@ -80,11 +80,11 @@ def test_a_step_beside_conf_is_found_by_its_name(folder: Path) -> None:
     made = make_step({"step": "shout-loud", "loudness": 2}, "here")
     assert made.name == "shout-loud"
     assert vars(made) == {"loudness": 2}
-    found = plugin_of("shout-loud")
-    assert found is not None
-    assert found.origin == "plugins/steps/shout_loud.py"
-    kept = plugins.keep(found, Store(folder / "store"))
-    assert str(kept) == f"steps/shout-loud@{found.sha256()[:12]}"
+    plugin = plugin_of("shout-loud")
+    assert plugin is not None
+    assert plugin.origin == "plugins/steps/shout_loud.py"
+    kept = plugins.keep(plugin, Store(folder / "store"))
+    assert str(kept) == f"steps/shout-loud@{plugin.sha256()[:12]}"
     assert imported_elsewhere(kept) == f"{kept.path}/plugins/steps/shout_loud.py"
     with pytest.raises(UserError, match=r"step 'shout-loud' has no key 'loudnes'. Did you mean 'loudness'"):
         make_step({"step": "shout-loud", "loudnes": 2}, "here")
@@ -96,12 +96,12 @@ def test_a_folder_is_one_plugin_with_all_its_files(folder: Path) -> None:
     (room / "__init__.py").write_text("from . import words\n" + STEP.format(name="shout"))
     (room / "words.py").write_text("WORDS = 1\n")
     make_step({"step": "shout"}, "here")
-    found = plugin_of("shout")
-    assert found is not None
-    before = found.sha256()
+    plugin = plugin_of("shout")
+    assert plugin is not None
+    before = plugin.sha256()
     (room / "words.py").write_text("WORDS = 2\n")
-    assert found.sha256() != before
-    kept = plugins.keep(found, Store(folder / "store"))
+    assert plugin.sha256() != before
+    kept = plugins.keep(plugin, Store(folder / "store"))
     (room / "words.py").write_text("WORDS = 3\n")
     assert (kept.path / "plugins" / "steps" / "shout" / "words.py").read_text() == "WORDS = 2\n"
     assert imported_elsewhere(kept) == f"{kept.path}/plugins/steps/shout/__init__.py"
@@ -109,10 +109,10 @@ def test_a_folder_is_one_plugin_with_all_its_files(folder: Path) -> None:
 
 def test_a_step_of_an_installed_package(package: Path, folder: Path) -> None:
     assert make_step({"step": "murmur"}, "here").name == "murmur"
-    found = plugin_of("murmur")
-    assert found is not None
-    assert found.origin == "toybox 1.2"
-    kept = plugins.keep(found, Store(folder / "store"))
+    plugin = plugin_of("murmur")
+    assert plugin is not None
+    assert plugin.origin == "toybox 1.2"
+    kept = plugins.keep(plugin, Store(folder / "store"))
     assert kept.module == "toybox.deep.murmur"
     assert imported_elsewhere(kept) == f"{kept.path}/toybox/deep/murmur.py"
     assert (kept.path / "toybox" / "helper.py").exists()
@@ -148,15 +148,15 @@ def test_nothing_is_imported_that_no_job_names(folder: Path) -> None:
 
 def test_a_name_of_pinbox_s_own_is_refused(folder: Path) -> None:
     (folder / "plugins" / "steps" / "onnx_export.py").write_text(STEP.format(name="onnx-export"))
-    with pytest.raises(UserError, match=r"'onnx-export' is there twice among the steps: plugins/steps/onnx_export.py"):
+    with pytest.raises(UserError, match=r"'onnx-export' exists twice among the steps: plugins/steps/onnx_export.py"):
         make_step({"step": "onnx-export"}, "here")
     (folder / "plugins" / "steps" / "sly.py").write_text(STEP.format(name="fine-tune"))
-    with pytest.raises(UserError, match="There is a step 'fine-tune' of Pinbox's own"):
+    with pytest.raises(UserError, match="Pinbox has a step 'fine-tune' already"):
         make_step({"step": "sly"}, "here")
 
 
 @pytest.mark.parametrize(
-    ("code", "said"),
+    ("code", "message"),
     [
         ("import runner\nfoo(\n", r"plugins/steps/slip.py cannot be imported: SyntaxError: .* \(line 2\)"),
         ("import runner\n\n1 / 0\n", r"cannot be imported: ZeroDivisionError: division by zero \(line 3\)"),
@@ -164,9 +164,9 @@ def test_a_name_of_pinbox_s_own_is_refused(folder: Path) -> None:
         (STEP.format(name="other"), "plugins/steps/slip.py has no step 'slip'"),
     ],
 )
-def test_a_slip_in_the_code_names_file_and_line(code: str, said: str, folder: Path) -> None:
+def test_a_slip_in_the_code_names_file_and_line(code: str, message: str, folder: Path) -> None:
     (folder / "plugins" / "steps" / "slip.py").write_text(code)
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         make_step({"step": "slip"}, "here")
 
 

@@ -1,4 +1,4 @@
-"""Which files an artifact is made by: changed code must never meet what it once made."""
+"""The files that make an artifact are found, so that changed code never uses an old artifact."""
 
 from __future__ import annotations
 

@@ -56,15 +56,15 @@ CASES = {
     "added key": (["+thread=2"], "Did you mean 'threads'?"),
     "type": (["threads=two"], "threads (threads=two): Value 'two' of type 'str' could not be converted to Integer."),
     "choice": (["workload.padding=left"], "expected one of [longest, bucketed, max_length]"),
-    "list of a group": (["technique=[onnx,torch-eager]"], "To run each, write technique=onnx,torch-eager."),
-    "list of a value": (["threads=[1,2]"], "To run each, write threads=1,2."),
+    "list of a group": (["technique=[onnx,torch-eager]"], "To run each of them, write technique=onnx,torch-eager."),
+    "list of a value": (["threads=[1,2]"], "To run each of them, write threads=1,2."),
     "syntax": (["threads=1,"], "is not an override"),
     "no threads": (["threads=0"], "threads is 0, but must be at least 1."),
     "threads": (["threads=999"], "threads is 999, but only"),
     "batch size": (["workload.batch_size=0"], "workload.batch_size is 0, but must be at least 1."),
     "precision": (["technique.precision=int7"], "is 'int7'. Did you mean 'int8'? Allowed: bfloat16, float32, int8."),
     "code elsewhere": (["model.source.code=[../evil.py]"], "must name files"),
-    "memory": (["isolation.memory=1MiB"], "too small for any engine to start in"),
+    "memory": (["isolation.memory=1MiB"], "too small for any engine to start"),
     "not memory": (["isolation.memory=much"], "not a size"),
     "fewer rounds at most": (["measure.max_rounds=1"], "measure.max_rounds is 1, but must be at least"),
     "limit": (["measure.limits.steal_fraction=-1"], "measure.limits.steal_fraction is -1"),
@@ -93,7 +93,7 @@ CASES = {
         ["+model@technique.teacher=tiny"],
         "technique 'torch-eager' has a teacher, but no step that learns from one.",
     ),
-    "rank": (["technique=svd-192"], "step 'low-rank': rank is 192, but the model's hidden width is 32: at most 32."),
+    "rank": (["technique=svd-192"], "step 'low-rank': rank is 192, but must be at most 32, the model's hidden width."),
     "architecture": (
         ["technique=heads-50", "model.shape.model_type=mpnet"],
         "step 'head-pruning' cannot remove heads of mpnet: one table",
@@ -123,7 +123,7 @@ def test_a_command_ends_with_code_2_and_no_traceback() -> None:
 
 def test_docker_without_an_engine(refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
-    assert "isolation=docker, but no Docker engine answers. Start one" in refused("isolation=docker")
+    assert "isolation is docker, but no Docker engine answers. Start one" in refused("isolation=docker")
 
 
 def test_missing_model_folder(refused: Refused, tmp_path: Path) -> None:
@@ -149,9 +149,13 @@ def test_a_local_model_s_own_config_is_followed(layers: int, refused: Refused, t
         ({"id2label": {"1": "no", "2": "yes"}}, [], "config.json: the keys of id2label are 1, 2, but must number"),
         ({"id2label": {"0": "score"}}, ["task.label_column=null"], "its head has one output ('score')"),
         ({"id2label": {"0": "joy", "1": "anger"}}, [], "the model's labels are joy, anger, but the task's are no, yes"),
-        ({}, [], "Which output is which label would be a guess."),
-        ({"problem_type": "multi_label_classification"}, [], "a text has any number of its labels, but task.kind is"),
-        ({"architectures": ["BertForMaskedLM"]}, [], "hold no classification head: they are of a BertForMaskedLM"),
+        ({}, [], "To match them would be a guess."),
+        ({"problem_type": "multi_label_classification"}, [], "a text has any number of labels, but task.kind is"),
+        (
+            {"architectures": ["BertForMaskedLM"]},
+            [],
+            "hold no classification head: they are those of a BertForMaskedLM",
+        ),
         ({"quantization_config": {"quant_method": "awq"}}, [], "the weights are quantized already (awq)"),
         ({"id2label": {"0": "no", "1": "yes"}}, ["task.labels=[no]"], "texts.csv also has 'yes' in column 'label'"),
     ],
@@ -214,7 +218,7 @@ def test_a_technique_that_takes_whole_texts(technique: str, step: str, refused: 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["task.kind=embedding"], "task.kind of 'alice' is embedding: vectors are evaluated by those of the baseline"),
+        (["task.kind=embedding"], "task.kind of 'alice' is embedding: vectors are compared with the baseline's"),
         (
             ["task.kind=embedding", "task.label_column=null", "technique=heads-50-importance"],
             "task 'alice' has no labels",

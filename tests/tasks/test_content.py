@@ -1,4 +1,4 @@
-"""Compressed files are read as what they hold, within bounds; one that is broken or holds too much is refused."""
+"""Compressed files are read by their content and within limits. Broken or too large ones are refused."""
 
 from __future__ import annotations
 
@@ -71,17 +71,25 @@ def test_a_compressed_file_gives_the_same_texts(name: str, packed: bytes, tmp_pa
 @pytest.mark.parametrize(
     ("name", "packed", "message"),
     [
-        ("texts.csv.gz", gzip.compress(CSV.encode())[:-20], r"is no whole gzip file: .*Compress the texts anew"),
-        ("texts.csv.zst", _zstd(CSV)[:-20], r"is no whole zstd file"),
-        ("texts.csv.gz", b"text,label\n", r"is no whole gzip file"),
-        ("texts.zip", b"text,label\n", r"is no whole zip file"),
+        ("texts.csv.gz", gzip.compress(CSV.encode())[:-20], r"is not a complete gzip file: .*Compress the texts again"),
+        ("texts.csv.zst", _zstd(CSV)[:-20], r"is not a complete zstd file"),
+        ("texts.csv.gz", b"text,label\n", r"is not a complete gzip file"),
+        ("texts.zip", b"text,label\n", r"is not a complete zip file"),
         ("texts.zip", _zipped({"a.csv": CSV, "b.TSV": CSV}), r"exactly one file .*, but holds 2 \(a\.csv, b\.TSV\)"),
         ("texts.zip", _zipped({"a.xlsx": CSV}), r"exactly one file .*, but holds 0 \(none\)"),
-        ("texts.zip", _zipped({"a.csv": CSV}, zipfile.ZIP_LZMA), r"a\.csv is compressed in a way that is not read"),
+        (
+            "texts.zip",
+            _zipped({"a.csv": CSV}, zipfile.ZIP_LZMA),
+            r"a\.csv is compressed by a method that cannot be read",
+        ),
         ("texts.gz", gzip.compress(CSV.encode()), r"the name 'texts' ends in ''\. Allowed: \.csv, .* followed by \.gz"),
         ("texts.csv.bz2", b"BZh9", r"'texts\.csv\.bz2' ends in '\.bz2'\. Allowed: "),
         ("texts.csv.gz.gz", gzip.compress(CSV.encode()), r"ends in '\.gz'\. Allowed: "),
-        ("texts.csv", gzip.compress(CSV.encode()), r"not what its name says\. It is compressed by gzip\. Add \.gz"),
+        (
+            "texts.csv",
+            gzip.compress(CSV.encode()),
+            r"does not hold what its name says\. It is compressed by gzip\. Add \.gz",
+        ),
         ("texts.csv", _zstd(CSV), r"It is compressed by zstd\. Add \.zst to its name"),
         ("texts.csv", _zipped({"a.csv": CSV}), r"a zip archive or an Excel workbook"),
     ],
@@ -93,8 +101,8 @@ def test_what_cannot_be_unpacked_is_refused(name: str, packed: bytes, message: s
 
 def test_an_encrypted_member_is_refused(tmp_path: Path) -> None:
     packed = bytearray(_zipped({"a.csv": CSV}))
-    packed[6] |= 1  # its own header
-    packed[packed.index(b"PK\1\2") + 8] |= 1  # the archive's list
+    packed[6] |= 1  # the header of the file itself
+    packed[packed.index(b"PK\1\2") + 8] |= 1  # the header in the archive's list
     with pytest.raises(UserError, match=r"a\.csv is encrypted\. Unpack it"):
         _load(tmp_path, "texts.zip", bytes(packed))
 
@@ -110,7 +118,7 @@ def test_a_bomb_is_refused(end: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_many_small_rows_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In memory they are much larger than in the file."""
+    """They take much more space in memory than in the file."""
     monkeypatch.setattr(reading, "MAX_ROWS", 49)
     with pytest.raises(UserError, match="has more than 49 rows"):
         _load(tmp_path, "texts.csv.gz", gzip.compress(CSV.encode()))

@@ -1,4 +1,4 @@
-"""CSV is read as Excel and others write it; what separates its fields is found out for certain, or refused."""
+"""CSV is read as Excel and others write it. A delimiter that is not certain is refused."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def test_the_delimiter_is_the_one_in_the_header(delimiter: str, name: str, tmp_p
     for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL):
         texts = _load(tmp_path, _written(CHARACTERS[delimiter], quoting=quoting), name)
         assert texts == plain
-    said = () if delimiter == "comma" else (f"task.path: {tmp_path / name}: read as {delimiter}-separated.",)
-    assert texts.notes == said
+    notes = () if delimiter == "comma" else (f"task.path: {tmp_path / name}: read as {delimiter}-separated.",)
+    assert texts.notes == notes
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r"])
@@ -54,7 +54,7 @@ def test_excels_first_line_is_understood(first: str, tmp_path: Path) -> None:
 
 
 def test_spaces_around_names_do_not_count(tmp_path: Path) -> None:
-    """Nor those before values, where each name but the first has one: " x" were another label than "x"."""
+    """Nor do spaces before values if each name except the first has one: " x" would be another label than "x"."""
     texts = _load(tmp_path, 'text , label, split\n"a, b", x, test\nc,"y", train\n')
     assert (texts.test, texts.train, texts.labels) == ([Example("a, b", 0)], [Example("c", 1)], ["x", "y"])
     assert texts.notes[0].endswith("read as without the spaces after commas.")
@@ -62,8 +62,8 @@ def test_spaces_around_names_do_not_count(tmp_path: Path) -> None:
 
 
 def test_a_split_by_another_name_is_not_passed_over(tmp_path: Path) -> None:
-    """It would be drawn anew, and texts that the model was trained on be tested."""
-    with pytest.raises(UserError, match="has a column 'Split', but only 'split' counts"):
+    """Otherwise the split would be drawn, and texts used for training would be used for testing."""
+    with pytest.raises(UserError, match="has a column 'Split', but it must be called 'split'"):
         _load(tmp_path, "text,label,Split\na,x,test\nb,y,train\n")
 
 
@@ -91,7 +91,7 @@ def test_a_quote_left_open_does_not_fill_the_memory(tmp_path: Path, monkeypatch:
 
 
 def test_one_column_needs_no_delimiter(tmp_path: Path) -> None:
-    """What looks like one is part of a text, unless all rows have as many."""
+    """A delimiter is part of a text, unless all rows have the same number of them."""
     texts = _load(tmp_path, 'text\nHello; you\n"one, two"\nthree\n', label_column=None)
     assert sorted(example.text for example in texts.test) == ["Hello; you", "one, two", "three"]
     two = "text\na; b\nc; d\n"
@@ -127,7 +127,7 @@ def test_a_declared_delimiter_is_taken(tmp_path: Path) -> None:
         ('text,label\n"so \\"he\\" said",x\n', r"line 2: ',' expected after '\"'\. Close every quote, and double"),
         ('text\tlabel\n"so" he said\tx\n', r"line 2: a tab expected after '\"'"),
         ('text,label\na,x\n"never closed,y\nb,x\n', r"line 3: unexpected end of data\. Close every quote"),
-        ('text\tlabel\n"a\tx\nb"\ty\n', r"line 2: a quote opens here and closes in line 3, with tabs between"),
+        ('text\tlabel\n"a\tx\nb"\ty\n', r"line 2: a quote opens here and closes in line 3, with tabs in between"),
     ],
 )
 def test_what_is_not_certain_is_refused(content: str, message: str, tmp_path: Path) -> None:

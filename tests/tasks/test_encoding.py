@@ -1,4 +1,4 @@
-"""A text file is read in the encoding that its first bytes or the task say, and never in a guessed one."""
+"""A text file is read in the encoding that its first bytes or the task name. It is never guessed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _load(folder: Path, content: bytes, encoding: str | None = None, name: str =
 
 
 @pytest.mark.parametrize(
-    ("content", "declared", "said"),
+    ("content", "declared", "message"),
     [
         (TEXT.encode(), None, ""),
         (TEXT.encode(), "UTF8", ""),
@@ -38,11 +38,11 @@ def _load(folder: Path, content: bytes, encoding: str | None = None, name: str =
     ],
 )
 def test_the_same_text_is_read_from_every_encoding(
-    content: bytes, declared: str | None, said: str, tmp_path: Path
+    content: bytes, declared: str | None, message: str, tmp_path: Path
 ) -> None:
     texts = _load(tmp_path, content, declared)
     assert (texts.test[0].text, texts.train[0].text) == ("café – “naïve”", "plain")
-    assert texts.notes[0].endswith(f"read as semicolon-separated{said}.")
+    assert texts.notes[0].endswith(f"read as semicolon-separated{message}.")
 
 
 def test_json_lines_are_decoded_in_the_same_way(tmp_path: Path) -> None:
@@ -58,12 +58,12 @@ def test_json_lines_are_decoded_in_the_same_way(tmp_path: Path) -> None:
         (b"text,label\n" + b"a,x\n" * 5000 + b"\xe9,y\n", None, r"line 5002: byte 0xe9"),
         (b"text,label\n\x81,y\n", "cp1252", r"line 2: byte 0x81 is not cp1252.*task\.encoding names"),
         (TEXT.encode("utf-16-le"), None, r"There are NULs, so it may be UTF-16: .*task\.encoding=utf-16-le"),
-        ("text,label\na,x\n".encode("utf-16-le"), None, r"line 1: there is a NUL.*task\.encoding=utf-16-le"),
-        (TEXT.encode("utf-16")[:-1], None, r"is not UTF-16, or was cut short"),
+        ("text,label\na,x\n".encode("utf-16-le"), None, r"line 1: it contains a NUL.*task\.encoding=utf-16-le"),
+        (TEXT.encode("utf-16")[:-1], None, r"is not UTF-16, or is incomplete"),
         (TEXT.encode("utf-16"), "cp1252", r"begins with the mark of UTF-16, but task\.encoding is 'cp1252'"),
-        (TEXT.encode(), "cp1252", r"is UTF-8, with letters that task\.encoding=cp1252 would read as others"),
-        (TEXT.encode(), "cp1251x", r"task\.encoding is 'cp1251x', which is none.*such as utf-8"),
-        (TEXT.encode(), "zlib", r"task\.encoding is 'zlib', which is none"),
+        (TEXT.encode(), "cp1252", r"is UTF-8, and task\.encoding=cp1252 would read some of its letters wrongly"),
+        (TEXT.encode(), "cp1251x", r"task\.encoding is 'cp1251x', which is not an encoding.*such as utf-8"),
+        (TEXT.encode(), "zlib", r"task\.encoding is 'zlib', which is not an encoding"),
         (b"text,label\na,x\n", "undefined", r"is not undefined"),
     ],
 )
@@ -75,5 +75,7 @@ def test_what_cannot_be_decoded_is_refused(content: bytes, declared: str | None,
 def test_the_identity_follows_what_is_declared(tmp_path: Path) -> None:
     (tmp_path / "texts.csv").write_text(TEXT)
     path = str(tmp_path / "texts.csv")
-    one, other = (task_identity(TaskConfig("file", "file", path=path, encoding=name)) for name in ("cp1252", "cp1250"))
-    assert one != other
+    identity, other = (
+        task_identity(TaskConfig("file", "file", path=path, encoding=name)) for name in ("cp1252", "cp1250")
+    )
+    assert identity != other

@@ -82,9 +82,7 @@ def test_a_bad_file_is_refused(content: str | bytes, keys: dict[str, str], messa
 
 
 def test_a_path_is_needed(tmp_path: Path) -> None:
-    with pytest.raises(
-        UserError, match=r"task\.path is not set\. Say which CSV, TSV, JSONL or Parquet file: task\.path="
-    ):
+    with pytest.raises(UserError, match=r"task\.path is not set\. Name a CSV, TSV, JSONL or Parquet file: task\.path="):
         load_texts(TaskConfig(name="file", source="file"), tmp_path)
 
 

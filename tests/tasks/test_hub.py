@@ -1,4 +1,4 @@
-"""A data set of the hub is downloaded once, by its pin, from a stand-in on this machine; or refused with what to do."""
+"""A data set of the hub is downloaded once by its pin, from a fake hub on this machine, or refused with what to do."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ METADATA = {b"huggingface": json.dumps({"info": {"features": FEATURES}}).encode(
 
 
 class Hub(BaseHTTPRequestHandler):
-    """The answers of the hub that a download needs, for one data set."""
+    """The responses of the hub that a download of one data set needs."""
 
     def __init__(self, folder: Path, asked: list[str], *rest: Any) -> None:
         self._folder, self._asked = folder, asked
@@ -69,7 +69,7 @@ class Hub(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, list[str]]]:
-    """The folder that the stand-in serves, and what it was asked for."""
+    """The folder that the fake hub serves, and the requests that it received."""
     folder, asked = tmp_path / "served", list[str]()
     folder.mkdir()
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Hub, folder, asked))
@@ -116,7 +116,7 @@ def test_the_files_of_each_split_are_downloaded_once(served: tuple[Path, list[st
 
 
 def test_splits_may_have_other_names_and_folders(served: tuple[Path, list[str]], tmp_path: Path) -> None:
-    """As in the parquet branch that the hub makes of every data set."""
+    """The hub makes such a parquet branch of every data set."""
     folder, _ = served
     for subset in ("mrpc", "sst2"):
         _write(folder / subset / "train" / "0000.parquet", 80)
@@ -125,9 +125,11 @@ def test_splits_may_have_other_names_and_folders(served: tuple[Path, list[str]],
     texts = load_texts(_task(subset="sst2", **keys), tmp_path / "downloads")
     assert len(texts.test) == 6
     assert 0 < len(texts.validation) < 30 < len(texts.train) == 80 - len(texts.validation)
-    with pytest.raises(UserError, match=r"split 'train' in several folders: mrpc/train, sst2/train\. Say which: task"):
+    with pytest.raises(
+        UserError, match=r"split 'train' in several folders: mrpc/train, sst2/train\. Name one of them: task"
+    ):
         load_texts(_task(**keys), tmp_path / "downloads")
-    with pytest.raises(UserError, match=r"task\.test_split: .*no Parquet file of a split 'test' in a folder sst2 at"):
+    with pytest.raises(UserError, match=r"task\.test_split: .*no Parquet file of the split 'test' in a folder sst2 at"):
         load_texts(_task(subset="sst2", validation_split=None), tmp_path / "downloads")
 
 

@@ -1,4 +1,4 @@
-"""Texts with any number of labels: as a list, or with a separator between them."""
+"""Texts can have any number of labels, as a list or with a separator between them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_another_separator(tmp_path: Path) -> None:
         ({"label": 3}, r"line 1: column 'label' holds 3, but must hold a list of labels, or labels with '\|' between"),
         ({"label": ["x", ""]}, "line 1: column 'label' holds .*but must hold a list of labels"),
         ({"label": "x||y"}, "line 1: column 'label' holds .*but must hold a list of labels"),
-        ({"label": ["x", {}]}, "line 1: column 'label' holds {}, which is no label"),
+        ({"label": ["x", {}]}, "line 1: column 'label' holds {}, but a label must be"),
         ({"label": None}, "line 1: column 'label' is empty"),
         ({"label": []}, "task.label_column: no row of .* has a label"),
     ],
@@ -68,7 +68,7 @@ def test_bad_labels_are_refused(row: dict[str, Any], message: str, tmp_path: Pat
 
 def test_a_list_in_a_single_label_task_says_what_to_do(tmp_path: Path) -> None:
     task = TaskConfig(name="t", source="file", path=str(_jsonl(tmp_path, ROWS)))
-    with pytest.raises(UserError, match=r"line 1: .* is no label.*task\.kind=multi-label"):
+    with pytest.raises(UserError, match=r"line 1: .* but a label must be .*task\.kind=multi-label"):
         load_texts(task, tmp_path)
 
 

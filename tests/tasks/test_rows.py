@@ -1,4 +1,4 @@
-"""JSON Lines and Parquet are read as CSV is, and refused as it is: with the line or row, the column and what to do."""
+"""JSON Lines and Parquet are read and refused like CSV, with the line or row, the column and what to do."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_labels_may_be_numbers_or_booleans(values: list[Any], labels: list[str],
 
 
 def test_the_names_of_numbered_labels_are_found(tmp_path: Path) -> None:
-    """As the library datasets writes them."""
+    """The library datasets writes them."""
     features = {"text": {"_type": "Value"}, "label": {"names": ["neg", "pos"], "_type": "ClassLabel"}}
     metadata = {b"huggingface": json.dumps({"info": {"features": features}}).encode()}
     table = pa.table({"text": ["a", "b"], "label": [1, 0], "split": ["test", "train"]})
@@ -85,7 +85,7 @@ def test_a_second_column_makes_pairs(tmp_path: Path) -> None:
 
 
 def test_pairs_are_split_by_both_texts(tmp_path: Path) -> None:
-    """Many questions to one text: they fall on all sides."""
+    """Many questions about one text must be in all splits."""
     rows = [{"text": "one", "other": f"word{n} word{2 * n + 1} word{n * n}", "label": str(n % 2)} for n in range(150)]
     texts = _load(_jsonl(tmp_path, "".join(json.dumps(row) + "\n" for row in rows)), text_pair_column="other")
     assert len(texts.train) > len(texts.test) > len(texts.validation) > 3
@@ -99,20 +99,23 @@ def test_pairs_are_split_by_both_texts(tmp_path: Path) -> None:
         ('{"text": "a", "label": "x"}\n{"text": "b"}\n', r"line 2: column 'label' is empty"),
         ('{"text": "a", "label": "x"}\n{"text": " ", "label": "x"}\n', r"line 2: column 'text' is empty"),
         ('{"text": 3, "label": "x"}\n', r"line 1: column 'text' holds 3, which is no text"),
-        ('{"text": "a", "label": 0.5}\n', r"line 1: column 'label' holds 0\.5, which is no label"),
-        ('{"text": "a", "label": {}}\n', r"line 1: column 'label' holds \{\}, which is no label"),
+        ('{"text": "a", "label": 0.5}\n', r"line 1: column 'label' holds 0\.5, but a label must be"),
+        ('{"text": "a", "label": {}}\n', r"line 1: column 'label' holds \{\}, but a label must be"),
         ('{"text": "a", "label": "x", "split": "dev"}\n', r"line 1: split is 'dev'\. Allowed: train"),
-        ('{"text": "a", "label": "x"}\n{"text": "b", "label": "x", "split": "test"}', r"line 2: there is a split, but"),
-        ('{"text": "a\\u0000", "label": "x"}\n', r"line 1: there is a NUL"),
-        ('{"text": "a\\ud800", "label": "x"}\n', r"line 1: there is a NUL or half a character"),
+        (
+            '{"text": "a", "label": "x"}\n{"text": "b", "label": "x", "split": "test"}',
+            r"line 2: this line has a split, but",
+        ),
+        ('{"text": "a\\u0000", "label": "x"}\n', r"line 1: a text contains a NUL"),
+        ('{"text": "a\\ud800", "label": "x"}\n', r"line 1: a text contains a NUL or half a character"),
         ('{"text": "a", "label": "x"}\n["a", "x"]\n', r"line 2: not a JSON object"),
         ('["a", "x"]\n', r"line 1: it is a JSON array, not JSON Lines.*jq -c '\.\[\]' texts\.jsonl > texts\.jsonl"),
         ('{\n"text": "a"}', r"line 1: it is a JSON object over several lines, not JSON Lines"),
         ('{"text": "a", "label": "x"}\n{"text": \n', r"not a JSON Lines file: line 2: Expecting value"),
-        ('{"text": ' + "[" * 100_000, r"not a JSON Lines file: line 1: nested too deeply"),
+        ('{"text": ' + "[" * 100_000, r"not a JSON Lines file: line 1: it is nested too deeply"),
         (
             '{"text": "a", "label": ' + "9" * 5000 + "}",
-            r"not a JSON Lines file: line 1: nested .* or a number too long",
+            r"not a JSON Lines file: line 1: it is nested .* or a number is too long",
         ),
         (b"\xff\n", r"line 1: byte 0xff is not UTF-8"),
     ],
@@ -144,7 +147,7 @@ def test_what_is_no_parquet_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_that_unpacks_to_much_more_is_refused_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """100 KB on disk; each text once in a dictionary, many times in the column."""
+    """It has 100 KB on disk: each text is once in a dictionary, but many times in the column."""
     monkeypatch.setattr(content, "MAX_BYTES", 10_000_000)
     file = _parquet(tmp_path, pa.table({"text": ["long " * 20_000] * 20_000, "label": ["x"] * 20_000}))
     assert file.stat().st_size < 200_000
@@ -153,7 +156,7 @@ def test_a_file_that_unpacks_to_much_more_is_refused_in_time(tmp_path: Path, mon
 
 
 def test_texts_may_be_string_views(tmp_path: Path) -> None:
-    """As polars writes them."""
+    """Polars writes them."""
     table = pa.table({"text": pa.array(["a", "b"], pa.string_view()), "label": ["x", "y"], "split": ["test", "test"]})
     assert _load(_parquet(tmp_path, table)).labels == ["x", "y"]
 
@@ -171,9 +174,9 @@ def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_identity_follows_the_columns(tmp_path: Path) -> None:
-    """The same file read otherwise gives other texts."""
+    """The same file gives other texts if it is read in another way."""
     file = _jsonl(tmp_path, "")
-    one, other = (
+    identity, other = (
         task_identity(TaskConfig(name="file", source="file", path=str(file), text_column=column)) for column in "ab"
     )
-    assert one != other
+    assert identity != other

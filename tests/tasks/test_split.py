@@ -1,4 +1,4 @@
-"""Near-duplicates are found exactly, kept together, and the order depends on nothing but the texts."""
+"""Near-duplicates are found exactly and kept together, and the order depends only on the texts."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def test_smileys_without_words_are_told_apart() -> None:
 @settings(max_examples=60)
 @given(st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=6).map(" ".join), max_size=25))
 def test_groups_equal_those_of_all_pairs(texts: list[str]) -> None:
-    """The quick search finds what comparing every pair finds."""
+    """The fast search gives the same result as comparing every pair."""
     group = list(range(len(texts)))
-    for one, other in combinations(range(len(texts)), 2):
-        first, second = words(texts[one]), words(texts[other])
+    for index, other in combinations(range(len(texts)), 2):
+        first, second = words(texts[index]), words(texts[other])
         if len(first & second) / len(first | second) >= SIMILARITY:
-            old, new = max(group[one], group[other]), min(group[one], group[other])
+            old, new = max(group[index], group[other]), min(group[index], group[other])
             group = [new if member == old else member for member in group]
     assert near_duplicates(texts) == group
 

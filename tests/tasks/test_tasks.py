@@ -1,4 +1,4 @@
-"""Tasks are written and read back unchanged, as the same bytes every time."""
+"""Tasks are written and read back unchanged, with the same bytes every time."""
 
 from __future__ import annotations
 

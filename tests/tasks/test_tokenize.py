@@ -1,4 +1,4 @@
-"""Texts as batches of token ids, written for a trial and read back by it."""
+"""Texts are written as batches of token ids for a trial, and read back by it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts as lists of words with a tag each, as hub data sets of named entities have them."""
+"""Texts can be lists of words with a tag each, as in data sets of named entities on the hub."""
 
 from __future__ import annotations
 
@@ -66,11 +66,14 @@ def test_without_tags_there_is_only_agreement(tmp_path: Path) -> None:
     ("row", "message"),
     [
         ({"tokens": "Ada wrote"}, "line 1: column 'tokens' holds 'Ada wrote', but .* must hold a list of words"),
-        ({"tokens": ["Ada", " "]}, "line 1: column 'tokens' holds .* must hold a list of words, none of them empty"),
+        (
+            {"tokens": ["Ada", " "]},
+            "line 1: column 'tokens' holds .* must hold a list of words, none of which is empty",
+        ),
         ({"tokens": []}, "line 1: column 'tokens' holds .* must hold a list of words"),
         ({"tags": "O"}, "line 1: column 'tags' holds 'O', but .* must hold a list of tags, one for each word"),
-        ({"tags": ["O"]}, "line 1: words in column 'tokens': 2, tags in column 'tags': 1"),
-        ({"tags": ["O", None]}, "line 1: column 'tags' holds None, which is no label"),
+        ({"tags": ["O"]}, "line 1: column 'tokens' holds 2 words, but column 'tags' holds 1 tags"),
+        ({"tags": ["O", None]}, "line 1: column 'tags' holds None, but a label must be"),
     ],
 )
 def test_what_is_no_tagged_text_is_refused(row: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -85,7 +88,7 @@ def test_pairs_of_tagged_texts_are_refused(tmp_path: Path) -> None:
 
 @pytest.fixture
 def tokenizer() -> Tokenizer:
-    """Two letters a token, between [CLS] and [SEP]."""
+    """A tokenizer with two letters per token, between [CLS] and [SEP]."""
     letters = "abcdefgh"
     known = ["[PAD]", "[CLS]", "[SEP]", *letters, *(a + b for a in letters for b in letters)]
     merges = [(a, b) for a in letters for b in letters]
@@ -100,10 +103,10 @@ def tokenizer() -> Tokenizer:
 def test_the_first_token_of_each_word_is_known_and_what_was_cut_off(tokenizer: Tokenizer) -> None:
     settings = {"batch_size": 2, "padding": "longest", "max_length": 6, "pad_token_id": 0, "positions": 130}
     texts = [("abcd", "ef", "gh", "ab"), ("a", "bcd")]
-    found = tokenize(texts, tokenizer, settings | {"model_type": "bert", "words": True})
-    assert found["shapes"].tolist() == [[2, 6]]
-    starts = found["word_starts"].reshape(2, 6).tolist()
+    tokenized = tokenize(texts, tokenizer, settings | {"model_type": "bert", "words": True})
+    assert tokenized["shapes"].tolist() == [[2, 6]]
+    starts = tokenized["word_starts"].reshape(2, 6).tolist()
     assert starts == [[0, 1, 0, 1, 1, 0], [0, 1, 1, 0, 0, 0]]
-    assert found["words"].tolist() == [True, True, True, False, True, True]
-    assert np.isin(found["input_ids"].reshape(2, 6)[0], [1, 2]).tolist() == [True, False, False, False, False, True]
+    assert tokenized["words"].tolist() == [True, True, True, False, True, True]
+    assert np.isin(tokenized["input_ids"].reshape(2, 6)[0], [1, 2]).tolist() == [True, False, False, False, False, True]
     assert "word_starts" not in tokenize(["ab cd"], tokenizer, settings | {"model_type": "bert"})

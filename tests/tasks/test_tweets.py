@@ -1,4 +1,4 @@
-"""The tweets: the documented counts, honest classes, and no near-duplicate on two sides."""
+"""The tweets have the documented counts and classes, and no near-duplicates in two splits."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ def test_counts_are_those_documented(texts: Texts) -> None:
 
 
 def test_no_near_duplicate_is_on_two_sides(texts: Texts) -> None:
-    """By another method than the split's: all pairs, as products of a matrix of tweets and their lower-case words."""
+    """It uses another method than the split: all pairs, as products of a matrix of tweets and their lower-case
+    words."""
     address = re.compile(r"(@|http|www)\S*")
     sides = [
         [re.findall(r"[a-z]+", address.sub("", example.text.lower())) for example in getattr(texts, side)]
@@ -63,7 +64,7 @@ def test_classes_follow_the_threshold(rating: float, label: int) -> None:
 
 
 def test_the_first_test_texts_are_a_fair_sample(texts: Texts) -> None:
-    """Their class shares are within three standard errors of the whole."""
+    """The shares of their classes are within three standard errors of those of all texts."""
     for label in range(3):
         whole = np.mean([example.label == label for example in texts.test])
         sample = np.mean([example.label == label for example in texts.test[:100]])

@@ -36,7 +36,7 @@ def apply_step(
     teacher: Path | None = None,
     **entry: Any,
 ) -> tuple[Path, dict[str, Any]]:
-    """Run one step, as in YAML, into the new folder `target`; return it and the step's notes."""
+    """Run a step, given as in YAML, into the new folder `target`. Return the folder and the step's notes."""
     target.mkdir()
     notes = run_step(make_step(entry, "test"), StepInputs(source, texts, 1, checkpoint, teacher), target)
     json.dumps(notes)  # the store keeps them as JSON
@@ -49,13 +49,13 @@ def save_random(target: Path, texts: Path, model_type: str, seed: int = 0) -> Pa
 
 
 def shape_of(model_type: str) -> dict[str, Any]:
-    """Return a tiny shape, under the names that the architecture has for its sizes."""
+    """Return a tiny shape, under the names that the architecture uses for its sizes."""
     names = {"intermediate_size": ARCHITECTURES[model_type].neurons_key}
     return {"model_type": model_type, **{names.get(key, key): value for key, value in SHAPE.items()}}
 
 
 def random_logits(model: Any) -> Any:
-    """Return the logits of three random texts, one of them padded."""
+    """Return the logits of three random texts, one of which is padded."""
     import torch
 
     ids = torch.randint(5, min(300, model.config.vocab_size), (3, 11), generator=torch.Generator().manual_seed(0))
@@ -78,7 +78,7 @@ def _sentences(count: int, seed: int) -> list[Example]:
 
 
 def write_toy_texts(folder: Path) -> Path:
-    """Make the folder, of three classes, each told by a word of its own; return it."""
+    """Make the folder of a task with three classes, each marked by its own word, and return it."""
     folder.mkdir()
     labels = ["negative", "neutral", "positive"]
     write_texts(Texts(labels, _sentences(240, 1), _sentences(60, 2), _sentences(60, 3)), folder)
@@ -87,7 +87,7 @@ def write_toy_texts(folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """See `write_toy_texts`."""
+    """The folder of `write_toy_texts`."""
     return write_toy_texts(tmp_path_factory.mktemp("texts") / "texts")
 
 

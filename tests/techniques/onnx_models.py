@@ -1,4 +1,4 @@
-"""Tiny ONNX models, and their logits."""
+"""Make tiny ONNX models and compute their logits."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tests.techniques.saturating import EXACT
 
 
 def export(checkpoint: Path, texts: Path, target: Path) -> Path:
-    """Export a checkpoint as the plain graph."""
+    """Export a checkpoint as a plain graph."""
     return apply_step(target, checkpoint, texts, step="onnx-export")[0]
 
 
 def batch(rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return input_ids and attention_mask, int64 [rows, columns]; all rows but the first end in padding."""
+    """Return input_ids and attention_mask, int64 [rows, columns]. All rows except the first end in padding."""
     ids = np.arange(rows * columns).reshape(rows, columns) % 200 + 5
     mask = np.ones_like(ids)
     mask[1:, columns // 2 :] = 0
@@ -25,23 +25,23 @@ def batch(rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def logits(folder: Path, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Run an ONNX model on one thread, its int8 products as on a CPU with VNNI; return [rows, labels]."""
+    """Run an ONNX model on one thread, with int8 products as on a CPU with VNNI, and return [rows, labels]."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    options.add_session_config_entry(*EXACT)  # where they saturate is tested by itself, see test_saturation.py
+    options.add_session_config_entry(*EXACT)  # test_saturation.py tests where they saturate
     session = onnxruntime.InferenceSession(folder / "model.onnx", options, providers=["CPUExecutionProvider"])
-    found: np.ndarray = session.run(None, {"input_ids": ids, "attention_mask": mask})[0]
-    return found
+    result: np.ndarray = session.run(None, {"input_ids": ids, "attention_mask": mask})[0]
+    return result
 
 
-def difference(one: Path, other: Path) -> float:
-    """Return the largest difference of two models' logits over several shapes."""
+def difference(model: Path, other: Path) -> float:
+    """Return the largest difference between two models' logits over several shapes."""
     shapes = [batch(rows, columns) for rows, columns in ((1, 7), (3, 20), (2, 60))]
-    return max(float(np.abs(logits(one, *shape) - logits(other, *shape)).max()) for shape in shapes)
+    return max(float(np.abs(logits(model, *shape) - logits(other, *shape)).max()) for shape in shapes)
 
 
 def alone_and_together(folder: Path) -> float:
-    """Return how far the logits of texts of one length are from what they are in a batch, at most."""
+    """Return the largest difference between the logits of texts alone and in a batch."""
     ids, _ = batch(4, 20)
     mask = np.ones_like(ids)
     together = logits(folder, ids, mask)

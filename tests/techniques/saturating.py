@@ -1,7 +1,7 @@
-"""A matrix product that saturates where int8 products are added in 16 bits, and ways to run it as either kind of CPU.
+"""Run a matrix product that saturates if int8 products are added in 16 bits, as on either kind of CPU.
 
-As a program, `python saturating.py MODEL…` prints how far the products of each ONNX model are from exact ones, as a
-fraction. So a test can run it in an emulator of another CPU. It imports nothing of Pinbox.
+As a program, `python saturating.py MODEL…` prints the relative error of the products of each ONNX model. So a test can
+run it in an emulator of another CPU. It imports no module of Pinbox.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ import numpy as np
 import onnxruntime
 
 ROWS, COLUMNS, CALLS = 256, 64, 16
-WEIGHT = 0.05  # every weight, so that all of them take up all bits
-EXACT = ("session.x64quantprecision", "1")  # ONNX Runtime then adds in 32 bits where it would add in 16
-EMULATOR = ("qemu-x86_64", "-cpu", "max")  # its translator knows AVX2, but neither AVX-512 nor VNNI
+WEIGHT = 0.05  # the value of every weight, so that all of them use all bits
+EXACT = ("session.x64quantprecision", "1")  # with it, ONNX Runtime adds in 32 bits instead of 16
+EMULATOR = ("qemu-x86_64", "-cpu", "max")  # its translator knows AVX2 but neither AVX-512 nor VNNI
 
 
 def activations() -> np.ndarray:
-    """Return activations that are all as large as any."""
+    """Return activations with the largest possible values."""
     return np.ones((CALLS, ROWS), np.float32)
 
 
 def error(model: Path, exact: bool = False) -> float:
-    """Return how far the products of a model are from those of the float32 weights, as a fraction of these."""
+    """Return the relative difference of a model's products from those of the float32 weights."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     if exact:
         options.add_session_config_entry(*EXACT)
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    found = session.run(None, {"x": activations()})[0]
-    return float(np.abs(found / (ROWS * WEIGHT) - 1).max())
+    products = session.run(None, {"x": activations()})[0]
+    return float(np.abs(products / (ROWS * WEIGHT) - 1).max())
 
 
 def errors_without_vnni(models: Sequence[Path]) -> list[float] | None:
-    """Return the error of each model on an emulated CPU with AVX2 and without VNNI; None where there is no emulator."""
+    """Return the error of each model on an emulated CPU with AVX2 but without VNNI; None without an emulator."""
     if platform.machine() != "x86_64" or shutil.which(EMULATOR[0]) is None:
         return None
     command = [*EMULATOR, sys.executable, __file__, *map(str, models)]

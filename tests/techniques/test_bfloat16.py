@@ -1,4 +1,4 @@
-"""Checkpoints in bfloat16, eager and traced."""
+"""Checkpoints in bfloat16 run in eager mode and traced."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ IDS = torch.randint(5, 300, (2, 9), generator=torch.Generator().manual_seed(0))
 
 def logits(folder: Path) -> torch.Tensor:
     with torch.inference_mode():
-        found: torch.Tensor = load_checkpoint(folder)(IDS).logits
-    return found
+        result: torch.Tensor = load_checkpoint(folder)(IDS).logits
+    return result
 
 
 def test_it_is_near_and_half_as_large(checkpoint: Path, texts: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Heads and neurons are masked whole, and what is removed equals what was masked."""
+"""Whole heads and neurons are masked, and removing them gives the same logits as masking them."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def test_it_learns_and_has_fewer_neurons(model_type: str, texts: Path, tmp_path:
     assert "heads_kept" not in notes
     assert notes["validation_accuracy"] > 0.8
     assert (folder / "model.safetensors").stat().st_size < (source / "model.safetensors").stat().st_size
-    own, stock = load_checkpoint(folder), AutoModelForSequenceClassification.from_pretrained(folder).eval()
-    assert torch.equal(random_logits(own), random_logits(stock))
+    loaded, stock = load_checkpoint(folder), AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    assert torch.equal(random_logits(loaded), random_logits(stock))
 
 
 def test_it_learns_and_has_fewer_heads(checkpoint: Path, texts: Path, tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_it_learns_and_has_fewer_heads(checkpoint: Path, texts: Path, tmp_path: 
 
 
 def _masked_and_removed(source: Path, heads: float, neurons: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the logits of a model whose blocks are masked, and of the same one with them removed."""
+    """Return the logits of a model with masked blocks, and of the same model with these blocks removed."""
     model = load_checkpoint(source)
     layers = encoder_layers(model, "test")
     blocks = [head_blocks(layer, heads) for layer in layers] + [neuron_blocks(layer, neurons) for layer in layers]
@@ -58,7 +58,7 @@ def _masked_and_removed(source: Path, heads: float, neurons: float) -> tuple[tor
     pruning.before_step()
     pruning.after_step(0.5)
     masked = random_logits(model)
-    shares = {(weight == 0).float().mean().item() for one in blocks[:2] for weight in (*one.rows, one.columns)}
+    shares = {(weight == 0).float().mean().item() for entry in blocks[:2] for weight in (*entry.rows, entry.columns)}
     assert shares == {heads}
     assert remove_heads(layers, pruning.kept[:2])["heads_kept"] == [kept.tolist() for kept in pruning.kept[:2]]
     assert remove_neurons(model, layers, pruning.kept[2:]) == {"neurons_kept": [round(64 * (1 - neurons))] * 2}
@@ -76,12 +76,12 @@ def test_removed_equals_masked(heads: float, neurons: float, checkpoint: Path) -
 
 def test_the_blocks_that_move_towards_0_go(bert: Path) -> None:
     layers = encoder_layers(load_checkpoint(bert), "test")
-    one = head_blocks(layers[0], 0.5)
-    pruning = BlockMovement([one], BlockMovementPruning(heads=0.5, neurons=0.0, begin=0.0, end=0.5))
+    blocks = head_blocks(layers[0], 0.5)
+    pruning = BlockMovement([blocks], BlockMovementPruning(heads=0.5, neurons=0.0, begin=0.0, end=0.5))
     towards = torch.tensor([-1.0, 1.0, -1.0, 1.0]).repeat_interleave(8)  # heads 1 and 3 move towards 0
-    for weight in one.rows:
+    for weight in blocks.rows:
         weight.grad = weight.data * towards[:, None]
-    one.columns.grad = one.columns.data * towards
+    blocks.columns.grad = blocks.columns.data * towards
     pruning.before_step()
     pruning.after_step(0.5)
     assert pruning.kept[0].tolist() == [0, 2]
@@ -106,7 +106,7 @@ def test_factorised_layers_can_be_cut(bert: Path, texts: Path, tmp_path: Path) -
     [
         ({"heads": 1}, r"heads is 1.*, but must be at least 0 and below 1"),
         ({"neurons": -0.1}, r"neurons is -0\.1, but must be at least 0 and below 1"),
-        ({"heads": 0, "neurons": 0}, "heads and neurons are both 0: nothing to remove"),
+        ({"heads": 0, "neurons": 0}, "heads and neurons are both 0, which removes nothing"),
         ({"sparsity": 0.5}, "has no key 'sparsity'"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The whole model answers where the small one is unsure, and only there."""
+"""The whole model is run where the small one is not confident, and only there."""
 
 from __future__ import annotations
 
@@ -56,15 +56,15 @@ def _batch() -> tuple[np.ndarray, np.ndarray]:
 def test_the_unsure_are_the_whole_model_s(asked: int, graphs: tuple[Path, Path, Path], tmp_path: Path) -> None:
     small, _, whole = graphs
     ids, mask = _batch()
-    own = _logits(small, ids, mask)
-    places = np.sort([0.0, *_sure(own), 2.0])
+    small_logits = _logits(small, ids, mask)
+    places = np.sort([0.0, *_sure(small_logits), 2.0])
     threshold = float(places[asked : asked + 2].mean())
     models = (onnx.load(folder / "model.onnx") for folder in (small, whole))
     onnx.save(join(*models, threshold), tmp_path / "model.onnx")
     joined = _logits(tmp_path, ids, mask)
-    unsure = _sure(own) < threshold
+    unsure = _sure(small_logits) < threshold
     assert unsure.sum() == asked
-    np.testing.assert_array_equal(joined[~unsure], own[~unsure])
+    np.testing.assert_array_equal(joined[~unsure], small_logits[~unsure])
     if asked:
         np.testing.assert_allclose(joined[unsure], _logits(whole, ids[unsure], mask[unsure]), atol=1e-6)
 
@@ -75,8 +75,8 @@ def test_the_share_is_that_of_the_validation_texts(
     small, other, _ = graphs
     settings: dict[str, Any] = {"step": "cascade", "share": 0.25}
     made, notes = apply_step(tmp_path / "c", small, texts, bert, teacher=other, **settings)
-    found = [example.text for example in read_split(texts, "validation")]
-    logits = [_logits(small, call["input_ids"], call["attention_mask"]) for call in encode(found, bert, 128)]
+    validation_texts = [example.text for example in read_split(texts, "validation")]
+    logits = [_logits(small, call["input_ids"], call["attention_mask"]) for call in encode(validation_texts, bert, 128)]
     assert (_sure(np.concatenate(logits)) < notes["threshold"]).mean() == pytest.approx(0.25, abs=0.02)
     assert (notes["texts"], notes["split"]) == (60, "validation")
     assert [path.name for path in made.iterdir()] == ["model.onnx"]
@@ -91,7 +91,7 @@ def test_what_it_computes_in_is_told(graphs: tuple[Path, Path, Path], bert: Path
     engine = Engine(made, 1)
     assert engine.precision(engine.prepare(*_batch())) == "int8"
     assert int8_weight_bits(rounded, "int8") == 7
-    assert int8_weight_bits(made, "int8") == 8  # those of the whole model, in a branch of the graph
+    assert int8_weight_bits(made, "int8") == 8  # the products of the whole model, which are in a branch of the graph
 
 
 def test_without_validation_texts_others_are_taken(

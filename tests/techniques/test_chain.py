@@ -1,4 +1,4 @@
-"""Chains are refused before anything runs: unknown steps and keys, wrong types, formats that do not join."""
+"""Chains with unknown steps, unknown keys, wrong types or formats that do not fit are refused before anything runs."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_step_may_say_what_can_follow_it() -> None:
     check_chain(make_chain([{"step": "bfloat16"}], "steps"), "checkpoint", "technique 'x'")
     check_chain(make_chain([{"step": "bfloat16"}, {"step": "torchscript"}], "steps"), "torchscript", "technique 'x'")
     steps = make_chain([{"step": "bfloat16"}, {"step": "onnx-export"}], "steps")
-    with pytest.raises(UserError, match="'onnx-export' cannot come after 'bfloat16', only torchscript can"):
+    with pytest.raises(UserError, match="'onnx-export' cannot come after 'bfloat16': only torchscript can"):
         check_chain(steps, "onnx", "technique 'x'")
 
 
@@ -59,6 +59,6 @@ def test_a_step_may_say_what_can_follow_it() -> None:
 @pytest.mark.parametrize("second", ["onnx-fusion", "onnx-weight-only", "onnx-dynamic-int8"])
 def test_only_the_embeddings_can_be_changed_after_int8(first: str, second: str) -> None:
     steps = make_chain([{"step": first}, {"step": second}], "steps")
-    said = f"'{second}' cannot come after '{first}', only onnx-embedding-blocks can"
-    with pytest.raises(UserError, match=said):
+    message = f"'{second}' cannot come after '{first}': only onnx-embedding-blocks can"
+    with pytest.raises(UserError, match=message):
         check_chain(steps, "onnx", "technique 'x'")

@@ -1,4 +1,4 @@
-"""A student learns what the teacher knows, better than without it; the losses are what they are said to be."""
+"""A student learns better with a teacher than without, and the losses are the documented ones."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ QUICK: dict[str, Any] = {"step": "distil", "epochs": 2, "learning_rate": 2e-3, "
 
 @pytest.fixture(scope="module")
 def teacher(bert: Path, texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny BERT that has learned the task."""
+    """A tiny BERT that has learnt the task."""
     settings = {"step": "fine-tune", "epochs": 3, "learning_rate": 5e-3, "batch_size": 16, "dropout": 0.0}
     return apply_step(tmp_path_factory.mktemp("teacher") / "t", bert, texts, **settings)[0]
 
 
 def _divergence(student: Path, teacher: Path, texts: Path) -> float:
-    """Return how far the student's predictions of the test texts are from the teacher's."""
+    """Return how far the student's predictions on the test texts are from the teacher's."""
     models = [load_checkpoint(folder) for folder in (student, teacher)]
     batch = next(Batches(teacher, read_split(texts, "test"), 64, models[0].config).in_order(60))
     del batch["labels"]
@@ -41,7 +41,7 @@ def _divergence(student: Path, teacher: Path, texts: Path) -> float:
 
 @pytest.fixture(scope="module")
 def student(teacher: Path, texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One of the teacher's two layers, untrained."""
+    """One of the teacher's two layers, without training."""
     return apply_step(tmp_path_factory.mktemp("student") / "s", teacher, texts, step="layer-pruning", keep=1)[0]
 
 
@@ -50,14 +50,14 @@ def test_with_a_teacher_is_nearer_to_it_and_no_less_right_than_without(
 ) -> None:
     right: dict[str, list[float]] = {"with": [], "without": []}
     for seed in range(3):
-        found = []
+        divergences = []
         for name, weights in {"with": {}, "without": {"soft_weight": 0, "hidden_weight": 0}}.items():
             folder, notes = apply_step(
                 tmp_path / f"{name}{seed}", student, texts, teacher=teacher, **QUICK | weights, seed=seed
             )
             right[name].append(notes["validation_accuracy"])
-            found.append(_divergence(folder, teacher, texts))
-        assert found[0] < found[1]
+            divergences.append(_divergence(folder, teacher, texts))
+        assert divergences[0] < divergences[1]
     assert min(right["with"]) > 0.9
     assert sum(right["with"]) >= sum(right["without"])
 
@@ -65,14 +65,14 @@ def test_with_a_teacher_is_nearer_to_it_and_no_less_right_than_without(
 def test_texts_without_labels_teach_too(teacher: Path, student: Path, texts: Path, tmp_path: Path) -> None:
     more = tmp_path / "texts"
     more.mkdir()
-    given = [read_split(texts, split) for split in SPLITS]
-    spare = [example._replace(label=None) for example in given[0][40:]]
-    write_texts(Texts(read_labels(texts), given[0][:40], *given[1:], spare), more)
-    found = [
+    splits = [read_split(texts, split) for split in SPLITS]
+    spare = [example._replace(label=None) for example in splits[0][40:]]
+    write_texts(Texts(read_labels(texts), splits[0][:40], *splits[1:], spare), more)
+    students = [
         apply_step(tmp_path / f"d{count}", student, more, teacher=teacher, **QUICK | {"epochs": 6}, unlabelled=count)[0]
         for count in (0, len(spare))
     ]
-    assert _divergence(found[1], teacher, texts) < _divergence(found[0], teacher, texts)
+    assert _divergence(students[1], teacher, texts) < _divergence(students[0], teacher, texts)
 
 
 @pytest.mark.parametrize("hidden", [32, 16])
@@ -149,7 +149,7 @@ def test_the_soft_loss_is_the_divergence() -> None:
 
 
 @pytest.mark.parametrize(
-    ("own", "taught", "expected"),
+    ("student_layers", "teacher_layers", "expected"),
     [
         (3, 6, [(1, 2), (2, 4), (3, 6)]),
         (2, 2, [(1, 1), (2, 2)]),
@@ -158,23 +158,27 @@ def test_the_soft_loss_is_the_divergence() -> None:
         (4, 2, [(1, 1), (2, 1), (3, 2), (4, 2)]),
     ],
 )
-def test_layers_learn_from_layers_evenly_spaced(own: int, taught: int, expected: list[tuple[int, int]]) -> None:
-    assert matching_layers(own, taught) == expected
+def test_layers_learn_from_layers_evenly_spaced(
+    student_layers: int, teacher_layers: int, expected: list[tuple[int, int]]
+) -> None:
+    assert matching_layers(student_layers, teacher_layers) == expected
 
 
 def test_all_layers_are_taught(teacher: Path, texts: Path) -> None:
-    """A teacher of two layers: a student that differs in the first one has something to learn from it alone."""
+    """A student that differs only in the first of two layers can learn only from that layer."""
     model: Any = load_checkpoint(teacher)
     batch = next(Batches(teacher, read_split(texts, "train"), 64, model.config).in_order(8))
     labels = batch.pop("labels")
     last, both = (_objective(teacher, hidden_weight=1, hidden_layers=layers) for layers in ("last", "all"))
     model.base_model.encoder.layer[0].output.dense.weight.data += 0.1
     with torch.no_grad():
-        states = [one(**batch, output_hidden_states=True).hidden_states for one in (model, load_checkpoint(teacher))]
+        states = [
+            network(**batch, output_hidden_states=True).hidden_states for network in (model, load_checkpoint(teacher))
+        ]
         mask = batch["attention_mask"].bool()
         apart = [
-            float(1 - torch.cosine_similarity(own[mask], taught[mask], dim=-1).mean())
-            for own, taught in list(zip(*states, strict=True))[1:]
+            float(1 - torch.cosine_similarity(state[mask], target[mask], dim=-1).mean())
+            for state, target in list(zip(*states, strict=True))[1:]
         ]
         assert float(last.loss(model, batch, labels)) == pytest.approx(apart[1], rel=1e-4)
         assert float(both.loss(model, batch, labels)) == pytest.approx(sum(apart) / 2, rel=1e-4)
@@ -194,7 +198,7 @@ def test_the_same_seed_gives_the_same_bytes(teacher: Path, student: Path, texts:
     [
         ({"temperature": 0}, "temperature is 0.*, but must be above 0"),
         ({"soft_weight": -1}, "soft_weight is -1.*, but must be at least 0"),
-        ({"soft_weight": 0, "hard_weight": 0, "hidden_weight": 0}, "are all 0: nothing to learn"),
+        ({"soft_weight": 0, "hard_weight": 0, "hidden_weight": 0}, r"are all 0\. Set one of them"),
         ({"unlabelled": -1}, "unlabelled is -1, but must be at least 0"),
         ({"hidden_layers": "most"}, "step 'distil': hidden_layers is 'most'"),
         ({"epochs": 0}, "step 'distil': epochs is 0, but must be above 0"),

@@ -1,4 +1,4 @@
-"""Models without a head: a text's vector is made of its tokens', and every step keeps it near."""
+"""Models without a head make a text's vector of its tokens' vectors, and every step keeps it near."""
 
 from __future__ import annotations
 

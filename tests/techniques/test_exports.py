@@ -1,4 +1,4 @@
-"""Exported models against the checkpoint they came from, through the engines that trials use."""
+"""Exported models are compared with their checkpoint through the engines that trials use."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ import sys, numpy as np
 from pathlib import Path
 from runner.engines.engine import import_engine
 engine = import_engine(sys.argv[1])(Path(sys.argv[2]), 1)
-found = []
+logits = []
 for rows, columns in ((1, 7), (3, 20), (2, 60)):
     ids = np.arange(rows * columns).reshape(rows, columns) % 200 + 5
     mask = np.ones_like(ids)
     mask[1:, columns // 2 :] = 0
-    found.append(engine.logits(engine.run(engine.prepare(ids, mask))))
-np.save(sys.argv[3], np.concatenate(found))
+    logits.append(engine.logits(engine.run(engine.prepare(ids, mask))))
+np.save(sys.argv[3], np.concatenate(logits))
 """
 
 Logits = Callable[[str, Path], np.ndarray]
@@ -34,13 +34,13 @@ Logits = Callable[[str, Path], np.ndarray]
 
 @pytest.fixture
 def logits(tmp_path: Path) -> Logits:
-    """Run an engine in a process of its own: its thread pools can be set only once."""
+    """Run an engine in its own process, because its thread pools can be set only once."""
 
     def run(engine: str, artifact: Path) -> np.ndarray:
         out = tmp_path / "logits.npy"
         subprocess.run([sys.executable, "-c", LOGITS, engine, str(artifact), str(out)], check=True)
-        found: np.ndarray = np.load(out)
-        return found
+        result: np.ndarray = np.load(out)
+        return result
 
     return run
 
@@ -52,7 +52,7 @@ def test_torchscript_is_exact(checkpoint: Path, texts: Path, tmp_path: Path, log
 
 
 @pytest.mark.skipif(not shutil.which("g++"), reason="needs a C++ compiler")
-@pytest.mark.parametrize("model_type", ["roberta", "modernbert"])  # the latter wants a graph of its own for one text
+@pytest.mark.parametrize("model_type", ["roberta", "modernbert"])  # modernbert needs another graph for a single text
 def test_torch_compile_is_exact(model_type: str, texts: Path, tmp_path: Path, logits: Logits) -> None:
     model = save_random(tmp_path / "model", texts, model_type)
     np.testing.assert_allclose(logits("torch_compile", model), logits("torch", model), atol=1e-5)

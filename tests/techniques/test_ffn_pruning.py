@@ -1,4 +1,4 @@
-"""A model without some neurons equals the model with those neurons masked; importance finds one that does nothing."""
+"""A model without some neurons equals the model with them masked. Importance finds a neuron without effect."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def test_a_pruned_checkpoint_reloads_as_it_was(criterion: str, model_folder: Pat
     folder, notes = apply_step(tmp_path / "p", model_folder, texts, **settings)
     assert notes == {"neurons_before": [64, 64], "neurons_kept": [16, 16]}
     assert json.loads((folder / "config.json").read_text())["intermediate_size"] == 16
-    own, stock = load_checkpoint(folder), AutoModelForSequenceClassification.from_pretrained(folder).eval()
-    assert torch.equal(random_logits(own), random_logits(stock))
+    loaded, stock = load_checkpoint(folder), AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    assert torch.equal(random_logits(loaded), random_logits(stock))
     assert (folder / "model.safetensors").stat().st_size < (model_folder / "model.safetensors").stat().st_size
     again, _ = apply_step(tmp_path / "again", model_folder, texts, **settings)
     assert folder_sha256(folder) == folder_sha256(again)
@@ -98,7 +98,7 @@ def test_only_importance_reads_labels() -> None:
 
 
 def test_importance_without_labels_is_refused(bert: Path, unlabelled: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"no labelled training texts to evaluate by\. Take criterion: magnitude"):
+    with pytest.raises(UserError, match=r"no labelled training texts\. Take criterion: magnitude"):
         apply_step(tmp_path / "p", bert, unlabelled, step="ffn-pruning", criterion="importance")
 
 

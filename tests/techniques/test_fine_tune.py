@@ -1,4 +1,4 @@
-"""Fine-tuning learns what can be learned, keeps the best epoch, and gives the same bytes twice."""
+"""Fine-tuning learns a task that can be learnt, keeps the best epoch, and gives the same bytes twice."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_it_learns(checkpoint: Path, texts: Path, tmp_path: Path, capsys: pytest
 
 
 def test_the_best_epoch_is_kept(bert: Path, texts: Path, tmp_path: Path) -> None:
-    """A learning rate so high that training breaks down again."""
+    """The learning rate is so high that later epochs are worse."""
     folder, notes = apply_step(tmp_path / "f", bert, texts, **QUICK | {"learning_rate": 0.05, "epochs": 5})
     accuracies = [epoch["validation_accuracy"] for epoch in notes["epochs"]]
     assert notes["validation_accuracy"] == max(accuracies)
@@ -68,7 +68,7 @@ def test_frozen_layers_stay_as_they_are(bert: Path, texts: Path, tmp_path: Path)
 def test_dropout_in_the_config_is_left_alone(bert: Path, texts: Path, tmp_path: Path) -> None:
     folder, _ = apply_step(tmp_path / "f", bert, texts, **QUICK | {"epochs": 1})
     before, after = (json.loads((path / "config.json").read_text()) for path in (bert, folder))
-    after["use_cache"] = before["use_cache"]  # a classifier never has a use for it
+    after["use_cache"] = before["use_cache"]  # a classifier never uses it
     assert before == after
 
 
@@ -100,7 +100,7 @@ def test_a_task_without_labels_is_refused(bert: Path, unlabelled: Path, tmp_path
 
 
 def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a second of processor time pass whenever somebody looks."""
+    """Let a second of processor time pass at each look at the clock."""
     seconds = itertools.count()
     monkeypatch.setattr(training.time, "process_time", lambda: next(seconds))
 
@@ -110,7 +110,10 @@ def test_it_ends_when_the_time_is_up_in_the_middle_of_an_epoch(
 ) -> None:
     _clock(monkeypatch)
     folder, notes = apply_step(tmp_path / "f", bert, texts, **QUICK | {"minutes": 1})
-    assert [epoch["epoch"] for epoch in notes["epochs"]] == [1, 2]  # a step takes three looks, an epoch has 15 steps
+    assert [epoch["epoch"] for epoch in notes["epochs"]] == [
+        1,
+        2,
+    ]  # a step looks at the clock three times, and an epoch has 15 steps
     assert notes["time_was_up"]
     assert _accuracy(folder, texts, "validation") == pytest.approx(notes["validation_accuracy"])
 
@@ -130,15 +133,15 @@ def test_the_learning_rate_falls_to_0_by_whichever_ends_first() -> None:
 
 
 def test_too_little_time_is_refused(bert: Path, texts: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"minutes is 1e-09, too few: 1 of 45 steps were done in them"):
+    with pytest.raises(UserError, match=r"minutes is 1e-09, which is too short: only 1 of 45 steps were done"):
         apply_step(tmp_path / "f", bert, texts, **QUICK | {"minutes": 1e-9})
 
 
-def test_it_tells_how_far_it_is(bert: Path, texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "_TELL_SECONDS", 0)
-    told: list[str] = []
+def test_it_reports_its_progress(bert: Path, texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "_REPORT_SECONDS", 0)
+    lines: list[str] = []
     (tmp_path / "f").mkdir()
     step = make_step(QUICK | {"epochs": 1}, "test")
-    run_step(step, StepInputs(bert, texts, 1, tell=told.append), tmp_path / "f")
-    assert [line.split("%")[0] for line in told[:-1]] == [f"{100 * done / 15:.0f}" for done in range(1, 16)]
-    assert told[-1].startswith("epoch 1/1, loss ")
+    run_step(step, StepInputs(bert, texts, 1, report=lines.append), tmp_path / "f")
+    assert [line.split("%")[0] for line in lines[:-1]] == [f"{100 * done / 15:.0f}" for done in range(1, 16)]
+    assert lines[-1].startswith("epoch 1/1, loss ")

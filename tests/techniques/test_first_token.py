@@ -1,4 +1,4 @@
-"""Leaving out what no classifier reads changes no logit, and is counted."""
+"""Leaving out what no classifier reads does not change the logits, and lowers the FLOPs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_pruned_model_s_logits_stay_the_same(checkpoint: Path, texts: Path, tm
 
 
 def test_the_exported_graph_computes_less(checkpoint: Path, texts: Path, tmp_path: Path) -> None:
-    """Which `onnx-export` itself checks against the checkpoint, on other shapes."""
+    """`onnx-export` itself compares its logits with the checkpoint's on other shapes."""
     made, notes = apply_step(tmp_path / "made", checkpoint, texts, step="onnx-export", first_token=True)
     assert notes["largest_logit_difference"] < 1e-5
     graph = onnx.load(made / "model.onnx")
@@ -65,7 +65,7 @@ def test_int8_after_training_keeps_its_ranges(bert: Path, texts: Path, tmp_path:
 
 
 def test_it_is_counted(bert: Path) -> None:
-    """A tiny BERT: two layers, hidden 32, four heads of 8, 64 neurons, three labels."""
+    """The tiny BERT has two layers, hidden 32, four heads of 8, 64 neurons and three labels."""
     whole, less = count_flops(bert), count_flops(bert, first_token_only=True)
     assert whole is not None
     assert less is not None
@@ -74,7 +74,7 @@ def test_it_is_counted(bert: Path) -> None:
     assert less.per_token == whole.per_token - layer + keys_and_values + 4 * 32
     assert less.per_example == whole.per_example + layer - keys_and_values
     assert less.per_token_squared * 2 == whole.per_token_squared
-    assert less.of(1) == whole.of(1)  # with one token, nothing is left out
+    assert less.of(1) == whole.of(1)  # with a single token, nothing is left out
 
 
 @pytest.mark.parametrize("step", STEPS)

@@ -1,4 +1,4 @@
-"""A pruned model equals the model with those heads masked; importance finds a head that does nothing."""
+"""A pruned model equals the model with those heads masked. Importance finds a head without effect."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def _logits(model: Any) -> torch.Tensor:
 
 
 def _silence(model: Any, layer: int, head: int) -> None:
-    """Let a head's output count for nothing, by the weights of the next layer."""
-    one = encoder_layers(model, "test")[layer]
-    size = one.head_size
-    one.attended.weight.data[:, head * size : (head + 1) * size] = 0
+    """Make a head's output count for nothing by the weights of the next layer."""
+    pruned_layer = encoder_layers(model, "test")[layer]
+    size = pruned_layer.head_size
+    pruned_layer.attended.weight.data[:, head * size : (head + 1) * size] = 0
 
 
 def _batches(folder: Path, texts: Path, size: int) -> Any:
@@ -89,7 +89,7 @@ def test_importance_is_the_mean_over_single_examples(bert: Path, texts: Path) ->
 
 
 def test_importance_is_the_loss_change_of_a_mask(bert: Path, texts: Path) -> None:
-    """By finite differences: scale one head's output up and down, and see how the loss moves."""
+    """Finite differences: scale a head's output up and down, and compare the loss."""
     model = load_checkpoint(bert)
     batch = next(_batches(bert, texts, 1))
     layer = encoder_layers(model, "test")[0]
@@ -126,13 +126,15 @@ def test_only_importance_reads_labels() -> None:
 
 
 def test_importance_without_labels_is_refused(bert: Path, unlabelled: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"no labelled training texts to evaluate by\. Take criterion: random"):
+    with pytest.raises(UserError, match=r"no labelled training texts\. Take criterion: random"):
         apply_step(tmp_path / "p", bert, unlabelled, step="head-pruning", criterion="importance")
 
 
 def test_another_architecture_is_named(texts: Path, tmp_path: Path) -> None:
     mpnet = save_random(tmp_path / "m", texts, "mpnet")
-    with pytest.raises(UserError, match=r"cannot remove heads of mpnet: one table .* Remove neurons \(ffn-pruning\)"):
+    with pytest.raises(
+        UserError, match=r"cannot remove heads of mpnet: all layers share one table .* Remove neurons \(ffn-pruning\)"
+    ):
         apply_step(tmp_path / "p", mpnet, texts, step="head-pruning")
 
 

@@ -1,4 +1,4 @@
-"""A head is refused where its outputs would be evaluated as what they are not, from config.json and sizes alone."""
+"""A head that does not fit the task is refused, from config.json and the sizes of tensors alone."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_names_that_contradict_are_refused(config: dict[str, Any], message: str)
     [
         ({"id2label": {"0": "bad", "1": "good"}}, r"head of 3 outputs \(classifier\.weight is \[3, 32\]\), .* names 2"),
         ({"id2label": THREE | {"3": "other"}}, r"id2label names 4 outputs \(bad, so, good, other\)"),
-        ({}, "id2label is missing: that means 2"),
+        ({}, "id2label is missing, which means 2"),
     ],
 )
 def test_a_head_has_a_row_for_each_name(config: dict[str, Any], message: str) -> None:
@@ -72,9 +72,9 @@ def test_one_output_is_for_one_label_by_itself_alone() -> None:
     ("problem_type", "kind", "message"),
     [
         ("regression", MULTI_LABEL, "its outputs are numbers"),
-        ("multi_label_classification", SINGLE_LABEL, r"any number of its labels, .* Say task\.kind=multi-label"),
-        ("single_label_classification", MULTI_LABEL, r"one of its labels, .* Say task\.kind=single-label"),
-        ("multi_label_classification", TOKENS, "any number of its labels"),
+        ("multi_label_classification", SINGLE_LABEL, r"any number of labels, .* Say task\.kind=multi-label"),
+        ("single_label_classification", MULTI_LABEL, r"one label, .* Say task\.kind=single-label"),
+        ("multi_label_classification", TOKENS, "any number of labels"),
         ("multi_label", SINGLE_LABEL, "Did you mean 'multi_label_classification'"),
     ],
 )
@@ -95,7 +95,7 @@ def test_the_right_problem_type_or_none_is_taken(problem_type: str | None) -> No
      "GPT2LMHeadModel", "T5ForConditionalGeneration"],
 )  # fmt: skip
 def test_other_heads_are_refused(architecture: str) -> None:
-    with pytest.raises(UserError, match=rf"no classification head: they are of a {architecture}, .* head: new"):
+    with pytest.raises(UserError, match=rf"no classification head: they are those of a {architecture}, .* head: new"):
         check_head({"architectures": [architecture]}, {}, SINGLE_LABEL, "m")
 
 

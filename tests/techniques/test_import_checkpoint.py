@@ -31,7 +31,7 @@ def _files(bert: Path, folder: Path, **changes: Any) -> Path:
 
 
 def _encoder(bert: Path, folder: Path) -> Path:
-    """Save the encoder alone, as the packages ship it."""
+    """Save the encoder alone, as the packages have it."""
     AutoModel.from_pretrained(bert).save_pretrained(folder)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(bert / name, folder)
@@ -123,7 +123,7 @@ def test_an_encoder_gets_a_new_head(bert: Path, texts: Path, tmp_path: Path) -> 
 
 
 def test_a_language_model_gets_a_new_head(texts: Path, bert: Path, tmp_path: Path) -> None:
-    """As on the hub: a head for masked words, and no pooler."""
+    """Models on the hub have a head for masked words and no pooler."""
     BertForMaskedLM(BertConfig.from_pretrained(bert)).save_pretrained(tmp_path / "s")
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(bert / name, tmp_path / "s")
@@ -198,7 +198,7 @@ def test_a_prefix_of_all_names_is_told(prefix: str, bert: Path, texts: Path, tmp
     save_file(
         {prefix + name: tensor for name, tensor in tensors.items()}, source / "model.safetensors", {"format": "pt"}
     )
-    with pytest.raises(UserError, match=rf"names of its tensors begin with '{prefix}'.* Save the model inside it"):
+    with pytest.raises(UserError, match=rf"names of its tensors begin with '{prefix}'.* Save the inner model"):
         apply_step(tmp_path / "i", source, texts, step="import-checkpoint")
 
 
@@ -212,7 +212,7 @@ def test_an_adapter_inside_the_weights_is_refused(bert: Path, texts: Path, tmp_p
     source = _files(bert, tmp_path / "s")
     tensors = load_file(source / "model.safetensors")
     tensors["bert.encoder.layer.0.attention.self.query.lora_A"] = torch.zeros(2, 32)
-    tensors["bert.embeddings.position_ids"] = torch.arange(130)[None]  # of an old version: no harm
+    tensors["bert.embeddings.position_ids"] = torch.arange(130)[None]  # it comes from an old version and does no harm
     save_file(tensors, source / "model.safetensors", {"format": "pt"})
     with pytest.raises(UserError, match=r"holds tensors of layers .*query\.lora_A\..*merge an adapter"):
         apply_step(tmp_path / "i", source, texts, step="import-checkpoint")
@@ -228,7 +228,7 @@ def test_broken_weights_are_refused(bert: Path, texts: Path, tmp_path: Path) -> 
 def test_code_of_a_models_own_is_never_run(bert: Path, texts: Path, tmp_path: Path) -> None:
     source = _files(bert, tmp_path / "s", auto_map={"AutoConfig": "evil.Config"})
     (source / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
-    with pytest.raises(UserError, match=r"names code of its own \(auto_map\), which is never run"):
+    with pytest.raises(UserError, match=r"names the model's own code \(auto_map\), which Pinbox never runs"):
         apply_step(tmp_path / "i", source, texts, step="import-checkpoint")
     assert not (tmp_path / "ran").exists()
 

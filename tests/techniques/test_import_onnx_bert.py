@@ -1,4 +1,4 @@
-"""A BERT that was exported to ONNX comes back with the same hidden states."""
+"""A BERT that was exported to ONNX is imported with the same hidden states."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class _Hidden(torch.nn.Module):
 
 @pytest.fixture(scope="module")
 def files(bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny BERT's encoder as a package might ship it: ONNX, no pooler, and a tokenizer."""
+    """The tiny BERT's encoder as a package might have it: ONNX, without a pooler, with a tokenizer."""
     folder = tmp_path_factory.mktemp("onnx")
     encoder = BertModel.from_pretrained(bert, add_pooling_layer=False, attn_implementation="eager").eval()
     generator = torch.Generator().manual_seed(0)
-    for parameter in encoder.parameters():  # equal tensors, such as biases of 0, would be stored once
+    for parameter in encoder.parameters():  # equal tensors, such as biases of 0, would be stored only once
         parameter.data += 0.3 * torch.randn(parameter.shape, generator=generator)
     encoder.save_pretrained(folder / "encoder")
     tokens = {0: "batch", 1: "length"}
@@ -62,7 +62,7 @@ def test_the_encoder_comes_back(files: Path, texts: Path, tmp_path: Path) -> Non
 
 
 def test_a_wrong_number_of_heads_is_noticed(files: Path, texts: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"differ by .*\. Is heads right\?"):
+    with pytest.raises(UserError, match=r"differ by .*\. Check the key heads"):
         apply_step(tmp_path / "i", files, texts, step="import-onnx-bert", heads=2)
 
 
@@ -78,7 +78,7 @@ def test_another_graph_is_refused(files: Path, texts: Path, tmp_path: Path) -> N
 
 def test_a_file_is_needed(texts: Path, tmp_path: Path) -> None:
     (tmp_path / "s").mkdir()
-    with pytest.raises(UserError, match=r"the model's files hold no model\.onnx"):
+    with pytest.raises(UserError, match=r"the model has no file model\.onnx"):
         apply_step(tmp_path / "i", tmp_path / "s", texts, step="import-onnx-bert")
 
 

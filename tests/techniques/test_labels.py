@@ -1,4 +1,4 @@
-"""Labels meet outputs by name, numbers as numbers; what would be a guess is refused."""
+"""Labels are matched with outputs by name or number. Matches that would be a guess are refused."""
 
 from __future__ import annotations
 
@@ -31,19 +31,22 @@ def _match(labels: list[str], names: list[str], stated: bool = False) -> LabelMa
     ],
 )
 def test_labels_are_matched(labels: list[str], names: list[str], outputs: list[int], rule: str) -> None:
-    found = _match(labels, names)
-    assert (list(found.outputs), set(found.rules)) == (outputs, {rule})
+    match = _match(labels, names)
+    assert (list(match.outputs), set(match.rules)) == (outputs, {rule})
 
 
 def test_an_exact_name_comes_before_another_spelling() -> None:
-    found = _match(["pos", "Pos", "neg"], ["Pos", "pos", "NEG"])
-    assert list(zip(found.outputs, found.rules, strict=True)) == [(1, NAME), (0, NAME), (2, SPELLING)]
+    match = _match(["pos", "Pos", "neg"], ["Pos", "pos", "NEG"])
+    assert list(zip(match.outputs, match.rules, strict=True)) == [(1, NAME), (0, NAME), (2, SPELLING)]
 
 
 def test_generic_names_take_a_stated_order_alone() -> None:
-    found = _match(["negative", "positive"], GENERIC[:2], stated=True)
-    assert (list(found.outputs), list(found.rules)) == ([0, 1], [ORDER, ORDER])
-    assert list(_match(["1", "0"], GENERIC[:2], stated=True).outputs) == [0, 1]  # as stated, whatever the numbers are
+    match = _match(["negative", "positive"], GENERIC[:2], stated=True)
+    assert (list(match.outputs), list(match.rules)) == ([0, 1], [ORDER, ORDER])
+    assert list(_match(["1", "0"], GENERIC[:2], stated=True).outputs) == [
+        0,
+        1,
+    ]  # the stated order, whatever the numbers are
     with pytest.raises(UserError, match=r"would be a guess.*id2label.*state all 2 labels .*task\.labels="):
         _match(["negative", "positive"], GENERIC[:2])
     with pytest.raises(UserError, match=r"would be a guess.*state all 11 labels"):
@@ -78,23 +81,23 @@ def test_what_is_not_clear_is_refused(labels: list[str], names: list[str], messa
 
 
 def test_other_outputs_come_last_and_are_told() -> None:
-    found = _match(["negative", "positive"], ["Neutral", "positive", "negative"])
-    assert found.order == [2, 1, 0]
-    assert found.all_names == ["negative", "positive", "Neutral"]
-    assert found.remarks() == [
+    match = _match(["negative", "positive"], ["Neutral", "positive", "negative"])
+    assert match.order == [2, 1, 0]
+    assert match.all_names == ["negative", "positive", "Neutral"]
+    assert match.remarks() == [
         "the model also predicts Neutral, which the task lacks: such a prediction counts as wrong."
     ]
 
 
 def test_a_match_is_told_and_kept_unless_all_names_are_exact() -> None:
-    found = _match(["0.0", "1.0"], GENERIC[:2])
-    assert found.remarks() == [
+    match = _match(["0.0", "1.0"], GENERIC[:2])
+    assert match.remarks() == [
         "the task's labels are matched with the model's outputs by number: 0.0 ← LABEL_0, 1.0 ← LABEL_1."
     ]
-    assert found.notes()["1.0"] == {"output": 1, "name": "LABEL_1", "by": "number"}
+    assert match.notes()["1.0"] == {"output": 1, "name": "LABEL_1", "by": "number"}
     assert _match(["b", "a"], ["a", "b"]).remarks() == []
 
 
 def test_a_task_without_labels_takes_all_outputs_as_they_are() -> None:
-    found = _match([], ["b", "a"])
-    assert (found.order, found.all_names, found.remarks()) == ([0, 1], ["b", "a"], [])
+    match = _match([], ["b", "a"])
+    assert (match.order, match.all_names, match.remarks()) == ([0, 1], ["b", "a"], [])

@@ -1,4 +1,4 @@
-"""The layers kept are those of the original, in order; transformers itself loads the result."""
+"""The layers kept are the original's, in order, and transformers can load the result."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def test_the_other_layers_are_as_if_skipped(model_type: str, layer: int, texts: 
     other = skipping.base_model.encoder.layer[1 - layer]
     plain = model_type != "mpnet"
     other.forward = lambda hidden, *args, **kwargs: hidden if plain else (hidden,)
-    own, stock = load_checkpoint(folder), AutoModelForSequenceClassification.from_pretrained(folder).eval()
-    assert torch.equal(random_logits(own), random_logits(skipping))
-    assert torch.equal(random_logits(own), random_logits(stock))
+    loaded, stock = load_checkpoint(folder), AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    assert torch.equal(random_logits(loaded), random_logits(skipping))
+    assert torch.equal(random_logits(loaded), random_logits(stock))
     assert json.loads((folder / "config.json").read_text())["num_hidden_layers"] == 1
 
 

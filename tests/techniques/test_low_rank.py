@@ -1,4 +1,4 @@
-"""At full rank nothing changes; below it the factors are the best there are; what was saved comes back."""
+"""At full rank nothing changes. Below it, the factors are the best ones. Saved factors can be loaded."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_the_checkpoint_is_the_model_that_was_factorised(bert: Path, texts: Path
 
 
 def test_no_factors_are_nearer() -> None:
-    """Eckart and Young: the error is what the left-out singular values hold."""
+    """By Eckart and Young, the error is that of the singular values that are left out."""
     linear = torch.nn.Linear(20, 12)
     factors, kept = factorise(linear, 5)
     product = factors.up.weight @ factors.down.weight
@@ -71,7 +71,7 @@ def test_no_factors_are_nearer() -> None:
 
 
 def test_what_is_factorised_can_still_be_pruned(bert: Path, texts: Path, tmp_path: Path) -> None:
-    """At full rank, so that it must equal pruning alone, whatever the order."""
+    """It must equal pruning alone, in any order, because the factors have full rank."""
     steps: list[dict[str, Any]] = [
         {"step": "low-rank", "rank": 32, "attention": True},
         {"step": "head-pruning", "fraction": 0.5},
@@ -88,7 +88,7 @@ def test_what_is_factorised_can_still_be_pruned(bert: Path, texts: Path, tmp_pat
 
 @pytest.mark.parametrize(
     ("rank", "message"),
-    [(0, "rank is 0, but must be at least 1"), (33, "rank is 33, but the model's hidden width is 32: at most 32")],
+    [(0, "rank is 0, but must be at least 1"), (33, "rank is 33, but must be at most 32, the model's hidden width")],
 )
 def test_a_bad_rank_is_refused(rank: int, message: str, bert: Path, texts: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=message):

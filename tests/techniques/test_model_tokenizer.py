@@ -1,4 +1,4 @@
-"""A model's tokenizer is what transformers makes of its files, or the model is refused."""
+"""A model's tokenizer gives the tokens of transformers, or the model is refused."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def texts(tmp_path: Path) -> Path:
     return _texts(tmp_path / "texts", ["a Lovely day", "Ada in café", LONG])
 
 
-def _texts(folder: Path, given: list[Any], kind: str = SINGLE_LABEL) -> Path:
+def _texts(folder: Path, texts: list[Any], kind: str = SINGLE_LABEL) -> Path:
     folder.mkdir()
     if kind == TOKENS:
-        examples = [Example(" ".join(words), tuple(0 for _ in words), words=tuple(words)) for words in given]
+        examples = [Example(" ".join(words), tuple(0 for _ in words), words=tuple(words)) for words in texts]
     else:
-        examples = [Example(*((one, 0) if isinstance(one, str) else (one[0], 0, one[1]))) for one in given]
+        examples = [Example(*((text, 0) if isinstance(text, str) else (text[0], 0, text[1]))) for text in texts]
     write_texts(Texts(LABELS, [], [], examples, kind=kind), folder)
     return folder
 
@@ -81,21 +81,23 @@ def _imported(source: Path, texts: Path, tmp_path: Path) -> Path:
 @pytest.mark.parametrize("max_length", [8, 64])
 def test_the_config_is_followed(config: dict[str, Any], max_length: int, texts: Path, tmp_path: Path) -> None:
     source = _files(tmp_path / "model", config=config)
-    own = AutoTokenizer.from_pretrained(source)
+    original = AutoTokenizer.from_pretrained(source)
     kept = load_tokenizer(_imported(source, texts, tmp_path), max_length)
     for example in read_split(texts, "test"):
-        assert kept.encode(example.text).ids == own(example.text, truncation=True, max_length=max_length)["input_ids"]
+        assert (
+            kept.encode(example.text).ids == original(example.text, truncation=True, max_length=max_length)["input_ids"]
+        )
 
 
 def test_pairs_are_cut_on_the_side_of_the_model(tmp_path: Path) -> None:
     texts = _texts(tmp_path / "texts", [("Ada " + LONG, "a day"), ("a day", LONG)])
     source = _files(tmp_path / "model", config={"truncation_side": "left"})
-    own = AutoTokenizer.from_pretrained(source)
+    original = AutoTokenizer.from_pretrained(source)
     made = _imported(source, texts, tmp_path)
     assert json.loads((made / "config.json").read_text())["takes_token_types"]
-    for one in read_split(texts, "test"):
-        encoding = load_tokenizer(made, 12).encode(one.text, one.pair)
-        expected = own(one.text, one.pair, truncation=True, max_length=12)
+    for example in read_split(texts, "test"):
+        encoding = load_tokenizer(made, 12).encode(example.text, example.pair)
+        expected = original(example.text, example.pair, truncation=True, max_length=12)
         assert (encoding.ids, encoding.type_ids) == (expected["input_ids"], expected["token_type_ids"])
 
 
@@ -109,7 +111,8 @@ def test_without_a_config_a_guess_that_differs_is_refused(texts: Path, tmp_path:
     with pytest.raises(
         UserError,
         match=r"tokenizer\.json and transformers \(BertTokenizer\) disagree on 'a Lovely day', cut to 8 tokens: "
-        r"tokens \[CLS\] a Lovely day \[SEP\] against \[CLS\] a lovely day \[SEP\]\. Say in a tokenizer_config\.json",
+        r"tokens \[CLS\] a Lovely day \[SEP\] against \[CLS\] a lovely day \[SEP\]\. "
+        r"Set do_lower_case, strip_accents and the like in a tokenizer_config\.json",
     ):
         _imported(_files(tmp_path / "model", lower=False), texts, tmp_path)
 
@@ -123,10 +126,10 @@ def test_without_a_config_the_file_is_kept_byte_for_byte(texts: Path, tmp_path: 
 
 def test_a_checkpoint_is_the_same_for_autotokenizer(texts: Path, tmp_path: Path) -> None:
     source = _files(tmp_path / "model", config={"do_lower_case": False, "truncation_side": "left"})
-    before, after = (AutoTokenizer.from_pretrained(one) for one in (source, _imported(source, texts, tmp_path)))
+    before, after = (AutoTokenizer.from_pretrained(folder) for folder in (source, _imported(source, texts, tmp_path)))
     for text in ("Ada in café", LONG):
-        one, other = (tokenizer(text, truncation=True, max_length=9)["input_ids"] for tokenizer in (before, after))
-        assert one == other
+        expected, ids = (tokenizer(text, truncation=True, max_length=9)["input_ids"] for tokenizer in (before, after))
+        assert ids == expected
     assert after.pad_token == "[PAD]"
 
 
@@ -138,13 +141,13 @@ def test_a_missing_padding_token_is_the_tokenizers(texts: Path, tmp_path: Path) 
 def test_without_any_padding_token_it_is_refused(texts: Path, tmp_path: Path) -> None:
     config = {"tokenizer_class": "PreTrainedTokenizerFast"}
     source = _files(tmp_path / "model", config=config, pad_token_id=None)
-    with pytest.raises(UserError, match=r"neither config\.json nor the tokenizer says .* Set pad_token_id in config"):
+    with pytest.raises(UserError, match=r"neither config\.json nor the tokenizer names .* Set pad_token_id in config"):
         _imported(source, texts, tmp_path)
 
 
 def test_tokens_that_the_model_has_no_embeddings_for_are_refused(texts: Path, tmp_path: Path) -> None:
     source = _files(tmp_path / "model", config={"additional_special_tokens": ["Lovely d"]})
-    with pytest.raises(UserError, match=r"the token 'Lovely d', number 16, but the model only has .* 16 tokens"):
+    with pytest.raises(UserError, match=r"the token 'Lovely d', number 16, but the model has .* 16 tokens"):
         _imported(source, texts, tmp_path)
 
 
@@ -159,7 +162,7 @@ def test_words_that_run_together_are_refused(tmp_path: Path) -> None:
     made.save(str(source / "tokenizer.json"))
     config = BertConfig(vocab_size=16, pad_token_id=1)
     (source / "tokenizer_config.json").write_text('{"tokenizer_class": "RobertaTokenizer"}')
-    with pytest.raises(UserError, match=r"a RobertaTokenizer without add_prefix_space runs words together"):
+    with pytest.raises(UserError, match=r"a RobertaTokenizer without add_prefix_space runs them together"):
         import_tokenizer(source, target, texts, config)
     (source / "tokenizer_config.json").write_text('{"tokenizer_class": "RobertaTokenizer", "add_prefix_space": true}')
     import_tokenizer(source, target, texts, config)

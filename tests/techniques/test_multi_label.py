@@ -1,4 +1,4 @@
-"""Texts with several labels: what is learnt from them, and how well it is predicted."""
+"""Texts with several labels can be learnt and predicted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runner.engines.checkpoint import load_checkpoint
 from runner.tasks.texts import Example, Texts, write_texts
 from runner.techniques.training.batches import NO_LABEL, Batches
 from runner.techniques.training.distil import hard_loss, soft_loss
-from runner.techniques.training.training import label_losses, right_ones
+from runner.techniques.training.training import are_correct, label_losses
 from tests.techniques.conftest import apply_step, save_random
 
 WORDS = ["awful", "table", "lovely"]
@@ -21,13 +21,13 @@ LOGITS = torch.tensor([[2.0, -1.0, 0.5], [-3.0, 1.0, 4.0]])
 
 
 def _texts(count: int, seed: int) -> list[Example]:
-    """A label for each of three words that is there."""
+    """Make texts with a label for each of three words that they contain."""
     generator, examples = random.Random(seed), []
     for _ in range(count):
-        there = tuple(number for number in range(3) if generator.random() < 0.5)
-        words = [WORDS[number] for number in there] + generator.choices(["so", "it", "was"], k=2)
+        label = tuple(number for number in range(3) if generator.random() < 0.5)
+        words = [WORDS[number] for number in label] + generator.choices(["so", "it", "was"], k=2)
         generator.shuffle(words)
-        examples.append(Example(" ".join(words), there))
+        examples.append(Example(" ".join(words), label))
     return examples
 
 
@@ -59,15 +59,15 @@ def test_the_loss_is_binary_cross_entropy_of_the_texts_with_labels() -> None:
 
 
 def test_right_is_what_has_exactly_the_labels() -> None:
-    assert right_ones(LOGITS, torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])).tolist() == [True, False]
+    assert are_correct(LOGITS, torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])).tolist() == [True, False]
 
 
 def test_the_soft_loss_is_the_divergence_of_each_label() -> None:
-    own, taught = LOGITS[:1], LOGITS[1:]
-    p, q = taught.sigmoid(), own.sigmoid()
+    student, teacher = LOGITS[:1], LOGITS[1:]
+    p, q = teacher.sigmoid(), student.sigmoid()
     expected = (p * (p / q).log() + (1 - p) * ((1 - p) / (1 - q)).log()).mean()
-    assert float(soft_loss(own, taught, temperature=1, several=True)) == pytest.approx(float(expected), rel=1e-5)
-    assert float(soft_loss(own, own, temperature=2, several=True)) == 0
+    assert float(soft_loss(student, teacher, temperature=1, several=True)) == pytest.approx(float(expected), rel=1e-5)
+    assert float(soft_loss(student, student, temperature=2, several=True)) == 0
 
 
 def test_fine_tuning_learns_sets_of_labels_and_a_student_learns_from_it(

@@ -1,4 +1,4 @@
-"""What the exporters do with an operator that one of them, or both, cannot export."""
+"""An operator that an exporter cannot export goes to the other exporter, or is refused."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.techniques.conftest import apply_step
 
 @pytest.fixture
 def odd_operator(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put cosh, which the tracing exporter does not know, behind every model."""
+    """Add cosh, which the tracing exporter does not know, to every model."""
     forward = tracing.Logits.forward
 
     def with_cosh(self: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
@@ -55,7 +55,9 @@ def test_what_neither_can_export_is_told(
         return captured(*args, dynamo=dynamo, **options)
 
     monkeypatch.setattr(torch.onnx, "export", export)
-    with pytest.raises(UserError, match=r"aten::cosh, and its newer exporter cannot export the model: no rule for it$"):
+    with pytest.raises(
+        UserError, match=r"aten::cosh, and its newer exporter cannot export the model: no rule for it\.$"
+    ):
         apply_step(tmp_path / "made", bert, texts, step="onnx-export")
 
 

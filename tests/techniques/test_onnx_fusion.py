@@ -1,4 +1,4 @@
-"""Fused graphs against the plain ones they came from."""
+"""Fused graphs are compared with the plain ones."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_fused_graph_gives_the_same_logits(checkpoint: Path, texts: Path, tmp_
 
 
 def test_pruned_heads_are_counted_by_layer(checkpoint: Path, texts: Path, tmp_path: Path) -> None:
-    """Importance leaves another number of heads in each layer."""
+    """Importance leaves a different number of heads in each layer."""
     pruned, notes = apply_step(
         tmp_path / "pruned", checkpoint, texts, step="head-pruning", fraction=0.6, criterion="importance"
     )

@@ -1,4 +1,4 @@
-"""Graphs are made plain before they are quantized, and compared on tokens that they know."""
+"""Graphs are simplified before they are quantized, and compared on tokens that they know."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def graph(*nodes: Any) -> Any:
 def logits(model: Any) -> np.ndarray:
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     ids = np.arange(6).reshape(2, 3)
-    found: np.ndarray = session.run(["logits"], {"input_ids": ids, "attention_mask": np.ones_like(ids)})[0]
-    return found
+    result: np.ndarray = session.run(["logits"], {"input_ids": ids, "attention_mask": np.ones_like(ids)})[0]
+    return result
 
 
 def test_a_weight_that_is_used_again_is_itself() -> None:

@@ -1,4 +1,4 @@
-"""Dynamic and static int8 of ONNX models."""
+"""ONNX models are quantized to dynamic and static int8."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INT8, UINT8 = onnx.TensorProto.INT8, onnx.TensorProto.UINT8
 
 @pytest.fixture(scope="module")
 def plain(bert: Path, texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny BERT, as it was exported."""
+    """The tiny BERT as a plain ONNX graph."""
     return export(bert, texts, tmp_path_factory.mktemp("plain") / "onnx")
 
 
@@ -38,7 +38,7 @@ def matrices(folder: Path) -> Counter[int]:
 def test_weight_types(plain: Path, texts: Path, tmp_path: Path) -> None:
     signed, _ = apply_step(tmp_path / "signed", plain, texts, step="onnx-dynamic-int8")
     unsigned, _ = apply_step(tmp_path / "unsigned", plain, texts, step="onnx-dynamic-int8", weight_type="uint8")
-    products, embeddings = 14, 3  # of words, positions and kinds of token, whose type is that of activations
+    products, embeddings = 14, 3  # those of words, positions and token types, whose type is that of activations
     assert matrices(signed) == {INT8: products, UINT8: embeddings}
     assert matrices(unsigned) == {UINT8: products + embeddings}
     assert 0 < difference(plain, unsigned) < 0.02
@@ -105,7 +105,7 @@ def test_only_products_read_rounded_activations(plain: Path, bert: Path, texts: 
     nodes = onnx.load(made / "model.onnx").graph.node
     rounded = {node.output[0] for node in nodes if node.op_type == "DequantizeLinear"}
     readers = {node.op_type for node in nodes if rounded.intersection(node.input)}
-    assert readers == {"MatMul", "Gemm"}  # and no residual connection
+    assert readers == {"MatMul", "Gemm"}  # but no residual connection
 
 
 def test_tables_of_embeddings_keep_8_bits(plain: Path, bert: Path, texts: Path, tmp_path: Path) -> None:

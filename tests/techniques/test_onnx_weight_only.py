@@ -1,4 +1,4 @@
-"""Weights in few bits: what is stored, and what comes out."""
+"""Weights are stored in few bits, and the logits stay near."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.techniques.onnx_models import alone_and_together, difference, export
 
 
 def restore(parts: tuple[np.ndarray, np.ndarray, np.ndarray], bits: int, rows: int) -> np.ndarray:
-    """Undo `quantize_blocks`, by the definition of MatMulNBits."""
+    """Reverse `quantize_blocks`, by the definition of MatMulNBits."""
     packed, scales, zero_points = parts
     if bits == 4:
         packed, zero_points = (
@@ -30,12 +30,12 @@ def restore(parts: tuple[np.ndarray, np.ndarray, np.ndarray], bits: int, rows: i
 
 @pytest.mark.parametrize(("bits", "block_size"), [(8, 16), (8, 32), (4, 16), (4, 32), (4, 128)])
 def test_blocks_come_back(bits: int, block_size: int) -> None:
-    """Also where the rows do not fill the last block, or where two zero points share a byte."""
+    """The rows need not fill the last block, and two zero points may share a byte."""
     weight = np.random.default_rng(0).normal(size=(80, 6)).astype(np.float32)
-    found = restore(quantize_blocks(weight, bits, block_size), bits, rows=80)
+    restored = restore(quantize_blocks(weight, bits, block_size), bits, rows=80)
     step = (weight.max() - weight.min()) / (2**bits - 1)
-    assert found.shape == weight.shape
-    assert np.abs(found - weight).max() < step
+    assert restored.shape == weight.shape
+    assert np.abs(restored - weight).max() < step
 
 
 @pytest.mark.parametrize("products", ["float32", "int8"])

@@ -1,4 +1,4 @@
-"""OpenVINO models against the checkpoint they came from, through the engine that trials use."""
+"""OpenVINO models are compared with their checkpoint through the engine that trials use."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FILES = ("model.xml", "model.bin")
 
 @pytest.fixture(scope="module")
 def plain(bert: Path, texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny BERT, as it was exported."""
+    """The tiny BERT as an OpenVINO model."""
     return export(bert, texts, tmp_path_factory.mktemp("plain") / "openvino")
 
 
@@ -57,16 +57,16 @@ def original(checkpoint: Path) -> np.ndarray:
     import torch
 
     model = load_checkpoint(checkpoint)
-    found = []
+    results = []
     with torch.inference_mode():
         for shape in SHAPES:
             ids, mask = (torch.from_numpy(array) for array in batch(*shape))
-            found.append(model(input_ids=ids, attention_mask=mask).logits.numpy())
-    return np.concatenate(found)
+            results.append(model(input_ids=ids, attention_mask=mask).logits.numpy())
+    return np.concatenate(results)
 
 
-def same_predictions(one: np.ndarray, other: np.ndarray) -> float:
-    return float((one.argmax(-1) == other.argmax(-1)).mean())
+def same_predictions(logits: np.ndarray, other: np.ndarray) -> float:
+    return float((logits.argmax(-1) == other.argmax(-1)).mean())
 
 
 def content(artifact: Path) -> list[bytes]:
@@ -89,18 +89,18 @@ def test_a_pruned_model_is_exact(checkpoint: Path, texts: Path, tmp_path: Path) 
 
 @pytest.mark.parametrize("smooth_quant", [-1.0, 0.95])
 def test_static_int8_is_near(smooth_quant: float, plain: Path, bert: Path, texts: Path, tmp_path: Path) -> None:
-    """On texts like those of the calibration, and where no CPU's kernels overflow."""
+    """The texts are like those of the calibration, and no CPU's kernels overflow."""
     made, notes = static(
         tmp_path / "made", plain, bert, texts, samples=40, smooth_quant=smooth_quant, reduce_range=True
     )
     assert notes == {"calibration_texts": 40, "calibration_split": "train"}
     calls = encode([example.text for example in read_split(texts, "test")], bert, 128)
-    exact, found = (
+    exact, quantized = (
         np.concatenate([evaluate(engine, **call) for call in calls]) for engine in (Engine(plain, 1), Engine(made, 1))
     )
-    assert 0 < np.abs(found - exact).max() < 0.1
-    assert same_predictions(found, exact) > 0.9
-    assert (made / "model.bin").stat().st_size < 0.35 * (plain / "model.bin").stat().st_size  # embeddings as well
+    assert 0 < np.abs(quantized - exact).max() < 0.1
+    assert same_predictions(quantized, exact) > 0.9
+    assert (made / "model.bin").stat().st_size < 0.35 * (plain / "model.bin").stat().st_size  # embeddings, too
 
 
 def test_static_int8_without_training_texts(plain: Path, bert: Path, unlabelled: Path, tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_fewer_bits_are_further_and_smaller(checkpoint: Path, texts: Path, tmp_p
     assert same_predictions(logits(eight), exact) > 0.9
     sizes = [(made / "model.bin").stat().st_size for made in (four, eight, plain)]
     assert sizes == sorted(sizes)
-    assert sizes[1] < 0.35 * sizes[2]  # embeddings as well
+    assert sizes[1] < 0.35 * sizes[2]  # embeddings, too
 
 
 def test_every_key_of_the_weights_is_applied(plain: Path, texts: Path, tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_what_weights_are_multiplied_in(products: str, plain: Path, texts: Path,
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_the_threads_are_those_that_it_has(threads: int, plain: Path) -> None:
-    """Asked for more than it has CPUs, OpenVINO makes fewer, and the trial is told."""
+    """OpenVINO makes fewer threads than requested if there are fewer CPUs, and the trial shows it."""
     described = Engine(plain, threads).describe()
     assert described["threads"] == min(threads, len(os.sched_getaffinity(0)))
     assert described["streams"] == 1
@@ -183,7 +183,7 @@ def test_the_threads_are_those_that_it_has(threads: int, plain: Path) -> None:
 
 
 def test_nothing_is_sent_and_nothing_else_is_imported(plain: Path, tmp_path: Path) -> None:
-    """In a process of its own, with a home of its own, where the package for statistics would leave its files."""
+    """It runs in its own process and home, where the package for statistics would leave its files."""
     program = (
         "import sys; from pathlib import Path; from runner.engines.openvino import Engine;"
         "Engine(Path(sys.argv[1]), 1); assert not {'torch', 'transformers', 'nncf'} & set(sys.modules);"

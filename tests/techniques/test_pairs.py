@@ -1,4 +1,4 @@
-"""Pairs of texts: where a model has token types, every step and engine is given them."""
+"""If a model has token types, every step and engine gives them to it for pairs of texts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ INPUTS = ["input_ids", "attention_mask", "token_type_ids"]
 
 
 def _pairs(count: int, seed: int) -> list[Example]:
-    """Whether the second text is about what the first one is about."""
+    """Make pairs whose label says whether both texts have the same topic."""
     generator, things = random.Random(seed), ["table", "horse", "river", "stone"]
     drawn = [(generator.choice(things), generator.choice(things)) for _ in range(count)]
     return [Example(f"there was a {a}", int(a == b), f"it is a {b}") for a, b in drawn]
@@ -77,16 +77,18 @@ def test_token_types_make_a_difference_and_the_engine_gets_them(model: Path, gra
     batch = _batch(model, pairs)
     assert set(batch[2].ravel().tolist()) == {0, 1}
     engine = Engine(graph, 1)
-    own, without = (engine.logits(engine.run(engine.prepare(*call))) for call in (batch, [*batch[:2], 0 * batch[2]]))
+    with_types, without = (
+        engine.logits(engine.run(engine.prepare(*call))) for call in (batch, [*batch[:2], 0 * batch[2]])
+    )
     with torch.inference_mode():
         expected = load_checkpoint(model)(*map(torch.from_numpy, batch)).logits
-    np.testing.assert_allclose(own, expected, atol=1e-5)
-    assert np.abs(own - without).max() > 1e-3
+    np.testing.assert_allclose(with_types, expected, atol=1e-5)
+    assert np.abs(with_types - without).max() > 1e-3
 
 
 @pytest.mark.parametrize("step", ["torchscript", "openvino-export", "torch-dynamic-int8"])
 def test_exports_are_compared_with_token_types(step: str, model: Path, pairs: Path, tmp_path: Path) -> None:
-    """Each step compares its result with the checkpoint, as it is called."""
+    """Each step compares its result with the checkpoint on the inputs that it takes."""
     _, notes = apply_step(tmp_path / "made", model, pairs, step=step)
     assert notes["largest_logit_difference"] < 0.3
 
@@ -99,7 +101,7 @@ def test_graphs_keep_their_three_inputs(step: str, model: Path, graph: Path, pai
 
 def test_calibration_is_on_pairs(model: Path, pairs: Path) -> None:
     _, texts = calibration_texts(pairs, 3)
-    assert texts == [example.given for example in _pairs(64, 1)[:3]]
+    assert texts == [example.tokenizer_input for example in _pairs(64, 1)[:3]]
     (call, *_) = encode(texts, model, 32)
     assert list(call) == INPUTS
     assert call["token_type_ids"].max() == 1
@@ -117,8 +119,8 @@ def test_a_smaller_vocabulary_keeps_the_types(model: Path, pairs: Path, tmp_path
     made, _ = apply_step(tmp_path / "trimmed", model, pairs, step="vocabulary-trimming")
     before, after = (Tokenizer.from_file(str(folder / "tokenizer.json")) for folder in (model, made))
     for example in _pairs(16, 3):
-        one, other = before.encode(*example.given), after.encode(*example.given)
-        assert (one.tokens, one.type_ids) == (other.tokens, other.type_ids)
+        expected, other = before.encode(*example.tokenizer_input), after.encode(*example.tokenizer_input)
+        assert (expected.tokens, expected.type_ids) == (other.tokens, other.type_ids)
 
 
 def test_roberta_and_single_texts_need_no_types(texts: Path, pairs: Path, tmp_path: Path) -> None:

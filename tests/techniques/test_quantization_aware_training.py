@@ -1,4 +1,4 @@
-"""What was trained is what runs in int8; training makes up for what rounding loses."""
+"""The int8 model computes what was trained, and training compensates for the errors of rounding."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ QUICK: dict[str, Any] = {"step": "quantization-aware-training", "epochs": 1, "ba
 
 @pytest.fixture(scope="module")
 def trained(bert: Path, texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny BERT that has learned the task."""
+    """A tiny BERT that has learnt the task."""
     settings: Any = {"step": "fine-tune", "epochs": 3, "learning_rate": 5e-3, "batch_size": 16, "dropout": 0.0}
     return apply_step(tmp_path_factory.mktemp("trained") / "t", bert, texts, **settings)[0]
 
 
 @pytest.fixture(scope="module")
 def outlying(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same model, but one value of each attention head is 200 times as large, and then weighs 1/200 of it."""
+    """The same model, but one value of each attention head is 200 times as large and has 1/200 of the weight."""
     model: Any = load_checkpoint(trained)
     with torch.no_grad():
         for layer in model.base_model.encoder.layer:
@@ -60,12 +60,12 @@ def outlying(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def matrices(folder: Path) -> dict[str, list[np.ndarray]]:
     """Return the two-dimensional weights, by type."""
-    found: dict[str, list[np.ndarray]] = {}
+    by_type: dict[str, list[np.ndarray]] = {}
     for tensor in onnx.load(folder / "model.onnx").graph.initializer:
         if len(tensor.dims) == 2:
             array = numpy_helper.to_array(tensor)
-            found.setdefault(str(array.dtype), []).append(array)
-    return found
+            by_type.setdefault(str(array.dtype), []).append(array)
+    return by_type
 
 
 def logits_and_labels(run: Any, checkpoint: Path, texts: Path) -> tuple[torch.Tensor, torch.Tensor]:
@@ -108,7 +108,7 @@ def test_the_scales_are_those_learnt(bert: Path, texts: Path, tmp_path: Path) ->
     activations = [node for node in inputs if "embeddings" not in node.input[0] or "LayerNorm" in node.input[0]]
     learnt = {np.float32((high - low) / 255) for low, high in input_ranges(model).values()}
     assert {np.float32(constants[node.input[1]]) for node in activations} == learnt
-    assert len(learnt) == 2 * 4 + 2  # the input of query, key and value is one
+    assert len(learnt) == 2 * 4 + 2  # query, key and value share one input
 
 
 def test_types_and_sizes_of_weights(trained: Path, texts: Path, tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_every_row_has_its_own_step() -> None:
 def test_a_range_follows_the_batches_in_training_alone() -> None:
     moving = MovingRange()
     moving(torch.tensor([2.0, 10.0]))
-    assert (moving.low.item(), moving.high.item()) == (0, 10)  # 0 is always inside
+    assert (moving.low.item(), moving.high.item()) == (0, 10)  # the range always includes 0
     moving(torch.tensor([-1.0, 20.0]))
     assert (moving.low.item(), moving.high.item()) == pytest.approx((-0.01, 10.1))
     moving.eval()(torch.tensor([-100.0, 100.0]))

@@ -1,4 +1,4 @@
-"""Random models have the shape asked for, a tokenizer that fits it, and the same bytes for the same seed."""
+"""Random models have the requested shape, a tokenizer that fits it, and the same bytes for the same seed."""
 
 from __future__ import annotations
 

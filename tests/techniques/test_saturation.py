@@ -1,4 +1,4 @@
-"""Where int8 products saturate: by experiment, on this CPU and on an emulated one without VNNI."""
+"""Saturation of int8 products is measured on this CPU and on an emulated one without VNNI."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from runner.techniques.step import StepInputs
 from runner.trial.weights import int8_weight_bits
 from tests.techniques.saturating import COLUMNS, ROWS, WEIGHT, activations, error, errors_without_vnni
 
-LOST = pytest.approx(0.494, abs=0.01)  # of 255 · 127 · 2, of which 32,767 are left
-NOTHING = pytest.approx(0, abs=0.02)  # but rounding
+LOST = pytest.approx(0.494, abs=0.01)  # 255 · 127 · 2 saturates at 32,767
+NOTHING = pytest.approx(0, abs=0.02)  # except for rounding
 SATURATING: list[dict[str, Any]] = [
     {"step": "onnx-dynamic-int8"},
     {"step": "onnx-dynamic-int8", "per_channel": True},
@@ -41,22 +41,22 @@ EXACT: list[dict[str, Any]] = [
 
 
 def product() -> Any:
-    """Return a graph of one product, float32."""
-    given, result = (
+    """Return a graph of one float32 product."""
+    activation, result = (
         helper.make_tensor_value_info(name, TensorProto.FLOAT, ["calls", columns])
         for name, columns in (("x", ROWS), ("y", COLUMNS))
     )
     nodes = [
-        helper.make_node("Abs", ["x"], ["given"], "abs"),
-        helper.make_node("MatMul", ["given", "w"], ["y"], "matmul"),
+        helper.make_node("Abs", ["x"], ["activation"], "abs"),
+        helper.make_node("MatMul", ["activation", "w"], ["y"], "matmul"),
     ]
     weight = numpy_helper.from_array(np.full((ROWS, COLUMNS), WEIGHT, np.float32), "w")
-    graph = helper.make_graph(nodes, "product", [given], [result], [weight])
+    graph = helper.make_graph(nodes, "product", [activation], [result], [weight])
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
 def quantized(entry: dict[str, Any], folder: Path) -> Path:
-    """Write the product into a new folder, as a step quantizes it; return the folder."""
+    """Write the product into a new folder, quantized as a step does it, and return the folder."""
     source, step = folder.with_name(f"{folder.name}-source"), make_step(entry, "test")
     source.mkdir()
     folder.mkdir()
@@ -70,28 +70,28 @@ def quantized(entry: dict[str, Any], folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """The product as each of the steps above quantizes it."""
+    """The product, quantized by each of the steps above."""
     place = tmp_path_factory.mktemp("made")
     return [quantized(entry, place / str(number)) for number, entry in enumerate([*SATURATING, *EXACT])]
 
 
 def test_what_saturates_on_this_cpu(made: list[Path]) -> None:
-    found = [error(folder / "model.onnx") for folder in made]
-    assert found[: len(SATURATING)] == [LOST if saturates(instruction_sets()) else NOTHING] * len(SATURATING)
-    assert max(found[len(SATURATING) :]) < 0.02
+    errors = [error(folder / "model.onnx") for folder in made]
+    assert errors[: len(SATURATING)] == [LOST if saturates(instruction_sets()) else NOTHING] * len(SATURATING)
+    assert max(errors[len(SATURATING) :]) < 0.02
 
 
 def test_what_saturates_without_vnni(made: list[Path]) -> None:
-    """On any machine: an emulator takes VNNI away."""
-    found = errors_without_vnni([folder / "model.onnx" for folder in made])
-    if found is None:
+    """It runs on any machine, because an emulator removes VNNI."""
+    errors = errors_without_vnni([folder / "model.onnx" for folder in made])
+    if errors is None:
         pytest.skip("no qemu-x86_64 to take VNNI away with (package qemu-user)")
-    assert found[: len(SATURATING)] == [LOST] * len(SATURATING)
-    assert max(found[len(SATURATING) :]) < 0.02
+    assert errors[: len(SATURATING)] == [LOST] * len(SATURATING)
+    assert max(errors[len(SATURATING) :]) < 0.02
 
 
 def test_what_would_come_out_with_vnni(made: list[Path]) -> None:
-    """On any machine: ONNX Runtime can be asked to add in 32 bits."""
+    """It runs on any machine, because ONNX Runtime can add in 32 bits."""
     assert max(error(folder / "model.onnx", exact=True) for folder in made) < 0.02
 
 
@@ -117,5 +117,5 @@ def test_openvino_saturates_too(reduce_range: bool, tmp_path: Path) -> None:
     openvino.save_model(model, tmp_path / "model.xml", compress_to_fp16=False)
     assert int8_weight_bits(tmp_path, "int8") == (7 if reduce_range else 8)
     compiled = core.compile_model(tmp_path / "model.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    found = float(np.abs(compiled({"x": activations()})[0] / (ROWS * WEIGHT) - 1).max())
-    assert found == (LOST if saturates(instruction_sets()) and not reduce_range else NOTHING)
+    loss = float(np.abs(compiled({"x": activations()})[0] / (ROWS * WEIGHT) - 1).max())
+    assert loss == (LOST if saturates(instruction_sets()) and not reduce_range else NOTHING)

@@ -1,4 +1,4 @@
-"""A sentence-transformers folder says how vectors are made: that is followed, or refused."""
+"""Vectors are made as a sentence-transformers folder says, or the folder is refused."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def test_poolings_that_are_known_are_followed(tmp_path: Path) -> None:
         (
             [TRANSFORMER, POOLING],
             {"pooling_mode_max_tokens": True},
-            "pools tokens by max_tokens, which is not followed",
+            "pools tokens by max_tokens, which is not supported",
         ),
         ([TRANSFORMER, POOLING], MEAN | {"pooling_mode_cls_token": True}, "by mean_tokens and cls_token, which is not"),
         ([TRANSFORMER, POOLING], {"pooling_mode": "lasttoken"}, "pools tokens by lasttoken"),
         ([TRANSFORMER, POOLING], {}, "pools tokens by None"),
-        ([TRANSFORMER, POOLING, DENSE, NORMALIZE], MEAN, "and 2_Dense is not followed"),
-        ([TRANSFORMER, NORMALIZE, POOLING], MEAN, "this order is not followed"),
+        ([TRANSFORMER, POOLING, DENSE, NORMALIZE], MEAN, "but 2_Dense is not supported"),
+        ([TRANSFORMER, NORMALIZE, POOLING], MEAN, "this order is not supported"),
     ],
 )
 def test_other_vectors_are_refused(
@@ -85,8 +85,8 @@ def test_other_texts_and_similarities_are_refused(
 
 
 def test_without_effect_they_are_taken(tmp_path: Path) -> None:
-    said = {"default_prompt_name": None, "prompts": {"query": "query: "}, "similarity_fn_name": "dot"}
-    folder = _write(tmp_path / "s", [TRANSFORMER, POOLING, NORMALIZE], MEAN, config_sentence_transformers=said)
+    settings = {"default_prompt_name": None, "prompts": {"query": "query: "}, "similarity_fn_name": "dot"}
+    folder = _write(tmp_path / "s", [TRANSFORMER, POOLING, NORMALIZE], MEAN, config_sentence_transformers=settings)
     assert check_vectors(folder, "mean", "m") is True
 
 

@@ -1,4 +1,4 @@
-"""The shape that a step foretells is that of what it makes; what does not fit a model's shape is refused beforehand."""
+"""A step predicts the shape of its result, and a model whose shape does not fit is refused beforehand."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_what_only_the_texts_decide_is_not_foretold(checkpoint: Path, texts: Pat
             "keep is 4, but the model has 3",
         ),
         ([{"step": "layer-pruning", "keep": 2}, {"step": "fine-tune", "frozen_layers": 3}], "3, but the model has 2"),
-        ([{"step": "fine-tune", "frozen_layers": 7}], "frozen_layers is 7, but the model has 6 layers"),
+        ([{"step": "fine-tune", "frozen_layers": 7}], "frozen_layers is 7, but must be at most 6"),
         ([{"step": "fine-tune", "max_length": 513}], "max_length is 513, but the model takes at most 512"),
         ([{"step": "distil", "max_length": 513}], "max_length is 513, but the model takes at most 512"),
         ([{"step": "movement-pruning", "max_length": 513}], "max_length is 513, but the model takes at most 512"),
@@ -99,23 +99,29 @@ def test_what_only_the_texts_decide_is_not_foretold(checkpoint: Path, texts: Pat
         ([{"step": "head-pruning", "fraction": 0.04}], "of the model's 12 heads .* is none. Take more than 0.042"),
         (
             [{"step": "head-pruning", "fraction": 0.9}] * 2,
-            "fraction is 0.9, but of the model's 1 heads .* The last one always stays",
+            "fraction is 0.9, which removes none of the model's 1 heads.* The last one always stays",
         ),
         (
             [{"step": "head-pruning", "fraction": 0.001, "criterion": "importance"}],
-            "of the model's 72 heads that is none. Take more than 0.0069",
+            "which removes none of the model's 72 heads. Take more than 0.0069",
         ),
         ([{"step": "ffn-pruning", "fraction": 0.0001}], "of the model's 1536 neurons .* is none"),
-        ([{"step": "block-movement-pruning", "heads": 0.04}], "heads is 0.04, but of the model's 12 heads a layer"),
-        ([{"step": "block-movement-pruning", "neurons": 1e-4}], "neurons is 0.0001, but of the model's 1536 neurons"),
-        ([{"step": "low-rank", "rank": 385}], "rank is 385, but the model's hidden width is 384: at most 384"),
+        (
+            [{"step": "block-movement-pruning", "heads": 0.04}],
+            "heads is 0.04, which removes none of the model's 12 heads per layer",
+        ),
+        (
+            [{"step": "block-movement-pruning", "neurons": 1e-4}],
+            "neurons is 0.0001, which removes none of the model's 1536 neurons",
+        ),
+        ([{"step": "low-rank", "rank": 385}], "rank is 385, but must be at most 384, the model's hidden width"),
         (
             [{"step": "ffn-pruning", "fraction": 0.9}, {"step": "low-rank"}],
-            "rank is 192, but the model's neurons is 154: at most 154",
+            "rank is 192, but must be at most 154, the model's number of neurons",
         ),
         (
             [{"step": "head-pruning", "fraction": 0.75}, {"step": "low-rank", "attention": True}],
-            "rank is 192, but the model's heads' width is 96: at most 96",
+            "rank is 192, but must be at most 96, the model's heads' width",
         ),
     ],
 )
@@ -143,14 +149,14 @@ def test_an_unknown_architecture_is_refused(step: str) -> None:
 def test_another_attention_than_bert_s_keeps_its_heads() -> None:
     mpnet = replace(BERT, model_type="mpnet")
     for entry in ({"step": "head-pruning"}, {"step": "block-movement-pruning", "heads": 0.5}):
-        with pytest.raises(UserError, match="cannot remove heads of mpnet: one table of positions"):
+        with pytest.raises(UserError, match="cannot remove heads of mpnet: all layers share one table of positions"):
             follow(mpnet, entry)
     assert follow(mpnet, {"step": "block-movement-pruning"}).neurons == 768
 
 
 def test_a_first_layer_unlike_the_others_stays() -> None:
     modernbert = replace(BERT, model_type="modernbert")
-    with pytest.raises(UserError, match=r"keep is \[1, 2\], but the first layer of modernbert .*begin with 0"):
+    with pytest.raises(UserError, match=r"keep is \[1, 2\], but the first layer of modernbert .*Begin the list with 0"):
         follow(modernbert, {"step": "layer-pruning", "keep": [1, 2]})
     assert follow(modernbert, {"step": "layer-pruning", "keep": [0, 2]}).layers == 2
 
@@ -159,7 +165,7 @@ def test_one_layer_repeated_is_run_less_often_and_frozen_never() -> None:
     albert = replace(BERT, model_type="albert", heads=(12,))
     half = follow(albert, {"step": "layer-pruning", "keep": 0.5})
     assert (half.layers, half.heads) == (3, (12,))
-    with pytest.raises(UserError, match="frozen_layers is 1, but the layers of albert are all the same one"):
+    with pytest.raises(UserError, match="frozen_layers is 1, but albert repeats a single layer"):
         follow(albert, {"step": "fine-tune", "frozen_layers": 1})
 
 
@@ -219,7 +225,7 @@ def test_every_known_architecture_can_be_cut(model_type: str, texts: Path, tmp_p
 
 
 def test_what_is_known_to_fail_is_refused_when_composed() -> None:
-    with pytest.raises(UserError, match=r"model 'm': step 'onnx-export' cannot do with .* 'longformer': a traced gr"):
+    with pytest.raises(UserError, match=r"model 'm': step 'onnx-export' cannot transform .* 'longformer': a traced gr"):
         follow(Shape(model_type="longformer"), {"step": "onnx-export"})
     assert follow(Shape(model_type="longformer"), {"step": "bfloat16"}).model_type == "longformer"
 
@@ -238,16 +244,16 @@ def test_bigbird_takes_texts_that_it_attends_to_in_full() -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "said"),
+    ("config", "message"),
     [
-        ({"model_type": "xlm", "n_langs": 2}, r"it adds a vector for the language of a text \(n_langs"),
+        ({"model_type": "xlm", "n_langs": 2}, r"it adds a vector for a text's language \(n_langs"),
         ({"model_type": "nystromformer", "num_landmarks": 8}, "it takes texts of exactly 64 tokens"),
         ({"model_type": "xlnet"}, "it expects padding before a text"),
     ],
 )
-def test_what_would_be_called_wrongly_is_refused(config: dict[str, Any], said: str) -> None:
+def test_what_would_be_called_wrongly_is_refused(config: dict[str, Any], message: str) -> None:
     with pytest.raises(
-        UserError, match=f"^config.json: a model of the architecture '{config['model_type']}' is .*{said}"
+        UserError, match=f"^config.json: a model of the architecture '{config['model_type']}' is .*{message}"
     ):
         shape_of_config(config, "config.json")
 

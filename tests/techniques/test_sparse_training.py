@@ -1,4 +1,4 @@
-"""Magnitude and movement pruning: as sparse as asked for, on a cubic curve, and by the score they are named for."""
+"""Magnitude and movement pruning reach the requested sparsity on a cubic curve, by their scores."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_the_same_seed_gives_the_same_bytes(step: str, bert: Path, texts: Path, 
 
 
 def _step(pruning: Pruning, weight: torch.nn.Parameter, gradient: list[float], progress: float) -> list[float]:
-    """Take one step of gradient descent, at a rate of 0.1; return the weights that the model sees then."""
+    """Take a step of gradient descent with a rate of 0.1, and return the weights that the model sees then."""
     weight.grad = torch.tensor([gradient])
     pruning.before_step()
     with torch.no_grad():
@@ -109,7 +109,7 @@ def test_the_sparsity_grows_on_a_cubic_curve() -> None:
 
 
 def test_too_little_time_is_an_error(bert: Path, texts: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"minutes is 1e-09, too few: 1 of 45 steps"):
+    with pytest.raises(UserError, match=r"minutes is 1e-09, which is too short: only 1 of 45 steps"):
         apply_step(tmp_path / "s", bert, texts, step="movement-pruning", **QUICK | {"minutes": 1e-9})
 
 

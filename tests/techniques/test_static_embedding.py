@@ -1,4 +1,4 @@
-"""Static embeddings: the graph is the network that was trained, and learns the task; the rest is what it says it is."""
+"""The graph of static embeddings equals the trained network, and learns the task."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def made(bert: Path, texts: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 def test_it_learns_the_task_and_the_graph_is_what_learned_it(checkpoint: Path, texts: Path, tmp_path: Path) -> None:
-    labels_alone = {"soft_weight": 0, "epochs": 8}  # this teacher knows nothing
+    labels_alone = {"soft_weight": 0, "epochs": 8}  # this teacher is not trained
     folder, notes = apply_step(tmp_path / "made", checkpoint, texts, **QUICK | labels_alone)
     assert notes["largest_logit_difference"] < 1e-5
     assert notes["validation_accuracy"] > 0.9
@@ -51,7 +51,7 @@ def test_the_order_of_words_and_the_rest_of_the_batch_do_not_matter(made: Path) 
     ids, mask = batch(1, 20)
     np.testing.assert_allclose(logits(made, ids, mask), logits(made, ids[:, ::-1].copy(), mask), atol=1e-5)
     assert alone_and_together(made) < 1e-5
-    assert np.isfinite(logits(made, ids, np.zeros_like(mask))).all()  # not even of a text without tokens
+    assert np.isfinite(logits(made, ids, np.zeros_like(mask))).all()  # also for a text without tokens
 
 
 def test_int8_is_near_and_smaller(made: Path, bert: Path, texts: Path, tmp_path: Path) -> None:
@@ -84,11 +84,11 @@ def test_a_vector_is_the_token_alone(checkpoint: Path) -> None:
 def test_all_components_keep_all_distances() -> None:
     vectors = torch.randn(50, 6, generator=torch.Generator().manual_seed(0)) * torch.arange(1, 7) + 3
     whole, part = reduce(vectors, 6), reduce(vectors, 2)
-    own, reduced = torch.pdist(vectors), torch.pdist(whole)
-    torch.testing.assert_close(reduced / reduced.mean(), own / own.mean())
+    distances, reduced = torch.pdist(vectors), torch.pdist(whole)
+    torch.testing.assert_close(reduced / reduced.mean(), distances / distances.mean())
     assert float(part.norm(dim=1).mean()) == pytest.approx(2**0.5)
     ratio = part[:, 0] / whole[:, 0]
-    torch.testing.assert_close(ratio, ratio[:1].expand(50))  # the same first component
+    torch.testing.assert_close(ratio, ratio[:1].expand(50))  # the first component is the same
 
 
 def test_the_same_seed_gives_the_same_bytes(bert: Path, texts: Path, tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_the_same_seed_gives_the_same_bytes(bert: Path, texts: Path, tmp_path: P
     [
         ({"dimensions": 0}, "dimensions is 0, but must be above 0"),
         ({"hidden": 0}, "hidden is 0, but must be above 0"),
-        ({"soft_weight": 0, "hard_weight": 0}, "are both 0: nothing to learn"),
+        ({"soft_weight": 0, "hard_weight": 0}, r"are both 0\. Set one of them"),
     ],
 )
 def test_bad_settings_are_refused_when_composed(settings: dict[str, Any], message: str) -> None:
@@ -116,5 +116,5 @@ def test_more_dimensions_than_the_teacher_has_are_refused(bert: Path, texts: Pat
     from runner.techniques.shape import shape_of_checkpoint
 
     step = make_step(QUICK | {"dimensions": 33}, "test")
-    with pytest.raises(UserError, match="dimensions is 33, but the model's hidden states have 32"):
+    with pytest.raises(UserError, match="dimensions is 33, but must be at most 32"):
         step.infer_shape(shape_of_checkpoint(bert))

@@ -1,4 +1,4 @@
-"""A teacher is asked once per text, and answers as its model does."""
+"""A teacher runs once per text, and its outputs are its model's."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from runner.techniques.training.teacher import Teacher
 
 
 class Counting:
-    """A model that counts the texts that it is asked."""
+    """A model that counts the texts that it reads."""
 
     def __init__(self, model: Any) -> None:
         self.model, self.texts = model.eval(), 0
@@ -27,12 +27,12 @@ class Counting:
         return self.model(**inputs)
 
 
-def test_its_answers_are_the_model_s_however_texts_are_batched(bert: Path, texts: Path) -> None:
+def test_its_outputs_are_the_model_s_however_texts_are_batched(bert: Path, texts: Path) -> None:
     model = Counting(load_checkpoint(bert))
-    teacher, forgetful = Teacher(model), Teacher(model.model, remembers=False)
+    teacher, uncached = Teacher(model), Teacher(model.model, cache=False)
     data = Batches(bert, read_split(texts, "test"), 64, model.model.config)
-    for size in (20, 20, 30):  # otherwise padded, too
+    for size in (20, 20, 30):  # another size also means other padding
         for batch in data.in_order(size):
             del batch["labels"]
-            torch.testing.assert_close(teacher.answer(batch), forgetful.answer(batch), atol=1e-5, rtol=1e-4)
+            torch.testing.assert_close(teacher.outputs(batch), uncached.outputs(batch), atol=1e-5, rtol=1e-4)
     assert model.texts == 60

@@ -1,4 +1,4 @@
-"""Models that tag words: every token has logits, in every format."""
+"""Models that tag words have logits for every token in every format."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def model(tagged: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_words_survive_writing_and_reading(tagged: Path) -> None:
     first = read_split(tagged, "test")[0]
     assert (first.words, first.label, first.text) == (("Ada", "Lovelace", "wrote"), (0, 1, 2), "Ada Lovelace wrote")
-    assert first.given == first.words
+    assert first.tokenizer_input == first.words
 
 
 def test_each_token_has_logits_as_transformers_computes_them(model: Path) -> None:
@@ -108,7 +108,10 @@ def test_a_tagger_is_imported_with_tags_in_the_order_of_the_task(model: Path, ta
 def test_a_head_for_something_else_is_refused(
     model: Path, tagged: Path, texts: Path, bert: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(UserError, match=r"of a BertForSequenceClassification: no …ForTokenClassification"):
+    with pytest.raises(
+        UserError,
+        match=r"those of a BertForSequenceClassification, which is for whole texts.*needs a …ForTokenClassification",
+    ):
         apply_step(tmp_path / "one", bert, tagged, step="import-checkpoint")
-    with pytest.raises(UserError, match=r"of a BertForTokenClassification: for a task of kind tokens"):
+    with pytest.raises(UserError, match=r"those of a BertForTokenClassification, which is for a task of kind tokens"):
         apply_step(tmp_path / "other", model, texts, step="import-checkpoint")

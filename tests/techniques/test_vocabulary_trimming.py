@@ -1,4 +1,4 @@
-"""Known texts are tokenized and evaluated as before, any other text still can be."""
+"""Known texts give the same tokens and logits as before, and all other texts can still be tokenized."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ANY_TEXT = st.one_of(st.text(), st.lists(st.sampled_from(WORDS), max_size=5).map
 
 
 def _word_piece() -> Tokenizer:
-    """Return a tokenizer like BERT's: special tokens after places left free."""
+    """Return a tokenizer like BERT's, with special tokens after unused places."""
     words = [example.text for example in _words()]
     letters = "abcdefghijklmnopqrstuvwxyz0123456789!?,é"
     tokens = ["[PAD]", *(f"[unused{number}]" for number in range(9)), "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -42,7 +42,7 @@ def _word_piece() -> Tokenizer:
 
 
 def _unigram() -> Tokenizer:
-    """Return a tokenizer like XLM-R's: words and their parts, each with a likelihood."""
+    """Return a tokenizer like XLM-R's, with words, their parts and their likelihoods."""
     letters = "▁abcdefghijklmnopqrstuvwxyz0123456789!?,é"
     parts = ["▁lov", "ely", "▁tab", "le", "▁wo", "rds", "seen"]
     special = ["<pad>", "<unk>", "[CLS]", "[SEP]"]
@@ -62,7 +62,7 @@ def _words() -> list[Example]:
 
 @pytest.fixture(scope="module")
 def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A task of a few training texts."""
+    """A task with few training texts."""
     folder = tmp_path_factory.mktemp("few")
     examples = [Example(text, number % 2) for number, text in enumerate(TRAINING)]
     write_texts(Texts(["bad", "good"], examples, examples, examples), folder)
@@ -73,12 +73,12 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pair(
     request: pytest.FixtureRequest, texts: Path, few: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Path]:
-    """A checkpoint, and the same with its vocabulary trimmed."""
+    """A checkpoint, and the same checkpoint with a trimmed vocabulary."""
     folder = tmp_path_factory.mktemp(request.param)
-    own = {"wordpiece": _word_piece, "unigram": _unigram}.get(request.param)
-    source = save_random(folder / "source", texts, "bert" if own else request.param)
-    if own:
-        own().save(str(source / "tokenizer.json"))
+    make_tokenizer = {"wordpiece": _word_piece, "unigram": _unigram}.get(request.param)
+    source = save_random(folder / "source", texts, "bert" if make_tokenizer else request.param)
+    if make_tokenizer:
+        make_tokenizer().save(str(source / "tokenizer.json"))
     return source, apply_step(folder / "trimmed", source, few, step="vocabulary-trimming")[0]
 
 
@@ -114,12 +114,14 @@ def test_every_text_can_be_tokenized(text: str, pair: tuple[Path, Path]) -> None
     source, trimmed = (_tokenizer(folder) for folder in pair)
     before, after = source.encode(text), trimmed.encode(text)
     assert (after.tokens[0], after.tokens[-1]) == (before.tokens[0], before.tokens[-1])
-    unknown = trimmed.token_to_id("<unk>")  # of a Unigram tokenizer, its tokens are the characters themselves
-    found = [(id, token) for id, token in zip(after.ids, after.tokens, strict=True) if id != unknown]
-    assert all(trimmed.id_to_token(id) == token for id, token in found)
+    unknown = trimmed.token_to_id("<unk>")  # a Unigram tokenizer gives the unknown characters themselves as tokens
+    tokens = [(id, token) for id, token in zip(after.ids, after.tokens, strict=True) if id != unknown]
+    assert all(trimmed.id_to_token(id) == token for id, token in tokens)
     if all(trimmed.token_to_id(token) is not None for token in before.tokens):
         assert after.tokens == before.tokens
-    if source.token_to_id("##a") is None and source.token_to_id("▁") is None:  # bytes: nothing is ever lost
+    if (
+        source.token_to_id("##a") is None and source.token_to_id("▁") is None
+    ):  # the tokenizer has bytes, so nothing is ever lost
         assert trimmed.decode(after.ids) == source.decode(before.ids)
 
 
@@ -171,7 +173,7 @@ def test_a_tokenizer_of_another_model_is_refused(bert: Path, few: Path, tmp_path
     tokenizer = Tokenizer.from_file(str(source / "tokenizer.json"))
     tokenizer.add_tokens([f"more{number}" for number in range(600)])
     tokenizer.save(str(source / "tokenizer.json"))
-    with pytest.raises(UserError, match=r"the tokenizer has a token \d+, but the model only embeddings for 600"):
+    with pytest.raises(UserError, match=r"the tokenizer has a token \d+, but the model has embeddings for only 600"):
         apply_step(tmp_path / "t", source, few, step="vocabulary-trimming")
 
 

@@ -1,1 +1,1 @@
-"""Steps that turn a model's own files into its first checkpoint, and the checks of those files."""
+"""Steps that turn a model's own files into its first checkpoint, and checks of those files."""

@@ -19,12 +19,12 @@ OF_TEXTS, OF_TOKENS = "ForSequenceClassification", "ForTokenClassification"
 TRAIN_A_HEAD = "Train one: model.steps=[{step: import-checkpoint, head: new}, {step: fine-tune}]."
 
 _WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
-_DEFAULT_OUTPUTS = 2  # where config.json names none, as transformers takes it
-_LAST_LAYER = re.compile(  # of the heads that transformers has
+_DEFAULT_OUTPUTS = 2  # the default of transformers where config.json names no outputs
+_LAST_LAYER = re.compile(  # matches the last layer of every head that transformers has
     r"(classifier|classifier\.(out_proj|linear_out)|classification_head\.out_proj|score|logits_proj"
     r"|sequence_summary\.summary)\.weight"
 )
-_PROBLEM_TYPES = {  # and the kind of task that each is for
+_PROBLEM_TYPES = {  # by problem_type: the kind of task that evaluates such outputs
     "regression": None,
     "single_label_classification": SINGLE_LABEL,
     "multi_label_classification": MULTI_LABEL,
@@ -32,24 +32,28 @@ _PROBLEM_TYPES = {  # and the kind of task that each is for
 
 
 def read_config(files: Path, where: str) -> dict[str, Any]:
-    """Return config.json.
+    """Return the content of config.json.
+
+    Args:
+        files: the model's folder.
+        where: the model's name in errors.
 
     Raises:
-        UserError: if it cannot be read; `where` names the model.
+        UserError: if the file cannot be read.
     """
     try:
         config = json.loads((files / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"{where}: config.json cannot be read ({error}). Take another copy of it.") from None
     if not isinstance(config, dict):
-        raise UserError(f"{where}: config.json holds no mapping. Take another copy of it.")
+        raise UserError(f"{where}: config.json does not hold a JSON object. Take another copy of it.")
     return config
 
 
 def tensors_of(files: Path) -> dict[str, list[int]]:
     """Return the size of every tensor that transformers would load from a model's folder, by name.
 
-    An empty mapping where the files cannot be read: loading them then says why.
+    If the files cannot be read, the mapping is empty: the error is reported when the model is loaded.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -67,17 +71,17 @@ def tensors_of(files: Path) -> dict[str, list[int]]:
 
 
 def check_head(config: Mapping[str, Any], tensors: Mapping[str, list[int]], kind: str, where: str) -> list[str]:
-    """Check a trained head against the kind of the task; return the names of its outputs.
+    """Check a trained head against the kind of the task, and return the names of its outputs.
 
     Args:
-        config: config.json.
-        tensors: the size of each, by name.
-        kind: of the task; see `runner.config.task_kinds`.
-        where: names the model in errors.
+        config: the content of config.json.
+        tensors: the size of each tensor, by name.
+        kind: the kind of the task; see `runner.config.task_kinds`.
+        where: the model's name in errors.
 
     Raises:
-        UserError: if the head is of another sort, config.json contradicts itself or the weights, or the outputs cannot
-            be evaluated so.
+        UserError: if the head is for another kind of task, if config.json contradicts itself or the weights, or if a
+            task of this kind cannot evaluate the outputs.
     """
     _check_architecture(config, kind, where)
     _check_problem_type(config, kind, where)
@@ -87,16 +91,17 @@ def check_head(config: Mapping[str, Any], tensors: Mapping[str, list[int]], kind
         raise UserError(
             f"{where}: its head has one output ('{names[0]}'), a score such as a regression or a reranker gives. With "
             f"task.kind={kind}, its probability would be 1 for every text. Take a model with an output for every "
-            f"label; or, if the output says yes or no to one label, task.kind={MULTI_LABEL}."
+            f"label. If the output says yes or no to one label, take task.kind={MULTI_LABEL}."
         )
     return names
 
 
 def names_of_outputs(config: Mapping[str, Any], where: str) -> list[str]:
-    """Return the names of a head's outputs, as id2label of config.json has them.
+    """Return the names that id2label in config.json gives to a head's outputs.
 
     Raises:
-        UserError: if id2label is no numbering from 0, two names are alike, or another key contradicts it.
+        UserError: if id2label does not number the outputs from 0, if two names are equal, or if another key contradicts
+            it.
     """
     named, count = config.get("id2label"), config.get("num_labels")
     if named is None:
@@ -127,14 +132,14 @@ def names_of_outputs(config: Mapping[str, Any], where: str) -> list[str]:
 
 
 def _name(value: Any, where: str) -> str:
-    """Return the name of an output; a whole number is one, too."""
+    """Return the name of an output; a whole number is a valid name, too."""
     if type(value) is int or (isinstance(value, str) and value.strip()):
         return str(value)
     raise UserError(f"{where}: config.json: id2label has the name {value!r:.50}, which is no text. Name the output.")
 
 
 def _check_reverse(numbered: Any, names: Sequence[str], where: str) -> None:
-    """Check that label2id says the same; names that id2label lacks are left over from an older head."""
+    """Check that label2id agrees. Names that id2label lacks are remains of an older head and are ignored."""
     for name, place in numbered.items() if isinstance(numbered, dict) else ():
         if name in names and names.index(name) != place:
             raise UserError(
@@ -145,51 +150,53 @@ def _check_reverse(numbered: Any, names: Sequence[str], where: str) -> None:
 
 def _check_rows(names: Sequence[str], config: Mapping[str, Any], tensors: Mapping[str, list[int]], where: str) -> None:
     """Check that the head's last layer has a row for every name."""
-    found = [(name, size) for name, size in tensors.items() if _LAST_LAYER.fullmatch(name)]
-    if len(found) != 1 or not found[0][1] or found[0][1][0] == len(names):
-        return  # not a layout that is known: loading tells
-    tensor, size = found[0]
-    said = f"id2label names {len(names)} outputs ({listed(names)})"
+    heads = [(name, size) for name, size in tensors.items() if _LAST_LAYER.fullmatch(name)]
+    if len(heads) != 1 or not heads[0][1] or heads[0][1][0] == len(names):
+        return  # either all is well, or the layout is unknown and loading checks it
+    tensor, size = heads[0]
+    config_says = f"id2label names {len(names)} outputs ({listed(names)})"
     if config.get("id2label") is None:
-        said = f"num_labels is {len(names)}" if "num_labels" in config else "id2label is missing: that means 2"
+        config_says = f"num_labels is {len(names)}" if "num_labels" in config else "id2label is missing, which means 2"
     raise UserError(
-        f"{where}: the weights have a head of {size[0]} outputs ({tensor} is {size}), but in config.json {said}. Name "
-        f"all {size[0]} outputs in id2label, in the order in which the head was trained."
+        f"{where}: the weights have a head of {size[0]} outputs ({tensor} is {size}), but in config.json "
+        f"{config_says}. Name all {size[0]} outputs in id2label, in the order in which the head was trained."
     )
 
 
 def _check_architecture(config: Mapping[str, Any], kind: str, where: str) -> None:
-    """Check that a head is for what the task evaluates: its tensors alone may look alike."""
-    said = config.get("architectures") or []
-    if not said:
-        return  # loading tells
+    """Check that the head's class is one for this kind of task, since its tensors look the same for each kind."""
+    classes = config.get("architectures") or []
+    if not classes:
+        return  # loading checks it
     wanted, other = (OF_TOKENS, OF_TEXTS) if kind == TOKENS else (OF_TEXTS, OF_TOKENS)
-    if any(str(name).endswith(wanted) for name in said):
+    if any(str(name).endswith(wanted) for name in classes):
         return
-    if any(str(name).endswith(other) for name in said):
-        why = f"no …{OF_TOKENS}, which a task of kind {TOKENS} needs" if kind == TOKENS else "for a task of kind tokens"
-        raise UserError(f"{where}: the files are of a {said[0]}: {why}. Take another model, or task.")
-    what = f"a {said[0]}, which is no …{wanted}"
+    if any(str(name).endswith(other) for name in classes):
+        suited = "whole texts" if kind == TOKENS else f"a task of kind {TOKENS}"
+        raise UserError(
+            f"{where}: the files are those of a {classes[0]}, which is for {suited}. A task of kind {kind} needs a "
+            f"…{wanted}. Take another model, or another task."
+        )
     train = TRAIN_A_HEAD if kind != TOKENS else "Take another model."
-    raise UserError(f"{where}: the files hold no classification head: they are of {what}. {train}")
+    raise UserError(
+        f"{where}: the files hold no classification head: they are those of a {classes[0]}, not of a …{wanted}. {train}"
+    )
 
 
 def _check_problem_type(config: Mapping[str, Any], kind: str, where: str) -> None:
-    """Check that a head was trained for the way in which its outputs are evaluated."""
-    said = config.get("problem_type")
-    if said is None:
+    """Check that the head was trained for this kind of task."""
+    problem_type = config.get("problem_type")
+    if problem_type is None:
         return
-    key = f"{where}: config.json: problem_type is {said!r:.50}"
-    if said not in _PROBLEM_TYPES:
-        raise UserError(f"{key}. {did_you_mean(str(said), _PROBLEM_TYPES)}")
-    meant = _PROBLEM_TYPES[said]
-    if meant is None:
+    key = f"{where}: config.json: problem_type is {problem_type!r:.50}"
+    if problem_type not in _PROBLEM_TYPES:
+        raise UserError(f"{key}. {did_you_mean(str(problem_type), _PROBLEM_TYPES)}")
+    trained_kind = _PROBLEM_TYPES[problem_type]
+    if trained_kind is None:
+        raise UserError(f"{key}: its outputs are numbers, which no kind of task evaluates. Take a classifier.")
+    if trained_kind != (SINGLE_LABEL if kind == TOKENS else kind):
+        labels = "one label" if trained_kind == SINGLE_LABEL else "any number of labels"
         raise UserError(
-            f"{key}: its outputs are numbers, and no kind of task is evaluated by these. Take a model that classifies."
-        )
-    if meant != (SINGLE_LABEL if kind == TOKENS else kind):
-        sort = "one of its labels" if meant == SINGLE_LABEL else "any number of its labels"
-        raise UserError(
-            f"{key}: a text has {sort}, but task.kind is {kind}. Say task.kind={meant}, with a label column that fits; "
-            "or, if the key is wrong, correct it."
+            f"{key}: a text has {labels}, but task.kind is {kind}. Say task.kind={trained_kind} and name a label "
+            "column that fits. If problem_type is wrong, correct it."
         )

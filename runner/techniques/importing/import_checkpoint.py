@@ -1,5 +1,7 @@
-"""Import a model's raw files as a checkpoint: a classifier of texts or of their tokens, or an encoder, in safetensors,
-with a fast tokenizer."""
+"""Import a model's raw files as a checkpoint in safetensors with a fast tokenizer.
+
+The model is a classifier of texts, a classifier of tokens, or an encoder.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.config.task_kinds import CLASSIFIED, EMBEDDING, TOKENS
-from runner.errors import UserError, did_you_mean
+from runner.errors import UserError, did_you_mean, first_line
 from runner.models.architectures import ARCHITECTURES
 from runner.models.signatures import BASE, OF_TEXTS, check_architecture, check_inputs_of
 from runner.tasks.texts import read_kind, read_labels, read_stated
@@ -23,18 +25,18 @@ from runner.techniques.importing.weights import check_tensors
 from runner.techniques.shape import Shape
 from runner.techniques.step import Step, StepInputs, step
 
-_POOLINGS = ("mean", "first")  # heads that are none
+_POOLINGS = ("mean", "first")  # these pool the tokens' vectors instead of classifying
 _HEADS = ("load", "new", *_POOLINGS)
 
 
 @dataclass(frozen=True)
 class _Fit:
-    """What a model's files say of themselves before they are loaded.
+    """What a model's files tell before the model is loaded.
 
     Attributes:
-        match: the task's labels and the outputs of the head that is loaded; None if none is.
+        match: the match of the task's labels with the outputs of the loaded head; None if no head is loaded.
         normalized: whether vectors are divided by their length.
-        unused: files of the folder that nothing uses, and that may matter.
+        unused: the files in the folder that nothing uses although they may matter.
     """
 
     match: LabelMatch | None
@@ -49,15 +51,15 @@ class ImportCheckpoint(Step):
 
     Attributes:
         head: "load" the classification head from the files, or make a "new" one with the task's labels, which must
-            then be trained (`fine-tune`). For a task of kind embedding, none: a text's vector is the "mean" of its
-            tokens' last hidden states, or the "first" one's.
-        seed: of a new head's weights.
+            then be trained (`fine-tune`). A task of kind embedding needs no head: a text's vector is the "mean" of its
+            tokens' last hidden states, or the "first" token's.
+        seed: the seed of a new head's weights.
     """
 
     takes = "files"
     gives = "checkpoint"
     other_kinds = "Take another head: load or new for labels, mean or first for vectors."
-    reads_texts = True  # for the labels, and to compare tokens
+    reads_texts = True  # it reads the labels, and compares tokens on the texts
 
     head: str = "load"
     seed: int = 0
@@ -68,19 +70,19 @@ class ImportCheckpoint(Step):
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """Without a head there are vectors, with one there are labels; a new one must be trained, which is of texts."""
+        """The kinds of task: labels for a head, vectors without one. A new head can only be trained on whole texts."""
         return {"load": (*CLASSIFIED, TOKENS), "new": CLASSIFIED}.get(self.head, (EMBEDDING,))
 
     def check_files(self, files: Path, texts: Path, where: str) -> list[str]:
-        """Check head, labels, pooling and what else lies in the folder against the task, without loading anything."""
+        """Check the head, labels, pooling and other files in the folder against the task, without loading the model."""
         fit = self._fit(files, texts, where)
         check_tokenizer_files(files)
         return [*(fit.match.remarks() if fit.match else []), *remark_on(fit.unused)]
 
     def infer_shape(self, shape: Shape) -> Shape:
-        """Check that transformers has such a model and that texts give it all its inputs.
+        """Check that transformers has such a model, and that a text gives the model all its inputs.
 
-        Texts are cut where sentence-transformers cuts them, if its folder says how vectors are made.
+        If the folder is one of sentence-transformers, texts are cut to the same length as there.
         """
         if shape.model_type is not None and shape.model_type not in ARCHITECTURES:
             check_architecture(shape.model_type, BASE if self.head in _POOLINGS else OF_TEXTS, "model: config.json")
@@ -100,14 +102,14 @@ class ImportCheckpoint(Step):
 
     @property
     def keeps_predictions(self) -> bool:
-        """Only a new head predicts otherwise than the files."""
+        """Whether the predictions stay those of the files: they do unless the head is new."""
         return self.head != "new"
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
         """Write config.json, model.safetensors and tokenizer.json.
 
         Raises:
-            UserError: if the files are no model that transformers knows, or its head does not fit the task's labels.
+            UserError: if transformers cannot load the files, or if the head does not fit the task's labels.
         """
         from runner.engines.checkpoint import save_checkpoint
 
@@ -129,7 +131,7 @@ class ImportCheckpoint(Step):
 
 
 def set_labels(model: Any, match: LabelMatch) -> None:
-    """Put a loaded head's outputs into the order of the task's labels, those that it lacks last, and name them so."""
+    """Put a loaded head's outputs into the order of the task's labels and name them. Other outputs come last."""
     _reorder(model, match.order)
     names = match.all_names
     model.config.id2label = dict(enumerate(names))
@@ -159,8 +161,8 @@ def _load_model(source: Path, labels: list[str], head: str, seed: int, of_tokens
             )
         config.id2label = dict(enumerate(labels))
         config.label2id = {name: index for index, name in enumerate(labels)}
-        config.problem_type = None  # of the head that was
-    logging.set_verbosity_error()  # what is missing is evaluated here
+        config.problem_type = None  # it belonged to the old head
+    logging.set_verbosity_error()  # `check_tensors` reports what is missing
     logging.disable_progress_bar()
     torch.manual_seed(seed)
     try:
@@ -172,11 +174,11 @@ def _load_model(source: Path, labels: list[str], head: str, seed: int, of_tokens
             local_files_only=True,
             trust_remote_code=False,
             output_loading_info=True,
-            ignore_mismatched_sizes=True,  # what does not fit is evaluated here
+            ignore_mismatched_sizes=True,  # `check_tensors` reports what does not fit
             **more,
         )
-    except Exception as error:  # whatever transformers stumbles over, the files are at fault
-        raise UserError(f"model: cannot load the weights: {type(error).__name__}: {_first_line(error)}") from None
+    except Exception as error:  # whatever transformers raises, the files are at fault
+        raise UserError(f"model: cannot load the weights: {type(error).__name__}: {first_line(error)}.") from None
     check_inputs_of(type(model).__name__, signature(model.forward).parameters, "model: config.json")
     check_tensors(report, model.state_dict(), head, "" if head in _POOLINGS else f"{model.base_model_prefix}.")
     return Embedder(model) if head in _POOLINGS else model
@@ -187,46 +189,46 @@ def _load_config(source: Path) -> Any:
 
     if "auto_map" in json.loads((source / "config.json").read_text(encoding="utf-8")):
         raise UserError(
-            "model: config.json names code of its own (auto_map), which is never run here. Take a model whose "
-            "architecture transformers itself has."
+            "model: config.json names the model's own code (auto_map), which Pinbox never runs. Take a model whose "
+            "architecture is part of transformers."
         )
     try:
         config = AutoConfig.from_pretrained(source, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"model: transformers cannot read its config.json: {_first_line(error)}") from None
+        raise UserError(f"model: transformers cannot read its config.json: {first_line(error)}.") from None
     if config.model_type == "big_bird":
-        config.attention_type = "original_full"  # as of any text that is no longer than `longest_text` says
+        config.attention_type = "original_full"  # as BigBird attends to texts no longer than `longest_text`
     return config
 
 
 def _check_classes(names: list[str]) -> None:
-    """Check that transformers has the class that the files are of: another may compute something else."""
+    """Check that transformers has the class that config.json names, since another may compute something else."""
     import transformers
 
     unknown = [name for name in names if not hasattr(transformers, name)]
     if unknown:
         raise UserError(
-            f"model: config.json: architectures names {unknown[0]}, which transformers does not have: it is code of "
-            "the model's own, which is never run here. Take a model whose architecture transformers itself has."
+            f"model: config.json: architectures names {unknown[0]}, which transformers does not have: it is the "
+            "model's own code, which Pinbox never runs. Take a model whose architecture is part of transformers."
         )
 
 
 def _reorder(model: Any, order: list[int]) -> None:
-    """Put the outputs of the head into another order: the rows of its last linear layer, whatever it is called.
+    """Put the outputs of the head into another order by reordering the rows of its last linear layer.
 
     Raises:
-        UserError: if the logits do not follow.
+        UserError: if the logits are not in the new order afterwards.
     """
     import torch
 
     if order == sorted(order):
         return
     before = _some_logits(model)
-    own = {id(module) for module in model.base_model.modules()}
+    of_encoder = {id(module) for module in model.base_model.modules()}
     last = [
         module
         for module in model.modules()
-        if isinstance(module, torch.nn.Linear) and module.out_features == len(order) and id(module) not in own
+        if isinstance(module, torch.nn.Linear) and module.out_features == len(order) and id(module) not in of_encoder
     ][-1:]
     for layer in last:
         layer.weight.data = layer.weight.data[order]
@@ -234,19 +236,15 @@ def _reorder(model: Any, order: list[int]) -> None:
             layer.bias.data = layer.bias.data[order]
     if not last or not torch.allclose(_some_logits(model), before[..., order], atol=1e-4):
         raise UserError(
-            f"model: the head of a {type(model).__name__} cannot be put into the order of the task's labels. Rename "
-            "these such that sorting them gives the order of id2label in its config.json, or take another model."
+            f"model: the outputs of a {type(model).__name__} cannot be put into the order of the task's labels. Rename "
+            "the labels so that sorting them gives the order of id2label in config.json, or take another model."
         )
 
 
 def _some_logits(model: Any) -> Any:
-    """Return what a model says of a text that means nothing."""
+    """Return the model's logits for an arbitrary text."""
     import torch
 
     ids = torch.arange(5, 13)[None] % model.config.vocab_size
     with torch.inference_mode():
         return model.eval()(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,4 +1,4 @@
-"""Import an encoder that was shipped as ONNX only: a BERT, as the tracing exporter of PyTorch writes it."""
+"""Import a BERT encoder that was published only as ONNX, written by PyTorch's tracing exporter."""
 
 from __future__ import annotations
 
@@ -13,26 +13,27 @@ from runner.techniques.importing.model_tokenizer import check_tokenizer_files, i
 from runner.techniques.shape import Shape
 from runner.techniques.step import Step, StepInputs, step
 
-_NO_PREFIX = "embeddings.word_embeddings.weight"  # tells where the encoder's names begin
+_NO_PREFIX = "embeddings.word_embeddings.weight"  # what comes before it is the prefix of the encoder's names
 
 
 @step("import-onnx-bert")
 @dataclass
 class ImportOnnxBert(Step):
-    """files → checkpoint: model.onnx and tokenizer.json give a BERT with a new head, which must then be trained.
+    """files → checkpoint: make a BERT with a new head of model.onnx and tokenizer.json. The head must then be trained.
 
-    The exporter keeps the names of biases and normalizations, but stores the weight of a linear layer transposed and
-    without a name: it is found through the bias added to its product. Sizes follow from the tensors' shapes.
+    The exporter keeps the names of biases and normalizations. It stores the weight of a linear layer transposed and
+    without its name, so the weight is found through the bias that is added to its product. Sizes follow from the
+    tensors' shapes.
 
     Attributes:
-        heads: of every layer; the one size that no tensor shows.
-        seed: of the new head, and of the pooler if the file has none.
+        heads: the number of heads in every layer, the only size that no tensor shows.
+        seed: the seed of the new head, and of the pooler if the file has none.
     """
 
     takes = "files"
     gives = "checkpoint"
     kinds = CLASSIFIED
-    reads_texts = True  # for the labels, and to compare tokens
+    reads_texts = True  # it reads the labels, and compares tokens on the texts
 
     heads: int = 12
     seed: int = 0
@@ -47,7 +48,7 @@ class ImportOnnxBert(Step):
         return []
 
     def infer_shape(self, shape: Shape) -> Shape:
-        """A BERT of so many heads, if they share the hidden width evenly."""
+        """Return the shape of a BERT with this number of heads, and check that they share the hidden width evenly."""
         if shape.hidden is not None and shape.hidden % self.heads:
             raise UserError(
                 f"step 'import-onnx-bert': heads is {self.heads}, but must divide the model's hidden width, "
@@ -61,10 +62,10 @@ class ImportOnnxBert(Step):
         )
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Write the checkpoint; return how far its hidden states are from those of the ONNX file.
+        """Write the checkpoint, and return how far its hidden states are from those of the ONNX file.
 
         Raises:
-            UserError: if the file is not such a BERT, or the result differs from it.
+            UserError: if the file is not such a BERT, or if the checkpoint computes something else.
         """
         import torch
         from transformers import BertForSequenceClassification
@@ -74,7 +75,9 @@ class ImportOnnxBert(Step):
         assert inputs.source is not None
         labels = read_labels(inputs.texts)
         if not labels:
-            raise UserError("step 'import-onnx-bert': the task has no labels to train a head on. Take one that has.")
+            raise UserError(
+                "step 'import-onnx-bert': the task has no labels to train a head on. Take a task that has labels."
+            )
         state = _encoder_state(inputs.source / "model.onnx")
         torch.manual_seed(self.seed)
         model = BertForSequenceClassification(_config(state, self.heads, labels)).eval()
@@ -84,20 +87,25 @@ class ImportOnnxBert(Step):
             raise UserError(f"model.onnx is not a BERT encoder: missing {missing[:3]}, unexpected {unexpected[:3]}.")
         difference = _difference(model.bert, inputs.source / "model.onnx")
         if not difference < 1e-4:
-            raise UserError(f"model.onnx and the BERT made of it differ by {difference:.2g}. Is heads right?")
+            raise UserError(
+                f"model.onnx and the BERT made of it differ by {difference:.2g}. Check the key heads of the step "
+                "import-onnx-bert."
+            )
         import_tokenizer(inputs.source, target, inputs.texts, model.config)
         save_checkpoint(model, target, tokenizer_from=target)
         return {"head": "new", "labels": labels, "largest_difference": difference}
 
 
 def _encoder_state(path: Path) -> dict[str, Any]:
-    """Return the tensors of the encoder, under the names of transformers' BertModel."""
+    """Return the tensors of the encoder under the names that transformers' BertModel gives them."""
     import onnx
     import torch
     from onnx import numpy_helper
 
     if not path.is_file():
-        raise UserError("step 'import-onnx-bert': the model's files hold no model.onnx. Name it so in source.packages.")
+        raise UserError(
+            "step 'import-onnx-bert': the model has no file model.onnx. Give the file this name in source.packages."
+        )
     graph = onnx.load(path).graph
     tensors = {tensor.name: tensor for tensor in graph.initializer}
     prefix = next((name.removesuffix(_NO_PREFIX) for name in tensors if name.endswith(_NO_PREFIX)), None)
@@ -117,7 +125,7 @@ def _encoder_state(path: Path) -> dict[str, Any]:
 
 
 def _bias_of(node: Any, tensors: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return (what the bias is added to, name of the bias) if an Add node adds a stored tensor to a computed one."""
+    """Return the computed and the stored tensor's names if an Add node adds a stored tensor, its bias, to another."""
     stored = [name for name in node.input if name in tensors]
     computed = [name for name in node.input if name not in tensors]
     return [(computed[0], stored[0])] if len(stored) == 1 else []
@@ -142,7 +150,7 @@ def _config(state: dict[str, Any], heads: int, labels: list[str]) -> Any:
 
 
 def _difference(encoder: Any, path: Path) -> float:
-    """Return the largest absolute difference of mean-pooled hidden states on seeded tokens."""
+    """Return the largest absolute difference between the outputs of the encoder and the ONNX file on random tokens."""
     import numpy as np
     import onnxruntime
     import torch

@@ -1,4 +1,4 @@
-"""What else lies in a model's folder: files that change what the model predicts are refused or named, never ignored."""
+"""Check the other files in a model's folder. A file that changes what the model predicts is refused or named."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runner.techniques.importing.labels import listed
 _MERGE = (
     "Merge it into its base model first: merge_and_unload of peft, then save_pretrained, with the tokenizer beside it."
 )
-_REFUSED = {  # a file: what it is, and what to do
+_REFUSED = {  # by file: what it is, and what to do
     "adapter_config.json": ("an adapter (LoRA or the like), which is not applied here", _MERGE),
     "adapter_model.*": ("an adapter (LoRA or the like), which is not applied here", _MERGE),
     "adapters/*": ("an adapter, which is not applied here", _MERGE),
@@ -43,14 +43,14 @@ _HARMLESS = (  # the same weights in other formats, what training leaves behind,
 
 
 def check_folder(files: Path, config: Mapping[str, Any], vectors: bool, where: str) -> list[str]:
-    """Check a model's folder for what would make it predict otherwise; return the files that nothing here uses.
+    """Refuse a folder with files that would change the predictions, and return the files that Pinbox does not use.
 
     Args:
-        files: of the model.
-        config: its config.json.
+        files: the model's folder.
+        config: the content of config.json.
         vectors: whether vectors are made as sentence-transformers makes them; see
             `runner.techniques.importing.sentence_vectors`.
-        where: names the model in errors.
+        where: the model's name in errors.
 
     Raises:
         UserError: for an adapter, a SetFit model or quantized weights.
@@ -58,18 +58,20 @@ def check_folder(files: Path, config: Mapping[str, Any], vectors: bool, where: s
     if config.get("quantization_config") is not None:
         method = dict(config["quantization_config"]).get("quant_method", "unknown")
         raise UserError(
-            f"{where}: config.json: quantization_config says that the weights are quantized already ({method}), and "
-            "only plain ones are read. Take the model from before."
+            f"{where}: config.json: quantization_config says that the weights are quantized already ({method}), but "
+            "Pinbox reads only weights that are not. Take the model from before its quantization."
         )
     names = sorted(path.relative_to(files).as_posix() for path in files.rglob("*") if path.is_file())
     for name in names:
         for pattern, (what, advice) in _REFUSED.items():
             if fnmatch(name, pattern):
-                raise UserError(f"{where}: {name} is of {what}: the results would be those of another model. {advice}")
+                raise UserError(
+                    f"{where}: {name} belongs to {what}: the results would be those of another model. {advice}"
+                )
     known = (*_USED, *_HARMLESS, *(_OF_VECTORS if vectors else ()))
     return [name for name in names if not any(fnmatch(name.lower(), pattern.lower()) for pattern in known)]
 
 
 def remark_on(unused: list[str]) -> list[str]:
-    """Return the sentence that names files which are not used; none if there are none."""
+    """Return a sentence that names the unused files; nothing if there are none."""
     return [f"not used, though it may matter: {listed(unused)}."] if unused else []

@@ -1,4 +1,4 @@
-"""A model of a given shape with random weights: the size, memory and speed of a trained one, and no accuracy."""
+"""Make a model of a given shape with random weights, to measure the size, memory and speed of a trained one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from runner.techniques.shape import Shape, shape_of_config
 from runner.techniques.step import Step, StepInputs, step
 from runner.techniques.training.pairs import note_token_types
 
-# Special tokens in the order of their ids: those of BERT, and of the models that number positions from the padding on.
+# The special tokens in the order of their ids. The second list is for models that number positions from the padding id.
 _BERT = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _ROBERTA = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 _SPECIAL = {
@@ -23,7 +23,7 @@ _SPECIAL = {
 }
 _BERT_IDS = {"pad_token_id": 0, "bos_token_id": 2, "cls_token_id": 2, "eos_token_id": 3, "sep_token_id": 3}
 _ROBERTA_IDS = {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
-_BYTES = 256  # every one is in the vocabulary, so that any text can be encoded
+_BYTES = 256  # every byte is in the vocabulary, so that any text can be encoded
 
 
 @step("random-weights")
@@ -31,13 +31,14 @@ _BYTES = 256  # every one is in the vocabulary, so that any text can be encoded
 class RandomWeights(Step):
     """Nothing → checkpoint.
 
-    The tokenizer is a byte-level BPE trained on the task's texts, so it gives more tokens per text than the one a
-    trained model has. A task without labels gets two outputs; one of kind embedding the mean of its tokens' vectors.
+    The tokenizer is a byte-level BPE trained on the task's texts. It gives more tokens per text than a trained model's
+    tokenizer. For a task without labels the model has two outputs. For a task of kind embedding it has no head and
+    takes the mean of the tokens' vectors.
 
     Attributes:
-        shape: model_type (see runner/models/architectures.py) and fields of its config in transformers; others keep its
-            defaults.
-        seed: of the weights.
+        shape: the model_type (see runner/models/architectures.py) and fields of its config in transformers. Fields that
+            are left out keep their defaults.
+        seed: the seed of the weights.
     """
 
     takes = None
@@ -56,13 +57,13 @@ class RandomWeights(Step):
             )
 
     def infer_shape(self, shape: Shape) -> Shape:
-        """The shape asked for, if its sizes fit together."""
+        """Return the shape that the config asks for, and check that its sizes fit together."""
         made = shape_of_config(self.shape, "step 'random-weights': shape")
         least = _BYTES + len(_SPECIAL[self.shape["model_type"]])
         if made.vocabulary is not None and made.vocabulary < least:
             raise UserError(
-                f"step 'random-weights': shape.vocab_size is {made.vocabulary}, but must be at least {least}: every "
-                "byte, and the special tokens."
+                f"step 'random-weights': shape.vocab_size is {made.vocabulary}, but must be at least {least} to hold "
+                "every byte and the special tokens."
             )
         return replace(made, tokenizer="BPE")
 
@@ -70,7 +71,7 @@ class RandomWeights(Step):
         """Write config.json, model.safetensors and tokenizer.json.
 
         Raises:
-            UserError: if the shape has a field that its config has not.
+            UserError: if the shape has a field that the model's config lacks.
         """
         import torch
         from transformers import AutoModel, AutoModelForSequenceClassification, AutoModelForTokenClassification
@@ -113,7 +114,7 @@ def _config(shape: dict[str, Any], labels: list[str]) -> Any:
 
 
 def _train_tokenizer(texts: Iterable[str], special: tuple[str, ...], config: Any) -> Any:
-    """Return a byte-level BPE whose special tokens have the first ids, in the given order."""
+    """Return a byte-level BPE tokenizer whose special tokens have the first ids, in the given order."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
     unknown = special[1] if special is _BERT else special[3]

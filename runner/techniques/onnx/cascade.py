@@ -1,8 +1,9 @@
-"""A cascade: the whole model is asked where the compressed one is not sure (Li et al., "CascadeBERT", Findings of EMNLP
-2021, arXiv:2012.14682). Most texts cost what the small model costs, and some both: look at the mean and the 90th
-percentile of the latency beside the median.
+"""Make a cascade, which runs the whole model only for texts on which the compressed model is not confident
+(Li et al., "CascadeBERT", Findings of EMNLP 2021, arXiv:2012.14682).
 
-Both are in one graph. How sure the small model must be follows from the share of texts that may cost both.
+Most texts cost as much as the small model, and the others cost as much as both. So look at the mean and the 90th
+percentile of the latency beside the median. Both models are in one graph. The threshold of the confidence follows from
+the share of texts that may cost both.
 """
 
 from __future__ import annotations
@@ -30,13 +31,14 @@ _LOGITS = "logits"
 @step("cascade")
 @dataclass
 class Cascade(Step):
-    """onnx (the small model) → onnx of both; the whole one is the model as it was before the technique, or
+    """onnx (the small model) → onnx (both models). The whole model is the model before the technique, or
     `technique.teacher`, in ONNX Runtime's dynamic int8 with a scale per column.
 
     Attributes:
-        share: of the validation texts, those that the small model is least sure of, for which the whole one is asked.
-        max_length: tokens that these texts are cut to.
-        first_token: of the whole model; see `runner.techniques.onnx.onnx_export.OnnxExport`.
+        share: the share of the validation texts for which the whole model is run: those with the lowest confidence.
+        max_length: the number of tokens to which these texts are cut.
+        first_token: whether the whole model is exported with `first_token`; see
+            `runner.techniques.onnx.onnx_export.OnnxExport`.
     """
 
     takes = "onnx"
@@ -44,7 +46,7 @@ class Cascade(Step):
     allows_next = ()
     wraps = True
     keeps_flops = False
-    kinds = (SINGLE_LABEL,)  # how sure it is of several labels, or of a vector, is another question
+    kinds = (SINGLE_LABEL,)  # the confidence in several labels, or in a vector, would need another definition
     takes_pairs = False
     reads_texts = True
     reads_tokenizer = True
@@ -61,17 +63,17 @@ class Cascade(Step):
             raise UserError(f"step 'cascade': max_length is {self.max_length}, but must be at least 3.")
 
     def infer_shape(self, shape: Shape) -> Shape:
-        """The same shape, if texts can be as long, and attention is as BERT's where only the first token is wanted."""
+        """Check that the model takes texts of `max_length`, and that `first_token` fits its attention."""
         if self.first_token:
             check_first_token(shape, self.name)
         check_tokens(shape, self.name, self.max_length)
         return shape
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Join the two; return how sure is sure enough (the largest probability), and what that was found on.
+        """Join the two models. Return the threshold of the largest probability, and the texts that it was found on.
 
         Raises:
-            UserError: if the two have different tokenizers.
+            UserError: if the two models have different tokenizers.
         """
         import onnx
 
@@ -79,18 +81,18 @@ class Cascade(Step):
         assert inputs.checkpoint is not None
         assert inputs.teacher is not None
         if (inputs.checkpoint / "tokenizer.json").read_bytes() != (inputs.teacher / "tokenizer.json").read_bytes():
-            raise UserError("step 'cascade': the two models have different tokenizers. Take one with the other's.")
+            raise UserError("step 'cascade': the two models have different tokenizers. Take models that share one.")
         split = next(split for split in ("validation", *SPLITS) if read_split(inputs.texts, split))
         texts = [example.text for example in read_split(inputs.texts, split)]
-        sure = _confidences(inputs.source / MODEL, encode(texts, inputs.checkpoint, self.max_length))
-        threshold = float(np.quantile(sure, self.share))
+        confidences = _confidences(inputs.source / MODEL, encode(texts, inputs.checkpoint, self.max_length))
+        threshold = float(np.quantile(confidences, self.share))
         joined = join(onnx.load(inputs.source / MODEL), self._whole(inputs), threshold)
         onnx.checker.check_model(joined)
         onnx.save(joined, target / MODEL)
         return {"threshold": threshold, "texts": len(texts), "split": split}
 
     def _whole(self, inputs: StepInputs) -> Any:
-        """Return the whole model, an `onnx.ModelProto` in int8."""
+        """Return the whole model in int8, as an `onnx.ModelProto`."""
         import onnx
 
         with tempfile.TemporaryDirectory() as folder:
@@ -106,8 +108,15 @@ class Cascade(Step):
 
 
 def join(small: Any, whole: Any, threshold: float) -> Any:
-    """Return one graph (all three `onnx.ModelProto`s of input_ids and attention_mask to logits): the small model's
-    logits, and the whole one's for the texts whose largest probability by the small one is below the threshold."""
+    """Return one graph that gives the small model's logits, or the whole model's where the small one is not confident.
+
+    All three are `onnx.ModelProto`s from input_ids and attention_mask to logits.
+
+    Args:
+        small: the small model.
+        whole: the whole model.
+        threshold: the whole model is run for texts to whose label the small one gives a lower probability.
+    """
     import onnx
     from onnx import TensorProto, compose, helper, numpy_helper
 
@@ -163,7 +172,7 @@ def join(small: Any, whole: Any, threshold: float) -> Any:
 
 
 def _rename(graph: Any, names: dict[str, str]) -> None:
-    """Give values of a graph other names, wherever they are read or made."""
+    """Rename values of a graph wherever they are read or computed."""
     for node in graph.node:
         node.input[:] = [names.get(name, name) for name in node.input]
         node.output[:] = [names.get(name, name) for name in node.output]

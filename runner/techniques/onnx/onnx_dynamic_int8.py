@@ -1,8 +1,8 @@
-"""Dynamic int8 quantization of an ONNX model by ONNX Runtime.
+"""Quantize an ONNX model to dynamic int8 with ONNX Runtime.
 
-Weights are stored as 8-bit integers, activations quantized per tensor at run time
+Weights are stored as 8-bit integers, and activations are quantized per tensor at run time
 (https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html). A result can therefore depend on the
-other texts of its batch.
+other texts in its batch.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ from runner.techniques.onnx.onnx_export import MODEL
 from runner.techniques.step import Step, StepInputs, step
 
 _WEIGHT_TYPES = ("int8", "uint8")
-_EMBEDDINGS = ("Gather", "EmbedLayerNormalization")  # the operators that look them up
+_EMBEDDINGS = ("Gather", "EmbedLayerNormalization")  # the operators that look embeddings up
 
 
 @step("onnx-dynamic-int8")
 @dataclass
 class OnnxDynamicInt8(Step):
-    """onnx → onnx, plain or fused: matrix products and embeddings in int8.
+    """onnx → onnx, plain or fused, with matrix products and embeddings in int8.
 
     Attributes:
-        weight_type: "int8" rounds symmetrically around 0; "uint8" has a zero point and uses the whole range.
-        per_channel: one scale per output column rather than per tensor.
-        reduce_range: 7-bit weights; on CPUs without VNNI, 8-bit ones can overflow the 16-bit sums of the kernel.
-        embeddings: whether the tables of embeddings are quantized too.
+        weight_type: "int8" rounds symmetrically around 0. "uint8" has a zero point and uses the whole range.
+        per_channel: whether each output column has its own scale, rather than each tensor.
+        reduce_range: whether weights have 7 bits. On CPUs without VNNI, 8-bit weights can overflow the 16-bit sums of
+            the kernel.
+        embeddings: whether the tables of embeddings are quantized, too.
     """
 
     takes = "onnx"
@@ -46,7 +47,7 @@ class OnnxDynamicInt8(Step):
             raise UserError(f"step 'onnx-dynamic-int8': weight_type is '{self.weight_type}'. {hint}")
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Quantize the graph; ONNX Runtime fuses a plain one when it loads."""
+        """Quantize the graph. ONNX Runtime fuses a plain graph when it loads it."""
         import onnx
         from onnxruntime.quantization import QuantType, quantize_dynamic
         from onnxruntime.quantization.registry import CommonOpsRegistry, IntegerOpsRegistry
@@ -54,7 +55,7 @@ class OnnxDynamicInt8(Step):
         assert inputs.source is not None
         operators = sorted({*CommonOpsRegistry, *IntegerOpsRegistry})
         quantize_dynamic(
-            onnx.load(inputs.source / MODEL),  # given a path, it would write beside the file, which is read-only
+            onnx.load(inputs.source / MODEL),  # with a path it would write into the file's folder, which is read-only
             target / MODEL,
             op_types_to_quantize=[name for name in operators if self.embeddings or name not in _EMBEDDINGS],
             weight_type=QuantType.QInt8 if self.weight_type == "int8" else QuantType.QUInt8,

@@ -1,7 +1,7 @@
-"""The token embeddings of an ONNX model in 4 or 8 bits, by blocks, rounded to nearest
+"""Quantize the token embeddings of an ONNX model to 4 or 8 bits, by blocks, rounded to nearest
 (https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.GatherBlockQuantized).
 
-They are most of a small model's weight, and looking a row up costs next to nothing however it is stored.
+Token embeddings are most of a small model's size. Looking a row up takes almost no time in any precision.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from runner.techniques.step import Step, StepInputs, step
 @step("onnx-embedding-blocks")
 @dataclass
 class OnnxEmbeddingBlocks(Step):
-    """onnx → onnx, in float32 or int8, its token embeddings in few bits; all else stays as it is.
+    """onnx → onnx, float32 or int8, with token embeddings in few bits. Nothing else changes.
 
     Attributes:
-        bits: of a weight, 4 or 8.
-        block_size: how many weights of a token share a scale and a zero point.
+        bits: the bits of a weight, 4 or 8.
+        block_size: the number of a token's weights that share a scale and a zero point.
     """
 
     takes = "onnx"
@@ -45,10 +45,10 @@ class OnnxEmbeddingBlocks(Step):
         check_blocks(self.name, self.bits, self.block_size)
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Put a GatherBlockQuantized in the place of what looks tokens up; return how many tokens there are.
+        """Replace the node that looks tokens up with a GatherBlockQuantized, and return the number of tokens.
 
         Raises:
-            UserError: if the graph looks tokens up in another way than exports and quantizers of ONNX Runtime do.
+            UserError: if the graph does not look tokens up as exports and quantizers of ONNX Runtime do.
         """
         import onnx
 
@@ -58,7 +58,7 @@ class OnnxEmbeddingBlocks(Step):
         table = _table(model.graph, lookup, rounding)
         tokens, width = table.shape
         packed, scales, zero_points = quantize_blocks(np.ascontiguousarray(table.T), self.bits, self.block_size)
-        packed = np.ascontiguousarray(packed.reshape(tokens, -1)[:, : width * self.bits // 8])  # without the filling
+        packed = np.ascontiguousarray(packed.reshape(tokens, -1)[:, : width * self.bits // 8])  # without padding
         names = [f"token_embeddings_{part}" for part in ("packed", "scales", "zero_points")]
         model.graph.initializer.extend(map(onnx.numpy_helper.from_array, (packed, scales, zero_points), names))
         replacement = onnx.helper.make_node(
@@ -82,24 +82,24 @@ class OnnxEmbeddingBlocks(Step):
 
 
 def _lookup(graph: Any) -> tuple[Any, Any | None]:
-    """Return the node that looks tokens up, and the one that undoes the rounding of its table, or of what it finds.
+    """Return the node that looks tokens up, and the node that dequantizes its table or its result, if there is one.
 
     Raises:
-        UserError: if there is not one such node.
+        UserError: if the graph does not have exactly one node that looks tokens up.
     """
-    found = [node for node in graph.node if node.op_type == "Gather" and node.input[1] == "input_ids"]
-    if len(found) != 1:
+    lookups = [node for node in graph.node if node.op_type == "Gather" and node.input[1] == "input_ids"]
+    if len(lookups) != 1:
         raise UserError(
-            f"step 'onnx-embedding-blocks': {len(found)} nodes of this graph look tokens up, but must be one. Put this "
+            f"step 'onnx-embedding-blocks': this graph has {len(lookups)} nodes that look tokens up, not one. Put this "
             "step after onnx-export, onnx-dynamic-int8, onnx-static-int8 or quantization-aware-training."
         )
-    before, after = found[0].input[0], found[0].output[0]
+    table, result = lookups[0].input[0], lookups[0].output[0]
     roundings = [node for node in graph.node if node.op_type == "DequantizeLinear"]
-    return found[0], next((node for node in roundings if node.output[0] == before or node.input[0] == after), None)
+    return lookups[0], next((node for node in roundings if node.output[0] == table or node.input[0] == result), None)
 
 
 def _table(graph: Any, lookup: Any, rounding: Any | None) -> np.ndarray:
-    """Return the embeddings, float32 [tokens, width]."""
+    """Return the embeddings as float32 [tokens, width]."""
     from onnx import numpy_helper
 
     known = {tensor.name: tensor for tensor in graph.initializer}

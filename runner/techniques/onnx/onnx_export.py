@@ -1,7 +1,8 @@
 """Export a checkpoint to ONNX (https://onnx.ai) with torch's tracing exporter and eager attention.
 
-That pair gives the graph whose attention ONNX Runtime fuses; the newer exporter's graph is not fused, so it is only
-tried for what the tracing one cannot export (https://docs.pytorch.org/docs/stable/onnx.html).
+This combination gives a graph whose attention ONNX Runtime fuses. It does not fuse the newer exporter's graph, so that
+exporter is tried only for models that the tracing one cannot export
+(https://docs.pytorch.org/docs/stable/onnx.html).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.errors import UserError
+from runner.errors import UserError, first_line
 from runner.techniques.shape import Shape, check_first_token
 from runner.techniques.step import Step, StepInputs, step
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from runner.techniques.torch.tracing import Logits
 
 MODEL = "model.onnx"
-_MIN_OPSET = 18  # of the newer exporter
+_MIN_OPSET = 18  # the newer exporter supports no older one
 
 
 @step("onnx-export")
@@ -32,9 +33,9 @@ class OnnxExport(Step):
     """checkpoint → onnx, with a free batch size and length.
 
     Attributes:
-        opset: version of ONNX's operators.
-        first_token: leave out of the last layer what only other tokens than the first need, which no classifier of
-            BERT's kind reads: the same logits in less time; see `runner.techniques.torch.first_token`.
+        opset: the version of ONNX's operators.
+        first_token: whether the last layer computes only the first token, since classifiers like BERT's read no other.
+            The logits stay the same and take less time; see `runner.techniques.torch.first_token`.
     """
 
     takes = "checkpoint"
@@ -54,16 +55,16 @@ class OnnxExport(Step):
         return self.first_token
 
     def infer_shape(self, shape: Shape) -> Shape:
-        """The same shape, if attention is as BERT's where the first token is to be told from the others."""
+        """Check that `first_token` fits the model's attention."""
         if self.first_token:
             check_first_token(shape, self.name)
         return shape
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Export and compare with the checkpoint on other shapes.
+        """Export the model, and compare it with the checkpoint on inputs of other shapes.
 
         Raises:
-            UserError: naming the operator that cannot be exported.
+            UserError: if an operator cannot be exported. The message names it.
             ValueError: if the exported graph's logits differ.
         """
         import onnx
@@ -88,7 +89,7 @@ class OnnxExport(Step):
         return {"exporter": exporter, "largest_logit_difference": difference}
 
     def _export(self, model: Logits, path: Path) -> str:
-        """Export with the first exporter that can; return which."""
+        """Export with the tracing exporter, or with the newer one if that fails, and return which one it was."""
         import torch
 
         try:
@@ -100,7 +101,7 @@ class OnnxExport(Step):
 
 
 def exported(path: Path) -> Callable[..., torch.Tensor]:
-    """Return an ONNX model as a function of its inputs (int64, [batch, length], by name) to logits."""
+    """Return a function that runs an ONNX model: it takes int64 [batch, length] inputs by name and returns logits."""
     import onnxruntime
     import torch
 
@@ -123,7 +124,7 @@ def export_traced(model: Logits, path: Path, opset: int) -> None:
     from runner.techniques.torch.tracing import example
 
     tokens = {0: "batch", 1: "length"}
-    told = tokens if model.of_tokens else {0: "batch"}
+    logits = tokens if model.of_tokens else {0: "batch"}
     torch.onnx.export(
         model,
         (),
@@ -131,7 +132,7 @@ def export_traced(model: Logits, path: Path, opset: int) -> None:
         kwargs=example(model, 3, 77),
         input_names=model.inputs(),
         output_names=["logits"],
-        dynamic_axes=dict.fromkeys(model.inputs(), tokens) | {"logits": told},
+        dynamic_axes=dict.fromkeys(model.inputs(), tokens) | {"logits": logits},
         opset_version=opset,
         dynamo=False,
     )
@@ -141,13 +142,13 @@ def export_captured(model: Logits, path: Path, opset: int, operator: str) -> Non
     """Export with the newer exporter, which captures the whole model with `torch.export` first.
 
     Args:
-        model: to export.
-        path: of the file to write.
-        opset: version of ONNX's operators, at least 18.
-        operator: the one that the tracing exporter does not know.
+        model: the model to export.
+        path: the file to write.
+        opset: the version of ONNX's operators, at least 18.
+        operator: the operator that the tracing exporter does not know.
 
     Raises:
-        UserError: if this exporter cannot either, or lacks the package it needs.
+        UserError: if this exporter cannot export the model either, or if the package onnxscript is missing.
     """
     import torch
 
@@ -172,11 +173,11 @@ def export_captured(model: Logits, path: Path, opset: int, operator: str) -> Non
             verbose=False,
         )
     except torch.onnx.OnnxExporterError as error:
-        said = re.sub(r"\x1b\[\d+m", "", str(error)).strip().splitlines()[0]  # it comes in colours
-        raise UserError(f"{reason}, and its newer exporter cannot export the model: {said}") from error
+        message = re.sub(r"\x1b\[\d+m", "", first_line(error))  # it contains colour codes
+        raise UserError(f"{reason}, and its newer exporter cannot export the model: {message}.") from error
 
 
 def _operator(error: Exception) -> str:
-    """Return the name of the operator that an error of the tracing exporter is about, such as aten::cosh."""
-    named = re.search(r"'([\w:]+)'", str(error))
-    return named[1] if named else str(error).splitlines()[0]
+    """Return the operator that an error of the tracing exporter names, such as aten::cosh."""
+    operator = re.search(r"'([\w:]+)'", str(error))
+    return operator[1] if operator else first_line(error)

@@ -1,8 +1,9 @@
-"""Offline fusion of an ONNX encoder by ONNX Runtime's transformers optimizer
+"""Fuse an ONNX encoder offline with ONNX Runtime's transformers optimizer
 (https://onnxruntime.ai/docs/performance/transformers-optimization.html).
 
 Whole attention blocks, embeddings with their layer normalization, and residual additions become one operator each.
-ONNX Runtime fuses some of that when it loads a plain graph; done beforehand, loading is quicker and takes less memory.
+ONNX Runtime fuses some of them when it loads a plain graph. A graph that is fused beforehand loads faster and takes
+less memory.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from runner.techniques.onnx.onnx_export import MODEL
 from runner.techniques.step import Step, StepInputs, step
 
 FUSED = "com.microsoft"  # the domain of ONNX Runtime's own operators
-_TOLERANCE = 1e-4  # of float32 logits, fused against plain; heads counted wrongly give far more
+_TOLERANCE = 1e-4  # the allowed difference of float32 logits; a wrong number of heads gives far larger ones
 
 
 @step("onnx-fusion")
@@ -31,10 +32,10 @@ class OnnxFusion(Step):
     keeps_predictions = True
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Fuse, compare with the plain graph; return how many nodes of each fused operator there are.
+        """Fuse the graph, compare it with the plain one, and return the number of nodes of each fused operator.
 
         Raises:
-            UserError: if nothing of it can be fused.
+            UserError: if no part of the graph can be fused.
             ValueError: if the fused graph's logits differ from those of the plain one.
         """
         import onnx
@@ -46,7 +47,7 @@ class OnnxFusion(Step):
         fused = fuse(plain)
         operators = Counter(node.op_type for node in fused.graph.node if node.domain == FUSED)
         if not operators:
-            raise UserError("step 'onnx-fusion': there is nothing in this graph that ONNX Runtime knows how to fuse.")
+            raise UserError("step 'onnx-fusion': ONNX Runtime cannot fuse any part of this graph. Leave the step out.")
         onnx.save(fused, target / MODEL)
         difference = largest_difference(plain, fused)
         if not difference <= _TOLERANCE:
@@ -55,10 +56,10 @@ class OnnxFusion(Step):
 
 
 def fuse(plain: Any) -> Any:
-    """Return the fused graph of a plain one (both `onnx.ModelProto`).
+    """Return the fused graph of a plain one. Both are `onnx.ModelProto`s.
 
-    The optimizer believes that every block has the same number of heads, and a graph of pruned ones is then wrong
-    without a word. Here every block's number is counted from the width of its own weights.
+    The optimizer assumes that every block has the same number of heads, so its graph of a pruned model is silently
+    wrong. This function therefore sets each block's number of heads from the width of its weights.
     """
     import onnx
     from onnxruntime.transformers import optimizer
@@ -67,11 +68,11 @@ def fuse(plain: Any) -> Any:
     head_size = find_head_size(plain)
     copy = onnx.ModelProto()
     copy.CopyFrom(plain)  # the optimizer works in place
-    logging.getLogger("fusion_attention").setLevel(logging.ERROR)  # it would warn of the placeholder below
-    heads = {"num_heads": 1, "hidden_size": head_size} if head_size else {}  # a placeholder that makes it go on
+    logging.getLogger("fusion_attention").setLevel(logging.ERROR)  # it would warn about the placeholder below
+    heads = {"num_heads": 1, "hidden_size": head_size} if head_size else {}  # a placeholder, corrected below
     made = optimizer.optimize_model(copy, "bert", optimization_options=FusionOptions("bert"), opt_level=0, **heads)
     weights = [tensor for tensor in made.model.graph.initializer if tensor.dims]
-    widths = {tensor.name: tensor.dims[-1] // 3 for tensor in weights}  # of query, key, value
+    widths = {tensor.name: tensor.dims[-1] // 3 for tensor in weights}  # a tensor holds queries, keys and values
     for node in made.model.graph.node:
         if node.op_type == "Attention" and head_size:
             (attribute,) = (attribute for attribute in node.attribute if attribute.name == "num_heads")
@@ -83,8 +84,10 @@ def fuse(plain: Any) -> Any:
 
 
 def find_head_size(plain: Any) -> int | None:
-    """Return how wide an attention head is: the last number of the shapes [batch, length, heads, size] that queries,
-    keys and values are brought to. None if there is no such shape, or more than one size.
+    """Return the width of an attention head, or None if it cannot be found or heads have different widths.
+
+    The width is the last number of the shape [batch, length, heads, size] to which queries, keys and values are
+    reshaped.
 
     Args:
         plain: the graph, an `onnx.ModelProto`.

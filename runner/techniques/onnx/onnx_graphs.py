@@ -1,4 +1,4 @@
-"""What the steps from one ONNX graph to another share."""
+"""Functions that several steps use to compare and change ONNX graphs."""
 
 from __future__ import annotations
 
@@ -9,53 +9,56 @@ import numpy as np
 from runner.models.inputs import INPUTS
 
 _STILL_IDS = ("Cast", "Identity", "Reshape", "Slice", "Squeeze", "Unsqueeze")
-_LEAST, _MOST = 5, 200  # ids of the texts that two models are compared on, where the vocabulary is as large
+_MIN_ID, _MAX_ID = 5, 200  # the range of the token ids on which two models are compared; small vocabularies limit it
 
 
-def largest_difference(one: Any, other: Any) -> float:
-    """Return the largest absolute difference of two models' logits, with padding and without.
+def largest_difference(model: Any, other: Any) -> float:
+    """Return the largest absolute difference between two models' logits, with padding and without.
 
     Args:
-        one, other: `onnx.ModelProto`s that take some of `INPUTS`, int64 [batch, length].
+        model, other: `onnx.ModelProto`s that take inputs of `INPUTS`, int64 [batch, length].
     """
     import onnxruntime
 
     sessions = [
-        onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-        for model in (one, other)
+        onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+        for proto in (model, other)
     ]
-    most = min(_MOST, vocabulary(one))
+    max_id = min(_MAX_ID, vocabulary(model))
     generator = np.random.default_rng(0)
     worst = 0.0
     for rows, columns in ((1, 9), (3, 33)):
-        input_ids = generator.integers(min(_LEAST, most - 1), most, (rows, columns))
+        input_ids = generator.integers(min(_MIN_ID, max_id - 1), max_id, (rows, columns))
         attention_mask = np.ones_like(input_ids)
         attention_mask[1:, columns // 2 :] = 0
         token_types = np.zeros_like(input_ids)
         token_types[:, columns // 3 :] = 1
-        given = dict(zip(INPUTS, (input_ids, attention_mask, token_types), strict=True))
+        arrays = dict(zip(INPUTS, (input_ids, attention_mask, token_types), strict=True))
         first, second = (
-            session.run(None, {end.name: given[end.name] for end in session.get_inputs()})[0] for session in sessions
+            session.run(None, {end.name: arrays[end.name] for end in session.get_inputs()})[0] for session in sessions
         )
         worst = max(worst, float(np.abs(first - second).max()))
     return worst
 
 
 def vocabulary(model: Any) -> int:
-    """Return how many tokens a model (an `onnx.ModelProto`) has embeddings for: the rows that input_ids look up."""
+    """Return the number of tokens for which an `onnx.ModelProto` has embeddings."""
     rows = {tensor.name: int(tensor.dims[0]) for tensor in model.graph.initializer if tensor.dims}
-    ids, found = {"input_ids"}, []
-    for node in model.graph.node:  # each after those that it reads
+    ids, table_rows = {"input_ids"}, []
+    for node in model.graph.node:  # a node comes after the nodes whose outputs it reads
         if node.op_type in _STILL_IDS and node.input[0] in ids:
             ids.update(node.output)
         elif node.op_type == "Gather" and node.input[1] in ids and node.input[0] in rows:
-            found.append(rows[node.input[0]])
-    return min(found)
+            table_rows.append(rows[node.input[0]])
+    return min(table_rows)
 
 
 def without_identities(model: Any) -> None:
-    """Give nodes the matrices themselves that reach them through Identity: a weight that is used more than once does,
-    and quantizers do not see it. (Vectors stay behind it: equal biases are one, and would all be rounded with one.)"""
+    """Remove the Identity nodes before matrices, so that nodes read the matrices themselves.
+
+    The exporter puts an Identity before a weight that is used twice, and quantizers do not see such a weight. Vectors
+    keep their Identity: equal biases share one tensor, so quantizing one would round all of them.
+    """
     graph = model.graph
     weights = {tensor.name for tensor in graph.initializer if len(tensor.dims) == 2}
     outputs = {value.name for value in graph.output}
@@ -74,9 +77,9 @@ def without_identities(model: Any) -> None:
 
 
 def fold_products(model: Any) -> None:
-    """Compute beforehand what follows from weights alone, if there are products among it, as of DeBERTa's positions.
+    """Compute the values that depend only on weights, if they contain products, as DeBERTa's positions do.
 
-    ONNX Runtime would do so whenever it loads the model, but not once the weights are quantized.
+    ONNX Runtime does the same whenever it loads the model, but cannot do so once the weights are quantized.
     """
     import onnx
     import onnxruntime
@@ -95,8 +98,8 @@ def fold_products(model: Any) -> None:
     needed = sorted(made.intersection(name for node in kept for name in node.input))
     outputs = [onnx.helper.make_empty_tensor_value_info(name) for name in needed]
     part = onnx.helper.make_graph(folded, "weights", [], outputs, list(graph.initializer))
-    alone = onnx.helper.make_model(part, opset_imports=model.opset_import, ir_version=model.ir_version)
-    session = onnxruntime.InferenceSession(alone.SerializeToString(), providers=["CPUExecutionProvider"])
+    weights_model = onnx.helper.make_model(part, opset_imports=model.opset_import, ir_version=model.ir_version)
+    session = onnxruntime.InferenceSession(weights_model.SerializeToString(), providers=["CPUExecutionProvider"])
     arrays = zip(needed, session.run(None, {}), strict=True)
     tensors = [onnx.numpy_helper.from_array(array, name) for name, array in arrays]
     used = {name for node in kept for name in node.input}

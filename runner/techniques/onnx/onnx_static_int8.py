@@ -1,7 +1,7 @@
-"""Static int8 quantization of an ONNX model by ONNX Runtime, as pairs of QuantizeLinear and DequantizeLinear (QDQ).
+"""Quantize an ONNX model to static int8 with ONNX Runtime, as pairs of QuantizeLinear and DequantizeLinear (QDQ).
 
-The range of every activation is measured beforehand, on texts of the task; at run time nothing is measured, so a result
-does not depend on the other texts of its batch
+The range of every activation is measured beforehand on texts of the task. Nothing is measured at run time, so a result
+does not depend on the other texts in its batch
 (https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html).
 """
 
@@ -24,28 +24,28 @@ from runner.techniques.shape import Shape, check_tokens
 from runner.techniques.step import Step, StepInputs, step
 
 _METHODS = {"min-max": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}
-Given = str | tuple[str, ...]  # a text, or a pair
+RawText = str | tuple[str, ...]  # a text, or a pair
 _TYPES = {"int8": "QInt8", "uint8": "QUInt8"}
 
 
 @step("onnx-static-int8")
 @dataclass
 class OnnxStaticInt8(Step):
-    """onnx → onnx, products with weights in int8 by ranges measured on the task's training texts.
+    """onnx → onnx, with products by weights in int8. The ranges are measured on the task's training texts.
 
     Attributes:
-        method: how a range follows from the values seen. "min-max": all of them; "entropy": the one that loses least
-            information (Kullback-Leibler divergence; Migacz, "8-bit inference with TensorRT", 2017); "percentile": all
-            but the largest ones in absolute value.
-        percentile: of the values that the range holds, for that method.
-        samples: how many texts are run; a task without training texts gives its test texts, which then have no labels.
-        max_length: tokens a text is cut to.
-        activation_type: "uint8" with a zero point, the fastest on x86; "int8".
-        weight_type: "int8" rounds symmetrically around 0; "uint8" has a zero point.
-        per_channel: one scale per output column of a weight rather than per tensor.
-        reduce_range: 7-bit weights; on CPUs without VNNI, 8-bit ones can overflow the 16-bit sums of the kernel. Tables
-            of embeddings, which nothing is multiplied by, keep 8 bits.
-        embeddings: whether the tables of embeddings are stored in int8 too.
+        method: how a range follows from the values seen. "min-max" takes all values. "entropy" takes the range that
+            loses least information (Kullback-Leibler divergence; Migacz, "8-bit inference with TensorRT", 2017).
+            "percentile" leaves out the largest absolute values.
+        percentile: the percentage of the values that the range holds, for the method "percentile".
+        samples: the number of texts to run. A task without training texts gives its test texts, which have no labels.
+        max_length: the number of tokens to which a text is cut.
+        activation_type: "uint8" has a zero point and is the fastest on x86; the alternative is "int8".
+        weight_type: "int8" rounds symmetrically around 0. "uint8" has a zero point.
+        per_channel: whether each output column of a weight has its own scale, rather than each tensor.
+        reduce_range: whether weights have 7 bits. On CPUs without VNNI, 8-bit weights can overflow the 16-bit sums of
+            the kernel. Tables of embeddings keep 8 bits, because nothing is multiplied by them.
+        embeddings: whether the tables of embeddings are stored in int8, too.
     """
 
     takes = "onnx"
@@ -84,12 +84,12 @@ class OnnxStaticInt8(Step):
             )
 
     def infer_shape(self, shape: Shape) -> Shape:
-        """The same shape, if the model takes texts of `max_length`."""
+        """Check that the model takes texts of `max_length`."""
         check_tokens(shape, self.name, self.max_length)
         return shape
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Calibrate and quantize; return how many texts were seen, and of which split."""
+        """Calibrate and quantize the graph, and return the number of calibration texts and their split."""
         import onnx
 
         assert inputs.source is not None
@@ -100,13 +100,13 @@ class OnnxStaticInt8(Step):
         return {"calibration_texts": len(texts), "calibration_split": split}
 
     def quantize(self, model: Any, path: Path, reader: Any = None, ranges: Path | None = None) -> None:
-        """Quantize a graph, by the ranges of activations that it has on some calls, or by given ones.
+        """Quantize a graph with ranges of activations that are measured on calls or read from a file.
 
         Args:
-            model: an `onnx.ModelProto`, float32.
-            path: of the file to write.
-            reader: gives the calls, as ONNX Runtime's `CalibrationDataReader`.
-            ranges: a file of ranges, as ONNX Runtime's `save_tensors_data` writes it; then nothing is run.
+            model: a float32 `onnx.ModelProto`.
+            path: the file to write.
+            reader: the calls, as ONNX Runtime's `CalibrationDataReader`.
+            ranges: a file of ranges, as ONNX Runtime's `save_tensors_data` writes it. With it, nothing is run.
         """
         import onnx
         from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
@@ -125,8 +125,8 @@ class OnnxStaticInt8(Step):
             weight_type=QuantType[_TYPES[self.weight_type]],
             calibrate_method=CalibrationMethod[_METHODS[self.method]],
             extra_options={
-                "CalibPercentile": self.percentile,  # read by that method alone
-                "CalibStridedMinMax": 1,  # one text after the other: they differ in length, and all would take GBs
+                "CalibPercentile": self.percentile,  # only the method "percentile" reads it
+                "CalibStridedMinMax": 1,  # one text at a time: they differ in length, and together they take GBs
                 "OpTypesToExcludeOutputQuantization": ["MatMul", "Gemm"],  # sums stay exact up to the next product
                 "TensorQuantOverrides": {table: [{"reduce_range": False}] for table in _tables(model)},
             },
@@ -136,18 +136,19 @@ class OnnxStaticInt8(Step):
         onnx.save(quantized, path)
 
 
-def calibration_texts(folder: Path, count: int) -> tuple[str, list[Given]]:
-    """Return the split that is used, and its first `count` texts: train, or test where there are no texts to train on.
+def calibration_texts(folder: Path, count: int) -> tuple[str, list[RawText]]:
+    """Return the split for calibration and its first texts. The split is train, or test if there are no such texts.
 
     Args:
-        folder: the task's texts; see `runner.tasks`.
+        folder: the task's folder; see `runner.tasks`.
+        count: the number of texts.
     """
     split = "train" if (examples := read_split(folder, "train")) else "test"
-    return split, [example.given for example in (examples or read_split(folder, "test"))[:count]]
+    return split, [example.tokenizer_input for example in (examples or read_split(folder, "test"))[:count]]
 
 
-def encode(texts: Sequence[Given], checkpoint: Path, max_length: int) -> list[dict[str, np.ndarray]]:
-    """Return each text or pair as one call without padding: the inputs of the checkpoint's model, int64 [1, tokens]."""
+def encode(texts: Sequence[RawText], checkpoint: Path, max_length: int) -> list[dict[str, np.ndarray]]:
+    """Return the model's inputs for each text or pair, int64 [1, tokens], without padding."""
     config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
     count = len(INPUTS) if config.get("takes_token_types") else 2
     calls = [
@@ -158,8 +159,7 @@ def encode(texts: Sequence[Given], checkpoint: Path, max_length: int) -> list[di
 
 
 def _without_weights(model: Any) -> list[str]:
-    """Return the names of the nodes that look nothing up in a table, and multiply by no weight: in attention, and
-    where positions are computed."""
+    """Return the names of the products and look-ups that use no weight, as in attention or for positions."""
     weights = {tensor.name for tensor in model.graph.initializer if len(tensor.dims) == 2}
     return [
         node.name
@@ -169,11 +169,11 @@ def _without_weights(model: Any) -> list[str]:
 
 
 def _round_for_products_alone(model: Any) -> None:
-    """Give every node but a product the activations as they were before rounding.
+    """Let every node except a product read the activations before rounding.
 
-    ONNX Runtime's quantizer lets all nodes read the rounded ones, and so puts the rounding into the residual
-    connections, where it adds up from layer to layer and saves nothing. What is looked up in a table is left alone: a
-    table is only kept in int8 if its rows are rounded again.
+    ONNX Runtime's quantizer lets all nodes read the rounded activations. That rounds the residual connections, where
+    errors add up from layer to layer, and saves nothing. Rows that are looked up in a table stay rounded, because ONNX
+    Runtime keeps a table in int8 only if its rows are rounded again.
     """
     makers = {output: node for node in model.graph.node for output in node.output}
     exact = {}
@@ -187,13 +187,13 @@ def _round_for_products_alone(model: Any) -> None:
 
 
 def _tables(model: Any) -> set[str]:
-    """Return the names of the tables that embeddings are looked up in."""
+    """Return the names of the tables of embeddings."""
     weights = {tensor.name for tensor in model.graph.initializer if len(tensor.dims) == 2}
     return {node.input[0] for node in model.graph.node if node.op_type == "Gather" and node.input[0] in weights}
 
 
 def _reader(samples: list[dict[str, np.ndarray]]) -> Any:
-    """Return ONNX Runtime's reader over these calls, which gives a range of them at a time."""
+    """Return an ONNX Runtime reader that gives these calls, a range of them at a time."""
     from onnxruntime.quantization import CalibrationDataReader
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types

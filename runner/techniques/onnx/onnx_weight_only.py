@@ -1,8 +1,8 @@
-"""Weight-only quantization of an ONNX model to 8 or 4 bits, by blocks, rounded to nearest
+"""Quantize only the weights of an ONNX model to 8 or 4 bits, by blocks, rounded to nearest
 (https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.MatMulNBits).
 
 Each column of a weight is cut into blocks that share a scale and a zero point. ONNX Runtime's own quantizer of this
-kind needs a package that the box has not, so the graph is rewritten here; the rounding is done by its kernels.
+kind needs a package that the box does not have. So this module rewrites the graph, and ONNX Runtime's kernels round.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ _ACCURACY_LEVELS = {"float32": 1, "int8": 4}
 @step("onnx-weight-only")
 @dataclass
 class OnnxWeightOnly(Step):
-    """onnx → onnx, the weights of matrix products in few bits; for embeddings, see onnx-embedding-blocks.
+    """onnx → onnx, with the weights of matrix products in few bits. For embeddings, see onnx-embedding-blocks.
 
     Attributes:
-        bits: of a weight, 4 or 8.
-        block_size: how many weights of a column share a scale and a zero point.
-        products: what weights are multiplied in: "float32" restores them, "int8" rounds the activations too, each block
-            of each row by its own scale, so that a result does not depend on the batch.
+        bits: the bits of a weight, 4 or 8.
+        block_size: the number of a column's weights that share a scale and a zero point.
+        products: the precision of products. "float32" restores the weights. "int8" rounds the activations, too: each
+            block of each row has its own scale, so that a result does not depend on the batch.
     """
 
     takes = "onnx"
     gives = "onnx"
-    allows_next = ("onnx-dynamic-int8", "onnx-embedding-blocks")  # both for the embeddings
+    allows_next = ("onnx-dynamic-int8", "onnx-embedding-blocks")  # both quantize the embeddings
 
     bits: int = 8
     block_size: int = 32
@@ -51,10 +51,10 @@ class OnnxWeightOnly(Step):
             raise UserError(f"step 'onnx-weight-only': products is '{self.products}'. {hint}")
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Put a MatMulNBits in the place of every product with a constant weight; return how many there are.
+        """Replace every product by a constant weight with a MatMulNBits, and return the number of such products.
 
         Raises:
-            UserError: if there is none.
+            UserError: if there is no such product.
         """
         import onnx
 
@@ -99,10 +99,10 @@ class OnnxWeightOnly(Step):
 
 
 def check_blocks(name: str, bits: int, block_size: int) -> None:
-    """Check what a step quantizes by blocks with.
+    """Check the bits and the block size of a step that quantizes by blocks.
 
     Raises:
-        UserError: naming the step, the key at fault and what is allowed.
+        UserError: if a value is not allowed. The message names the step, the key and the allowed values.
     """
     for key, value, allowed in (("bits", bits, _BITS), ("block_size", block_size, _BLOCK_SIZES)):
         if isinstance(value, int) and value not in allowed:
@@ -115,11 +115,11 @@ def quantize_blocks(weight: np.ndarray, bits: int, block_size: int) -> tuple[np.
     Args:
         weight: float32 [rows, columns], as MatMul takes it.
         bits: 4 or 8.
-        block_size: rows of a block; the last one of a column is filled up with zeros.
+        block_size: the number of rows in a block. The last block of a column is filled up with zeros.
 
     Returns:
-        packed uint8 [columns, blocks, block_size · bits / 8], scales float32 [columns, blocks] and zero points uint8
-        [columns, ⌈blocks · bits / 8⌉], as MatMulNBits takes them.
+        The packed weights, uint8 [columns, blocks, block_size · bits / 8], the scales, float32 [columns, blocks], and
+        the zero points, uint8 [columns, ⌈blocks · bits / 8⌉], as MatMulNBits takes them.
     """
     from onnxruntime.capi._pybind_state import quantize_matmul_4bits, quantize_matmul_8bits
 
@@ -143,7 +143,7 @@ def import_contributed(model: Any) -> None:
 
 
 def remove_unused(graph: Any) -> None:
-    """Remove the initializers that no node reads any more."""
+    """Remove the initializers that no node reads."""
     used = {name for node in graph.node for name in node.input}
     kept = [tensor for tensor in graph.initializer if tensor.name in used]
     del graph.initializer[:]

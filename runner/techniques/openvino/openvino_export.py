@@ -1,7 +1,7 @@
-"""Export a checkpoint to OpenVINO's intermediate representation, from a trace by torch
+"""Export a checkpoint to OpenVINO's intermediate representation from a trace of torch
 (https://docs.openvino.ai/2026/openvino-workflow/model-preparation/convert-model-pytorch.html).
 
-Its converter keeps PyTorch's attention as one operation, and the graph has no detour through ONNX.
+OpenVINO's converter keeps PyTorch's attention as one operation and needs no ONNX file.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 @step("openvino-export")
 @dataclass
 class OpenVinoExport(Step):
-    """checkpoint → openvino, with a free batch size and length; the weights stay float32."""
+    """checkpoint → openvino, with a free batch size and length. The weights stay in float32."""
 
     takes = "checkpoint"
     gives = "openvino"
     keeps_predictions = True
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Export and compare with the checkpoint on other shapes.
+        """Export the model, and compare it with the checkpoint on inputs of other shapes.
 
         Raises:
             ValueError: if the exported model's logits differ.
@@ -62,7 +62,9 @@ class OpenVinoExport(Step):
 
 
 def _slides(checkpoint: Path) -> bool:
-    """Whether tokens of some layers attend only to those near them. Padding far from any text then attends to nothing,
-    for which OpenVINO's one operation of attention gives NaN, and that spreads."""
+    """Return whether a layer's tokens attend only to tokens near them.
+
+    Padding far from the text then attends to no token. OpenVINO's attention operation gives NaN for it, which spreads.
+    """
     config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
     return "sliding_attention" in (config.get("layer_types") or [])

@@ -1,4 +1,4 @@
-"""What the steps that give an OpenVINO model share."""
+"""Functions that several steps use to import OpenVINO and to read and write its models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MODEL = "model.xml"  # the graph; its weights lie in model.bin beside it
 
 
 def import_openvino() -> Any:
-    """Return the module openvino; importing nncf after this sends no statistics either."""
+    """Return the module openvino. Neither it nor nncf, if it is imported afterwards, sends usage statistics."""
     hide_openvino_telemetry()
     import openvino
 
@@ -25,9 +25,9 @@ def read(folder: Path) -> Any:
 
 
 def save(model: Any, folder: Path) -> None:
-    """Write an `openvino.Model`, its weights in the types they have; the same model gives the same bytes.
+    """Write an `openvino.Model` with its weights' types unchanged. The same model always gives the same bytes.
 
-    A node without a name of its own was numbered by a counter of the process: it gets its place in the graph instead.
+    OpenVINO numbers unnamed nodes with a counter of the process, so each gets its place in the graph as its number.
     """
     for place, node in enumerate(model.get_ordered_ops()):
         if re.fullmatch(rf"{node.get_type_name()}_\d+", node.get_friendly_name()):
@@ -37,7 +37,7 @@ def save(model: Any, folder: Path) -> None:
 
 
 def import_nncf() -> Any:
-    """Return the module nncf, which then reports only errors and progress."""
+    """Return the module nncf, set to report only errors and progress."""
     import_openvino()
     import logging
 

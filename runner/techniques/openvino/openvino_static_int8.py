@@ -1,8 +1,9 @@
-"""Static int8 quantization of an OpenVINO model by NNCF's post-training quantization
+"""Quantize an OpenVINO model to static int8 with NNCF's post-training quantization
 (https://docs.openvino.ai/2026/openvino-workflow/model-optimization-guide/quantizing-models-post-training.html).
 
-The range of every activation is measured beforehand, on texts of the task; at run time nothing is measured, so a result
-does not depend on the other texts of its batch. Weights and tables of embeddings are stored in int8, a scale per row.
+The range of every activation is measured beforehand on texts of the task. Nothing is measured at run time, so a result
+does not depend on the other texts in its batch. Weights and tables of embeddings are stored in int8 with a scale per
+row.
 """
 
 from __future__ import annotations
@@ -22,15 +23,17 @@ _PRESETS = {"mixed": "MIXED", "performance": "PERFORMANCE"}
 @step("openvino-static-int8")
 @dataclass
 class OpenVinoStaticInt8(Step):
-    """openvino → openvino, matrix products in int8, in attention too, by ranges measured on the task's training texts.
+    """openvino → openvino, with matrix products in int8, also those in attention. The ranges are measured on the task's
+    training texts.
 
     Attributes:
-        samples: how many texts are run; a task without training texts gives its test texts, which then have no labels.
-        max_length: tokens a text is cut to.
+        samples: the number of texts to run. A task without training texts gives its test texts, which have no labels.
+        max_length: the number of tokens to which a text is cut.
         preset: "mixed" rounds activations of both signs with a zero point, "performance" symmetrically around 0.
-        smooth_quant: how much of the spread between an activation's channels is moved into the weights, from 0 to 1
-            (alpha of Xiao et al., "SmoothQuant", ICML 2023); -1 for none.
-        reduce_range: 7-bit weights; on CPUs without VNNI, 8-bit ones can overflow the 16-bit sums of the kernel.
+        smooth_quant: the share of the spread between an activation's channels that is moved into the weights, from 0 to
+            1 (alpha of Xiao et al., "SmoothQuant", ICML 2023); -1 for none.
+        reduce_range: whether weights have 7 bits. On CPUs without VNNI, 8-bit weights can overflow the 16-bit sums of
+            the kernel.
     """
 
     takes = "openvino"
@@ -59,7 +62,7 @@ class OpenVinoStaticInt8(Step):
             )
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Calibrate and quantize; return how many texts were seen, and of which split."""
+        """Calibrate and quantize the model, and return the number of calibration texts and their split."""
         assert inputs.source is not None
         assert inputs.checkpoint is not None
         split, texts = calibration_texts(inputs.texts, self.samples)

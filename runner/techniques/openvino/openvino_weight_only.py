@@ -1,7 +1,8 @@
-"""Weight-only quantization of an OpenVINO model to 8 or 4 bits by NNCF, rounded to nearest
+"""Quantize only the weights of an OpenVINO model to 8 or 4 bits with NNCF, rounded to nearest
 (https://docs.openvino.ai/2026/openvino-workflow/model-optimization-guide/weight-compression.html).
 
-A row of a weight has its own scale, in 8 bits; in 4 bits, each group in it. Tables of embeddings are stored in 8 bits.
+With 8 bits, each row of a weight has its own scale; with 4 bits, each group of a row has one. Tables of embeddings are
+stored in 8 bits.
 """
 
 from __future__ import annotations
@@ -16,20 +17,20 @@ from runner.techniques.step import Step, StepInputs, step
 
 _BITS = (4, 8)
 _GROUP_SIZES = (16, 32, 64, 128)
-_DYNAMIC_GROUP_SIZES = {"float32": 0, "int8": 32}  # how many activations share a scale; 32 is OpenVINO's own choice
+_DYNAMIC_GROUP_SIZES = {"float32": 0, "int8": 32}  # how many activations share a scale; 32 is OpenVINO's default
 
 
 @step("openvino-weight-only")
 @dataclass
 class OpenVinoWeightOnly(Step):
-    """openvino → openvino, weights and embeddings in few bits.
+    """openvino → openvino, with weights and embeddings in few bits.
 
     Attributes:
-        bits: of a weight, 4 or 8.
-        symmetric: whether weights are rounded around 0, or with a zero point.
-        group_size: how many weights of a row share a scale, for 4 bits.
-        products: what weights are multiplied in: "float32" restores them; "int8" lets OpenVINO round the activations
-            too, in groups of 32 while it runs, which it does only where the CPU has VNNI.
+        bits: the bits of a weight, 4 or 8.
+        symmetric: whether weights are rounded around 0 rather than with a zero point.
+        group_size: the number of a row's weights that share a scale, for 4 bits.
+        products: the precision of products. "float32" restores the weights. "int8" lets OpenVINO round the activations,
+            too, in groups of 32 at run time. OpenVINO does so only where the CPU has VNNI.
     """
 
     takes = "openvino"
@@ -52,7 +53,7 @@ class OpenVinoWeightOnly(Step):
             raise UserError(f"step 'openvino-weight-only': products is '{self.products}'. {hint}")
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Quantize the weights, and tell OpenVINO in the model's own settings what to multiply in."""
+        """Quantize the weights, and store the precision of products in the model's settings, which OpenVINO reads."""
         assert inputs.source is not None
         nncf = import_nncf()
         mode = nncf.CompressWeightsMode[f"INT{self.bits}_{'SYM' if self.symmetric else 'ASYM'}"]

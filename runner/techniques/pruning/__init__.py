@@ -1,1 +1,1 @@
-"""Steps that remove parts of a model: heads, neurons, layers, weights, ranks, words."""
+"""Steps that remove parts of a model: heads, neurons, layers, weights, ranks or tokens."""

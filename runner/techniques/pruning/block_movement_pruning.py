@@ -1,9 +1,9 @@
-"""Movement pruning of whole heads and neurons, which are then removed.
+"""Choose whole heads and neurons by movement pruning during training, and remove them.
 
 Lagunas, Charlaix, Sanh and Rush, "Block Pruning For Faster Transformers", EMNLP 2021: scores are learnt as in movement
-pruning (see movement_pruning.py), but for blocks of weights that can be taken out. A block here is an
-attention head (its rows of query, key and value, its columns of the output) or a neuron of the feed-forward network (a
-row of the one matrix and a column of the other). Every layer loses the same share of its blocks.
+pruning (see movement_pruning.py), but for blocks of weights that can be removed. A block here is an attention head (its
+rows of query, key and value, and its columns of the output) or a neuron of the feed-forward network (a row of the first
+matrix and a column of the second). Every layer loses the same share of its blocks.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 @step("block-movement-pruning")
 @dataclass
 class BlockMovementPruning(GradualPruning):
-    """checkpoint → checkpoint with fewer heads and neurons, chosen while it is trained; see
+    """checkpoint → checkpoint with fewer heads and neurons, which training chooses; see
     `runner.techniques.pruning.sparse_training`.
 
     Attributes:
-        heads: the share of every layer's attention heads that goes; at least one stays.
-        neurons: the share of every layer's neurons that goes; at least one stays.
+        heads: the share of every layer's attention heads that is removed. At least one head stays.
+        neurons: the share of every layer's neurons that is removed. At least one neuron stays.
     """
 
     heads: float = 0.0
@@ -44,27 +44,29 @@ class BlockMovementPruning(GradualPruning):
         for key in ("heads", "neurons"):
             self.check(key, "at least 0 and below 1", lambda value: 0 <= value < 1)
         if not self.heads and not self.neurons:
-            raise UserError("step 'block-movement-pruning': heads and neurons are both 0: nothing to remove.")
+            raise UserError(
+                "step 'block-movement-pruning': heads and neurons are both 0, which removes nothing. Set one of them."
+            )
 
     def infer_shape(self, shape: Shape) -> Shape:
-        """Fewer heads and neurons, if any are removed."""
+        """Return a shape with fewer heads and neurons, and check that some are removed."""
         shape = super().infer_shape(shape)
         if self.neurons and shape.neurons is not None:
-            check_removes(self.name, "neurons", self.neurons, shape.neurons, "neurons a layer")
+            check_removes(self.name, "neurons", self.neurons, shape.neurons, "neurons per layer")
             shape = replace(shape, neurons=remaining(shape.neurons, self.neurons))
         if not self.heads:
             return shape
         check_attention(shape, self.name)
         if shape.heads is None:
             return shape
-        check_removes(self.name, "heads", self.heads, max(shape.heads), "heads a layer")
+        check_removes(self.name, "heads", self.heads, max(shape.heads), "heads per layer")
         return replace(shape, heads=tuple(remaining(count, self.heads) for count in shape.heads))
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Train; return what `fit` does, and what each layer has left.
+        """Train and prune the model. Return the notes of `fit`, and the heads and neurons that each layer keeps.
 
         Raises:
-            UserError: if the time is up before so many are removed.
+            UserError: if the time limit is reached before these shares are removed.
         """
         from runner.engines.checkpoint import save_checkpoint
         from runner.techniques.pruning.layers import encoder_layers
@@ -87,11 +89,11 @@ class Blocks:
     """The heads or the neurons of one layer.
 
     Attributes:
-        rows: weights whose outputs are theirs, [times · count · size, …].
-        columns: the weight whose inputs are theirs, […, count · size].
-        count: how many there are.
-        share: of them that goes.
-        times: how often a row weight holds them all.
+        rows: the weights that compute the blocks, [times · count · size, …].
+        columns: the weight that reads the blocks, […, count · size].
+        count: the number of blocks.
+        share: the share of the blocks to remove.
+        times: how often each weight in `rows` holds all blocks.
     """
 
     rows: list[torch.nn.Parameter]
@@ -101,61 +103,61 @@ class Blocks:
     times: int = 1
 
     def sums(self, values: list[torch.Tensor]) -> torch.Tensor:
-        """Return the sum over each block, [count], of values shaped as its rows and, the last, its columns."""
+        """Return the sum of the values in each block, [count]. Values have the shapes of the rows and the columns."""
         import torch
 
         return torch.stack([value.sum((0, 2, 3)) for value in self._by_block(values)]).sum(0)
 
     def write_masks(self, masks: list[torch.Tensor], kept: torch.Tensor) -> None:
-        """Set masks, shaped as `values` above, to 1 on the kept blocks and to 0 elsewhere."""
+        """Set masks to 1 on the kept blocks and to 0 elsewhere. They have the shapes of the rows and the columns."""
         for mask in self._by_block(masks):
             mask.zero_()
             mask[:, kept] = 1
 
     def _by_block(self, values: list[torch.Tensor]) -> list[torch.Tensor]:
-        """Return views of them, each [times, count, size, …]."""
+        """Return views of the values, each [times, count, size, …]."""
         columns = values[-1].T
         rows = [value.view(self.times, self.count, -1, value.shape[1]) for value in values[:-1]]
         return [*rows, columns.view(1, self.count, -1, columns.shape[1])]
 
 
 class BlockMovement(Pruning):
-    """The score of a block is the sum of its weights' movement.
+    """Pruning of blocks. The score of a block is the sum of its weights' movement.
 
     Args:
-        blocks: of every layer and kind.
-        schedule: when they go.
+        blocks: the heads and the neurons of every layer.
+        schedule: the step's settings, which say when blocks are removed.
 
     Attributes:
-        kept: which of them are left, in rising order, for each entry of `blocks`.
+        kept: the blocks that are left in each entry of `blocks`, in rising order.
     """
 
     def __init__(self, blocks: list[Blocks], schedule: GradualPruning) -> None:
         import torch
 
-        super().__init__([weight for one in blocks for weight in (*one.rows, one.columns)], schedule)
+        super().__init__([weight for entry in blocks for weight in (*entry.rows, entry.columns)], schedule)
         self._blocks = blocks
         self._scores = [torch.zeros_like(whole) for whole in self.whole]
-        self.kept = [torch.arange(one.count) for one in blocks]
+        self.kept = [torch.arange(entry.count) for entry in blocks]
 
     def see_gradients(self, gradients: list[torch.Tensor]) -> None:
-        """Add one step's movement."""
+        """Add the movement of one step."""
         add_movement(self._scores, gradients, self.whole)
 
     def choose(self, grown: float) -> None:
-        """Mask, in every layer, the blocks that moved most towards 0."""
+        """Mask the blocks that moved most towards 0 in every layer."""
         from runner.techniques.pruning.ffn_pruning import strongest
 
         first = 0
-        for index, one in enumerate(self._blocks):
-            part = slice(first, first + len(one.rows) + 1)
-            self.kept[index] = strongest(one.sums(self._scores[part]), grown * one.share)
-            one.write_masks(self.masks[part], self.kept[index])
+        for index, blocks in enumerate(self._blocks):
+            part = slice(first, first + len(blocks.rows) + 1)
+            self.kept[index] = strongest(blocks.sums(self._scores[part]), grown * blocks.share)
+            blocks.write_masks(self.masks[part], self.kept[index])
             first = part.stop
 
 
 def head_blocks(layer: Layer, share: float) -> Blocks:
-    """Return a layer's attention heads, of which a share is to go."""
+    """Return a layer's attention heads as blocks, with the share to remove."""
     from runner.techniques.pruning.layers import side
 
     rows = [side(linear, 0).weight for linear in layer.projections]
@@ -163,7 +165,7 @@ def head_blocks(layer: Layer, share: float) -> Blocks:
 
 
 def neuron_blocks(layer: Layer, share: float) -> Blocks:
-    """Return a layer's neurons, of which a share is to go."""
+    """Return a layer's neurons as blocks, with the share to remove."""
     from runner.techniques.pruning.layers import side
 
     into, out = layer.feed_forward
@@ -171,7 +173,7 @@ def neuron_blocks(layer: Layer, share: float) -> Blocks:
 
 
 def remove_heads(layers: Sequence[Layer], kept: list[torch.Tensor]) -> dict[str, list[list[int]]]:
-    """Remove the other heads of every layer; return a note of those kept. An empty list removes none."""
+    """Keep only these heads of every layer, and return a note that lists them. An empty list removes no heads."""
     if not kept:
         return {}
     for layer, heads in zip(layers, kept, strict=True):
@@ -180,7 +182,7 @@ def remove_heads(layers: Sequence[Layer], kept: list[torch.Tensor]) -> dict[str,
 
 
 def remove_neurons(model: Any, layers: Sequence[Layer], kept: list[torch.Tensor]) -> dict[str, list[int]]:
-    """Remove the other neurons of every layer; return a note of how many are kept. An empty list removes none."""
+    """Keep only these neurons of every layer, and return a note of their numbers. An empty list removes no neurons."""
     from runner.techniques.pruning.layers import set_neurons
 
     if not kept:

@@ -1,4 +1,4 @@
-"""Remove neurons of the feed-forward networks, and with them their share of the weights."""
+"""Remove neurons of the feed-forward networks together with their weights."""
 
 from __future__ import annotations
 
@@ -7,67 +7,45 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.errors import UserError, did_you_mean
+from runner.techniques.pruning.fraction_pruning import FractionPruning
 from runner.techniques.shape import Shape, check_layers, check_removes, remaining
-from runner.techniques.step import Step, StepInputs, step
+from runner.techniques.step import StepInputs, step
 
 if TYPE_CHECKING:
     import torch
 
     from runner.techniques.pruning.layers import Layer
 
-_CRITERIA = ("magnitude", "importance")
-
 
 @step("ffn-pruning")
 @dataclass
-class FfnPruning(Step):
-    """checkpoint → checkpoint with fewer neurons: of every layer the same share, so that all keep one size.
+class FfnPruning(FractionPruning):
+    """checkpoint → checkpoint with fewer neurons. Every layer loses the same share, so that all stay equally large.
 
     Attributes:
-        fraction: of every layer's neurons that is removed, above 0 and below 1.
-        criterion: "magnitude" removes the neurons with the smallest product of norms, of the weights into and out of
-            them (the L2 criterion of Li et al., "Pruning Filters for Efficient ConvNets", ICLR 2017, on both sides);
-            "importance" those that the loss depends on least, to first order (see importance.py).
-        seed: of the order of samples.
-        samples: labelled training texts that importance is evaluated on.
+        fraction: the fraction of every layer's neurons to remove, above 0 and below 1.
+        criterion: "magnitude" removes the neurons with the smallest product of the norms of their incoming and outgoing
+            weights (the L2 criterion of Li et al., "Pruning Filters for Efficient ConvNets", ICLR 2017, on both sides).
+            "importance" removes the neurons on which the loss depends least, to first order (see importance.py).
     """
 
-    takes = "checkpoint"
-    gives = "checkpoint"
+    criteria = ("magnitude", "importance")
 
-    fraction: float = 0.5
     criterion: str = "magnitude"
-    seed: int = 0
-    samples: int = 256
-
-    def __post_init__(self) -> None:
-        if isinstance(self.fraction, int | float) and not 0 < self.fraction < 1:
-            raise UserError(f"step 'ffn-pruning': fraction is {self.fraction}, but must be above 0 and below 1.")
-        if isinstance(self.criterion, str) and self.criterion not in _CRITERIA:
-            hint = did_you_mean(self.criterion, _CRITERIA)
-            raise UserError(f"step 'ffn-pruning': criterion is '{self.criterion}'. {hint}")
-        if isinstance(self.samples, int) and self.samples < 1:
-            raise UserError(f"step 'ffn-pruning': samples is {self.samples}, but must be at least 1.")
-
-    @property
-    def reads_labels(self) -> bool:
-        """Only importance needs labelled texts."""
-        return self.criterion == "importance"
 
     def infer_shape(self, shape: Shape) -> Shape:
-        """Fewer neurons, if any are removed."""
+        """Return a shape with fewer neurons, and check that some are removed."""
         check_layers(shape, self.name)
         if shape.neurons is None:
             return shape
-        check_removes(self.name, "fraction", self.fraction, shape.neurons, "neurons a layer")
+        check_removes(self.name, "fraction", self.fraction, shape.neurons, "neurons per layer")
         return replace(shape, neurons=remaining(shape.neurons, self.fraction))
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Write the smaller checkpoint; return how many neurons each layer had and has.
+        """Write the smaller checkpoint, and return the number of neurons in each layer before and after.
 
         Raises:
-            UserError: if importance finds no labelled texts.
+            UserError: if the criterion is "importance" and there are no labelled texts.
         """
         import torch
 
@@ -96,17 +74,17 @@ class FfnPruning(Step):
 
 
 def magnitudes(layers: Sequence[Layer]) -> list[torch.Tensor]:
-    """Return, for every layer, the norm of the weights into each neuron × the norm of those out of it, [neurons]."""
+    """Return each neuron's norm of incoming weights × norm of outgoing weights, [neurons] for every layer."""
     from runner.techniques.pruning.layers import full_weight
 
     scores = []
     for layer in layers:
         into, out = (full_weight(linear) for linear in layer.feed_forward)
-        rows = into.view(layer.gates, layer.neurons, -1)  # of a gated neuron there is more than one
+        rows = into.view(layer.gates, layer.neurons, -1)  # a gated neuron has more than one row
         scores.append(rows.norm(dim=(0, 2)) * out.norm(dim=0))
     return scores
 
 
 def strongest(scores: torch.Tensor, fraction: float) -> torch.Tensor:
-    """Return the neurons to keep, in order: all but the lowest `fraction`, and at least one."""
+    """Return the neurons to keep, in order: all except the `fraction` with the lowest scores, but at least one."""
     return scores.argsort(descending=True, stable=True)[: remaining(len(scores), fraction)].sort().values

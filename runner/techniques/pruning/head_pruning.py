@@ -1,4 +1,4 @@
-"""Remove attention heads, and with them their share of the weights."""
+"""Remove attention heads together with their weights."""
 
 from __future__ import annotations
 
@@ -8,65 +8,47 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from runner.errors import UserError, did_you_mean
+from runner.techniques.pruning.fraction_pruning import FractionPruning
 from runner.techniques.shape import Shape, check_attention, check_removes, remaining
-from runner.techniques.step import Step, StepInputs, step
-
-_CRITERIA = ("random", "importance")
+from runner.techniques.step import StepInputs, step
 
 
 @step("head-pruning")
 @dataclass
-class HeadPruning(Step):
+class HeadPruning(FractionPruning):
     """checkpoint → checkpoint with fewer heads, at least one in every layer.
 
     Attributes:
-        fraction: of all heads that is removed, above 0 and below 1.
-        criterion: "random" removes the same share of every layer's heads, drawn by `seed`; "importance" removes those
-            that the loss depends on least in the whole model, after Michel, Levy and Neubig, "Are Sixteen Heads Really
-            Better than One?", NeurIPS 2019.
-        seed: of the draw, and of the order of samples.
-        samples: labelled training texts that importance is evaluated on.
+        fraction: the fraction of all heads to remove, above 0 and below 1.
+        criterion: "random" removes the same share of every layer's heads, drawn by `seed`. "importance" removes the
+            heads of the whole model on which the loss depends least, after Michel, Levy and Neubig, "Are Sixteen Heads
+            Really Better than One?", NeurIPS 2019.
+        seed: the seed of the random choice and of the samples' order.
     """
 
-    takes = "checkpoint"
-    gives = "checkpoint"
+    criteria = ("random", "importance")
 
-    fraction: float = 0.5
     criterion: str = "random"
-    seed: int = 0
-    samples: int = 256
-
-    def __post_init__(self) -> None:
-        if isinstance(self.fraction, int | float) and not 0 < self.fraction < 1:
-            raise UserError(f"step 'head-pruning': fraction is {self.fraction}, but must be above 0 and below 1.")
-        if isinstance(self.criterion, str) and self.criterion not in _CRITERIA:
-            hint = did_you_mean(self.criterion, _CRITERIA)
-            raise UserError(f"step 'head-pruning': criterion is '{self.criterion}'. {hint}")
-        if isinstance(self.samples, int) and self.samples < 1:
-            raise UserError(f"step 'head-pruning': samples is {self.samples}, but must be at least 1.")
-
-    @property
-    def reads_labels(self) -> bool:
-        """Only importance needs labelled texts."""
-        return self.criterion == "importance"
 
     def infer_shape(self, shape: Shape) -> Shape:
-        """Fewer heads, if any are removed; how importance spreads them over the layers is not known."""
+        """Return a shape with fewer heads, and check that some are removed.
+
+        The heads are None if importance chooses them, since each layer's number is not known beforehand.
+        """
         check_attention(shape, self.name)
         if shape.heads is None:
             return shape
         if self.criterion == "random":
-            check_removes(self.name, "fraction", self.fraction, max(shape.heads), "heads a layer")
+            check_removes(self.name, "fraction", self.fraction, max(shape.heads), "heads per layer")
             return replace(shape, heads=tuple(remaining(count, self.fraction) for count in shape.heads))
         check_removes(self.name, "fraction", self.fraction, sum(shape.heads), "heads")
         return replace(shape, heads=None)
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Write the smaller checkpoint; return the heads kept, by layer.
+        """Write the smaller checkpoint, and return the heads that each layer keeps.
 
         Raises:
-            UserError: if importance finds no labelled texts.
+            UserError: if the criterion is "importance" and there are no labelled texts.
         """
         import torch
 
@@ -95,13 +77,13 @@ class HeadPruning(Step):
 
 
 def choose_random(counts: list[int], fraction: float, seed: int) -> list[list[int]]:
-    """Return the heads to keep in every layer: of each the same share, at random, but at least one."""
+    """Return the heads to keep in every layer: a random choice of the same share of each layer, but at least one."""
     generator = random.Random(seed)
     return [sorted(generator.sample(range(count), remaining(count, fraction))) for count in counts]
 
 
 def choose_important(importance: list[list[float]], fraction: float) -> list[list[int]]:
-    """Return the heads to keep in every layer: the least important of the whole model go, but never a layer's last."""
+    """Return the heads to keep in every layer: the whole model's most important ones, and at least one a layer."""
     keep = [set(range(len(layer))) for layer in importance]
     ranked = sorted((value, layer, head) for layer, row in enumerate(importance) for head, value in enumerate(row))
     surplus = round(fraction * len(ranked))
@@ -113,7 +95,7 @@ def choose_important(importance: list[list[float]], fraction: float) -> list[lis
 
 
 def head_importance(model: Any, batches: Iterator[dict[str, Any]]) -> list[list[float]]:
-    """Return the importance of every head (see importance.py), divided by its layer's L2 norm, as Michel et al. do."""
+    """Return the importance of every head (see importance.py), divided by its layer's L2 norm as in Michel et al."""
     from runner.techniques.pruning.importance import gate_importance
     from runner.techniques.pruning.layers import encoder_layers
 

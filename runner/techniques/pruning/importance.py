@@ -1,8 +1,8 @@
-"""How much the loss depends on parts of a model: the gradient of a gate on each of them.
+"""Compute how much the loss depends on parts of a model, as the gradient at a gate on each part.
 
-To first order (Taylor), a part that is taken away changes the loss by the derivative at a gate m = 1 on its output:
-Michel, Levy and Neubig, "Are Sixteen Heads Really Better than One?", NeurIPS 2019, equation 2, for heads; Molchanov et
-al., "Pruning Convolutional Neural Networks for Resource Efficient Inference", ICLR 2017, for neurons.
+To first order (Taylor), removing a part changes the loss by the derivative at a gate m = 1 on its output. See Michel,
+Levy and Neubig, "Are Sixteen Heads Really Better than One?", NeurIPS 2019, equation 2, for heads, and Molchanov et al.,
+"Pruning Convolutional Neural Networks for Resource Efficient Inference", ICLR 2017, for neurons.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from runner.techniques.step import StepInputs
 from runner.techniques.training.batches import Batches, positions
 from runner.techniques.training.training import label_losses
 
-_MAX_LENGTH = 64  # tokens of a text that importance is evaluated on
+_MAX_LENGTH = 64  # texts are cut to this number of tokens
 
 
 def sample_batches(
     inputs: StepInputs, config: Any, samples: int, seed: int, step: str, instead: str
 ) -> Iterator[dict[str, Any]]:
-    """Give batches of so many labelled training texts, drawn by `seed`.
+    """Return batches of `samples` labelled training texts, drawn by `seed`.
 
     Raises:
-        UserError: if there are none; it names the step, and a criterion that needs none.
+        UserError: if there are no such texts. The message names `step` and `instead`, a criterion that needs none.
     """
     assert inputs.source is not None
     examples = [example for example in read_split(inputs.texts, "train") if example.label is not None]
     if not examples:
         raise UserError(
-            f"step '{step}': criterion is importance, but the task has no labelled training texts to evaluate by. Take "
+            f"step '{step}': criterion is importance, but the task has no labelled training texts. Take "
             f"criterion: {instead}, or a task with labels."
         )
     random.Random(seed).shuffle(examples)
@@ -47,18 +47,18 @@ def sample_batches(
 def gate_importance(
     model: Any, linears: list[Any], units: list[int], batches: Iterable[dict[str, Any]]
 ) -> list[torch.Tensor]:
-    """Return the importance of every part of the inputs of these linear layers: sum over examples of |dL/dm|.
+    """Return the importance of every part of the linear layers' inputs: the sum over examples of |dL/dm|.
 
-    One gate per example, so that a batch gives every example's own gradient.
+    Each example has its own gates, so that a batch gives each example's own gradient.
 
     Args:
         model: a classifier in eval mode.
-        linears: whose inputs are gated.
-        units: into how many equal parts the inputs of each are taken apart: heads, or as many as there are neurons.
-        batches: with labels.
+        linears: the linear layers whose inputs are gated.
+        units: the number of equal parts of each layer's inputs, that is, its heads or neurons.
+        batches: the examples, with labels.
 
     Returns:
-        float32 [units] for every linear layer.
+        The importance, float32 [units] for every linear layer.
     """
     total = [torch.zeros(count) for count in units]
     for batch in batches:
@@ -73,7 +73,7 @@ def gate_importance(
 
 @contextmanager
 def _gated(linears: list[Any], units: list[int], examples: int) -> Iterator[list[torch.Tensor]]:
-    """Multiply every part by a gate (1) of its own, [examples, units], while the context lasts."""
+    """Multiply every part by its own gate of 1 within the context. The gates are [examples, units]."""
     gates = [torch.ones(examples, count, requires_grad=True) for count in units]
 
     def apply(gate: torch.Tensor) -> Any:

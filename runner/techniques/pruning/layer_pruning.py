@@ -1,4 +1,4 @@
-"""Keep some of the layers, and drop the others."""
+"""Keep some of the layers and remove the others."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from runner.techniques.step import Step, StepInputs, step
 @step("layer-pruning")
 @dataclass
 class LayerPruning(Step):
-    """checkpoint → checkpoint of fewer layers; fine-tune or distil it afterwards. ALBERT, whose layers are all the same
-    one, runs it less often: it gets faster, and no smaller.
+    """checkpoint → checkpoint with fewer layers. Fine-tune or distil it afterwards. ALBERT repeats one layer, so it
+    runs the layer less often and gets faster but not smaller.
 
     Sajjad et al., "On the Effect of Dropping Layers of Pre-trained Transformer Models", 2020 (arXiv:2004.03844).
 
     Attributes:
-        keep: a share below 1 or a number of layers, evenly spaced with the lowest and the highest among them (as
-            DistilBERT was initialised, Sanh et al. 2019); or a list of the layers themselves, from 0.
+        keep: a share below 1, a number of layers, or a list of the layers themselves, numbered from 0. A share or a
+            number keeps evenly spaced layers, with the lowest and the highest among them (as DistilBERT was
+            initialised, Sanh et al. 2019).
     """
 
     takes = "checkpoint"
@@ -33,17 +34,18 @@ class LayerPruning(Step):
     def __post_init__(self) -> None:
         keep = self.keep
         if isinstance(keep, list):
-            good = bool(keep) and all(type(layer) is int and layer >= 0 for layer in keep) and sorted(set(keep)) == keep
+            valid = bool(keep) and all(type(layer) is int and layer >= 0 for layer in keep)
+            valid = valid and sorted(set(keep)) == keep
         else:
-            good = (type(keep) is int and keep >= 1) or (type(keep) is float and 0 < keep < 1)
-        if not good:
+            valid = (type(keep) is int and keep >= 1) or (type(keep) is float and 0 < keep < 1)
+        if not valid:
             raise UserError(
-                f"step 'layer-pruning': keep is {keep}, but must be a share above 0 and below 1, a number of layers "
-                "from 1 on, or a list of layers in rising order, such as [0, 2, 4]."
+                f"step 'layer-pruning': keep is {keep}, but must be a share above 0 and below 1, a number of layers of "
+                "at least 1, or a list of layers in rising order, such as [0, 2, 4]."
             )
 
     def infer_shape(self, shape: Shape) -> Shape:
-        """Fewer layers, if there are as many as are to be kept."""
+        """Return a shape with fewer layers, and check that the model has the layers to keep."""
         check_layers(shape, self.name)
         if shape.layers is None:
             return shape
@@ -51,8 +53,8 @@ class LayerPruning(Step):
         architecture = ARCHITECTURES.get(str(shape.model_type))
         if architecture and architecture.first_layer_differs and kept[0] != 0:
             raise UserError(
-                f"step 'layer-pruning': keep is {self.keep}, but the first layer of {shape.model_type} is unlike the "
-                "others and must stay: begin with 0."
+                f"step 'layer-pruning': keep is {self.keep}, but the first layer of {shape.model_type} differs from "
+                "the others and must stay. Begin the list with 0."
             )
         shape = replace(shape, layers=len(kept))
         if shape.heads is None or (architecture and architecture.one_layer_repeated):
@@ -60,7 +62,7 @@ class LayerPruning(Step):
         return replace(shape, heads=tuple(shape.heads[layer] for layer in kept))
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Write the shallower checkpoint; return the layers kept."""
+        """Write the smaller checkpoint, and return the layers that it keeps."""
         from runner.engines.checkpoint import load_checkpoint, save_checkpoint
         from runner.techniques.pruning.layers import keep_layers
 
@@ -73,10 +75,10 @@ class LayerPruning(Step):
 
 
 def choose_layers(count: int, keep: Any) -> list[int]:
-    """Return which of `count` layers to keep; for `keep` see `LayerPruning`.
+    """Return which of `count` layers to keep; `keep` is that of `LayerPruning`.
 
     Raises:
-        UserError: if there are not as many.
+        UserError: if the model has too few layers.
     """
     if isinstance(keep, list):
         if keep[-1] >= count:

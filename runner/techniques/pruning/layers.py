@@ -1,6 +1,6 @@
-"""The layers of an encoder as the steps that cut them down see them, whatever its architecture calls their parts.
+"""Find the parts of an encoder's layers, whatever the architecture calls them, and remove heads, neurons or layers.
 
-A linear layer may already be the product of two (`runner.engines.checkpoint.LowRank`): it can be cut all the same.
+A linear layer may already be the product of two (`runner.engines.checkpoint.LowRank`). It can be cut as well.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from runner.techniques.shape import known_architecture
 
 
 class Layer:
-    """One layer, which its model may run more than once.
+    """One layer of an encoder, which may run it more than once.
 
     Attributes:
-        module: the layer itself.
-        head_size: width of a head's queries.
+        module: the layer's module.
+        head_size: the width of a head's queries.
     """
 
     def __init__(self, module: Any, architecture: Architecture, head_size: int) -> None:
@@ -28,13 +28,13 @@ class Layer:
 
     @property
     def projections(self) -> list[Any]:
-        """The linear layers whose outputs are the heads', the queries' first: [shares · heads · head_size] each."""
+        """The linear layers that compute the heads' inputs, queries first, each [shares · heads · head_size]."""
         names = dict(self.module.named_modules())
         return [names[name] for name in self._architecture.projections if name in names]
 
     @property
     def attended(self) -> Any:
-        """The linear layer whose inputs are what the heads give: [heads · head_size]."""
+        """The linear layer that takes the heads' outputs, [heads · head_size]."""
         return self.module.get_submodule(self._architecture.attended)
 
     @property
@@ -55,16 +55,16 @@ class Layer:
 
     @property
     def heads(self) -> int:
-        """How many it has."""
+        """The number of heads."""
         return int(self.attended.in_features // self.head_size)
 
     @property
     def neurons(self) -> int:
-        """How many it has."""
+        """The number of neurons."""
         return int(self.feed_forward[1].in_features)
 
     def keep_heads(self, heads: Sequence[int]) -> None:
-        """Cut the attention down to these heads: rows of the projections, columns of what comes after them."""
+        """Keep only these heads: their rows of the projections, and their columns of the layer after them."""
         before = self.heads
         columns = torch.cat([torch.arange(head * self.head_size, (head + 1) * self.head_size) for head in heads])
         rows = _repeated(columns, before * self.head_size, self.shares)
@@ -74,7 +74,7 @@ class Layer:
         count_heads(self.module)
 
     def keep_neurons(self, neurons: torch.Tensor) -> None:
-        """Cut the feed-forward network down to these neurons."""
+        """Keep only these neurons of the feed-forward network."""
         before = self.neurons
         into, out = self.feed_forward
         cut(into, _repeated(neurons, before, self.gates), dim=0)
@@ -82,10 +82,10 @@ class Layer:
 
 
 def encoder_layers(model: Any, step: str) -> list[Layer]:
-    """Return the encoder's layers, lowest first; a layer that is run more than once comes once.
+    """Return the encoder's layers, lowest first. A layer that is run more than once is listed once.
 
     Raises:
-        UserError: if the architecture is not known; `step` is the name that is refused.
+        UserError: if the architecture is not known. The message names `step`.
     """
     config = model.config
     architecture = known_architecture(config.model_type, step, "layers")
@@ -96,25 +96,25 @@ def encoder_layers(model: Any, step: str) -> list[Layer]:
 
 
 def keep_layers(model: Any, kept: Sequence[int]) -> None:
-    """Let a model have these of its layers; one that is all layers at once is run as often as there are some."""
+    """Keep only these layers of a model. If it repeats one layer, it repeats it less often."""
     config, architecture = model.config, ARCHITECTURES[model.config.model_type]
     if not architecture.one_layer_repeated:
         parent, _, name = architecture.layers.rpartition(".")
         layers = model.base_model.get_submodule(architecture.layers)
         setattr(model.base_model.get_submodule(parent), name, torch.nn.ModuleList(layers[index] for index in kept))
-    if getattr(config, "layer_types", None):  # where layers differ in how far they attend
+    if getattr(config, "layer_types", None):  # set if some layers attend only to near tokens
         config.layer_types = [config.layer_types[index] for index in kept]
     config.num_hidden_layers = len(kept)
 
 
 def set_neurons(model: Any, sizes: list[int]) -> None:
-    """Write the number of neurons into the config if all layers agree: then transformers itself can load it, too."""
+    """Write the number of neurons into the config if all layers agree. Then transformers can load the model, too."""
     if len(set(sizes)) == 1:
         setattr(model.config, ARCHITECTURES[model.config.model_type].neurons_key, sizes[0])
 
 
 def freeze_lowest(model: Any, count: int, step: str) -> None:
-    """Leave out of training the embeddings and so many layers: no gradient need flow that far down."""
+    """Exclude the embeddings and the lowest `count` layers from training, which saves their gradients."""
     frozen = [model.base_model.embeddings, *(layer.module for layer in encoder_layers(model, step)[:count])]
     if widening := ARCHITECTURES[model.config.model_type].widening:
         frozen += [part for name, part in model.base_model.named_modules() if name == widening]
@@ -123,7 +123,7 @@ def freeze_lowest(model: Any, count: int, step: str) -> None:
 
 
 def full_weight(linear: Any) -> torch.Tensor:
-    """Return the weight, [outputs, inputs], of a linear layer or of the product of two."""
+    """Return the weight of a linear layer or of the product of two, [outputs, inputs]."""
     if isinstance(linear, LowRank):
         product: torch.Tensor = linear.up.weight.data @ linear.down.weight.data
         return product
@@ -132,14 +132,14 @@ def full_weight(linear: Any) -> torch.Tensor:
 
 
 def side(linear: Any, dim: int) -> Any:
-    """Return what holds the outputs (dim 0) or the inputs (dim 1) of a linear layer: itself, or one of two factors."""
+    """Return the layer or factor that holds the outputs (dim 0) or the inputs (dim 1) of a linear layer."""
     if isinstance(linear, LowRank):
         return linear.up if dim == 0 else linear.down
     return linear
 
 
 def cut(linear: Any, indices: torch.Tensor, dim: int) -> None:
-    """Keep these outputs (dim 0) or inputs (dim 1) of a linear layer, in this order."""
+    """Keep only these outputs (dim 0) or inputs (dim 1) of a linear layer, in this order."""
     part = side(linear, dim)
     part.weight.data = part.weight.data.index_select(dim, indices)
     if dim == 0 and part.bias is not None:
@@ -148,5 +148,5 @@ def cut(linear: Any, indices: torch.Tensor, dim: int) -> None:
 
 
 def _repeated(indices: torch.Tensor, size: int, times: int) -> torch.Tensor:
-    """Return the indices in each of so many parts, [times · len(indices)]; a part has `size` entries."""
+    """Return the indices repeated for each of `times` parts of `size` entries, [times · len(indices)]."""
     return torch.cat([indices + part * size for part in range(times)])

@@ -1,4 +1,4 @@
-"""Factorise linear layers: each becomes the product of two thin ones, by its singular values."""
+"""Factorise linear layers by their singular values: each becomes the product of two thin ones."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 @step("low-rank")
 @dataclass
 class LowRankFactors(Step):
-    """checkpoint → checkpoint whose layers' linear layers have a lower rank.
+    """checkpoint → checkpoint with linear layers of lower rank.
 
-    The best approximation of a matrix by one of that rank, in the Frobenius norm (Eckart and Young, 1936), is its
-    truncated singular value decomposition. A layer of m inputs and n outputs shrinks if rank < m · n ÷ (m + n).
+    The truncated singular value decomposition is the best approximation of a matrix by one of that rank, in the
+    Frobenius norm (Eckart and Young, 1936). A layer of m inputs and n outputs shrinks if rank < m · n ÷ (m + n).
 
     Attributes:
-        rank: of every factorised layer.
-        attention: factorise the attention's layers, too, not the feed-forward network's alone.
+        rank: the rank of every factorised layer.
+        attention: whether the attention's layers are factorised in addition to the feed-forward network's.
     """
 
     takes = "checkpoint"
@@ -38,20 +38,20 @@ class LowRankFactors(Step):
             raise UserError(f"step 'low-rank': rank is {self.rank}, but must be at least 1.")
 
     def infer_shape(self, shape: Shape) -> Shape:
-        """The same shape, if the smallest of the matrices has so high a rank."""
+        """Check that the rank is not above that of any matrix."""
         check_layers(shape, self.name)
-        sides = {"hidden width": shape.hidden, "neurons": shape.neurons}
+        sides = {"hidden width": shape.hidden, "number of neurons": shape.neurons}
         if self.attention and shape.heads and shape.head_size:
             sides["heads' width"] = min(shape.heads) * shape.head_size
         for what, size in sides.items():
             if size is not None and self.rank > size:
                 raise UserError(
-                    f"step 'low-rank': rank is {self.rank}, but the model's {what} is {size}: at most {size}."
+                    f"step 'low-rank': rank is {self.rank}, but must be at most {size}, the model's {what}."
                 )
         return shape
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Write the factorised checkpoint; return its parameters, and how much of the weights' square sum is kept."""
+        """Write the factorised checkpoint. Return its number of parameters, and the energy that each layer keeps."""
         import torch
 
         from runner.engines.checkpoint import load_checkpoint, replace_module, save_checkpoint
@@ -61,7 +61,7 @@ class LowRankFactors(Step):
         model = load_checkpoint(inputs.source)
         before = _parameters(model)
         kept = {}
-        for name, linear in _chosen(model, self.attention).items():
+        for name, linear in _linears_to_factorise(model, self.attention).items():
             factors, kept[name] = factorise(linear, self.rank)
             replace_module(model, name, factors)
         save_checkpoint(model, target, tokenizer_from=inputs.source)
@@ -69,9 +69,9 @@ class LowRankFactors(Step):
 
 
 def factorise(linear: Any, rank: int) -> tuple[LowRank, float]:
-    """Return the best two factors of a linear layer, and the share of its squared singular values that they keep.
+    """Return the two best factors of a linear layer, and the share of its squared singular values that they keep.
 
-    Both factors carry the square root of the singular values, so that neither has a wider range than the other.
+    Each factor contains the square roots of the singular values, so that both have equally wide ranges.
     """
     import torch
 
@@ -89,16 +89,16 @@ def factorise(linear: Any, rank: int) -> tuple[LowRank, float]:
     return factors, float(values[:rank].square().sum() / values.square().sum())
 
 
-def _chosen(model: Any, attention: bool) -> dict[str, Any]:
-    """Return the linear layers to factorise by their names in the model."""
+def _linears_to_factorise(model: Any, attention: bool) -> dict[str, Any]:
+    """Return the linear layers to factorise, by their names in the model."""
     from runner.techniques.pruning.layers import encoder_layers
 
-    found: list[Any] = []
+    linears: list[Any] = []
     for layer in encoder_layers(model, "low-rank"):
-        found += layer.feed_forward
+        linears += layer.feed_forward
         if attention:
-            found += [*layer.projections, layer.attended]
-    return {name: module for name, module in model.named_modules() if any(module is part for part in found)}
+            linears += [*layer.projections, layer.attended]
+    return {name: module for name, module in model.named_modules() if any(module is linear for linear in linears)}
 
 
 def _parameters(model: Any) -> int:

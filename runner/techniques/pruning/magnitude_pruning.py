@@ -1,7 +1,7 @@
 """Prune the smallest weights during fine-tuning.
 
-Han et al., "Learning both Weights and Connections for Efficient Neural Networks", NeurIPS 2015; gradually, after Zhu
-and Gupta 2017 (see `runner.techniques.pruning.sparse_training`).
+See Han et al., "Learning both Weights and Connections for Efficient Neural Networks", NeurIPS 2015. The share of pruned
+weights grows gradually, after Zhu and Gupta 2017 (see `runner.techniques.pruning.sparse_training`).
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 @step("magnitude-pruning")
 @dataclass
 class MagnitudePruning(SparseTraining):
-    """checkpoint → checkpoint with its smallest weights 0; see `runner.techniques.pruning.sparse_training`."""
+    """checkpoint → checkpoint whose smallest weights are 0; see `runner.techniques.pruning.sparse_training`."""
 
     def pruning(self, weights: list[torch.nn.Parameter]) -> Pruning:
-        """Score by magnitude."""
+        """Return pruning by magnitude."""
         return Magnitude(weights, self)
 
 
 class Magnitude(Unstructured):
-    """The score is |weight|."""
+    """Pruning of single weights with the score |weight|."""
 
     def scores(self) -> list[torch.Tensor]:
-        """Return them as the weights are now."""
+        """Return the magnitudes of the current weights."""
         return [weight.abs() for weight in self.whole]

@@ -1,7 +1,7 @@
-"""Prune during fine-tuning the weights that training moves towards 0, however large they are.
+"""Prune the weights that fine-tuning moves towards 0, however large they are.
 
-Sanh, Wolf and Rush, "Movement Pruning: Adaptive Sparsity by Fine-Tuning", NeurIPS 2020: the hard variant, the top share
-of every matrix, with the cubic schedule of `runner.techniques.pruning.sparse_training`.
+See Sanh, Wolf and Rush, "Movement Pruning: Adaptive Sparsity by Fine-Tuning", NeurIPS 2020. This is the hard variant,
+which keeps the top share of every matrix, with the cubic schedule of `runner.techniques.pruning.sparse_training`.
 """
 
 from __future__ import annotations
@@ -19,18 +19,20 @@ if TYPE_CHECKING:
 @step("movement-pruning")
 @dataclass
 class MovementPruning(SparseTraining):
-    """checkpoint → checkpoint with the weights 0 that moved there; see `runner.techniques.pruning.sparse_training`."""
+    """checkpoint → checkpoint in which the weights that moved towards 0 are 0; see
+    `runner.techniques.pruning.sparse_training`."""
 
     def pruning(self, weights: list[torch.nn.Parameter]) -> Pruning:
-        """Score by movement."""
+        """Return pruning by movement."""
         return Movement(weights, self)
 
 
 class Movement(Unstructured):
-    """The score is −Σ gradient · weight over all steps (equation 3 of Sanh et al. 2020, a straight-through estimate).
+    """Pruning of single weights with the score −Σ gradient · weight over all steps.
 
-    The gradient is that at the masked weight, so the score of a pruned weight can still rise. The rate at which scores
-    are learnt does not matter: only their order counts.
+    This is equation 3 of Sanh et al. 2020, a straight-through estimate. The gradient is taken at the masked weight, so
+    the score of a pruned weight can still rise. The learning rate of the scores does not matter: only their order
+    counts.
     """
 
     def __init__(self, weights: list[torch.nn.Parameter], settings: SparseTraining) -> None:
@@ -38,7 +40,7 @@ class Movement(Unstructured):
         self._scores = [weight.new_zeros(weight.shape) for weight in self.whole]
 
     def see_gradients(self, gradients: list[torch.Tensor]) -> None:
-        """Add one step's movement."""
+        """Add the movement of one step."""
         add_movement(self._scores, gradients, self.whole)
 
     def scores(self) -> list[torch.Tensor]:
@@ -47,6 +49,6 @@ class Movement(Unstructured):
 
 
 def add_movement(scores: list[torch.Tensor], gradients: list[torch.Tensor], whole: list[torch.Tensor]) -> None:
-    """Add one step's movement to the scores of weights, in place; three lists of tensors of the same shapes."""
+    """Add the movement of one step to the scores in place. The tensors of the three lists have the same shapes."""
     for score, gradient, weight in zip(scores, gradients, whole, strict=True):
         score.addcmul_(gradient, weight, value=-1)

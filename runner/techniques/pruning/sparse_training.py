@@ -1,12 +1,11 @@
-"""Pruning during fine-tuning: what magnitude, movement and block movement pruning share.
+"""Prune during fine-tuning: the common part of magnitude, movement and block movement pruning.
 
-The share of weights that are 0 grows along a cubic curve, fast at first, while training goes on (Zhu and Gupta, "To
-Prune, or Not to Prune", 2017, arXiv:1710.01878): s(t) = s_final · (1 − (1 − t)³), with t from 0 to 1 between `begin`
-and `end`.
+The share of weights that are 0 grows during training along a cubic curve, fast at first (Zhu and Gupta, "To Prune, or
+Not to Prune", 2017, arXiv:1710.01878): s(t) = s_final · (1 − (1 − t)³), with t from 0 to 1 between `begin` and `end`.
 
-Where single weights are pruned, every matrix of the layers is pruned by the same share; embeddings and head are left
-whole. The result is masked: it has as many weights as before, some of them 0. Files and latency stay as they are; only
-the compressed files, as they would be sent to a machine, are smaller.
+If single weights are pruned, every matrix of the layers is pruned by the same share, and embeddings and head are left
+whole. The result is masked: it has as many weights as before, but some are 0. Its files and latency stay the same. Only
+the compressed files, as they are sent to a machine, are smaller.
 """
 
 from __future__ import annotations
@@ -23,15 +22,16 @@ from runner.techniques.training.training import Objective, TrainingStep
 if TYPE_CHECKING:
     import torch
 
-_INTERVAL = 10  # steps from one choice of weights to the next
+_INTERVAL = 10  # the number of steps from one choice of weights to the next
 
 
 @dataclass
 class GradualPruning(TrainingStep):
-    """checkpoint → checkpoint, pruned more and more while it is trained; see `runner.techniques.training.training`.
+    """checkpoint → checkpoint, pruned gradually during training; see `runner.techniques.training.training`.
 
     Attributes:
-        begin, end: between which shares of all steps the pruned share grows; then the weights that are left settle.
+        begin, end: the shares of all steps between which the pruned share grows. After `end`, training goes on with the
+            remaining weights.
     """
 
     epochs: int = 6
@@ -44,14 +44,14 @@ class GradualPruning(TrainingStep):
         self.check("end", "at least begin and below 1", lambda value: self.begin <= value < 1)
 
     def infer_shape(self, shape: Shape) -> Shape:
-        """The same shape, if the layers are known."""
+        """Check that Pinbox knows the layers of the model."""
         check_layers(shape, self.name)
         return super().infer_shape(shape)
 
 
 @dataclass
 class SparseTraining(GradualPruning):
-    """checkpoint → checkpoint with many weights 0; see `GradualPruning`.
+    """checkpoint → checkpoint in which many weights are 0; see `GradualPruning`.
 
     Attributes:
         sparsity: the share of the layers' weights that are 0 in the end.
@@ -65,13 +65,13 @@ class SparseTraining(GradualPruning):
 
     @abstractmethod
     def pruning(self, weights: list[torch.nn.Parameter]) -> Pruning:
-        """Return what prunes these weights."""
+        """Return the `Pruning` for these weights."""
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Train; return what `fit` does, and the sparsity.
+        """Train and prune the model, and return the notes of `fit` and the sparsity.
 
         Raises:
-            UserError: if the time is up before the sparsity is reached.
+            UserError: if the time limit is reached before the sparsity is.
         """
         from runner.engines.checkpoint import save_checkpoint
 
@@ -86,13 +86,14 @@ class SparseTraining(GradualPruning):
 
 
 class Pruning(Objective):
-    """Plain fine-tuning of a model some of whose weights are masked: 0, with no gradient of their own.
+    """Plain fine-tuning of a model with masked weights, which are 0 and have no gradient.
 
-    The optimizer sees whole weights and the model masked ones, so that a weight can come back when its score rises.
+    The optimizer sees the whole weights, and the model sees the masked ones. So a weight can return when its score
+    rises.
 
     Args:
         weights: the matrices to prune.
-        schedule: when.
+        schedule: the step's settings, which say when weights are pruned.
     """
 
     def __init__(self, weights: list[torch.nn.Parameter], schedule: GradualPruning) -> None:
@@ -106,13 +107,13 @@ class Pruning(Objective):
 
     @abstractmethod
     def choose(self, grown: float) -> None:
-        """Set the masks; `grown` is which part of the final share is to be pruned by now, 0 to 1."""
+        """Set the masks so that the part `grown` of the final share is pruned, from 0 to 1."""
 
     def see_gradients(self, gradients: list[torch.Tensor]) -> None:
-        """See the loss's derivatives at the masked weights, also where the mask is 0."""
+        """Take note of the loss's derivatives at the masked weights, also where the mask is 0."""
 
     def before_step(self) -> None:
-        """Hide the gradients of masked weights, and give the optimizer the whole weights."""
+        """Set the gradients of masked weights to 0, and give the optimizer the whole weights."""
         gradients = [weight.grad for weight in self._weights if weight.grad is not None]
         self.see_gradients(gradients)
         for weight, gradient, mask, whole in zip(self._weights, gradients, self.masks, self.whole, strict=True):
@@ -120,7 +121,7 @@ class Pruning(Objective):
             weight.data = whole
 
     def after_step(self, progress: float) -> None:
-        """Choose anew now and then until the final share is reached, and mask."""
+        """Mask the weights. Every few steps, choose them again until the final share is reached."""
         self._steps += 1
         now = progress >= self._schedule.end
         if not self._reached and (now or self._steps % _INTERVAL == 0):
@@ -130,12 +131,12 @@ class Pruning(Objective):
             weight.data = whole * mask
 
     def may_stop(self) -> bool:
-        """Only what is pruned as far as asked for is a result."""
+        """Return whether the final share is reached: before that, there is no result."""
         return self._reached
 
 
 class Unstructured(Pruning):
-    """Pruning of single weights, of every matrix the same share."""
+    """Pruning of single weights, with the same share in every matrix."""
 
     def __init__(self, weights: list[torch.nn.Parameter], settings: SparseTraining) -> None:
         super().__init__(weights, settings)
@@ -143,26 +144,26 @@ class Unstructured(Pruning):
 
     @abstractmethod
     def scores(self) -> list[torch.Tensor]:
-        """Return a score for every weight; the lowest go."""
+        """Return a score for every weight. Those with the lowest scores are pruned."""
 
     def choose(self, grown: float) -> None:
-        """Mask where the scores are lowest; the highest always stays."""
+        """Mask the weights with the lowest scores. The one with the highest always stays."""
         sparsity = grown * self._sparsity
         for mask, scores in zip(self.masks, self.scores(), strict=True):
             pruned = round(sparsity * scores.numel())
-            least = scores.flatten().kthvalue(pruned).values if pruned else scores.min() - 1
-            mask.copy_((scores > least) | (scores == scores.max()))
+            threshold = scores.flatten().kthvalue(pruned).values if pruned else scores.min() - 1
+            mask.copy_((scores > threshold) | (scores == scores.max()))
 
 
 def growth(progress: float, begin: float, end: float) -> float:
-    """Return the part of the final share at this share of all steps (equation 1 of Zhu and Gupta, from 0)."""
+    """Return the part of the final share that is pruned at this progress (equation 1 of Zhu and Gupta, from 0)."""
     if progress >= end:
         return 1.0
     return 1 - (1 - max(0.0, progress - begin) / (end - begin)) ** 3 if progress > begin else 0.0
 
 
 def layer_weights(model: Any, step: str) -> list[Any]:
-    """Return the matrix of every linear layer within the encoder's layers."""
+    """Return the matrix of every linear layer in the encoder's layers."""
     import torch
 
     from runner.techniques.pruning.layers import encoder_layers

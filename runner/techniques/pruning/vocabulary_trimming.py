@@ -1,8 +1,8 @@
-"""Drop the tokens that the task's texts do not need, and with them their rows of the embeddings.
+"""Remove the tokens that the task's texts do not need, together with their rows of the embeddings.
 
-After Abdaoui, Pradel and Sigel, "Load What You Need: Smaller Versions of Multilingual BERT", SustaiNLP 2020. Texts
-whose tokens are all kept give the same tokens as before; other words fall apart into shorter tokens, at worst into
-single characters.
+See Abdaoui, Pradel and Sigel, "Load What You Need: Smaller Versions of Multilingual BERT", SustaiNLP 2020. Texts whose
+tokens are all kept give the same tokens as before. Other words are split into shorter tokens, at worst into single
+characters.
 """
 
 from __future__ import annotations
@@ -22,20 +22,21 @@ from runner.techniques.shape import Shape
 from runner.techniques.step import Step, StepInputs, step
 
 _KINDS = ("WordPiece", "BPE", "Unigram")
-_BYTE = re.compile(r"<0x[0-9A-F]{2}>")  # what characters out of the vocabulary fall apart into
+_BYTE = re.compile(r"<0x[0-9A-F]{2}>")  # the tokens for bytes of characters that the vocabulary lacks
 
 
 @step("vocabulary-trimming")
 @dataclass
 class VocabularyTrimming(Step):
-    """checkpoint → checkpoint with fewer embeddings, and a tokenizer to fit.
+    """checkpoint → checkpoint with fewer embeddings and a tokenizer that fits them.
 
-    Kept are: what the training texts (of a task without any, its texts) are made of, all special and added tokens, the
-    tokens that no others make up (single characters and bytes), and what longer kept tokens are merged from.
+    The step keeps the tokens of the training texts (or of all texts, if the task has no training texts), all special
+    and added tokens, the tokens that are not made of others (single characters and bytes), and the tokens from which
+    longer kept tokens are merged.
 
     Attributes:
         min_count: how often a token must occur in the texts.
-        common: so many tokens more, the first of the vocabulary, which are the most frequent ones.
+        common: how many more tokens to keep. They are the first in the vocabulary, which are the most frequent ones.
     """
 
     takes = "checkpoint"
@@ -53,19 +54,19 @@ class VocabularyTrimming(Step):
             raise UserError(f"step 'vocabulary-trimming': common is {self.common}, but must be at least 0.")
 
     def infer_shape(self, shape: Shape) -> Shape:
-        """A smaller vocabulary, of a size that the texts decide, if the tokenizer is of a kind that can be trimmed."""
+        """Check that the tokenizer's kind can be trimmed. The new size of the vocabulary depends on the texts."""
         if shape.tokenizer is not None and shape.tokenizer not in _KINDS:
             raise UserError(
                 f"step 'vocabulary-trimming' knows {', '.join(_KINDS)} tokenizers, but the model's is "
-                f"{shape.tokenizer}. Exclude the two from meeting in the grid."
+                f"{shape.tokenizer}. Exclude this combination in the grid."
             )
         return replace(shape, vocabulary=None)
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Write the smaller checkpoint and its tokenizer; return how many tokens there were and are.
+        """Write the smaller checkpoint and its tokenizer, and return the number of tokens before and after.
 
         Raises:
-            UserError: if the tokenizer is that of another model.
+            UserError: if the tokenizer belongs to another model.
         """
         from runner.engines.checkpoint import load_checkpoint, save_checkpoint
 
@@ -98,11 +99,12 @@ def kept_tokens(
     """Return the ids to keep, in rising order.
 
     Args:
-        tokenizer: what tokenizer.json holds.
-        used: ids to keep in any case.
+        tokenizer: the content of tokenizer.json.
+        used: the ids to keep in any case.
         common: how many of the first ordinary tokens to keep.
         pad: the padding id.
-        fixed: whether it must not change, as where positions are numbered from it on; then nothing before it goes.
+        fixed: whether the padding id must not change, because positions are numbered from it on. If so, all tokens
+            before it are kept.
     """
     model = tokenizer["model"]
     vocabulary = _ids(model)
@@ -113,7 +115,7 @@ def kept_tokens(
     if pad is not None:
         kept |= set(range(pad + 1)) if fixed else {pad}
     if model["type"] == "Unigram":
-        return sorted(kept | _never_spelled(model))
+        return sorted(kept | _basic_tokens(model))
     if model["type"] == "WordPiece":
         prefix = model["continuing_subword_prefix"]
         return sorted(kept | {index for token, index in vocabulary.items() if len(token.removeprefix(prefix)) == 1})
@@ -121,29 +123,29 @@ def kept_tokens(
 
 
 def _with_parts(kept: set[int], model: dict[str, Any]) -> set[int]:
-    """Add the tokens that no merge makes, and all that the kept ones are merged from.
+    """Return the kept tokens, those that no merge makes, and all from which the kept ones are merged.
 
-    A text of kept tokens then meets the same merges in the same order as before.
+    So a text of kept tokens goes through the same merges in the same order as before.
     """
     vocabulary: dict[str, int] = model["vocab"]
     makers: dict[int, list[tuple[int, int]]] = {}
     for first, second in model["merges"]:
         makers.setdefault(vocabulary[_merged(first, second, model)], []).append((vocabulary[first], vocabulary[second]))
-    found = {index for index in vocabulary.values() if index not in makers}
+    needed = {index for index in vocabulary.values() if index not in makers}
     waiting = list(kept)
     while waiting:
         index = waiting.pop()
-        if index not in found:
-            found.add(index)
+        if index not in needed:
+            needed.add(index)
             waiting += [part for pair in makers.get(index, []) for part in pair]
-    return found
+    return needed
 
 
 def trim_tokenizer(tokenizer: dict[str, Any], kept: list[int]) -> dict[str, Any]:
-    """Return the tokenizer.json of the kept tokens, numbered anew in the same order."""
+    """Return the tokenizer.json of the kept tokens, with new ids in the same order."""
     new = {old: index for index, old in enumerate(kept)}
     model = dict(tokenizer["model"])
-    if model["type"] == "Unigram":  # its tokens lie in the order of their ids
+    if model["type"] == "Unigram":  # it lists its tokens in the order of their ids
         model["vocab"] = [entry for index, entry in enumerate(model["vocab"]) if index in new]
         model["unk_id"] = new.get(model["unk_id"])
     else:
@@ -158,7 +160,7 @@ def trim_tokenizer(tokenizer: dict[str, Any], kept: list[int]) -> dict[str, Any]
 
 
 def keep_embeddings(model: Any, kept: list[int]) -> None:
-    """Cut a model's token embeddings down to these rows, and give the special tokens in its config their new ids.
+    """Keep only these rows of a model's token embeddings, and update the ids of special tokens in its config.
 
     Raises:
         UserError: if the tokenizer has more tokens than the model.
@@ -166,7 +168,7 @@ def keep_embeddings(model: Any, kept: list[int]) -> None:
     embeddings = model.get_input_embeddings()
     if kept[-1] >= embeddings.num_embeddings:
         raise UserError(
-            f"step 'vocabulary-trimming': the tokenizer has a token {kept[-1]}, but the model only embeddings for "
+            f"step 'vocabulary-trimming': the tokenizer has a token {kept[-1]}, but the model has embeddings for only "
             f"{embeddings.num_embeddings} tokens. Take files that belong together."
         )
     embeddings.weight.data = embeddings.weight.data[kept]
@@ -179,21 +181,21 @@ def keep_embeddings(model: Any, kept: list[int]) -> None:
 
 
 def _ids(model: dict[str, Any]) -> dict[str, int]:
-    """Return the ids of a tokenizer's own tokens."""
+    """Return the ids of the tokens in a tokenizer's model."""
     vocabulary = model["vocab"]
     return dict(vocabulary) if isinstance(vocabulary, dict) else {entry[0]: id for id, entry in enumerate(vocabulary)}
 
 
-def _never_spelled(model: dict[str, Any]) -> set[int]:
-    """Return the tokens of a Unigram model that no others make up: single characters, bytes, and the unknown one.
+def _basic_tokens(model: dict[str, Any]) -> set[int]:
+    """Return the tokens of a Unigram model that are not made of others: single characters, bytes and the unknown token.
 
-    With them the least likely token, which the penalty for unknown characters is taken from.
+    The least likely token is among them, because the penalty for unknown characters follows from it.
     """
     tokens: list[tuple[str, float]] = model["vocab"]
-    least = min(range(len(tokens)), key=lambda index: tokens[index][1])
+    least_likely = min(range(len(tokens)), key=lambda index: tokens[index][1])
     unknown = {model["unk_id"]} if model.get("unk_id") is not None else set()
     single = {index for index, (token, _) in enumerate(tokens) if len(token) == 1 or _BYTE.fullmatch(token)}
-    return single | unknown | {least}
+    return single | unknown | {least_likely}
 
 
 def _merged(first: str, second: str, model: dict[str, Any]) -> str:
@@ -202,24 +204,24 @@ def _merged(first: str, second: str, model: dict[str, Any]) -> str:
 
 
 def _unused(token: str) -> bool:
-    """Whether it is one of the places that BERT's vocabulary leaves free."""
+    """Return whether a token is one of the unused places in BERT's vocabulary."""
     return token.startswith("[unused")
 
 
 def _around(tokenizer: dict[str, Any]) -> list[str]:
     """Return the tokens that the post-processor puts around a text."""
-    found = []
+    tokens = []
     for part in _processors(tokenizer["post_processor"]):
-        found += [token for special in part.get("special_tokens", {}).values() for token in special["tokens"]]
-        found += [part[end][0] for end in ("cls", "sep") if end in part]
-    return found
+        tokens += [token for special in part.get("special_tokens", {}).values() for token in special["tokens"]]
+        tokens += [part[end][0] for end in ("cls", "sep") if end in part]
+    return tokens
 
 
 def _processors(post: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """Return the post-processors of a sequence one by one."""
+    """Return the single post-processors of a nested sequence."""
     if post is None:
         return []
-    return [one for part in post["processors"] for one in _processors(part)] if post["type"] == "Sequence" else [post]
+    return [step for part in post["processors"] for step in _processors(part)] if post["type"] == "Sequence" else [post]
 
 
 def _renumbered(post: dict[str, Any] | None, new: dict[int, int]) -> dict[str, Any] | None:

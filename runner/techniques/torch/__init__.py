@@ -1,1 +1,1 @@
-"""Steps that stay in PyTorch: TorchScript, AOTInductor, precision."""
+"""Steps whose result PyTorch runs: TorchScript, AOTInductor, bfloat16 and dynamic int8."""

@@ -1,8 +1,8 @@
 """Compile a checkpoint ahead of time with AOTInductor
 (https://docs.pytorch.org/docs/stable/torch.compiler_aot_inductor.html).
 
-The model is captured whole, its kernels are written in C++ for this very kind of CPU, compiled, and packed with the
-weights. That needs a C++ compiler, which the image of the boxes has not, so such a job runs as pinned processes.
+The whole model is captured. Its kernels are written in C++ for this kind of CPU, compiled, and packed with the weights.
+That needs a C++ compiler, which the image of the boxes does not have, so such a job runs as pinned processes.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from typing import Any
 from runner.techniques.step import Step, StepInputs, step
 
 MODEL = "model.pt2"
-_MAX_TEXTS = 1024  # of a call
-_MIN_TOKENS = 2  # of a text: torch.export takes 1 for a constant
+_MAX_TEXTS = 1024  # in a call
+_MIN_TOKENS = 2  # in a text: torch.export treats a length of 1 as a constant
 
 
 @step("aot-inductor")
 @dataclass
 class AotInductor(Step):
-    """checkpoint → pt2, for any batch size and length; runs without transformers and without a compiler."""
+    """checkpoint → pt2, for any batch size and length. It runs without transformers and without a compiler."""
 
     takes = "checkpoint"
     gives = "pt2"
@@ -31,7 +31,7 @@ class AotInductor(Step):
     needs_compiler = True
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Capture, compile with the weights as constants, compare with the checkpoint on other shapes.
+        """Capture the model, compile it with the weights as constants, and compare it with the checkpoint.
 
         Raises:
             ValueError: if the compiled model's logits differ.

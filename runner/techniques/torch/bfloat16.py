@@ -1,6 +1,6 @@
 """Round a checkpoint to bfloat16 (https://docs.pytorch.org/docs/stable/tensor_attributes.html#torch.dtype).
 
-Half the size; and fast where the CPU multiplies bfloat16 (AVX-512 BF16, AMX). Elsewhere it is slower than float32.
+It halves the size. It is fast where the CPU multiplies bfloat16 (AVX-512 BF16, AMX), and slower than float32 elsewhere.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from runner.techniques.step import Step, StepInputs, step
 @step("bfloat16")
 @dataclass
 class BFloat16(Step):
-    """checkpoint → checkpoint, all weights and so all activations in bfloat16, an 8-bit mantissa.
+    """checkpoint → checkpoint, with all weights, and so all activations, in bfloat16, which has an 8-bit mantissa.
 
-    It comes last of the steps on a checkpoint, and ONNX Runtime has no bfloat16 kernels for CPUs.
+    It must be the last step on a checkpoint. ONNX Runtime has no bfloat16 kernels for CPUs.
     """
 
     takes = "checkpoint"
@@ -25,7 +25,7 @@ class BFloat16(Step):
     allows_next = ("torchscript",)
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Round, save; return how far logits are from those of the original, at most."""
+        """Round and save the model, and return the largest difference from the original's logits."""
         import torch
 
         from runner.engines.checkpoint import save_checkpoint

@@ -1,8 +1,9 @@
-"""The last layer, computed for the first token alone: a classifier of BERT's kind reads no other one's hidden state.
+"""Compute the last layer for the first token alone, since a classifier like BERT's reads only its hidden state.
 
-Its keys and values still come from all tokens, so logits stay the same; queries, the output of attention and the
-feed-forward network are one token's. Goyal et al., "PoWER-BERT", ICML 2020 (arXiv:2001.08950), leave out tokens in
-every layer, at some loss; in the last one, all but the first can go without any.
+The layer's keys and values still come from all tokens, so logits stay the same. Queries, the output of attention and
+the feed-forward network are computed for one token. Goyal et al., "PoWER-BERT", ICML 2020 (arXiv:2001.08950), leave
+out tokens in every layer and lose accuracy. In the last layer, all tokens except the first can be left out without
+loss.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from torch import nn
 
 
 class FirstTokenAttention(nn.Module):
-    """Attention of the first token to all.
+    """Attention of the first token to all tokens.
 
     Args:
-        attention: a layer's `attention.self`, whose projections it takes.
+        attention: a layer's `attention.self`, whose projections are used.
     """
 
     def __init__(self, attention: Any) -> None:
@@ -31,8 +32,8 @@ class FirstTokenAttention(nn.Module):
         """Return the first token's state [batch, 1, heads · head size], and its weights [batch, heads, 1, length].
 
         Args:
-            hidden: states of all tokens, [batch, length, hidden].
-            attention_mask: what is added to the scores, [batch, 1, length, length].
+            hidden: the states of all tokens, [batch, length, hidden].
+            attention_mask: the values to add to the scores, [batch, 1, length, length].
         """
         query, key, value = self._heads(self.query(hidden[:, :1])), self.key(hidden), self.value(hidden)
         scores = query @ self._heads(key).transpose(2, 3) * self._head_size**-0.5
@@ -43,15 +44,15 @@ class FirstTokenAttention(nn.Module):
         return attended.reshape(hidden.shape[0], 1, -1), weights
 
     def _heads(self, states: torch.Tensor) -> torch.Tensor:
-        """Return [batch, heads, tokens, head size]."""
+        """Return the states by head, [batch, heads, tokens, head size]."""
         return states.view(*states.shape[:2], -1, self._head_size).transpose(1, 2)
 
 
 class FirstTokenOutput(nn.Module):
-    """What follows attention, with the first token's residual.
+    """The output layer of attention, with the first token's residual.
 
     Args:
-        output: a layer's `attention.output`, whose parts it takes.
+        output: a layer's `attention.output`, whose parts are used.
     """
 
     def __init__(self, output: Any) -> None:
@@ -65,6 +66,6 @@ class FirstTokenOutput(nn.Module):
 
 
 def read_first_token(model: Any) -> None:
-    """Make a classifier's last layer compute its first token alone; names of modules stay as they are."""
+    """Make a classifier's last layer compute only the first token. The names of modules stay the same."""
     last = model.base_model.encoder.layer[-1].attention
     last.self, last.output = FirstTokenAttention(last.self), FirstTokenOutput(last.output)

@@ -1,8 +1,8 @@
-"""Dynamic int8 quantization of linear layers in PyTorch, traced to TorchScript.
+"""Quantize linear layers to dynamic int8 in PyTorch, and trace the model to TorchScript.
 
-Weights are stored as int8, activations quantized at run time
-(https://docs.pytorch.org/docs/stable/quantization.html). Embeddings stay float32. A quantized model cannot be saved as
-safetensors, hence TorchScript.
+Weights are stored as int8, and activations are quantized at run time
+(https://docs.pytorch.org/docs/stable/quantization.html). Embeddings stay in float32. The result is TorchScript because
+a quantized model cannot be saved as safetensors.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from runner.techniques.torch.torchscript import MODEL, save_traced
 @step("torch-dynamic-int8")
 @dataclass
 class TorchDynamicInt8(Step):
-    """checkpoint → torchscript, linear layers in int8."""
+    """checkpoint → torchscript, with linear layers in int8."""
 
     takes = "checkpoint"
     gives = "torchscript"
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Quantize, trace, freeze, save; the difference of logits is noted, not limited."""
+        """Quantize, trace, freeze and save the model. The difference of logits is noted but not limited."""
         import torch
 
         from runner.techniques.torch.tracing import Logits, load_logits
@@ -34,7 +34,7 @@ class TorchDynamicInt8(Step):
         assert inputs.source is not None
         original = load_logits(inputs.source, attention="sdpa")
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # torchao, its successor, is no faster on CPUs
+            warnings.simplefilter("ignore", DeprecationWarning)  # torchao, its successor, is not faster on CPUs
             quantized = torch.ao.quantization.quantize_dynamic(
                 copy.deepcopy(original.model), {torch.nn.Linear}, dtype=torch.qint8
             )

@@ -14,14 +14,14 @@ MODEL = "model.torchscript.pt"
 @step("torchscript")
 @dataclass
 class TorchScript(Step):
-    """checkpoint → torchscript; runs without transformers."""
+    """checkpoint → torchscript. It runs without transformers."""
 
     takes = "checkpoint"
     gives = "torchscript"
     keeps_predictions = True
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Trace, freeze, compare with the checkpoint, save."""
+        """Trace, freeze and save the model, and compare it with the checkpoint."""
         from runner.techniques.torch.tracing import load_logits
 
         assert inputs.source is not None
@@ -30,8 +30,7 @@ class TorchScript(Step):
 
 
 def save_traced(step: str, original: Any, model: Any, path: Path, tolerance: float | None = 1e-3) -> dict[str, Any]:
-    """Trace and freeze `model` into `path`, in a step of this name; return how far its logits are from those of
-    `original`."""
+    """Trace and freeze `model` into the file `path`, and return its largest difference from `original`'s logits."""
     import torch
 
     from runner.techniques.torch.tracing import example, exporting, largest_difference

@@ -1,4 +1,4 @@
-"""What every export of a checkpoint shares: a plain module of its inputs, example inputs, and a check of the result."""
+"""Functions that all exports of a checkpoint use: a module that returns logits, example inputs and a check."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from typing import Any
 import torch
 from torch import nn
 
-from runner.engines.checkpoint import input_names, load_checkpoint, tells_tokens
+from runner.engines.checkpoint import classifies_tokens, input_names, load_checkpoint
 from runner.engines.engine import named
-from runner.errors import UserError
+from runner.errors import UserError, first_line
 from runner.techniques.training.batches import positions
 
-TOLERANCE = 1e-3  # of float32 logits, against the checkpoint; a wrong graph is off by far more
+TOLERANCE = 1e-3  # the allowed difference of float32 logits; a wrong graph differs by far more
 
 
 class Logits(nn.Module):
-    """A classifier as a function of input_ids, attention_mask and, if it takes them, token_type_ids (int64, [batch,
-    length]) to logits."""
+    """A classifier that takes input_ids, attention_mask and, if it uses them, token_type_ids, and returns logits.
+
+    All inputs are int64 [batch, length].
+    """
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -29,19 +31,19 @@ class Logits(nn.Module):
     def forward(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """Return logits [batch, labels], or of tokens [batch, length, labels], of the type of the weights."""
+        """Return logits [batch, labels], or [batch, length, labels] for tokens, in the weights' type."""
         types = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
         logits: torch.Tensor = self.model(input_ids=input_ids, attention_mask=attention_mask, **types).logits
         return logits
 
     def inputs(self) -> list[str]:
-        """Return the names of its inputs, in order."""
+        """Return the names of the model's inputs, in order."""
         return input_names(self.model.config)
 
     @property
     def of_tokens(self) -> bool:
         """Whether each token has logits."""
-        return tells_tokens(self.model.config)
+        return classifies_tokens(self.model.config)
 
 
 def load_logits(folder: Path, attention: str) -> Logits:
@@ -51,11 +53,11 @@ def load_logits(folder: Path, attention: str) -> Logits:
 
 @contextmanager
 def exporting(step: str, model: Logits) -> Iterator[None]:
-    """Say in words that torch or a runtime cannot export a model, whatever it raises.
+    """Turn any error that torch or a runtime raises during an export into a `UserError`.
 
     Args:
-        step: its name.
-        model: that is exported.
+        step: the step's name, for the error.
+        model: the model that is exported.
     """
     try:
         yield
@@ -63,18 +65,17 @@ def exporting(step: str, model: Logits) -> Iterator[None]:
         raise
     except Exception as error:
         config: Any = model.model.config
-        said = (str(error).strip().splitlines() or ["nothing more is told"])[0].rstrip(".")
         raise UserError(
-            f"step '{step}' cannot export a model of the architecture '{config.model_type}': "
-            f"{type(error).__name__}: {said}. Take another technique, or exclude the two from meeting in the grid."
+            f"step '{step}' cannot export a model of the architecture '{config.model_type}': {type(error).__name__}: "
+            f"{first_line(error)}. Take another technique, or exclude this combination in the grid."
         ) from error
 
 
 def example(model: Logits, batch: int, length: int) -> dict[str, torch.Tensor]:
-    """Return the model's inputs by name: seeded input_ids, padded where attention_mask says so, whose first row is a
-    whole text, the next half of one, a third …, and token_type_ids of two texts about as long.
+    """Return example inputs of the model by name.
 
-    `length` is cut to what the model can take.
+    The input_ids are random and seeded. The first row has no padding, the second is half a text, the third a third, and
+    so on. The token_type_ids mark two texts of about the same length. `length` is cut to what the model can take.
     """
     config: Any = model.model.config
     length = min(length, positions(config) or length)
@@ -83,7 +84,7 @@ def example(model: Logits, batch: int, length: int) -> dict[str, torch.Tensor]:
     attention_mask = torch.ones_like(input_ids)
     for row in range(1, batch):
         attention_mask[row, max(1, length // (row + 1)) :] = 0
-    if config.pad_token_id is not None:  # by which decoders find a text's last token
+    if config.pad_token_id is not None:  # decoders find a text's last token by it
         input_ids[attention_mask == 0] = config.pad_token_id
     token_type_ids = (torch.arange(length) >= length // 2).long().expand(batch, length).contiguous()
     every = named([input_ids, attention_mask, token_type_ids])
@@ -93,10 +94,10 @@ def example(model: Logits, batch: int, length: int) -> dict[str, torch.Tensor]:
 def largest_difference(
     model: Logits, exported: Callable[..., torch.Tensor], tolerance: float | None = TOLERANCE
 ) -> float:
-    """Return the largest absolute difference of logits, on shapes that the export has not seen.
+    """Return the largest absolute difference of logits on inputs of shapes that the export has not seen.
 
     Raises:
-        ValueError: if it exceeds `tolerance` (None: any difference is only reported).
+        ValueError: if the difference exceeds `tolerance`. None allows any difference.
     """
     worst = 0.0
     with torch.inference_mode():

@@ -1,1 +1,1 @@
-"""Steps that train: fine-tuning, distillation, quantization-aware training."""
+"""Steps that train a model: fine-tuning, distillation, quantization-aware training and static embeddings."""

@@ -1,4 +1,4 @@
-"""Texts as padded batches of tokens, for the steps that run a model over the task's texts."""
+"""Make padded batches of tokens for the steps that run a model over the task's texts."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from runner.models.architectures import positions_for_texts
 from runner.tasks.texts import Example
 from runner.tasks.tokenizer import load_tokenizer
 
-NO_LABEL = -100  # what torch's cross_entropy passes over
+NO_LABEL = -100  # torch's cross_entropy ignores this label
 
 
 def _label_rows(examples: Sequence[Example], count: int) -> list[Any]:
-    """Return each example's label; if any has several, of each a row of 0 and 1."""
+    """Return each example's label, or a row of 0 and 1 for each example if some have several labels."""
     if not any(isinstance(example.label, tuple) for example in examples):
         return [NO_LABEL if example.label is None else example.label for example in examples]
     rows = []
@@ -35,34 +35,36 @@ def positions(config: Any) -> int | None:
 
 
 class Batches:
-    """Tokenized examples, given out as batches of texts of about the same length, so that little is padding.
+    """Tokenized examples in batches. The texts of a batch have about the same length, so that there is little padding.
 
     Args:
         checkpoint: the folder whose tokenizer.json is used.
-        examples: texts or pairs of them, with labels or without; of a pair, the longer text is cut first.
-        max_length: tokens a text is cut to, special tokens included.
-        config: the model's; its padding id fills up shorter texts, and it says whether token types are given.
+        examples: texts or pairs, with labels or without. The longer text of a pair is cut first.
+        max_length: the number of tokens to which a text is cut, special tokens included.
+        config: the model's config, which has the padding id and says whether the model takes token types.
     """
 
     def __init__(self, checkpoint: Path, examples: Sequence[Example], max_length: int, config: Any) -> None:
-        encodings = load_tokenizer(checkpoint, max_length).encode_batch([example.given for example in examples])
+        encodings = load_tokenizer(checkpoint, max_length).encode_batch(
+            [example.tokenizer_input for example in examples]
+        )
         self._ids = [encoding.ids for encoding in encodings]
         self._types = [encoding.type_ids for encoding in encodings] if getattr(config, TOKEN_TYPES, False) else None
         self._labels = _label_rows(examples, config.num_labels)
         self._pad = config.pad_token_id
 
     def count(self, size: int) -> int:
-        """Return how many batches of `size` there are."""
+        """Return the number of batches of `size` texts."""
         return -(-len(self._ids) // size)
 
     def in_order(self, size: int) -> Iterator[dict[str, Any]]:
-        """Give every example once, shortest first."""
+        """Yield every example once in batches, shortest first."""
         order = sorted(range(len(self._ids)), key=lambda index: len(self._ids[index]))
         for start in range(0, len(order), size):
             yield self._batch(order[start : start + size])
 
     def shuffled(self, size: int, generator: random.Random) -> Iterator[dict[str, Any]]:
-        """Give every example once, in random batches: sorted by length within pools of ten batches."""
+        """Yield every example once in random batches, which are sorted by length within pools of ten batches."""
         order = list(range(len(self._ids)))
         generator.shuffle(order)
         groups: list[list[int]] = []
@@ -74,8 +76,11 @@ class Batches:
             yield self._batch(group)
 
     def _batch(self, group: Sequence[int]) -> dict[str, Any]:
-        """Return input_ids, attention_mask and, if the model takes them, token_type_ids, int64 [batch, longest], and
-        labels: int64 [batch], or float32 [batch, labels] of 0 and 1 if texts have several; NO_LABEL for none."""
+        """Return the inputs that the model takes, int64 [batch, longest], and the labels.
+
+        Labels are int64 [batch], or float32 [batch, labels] of 0 and 1 if texts have several labels. A text without a
+        label has NO_LABEL.
+        """
         longest = max(len(self._ids[index]) for index in group)
 
         def padded(rows: list[list[int]], value: int) -> torch.Tensor:

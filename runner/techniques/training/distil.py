@@ -1,8 +1,8 @@
-"""Knowledge distillation: a student learns from a teacher, on texts with labels and without.
+"""Distil knowledge: a student learns from a teacher, on texts with and without labels.
 
-Sanh et al., "DistilBERT, a distilled version of BERT", 2019 (arXiv:1910.01108), whose triple loss joins soft targets
-(Hinton, Vinyals and Dean, 2015, arXiv:1503.02531), masked language modelling and the cosine of hidden states. There the
-soft targets are a language model's; here teacher and student are classifiers, and so are their targets.
+See Sanh et al., "DistilBERT, a distilled version of BERT", 2019 (arXiv:1910.01108). Their triple loss combines soft
+targets (Hinton, Vinyals and Dean, 2015, arXiv:1503.02531), masked language modelling and the cosine of hidden states.
+Their soft targets come from a language model; here teacher and student are classifiers.
 """
 
 from __future__ import annotations
@@ -22,19 +22,22 @@ _WEIGHTS = ("soft_weight", "hard_weight", "hidden_weight", "masked_weight")
 
 @dataclass
 class TaughtStep(TrainingStep):
-    """A step whose model learns from another one as well; see `Distillation`.
+    """A step whose model also learns from a teacher; see `Distillation`.
 
     Attributes:
-        temperature: that both sides' logits are divided by for the soft targets.
-        soft_weight: of the Kullback-Leibler divergence from the teacher's softened predictions, × temperature².
-        hard_weight: of the cross-entropy with the labels, where there are any.
-        hidden_weight: of 1 − cosine of hidden states, mean over tokens and layers; those of a narrower student go
-            through a linear map that is learned beside (Jiao et al., "TinyBERT", 2020, arXiv:1909.10351).
-        hidden_layers: "last", or "all" of the student's, each taught by one of the teacher's, evenly spaced (Sun et
-            al., "Patient Knowledge Distillation", 2019, arXiv:1908.09355).
-        masked_weight: of masked language modelling, by a head that is learned beside. Above 0, teacher and student both
-            read the masked text. Only the ratio of the four counts.
-        unlabelled: how many of the task's texts without labels are learned from as well, if it has any.
+        temperature: the divisor of both models' logits for the soft targets.
+        soft_weight: the weight of the Kullback-Leibler divergence from the teacher's softened predictions,
+            × temperature².
+        hard_weight: the weight of the cross-entropy with the labels, for texts that have labels.
+        hidden_weight: the weight of 1 − cosine of hidden states, a mean over tokens and layers. A linear map, which is
+            learned with the model, widens those of a narrower student (Jiao et al., "TinyBERT", 2020,
+            arXiv:1909.10351).
+        hidden_layers: the student's layers that learn from the teacher's: "last" or "all". Each of all layers learns
+            from one of the teacher's, evenly spaced (Sun et al., "Patient Knowledge Distillation", 2019,
+            arXiv:1908.09355).
+        masked_weight: the weight of masked language modelling, with a head that is learned with the model. If it is
+            above 0, teacher and student both read the masked text. Only the ratio of the four weights matters.
+        unlabelled: how many of the task's texts without labels are added to the training texts.
     """
 
     minutes: float = 10.0
@@ -55,22 +58,21 @@ class TaughtStep(TrainingStep):
         for key in (*_WEIGHTS, "unlabelled"):
             self.check(key, "at least 0", lambda value: value >= 0)
         if not sum(getattr(self, key) for key in _WEIGHTS):
-            raise UserError(f"step '{self.name}': {', '.join(_WEIGHTS)} are all 0: nothing to learn.")
+            raise UserError(f"step '{self.name}': {', '.join(_WEIGHTS)} are all 0. Set one of them above 0.")
 
     def training_texts(self, texts: Path) -> list[Example]:
-        """The labelled texts, and the first of those without labels."""
+        """Return the labelled texts and the first `unlabelled` texts without labels."""
         return super().training_texts(texts) + read_split(texts, UNLABELLED)[: self.unlabelled]
 
 
 @step("distil")
 @dataclass
 class Distil(TaughtStep):
-    """checkpoint (the student) → checkpoint, taught by the model as it was before the technique, or by
-    `technique.teacher`; see `runner.techniques.training.training`.
+    """checkpoint (the student) → checkpoint. The teacher is the model before the technique, or `technique.teacher`; see
+    `runner.techniques.training.training`.
 
-    The student is what the steps before made of the model: fewer of the teacher's layers, heads or neurons, low-rank
-    products, another model. It must read texts by the teacher's tokenizer. Embeddings that are the teacher's stay as
-    they are.
+    The student is the result of the steps before: a model with fewer layers, heads or neurons, with low-rank products,
+    or another model. It must have the teacher's tokenizer. If its embeddings are the teacher's, they are not trained.
     """
 
     reads_teacher = True
@@ -81,10 +83,10 @@ class Distil(TaughtStep):
     unlabelled: int = 20000
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Train; return what `fit` does.
+        """Train the student, and return the notes of `fit`.
 
         Raises:
-            UserError: if student and teacher have different tokenizers, or a text cannot be masked.
+            UserError: if student and teacher have different tokenizers or labels, or if the tokenizer has no mask.
         """
         from runner.engines.checkpoint import load_checkpoint, save_checkpoint
 
@@ -103,10 +105,10 @@ class Distillation(Objective):
     """The weighted mean of the losses, with a teacher in eval mode.
 
     Args:
-        student: as it is before training.
-        teacher: of the same tokenizer.
-        settings: the weights.
-        checkpoint: the folder of either, whose tokenizer is read for masked language modelling.
+        student: the student before training.
+        teacher: the teacher, which has the same tokenizer.
+        settings: the step's settings, with the weights.
+        checkpoint: the folder of either model, whose tokenizer is read for masked language modelling.
     """
 
     def __init__(self, student: Any, teacher: Any, settings: TaughtStep, checkpoint: Path) -> None:
@@ -114,33 +116,34 @@ class Distillation(Objective):
 
         from runner.techniques.training.teacher import Teacher
 
-        own, taught = student.config.num_hidden_layers, teacher.config.num_hidden_layers
-        pairs = matching_layers(own, taught) if settings.hidden_layers == "all" else [(own, taught)]
+        depths = student.config.num_hidden_layers, teacher.config.num_hidden_layers
+        pairs = matching_layers(*depths) if settings.hidden_layers == "all" else [depths]
         self._layers, layers = zip(*pairs, strict=True)
-        self._teacher = Teacher(teacher, layers, remembers=settings.epochs > 1 and not settings.masked_weight)
+        self._teacher = Teacher(teacher, layers, cache=settings.epochs > 1 and not settings.masked_weight)
         self._temperature = settings.temperature
         weights = [getattr(settings, key) for key in _WEIGHTS]
         self._soft, self._hard, self._hidden, self._masked = (weight / sum(weights) for weight in weights)
-        own, taught = student.config.hidden_size, teacher.config.hidden_size
-        self._widen = torch.nn.Identity() if own == taught else torch.nn.Linear(own, taught, bias=False)
+        width, teacher_width = student.config.hidden_size, teacher.config.hidden_size
+        same = width == teacher_width
+        self._widen = torch.nn.Identity() if same else torch.nn.Linear(width, teacher_width, bias=False)
         self._masking = None
         if settings.masked_weight:
             from runner.techniques.training.masking import Masking
 
-            self._masking = Masking(checkpoint / "tokenizer.json", own, settings.seed)
+            self._masking = Masking(checkpoint / "tokenizer.json", width, settings.seed)
 
     def parameters(self) -> list[Any]:
-        """Return those of the maps that are learned beside the student."""
-        beside = list(self._widen.parameters())
-        return beside + (list(self._masking.parameters()) if self._masking else [])
+        """Return the parameters of the widening map and of the masking head."""
+        parameters = list(self._widen.parameters())
+        return parameters + (list(self._masking.parameters()) if self._masking else [])
 
     def loss(self, model: Any, batch: dict[str, Any], labels: Any) -> Any:
-        """Return it for one batch."""
+        """Return the loss of a batch."""
         import torch
 
         if self._masking:
             batch, hidden_words = self._masking.mask(batch)
-        teacher = self._teacher.answer(batch)
+        teacher = self._teacher.outputs(batch)
         student = model(**batch, output_hidden_states=True)
         mask = batch["attention_mask"].bool()
         hidden = torch.stack([student.hidden_states[layer][mask] for layer in self._layers], 1)
@@ -154,60 +157,70 @@ class Distillation(Objective):
 
 
 def soft_loss(student: Any, teacher: Any, temperature: float, several: bool = False) -> Any:
-    """Return the Kullback-Leibler divergence of softened predictions (logits [batch, labels]), mean over the batch.
+    """Return the mean Kullback-Leibler divergence of softened predictions over a batch.
 
-    Times temperature², which keeps its gradient's size whatever the temperature (Hinton et al. 2015). Where texts may
-    have `several` labels, each label is a distribution of its own, yes or no, and the mean is over these, too.
+    It is multiplied by temperature², so that the size of its gradient does not depend on the temperature (Hinton et al.
+    2015).
+
+    Args:
+        student, teacher: logits [batch, labels].
+        temperature: the divisor of the logits.
+        several: whether texts may have several labels. If so, each label has its own distribution, yes or no, and the
+            mean is taken over the labels, too.
     """
     import torch
     from torch.nn import functional
 
     if several:
         student, teacher = (torch.stack([x, torch.zeros_like(x)], -1).flatten(0, 1) for x in (student, teacher))
-    own, taught = (functional.log_softmax(logits / temperature, dim=-1) for logits in (student, teacher))
-    return functional.kl_div(own, taught, reduction="batchmean", log_target=True) * temperature**2
+    predicted, target = (functional.log_softmax(logits / temperature, dim=-1) for logits in (student, teacher))
+    return functional.kl_div(predicted, target, reduction="batchmean", log_target=True) * temperature**2
 
 
 def hard_loss(logits: Any, labels: Any) -> Any:
-    """Return the cross-entropy with the labels (see `label_losses`), mean over the batch: 0 of those without."""
+    """Return the mean cross-entropy with the labels over a batch (see `label_losses`). Texts without labels add 0."""
     return label_losses(logits, labels).sum() / len(labels)
 
 
 def hidden_loss(student: Any, teacher: Any) -> Any:
-    """Return 1 − cosine of hidden states (both [tokens, layers, hidden]), mean over tokens and layers."""
+    """Return the mean of 1 − cosine of hidden states over tokens and layers. Both are [tokens, layers, hidden]."""
     from torch.nn import functional
 
     return 1 - functional.cosine_similarity(student, teacher, dim=-1).mean()
 
 
-def matching_layers(own: int, taught: int) -> list[tuple[int, int]]:
-    """Return for every layer of a student which of its teacher's it learns from, both from 1: evenly spaced, the last
-    from the last."""
-    return [(layer, max(1, round(layer * taught / own))) for layer in range(1, own + 1)]
+def matching_layers(student_layers: int, teacher_layers: int) -> list[tuple[int, int]]:
+    """Return each layer of a student with the teacher's layer from which it learns, both numbered from 1.
+
+    The teacher's layers are evenly spaced, and the last layer learns from the last.
+    """
+    layers = range(1, student_layers + 1)
+    return [(layer, max(1, round(layer * teacher_layers / student_layers))) for layer in layers]
 
 
 def keep_shared_embeddings(student: Any, teacher: Any) -> None:
-    """Leave the student's embeddings out of training if they are the teacher's: they are learned already."""
+    """Exclude the student's embeddings from training if they are the teacher's, since they are trained already."""
     import torch
 
-    own, taught = (model.base_model.embeddings.state_dict() for model in (student, teacher))
-    if own.keys() == taught.keys() and all(torch.equal(own[name], taught[name]) for name in own):
+    tensors, others = (model.base_model.embeddings.state_dict() for model in (student, teacher))
+    if tensors.keys() == others.keys() and all(torch.equal(tensors[name], others[name]) for name in tensors):
         student.base_model.embeddings.requires_grad_(False)
 
 
 def _check_outputs(student: Any, teacher: Any) -> None:
-    """Check that the teacher's outputs are the student's, one by one."""
-    own, taught = (list(model.config.id2label.values()) for model in (student, teacher))
-    if own != taught:
+    """Check that student and teacher have the same outputs in the same order."""
+    labels, teacher_labels = (list(model.config.id2label.values()) for model in (student, teacher))
+    if labels != teacher_labels:
         raise UserError(
-            f"step 'distil': the student predicts {', '.join(own)}, but the teacher {', '.join(taught)}. Take a "
-            "teacher with the student's labels (technique.teacher), in the task's order."
+            f"step 'distil': the student predicts {', '.join(labels)}, but the teacher predicts "
+            f"{', '.join(teacher_labels)}. Take a teacher (technique.teacher) with the student's labels in the task's "
+            "order."
         )
 
 
 def _check_tokenizers(student: Path, teacher: Path) -> None:
     if (student / "tokenizer.json").read_bytes() != (teacher / "tokenizer.json").read_bytes():
         raise UserError(
-            "step 'distil': student and teacher have different tokenizers, so they cannot be given the same text. "
-            "Take a teacher with the student's (technique.teacher)."
+            "step 'distil': student and teacher have different tokenizers, so they cannot read the same text. Take a "
+            "teacher (technique.teacher) with the student's tokenizer."
         )

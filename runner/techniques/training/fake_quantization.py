@@ -1,11 +1,11 @@
-"""Fake quantization: a model computes in float32 with the values that int8 can hold, so that it can learn to.
+"""Fake-quantize a model: it computes in float32 with values that int8 can hold, so that training adapts to them.
 
-The scheme is that of ONNX Runtime's static quantization: uint8 activations with a zero point, one range per tensor;
-int8 weights symmetric around 0, one scale per output column; uint8 tables of embeddings. Jacob et al., "Quantization
-and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference", CVPR 2018 (arXiv:1712.05877): weights
-are rounded by their own extremes, activations by a moving average of the batches' extremes. Rounding has the gradient
-of doing nothing, within the range (the straight-through estimator; Bengio, Léonard and Courville 2013,
-arXiv:1308.3432).
+The scheme is that of ONNX Runtime's static quantization: uint8 activations with a zero point and one range per tensor,
+int8 weights that are symmetric around 0 with one scale per output column, and uint8 tables of embeddings. As in Jacob
+et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference", CVPR 2018
+(arXiv:1712.05877), the range of weights is given by their extremes, and that of activations by a moving average of the
+batches' extremes. Within the range, rounding has the gradient of the identity (the straight-through estimator; Bengio,
+Léonard and Courville 2013, arXiv:1308.3432).
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from torch import nn
 
 from runner.engines.checkpoint import replace_module
 
-_MOMENTUM = 0.99  # of the moving averages, a step
-_LEVELS = 255  # of uint8, above the lowest
+_MOMENTUM = 0.99  # of the moving averages, per step
+_LEVELS = 255  # the number of uint8's levels above the lowest
 _EIGHT_BITS, _SEVEN_BITS = 127, 64  # ONNX Runtime's largest weight; the smallest is its negative
 _TINY = torch.finfo(torch.float32).tiny
 _Model = TypeVar("_Model", bound=nn.Module)
 
 
 class MovingRange(nn.Module):
-    """Rounds what it is given by a range that follows the extremes of the batches it is trained on.
+    """A module that rounds values by a range, which follows the extremes of the training batches.
 
     Attributes:
-        low, high: the ends of the range, float32 scalars; 0 is always inside.
+        low, high: the ends of the range, float32 scalars. The range always includes 0.
     """
 
     low: torch.Tensor
@@ -41,7 +41,7 @@ class MovingRange(nn.Module):
         self.register_buffer("high", torch.tensor(0.0))
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        """Return them rounded, and cut to the range; in training, the range moves first."""
+        """Return the values rounded and clipped to the range. In training, the range is updated first."""
         if self.training:
             self._move(values.detach())
         return round_to_range(values, self.low, self.high)
@@ -56,11 +56,11 @@ class MovingRange(nn.Module):
 
 
 class FakeQuantizedLinear(nn.Module):
-    """A linear layer with rounded input and weights; sums and bias stay exact.
+    """A linear layer with rounded input and weights. Sums and bias stay exact.
 
     Args:
-        layer: its weights are rounded anew in every call, and trained themselves.
-        reduce_range: 7-bit weights.
+        layer: the layer. Its exact weights are trained, and rounded in every call.
+        reduce_range: whether weights have 7 bits.
     """
 
     def __init__(self, layer: nn.Linear, reduce_range: bool) -> None:
@@ -69,12 +69,12 @@ class FakeQuantizedLinear(nn.Module):
         self._largest = _SEVEN_BITS if reduce_range else _EIGHT_BITS
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        """Return the product of what is left of both after rounding."""
+        """Return the layer's output with rounded input and weights."""
         return nn.functional.linear(self.input(values), round_rows(self.layer.weight, self._largest), self.layer.bias)
 
 
 class FakeQuantizedEmbedding(nn.Module):
-    """A table of embeddings, rounded by the extremes of the whole table."""
+    """A table of embeddings whose range is that of the whole table."""
 
     def __init__(self, layer: nn.Embedding) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class FakeQuantizedEmbedding(nn.Module):
 
     @property
     def weight(self) -> torch.Tensor:
-        """The table as it is trained, not rounded."""
+        """The exact table, which is trained."""
         return self.layer.weight
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
@@ -91,7 +91,7 @@ class FakeQuantizedEmbedding(nn.Module):
 
 
 def fake_quantize(model: nn.Module, reduce_range: bool, embeddings: bool) -> None:
-    """Wrap every linear layer of a model, and every table of embeddings if `embeddings`; the weights are shared."""
+    """Wrap every linear layer of a model, and every table of embeddings if `embeddings`. The weights are shared."""
     for name, module in list(model.named_modules()):
         if isinstance(module, nn.Linear):
             replace_module(model, name, FakeQuantizedLinear(module, reduce_range))
@@ -100,7 +100,7 @@ def fake_quantize(model: nn.Module, reduce_range: bool, embeddings: bool) -> Non
 
 
 def unwrapped(model: _Model) -> _Model:
-    """Return a copy of a model as it was before `fake_quantize`, with the weights of now, not rounded."""
+    """Return a copy of a model without the wrappers of `fake_quantize`, with its current exact weights."""
     plain = copy.deepcopy(model)
     for name, module in list(plain.named_modules()):
         if isinstance(module, FakeQuantizedLinear | FakeQuantizedEmbedding):
@@ -109,7 +109,7 @@ def unwrapped(model: _Model) -> _Model:
 
 
 def input_ranges(model: nn.Module) -> dict[str, tuple[float, float]]:
-    """Return the range of every linear layer's input, by the layer's name before it was wrapped."""
+    """Return the range of every linear layer's input, by the layer's name without the wrapper."""
     return {
         name: (module.input.low.item(), module.input.high.item())
         for name, module in model.named_modules()
@@ -118,7 +118,7 @@ def input_ranges(model: nn.Module) -> dict[str, tuple[float, float]]:
 
 
 def round_to_range(values: torch.Tensor, low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
-    """Return values rounded to 256 levels from `low` to `high`, of which one is 0, and cut to them."""
+    """Return values rounded to 256 levels from `low` to `high`, one of which is 0, and clipped to them."""
     low, high = low.double().clamp(max=0), high.double().clamp(min=0)
     step = ((high - low) / _LEVELS).clamp(min=_TINY)
     zero = (-low / step).round().float()
@@ -126,7 +126,7 @@ def round_to_range(values: torch.Tensor, low: torch.Tensor, high: torch.Tensor) 
 
 
 def round_rows(weights: torch.Tensor, largest: int) -> torch.Tensor:
-    """Return weights [outputs, inputs] rounded to whole multiples, at most `largest`, of each row's own step."""
+    """Return weights [outputs, inputs] rounded to whole multiples of each row's own step, at most `largest` of them."""
     steps = (weights.detach().abs().amax(1, keepdim=True).double() / largest).clamp(min=_TINY)
     return _round(weights, steps.float(), -largest, largest)
 
@@ -137,10 +137,10 @@ def _round(values: torch.Tensor, step: torch.Tensor, lowest: Any, highest: Any) 
 
 
 class _Rounding(torch.autograd.Function):
-    """Rounds values to whole multiples of a step, from the one multiple to the other, with a straight-through gradient.
+    """Round values to whole multiples of a step within two bounds, with a straight-through gradient.
 
-    It divides as ONNX Runtime does: torch's own fake quantization multiplies by the inverse, and so comes to another
-    multiple where a value lies between two.
+    It divides as ONNX Runtime does. torch's own fake quantization multiplies by the inverse instead, which can give
+    another multiple for a value halfway between two.
     """
 
     @staticmethod

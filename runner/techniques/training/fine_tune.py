@@ -1,4 +1,4 @@
-"""Fine-tune a classifier on the task's training texts; the best epoch by validation accuracy is kept."""
+"""Fine-tune a classifier on the task's training texts, and keep the epoch with the best validation accuracy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ class FineTune(TrainingStep):
     """checkpoint → checkpoint; see `runner.techniques.training.training`.
 
     Attributes:
-        frozen_layers: how many of the lowest layers stay as they are, and the embeddings with them; 0 trains all.
+        frozen_layers: how many of the lowest layers are not trained. The embeddings are not trained either, unless it
+            is 0.
     """
 
     frozen_layers: int = 0
@@ -29,23 +30,24 @@ class FineTune(TrainingStep):
         self.check("frozen_layers", "at least 0", lambda value: value >= 0)
 
     def infer_shape(self, shape: Shape) -> Shape:
-        """The same shape, if there are as many layers as are to be frozen."""
+        """Check that the model has the layers to freeze."""
         if self.frozen_layers:
             check_layers(shape, self.name)
             architecture = ARCHITECTURES.get(str(shape.model_type))
             if architecture and architecture.one_layer_repeated:
                 raise UserError(
-                    f"step 'fine-tune': frozen_layers is {self.frozen_layers}, but the layers of {shape.model_type} "
-                    "are all the same one. Set it to 0."
+                    f"step 'fine-tune': frozen_layers is {self.frozen_layers}, but {shape.model_type} repeats a single "
+                    "layer. Set it to 0."
                 )
             if shape.layers is not None and self.frozen_layers > shape.layers:
                 raise UserError(
-                    f"step 'fine-tune': frozen_layers is {self.frozen_layers}, but the model has {shape.layers} layers."
+                    f"step 'fine-tune': frozen_layers is {self.frozen_layers}, but must be at most {shape.layers}, the "
+                    "number of the model's layers."
                 )
         return super().infer_shape(shape)
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Train; return the loss, validation accuracy and seconds of every epoch."""
+        """Train the model, and return the loss, validation accuracy and seconds of every epoch."""
         from runner.engines.checkpoint import save_checkpoint
         from runner.techniques.pruning.layers import freeze_lowest
 

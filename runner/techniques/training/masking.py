@@ -1,4 +1,4 @@
-"""Masked language modelling, as a loss beside others (Devlin et al., "BERT", 2019, arXiv:1810.04805)."""
+"""Compute the loss of masked language modelling (Devlin et al., "BERT", 2019, arXiv:1810.04805)."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from torch.nn import functional
 from runner.errors import UserError
 from runner.techniques.training.batches import NO_LABEL
 
-_CHOSEN, _MASKED, _RANDOM = 0.15, 0.8, 0.1  # of all tokens; of those chosen
+_CHOSEN = 0.15  # the share of all tokens that is chosen
+_MASKED, _RANDOM = 0.8, 0.1  # the shares of the chosen tokens that become a mask or a random token
 
 
 class Masking:
-    """Hides tokens, and a head that says what they were: one dense layer, then the embeddings themselves.
+    """A mask for tokens, and a head that predicts them: one dense layer and the embeddings.
 
     Args:
-        tokenizer: a tokenizer.json; its special tokens are never hidden.
-        hidden: width of the model's hidden states.
-        seed: of the tokens that are hidden.
+        tokenizer: a tokenizer.json, whose special tokens are never masked.
+        hidden: the width of the model's hidden states.
+        seed: the seed of the choice of tokens.
 
     Raises:
-        UserError: if the tokenizer has no token for a mask.
+        UserError: if the tokenizer has no mask token.
     """
 
     def __init__(self, tokenizer: Path, hidden: int, seed: int) -> None:
@@ -40,11 +41,11 @@ class Masking:
         torch.nn.init.eye_(self._dense.weight)
 
     def parameters(self) -> list[Any]:
-        """Return the head's own ones."""
+        """Return the parameters of the dense layer."""
         return list(self._dense.parameters())
 
     def mask(self, batch: dict[str, Any]) -> tuple[dict[str, Any], Any]:
-        """Return the batch with tokens hidden, and what they were: int64 [batch, length], NO_LABEL elsewhere."""
+        """Return the batch with masked tokens, and the original tokens, int64 [batch, length], NO_LABEL elsewhere."""
         ids = batch["input_ids"]
         chosen = self._draw(ids) < _CHOSEN
         chosen &= batch["attention_mask"].bool() & ~torch.isin(ids, self._special)
@@ -55,18 +56,18 @@ class Masking:
         return batch | {"input_ids": hidden}, torch.where(chosen, ids, NO_LABEL)
 
     def loss(self, states: Any, words: Any, embeddings: Any) -> Any:
-        """Return the cross-entropy with the hidden tokens, mean over them.
+        """Return the mean cross-entropy over the masked tokens.
 
         Args:
             states: the last hidden states, [batch, length, hidden].
-            words: as `mask` gave them.
-            embeddings: of the tokens, [vocabulary, hidden].
+            words: the original tokens, as `mask` returns them.
+            embeddings: the embeddings of all tokens, [vocabulary, hidden].
         """
         chosen = words != NO_LABEL
         if not chosen.any():
             return states.sum() * 0
-        said = functional.gelu(self._dense(states[chosen])) @ embeddings.T
-        return functional.cross_entropy(said, words[chosen])
+        logits = functional.gelu(self._dense(states[chosen])) @ embeddings.T
+        return functional.cross_entropy(logits, words[chosen])
 
     def _draw(self, like: Any) -> Any:
         return torch.rand(like.shape, generator=self._generator)

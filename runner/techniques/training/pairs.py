@@ -1,4 +1,4 @@
-"""Token types: which models are told by them where the second text of a pair begins."""
+"""Find out whether a model takes token types, which mark the second text of a pair."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from runner.tasks.tokenizer import load_tokenizer
 
 
 def note_token_types(config: Any, folder: Path, texts: Path) -> None:
-    """Note in a model's config that it is called with token types, if the task's texts have others than 0.
+    """Note in a model's config that it takes token types, if the task's texts have types other than 0.
 
-    BERT and its kin tell the texts of a pair apart by them; RoBERTa and its kin by separators alone.
+    Models like BERT tell the texts of a pair apart by token types, and models like RoBERTa by separators alone.
 
     Args:
-        config: of transformers, to be saved.
-        folder: holds the tokenizer.json, which gives types to the tokens.
+        config: the model's config, which is saved later.
+        folder: the folder of the tokenizer.json, which gives tokens their types.
         texts: the task's folder.
     """
     from runner.engines.checkpoint import TOKEN_TYPES

@@ -1,8 +1,8 @@
-"""Quantization-aware training: fine-tune with the rounding of static int8, then quantize with the ranges so learnt.
+"""Fine-tune a model with the rounding of static int8, and quantize it with the ranges that it has learnt.
 
-Jacob et al. 2018 (see fake_quantization.py); for BERT, Zafrir et al., "Q8BERT: Quantized 8Bit BERT",
-2019 (arXiv:1910.06188). The model before rounding is the teacher, as in Jin et al., "KDLSQ-BERT", 2021
-(arXiv:2101.05938), though ranges follow moving averages here: what counts is to predict as it did.
+See Jacob et al. 2018 (in fake_quantization.py) and, for BERT, Zafrir et al., "Q8BERT: Quantized 8Bit BERT", 2019
+(arXiv:1910.06188). The model before rounding is the teacher, as in Jin et al., "KDLSQ-BERT", 2021 (arXiv:2101.05938),
+because the aim is to keep its predictions. Unlike there, ranges follow moving averages.
 """
 
 from __future__ import annotations
@@ -19,22 +19,23 @@ from runner.techniques.shape import Shape, check_first_token
 from runner.techniques.step import StepInputs, step
 from runner.techniques.training.distil import Distillation, TaughtStep
 
-# Of the median text's logits. A sum taken in another order may be rounded to the next level, which adds up from one
-# layer to the next: in few texts, but there by as much as rounding itself.
+# The allowed difference of the median text's logits. A sum in another order may be rounded to the next level, and such
+# errors add up over the layers. This happens in few texts, but there the errors are as large as those of rounding.
 _TOLERANCE = 0.02
 
 
 @step("quantization-aware-training")
 @dataclass
 class QuantizationAwareTraining(TaughtStep):
-    """checkpoint → onnx in int8, the graph of the step onnx-static-int8; see `runner.techniques.training.training`.
+    """checkpoint → onnx in int8, with the same graph as onnx-static-int8; see `runner.techniques.training.training`.
 
     Attributes:
-        reduce_range: 7-bit weights. On CPUs without VNNI, the kernels add two products in 16 bits, which 8-bit weights
-            can overflow (255 · 127 · 2), so that what runs is not what was trained; 7-bit ones cannot (255 · 64 · 2).
-            By default, therefore, a model is the same on every CPU, and training makes up for the bit.
-        embeddings: whether the tables of embeddings are stored in uint8 too.
-        first_token: see `runner.techniques.onnx.onnx_export.OnnxExport`; training itself computes all tokens.
+        reduce_range: whether weights have 7 bits. On CPUs without VNNI, the kernels add two products in 16 bits. 8-bit
+            weights can overflow these sums (255 · 127 · 2), so that the model computes something else than in training;
+            7-bit weights cannot (255 · 64 · 2). With the default, a model is the same on every CPU, and training
+            compensates for the missing bit.
+        embeddings: whether the tables of embeddings are stored in uint8, too.
+        first_token: see `runner.techniques.onnx.onnx_export.OnnxExport`. Training computes all tokens.
     """
 
     gives = "onnx"
@@ -43,8 +44,8 @@ class QuantizationAwareTraining(TaughtStep):
     epochs: int = 1
     learning_rate: float = 5e-6
     dropout: float = 0.0
-    hard_weight: float = 0.0  # labels that the teacher was trained with pull the model away from it
-    unlabelled: int = 6000  # of its own training texts, the teacher is too sure to teach much
+    hard_weight: float = 0.0  # labels on which the teacher was trained would move the model away from it
+    unlabelled: int = 6000  # the teacher is too confident on its own training texts to teach much
     reduce_range: bool = True
     embeddings: bool = True
     first_token: bool = False
@@ -55,17 +56,16 @@ class QuantizationAwareTraining(TaughtStep):
         return self.first_token
 
     def infer_shape(self, shape: Shape) -> Shape:
-        """The same shape, if it can be trained, and exported as asked for."""
+        """Check that the model can be trained, and exported with these settings."""
         if self.first_token:
             check_first_token(shape, self.name)
         return super().infer_shape(shape)
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Train and quantize; return what `fit` does, and how far logits are from those
-        that were trained.
+        """Train and quantize the model. Return the notes of `fit` and the differences from the trained logits.
 
         Raises:
-            ValueError: if that is too far.
+            ValueError: if the median difference is too large.
         """
         from runner.engines.checkpoint import load_checkpoint
         from runner.techniques.training.fake_quantization import fake_quantize
@@ -78,7 +78,7 @@ class QuantizationAwareTraining(TaughtStep):
         return notes | self._check(model, inputs, exported(target / MODEL))
 
     def _check(self, model: Any, inputs: StepInputs, quantized: Callable[..., Any]) -> dict[str, float]:
-        """Return how far the quantized model's logits of the validation texts are from those that were trained."""
+        """Return how far the quantized model's logits on the validation texts are from the trained model's."""
         import torch
 
         from runner.techniques.training.batches import Batches
@@ -90,21 +90,22 @@ class QuantizationAwareTraining(TaughtStep):
             for batch in texts.in_order(self.batch_size):
                 del batch["labels"]
                 differences.append((model.eval()(**batch).logits - quantized(**batch)).abs().amax(1))
-        found = torch.cat(differences)
-        if self.reduce_range and found.median() > _TOLERANCE:  # 8-bit weights may overflow on this CPU
-            raise ValueError(f"the quantized model's logits are off by {found.median():.3g}, more than {_TOLERANCE:g}")
-        return {"median_logit_difference": found.median().item(), "largest_logit_difference": found.max().item()}
+        by_text = torch.cat(differences)
+        median = by_text.median().item()
+        if self.reduce_range and median > _TOLERANCE:  # 8-bit weights may overflow on this CPU
+            raise ValueError(f"the quantized model's logits are off by {median:.3g}, more than {_TOLERANCE:g}")
+        return {"median_logit_difference": median, "largest_logit_difference": by_text.max().item()}
 
 
 def quantize(
     model: Any, checkpoint: Path, path: Path, reduce_range: bool, embeddings: bool, first_token: bool = False
 ) -> None:
-    """Write a fake-quantized model as an ONNX graph in int8, with the ranges that it has learnt.
+    """Write a fake-quantized model as an int8 ONNX graph with the ranges that it has learnt.
 
     Args:
-        model: as `runner.techniques.training.fake_quantization.fake_quantize` wraps it, with the same settings.
-        checkpoint: the folder it came from.
-        path: of the file to write; its folder holds files for a while that are gone afterwards.
+        model: the model that `runner.techniques.training.fake_quantization.fake_quantize` wrapped with these settings.
+        checkpoint: the folder that the model came from.
+        path: the file to write. Its folder also holds temporary files.
         reduce_range, embeddings, first_token: see `QuantizationAwareTraining`.
     """
     import onnx
@@ -128,9 +129,9 @@ def tensor_ranges(graph: Any, ranges: dict[str, tuple[float, float]]) -> Any:
     """Return the ranges of a graph's activations, as ONNX Runtime's `TensorsData`.
 
     Args:
-        graph: an `onnx.ModelProto` from the tracing exporter, which names nodes by the modules they come from; of a
-            module that is called again, other nodes have the same weight.
-        ranges: of the inputs of the model's linear layers, by the layers' names.
+        graph: an `onnx.ModelProto` from the tracing exporter, which names nodes by their modules. If a module is called
+            again, its other nodes are found by their weight.
+        ranges: the ranges of the inputs of the model's linear layers, by the layers' names.
 
     Raises:
         ValueError: if a linear layer has no node.
@@ -143,9 +144,9 @@ def tensor_ranges(graph: Any, ranges: dict[str, tuple[float, float]]) -> Any:
     if missing := sorted(ranges.keys() - set(names)):
         raise ValueError(f"the exported graph has no product for {missing[0]}")
     by_weight = {node.input[1]: name for node, name in zip(products, names, strict=True) if name in ranges}
-    found = {}
+    by_tensor = {}
     for node, name in zip(products, names, strict=True):
-        own = name if name in ranges else by_weight.get(node.input[1])
-        if own is not None:
-            found[node.input[0]] = tuple(np.array(end, np.float32) for end in ranges[own])
-    return TensorsData(CalibrationMethod.MinMax, found)
+        layer = name if name in ranges else by_weight.get(node.input[1])
+        if layer is not None:
+            by_tensor[node.input[0]] = tuple(np.array(end, np.float32) for end in ranges[layer])
+    return TensorsData(CalibrationMethod.MinMax, by_tensor)

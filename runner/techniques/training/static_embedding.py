@@ -1,10 +1,10 @@
-"""A classifier without attention: the mean of its tokens' vectors, and a small network. The extreme point of the field.
+"""Train a classifier without attention: the mean of its tokens' vectors, and a small network.
 
-A token's vector starts as what the teacher makes of the token alone, reduced by principal component analysis, as in
-Model2Vec (Tulkens and van Dongen, "Model2Vec: Fast State-of-the-Art Static Embeddings", 2024,
-https://github.com/MinishLab/model2vec). Vectors and network then learn from the labels and from the teacher's
-predictions, as a bag of words does in fastText (Joulin et al., "Bag of Tricks for Efficient Text Classification", EACL
-2017). What words mean together is lost.
+It is the smallest and fastest kind of model here. A token's vector starts as the teacher's hidden state for the token
+alone, reduced by principal component analysis, as in Model2Vec (Tulkens and van Dongen, "Model2Vec: Fast
+State-of-the-Art Static Embeddings", 2024, https://github.com/MinishLab/model2vec). Vectors and network then learn from
+the labels and from the teacher's predictions, like the bag of words in fastText (Joulin et al., "Bag of Tricks for
+Efficient Text Classification", EACL 2017). The model ignores the order of words.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from runner.techniques.training.distil import hard_loss, soft_loss
 from runner.techniques.training.training import Objective, TrainingStep, set_dropout
 
 _OPSET = 17
-_IR_VERSION = 8  # of that opset
+_IR_VERSION = 8  # the version that belongs to the opset
 _TOKENS_A_CALL = 256
-_TOLERANCE = 1e-4  # of logits, against the network that was trained
+_TOLERANCE = 1e-4  # the allowed difference from the trained network's logits
 
 
 @step("static-embedding")
@@ -37,11 +37,13 @@ class StaticEmbedding(TrainingStep):
     """checkpoint (the teacher) → onnx, by training; see `runner.techniques.training.training`.
 
     Attributes:
-        dimensions: of a token's vector; fewer than the teacher's width by principal component analysis.
-        hidden: neurons of the network's one hidden layer.
-        temperature: that both sides' logits are divided by for the soft targets.
-        soft_weight: of the Kullback-Leibler divergence from the teacher's softened predictions, × temperature².
-        hard_weight: of the cross-entropy with the labels. Only the ratio of the two counts.
+        dimensions: the dimensions of a token's vector. Principal component analysis reduces the teacher's width to
+            them.
+        hidden: the number of neurons in the network's only hidden layer.
+        temperature: the divisor of both models' logits for the soft targets.
+        soft_weight: the weight of the Kullback-Leibler divergence from the teacher's softened predictions,
+            × temperature².
+        hard_weight: the weight of the cross-entropy with the labels. Only the ratio of the two weights matters.
     """
 
     gives = "onnx"
@@ -67,19 +69,19 @@ class StaticEmbedding(TrainingStep):
         for key in ("soft_weight", "hard_weight"):
             self.check(key, "at least 0", lambda value: value >= 0)
         if not self.soft_weight + self.hard_weight:
-            raise UserError(f"step '{self.name}': soft_weight and hard_weight are both 0: nothing to learn.")
+            raise UserError(f"step '{self.name}': soft_weight and hard_weight are both 0. Set one of them above 0.")
 
     def infer_shape(self, shape: Shape) -> Shape:
-        """The same shape, if the teacher's vectors are as wide."""
+        """Check that the teacher's hidden states have enough dimensions."""
         if shape.hidden is not None and self.dimensions > shape.hidden:
             raise UserError(
-                f"step '{self.name}': dimensions is {self.dimensions}, but the model's hidden states have "
-                f"{shape.hidden}; take at most as many."
+                f"step '{self.name}': dimensions is {self.dimensions}, but must be at most {shape.hidden}, the width "
+                "of the model's hidden states."
             )
         return super().infer_shape(shape)
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Train, write the graph, compare the two; return of every epoch what `fit` does.
+        """Train the student, write its graph, and compare the two. Return the notes of `fit` and the difference.
 
         Raises:
             ValueError: if the graph's logits differ.
@@ -89,33 +91,33 @@ class StaticEmbedding(TrainingStep):
         vectors = reduce(token_vectors(teacher, inputs.source), self.dimensions)
         student = make_student(vectors, self.hidden, teacher.config)
         set_dropout(student, self.dropout)
-        notes = self.fit(student, inputs, Taught(teacher, self))
+        notes = self.fit(student, inputs, TeacherLoss(teacher, self))
         write_graph(student, target / MODEL)
         return notes | {"largest_logit_difference": _difference(student, target / MODEL)}
 
 
 def token_vectors(teacher: Any, checkpoint: Path) -> Any:
-    """Return the teacher's last hidden state of every token of its vocabulary, alone in a text, [tokens, width]."""
+    """Return the teacher's last hidden state for every token of its vocabulary, alone in a text, [tokens, width]."""
     import torch
 
-    around = load_tokenizer(checkpoint).encode("").ids  # the special tokens
-    count, found = teacher.config.vocab_size, []
+    special = load_tokenizer(checkpoint).encode("").ids
+    count, vectors = teacher.config.vocab_size, []
     with torch.inference_mode():
         for start in range(0, count, _TOKENS_A_CALL):
             tokens = range(start, min(start + _TOKENS_A_CALL, count))
-            texts = torch.tensor([[*around[:1], token, *around[1:]] for token in tokens])
+            texts = torch.tensor([[*special[:1], token, *special[1:]] for token in tokens])
             states = teacher(
                 input_ids=texts, attention_mask=torch.ones_like(texts), output_hidden_states=True
             ).hidden_states[-1]
-            found.append(states[:, len(around[:1])])
-    return torch.cat(found).clone()
+            vectors.append(states[:, len(special[:1])])
+    return torch.cat(vectors).clone()
 
 
 def reduce(vectors: Any, dimensions: int) -> Any:
-    """Return the principal components of vectors [tokens, width], centred, [tokens, dimensions].
+    """Return the principal components of centred vectors [tokens, width], as [tokens, dimensions].
 
-    Their mean length is √dimensions, the scale that layers expect of their inputs. The sign of a component is chosen
-    such that its largest entry is positive, so the result is one and the same.
+    The result is scaled to a mean length of √dimensions, which layers expect of their inputs. The largest entry of each
+    component's direction is positive, so that the result is unique.
     """
     import torch
 
@@ -127,12 +129,12 @@ def reduce(vectors: Any, dimensions: int) -> Any:
 
 
 def make_student(vectors: Any, hidden: int, config: Any) -> Any:
-    """Return the classifier as a torch module that is called as a checkpoint is.
+    """Return the classifier as a torch module that is called like a checkpoint.
 
     Args:
-        vectors: of the tokens, [tokens, dimensions].
-        hidden: neurons of the hidden layer.
-        config: the teacher's.
+        vectors: the tokens' vectors, [tokens, dimensions].
+        hidden: the number of neurons in the hidden layer.
+        config: the teacher's config.
     """
     from torch import nn
 
@@ -154,8 +156,8 @@ def make_student(vectors: Any, hidden: int, config: Any) -> Any:
     return Student()
 
 
-class Taught(Objective):
-    """The weighted mean of both losses."""
+class TeacherLoss(Objective):
+    """The weighted mean of the losses by the labels and by the teacher's predictions."""
 
     def __init__(self, teacher: Any, settings: StaticEmbedding) -> None:
         from runner.techniques.training.teacher import Teacher
@@ -166,15 +168,15 @@ class Taught(Objective):
         self._soft, self._hard = settings.soft_weight / total, settings.hard_weight / total
 
     def loss(self, model: Any, batch: dict[str, Any], labels: Any) -> Any:
-        """Return it for one batch."""
-        own = model(**batch).logits
-        taught = self._teacher.answer(batch).logits
-        soft = soft_loss(own, taught, self._temperature, labels.is_floating_point())
-        return self._soft * soft + self._hard * hard_loss(own, labels)
+        """Return the loss of a batch."""
+        logits = model(**batch).logits
+        target = self._teacher.outputs(batch).logits
+        soft = soft_loss(logits, target, self._temperature, labels.is_floating_point())
+        return self._soft * soft + self._hard * hard_loss(logits, labels)
 
 
 def write_graph(student: Any, path: Path) -> None:
-    """Write the trained student as an ONNX graph of input_ids and attention_mask, int64 [batch, length], to logits."""
+    """Write the student as an ONNX graph from input_ids and attention_mask, int64 [batch, length], to logits."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
@@ -209,10 +211,10 @@ def write_graph(student: Any, path: Path) -> None:
 
 
 def _difference(student: Any, path: Path) -> float:
-    """Return the largest difference of logits between the student and its graph, on texts with padding.
+    """Return the largest difference between the logits of the student and its graph, on texts with padding.
 
     Raises:
-        ValueError: if it is more than rounding.
+        ValueError: if it is larger than rounding explains.
     """
     import onnxruntime
     import torch

@@ -1,4 +1,4 @@
-"""The teacher of a distillation."""
+"""Run the teacher of a distillation, once for each text."""
 
 from __future__ import annotations
 
@@ -7,42 +7,49 @@ from typing import Any, NamedTuple
 import torch
 
 
-class Answers(NamedTuple):
-    """What a teacher says to a batch: logits [texts, labels], and the hidden states of all tokens that are not padding,
-    text after text, of each of the layers asked for [tokens, layers, hidden]."""
+class TeacherOutputs(NamedTuple):
+    """The outputs of a teacher for a batch.
+
+    Attributes:
+        logits: [texts, labels].
+        hidden: the hidden states of all tokens except padding, text after text, [tokens, layers, hidden].
+    """
 
     logits: Any
     hidden: Any
 
 
 class Teacher:
-    """A model that is asked once per text: in eval mode, its answer is the same in every epoch.
+    """A model in eval mode. Its outputs for a text are the same in every epoch, so they are computed once.
 
     Args:
         model: a classifier.
-        layers: whose hidden states are told, from 1; by default the last one's.
-        remembers: False where hardly a text comes twice.
+        layers: the layers whose hidden states are returned, numbered from 1; by default the last one.
+        cache: whether outputs are kept. They need not be if few texts come twice.
     """
 
-    def __init__(self, model: Any, layers: tuple[int, ...] = (-1,), remembers: bool = True) -> None:
-        self._model, self._layers, self._remembers = model.eval(), layers, remembers
-        self._known: dict[tuple[int, ...], Answers] = {}
+    def __init__(self, model: Any, layers: tuple[int, ...] = (-1,), cache: bool = True) -> None:
+        self._model, self._layers, self._cache = model.eval(), layers, cache
+        self._known: dict[tuple[int, ...], TeacherOutputs] = {}
 
-    def answer(self, batch: dict[str, Any]) -> Answers:
-        """Return its answers to input_ids and attention_mask, both int64 [texts, length]."""
+    def outputs(self, batch: dict[str, Any]) -> TeacherOutputs:
+        """Return the outputs for input_ids and attention_mask, both int64 [texts, length]."""
         masks = batch["attention_mask"].bool()
-        if not self._remembers:
-            return self._ask(batch)
+        if not self._cache:
+            return self._run(batch)
         texts = [tuple(row[mask].tolist()) for row, mask in zip(batch["input_ids"], masks, strict=True)]
         if not all(text in self._known for text in texts):
-            asked = self._ask(batch)
-            hidden = asked.hidden.split([len(text) for text in texts])
-            self._known |= {text: Answers(*both) for text, *both in zip(texts, asked.logits, hidden, strict=True)}
-        answers = [self._known[text] for text in texts]
-        return Answers(torch.stack([one.logits for one in answers]), torch.cat([one.hidden for one in answers]))
+            computed = self._run(batch)
+            hidden = computed.hidden.split([len(text) for text in texts])
+            rows = zip(texts, computed.logits, hidden, strict=True)
+            self._known |= {text: TeacherOutputs(*both) for text, *both in rows}
+        known = [self._known[text] for text in texts]
+        logits = torch.stack([outputs.logits for outputs in known])
+        return TeacherOutputs(logits, torch.cat([outputs.hidden for outputs in known]))
 
-    def _ask(self, batch: dict[str, Any]) -> Answers:
+    def _run(self, batch: dict[str, Any]) -> TeacherOutputs:
         with torch.no_grad():
-            said = self._model(**batch, output_hidden_states=True)
+            outputs = self._model(**batch, output_hidden_states=True)
         mask = batch["attention_mask"].bool()
-        return Answers(said.logits, torch.stack([said.hidden_states[layer][mask] for layer in self._layers], 1))
+        hidden = torch.stack([outputs.hidden_states[layer][mask] for layer in self._layers], 1)
+        return TeacherOutputs(outputs.logits, hidden)

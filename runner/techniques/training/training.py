@@ -1,8 +1,8 @@
-"""Training on the task's texts: what fine-tuning, distillation and pruning during training share.
+"""Train on the task's texts: the common part of fine-tuning, distillation and pruning during training.
 
-AdamW (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR 2019) with linear warm-up and decay of the
-learning rate; the best epoch by validation accuracy is kept. The result is the same for the same seed, threads, library
-versions and kind of CPU, unless the time was up, or nearly so (`minutes`).
+The optimizer is AdamW (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR 2019) with linear warm-up
+and decay of the learning rate. The epoch with the best validation accuracy is kept. The result is the same for the same
+seed, threads, library versions and kind of CPU, unless training comes near its time limit (`minutes`).
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from runner.techniques.step import Step, StepInputs
 if TYPE_CHECKING:
     from runner.techniques.training.batches import Batches
 
-_LEAST = 0.1  # of the steps: less is no training
-_TELL_SECONDS = 15.0
-_RECENT = 50  # steps that the loss is told of
+_MIN_SHARE = 0.1  # the share of the steps below which a training fails
+_REPORT_SECONDS = 15.0  # the time between two reports of progress
+_RECENT = 50  # the number of steps over which the reported loss is averaged
 
 
 @dataclass
@@ -32,16 +32,16 @@ class TrainingStep(Step):
     """checkpoint → checkpoint, by training.
 
     Attributes:
-        epochs: passes over the training texts.
-        learning_rate: at its peak.
-        batch_size: texts a step.
-        max_length: tokens a text is cut to.
-        warmup: share of all steps during which the learning rate rises.
-        weight_decay: of AdamW.
-        dropout: probability, in place of the one in the model's config; 0 is quicker.
-        seed: of the order of texts, and of dropout.
-        minutes: of processor time on each thread, which what else runs on the machine hardly changes. Where they are
-            too few for all steps, the learning rate falls to 0 by the clock, and training ends with it.
+        epochs: the number of passes over the training texts.
+        learning_rate: the learning rate at its peak.
+        batch_size: the number of texts in a step.
+        max_length: the number of tokens to which a text is cut.
+        warmup: the share of all steps during which the learning rate rises.
+        weight_decay: the weight decay of AdamW.
+        dropout: the probability of dropout, which replaces the one in the model's config. 0 is faster.
+        seed: the seed of the texts' order and of dropout.
+        minutes: the limit of processor time on each thread, which other processes on the machine hardly change. If it
+            is too short for all steps, the learning rate falls to 0 by the clock and training ends then.
     """
 
     takes = "checkpoint"
@@ -68,22 +68,22 @@ class TrainingStep(Step):
         self.check("max_length", "at least 3", lambda value: value >= 3)
 
     def check(self, key: str, allowed: str, holds: Callable[[float], bool]) -> None:
-        """Check one number of the config.
+        """Check that a number of the config satisfies `holds`, which `allowed` describes.
 
         Raises:
-            UserError: if it does not hold.
+            UserError: if it does not.
         """
         value = getattr(self, key)
         if isinstance(value, int | float) and not holds(value):
             raise UserError(f"step '{self.name}': {key} is {value}, but must be {allowed}.")
 
     def infer_shape(self, shape: Shape) -> Shape:
-        """The same shape, if the model takes texts of `max_length`."""
+        """Check that the model takes texts of `max_length`."""
         check_tokens(shape, self.name, self.max_length)
         return shape
 
     def start(self, inputs: StepInputs) -> Any:
-        """Return the model to train, threads, seed and dropout set."""
+        """Set the threads and the seed, and return the model to train with its dropout set."""
         import torch
 
         from runner.engines.checkpoint import load_checkpoint
@@ -96,14 +96,14 @@ class TrainingStep(Step):
         return model
 
     def fit(self, model: Any, inputs: StepInputs, objective: Objective) -> dict[str, Any]:
-        """Train, telling now and then how far it is, and leave the weights of the best epoch in `model`.
+        """Train, report progress from time to time, and leave the weights of the best epoch in `model`.
 
         Returns:
-            The loss, validation accuracy and seconds of every epoch, the accuracy of the best, and whether the time was
-            up before all steps were done.
+            The loss, validation accuracy and seconds of every epoch, the accuracy of the best, and whether the time
+            limit was reached before all steps were done.
 
         Raises:
-            UserError: if the task has no labelled texts, or the time is far too short.
+            UserError: if the task has no labelled texts, or if the time limit is far too short.
         """
         from runner.techniques.training.batches import Batches
 
@@ -116,44 +116,44 @@ class TrainingStep(Step):
         return _Run(self, model, objective, steps, inputs).fit(train, validation)
 
     def training_texts(self, texts: Path) -> list[Example]:
-        """Return what an epoch passes over."""
+        """Return the texts of an epoch."""
         return self._labelled(texts, "train")
 
     def _labelled(self, texts: Path, split: str) -> list[Example]:
         examples = [example for example in read_split(texts, split) if example.label is not None]
         if not examples:
             raise UserError(
-                f"step '{self.name}': the task has no labelled texts to train on (none in {split}). Take a task that "
-                "has, or leave this step out: a model may be trained already (model=folder), or be measured with "
-                "model.weights=random."
+                f"step '{self.name}': the task has no labelled texts to train on (none in {split}). Take a task with "
+                "labels, or leave this step out: you can take a trained model (model=folder), or measure an untrained "
+                "one (model.weights=random)."
             )
         return examples
 
 
 class Objective:
-    """What is minimised, and what is done to the weights beside the optimizer's steps. This one: plain fine-tuning."""
+    """The loss to minimise, and changes to the weights between the optimizer's steps. This class fine-tunes."""
 
     def loss(self, model: Any, batch: dict[str, Any], labels: Any) -> Any:
-        """Return the loss of a batch; labels as `runner.techniques.training.batches` gives them."""
+        """Return the loss of a batch, whose labels `runner.techniques.training.batches` describes."""
         return label_losses(model(**batch).logits, labels).mean()
 
     def parameters(self) -> list[Any]:
-        """Return what is learned beside the model's weights."""
+        """Return the parameters to learn in addition to the model's weights."""
         return []
 
     def before_step(self) -> None:
-        """See the gradients before they are clipped and used."""
+        """Do what is needed before the gradients are clipped and used."""
 
     def after_step(self, progress: float) -> None:
-        """See the weights after a step; `progress` is the share of all steps that is done."""
+        """Do what is needed after a step. `progress` is the share of all steps that is done."""
 
     def may_stop(self) -> bool:
-        """Return whether the model as it is now could be the result."""
+        """Return whether the model in its current state may be the result."""
         return True
 
 
 class _Run:
-    """One training of one model."""
+    """One training run of a model."""
 
     def __init__(self, step: TrainingStep, model: Any, objective: Objective, steps: int, inputs: StepInputs) -> None:
         self._step, self._model, self._objective, self._steps = step, model, objective, steps
@@ -163,22 +163,22 @@ class _Run:
             [*model.parameters(), *objective.parameters()], step, steps, self._used
         )
         self._generator = random.Random(step.seed)
-        self._tell, self._told = inputs.tell, time.monotonic()
+        self._report, self._last_report = inputs.report, time.monotonic()
         self._done = 0
 
     def fit(self, train: Batches, validation: Batches) -> dict[str, Any]:
         epochs: list[dict[str, float]] = []
         best: dict[str, Any] = {}
         accuracy = -1.0
-        while len(epochs) < self._step.epochs and not (epochs and self._time_is_up()):
+        while len(epochs) < self._step.epochs and not (epochs and self._out_of_time()):
             epochs.append(self._epoch(len(epochs) + 1, train, validation))
             if self._objective.may_stop() and epochs[-1]["validation_accuracy"] > accuracy:
                 accuracy = epochs[-1]["validation_accuracy"]
                 best = {name: tensor.clone() for name, tensor in self._model.state_dict().items()}
-        if not best or self._done < _LEAST * self._steps:
+        if not best or self._done < _MIN_SHARE * self._steps:
             raise UserError(
-                f"step '{self._step.name}': minutes is {self._step.minutes:g}, too few: {self._done} of "
-                f"{self._steps} steps were done in them. Take more minutes, or fewer epochs or texts."
+                f"step '{self._step.name}': minutes is {self._step.minutes:g}, which is too short: only {self._done} "
+                f"of {self._steps} steps were done. Take more minutes, or fewer epochs or texts."
             )
         self._model.load_state_dict(best)
         return {"epochs": epochs, "validation_accuracy": accuracy, "time_was_up": self._done < self._steps}
@@ -188,19 +188,19 @@ class _Run:
         loss = self._train(train)
         accuracy = evaluate(self._model, validation)
         seconds = time.monotonic() - started
-        self._tell(
+        self._report(
             f"epoch {number}/{self._step.epochs}, loss {loss:.3f}, validation accuracy {accuracy:.3f}, {seconds:.0f} s"
         )
         return {"epoch": number, "loss": loss, "validation_accuracy": accuracy, "seconds": seconds}
 
     def _train(self, train: Batches) -> float:
-        """Take one step per batch, as long as there is time; return the mean loss."""
+        """Take one step per batch until the time limit, and return the mean loss."""
         import torch
 
         self._model.train()
         losses: list[float] = []
         for batch in train.shuffled(self._step.batch_size, self._generator):
-            if losses and self._time_is_up():
+            if losses and self._out_of_time():
                 break
             labels = batch.pop("labels")
             loss = self._objective.loss(self._model, batch, labels)
@@ -213,46 +213,47 @@ class _Run:
             self._done += 1
             self._objective.after_step(max(self._done / self._steps, self._used()))
             losses.append(float(loss.detach()))
-            self._tell_progress(losses)
+            self._report_progress(losses)
         return sum(losses) / len(losses)
 
-    def _tell_progress(self, losses: list[float]) -> None:
-        if time.monotonic() - self._told < _TELL_SECONDS:
+    def _report_progress(self, losses: list[float]) -> None:
+        if time.monotonic() - self._last_report < _REPORT_SECONDS:
             return
-        self._told = time.monotonic()
+        self._last_report = time.monotonic()
         recent = losses[-_RECENT:]
         progress = max(self._done / self._steps, self._used())
-        self._tell(f"{progress:.0%}, loss {sum(recent) / len(recent):.3f}")
+        self._report(f"{progress:.0%}, loss {sum(recent) / len(recent):.3f}")
 
     def _used(self) -> float:
-        """Return the share of the time that is used up; more than 1 when it is over."""
+        """Return the share of the time limit that is used, which may exceed 1."""
         return (time.process_time() - self._began) / self._seconds
 
-    def _time_is_up(self) -> bool:
+    def _out_of_time(self) -> bool:
         return self._used() >= 1
 
 
 def evaluate(model: Any, batches: Batches, batch_size: int = 32) -> float:
-    """Return the share of examples whose label, or all of whose labels, the model predicts; leaves it in eval mode."""
+    """Return the share of examples whose labels the model predicts exactly, and leave the model in eval mode."""
     import torch
 
     model.eval()
-    right = total = 0
+    correct = total = 0
     with torch.inference_mode():
         for batch in batches.in_order(batch_size):
             labels = batch.pop("labels")
-            right += int(right_ones(model(**batch).logits, labels).sum())
+            correct += int(are_correct(model(**batch).logits, labels).sum())
             total += len(labels)
-    return right / total
+    return correct / total
 
 
 def label_losses(logits: Any, labels: Any) -> Any:
-    """Return the loss of each text that has a label: cross-entropy, or, where texts may have several, binary
-    cross-entropy, mean over the labels.
+    """Return the loss of each text that has a label.
+
+    The loss is the cross-entropy, or the mean binary cross-entropy over the labels if texts may have several.
 
     Args:
         logits: [batch, labels].
-        labels: int64 [batch], or float32 [batch, labels] of 0 and 1; NO_LABEL where it is not known.
+        labels: int64 [batch], or float32 [batch, labels] of 0 and 1; NO_LABEL for a text without a label.
     """
     from torch.nn import functional
 
@@ -265,15 +266,15 @@ def label_losses(logits: Any, labels: Any) -> Any:
     return functional.binary_cross_entropy_with_logits(logits[known], labels[known], reduction="none").mean(1)
 
 
-def right_ones(logits: Any, labels: Any) -> Any:
-    """Return of each text whether its label, or exactly its labels, are predicted; shapes as of `label_losses`."""
+def are_correct(logits: Any, labels: Any) -> Any:
+    """Return for each text whether exactly its labels are predicted. The shapes are those of `label_losses`."""
     if labels.is_floating_point():
         return ((logits > 0) == labels.bool()).all(-1)
     return logits.argmax(-1) == labels
 
 
 def set_dropout(model: Any, probability: float) -> None:
-    """Set it on the modules, not in the config, which is saved."""
+    """Set the probability of dropout on the modules but not in the config, which is saved."""
     import torch
 
     for module in model.modules():
@@ -282,8 +283,10 @@ def set_dropout(model: Any, probability: float) -> None:
 
 
 def _optimizer(parameters: list[Any], step: TrainingStep, steps: int, used: Callable[[], float]) -> tuple[Any, Any]:
-    """Return AdamW and its schedule, which rises to the learning rate and falls to 0 in `steps` steps, or sooner if the
-    share of the time that is `used` is ahead of that of the steps."""
+    """Return AdamW and its schedule, which rises to the learning rate and falls to 0 in `steps` steps.
+
+    It falls sooner if the share of the time limit that is `used` exceeds the share of the steps that is done.
+    """
     import torch
 
     trained = [parameter for parameter in parameters if parameter.requires_grad]

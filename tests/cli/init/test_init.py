@@ -96,7 +96,7 @@ def test_a_config_in_the_place_of_pinbox_s_own_is_refused(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "conf" / "config.yaml").write_text("defaults: [model: bert]\n")
-    assert "conf/config.yaml in this folder would take the place of Pinbox's own" in sweep(monkeypatch, capsys)
+    assert "conf/config.yaml in this folder would replace Pinbox's own" in sweep(monkeypatch, capsys)
 
 
 def test_nothing_is_written_over(folder: Path) -> None:

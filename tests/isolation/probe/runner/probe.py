@@ -1,4 +1,4 @@
-"""Stands in for our code inside a box: does what `action` says and writes what it saw."""
+"""Stand in for Pinbox's code inside a box: do what `action` says and write what it sees."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-_FOREVER_SECONDS = 3600  # whoever started it ends it long before
+_FOREVER_SECONDS = 3600  # the test ends it long before
 
 
 def writes(path: Path) -> str:

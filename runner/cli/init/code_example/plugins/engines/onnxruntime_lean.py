@@ -1,6 +1,6 @@
-"""An engine of your own: a module with FORMAT and a class Engine; runner/engines/__init__.py says what that must have.
+"""An engine of your own is a module with FORMAT and a class Engine. runner/engines/engine.py says what that must have.
 
-A trial imports nothing else, so import here the runtime and no more. In a container the runtime must be in the image.
+A trial imports nothing else, so import only the runtime here. In a container, the runtime must be in the image.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import onnxruntime
 
 from runner.engines.onnxruntime import Engine as OnnxRuntime
 
-FORMAT = "onnx"  # what it loads
+FORMAT = "onnx"  # the format that it loads
 
 
 class Engine(OnnxRuntime):
-    """ONNX Runtime without its memory arena: less memory, at the price of allocating in every call."""
+    """Runs ONNX Runtime without its memory arena, which takes less memory but allocates in each call."""
 
     def __init__(self, artifact: Path, threads: int) -> None:
         super().__init__(artifact, threads)
@@ -26,5 +26,5 @@ class Engine(OnnxRuntime):
         return onnxruntime.InferenceSession(self._model, options, providers=["CPUExecutionProvider"])
 
     def describe(self) -> dict[str, Any]:
-        """Return what is really in use."""
+        """Return the settings that are really in use."""
         return super().describe() | {"arena": "off"}

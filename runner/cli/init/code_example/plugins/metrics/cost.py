@@ -1,4 +1,4 @@
-"""A metric of your own: a function `metric`. It is called when a sweep is collected; in the report it is a column."""
+"""A metric of your own is a function `metric`. It is called when a sweep is collected, and the report shows it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ def metric(
     probabilities: Sequence[Sequence[float] | None],
     names: Sequence[str],
 ) -> float:
-    """Return what wrong predictions cost a text: a bad review that is missed costs five times a false alarm.
+    """Return what wrong predictions cost per text. A bad review that is missed costs as much as five false alarms.
 
     Args:
-        labels: the true ones, one per text; None where there is none.
-        predictions: None where a logit was not a finite number.
-        probabilities: of every label, in the order of `names`; None with the prediction.
-        names: of the labels.
+        labels: the true label of each text; None where there is none.
+        predictions: the predicted label of each text; None where a logit was not a finite number.
+        probabilities: those of all labels, in the order of `names`, for each text; None where the prediction is None.
+        names: the names of the labels.
     """
     wrong = [label for label, prediction in zip(labels, predictions, strict=True) if label != prediction]
     return sum(MISSED if label == "bad" else FALSE_ALARM for label in wrong) / len(labels)

@@ -1,8 +1,8 @@
-"""A step of your own: one file with a dataclass, whose fields are its keys in YAML.
+"""A step of your own is a file with a dataclass. The fields of the class are the keys of the step in YAML.
 
-It takes a format and gives one (checkpoint, onnx, torchscript, openvino …). `run` happens inside a box, without a
-network, where only this file and what the image holds can be imported; heavy imports belong there. This file's hash is
-part of the artifact's record: change it, and the artifact is made anew.
+It takes one format and gives one (checkpoint, onnx, torchscript, openvino …). `run` is called inside a box without a
+network, which can import only this file and what the image holds. Put heavy imports into it. The hash of this file is
+part of the artifact's record: when the file changes, the artifact is made again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from runner.techniques.step import Step, StepInputs, step
 @step("round-weights")
 @dataclass
 class RoundWeights(Step):
-    """Weights with fewer bits of mantissa: they take the same room, and compress better."""
+    """Rounds weights to fewer bits of mantissa. They take the same room, but compress better."""
 
     takes = "checkpoint"
     gives = "checkpoint"
@@ -30,7 +30,7 @@ class RoundWeights(Step):
             raise UserError(f"step 'round-weights': bits is {self.bits}, but must be 1 to 23.")
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
-        """Write the new artifact's files into `target`; return notes for its record."""
+        """Write the files of the new artifact into `target`, and return notes for its record."""
         import torch
 
         from runner.engines.checkpoint import load_checkpoint, save_checkpoint

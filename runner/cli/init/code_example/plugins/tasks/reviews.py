@@ -1,4 +1,4 @@
-"""A task of your own: a module with `load` and `identity`. Here: lines of a text file, as `good: It works.`"""
+"""A task of your own is a module with `load` and `identity`. This one reads lines such as `good: It works.`"""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ LABELS = ["bad", "good"]
 
 
 def load(task: TaskConfig, downloads: Path) -> Texts:
-    """Return the texts; numbers of labels are their places in LABELS."""
+    """Return the texts. The number of a label is its place in LABELS."""
     lines = [line.partition(": ") for line in _path(task).read_text(encoding="utf-8").splitlines() if line.strip()]
     train, validation, test = split([Example(text, LABELS.index(label)) for label, _, text in lines])
     return Texts(LABELS, train, validation, test)
 
 
 def identity(task: TaskConfig) -> dict[str, Any]:
-    """Return what tells these texts from others: the hash of the file. This module's own hash is added."""
+    """Return what tells these texts from others: the hash of the file. The hash of this module is added to it."""
     return {"sha256": hashlib.sha256(_path(task).read_bytes()).hexdigest()}
 
 
