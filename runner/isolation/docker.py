@@ -87,8 +87,9 @@ class DockerBox(Box):
         try:
             found = client.images.get(image or image_tag())
         except ImageNotFound:
-            wanted = f"isolation.image={image}" if image else f"The image {image_tag()}"
-            raise MachineError(f"{wanted} is not on this machine. Run '{MAKE} image' to build it.") from None
+            raise MachineError(
+                f"The image {image or image_tag()} is not on this machine. Run '{MAKE} image' to build it."
+            ) from None
         self.image_id = str(found.id)
         self.base_id = found.labels.get("org.pinbox.base")
 

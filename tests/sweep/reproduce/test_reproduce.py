@@ -41,7 +41,7 @@ def test_the_command_has_the_recorded_overrides_box_image_and_store(recipe: Reco
         "measure=default",
         "isolation.kind=docker",
         "isolation.image='sha256:1'",
-        "store='outputs/other'",
+        "store=outputs/other",
         r"hydra.sweep.dir='outputs/x\'s'",
     ]
 
