@@ -1,9 +1,9 @@
-"""Words that were tagged: F1 of the entities, and intervals that take the text as the unit.
+"""Metrics of tagged words: F1 of the entities, and intervals that take the text as the unit.
 
-The words of a text are not independent of each other: a text about something unusual has many mistakes. So what is
-drawn from a population are texts, and every figure here is a ratio of two sums over them (cluster sampling with the
-ratio estimator: W. G. Cochran, "Sampling Techniques", 3rd edition, 1977, chapter 6): with `parts` and `wholes` of each
-text, such as its words that are right and its words, R = Σ parts ÷ Σ wholes.
+The words of a text are not independent of each other: a text about something unusual has many mistakes. So
+texts are what is drawn from a population, and every figure here is a ratio of two sums over them (cluster sampling with
+the ratio estimator: W. G. Cochran, "Sampling Techniques", 3rd edition, 1977, chapter 6). Each text has `parts` and
+`wholes`, such as the number of its correct words and the number of its words: R = Σ parts ÷ Σ wholes.
 """
 
 from __future__ import annotations
@@ -19,25 +19,24 @@ from scipy.special import stdtr, stdtrit
 
 from runner.results.statistics import ALPHA, wilson_interval
 
-OUTSIDE = "O"  # the tag of a word that is of no entity
-AROUND = 8  # words that are shown on each side of one
+OUTSIDE = "O"  # the tag of a word that belongs to no entity
+AROUND = 8  # how many words are shown on each side of a word
 _OF_ENTITIES = re.compile(r"[BIES]-.+", re.DOTALL)
 
 
 def by_word(content: Mapping[str, Any]) -> tuple[dict[str, Any], np.ndarray]:
-    """Return the content of a predictions file of tagged texts with every word an example, and of each the number of
-    its text.
+    """Return the content of a predictions file with each tagged word as an example, and the number of each word's text.
 
     Raises:
         ValueError: if a text does not have one label for each word.
     """
     words, tags = content["words"], content["label"]
-    if any(own is not None and len(own) != len(text) for text, own in zip(words, tags, strict=True)):
+    if any(given is not None and len(given) != len(text) for text, given in zip(words, tags, strict=True)):
         raise ValueError("words and labels of a text differ in number")
-    known = [own or [None] * len(text) for text, own in zip(words, tags, strict=True)]
+    known = [given or [None] * len(text) for text, given in zip(words, tags, strict=True)]
     flat = {
         "texts": [_in_context(text, place) for text in words for place in range(len(text))],
-        "label": [tag for own in known for tag in own],
+        "label": [tag for given in known for tag in given],
     }
     return {**content, **flat}, np.repeat(np.arange(len(words)), [len(text) for text in words])
 
@@ -62,10 +61,10 @@ class Ratio(NamedTuple):
         return float(self.parts.sum()) / total if total else 0.0
 
     @property
-    def pulls(self) -> np.ndarray:
-        """Return how far each text pulls the ratio, [texts]: to first order, they add up to 0."""
-        pulls: np.ndarray = (self.parts - self.value * self.wholes) / max(float(self.wholes.sum()), 1.0)
-        return pulls
+    def influence_values(self) -> np.ndarray:
+        """Return how far each text moves the ratio, to first order, [texts]; they add up to 0."""
+        values: np.ndarray = (self.parts - self.value * self.wholes) / max(float(self.wholes.sum()), 1.0)
+        return values
 
 
 class TextDifference(NamedTuple):
@@ -78,34 +77,34 @@ class TextDifference(NamedTuple):
 
 
 def per_text(values: Sequence[bool], of_text: np.ndarray) -> Ratio:
-    """Return of each text how many of its words this is true of, and how many it has.
+    """Return for how many of its words something is true, and how many words it has, for each text.
 
     Args:
-        values: per word.
+        values: whether it is true, for each word.
         of_text: the number of each word's text.
     """
     return Ratio(np.bincount(of_text, weights=values), np.bincount(of_text).astype(float))
 
 
 def share_interval(share: Ratio) -> tuple[float, float]:
-    """Return the 95% interval of a share of the words: Wilson's, of as many words as would scatter as much if they were
-    independent.
+    """Return the 95% interval of a share of the words: Wilson's, for the effective number of words.
 
-    (Effective sample size: C. Franco et al., "Comparative study of confidence intervals for proportions in complex
-    sample surveys", J. Surv. Stat. Methodol. 7, 2019.) Where all words are alike, that cannot be told: of the texts.
+    That is how many independent words would scatter as much (effective sample size: C. Franco et al., "Comparative
+    study of confidence intervals for proportions in complex sample surveys", J. Surv. Stat. Methodol. 7, 2019). Where
+    all words are alike, it is not known, and the number of texts is taken.
     """
-    p, words, scatter = share.value, float(share.wholes.sum()), _variance(share.pulls)
+    p, words, scatter = share.value, float(share.wholes.sum()), _variance(share.influence_values)
     n = min(words, p * (1 - p) / scatter) if scatter else words
     n = n if 0 < p < 1 else float(len(share.parts))
     return wilson_interval(p * n, n)
 
 
 def difference(before: Ratio, after: Ratio) -> TextDifference:
-    """Return after − before, both of the same texts: Student's t on how far each text pulls the two apart."""
+    """Return after − before on the same texts, with Student's t on the differences of the influence values."""
     value, texts = after.value - before.value, len(after.parts)
     if texts < 2:
         return TextDifference(value, None, None, None)
-    error = math.sqrt(_variance(after.pulls - before.pulls))
+    error = math.sqrt(_variance(after.influence_values - before.influence_values))
     half = float(stdtrit(texts - 1, 1 - ALPHA / 2)) * error
     certain = 1.0 if value == 0 else 0.0  # every text differs alike
     p_value = 2 * float(stdtr(texts - 1, -abs(value) / error)) if error > 0 else certain
@@ -113,15 +112,16 @@ def difference(before: Ratio, after: Ratio) -> TextDifference:
 
 
 def tells_entities(names: Iterable[str]) -> bool:
-    """Whether tags are of entities: O, and others such as B-PER and I-PER."""
+    """Return whether tags name entities: O, and others such as B-PER and I-PER."""
     return all(name == OUTSIDE or _OF_ENTITIES.fullmatch(name) for name in names)
 
 
 def entity_f1(labels: Sequence[object], predictions: Sequence[object], of_text: np.ndarray) -> Ratio:
-    """Return 2·TP and TP + FP + TP + FN of each text's entities: as a ratio, their F1 over all types (micro).
+    """Return 2·TP and TP + FP + TP + FN of the entities in each text; their ratio is F1 over all types (micro).
 
-    As seqeval counts by default (H. Nakayama, https://github.com/chakki-works/seqeval, 2018), and conlleval before it:
-    an entity is right if type, first and last word are. A word that is predicted nothing is outside.
+    This is how seqeval counts by default (H. Nakayama, https://github.com/chakki-works/seqeval, 2018), and conlleval
+    before it: an entity is correct if its type, its first and its last word are. A word without a prediction is
+    outside.
 
     Args:
         labels, predictions: per word, text after text.
@@ -130,28 +130,28 @@ def entity_f1(labels: Sequence[object], predictions: Sequence[object], of_text: 
     parts, wholes = np.zeros((2, of_text[-1] + 1))
     bounds = np.searchsorted(of_text, np.arange(len(parts) + 1))
     for number, (start, end) in enumerate(pairwise(bounds)):
-        true, found = (entities([str(tag or OUTSIDE) for tag in side[start:end]]) for side in (labels, predictions))
-        parts[number], wholes[number] = 2 * len(true & found), len(true) + len(found)
+        true, predicted = (entities([str(tag or OUTSIDE) for tag in side[start:end]]) for side in (labels, predictions))
+        parts[number], wholes[number] = 2 * len(true & predicted), len(true) + len(predicted)
     return Ratio(parts, wholes)
 
 
 def entities(tags: Sequence[str]) -> set[tuple[str, int, int]]:
-    """Return the type of each entity, the place of its first word, and that after its last.
+    """Return the type of each entity, the place of its first word, and the place after its last word.
 
-    A tag goes on with the entity before it if it is I- or E- of the same type, and that was not ended by E- or S-.
+    A tag continues the entity before it if it is I- or E- of the same type, unless E- or S- ended that entity.
     """
-    found, first, before = set(), 0, ("", "")
+    spans, first, before = set(), 0, ("", "")
     for place, tag in enumerate([*tags, OUTSIDE]):
         prefix, _, kind = tag.partition("-")
-        goes_on = prefix in ("I", "E") and before[0] in ("B", "I") and before[1] == kind
-        if before[1] and not goes_on:
-            found.add((before[1], first, place))
-        first = first if goes_on else place
+        continues = prefix in ("I", "E") and before[0] in ("B", "I") and before[1] == kind
+        if before[1] and not continues:
+            spans.add((before[1], first, place))
+        first = first if continues else place
         before = (prefix, kind)
-    return found
+    return spans
 
 
-def _variance(pulls: np.ndarray) -> float:
-    """Return the variance of a ratio, or of a difference of two, from how far each text pulls it."""
-    texts = len(pulls)
-    return texts / (texts - 1) * float((pulls**2).sum()) if texts > 1 else 0.0
+def _variance(influence_values: np.ndarray) -> float:
+    """Return the variance of a ratio, or of a difference of two ratios."""
+    texts = len(influence_values)
+    return texts / (texts - 1) * float((influence_values**2).sum()) if texts > 1 else 0.0
