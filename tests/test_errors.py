@@ -14,6 +14,7 @@ from hydra_plugins.pinbox_sweeper import sweeper
 from runner.config.schema import Config
 from runner.errors import MachineError, exit_code_of, stop_before
 from runner.results.records.plan import Role, TrialSpec
+from runner.results.records.trial import TrialRecord
 from runner.store.sweep_folder import SweepFolder
 from runner.sweep import trial
 
@@ -69,7 +70,7 @@ def test_a_trial_that_is_stopped_did_not_crash(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(trial, "_measure", lambda *given: torn_by(KeyboardInterrupt()))
     spec = TrialSpec("job", 0, 0, Role.variant, None)
     with pytest.raises(KeyboardInterrupt):
-        trial._attempt(Config(), spec, [0], SweepFolder(tmp_path))
+        trial._attempt(TrialRecord(status="crashed"), Config(), spec, [0], SweepFolder(tmp_path))
 
 
 def a_sweeper(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:

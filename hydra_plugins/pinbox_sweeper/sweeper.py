@@ -137,7 +137,7 @@ class PinboxSweeper(BasicSweeper):
         trials are not given that."""
         assert self.config is not None
         path = self.config.hydra.sweep.dir
-        with read_write(self.config):
+        with read_write(self.config.hydra):
             self.config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quoted(path)}")
         return SweepFolder(Path(path))
 

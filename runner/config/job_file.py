@@ -58,6 +58,7 @@ def read_job(folder: SweepFolder, key: str) -> Config:
     try:
         return msgspec.convert(yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader), Config)
     except (OSError, yaml.YAMLError, msgspec.ValidationError) as error:
+        reason = " ".join(str(error).split())
         raise UserError(
-            f"{path} cannot be read ({error}). Repeat the sweep's command: it writes the file again."
+            f"{path} cannot be read ({reason}). Repeat the sweep's command: it writes the file again."
         ) from None

@@ -40,6 +40,7 @@ def another(code: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
 
 SWEEPS = """
 import sys, time; from pathlib import Path; from runner.isolation import exclusive
+from runner.store.sweep_folder import SweepFolder
 exclusive.CORES = Path(sys.argv[1])
 with exclusive.lock_sweep(SweepFolder(Path(sys.argv[1]))), exclusive.lock_cores([0], Path("outputs/other")):
     print("in", flush=True); time.sleep(3600)

@@ -32,7 +32,8 @@ def test_every_trial_is_a_row_in_the_order_of_the_plan(tmp_path: Path) -> None:
     tables = collect(write_sweep(tmp_path))
     plan = json.loads((tmp_path / "plan.json").read_text())
     keys = ("job", "round", "position", "role")
-    assert [{key: row[key] for key in keys} for row in tables.results.to_pylist()] == plan["trials"]
+    rows = [{key: row[key] for key in keys} for row in tables.results.to_pylist()]
+    assert rows == [{key: trial[key] for key in keys} for trial in plan["trials"]]
     assert outcome(tables) == 0
     assert tables.manifest["labels"] == {"tweets": ["negative", "neutral", "positive"]}
     assert tables.manifest["warnings"] == []
