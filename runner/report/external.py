@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runner.results.external.measured import CAVEAT, TITLE, Measured, kept
+from runner.results.external.measured import CAVEAT, TITLE, ExternalBenchmark, kept
 from runner.results.format import UNKNOWN, megabytes, milliseconds, pluralize, seconds, significant
 from runner.results.tables import Tables
 
@@ -19,7 +19,7 @@ def elsewhere_rows(tables: Tables) -> list[tuple[str, ...]]:
     return [_row(one) for one in kept(tables.folder)]
 
 
-def _row(one: Measured) -> tuple[str, ...]:
+def _row(one: ExternalBenchmark) -> tuple[str, ...]:
     rate = one.examples_per_second
     return (
         *(one.name, one.tool, milliseconds(one.latency_p50_seconds), milliseconds(one.latency_p90_seconds)),

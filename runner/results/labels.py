@@ -1,4 +1,4 @@
-"""How a job is named to a person."""
+"""How a job is named for people."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from runner.results.tables import Row
 
 
 def group_label(row: Row) -> str:
-    """Name a job within its group, whose title names the family."""
-    own = row["model"] == row["family"]
-    return str(row["technique"]) if own else f"{row['model']} · {row['technique']}"
+    """Return the name of a job within its group, whose title names the family."""
+    is_named_by_group = row["model"] == row["family"]
+    return str(row["technique"]) if is_named_by_group else f"{row['model']} · {row['technique']}"
 
 
 def job_label(row: Row) -> str:
-    """Return a job as people say it, for where its group is not named."""
+    """Return the name of a job where its group is not named."""
     return f"{row['model']} · {row['technique']} · {conditions(row)}"
 
 
 def conditions(row: Row) -> str:
-    """Name the threads of a job, and its CPU where a cluster's nodes differ in it."""
+    """Return the threads of a job, and its CPU where the nodes of a cluster differ in it."""
     return pluralize(row["threads"], "thread") + (f", on {row['cpu']}" if row["cpu"] else "")

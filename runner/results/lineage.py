@@ -1,4 +1,4 @@
-"""What the steps of an artifact noted about what they made."""
+"""What the steps that made an artifact noted about it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import Any
 
 
 def is_masked(lineage: list[dict[str, Any]]) -> bool:
-    """Return whether weights of an artifact were set to 0 and kept, and nothing has filled them again since: training
-    and factorising do."""
+    """Return whether weights of an artifact were set to 0, and no step since then has filled them again.
+
+    Training and factorizing fill them.
+    """
     masked = False
     for record in lineage:
         notes = record.get("notes") or {}
@@ -16,17 +18,17 @@ def is_masked(lineage: list[dict[str, Any]]) -> bool:
 
 
 def notes_of(lineage: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return what each step noted of what it made."""
+    """Return the notes of each step."""
     return [record.get("notes") or {} for record in lineage]
 
 
 def labels_of_head(lineage: list[dict[str, Any]]) -> list[str]:
-    """Return the names that a model has for its own outputs, for a task without labels; none if it was given none."""
+    """Return the names that a model has for its own outputs, for a task without labels; empty if it has none."""
     named = [notes.get("labels") for notes in notes_of(lineage)]
     return next((labels for labels in reversed(named) if labels), [])
 
 
 def other_outputs(lineage: list[dict[str, Any]], labels: list[str]) -> list[str]:
-    """Return the names of the outputs for which the task has no label; they come after those of its labels."""
+    """Return the names of the outputs that the task has no label for; they come after those of its labels."""
     names = labels_of_head(lineage)
     return names[len(labels) :] if labels and names[: len(labels)] == labels else []

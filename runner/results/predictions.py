@@ -1,4 +1,4 @@
-"""Reading predictions files: one row per example × job, beside what the baseline predicted."""
+"""How predictions files become a table: one row for each example and job, beside what the baseline predicts."""
 
 from __future__ import annotations
 
@@ -32,31 +32,51 @@ _BROKEN = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError,
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """One artifact evaluated on one task and workload: parallel lists, one entry per example."""
+    """One artifact evaluated on one task and workload: parallel lists, with one entry for each example.
+
+    Attributes:
+        jobs: the keys of the jobs that run the artifact.
+        artifact: its content hash.
+        lineage: the steps that made it, first to last.
+        trained: False for random weights, whose accuracy means nothing.
+        kind: how it is evaluated; see runner/config/task_kinds.py.
+        pairs: whether each text is a pair, with a line for each of the two.
+        names: the names of the outputs, in the order of the logits: the task's labels, then outputs that it has no
+            label for.
+        task_names: the task's labels alone.
+        texts: one for each example.
+        of_text: the number of each example's text; in a tagged text, every word is an example.
+        labels: the true labels; None where there is none.
+        probabilities: [examples, labels], not a number where a logit was not finite.
+        predictions: the predicted labels; None where a logit was not finite.
+        metrics: the values of the user's own metrics.
+        vectors: [examples, width], for a task of vectors; empty for others, or where one is not finite.
+        batch_sensitivity: how far they depend on batch and padding; see runner/trial/batch_sensitivity.py.
+        digest: a hash of what was evaluated and of the result: two evaluations with the same one differ in their jobs
+            only.
+    """
 
     jobs: list[str]
-    artifact: str  # content hash
-    lineage: list[dict[str, Any]]  # the steps that made it, first to last
-    trained: bool  # False for random weights, whose accuracy means nothing
-    kind: str  # how it is evaluated; see runner/config/task_kinds.py
-    pairs: bool  # whether each text is two of them, a line each
-    names: list[str]  # of the outputs, in the order of the logits: the task's labels, and then those that it lacks
-    task_names: list[str]  # the task's labels alone
+    artifact: str
+    lineage: list[dict[str, Any]]
+    trained: bool
+    kind: str
+    pairs: bool
+    names: list[str]
+    task_names: list[str]
     texts: tuple[str, ...]
-    of_text: np.ndarray  # number of each example's text: of a tagged text, every word is an example
+    of_text: np.ndarray
     labels: tuple[Name | None, ...]
-    probabilities: np.ndarray  # [examples, labels], not a number where a logit was not a finite one
-    predictions: list[Name | None]  # None there
-    metrics: Mapping[str, float | None]  # of the user's own
-    vectors: np.ndarray  # [examples, width], of texts evaluated by them; empty for others, or where one is not finite
-    batch_sensitivity: Mapping[
-        str, Any
-    ]  # how far they depend on batch and padding; see runner/trial/batch_sensitivity.py
-    digest: str  # of what was evaluated and what came out: two that are alike differ in their jobs only
+    probabilities: np.ndarray
+    predictions: list[Name | None]
+    metrics: Mapping[str, float | None]
+    vectors: np.ndarray
+    batch_sensitivity: Mapping[str, Any]
+    digest: str
 
 
 def read_evaluations(sweep: Path) -> tuple[list[Evaluation], list[str]]:
-    """Read all predictions files; the second list says, a line each, which could not be read and why."""
+    """Read all predictions files; the second list says which could not be read and why, with a line for each."""
     evaluations, warnings = [], []
     known: _Known = {}
     folder = SweepFolder(sweep).predictions
@@ -108,26 +128,42 @@ def _parse(content: Mapping[str, Any]) -> Evaluation:
         raise ValueError("texts, label and logits differ in length")
     if not all(isinstance(name, str) for name in (*content["jobs"], *content["labels"], *others)):
         raise ValueError("a job or a label has a name that is no text")
-    evaluated: dict[str, Any] = {
-        "trained": content["weights"] == "trained",
-        "kind": str(content.get("kind", SINGLE_LABEL)),
-        "pairs": bool(content.get("pairs")),
-        "texts": tuple(map(str, texts)),
-    }
+    trained, kind = content["weights"] == "trained", str(content.get("kind", SINGLE_LABEL))
+    pairs, texts = bool(content.get("pairs")), tuple(map(str, texts))
     values = _matrix(logits)
-    outputs = _of_vectors(values) if evaluated["kind"] == EMBEDDING else _of_classes(values, content, evaluated["kind"])
-    identity = repr((evaluated, outputs["names"], content["label"])).encode()
+    outputs = _of_vectors(values) if kind == EMBEDDING else _of_classes(values, content, kind)
+    identity = repr((trained, kind, pairs, texts, outputs.names, content["label"])).encode()
     return Evaluation(
         jobs=list(content["jobs"]),
         artifact=str(content["artifact"]),
         lineage=list(content.get("lineage") or []),
-        **evaluated,
-        **outputs,
+        trained=trained,
+        kind=kind,
+        pairs=pairs,
+        names=outputs.names,
+        task_names=outputs.task_names,
+        texts=texts,
         of_text=of_text,
+        labels=outputs.labels,
+        probabilities=outputs.probabilities,
+        predictions=outputs.predictions,
         metrics={},
+        vectors=outputs.vectors,
         batch_sensitivity=content.get("batch_sensitivity") or {},
         digest=hashlib.sha256(identity + values.tobytes()).hexdigest(),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Outputs:
+    """What the logits of an artifact say; the fields are those of `Evaluation`."""
+
+    names: list[str]
+    task_names: list[str]
+    labels: tuple[Name | None, ...]
+    probabilities: np.ndarray
+    predictions: list[Name | None]
+    vectors: np.ndarray
 
 
 def _matrix(rows: Sequence[Sequence[float]]) -> np.ndarray:
@@ -137,7 +173,7 @@ def _matrix(rows: Sequence[Sequence[float]]) -> np.ndarray:
     return np.array(array("d", chain.from_iterable(rows))).reshape(len(rows), width)
 
 
-def _of_classes(logits: np.ndarray, content: Mapping[str, Any], kind: str) -> dict[str, Any]:
+def _of_classes(logits: np.ndarray, content: Mapping[str, Any], kind: str) -> _Outputs:
     forms = set(map(type, content["label"])) - {type(None)}
     if forms - {list} if kind == MULTI_LABEL else list in forms:
         raise ValueError("a text has a list of labels in a task of one each, or the other way round")
@@ -146,26 +182,26 @@ def _of_classes(logits: np.ndarray, content: Mapping[str, Any], kind: str) -> di
     if len(logits) and logits.shape[1] != len(names):
         raise ValueError(f"a row of logits does not have {len(names)} values, one per label")
     probabilities = sigmoid(logits) if kind == MULTI_LABEL else softmax(logits)
-    return {
-        "names": names,
-        "task_names": labels,
-        "labels": _named(content["label"], names, kind),
-        "probabilities": probabilities,
-        "predictions": _predicted(probabilities, names, kind),
-        "vectors": np.zeros((0, 0)),
-    }
+    return _Outputs(
+        names=names,
+        task_names=labels,
+        labels=_named(content["label"], names, kind),
+        probabilities=probabilities,
+        predictions=_predicted(probabilities, names, kind),
+        vectors=np.zeros((0, 0)),
+    )
 
 
-def _of_vectors(vectors: np.ndarray) -> dict[str, Any]:
-    unknown = [None] * len(vectors)
-    return {
-        "names": [],
-        "task_names": [],
-        "labels": tuple(unknown),
-        "probabilities": np.full((len(vectors), 1), np.nan),  # no label has one
-        "predictions": unknown,
-        "vectors": vectors if np.isfinite(vectors).all() else np.zeros((0, 0)),
-    }
+def _of_vectors(vectors: np.ndarray) -> _Outputs:
+    unknown: list[Name | None] = [None] * len(vectors)
+    return _Outputs(
+        names=[],
+        task_names=[],
+        labels=tuple(unknown),
+        probabilities=np.full((len(vectors), 1), np.nan),  # no label has one
+        predictions=unknown,
+        vectors=vectors if np.isfinite(vectors).all() else np.zeros((0, 0)),
+    )
 
 
 def comparable_vectors(base: Evaluation, evaluation: Evaluation) -> bool:

@@ -1,4 +1,4 @@
-"""What a sweep recorded of itself that is needed to run it again."""
+"""What a sweep recorded that is needed to run it again."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Recorded:
     """A sweep's recipe.
 
     Attributes:
-        overrides: of its command line, without Hydra's own.
-        isolation: the kind of its boxes; both kinds in one text where it mixed them.
-        image_id, base_id, lock_sha256: of its image; None where it had none.
-        code_version: of Pinbox.
-        artifacts: the content hashes of all that it ran.
+        overrides: the overrides of its command line, without Hydra's own.
+        isolation: the kind of its boxes; both kinds in one text if it had both.
+        image_id, base_id, lock_sha256: what its image was; None if it had none.
+        code_version: the version of Pinbox.
+        artifacts: the content hashes of all artifacts that it ran.
         store: the folder of its artifacts.
     """
 
@@ -40,12 +40,12 @@ class Recorded:
 
     @property
     def get_code(self) -> str:
-        """Return the command that gets the code that made it: a commit, or where it was installed, a version."""
+        """Return the command that gets the code it ran with: a commit, or a version where Pinbox was installed."""
         code = self.code_version.partition("+")[0]
         return f"pip install pinbox=={code}" if "." in code else f"git checkout {code}"
 
     def stored(self) -> frozenset[str]:
-        """Return those of the artifacts that are still in the store."""
+        """Return the artifacts that are still in the store."""
         return frozenset(content for content in self.artifacts if (self.store / "contents" / content).is_dir())
 
 
@@ -53,7 +53,7 @@ def recorded(tables: Tables) -> Recorded:
     """Read a sweep's recipe.
 
     Raises:
-        UserError: if it was made before sweeps recorded one, or says what none records.
+        UserError: if its Pinbox did not record one, or if it holds what no sweep records.
     """
     manifest, environment = tables.manifest, tables.manifest.get("environment") or {}
     overrides = manifest.get("overrides")

@@ -15,8 +15,8 @@ import pyarrow as pa
 
 from runner.results.records.measured import CallSeries, MemorySeries
 from runner.results.records.prediction import Prediction
-from runner.results.records.summary import MEASURED, JobSummary
-from runner.results.records.trial import TrialRecord
+from runner.results.records.summary import JobSummary
+from runner.results.records.trial import MEASURED, TrialRecord
 
 VERSION: Final = 9
 

@@ -15,8 +15,8 @@ import pyarrow as pa
 from runner.results.prediction_metrics import prediction_figures
 from runner.results.predictions import Evaluation
 from runner.results.records.job import ArtifactFacts
-from runner.results.records.summary import MEASURED, JobSummary
-from runner.results.records.trial import STATUSES
+from runner.results.records.summary import JobSummary
+from runner.results.records.trial import MEASURED, STATUSES
 from runner.results.rounds import a_a_log_ratios
 from runner.results.scaling import thread_scaling
 from runner.results.schema import SUMMARY

@@ -25,25 +25,25 @@ from runner.store.sweep_folder import SweepFolder
 #: A row of a table, by its columns, or a part of it; runner/results/records says what they hold.
 Row = Mapping[str, Any]
 
-#: These have a row per call, per sample and per example: they are read part by part, never whole.
+#: These have a row for each call, sample or example. They are read part by part, never whole.
 LONG = ("samples", "memory", "predictions")
 _ROWS_AT_ONCE = 20_000  # as Python objects
-_ROWS_OF_PART = 250_000  # of a long table: what is held at once
+_ROWS_OF_PART = 250_000  # of a long table, held in memory at once
 
 
 @dataclass(frozen=True)
 class LongTable:
-    """A table too long to be held: `name` is one of LONG, `path` its file."""
+    """A table that is too long to be held in memory: `name` is one of LONG, `path` its file."""
 
     name: str
     path: Path
 
     def parts(self, columns: Sequence[str] | None = None, jobs: Collection[str] | None = None) -> Iterator[Any]:
-        """Yield the table part by part; strings are dictionary-encoded, so that repeated ones take no room.
+        """Yield the table part by part. Strings are dictionary-encoded, so that repeated ones take no memory.
 
         Args:
-            columns: only these.
-            jobs: only their rows.
+            columns: only these columns.
+            jobs: only the rows of these jobs.
 
         Raises:
             UserError: if the file is broken.
@@ -63,7 +63,7 @@ class LongTable:
             raise _unreadable(self.path.parent, error) from None
 
     def read(self, columns: Sequence[str] | None = None, jobs: Collection[str] | None = None) -> Any:
-        """Return what `parts` yields as one table, in the types of its schema."""
+        """Return what `parts` yields as one table, with the types of the schema."""
         schema = _chosen(SCHEMAS[self.name], columns)
         parts = [schema.empty_table(), *(part.cast(schema) for part in self.parts(columns, jobs))]
         return pa.concat_tables(parts).combine_chunks()
@@ -74,9 +74,9 @@ class LongTable:
 
 @dataclass(frozen=True)
 class Tables:
-    """Everything collected from one sweep: pyarrow tables with the schemas of `runner.results.schema`.
+    """Everything that was collected from one sweep: pyarrow tables with the schemas of `runner.results.schema`.
 
-    `folder` is the sweep folder, `manifest` the content of its manifest.json.
+    `folder` is the folder of the sweep, and `manifest` is what its manifest.json holds.
     """
 
     folder: Path
@@ -89,7 +89,7 @@ class Tables:
 
     @cached_property
     def jobs(self) -> list[dict[str, Any]]:
-        """The rows of the summary."""
+        """The rows of the summary, one for each job."""
         rows: list[dict[str, Any]] = self.summary.to_pylist()
         return rows
 
@@ -99,8 +99,8 @@ class Tables:
 
 
 def rows_by_job(table: Any) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Yield each job's rows of a table with a column `job`, in the table's order; few are objects at once."""
-    table = table.combine_chunks()  # from thousands of chunks, each look-up would copy all
+    """Yield each job's rows, in the order of the table; only some rows at once are Python objects."""
+    table = table.combine_chunks()  # each look-up in thousands of chunks would copy all of them
     order, jobs, ends = _by_job(table)
     first = 0
     while first < len(jobs):
@@ -113,21 +113,21 @@ def rows_by_job(table: Any) -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
 
 def tables_by_job(table: Any) -> Iterator[tuple[str, Any]]:
-    """Yield each job's part of a table with a column `job`, in the table's order."""
+    """Yield each job's part of a table, in the order of the table."""
     table = table.combine_chunks()
     for job, rows in places_by_job(table):
         yield job, table.take(rows)
 
 
 def places_by_job(table: Any) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield the places of each job's rows in a table with a column `job`, in the table's order."""
+    """Yield the places of each job's rows in a table, in the order of the table."""
     order, jobs, ends = _by_job(table)
     for place, job in enumerate(jobs):
         yield job, order[ends[place] : ends[place + 1]]
 
 
 def _by_job(table: Any) -> tuple[np.ndarray, list[str], np.ndarray]:
-    """Return the order of rows that brings each job's together, the jobs, and where each one's begin and end."""
+    """Return an order that brings the rows of each job together, the jobs, and where the rows of each begin and end."""
     jobs = pc.dictionary_encode(table["job"]).combine_chunks()
     if not len(jobs):
         return np.zeros(0, dtype=np.int64), [], np.zeros(1, dtype=np.int64)
@@ -137,11 +137,11 @@ def _by_job(table: Any) -> tuple[np.ndarray, list[str], np.ndarray]:
 
 
 def coded(column: Any, known: dict[str, int]) -> np.ndarray:
-    """Return a number for each string of a column, −1 for null: compared and sorted fast.
+    """Return a number for each string of a column, −1 for null, since numbers are compared and sorted fast.
 
     Args:
-        column: dictionary-encoded, as `LongTable.parts` yields it.
-        known: which number stands for which string; it grows, so that columns of several parts can be compared.
+        column: a dictionary-encoded column, as `LongTable.parts` yields it.
+        known: the number of each string; it grows, so that the columns of several parts can be compared.
     """
     parts = []
     for chunk in column.chunks:
@@ -166,10 +166,10 @@ def write_tables(tables: Tables) -> None:
 
 @contextmanager
 def writing(folder: Path, name: str) -> Iterator[Callable[[Any], None]]:
-    """Give a function that appends to a long table's file; the file takes its name when all is written.
+    """Give a function that appends to the file of a long table. The file takes its name when all is written.
 
     Args:
-        folder: of the sweep.
+        folder: the folder of the sweep.
         name: one of LONG.
     """
     schema = SCHEMAS[name]
@@ -185,7 +185,7 @@ def writing(folder: Path, name: str) -> Iterator[Callable[[Any], None]]:
 
 
 class _Parts:
-    """What is appended to a file, gathered to large parts: one is compressed while the next is made."""
+    """Gathers what is appended to a file into large parts, and compresses one part while the next is made."""
 
     def __init__(self, writer: Any, pool: ThreadPoolExecutor) -> None:
         self._writer, self._pool = writer, pool
@@ -208,7 +208,7 @@ class _Parts:
     def _write(self) -> None:
         whole = pa.concat_tables(self._waiting).combine_chunks()
         self._waiting, self._rows = [], 0
-        self._await()  # two at most are held
+        self._await()  # at most two parts are held
         self._written = self._pool.submit(self._writer.write_table, whole, row_group_size=_ROWS_OF_PART)
 
     def _await(self) -> None:
@@ -217,15 +217,15 @@ class _Parts:
 
 
 def _is_measured(field: Any) -> bool:
-    """Return whether hardly two values of a column are alike, so that a dictionary of them would only take time."""
+    """Return whether the values of a column hardly repeat, so that a dictionary of them would only take time."""
     return bool(pa.types.is_floating(field.type) or pa.types.is_list(field.type))
 
 
 def read_tables(folder: Path) -> Tables:
-    """Read what `write_tables` wrote; a column that an older version did not have is null.
+    """Read what `write_tables` wrote. A column that an older version did not have is null.
 
     Raises:
-        UserError: if the folder holds no collected tables, broken ones, or those of a newer version.
+        UserError: if the folder holds no collected tables, or if they are broken or of a newer version.
     """
     if not folder.is_dir():
         raise UserError(f"{folder} is no folder. Give that of a sweep, such as outputs/demo.")
@@ -271,7 +271,7 @@ def _check_version(schema: Any, name: str) -> None:
 
 
 def _upgrade(table: Any, schema: Any) -> Any:
-    """Give a table of this or an older version the columns of this version, those it did not have null."""
+    """Return a table of this or an older version with the columns of this version; those it did not have are null."""
     for field in schema:
         if field.name not in table.column_names:
             table = table.append_column(field, pa.nulls(len(table), field.type))

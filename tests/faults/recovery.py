@@ -115,5 +115,5 @@ def _teaches(sweep: SmallSweep, trial: dict[str, object]) -> bool:
     """Return whether a failed trial has a reason of one line, and a log that is there."""
     if trial["status"] == "ok":
         return True
-    error, log = trial["error"], trial["log"]
+    error, log = trial["error"], trial.get("log")
     return isinstance(error, str) and "\n" not in error and isinstance(log, str) and (sweep.folder / log).is_file()

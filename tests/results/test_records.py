@@ -11,8 +11,7 @@ import pytest
 from runner.results.json_files import read_record
 from runner.results.records.measured import CallSeries, Measured, to_json
 from runner.results.records.prepared import Control, PreparedJob
-from runner.results.records.summary import MEASURED
-from runner.results.records.trial import STATUSES, TrialRecord
+from runner.results.records.trial import MEASURED, STATUSES, TrialRecord
 from runner.results.schema import RESULTS, SCHEMAS, SUMMARY
 
 

@@ -1,7 +1,7 @@
-"""Figures that other tools measured, shown in a report beside a sweep's own, and never mixed with them.
+"""Figures that other tools measured. A report shows them beside the sweep's own, and never mixes the two.
 
-One file per tool whose results are read. Only the figures that are shown are kept, in `elsewhere.json` of the sweep's
-folder: the files themselves also name machines, people and paths.
+Each tool whose results can be read has a file here. Only the figures that are shown are kept, in `external.json` in the
+sweep's folder: the tools' own files also name machines, people and paths.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ CAVEAT = (
 
 
 @dataclass(frozen=True)
-class Measured:
-    """One benchmark of another tool; None where its file does not say.
+class ExternalBenchmark:
+    """One benchmark of another tool; None where its file does not give a value.
 
     Attributes:
-        tool: which one, with its version if known.
-        file: name of the file that was read.
-        name: of the benchmark.
-        processes: how many measured it.
-        calls: how many timings the latencies stand for.
+        tool: the name of the tool, with its version if known.
+        file: the name of the file that was read.
+        name: the name of the benchmark.
+        processes: how many processes measured it.
+        calls: how many timings the latencies are taken from.
     """
 
     tool: str
@@ -46,31 +46,32 @@ class Measured:
     cpu: str | None = None
 
 
-def kept(sweep: Path) -> list[Measured]:
-    """Return what was imported into a sweep's folder.
+def kept(sweep: Path) -> list[ExternalBenchmark]:
+    """Return the benchmarks that were imported into a sweep's folder.
 
     Raises:
-        UserError: if the file there is not ours, or not whole.
+        UserError: if their file is not ours, or not whole.
     """
     path = _file(sweep)
     if not path.exists():
         return []
     try:
-        return [Measured(**one) for one in json.loads(path.read_text(encoding="utf-8"))]
+        return [ExternalBenchmark(**fields) for fields in json.loads(path.read_text(encoding="utf-8"))]
     except (ValueError, TypeError, RecursionError):
         raise UserError(f"{path} cannot be read. Remove it, and import the files again.") from None
 
 
-def keep(sweep: Path, found: Sequence[Measured]) -> None:
-    """Add figures to a sweep's folder; those of a file of the same name are replaced.
+def keep(sweep: Path, benchmarks: Sequence[ExternalBenchmark]) -> None:
+    """Add benchmarks to a sweep's folder. They replace those that came from a file of the same name.
 
     Raises:
-        UserError: if what is there cannot be read.
+        UserError: if the benchmarks that are there cannot be read.
     """
-    files = {one.file for one in found}
-    all_ = [*(one for one in kept(sweep) if one.file not in files), *found]
-    atomic_write(_file(sweep), json.dumps([asdict(one) for one in all_], indent=1, ensure_ascii=False) + "\n")
+    files = {benchmark.file for benchmark in benchmarks}
+    together = [*(benchmark for benchmark in kept(sweep) if benchmark.file not in files), *benchmarks]
+    content = [asdict(benchmark) for benchmark in together]
+    atomic_write(_file(sweep), json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 def _file(sweep: Path) -> Path:
-    return sweep / "elsewhere.json"
+    return sweep / "external.json"

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from runner.results.external.measured import Measured
+from runner.results.external.measured import ExternalBenchmark
 from runner.results.external.values import numbers, p50, p90, part
 
-_CALLS = ("forward", "call", "prefill", "decode", "per_token")  # its names for what is timed
+_CALLS = ("forward", "call", "prefill", "decode", "per_token")  # what it can time, by its names
 _UNITS = {"MB": 10**6, "MiB": 2**20, "B": 1}
 
 
-def is_one(document: dict[str, Any]) -> bool:
-    """Return whether a document looks like optimum-benchmark's."""
+def is_own_format(document: dict[str, Any]) -> bool:
+    """Return whether a document looks like one of optimum-benchmark."""
     report = document.get("report", document)
     return isinstance(report, dict) and any(isinstance(report.get(name), dict) for name in _CALLS)
 
 
-def read(document: dict[str, Any], file: str) -> list[Measured]:
-    """Return what was timed, one entry for each of its targets (forward, prefill …).
+def read(document: dict[str, Any], file: str) -> list[ExternalBenchmark]:
+    """Return one benchmark for each target that was timed (forward, prefill …).
 
     Raises:
         ValueError: if a value is not a positive number, or a unit is unknown.
@@ -28,7 +28,7 @@ def read(document: dict[str, Any], file: str) -> list[Measured]:
     model = " · ".join(str(backend[key]) for key in ("model", "name") if backend.get(key))
     version = environment.get("optimum_benchmark_version")
     load = part(part(report, "load_model"), "latency").get("values")
-    found = []
+    benchmarks = []
     for target in _CALLS:
         latency = part(part(report, target), "latency")
         if not latency.get("values"):
@@ -36,8 +36,8 @@ def read(document: dict[str, Any], file: str) -> list[Measured]:
         if latency.get("unit", "s") != "s":
             raise ValueError(f"latency is in {latency['unit']}, expected s")
         values = numbers(latency["values"])
-        found.append(
-            Measured(
+        benchmarks.append(
+            ExternalBenchmark(
                 tool=f"optimum-benchmark {version}" if version else "optimum-benchmark",
                 file=file,
                 name=" · ".join(filter(None, [str(config.get("name") or ""), model, target])),
@@ -51,7 +51,7 @@ def read(document: dict[str, Any], file: str) -> list[Measured]:
                 cpu=str(environment["cpu"]).strip() if environment.get("cpu") else None,
             )
         )
-    return found
+    return benchmarks
 
 
 def _rate(throughput: dict[str, Any]) -> float | None:

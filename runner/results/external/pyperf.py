@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from runner.results.external.measured import Measured
+from runner.results.external.measured import ExternalBenchmark
 from runner.results.external.values import numbers, p50, p90, part
 
 
-def is_one(document: dict[str, Any]) -> bool:
-    """Return whether a document looks like pyperf's."""
+def is_own_format(document: dict[str, Any]) -> bool:
+    """Return whether a document looks like one of pyperf."""
     return isinstance(document.get("benchmarks"), list) and isinstance(document.get("version"), str)
 
 
-def read(document: dict[str, Any], file: str) -> list[Measured]:
+def read(document: dict[str, Any], file: str) -> list[ExternalBenchmark]:
     """Return the benchmarks of a suite that measure time.
 
-    A value is already a mean over pyperf's inner loops; runs that only calibrate have none. What all runs share stands
-    in the metadata of the suite or of the benchmark.
+    A value is a mean over pyperf's inner loops; runs that only calibrate have none. What all runs share is in the
+    metadata of the suite or of the benchmark.
 
     Raises:
         ValueError: if a value is not a positive number.
     """
     shared = part(document, "metadata")
-    found = []
+    benchmarks = []
     for number, benchmark in enumerate(document["benchmarks"]):
         metadata = shared | part(benchmark, "metadata")
         runs = [run for run in benchmark.get("runs", []) if run.get("values")]
@@ -32,8 +32,8 @@ def read(document: dict[str, Any], file: str) -> list[Measured]:
         values = [value for run in runs for value in numbers(run["values"])]
         sizes = [size for run in runs if (size := part(run, "metadata").get("mem_max_rss"))]
         version = metadata.get("perf_version")
-        found.append(
-            Measured(
+        benchmarks.append(
+            ExternalBenchmark(
                 tool=f"pyperf {version}" if version else "pyperf",
                 file=file,
                 name=str(metadata.get("name", f"benchmark {number + 1}")),
@@ -45,4 +45,4 @@ def read(document: dict[str, Any], file: str) -> list[Measured]:
                 cpu=metadata.get("cpu_model_name"),
             )
         )
-    return found
+    return benchmarks

@@ -1,4 +1,4 @@
-"""Reading a file of another tool: which one it is of follows from what is in it."""
+"""How a file of another tool is read. Its content shows which tool wrote it."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from pathlib import Path
 
 from runner.errors import UserError
 from runner.results.external import optimum_benchmark, pyperf
-from runner.results.external.measured import Measured
+from runner.results.external.measured import ExternalBenchmark
 
 _TOOLS = (pyperf, optimum_benchmark)
 _MAX_BYTES = 256 * 2**20
 
 
-def read(path: Path) -> list[Measured]:
-    """Return what a file holds.
+def read(path: Path) -> list[ExternalBenchmark]:
+    """Return the benchmarks in a file.
 
     Raises:
-        UserError: if it cannot be read, is of no tool that is known, or holds no timings.
+        UserError: if it cannot be read, if no tool that is known wrote it, or if it holds no timings.
     """
     known = "Known are the JSON files of pyperf and optimum-benchmark."
     try:
@@ -28,13 +28,13 @@ def read(path: Path) -> list[Measured]:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from None
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is no JSON file ({error}). {known}") from None
-    tool = next((tool for tool in _TOOLS if isinstance(document, dict) and tool.is_one(document)), None)
+    tool = next((tool for tool in _TOOLS if isinstance(document, dict) and tool.is_own_format(document)), None)
     if tool is None:
         raise UserError(f"{path} is of no tool whose results can be read. {known}")
     try:
-        found: list[Measured] = tool.read(document, path.name)
+        benchmarks: list[ExternalBenchmark] = tool.read(document, path.name)
     except (ValueError, AttributeError, TypeError, KeyError) as error:
         raise UserError(f"{path} is not whole: {error}.") from None
-    if not found:
+    if not benchmarks:
         raise UserError(f"{path} holds no timings, so there is nothing to show.")
-    return found
+    return benchmarks

@@ -1,4 +1,4 @@
-"""Values out of a stranger's JSON: checked, and what stands for many of them."""
+"""How values are taken out of the JSON of another tool, checked, and summed up."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class Durations:
 
 @dataclass(init=False, eq=False, repr=False)
 class Figures:
-    """What is measured in the box. The summary holds the median of each field."""
+    """What is measured in the box. A new field is a column of results, and its median a column of the summary."""
 
     import_seconds: Annotated[float | None, "Time to import the engine (phase import)."] = None
     load_seconds: Annotated[float | None, "Time from the files to a model that can be called (phase load)."] = None

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Annotated, Final
 
-from runner.results.records.job import ArtifactFacts, ArtifactSize, Assembled, JobIdentity
-from runner.results.records.measured import Figures
-from runner.results.records.trial import Rates
+from runner.results.records.job import ArtifactFacts, Assembled, JobIdentity
+from runner.results.records.trial import Measurements
 
 VERDICTS: Final = ("faster", "slower", "tie")
-MEASURED: Final = tuple(field.name for part in (ArtifactSize, Figures, Rates) for field in fields(part))
 
 
 @dataclass(kw_only=True)
@@ -232,9 +230,7 @@ class JobSummary(
     JobIdentity,
     JobStatus,
     ArtifactFacts,
-    ArtifactSize,
-    Figures,
-    Rates,
+    Measurements,
     LatencyRatio,
     SlotCost,
     AgainstBaseline,
@@ -246,6 +242,6 @@ class JobSummary(
 ):
     """All that a sweep says about one job. The columns come in the order in which the parts are named here.
 
-    The fields in MEASURED hold medians over the trials that are ok, in the rounds that are included. A median of whole
-    numbers may be a fraction: in the table all of them are floats.
+    The fields of Measurements hold medians over the trials that are ok, in the rounds that are included. A median of
+    whole numbers may be a fraction: in the table all of them are floats.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, Final, Literal, get_args
 
 from runner.results.records.job import ArtifactFacts, ArtifactSize, Assembled, JobIdentity, Precision
@@ -50,7 +50,7 @@ class Provenance:
 
 @dataclass(kw_only=True)
 class Rates:
-    """How much a trial computed. The summary holds the median of each field."""
+    """How much a trial computed."""
 
     flops_per_call: Annotated[float | None, "Floating-point operations of a mean call, without padding."] = None
     padded_flops_per_call: Annotated[float | None, "Floating-point operations of a mean call, including padding."] = (
@@ -63,6 +63,14 @@ class Rates:
         "padded_flops_per_second ÷ the peak that was measured on this machine with as many threads, in this precision "
         "or in float32.",
     ] = None
+
+
+@dataclass(kw_only=True)
+class Measurements(ArtifactSize, Figures, Rates):
+    """All that a trial measures. The summary holds the median of each field."""
+
+
+MEASURED: Final = tuple(field.name for field in fields(Measurements))
 
 
 @dataclass(kw_only=True)
@@ -94,9 +102,7 @@ class TrialRecord(
     Durations,
     Provenance,
     ArtifactFacts,
-    ArtifactSize,
-    Figures,
-    Rates,
+    Measurements,
     Comparison,
     Precision,
     ReadBack,
