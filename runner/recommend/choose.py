@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from runner.recommend.decision_data import DecisionData
-from runner.recommend.limits import MEASURES, Limits, excess
+from runner.recommend.decision_data import DecisionData, excess
+from runner.recommend.limits import MEASURES, Limits
 from runner.recommend.resamples import RESAMPLES, Resamples
 
 

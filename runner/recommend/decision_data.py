@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from runner.recommend.limits import Measure, excess
+from runner.recommend.limits import EPSILON, Measure
 from runner.recommend.mistakes import Mistakes, mistakes
 from runner.results.format import pluralize
 from runner.results.labels import group_label
@@ -287,3 +287,9 @@ def _widening(rounds: int) -> float:
     The narrowness bias (T. C. Hesterberg, "What teachers should know about the bootstrap", Am. Stat. 69, 2015).
     """
     return math.sqrt(rounds / (rounds - 1)) if rounds > 1 else 1.0
+
+
+def excess(values: np.ndarray, measure: Measure, limit: float) -> np.ndarray:
+    """Return by which fraction of the limit each value misses it; 0 if it keeps it."""
+    missed = (limit - values if measure.at_least else values - limit) / max(limit, measure.smallest)
+    return np.where(missed > EPSILON, missed, 0.0)

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-import numpy as np
-
 from runner.errors import UserError
 from runner.results.format import significant
 
@@ -76,12 +74,6 @@ MEASURES: Final = (
     Measure("accuracy", "accuracy", "min-accuracy", "%", 1e-2, "examples", at_least=True),
     Measure("negative_flips", "negative flips", "max-negative-flips", "%", 1e-2, "examples", smallest=1e-2),
 )
-
-
-def excess(values: np.ndarray, measure: Measure, limit: float) -> np.ndarray:
-    """Return by which fraction of the limit each value misses it; 0 if it keeps it."""
-    missed = (limit - values if measure.at_least else values - limit) / max(limit, measure.smallest)
-    return np.where(missed > EPSILON, missed, 0.0)
 
 
 def read_limits(typed: Mapping[str, str | None]) -> dict[str, float]:
