@@ -18,8 +18,7 @@ from omegaconf import MISSING
 
 from runner.config.schema import Config
 from runner.results.schema import SCHEMAS, VERSION
-from runner.techniques.step import _MODULES as STEPS
-from runner.techniques.step import Step, step_class
+from runner.techniques.step import Step, step_class, step_modules
 
 DOCS = Path(__file__).parent
 _TYPES = {int: "whole number", float: "number", str: "text", bool: "true or false", Any: "anything"}
@@ -104,7 +103,7 @@ def _steps() -> str:
         "Generated from `runner/techniques/` by `make docs`. A technique is a list of steps and an engine; a step is "
         "written as `{step: name, key: value}`. What it takes must be what the step before gives.",
     ]
-    for name in sorted(STEPS):
+    for name in sorted(step_modules()):
         found = step_class(name, "docs")
         lines += ["", f"## {name}", "", _about(found)]
         meanings = _meanings(found)

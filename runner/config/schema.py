@@ -61,7 +61,7 @@ class IsolationKind(Enum):
 
 
 class Role(Enum):
-    """What a trial stands for within its round; see runner/slots of those alone."""
+    """What a trial stands for within its round; see runner/sweep/slots of those alone."""
 
     variant = "variant"
     baseline_first = "baseline-first"

@@ -1,4 +1,4 @@
-"""README.md of an exported folder: a model card, with what was measured and what that holds for.
+"""Write README.md of an exported folder: a model card with the measurements and their conditions.
 
 Its front matter is that of the Hugging Face hub (https://huggingface.co/docs/hub/model-cards).
 """
@@ -39,7 +39,7 @@ _NOT_OF_VECTORS = ("Accuracy", "Changed")  # among the columns of a group
 
 
 def render_card(tables: Tables, variant: Variant) -> str:
-    """Return README.md; every text is escaped, so that none can become markup."""
+    """Return README.md. Every text is escaped, so that none can become markup."""
     group = _group_of(tables, variant)
     parts = [
         f"---\n{_front_matter(variant)}\n---",
@@ -93,7 +93,7 @@ def _front_matter(variant: Variant) -> str:
 
 
 def _origin(variant: Variant) -> dict[str, Any]:
-    """Return where the weights came from, as the first step recorded it; {} if they are random."""
+    """Return where the weights came from, as the first step recorded it. Random weights give {}."""
     return variant.lineage[0]["input"] or {}
 
 
@@ -142,7 +142,7 @@ def _how_called(variant: Variant) -> str:
 
 
 def _group_of(tables: Tables, variant: Variant) -> Group:
-    """Return the variant's group of the report, less all others but the baseline."""
+    """Return the variant's group of the report, with the variant and the baseline only."""
     kept = {variant.row["job"], variant.row["baseline_job"]}
     for group in groups(tables):
         variants = [one for one in group.variants if one.row["job"] in kept]

@@ -1,4 +1,4 @@
-"""What a reader must know before relying on a variant."""
+"""Say what a reader must know before relying on a variant."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runner.results.saturation import moved
 
 
 def caveats(variant: Variant) -> list[str]:
-    """Return a sentence or two for each; the machine's own comes always."""
+    """Return the caveats, each in one or two sentences. The caveat about the machine is always there."""
     about = (_of_the_ratio, _of_the_model, _of_the_predictions, _of_int8, _of_the_machine)
     return [caveat for each in about for caveat in each(variant)]
 
@@ -53,7 +53,7 @@ def _of_the_model(variant: Variant) -> Iterator[str]:
 
 
 def _labels_renamed(variant: Variant) -> list[str]:
-    """Return each label with what its output was called, where that was not the same."""
+    """Return each label whose output had another name, with that name."""
     notes = [(record.get("notes") or {}).get("label_outputs") or {} for record in variant.lineage]
     found = {label: output["name"] for outputs in notes for label, output in outputs.items()}
     return [f"{label} was {name}" for label, name in found.items() if label != name]

@@ -1,4 +1,4 @@
-"""predict.py: common to all, and put into it what it takes, what it tells, and how its engine loads the model."""
+"""Assemble predict.py from templates: one common script, and parts for the input, the output and the engine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _END = '\n\nif __name__ == "__main__":'
 
 
 class _Part(NamedTuple):
-    """A template: what its docstring adds to that of the script, lines that import, and the functions."""
+    """A template, split into its docstring, its import lines and its functions."""
 
     usage: str
     imports: list[str]
@@ -27,9 +27,9 @@ def predict_script(engine: str, kind: str, pairs: bool) -> str:
     """Return predict.py.
 
     Args:
-        engine: that runs the artifact.
-        kind: of its task; see `runner.config.task_kinds`.
-        pairs: whether each text is two of them.
+        engine: the name of the engine that runs the artifact.
+        kind: the kind of the task; see `runner.config.task_kinds`.
+        pairs: whether each input is a pair of texts.
     """
     common = _template("predict")
     takes = "pairs" if pairs else "words" if kind == TOKENS else "texts"

@@ -1,4 +1,4 @@
-"""What predict.py has to know, and the packages that it needs."""
+"""Write what predict.py has to know, and the packages that it needs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CPU_BUILDS = "--extra-index-url https://download.pytorch.org/whl/cpu"  # PyPI h
 
 
 def predict_settings(variant: Variant, sources: Sources) -> dict[str, Any]:
-    """Return settings.json: how a text became a call when the variant was measured, and how it was evaluated."""
+    """Return settings.json: how texts became calls when the variant was measured, and how outputs were evaluated."""
     row = variant.row
     evaluated: dict[str, Any] = {"labels": variant.labels} if variant.labels else {}
     evaluated |= {"threshold": THRESHOLD} if variant.kind == MULTI_LABEL else {}
@@ -40,15 +40,14 @@ def predict_settings(variant: Variant, sources: Sources) -> dict[str, Any]:
 
 
 def requirements(variant: Variant, environment: Mapping[str, Any]) -> str:
-    """Return requirements.txt: the packages of the engine, in the versions that ran.
+    """Return requirements.txt: the engine's packages in the versions that were measured.
 
     Args:
-        variant: its trial knows the engine's own version.
-        environment: of manifest.json; the versions in the image are those of the environment beside it, since both
-            are installed from one lock.
+        variant: the variant; its trial recorded the version of the engine.
+        environment: the environment in manifest.json. The image has the same versions, since one lock file made both.
 
     Raises:
-        UserError: if a version was not recorded, or is none.
+        UserError: if a version was not recorded, or is not a version.
     """
     ran = json.loads(variant.trial["box_engine"] or "{}")
     versions = {**(environment.get("versions") or {}), **ran}
@@ -69,7 +68,7 @@ def requirements(variant: Variant, environment: Mapping[str, Any]) -> str:
 
 
 def _multiple(row: Row) -> int:
-    """Return what lengths are padded to a multiple of, before they are cut at max_length."""
+    """Return the number whose multiples lengths are padded to, before they are cut at max_length."""
     if row["padding"] == "bucketed" and row["bucket"] is None:
         raise UserError(
             f"The sweep does not record the bucket of {row['job']}: it is of an older Pinbox. Run its grid again with "

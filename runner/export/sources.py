@@ -1,4 +1,4 @@
-"""Where the files of a variant lie in the store: its artifact, and the tokenizer that its texts came through."""
+"""Find the files of a variant in the store: its artifact and its tokenizer."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Sources:
     """Folders of the store.
 
     Attributes:
-        artifact: the variant's own.
-        checkpoint: the last checkpoint of its chain, which may be the same; it has the tokenizer.
+        artifact: the variant's own folder.
+        checkpoint: the last checkpoint of its chain, which has the tokenizer. It may be the same folder.
     """
 
     artifact: Path
@@ -29,17 +29,17 @@ class Sources:
 
     @property
     def tokenizer(self) -> Path:
-        """Return the file of the tokenizer."""
+        """Return the path of the tokenizer's file."""
         return self.checkpoint / "tokenizer.json"
 
     @property
     def pad_token_id(self) -> int:
-        """Return what texts were padded with; see `runner.sweep.prepare`."""
+        """Return the id that texts were padded with; see `runner.sweep.prepare`."""
         return int(self._config.get("pad_token_id") or 0)
 
     @property
     def inputs(self) -> list[str]:
-        """Return the names of what the model is called with, in order; see `runner.sweep.prepare`."""
+        """Return the names of the model's inputs, in order; see `runner.sweep.prepare`."""
         return [*(INPUTS if self._config.get("takes_token_types") else INPUTS[:2])]
 
     @property
@@ -49,10 +49,10 @@ class Sources:
 
 
 def find_sources(variant: Variant, store: Path, sweep: Path) -> Sources:
-    """Return the variant's folders: in the store that it was measured from, or in `store`.
+    """Return the variant's folders in the store that it was measured from, or else in `store`.
 
     Raises:
-        UserError: if one is no longer there and whole, saying how to get it back.
+        UserError: if a folder is missing or damaged; the message says how to get it back.
     """
     artifact = str(variant.row["artifact"])
     contents = [artifact, last_checkpoint(variant.lineage, artifact)]
@@ -65,8 +65,8 @@ def last_checkpoint(lineage: list[dict[str, Any]], artifact: str) -> str:
     """Return the content hash of the last checkpoint on the way to an artifact.
 
     Args:
-        lineage: of the artifact, one record per step; each names its input by content.
-        artifact: its own content hash.
+        lineage: the records of the artifact's steps. Each record names its input by content hash.
+        artifact: the content hash of the artifact itself.
 
     Raises:
         UserError: if this Pinbox does not know a step, or none gives a checkpoint.
@@ -79,7 +79,7 @@ def last_checkpoint(lineage: list[dict[str, Any]], artifact: str) -> str:
 
 
 def _find(content: str, stores: list[Path], job: str, sweep: Path) -> Path:
-    """Return the whole folder of a content hash."""
+    """Return the undamaged folder with this content hash."""
     there = [store / content for store in stores if (store / content).is_dir()]
     for folder in there:
         if folder_sha256(folder) == content:

@@ -1,4 +1,4 @@
-"""Which job of a sweep is meant, and what the sweep recorded of it."""
+"""Find the job that a user means, and what the sweep recorded about it."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ class Variant:
     """A measured job.
 
     Attributes:
-        row: of summary.
-        baseline: the baseline's row of summary; the same for the baseline itself, None if there is none.
-        trial: one of its rows of results that enter the medians.
-        engine: that runs it.
-        stored_at: the folder that its artifact lay in when it was measured.
-        lineage: of the artifact, one record per step.
-        labels: their names, in the order of the logits; empty for vectors.
-        kind: of its task; see `runner.config.task_kinds`.
-        pairs: whether it evaluates pairs of texts.
+        row: its row of the summary.
+        baseline: the summary row of its baseline. The baseline itself has its own row here. None without a baseline.
+        trial: one of its trials that enter the medians, as a row of the results.
+        engine: the name of the engine that runs it.
+        stored_at: the folder of its artifact when it was measured.
+        lineage: the records of the artifact's steps, in order.
+        labels: the names of the labels, in the order of the logits. Vectors have none.
+        kind: the kind of its task; see `runner.config.task_kinds`.
+        pairs: whether its inputs are pairs of texts.
     """
 
     row: Row
@@ -47,19 +47,19 @@ class Variant:
 
     @property
     def name(self) -> str:
-        """Return model and technique, on one line."""
+        """Return the names of model and technique, on one line."""
         return " ".join(f"{self.row['model']} · {self.row['technique']}".split())
 
 
 def find_variant(tables: Tables, asked: str) -> Variant:
-    """Return the job that is meant.
+    """Return the job that a user means.
 
     Args:
-        tables: of the sweep.
-        asked: a job's key, or a technique or `model/technique` that one job alone has.
+        tables: the tables of the sweep.
+        asked: a job's key, or a technique or `model/technique` that only one job has.
 
     Raises:
-        UserError: if no job or several are meant, it was never measured, or the sweep does not record what is needed.
+        UserError: if no job or several jobs match, if the job was never measured, or if the sweep lacks a record.
     """
     rows = tables.summary.to_pylist()
     row = choose(rows, asked, str(tables.folder))
@@ -77,8 +77,8 @@ def find_variant(tables: Tables, asked: str) -> Variant:
     if not note.is_file() or not lineage or labels is None:
         raise UserError(
             f"{tables.folder} does not record how {row['job']} was made and evaluated. The sweep is of an older "
-            f"Pinbox, or a part of its folder was not copied ({note.relative_to(tables.folder)}, manifest.json). Run its "
-            f"grid again with {MAKE} sweep."
+            f"Pinbox, or a part of its folder was not copied ({note.relative_to(tables.folder)}, manifest.json). "
+            f"Run its grid again with {MAKE} sweep."
         )
     prepared = json.loads(note.read_text(encoding="utf-8"))
     return Variant(
@@ -95,10 +95,10 @@ def find_variant(tables: Tables, asked: str) -> Variant:
 
 
 def choose(rows: Sequence[Row], asked: str, sweep: str) -> Row:
-    """Return the one row that is meant; the arguments are those of `find_variant`.
+    """Return the only row that matches. The arguments are those of `find_variant`.
 
     Raises:
-        UserError: with the candidates, or what is closest.
+        UserError: if several rows match, or none; the message names the candidates or the closest rows.
     """
     found = [row for row in rows if row["job"] == asked] or [row for row in rows if asked in _names(row)]
     if len(found) == 1:

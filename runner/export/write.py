@@ -1,4 +1,4 @@
-"""Write the folder: whole or not at all."""
+"""Write the exported folder completely, or not at all."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from runner.results.tables import Tables
 
 
 def export(tables: Tables, asked: str, to: Path) -> Variant:
-    """Hand over a variant of a sweep, and return it.
+    """Export a variant of a sweep, and return it.
 
     Args:
-        tables: of the sweep.
-        asked: which job; see `find_variant`.
-        to: the folder to make; must not exist, or be empty.
+        tables: the tables of the sweep.
+        asked: the name of the job; see `find_variant`.
+        to: the folder to make. It must not exist, or must be empty.
 
     Raises:
         UserError: if that is not one measured job, its files are gone from the store or changed, or `to` is not free
@@ -63,7 +63,7 @@ def export(tables: Tables, asked: str, to: Path) -> Variant:
 
 
 def measurements(tables: Tables, variant: Variant) -> dict[str, Any]:
-    """Return the variant's figures and its baseline's, and all that they hold for."""
+    """Return the figures of the variant and its baseline, with the conditions under which they were measured."""
     copied = ("sweep", "seed", "isolation", "measure", "environment")
     return {
         "schema": VERSION,
@@ -79,7 +79,7 @@ def measurements(tables: Tables, variant: Variant) -> dict[str, Any]:
 
 @contextmanager
 def new_folder(to: Path) -> Iterator[Path]:
-    """Give an empty folder beside `to`, which becomes it when all went well, and is removed otherwise.
+    """Yield an empty folder beside `to`. It becomes `to` if all goes well, and is removed otherwise.
 
     Raises:
         UserError: if `to` is not free, or cannot be written.

@@ -1,4 +1,4 @@
-"""Accuracy in detail: one row per variant of a group, beside the main table and folded away."""
+"""Make the table of accuracy in detail: one row for each variant of a group, folded below the main table."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ EXPLAINED = (
 
 @dataclass(frozen=True)
 class AccuracyDetail:
-    """The columns that have something to say on a group, and the label, row of summary and cells of each variant."""
+    """The columns that a group has values for, and each variant's label, summary row and cells."""
 
     columns: list[Column]
     rows: list[tuple[str, Row, list[Cell]]]
 
 
 def accuracy_detail(group: Group, labels: list[str]) -> AccuracyDetail | None:
-    """Return the table of a group; None where nothing was evaluated.
+    """Return the table of a group, or None if nothing was evaluated.
 
     Args:
-        group: its variants in order.
+        group: the group, with its variants in order.
         labels: the names of the task's labels, in the order of the summary's `recall_changes`.
     """
     rows = [{**variant.row, "labels": labels} for variant in group.variants if variant.row["weights"] != "random"]

@@ -1,4 +1,4 @@
-"""The columns of a group's table: a figure per job, and beside it the small print."""
+"""Define the columns of a group's table: one figure for each job, with small print beside it."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ RANDOM_WEIGHTS = "random weights"
 
 @dataclass(frozen=True)
 class Cell:
-    """A figure, and beside it the small print: a ratio, an interval, or why there is none.
+    """A figure, with small print beside it: a ratio, an interval, or the reason why there is none.
 
-    `hint` is what a page tells who points at it.
+    A page shows `hint` while the pointer is on the cell.
     """
 
     text: str
@@ -40,11 +40,11 @@ class Column:
     """A column of the table of a group.
 
     Attributes:
-        key: the column of the summary that it is sorted by on a page.
-        needs: it is left out if no job of the group has any of these.
-        unless: it is left out if a job of the group has any of these, which say more.
-        detail: a page hides it until it is asked for.
-        inverted: the page shows the inverse of the key.
+        key: the column of the summary that a page sorts it by.
+        needs: summary columns. The column is left out if no job of the group has a value in any of them.
+        unless: summary columns that say more. The column is left out if a job of the group has a value in any of them.
+        detail: whether a page hides the column until the reader asks for details.
+        inverted: whether the page shows the inverse of the key.
     """
 
     title: str
@@ -57,13 +57,13 @@ class Column:
     inverted: bool = False
 
     def value(self, row: Row) -> float | None:
-        """Return what the cell is sorted by."""
+        """Return the value that the cell is sorted by."""
         value = row.get(self.key) if self.key else None
         return None if value is None else float(1 / value if self.inverted else value)
 
 
 def columns_for(rows: Sequence[Row], columns: Sequence[Column]) -> list[Column]:
-    """Return those of the columns that have something to say on these jobs."""
+    """Return the columns that these jobs have values for."""
     known = {name for row in rows for name, value in row.items() if value is not None}
     return [c for c in columns if (not c.needs or known & {*c.needs}) and not known & {*c.unless}]
 
@@ -214,7 +214,7 @@ COLUMNS = (
     Column(
         "Of peak",
         "share of the rate that this machine reached in matrix products of this precision with these threads, "
-        "padding counted as work",
+        "padding included",
         _peak_cell,
         "peak_fraction",
         needs=("peak_fraction", "precision"),

@@ -1,4 +1,4 @@
-"""What the variants predict: confusion matrices, and the examples whose prediction changed."""
+"""Collect what the variants predict: confusion matrices, and the examples whose prediction changed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _OF_EXAMPLES += ["baseline_prediction", "baseline_probability", "moved"]
 
 @dataclass(frozen=True)
 class EvaluatedVariant:
-    """The predictions of one model × technique; threads do not change them."""
+    """The predictions of one model and technique. The number of threads does not change them."""
 
     label: str
     row: Row  # of summary
@@ -38,7 +38,7 @@ class EvaluatedVariant:
 
 @dataclass(frozen=True)
 class PredictionGroup:
-    """What was evaluated on one family, task and workload: the first MOST of `variants`."""
+    """The variants that were evaluated on one family, task and workload. Only the first MOST are shown."""
 
     title: str
     names: list[str]  # of the labels
@@ -65,9 +65,9 @@ def prediction_groups(tables: Tables) -> tuple[list[PredictionGroup], int]:
 
 
 def _confusable(manifest: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return what may be predicted in each task whose examples have one label.
+    """Return the labels that may be predicted in each task whose examples have one label.
 
-    Where they have several, a matrix would have a row for each set.
+    If examples have several labels, a matrix would need a row for each set of labels.
     """
     kinds = manifest.get("kinds") or {}
     labels, others = manifest.get("labels") or {}, manifest.get("other_outputs") or {}
@@ -81,8 +81,8 @@ def _confusable(manifest: Mapping[str, Any]) -> dict[str, list[str]]:
 def _rows_judged(tables: Tables) -> dict[tuple[str, str, str], dict[tuple[str, str], Row]]:
     """Return rows of the summary by family, task and workload, then by model and technique.
 
-    Models with random weights are left out: what they predict means nothing. So are tasks of vectors: nothing is
-    predicted.
+    Models with random weights are left out, since their predictions mean nothing. Tasks of vectors are left out, since
+    nothing is predicted.
     """
     kinds = tables.manifest.get("kinds") or {}
     found: dict[tuple[str, str, str], dict[tuple[str, str], Row]] = {}
@@ -96,7 +96,7 @@ def _rows_judged(tables: Tables) -> dict[tuple[str, str, str], dict[tuple[str, s
 def _evaluated(
     tables: Tables, rows: Mapping[str, Row], labels: Mapping[str, Sequence[str]]
 ) -> dict[str, EvaluatedVariant]:
-    """Return what is shown of each of these jobs; only that becomes Python objects."""
+    """Return what is shown of each of these jobs. Only that part becomes Python objects."""
     table = tables.predictions.read(_OF_EXAMPLES, rows)
     known: dict[str, int] = {}
     sides = ("label", "prediction", "baseline_prediction")
@@ -121,7 +121,7 @@ def _evaluated(
 
 
 def kind(example: Row) -> str:
-    """Return which of KINDS a changed prediction is."""
+    """Return the kind of a changed prediction, one of KINDS."""
     label = example["label"]
     if label is not None and example["baseline_prediction"] == label:
         return "negative"
@@ -129,6 +129,6 @@ def kind(example: Row) -> str:
 
 
 def shown_text(example: Row) -> str:
-    """Return an example's text, cut where it is too long for a page."""
+    """Return an example's text, shortened if it is too long for a page."""
     text = str(example["text"])
     return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"

@@ -1,4 +1,4 @@
-"""The table of what other tools measured."""
+"""Make the table of what other tools measured."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COLUMNS = (
 
 
 def elsewhere_rows(tables: Tables) -> list[tuple[str, ...]]:
-    """Return a row of COLUMNS for each benchmark that was imported into this sweep; usually none."""
+    """Return one row of COLUMNS for each benchmark that was imported into this sweep."""
     return [_row(one) for one in kept(tables.folder)]
 
 

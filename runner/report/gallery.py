@@ -1,4 +1,4 @@
-"""What the variants predict, as data for the page: texts that one sees otherwise than the baseline, and matrices."""
+"""Prepare predictions for the page: texts whose prediction differs from the baseline's, and matrices."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from runner.results.format import percent
 
 
 def gallery(prediction_group: PredictionGroup) -> dict[str, Any] | None:
-    """Return texts, each once, and the changes of every variant; None if no prediction changed.
+    """Return the texts and the changes of every variant, or None if no prediction changed. Each text is there once.
 
     A change is [text, label, baseline's prediction, its probability, variant's prediction, its probability, kind].
     """
@@ -24,7 +24,7 @@ def gallery(prediction_group: PredictionGroup) -> dict[str, Any] | None:
 
 
 def matrices(prediction_group: PredictionGroup) -> dict[str, Any] | None:
-    """Return the confusion matrix of every variant, rows true, columns predicted; None where nothing has a label."""
+    """Return the confusion matrix of every variant (rows true, columns predicted), or None without labels."""
     found = [
         {
             "label": evaluated.label,

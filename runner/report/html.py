@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs nothing else: styles, scripts and data are inside."""
+"""Write the report as one HTML file that contains its styles, scripts and data."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ _ANSWERED = {
 
 @dataclass(frozen=True)
 class _Section:
-    """What the page shows of one group; tables are for the script that draws them.
+    """What the page shows of one group. A script draws the tables.
 
     Attributes:
-        answered: the columns of its answers that have something to say, each with its class.
+        answered: the columns of its answers that have a value, each with its CSS class.
     """
 
     group: Group
@@ -65,10 +65,10 @@ class _Section:
 
 
 def render_html(tables: Tables, refresh_seconds: int | None = None) -> str:
-    """Return report.html. Every text is escaped; a content policy lets only this page's own scripts run.
+    """Return report.html. Every text is escaped, and a content policy lets only the page's own scripts run.
 
     Args:
-        refresh_seconds: after which an open page loads itself again, for a sweep that still runs.
+        refresh_seconds: how often an open page loads itself again while the sweep runs; None for never.
     """
     recommended = recommend_section(tables, _MAX_OPEN)
     own = [recommended.script] if recommended else []

@@ -1,4 +1,4 @@
-"""How each artifact was made: its steps, their settings, and what they found."""
+"""Collect how each artifact was made: its steps, their settings and their notes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST = 200
 
 @dataclass(frozen=True)
 class Made:
-    """One step: name, settings, seconds it took, and what it noted, as text."""
+    """One step: its name, settings, duration in seconds and notes, as text."""
 
     step: str
     settings: str
@@ -27,7 +27,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Lineage:
-    """An artifact of the sweep; `labels` are the variants that run it."""
+    """An artifact of the sweep. `labels` names the variants that run it."""
 
     labels: list[str]
     artifact: str
@@ -36,7 +36,7 @@ class Lineage:
 
 
 def lineages(tables: Tables) -> tuple[list[Lineage], int]:
-    """Return those of the first artifacts, in the order of the plan, and how many there are."""
+    """Return the lineages of the first artifacts, in the order of the plan, and the number of all artifacts."""
     labels: dict[str, list[str]] = {}
     rows: dict[str, Row] = {}
     for row in tables.jobs:

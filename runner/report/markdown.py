@@ -1,4 +1,4 @@
-"""The report as Markdown, for pull requests: the same tables, without the charts."""
+"""Write the report as Markdown, for pull requests: the same tables, without charts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MAX_GROUPS, _MAX_ROWS = 30, 60  # and groups, and rows of a table: a pull reque
 
 
 def render_markdown(tables: Tables) -> str:
-    """Return report.md; every text is escaped, so that none can become markup."""
+    """Return report.md. Every text is escaped, so that none can become markup."""
     parts = [f"# {escape(str(tables.manifest['sweep']))}", *_failures(tables)]
     groups = view.groups(tables)
     shown = groups[:_MAX_GROUPS]
@@ -50,7 +50,7 @@ def render_markdown(tables: Tables) -> str:
 
 
 def escape(text: str) -> str:
-    """Return a text that Markdown and HTML show as it is, on one line."""
+    """Escape a text, so that Markdown and HTML show it unchanged and on one line."""
     one_line = " ".join(text.split())
     return re.sub(r"([\\`*_\[\]|~#@!])", r"\\\1", html.escape(one_line, quote=False))
 

@@ -1,4 +1,4 @@
-"""How far a sweep can be trusted, in words: its A/A test, and the rounds that the machine disturbed."""
+"""Say how far a sweep can be trusted: its A/A test, and the rounds that the machine disturbed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SIGNS = {
 
 
 def floor_sentence(rows: Sequence[Row]) -> str:
-    """Say what the A/A test of a group found; empty where there was none.
+    """Return what the A/A test of a group found. Empty without such a test.
 
     Args:
         rows: of the summary.
@@ -35,10 +35,10 @@ def floor_sentence(rows: Sequence[Row]) -> str:
 
 
 def raw_times_sentence(rows: Sequence[Row]) -> str:
-    """Say why raw times and speedups disagree; empty where they do not.
+    """Return why raw times and speedups disagree. Empty if they agree.
 
     Args:
-        rows: of the summary that share a baseline.
+        rows: rows of the summary that share a baseline.
     """
     own = next((row["latency_p50_seconds"] for row in rows if row["job"] == row["baseline_job"]), None)
     known = [row for row in rows if own and row["latency_p50_seconds"] and row["latency_ratio"]]
@@ -51,7 +51,7 @@ def raw_times_sentence(rows: Sequence[Row]) -> str:
 
 
 def slots_sentence(rows: Sequence[Row], trials: Sequence[Row]) -> str:
-    """Say that rounds of a group were measured at once, and what that cost; empty where they were not.
+    """Return that rounds of a group were measured at once, and what that cost. Empty if they were not.
 
     Args:
         rows: of the summary.
@@ -79,7 +79,7 @@ def _signed(ratio: float) -> str:
 
 
 def turns_sentence(trials: Sequence[Row]) -> str:
-    """Say where no trial of a group took turns with the baseline's box; empty where any did, or none was measured.
+    """Return a sentence if no trial of a group took turns with the baseline's box. Empty if one did.
 
     Args:
         trials: rows of results that share a baseline.
@@ -93,7 +93,7 @@ def turns_sentence(trials: Sequence[Row]) -> str:
 
 
 def rounds_sentence(trials: Sequence[Row]) -> str:
-    """Say how many rounds count, how many do not, and why; empty where that is not known.
+    """Return how many rounds are included, how many are not, and why. Empty if that is not known.
 
     Args:
         trials: rows of results that share a baseline.
@@ -108,21 +108,19 @@ def rounds_sentence(trials: Sequence[Row]) -> str:
     kept = [rows for rows in by_round.values() if rows[0]["included"]]
     disturbed = [rows for rows in kept if any(row["disturbed_by"] for row in rows)]
     if not left_out:
-        said = f"{pluralize(len(kept), 'round')}, all counted."
+        said = f"{pluralize(len(kept), 'round')}, all included."
     else:
         was = "was" if len(left_out) == 1 else "were"
-        said = (
-            f"{len(kept)} of {pluralize(len(by_round), 'round')} counted; {len(left_out)} {was} left out and run again "
-        )
+        said = f"{len(kept)} of {pluralize(len(by_round), 'round')} included; {len(left_out)} {was} left out and rerun "
         said += f"because the machine was disturbed: {_reasons(left_out)}."
     if disturbed:
-        said += f" Of those counted, {len(disturbed)} {'was' if len(disturbed) == 1 else 'were'} disturbed too, "
+        said += f" Of those included, {len(disturbed)} {'was' if len(disturbed) == 1 else 'were'} disturbed too, "
         said += f"for want of better ones: {_reasons(disturbed)}."
     return said
 
 
 def _reasons(rounds: Iterable[Sequence[Row]]) -> str:
-    """Return the worst sign of each round, the most frequent first."""
+    """Return the worst sign of disturbance of each round, the most frequent first."""
     worst = (max(rows, key=lambda row: (bool(row["disturbed_by"]), row["disturbance"] or 0.0)) for rows in rounds)
     signs = Counter(row["disturbed_by"] for row in worst if row["disturbed_by"])
     return ", ".join(f"{_SIGNS.get(sign, sign)} ({number}×)" for sign, number in signs.most_common()) or "no sign left"

@@ -1,4 +1,4 @@
-"""What a page that is one file by itself needs: templates that escape, the house's style, scripts and their hashes."""
+"""Build pages that are one file each: templates that escape, the common style, scripts and their hashes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from plotly.offline import get_plotlyjs
 
 
 def templates(package: str) -> Environment:
-    """Return the templates of a package; every text that they are given is escaped, and JSON comes without spaces."""
+    """Return the templates of a package. They escape every text, and write JSON without spaces."""
     environment = Environment(
         loader=PackageLoader(package),
         autoescape=True,
@@ -28,21 +28,21 @@ def templates(package: str) -> Environment:
 
 
 def template_text(package: str, name: str) -> str:
-    """Return a file of a package's templates as it is, such as the style of all pages, runner.report's report.css."""
+    """Return the text of a file among a package's templates, such as report.css of runner.report."""
     loader = PackageLoader(package)
     return loader.get_source(Environment(loader=loader), name)[0]
 
 
 @dataclass(frozen=True)
 class Scripts:
-    """The scripts of a page: their elements, and how its Content-Security-Policy names each text that may run."""
+    """The scripts of a page: their elements, and the sources that its Content-Security-Policy allows."""
 
     html: Markup
     policy: list[str]
 
 
 def scripts(own: Sequence[str], charts: bool) -> Scripts:
-    """Return a page's own scripts; with charts, those that draw every element with a `data-figure` come first."""
+    """Return a page's scripts. With charts, the scripts that draw every element with `data-figure` come first."""
     texts = [template_text("runner.report", "charts.js"), *own] if charts else list(own)
     elements = [f"<script>{text}</script>" for text in texts]
     if charts:
@@ -53,10 +53,10 @@ def scripts(own: Sequence[str], charts: bool) -> Scripts:
 
 @cache
 def _packed_plotly() -> str:
-    """Return Plotly, gzipped, in base64: a third of its 5 MB, and nothing to read before a chart is near the window."""
+    """Return Plotly, gzipped and in base64: a third of its 5 MB, unpacked when a chart comes into view."""
     return base64.b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode()
 
 
 def _policy_hash(script: str) -> str:
-    """Return how a policy names an inline script: browsers hash the text between its tags."""
+    """Return the hash by which a content policy allows an inline script: that of the text between its tags."""
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -1,4 +1,4 @@
-"""What the ok trials of a sweep recorded, by job: read once, drawn many times."""
+"""Read what the ok trials of a sweep recorded, by job. It is read once and drawn many times."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ _OF_TRIALS = (*_IDENTITY, "status", "latency_ratio", "included", "disturbed_by",
 
 @dataclass(frozen=True)
 class Recordings:
-    """By job; calls and memory only of those that charts show.
+    """The recordings by job. Calls and memory are only those of the jobs that charts show.
 
     Attributes:
-        calls_seconds: the quantiles of all its timed calls, at QUANTILES; the partner's calls are not its own.
-        memory: samples of resident memory of its first ok trial: phase, seconds, rss_bytes.
-        trials: its ok trials, each with the columns that charts need, in the order of the rounds.
+        calls_seconds: the quantiles of the job's timed calls, at QUANTILES. Calls of the partner are left out.
+        memory: samples of resident memory of the job's first ok trial: phase, seconds, rss_bytes.
+        trials: the job's ok trials in the order of the rounds, with the columns that charts need.
     """
 
     calls_seconds: Mapping[str, list[float]]
@@ -51,13 +51,13 @@ class Recordings:
 
 
 def ok_trials(tables: Tables) -> dict[str, list[dict[str, Any]]]:
-    """Return them by job; see `Recordings`."""
+    """Return the ok trials by job; see `Recordings`."""
     ok = tables.results.select(_OF_TRIALS).filter(pc.field("status") == "ok").sort_by("round")
     return dict(rows_by_job(ok))
 
 
 def recordings(tables: Tables, groups: Sequence[Group]) -> Recordings:
-    """Return what the charts of these groups draw, out of tables that may be too long to be held."""
+    """Return what the charts of these groups draw. The tables may be too long to be held in memory."""
     trials = ok_trials(tables)
     in_rows, in_lines = (
         {v.row["job"] for group in groups for v in most(group, _measured(group, trials), number)[0]}
@@ -79,7 +79,7 @@ def _measured(group: Group, trials: Mapping[str, Sequence[Row]]) -> list[Variant
 
 
 def _recorded_by(trials: Sequence[Row], own: Any) -> Any:
-    """Return the rows of a job that belong to some of its trials."""
+    """Return the rows of a job that belong to the given trials."""
     known = {(trial["round"], trial["role"]) for trial in trials}
     rows = zip(own["round"].to_pylist(), own["role"].to_pylist(), strict=True)
     return own.filter(pa.array([row in known for row in rows], pa.bool_()))

@@ -1,4 +1,4 @@
-"""What was run, where and when, and what a reader must know before believing a number."""
+"""Say what was run, where and when, and what a reader must know before believing a number."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Row = Mapping[str, Any]
 
 
 def facts(tables: Tables) -> list[tuple[str, str]]:
-    """Return what was run, where, and when, as pairs of a name and a value; unknown ones are left out."""
+    """Return what was run, where and when, as pairs of a name and a value. Unknown values are left out."""
     manifest = tables.manifest
     machine, measure = manifest.get("environment") or {}, manifest.get("measure") or {}
     rows = tables.jobs
@@ -82,7 +82,7 @@ def notes(tables: Tables) -> list[str]:
 
 
 def _control(control: Row | None) -> list[str]:
-    """Say whether predictions were compared with transformers' own; nothing of a sweep that knew no such comparison."""
+    """Return whether predictions were compared with those of transformers."""
     if control is None:
         return []
     if not control["asked"]:
@@ -110,9 +110,9 @@ def _at_once(slots: int) -> str:
 
 
 def _versions(tables: Tables) -> dict[str, str]:
-    """Return the versions in the boxes, as they told them.
+    """Return the versions in the boxes.
 
-    What no box told is of the environment beside them, which is installed from the same lock.
+    A version that no box reported is that of the host's environment, which is installed from the same lock file.
     """
     machine = tables.manifest.get("environment") or {}
     beside = {"Python": machine.get("python"), **(machine.get("versions") or {})}
@@ -129,7 +129,7 @@ def _versions(tables: Tables) -> dict[str, str]:
 
 
 def _settings(measure: Row) -> str:
-    """Return the settings of measuring on one line; the limits of disturbance are in the manifest."""
+    """Return the settings of measuring on one line. The limits of disturbance are in the manifest."""
     shown = {k: v for k, v in measure.items() if k not in ("name", "rounds", "limits") and v is not None}
     return ", ".join(f"{name} {value}" for name, value in shown.items())
 

@@ -1,4 +1,4 @@
-"""Prolego's model-compression study of 2022, which this project repeats, and our rows beside theirs."""
+"""Show Prolego's model-compression study of 2022, which this project repeats, beside this sweep's rows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CAVEAT = (
 
 @dataclass(frozen=True)
 class Published:
-    """A row as published; sizes in GiB and MB, times in s, inference of all 16 sentences."""
+    """A row as published: sizes in GiB and MB, times in seconds, inference of all 16 sentences."""
 
     name: str
     peak_gib: float
@@ -54,7 +54,7 @@ COLUMNS = ("Peak RAM, GiB", "Disk, MB", "Load, s", "Inference, s", "Speedup", "A
 
 @dataclass(frozen=True)
 class Beside:
-    """One published row and ours: pairs (theirs, ours) in the order of COLUMNS."""
+    """One published row beside this sweep's: pairs (published, this sweep) in the order of COLUMNS."""
 
     name: str
     technique: str
@@ -63,14 +63,14 @@ class Beside:
 
 @dataclass(frozen=True)
 class SeedStudy:
-    """All published rows beside ours, at one number of threads."""
+    """All published rows beside this sweep's, for one number of threads."""
 
     threads: str
     rows: list[Beside]
 
 
 def seed_studies(tables: Tables) -> list[SeedStudy]:
-    """Return the comparison, once per number of threads; empty unless this is the sweep of the grid `seed`."""
+    """Return one comparison for each number of threads. Empty unless the grid is `seed`."""
     if tables.manifest.get("sweep") != "seed":
         return []
     ours: dict[int, dict[tuple[str, str], Row]] = {}

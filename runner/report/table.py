@@ -1,4 +1,4 @@
-"""Tables that a page sorts and filters, as data: they stay usable with 10,000 rows."""
+"""Prepare tables as data, which a page sorts and filters. They stay usable with 10,000 rows."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _columns(columns: Sequence[Column]) -> list[Data]:
 
 
 def _row(cells: Sequence[Cell], values: Sequence[float | None]) -> Data:
-    """A cell is its text, its small print and its hint, without empty ones at the end; values are to be sorted by."""
+    """Return the cells and the values to sort by. A cell is its text, small print and hint, without empty ends."""
     return {
         "cells": [_stripped([cell.text, cell.note, cell.hint]) for cell in cells],
         "values": [None if value is None else float(f"{value:.9g}") for value in values],

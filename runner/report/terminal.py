@@ -1,4 +1,4 @@
-"""The end of a sweep on a terminal: a compact table, and the path of the report."""
+"""Print the end of a sweep on a terminal: a compact table, and the path of the report."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _MAX_GROUPS, _MAX_ROWS, _MAX_FAILURES = 20, 60, 60
 def print_summary(tables: Tables, console: Console) -> None:
     """Print every job with its ratio, interval and verdict, then the failures and the path of the report.
 
-    The console decides on colour: rich honours NO_COLOR and leaves colour out where there is no terminal.
+    rich decides about colour: it honours NO_COLOR, and uses no colour without a terminal.
     """
     shown = _NARROW if console.width < _NARROW_WIDTH else _WIDE
     groups = view.groups(tables)
@@ -86,7 +86,7 @@ def _group_table(group: view.Group, shown: tuple[str, ...], width: int) -> Table
 
 
 def _figures(variant: view.Variant, titles: Sequence[str]) -> list[str]:
-    """Return the texts of a row but its name."""
+    """Return the texts of a row, without its name."""
     cells = [variant.cells[title] for title in titles]
     problem = variant.problem if variant.verdict != "not measured" else ""  # that says it
     verdict = f"{variant.verdict}, {problem}" if problem else variant.verdict
@@ -94,11 +94,11 @@ def _figures(variant: view.Variant, titles: Sequence[str]) -> list[str]:
 
 
 def _folded(names: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[list[str]]:
-    """Return the lines of each name, broken at hyphens and spaces to the width that the other columns leave."""
+    """Break each name into lines, at hyphens and spaces, to the width that the other columns leave."""
     others = sum(2 + max(map(len, column)) for column in zip(*rows, strict=True))
     return [textwrap.wrap(name, max(width - others, _MIN_NAME)) or [""] for name in names]
 
 
 def _text(text: str, style: str = "") -> Text:
-    """Neither markup nor control characters in a name reach the terminal."""
+    """Return a name without markup and control characters, which must not reach the terminal."""
     return Text("".join(c if c.isprintable() else " " for c in text), style)

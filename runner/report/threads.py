@@ -1,4 +1,4 @@
-"""What more threads bring: each technique against its own row with one thread."""
+"""Show what more threads bring: each technique against its own row with one thread."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ _SAME = ("family", "task", "workload", "cpu", "isolation", "batch_size", "paddin
 
 @dataclass(frozen=True)
 class Scaling:
-    """One family, task and workload: the numbers of threads, and each variant's rows of summary by them."""
+    """One family, task and workload: the numbers of threads, and each variant's summary rows by that number."""
 
     title: str
     threads: list[int]
     variants: list[tuple[str, dict[int, Row]]]
 
     def cells(self) -> list[tuple[str, list[Cell]]]:
-        """Return the label of each variant, and per number of threads its speedup, its interval and efficiency."""
+        """Return the label of each variant and, for each number of threads, its speedup, interval and efficiency."""
         return [(label, [_cell(rows.get(number)) for number in self.threads]) for label, rows in self.variants]
 
 
 def scalings(tables: Tables) -> list[Scaling]:
-    """Return what was measured with one thread and with several; empty if nothing was."""
+    """Return what was measured with one thread and with several. Empty if nothing was."""
     found: dict[tuple[Any, ...], dict[str, dict[int, Row]]] = {}
     for row in tables.jobs:
         if row["threads"] == 1 or row["thread_speedup"] is not None:

@@ -1,4 +1,4 @@
-"""Where the time of a trial goes: what is timed, what pairing costs, and all that is around it."""
+"""Show where the time of a trial goes: timed calls, pairing, and everything around them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class TrialTime:
 
 
 def trial_time(group: Group, ok: Mapping[str, Sequence[Row]]) -> TrialTime | None:
-    """Return the medians over each variant's ok trials; None where none tells where its time went.
+    """Return the medians over each variant's ok trials, or None if no trial recorded its times.
 
     Args:
         ok: see `runner.report.recordings.ok_trials`.
@@ -66,7 +66,7 @@ def _parts(trial: Row, share_seconds: float) -> list[float]:
     """Return one trial's seconds in the order of PARTS.
 
     Args:
-        share_seconds: of starting the partner, which only the first trial of a round waited for.
+        share_seconds: the trial's share of starting the partner, which only the first trial of a round waited for.
     """
     own, partner = trial["elapsed_seconds"], trial["partner_seconds"] or 0.0
     whole = trial["wall_seconds"] - trial["partner_start_seconds"] + share_seconds

@@ -1,4 +1,4 @@
-"""What a report says, as text in cells: made once, then drawn as HTML, Markdown or on a terminal."""
+"""Make what a report says, as text in cells. HTML, Markdown and the terminal show the same cells."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ class Variant:
 
 @dataclass(frozen=True)
 class Group:
-    """The jobs that can be compared: those that share a baseline, and with it all but model and technique.
+    """The jobs that can be compared: they share a baseline, and everything but model and technique.
 
     Fastest first.
 
     Attributes:
-        answers: for somebody who has ten seconds, as (what it is, which one): the fastest, the fastest that keeps
-            accuracy, the baseline.
-        shortfall: a sentence where there is none of the first two.
+        answers: the first things to know, as pairs of a title and a variant: the fastest, the fastest that keeps
+            accuracy, and the baseline.
+        shortfall: a sentence if one of the first two does not exist.
         caption: what was measured.
-        noise: how far that can be trusted.
-        saturation: whose int8 products may saturate on this CPU; empty where none may.
+        noise: how far the figures can be trusted.
+        saturation: which variants' int8 products may saturate on this CPU; empty if none may.
     """
 
     title: str
@@ -55,14 +55,14 @@ class Group:
 
     @property
     def lead(self) -> str:
-        """The answers in a sentence or two."""
+        """Return the answers in one or two sentences."""
         said = [f"{what}: {_praise(variant)}." for what, variant in self.answers if variant.verdict != "baseline"]
         return " ".join([*said, self.shortfall]).strip()
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A job that did not go well. `problem` is such as "oom in 2 of 3 trials", `reason` the first error's."""
+    """A job with a failure. `problem` is, for example, "oom in 2 of 3 trials"; `reason` is its first error."""
 
     label: str
     status: str
@@ -90,7 +90,7 @@ _SHARED = ("baseline_job", "family", "task", "workload", "threads", "isolation",
 
 
 def groups(tables: Tables) -> list[Group]:
-    """Return the comparable jobs, group by group in the order of the plan, each fastest first."""
+    """Return the groups in the order of the plan. Each has its fastest job first."""
     trials: dict[str, list[Row]] = {}
     for trial in tables.results.select(_OF_TRIALS).to_pylist():
         trials.setdefault(trial["job"], []).append(trial)
@@ -112,7 +112,7 @@ def failures(tables: Tables) -> list[Failure]:
 
 
 def failures_by_reason(tables: Tables) -> dict[tuple[str, str], list[Failure]]:
-    """Return them by status and reason, the most frequent first; not what is only missing: it may be on its way."""
+    """Return the failures by status and reason, most frequent first. Missing jobs are left out: they may still run."""
     found: dict[tuple[str, str], list[Failure]] = {}
     for failure in failures(tables):
         if failure.status == "missing":
@@ -144,7 +144,7 @@ def _group(rows: Sequence[Row], trials: Mapping[str, Sequence[Row]]) -> Group:
 
 
 def _speed(row: Row) -> tuple[bool, bool, float]:
-    """Order by ratio; jobs without one by latency, after them; jobs that were never measured last."""
+    """Return a sort key: by ratio, then jobs without a ratio by latency, then jobs that were never measured."""
     latency, ratio = row["latency_p50_seconds"], row["latency_ratio"]
     return latency is None, ratio is None, ratio or latency or 0.0
 
@@ -158,7 +158,7 @@ def _verdict(row: Row) -> str:
 
 
 def _problem(row: Row) -> str:
-    """Say what went wrong, as 'oom in 2 of 3 trials'."""
+    """Return what went wrong, such as 'oom in 2 of 3 trials'."""
     planned, status, parts = row["trials_planned"], row["status"], []
     bad = planned - row["trials_ok"] - row["trials_missing"]
     if bad:
@@ -169,7 +169,7 @@ def _problem(row: Row) -> str:
 
 
 def _answers(variants: Sequence[Variant]) -> tuple[list[tuple[str, Variant]], str]:
-    """Return what to know first, and what there is none of."""
+    """Return the first things to know, and a sentence about what does not exist."""
     faster = [v for v in variants if v.verdict == "faster"]
     faster = faster or [v for v in variants if v.verdict == "not evaluated" and (v.row["latency_ratio"] or 1) < 1]
     baseline = [("Baseline", v) for v in variants if v.verdict == "baseline"]
@@ -202,7 +202,7 @@ def _praise(variant: Variant) -> str:
 
 
 def _caption(rows: Sequence[Row]) -> str:
-    """Name the baseline, what a call is, and the box."""
+    """Return a caption that names the baseline, the call and the box."""
     baseline = next((row for row in rows if row["job"] == row["baseline_job"]), None)
     parts = [f"Baseline: {baseline['model']} · {baseline['technique']}."] if baseline is not None else []
     calls = next((row for row in rows if row["batch_size"] is not None), None)

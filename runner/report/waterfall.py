@@ -1,4 +1,4 @@
-"""What each step of a declared chain added: factors to the row before, whose product is the whole."""
+"""Show what each step of a declared chain added: its factors to the row before, whose product is the whole."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _NAMES = ("model", "technique", "task", "workload", "threads", "isolation")
 
 @dataclass(frozen=True)
 class Factor:
-    """How many times as fast or as small: of this step, and of all so far. None where a row was not measured."""
+    """How many times as fast or as small this step is, and all steps so far are. None without a measurement."""
 
     added: float | None
     so_far: float | None
@@ -47,7 +47,7 @@ class Factor:
 
 @dataclass(frozen=True)
 class Waterfall:
-    """One chain: its first row, and the label and factors of each step, in the order of MEASURES."""
+    """One chain: its first row, and the label and factors of each step in the order of MEASURES."""
 
     title: str
     start: str
@@ -86,7 +86,7 @@ def _waterfall(rows: Sequence[Row], trials: Mapping[str, Sequence[Row]]) -> Wate
 
 
 def _speed(before: Row, after: Row, trials: Mapping[str, Sequence[Row]]) -> tuple[float | None, str]:
-    """Return how many times as fast a step is, and its interval."""
+    """Return the speedup of a step, and its interval."""
     own, previous = trials.get(after["job"], []), trials.get(before["job"], [])
     if before["baseline_job"] == after["baseline_job"]:
         if not before["latency_ratio"] or not after["latency_ratio"]:
@@ -101,7 +101,7 @@ def _speed(before: Row, after: Row, trials: Mapping[str, Sequence[Row]]) -> tupl
 
 
 def _log_ratios(row: Row, trials: Sequence[Row]) -> dict[int, float]:
-    """Return the log latency ratio of each round; a baseline's is 0, since ratios are taken to it."""
+    """Return the log latency ratio of each round. A baseline has 0, since ratios are taken against it."""
     if row["job"] == row["baseline_job"]:
         return {trial["round"]: 0.0 for trial in trials}
     return {trial["round"]: math.log(trial["latency_ratio"]) for trial in trials if trial["latency_ratio"]}
@@ -122,7 +122,7 @@ def _shrunk(before: Row, after: Row, column: str) -> float | None:
 
 
 def _changed(before: Row, after: Row) -> str:
-    """Name what a step changed."""
+    """Return the names of what a step changed."""
     return " · ".join(
         pluralize(after[name], "thread") if name == "threads" else str(after[name])
         for name in _NAMES
@@ -131,7 +131,7 @@ def _changed(before: Row, after: Row) -> str:
 
 
 def waterfall_chart(waterfall: Waterfall) -> Figure:
-    """Bars that start where the step before ended, on a logarithmic axis, where factors are lengths; the sum below."""
+    """Draw bars that start where the step before ended. On the log axis, factors are lengths; the last is the whole."""
     places = [html.escape(f"{number}. {label}") for number, (label, _) in enumerate(waterfall.steps, 1)]
     bars, ends = [], [1.0]
     for index, (measure, colour) in enumerate(zip(MEASURES, _COLOURS, strict=True)):
@@ -170,7 +170,7 @@ def waterfall_chart(waterfall: Waterfall) -> Figure:
 
 
 def _spans(places: Sequence[str], factors: Sequence[Factor]) -> list[tuple[str, float, float, str]]:
-    """Return place, start, end and text of each bar that is known, the whole last."""
+    """Return place, start, end and text of each known bar. The whole comes last."""
     spans: list[tuple[str, float, float, str]] = []
     start = 1.0
     for place, factor in zip(places, factors, strict=True):

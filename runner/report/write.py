@@ -1,4 +1,4 @@
-"""Writing the report of a sweep beside its tables."""
+"""Write the report of a sweep beside its tables."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _REFRESH = re.compile(r'\n<meta http-equiv="refresh" content="\d+">')
 
 
 def write_report(sweep: Path, refresh_seconds: int | None = None) -> Path:
-    """Write report.md and report.html from a sweep's tables; return the path of the latter.
+    """Write report.md and report.html from a sweep's tables, and return the path of report.html.
 
     Args:
-        sweep: its folder.
-        refresh_seconds: after which an open page loads itself again, for a sweep that still runs.
+        sweep: the sweep's folder.
+        refresh_seconds: how often an open page loads itself again while the sweep runs; None for never.
 
     Raises:
         UserError: if the sweep was not collected yet.
@@ -35,7 +35,7 @@ def write_report(sweep: Path, refresh_seconds: int | None = None) -> Path:
 
 
 def collect_and_report(sweep: Path, refresh_seconds: int | None = None) -> Tables:
-    """Collect a sweep and write its report, one process at a time: so who writes last has read the most.
+    """Collect a sweep and write its report. One process does so at a time, so the last writer has read the most.
 
     Raises:
         UserError: if there is no readable plan.
@@ -47,7 +47,7 @@ def collect_and_report(sweep: Path, refresh_seconds: int | None = None) -> Table
 
 
 def stop_refreshing(sweep: Path) -> None:
-    """Let an open page of the report load itself once more, and then rest."""
+    """Let an open page of the report load itself a last time."""
     path = sweep / "report.html"
     if path.exists():
         with _alone(sweep):
@@ -56,7 +56,7 @@ def stop_refreshing(sweep: Path) -> None:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Wait until no other process writes the tables and the report of this folder, and keep others out."""
+    """Hold the lock of the folder's tables and report; wait for another process that holds it."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         try:

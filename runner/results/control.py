@@ -1,4 +1,4 @@
-"""What the control found: how a sweep's predictions compare with transformers' own (runner/control)."""
+"""What the control found: how a sweep's predictions compare with transformers' own (runner/sweep/control)."""
 
 from __future__ import annotations
 

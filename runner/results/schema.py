@@ -13,7 +13,7 @@ import pyarrow as pa
 
 VERSION: Final = 8
 
-ALONE_ROLES: Final = ("alone-first", "alone-last")  # see runner/slots
+ALONE_ROLES: Final = ("alone-first", "alone-last")  # see runner/sweep/slots
 ROLES: Final = ("variant", "baseline-first", "baseline-last", *ALONE_ROLES)
 SAMPLE_ROLES: Final = (*ROLES, "partner")
 STATUSES: Final = ("ok", "oom", "timeout", "crashed", "unfair", "wrong", "prepare-failed", "lost")
@@ -119,7 +119,7 @@ _MEASURED = [
     _column("latency_p90_seconds", pa.float64(), "90th percentile of the time of a timed call."),
     _column("latency_mean_seconds", pa.float64(), "Mean time of a timed call."),
     _column("examples_per_second", pa.float64(), "Texts per second over the timed calls."),
-    _column("tokens_per_second", pa.float64(), "Useful tokens (padding not counted) per second."),
+    _column("tokens_per_second", pa.float64(), "Useful tokens (without padding) per second."),
     _column("useful_tokens", pa.int64(), "Tokens of the timed inputs that are not padding."),
     _column("padded_tokens", pa.int64(), "Tokens of the timed inputs, padding included."),
     _column("rss_import_bytes", pa.int64(), "Peak resident memory (VmHWM) during import, file-mapped pages included."),
@@ -191,7 +191,7 @@ _BOX = [
 
 _AGAINST_BASELINE = [
     _column(
-        "latency_ratio", pa.float64(), "Latency ÷ baseline's, geometric mean over counted rounds; below 1 is faster."
+        "latency_ratio", pa.float64(), "Latency ÷ baseline's, geometric mean over included rounds; below 1 is faster."
     ),
     _column("latency_ratio_low", pa.float64(), "Lower end of its 95% interval (Student's t on log ratios)."),
     _column("latency_ratio_high", pa.float64(), "Upper end of its 95% interval."),

@@ -42,7 +42,7 @@ _PREDICT = """
 import sys
 from pathlib import Path
 import numpy as np
-from runner.engines import import_engine
+from runner.engines.engine import import_engine
 engine = import_engine(sys.argv[1])(Path(sys.argv[2]), 1)
 given = np.load(sys.argv[3])
 batches = [(given[f"ids{n}"], given[f"mask{n}"]) for n in range(len(given.files) // 2)]

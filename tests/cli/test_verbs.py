@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runner import cli as verbs
+from runner.cli import verbs
 from runner.cli.sweep import hydra_arguments
 from runner.cli.verbs import VERBS
 

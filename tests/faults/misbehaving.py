@@ -11,7 +11,7 @@ _FLAG = "MISBEHAVE"
 _PLACES = {  # what is done there, the misbehaviour comes before
     "trial": ("runner/trial/__main__.py", "    measured = measure(request, paths)\n"),
     "step": ("runner/techniques/__main__.py", "    notes = run_step(step, inputs, target)\n"),
-    "box": ("runner/isolation/__init__.py", '        "LC_ALL": "C.UTF-8",\n'),
+    "box": ("runner/isolation/box.py", '        "LC_ALL": "C.UTF-8",\n'),
 }
 
 

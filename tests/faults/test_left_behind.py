@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import MachineError, UserError, storage_error
-from runner.isolation import exclusive as alone
+from runner.isolation import exclusive
 from runner.machine import topology as cpus
 from runner.store.artifacts import Store
 from runner.store.recovery import clean_partial_files, clear_failed
@@ -38,20 +38,20 @@ def another(code: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
 
 
 SWEEPS = """
-import sys, time; from pathlib import Path; from runner import alone
-alone.CORES = Path(sys.argv[1])
-with alone.lock_sweep(Path(sys.argv[1])), alone.lock_cores([0], Path("outputs/other")):
+import sys, time; from pathlib import Path; from runner.isolation import exclusive
+exclusive.CORES = Path(sys.argv[1])
+with exclusive.lock_sweep(Path(sys.argv[1])), exclusive.lock_cores([0], Path("outputs/other")):
     print("in", flush=True); time.sleep(3600)
 """
 
 
 def test_a_second_sweep_is_refused_until_the_first_is_dead(tmp_path: Path) -> None:
     with another(SWEEPS, tmp_path) as first:
-        with pytest.raises(UserError, match=rf"process {first.pid}\) runs in"), alone.lock_sweep(tmp_path):
+        with pytest.raises(UserError, match=rf"process {first.pid}\) runs in"), exclusive.lock_sweep(tmp_path):
             pass
         first.kill()
         first.wait()
-        with alone.lock_sweep(tmp_path):
+        with exclusive.lock_sweep(tmp_path):
             pass
 
 
@@ -59,15 +59,15 @@ def test_a_core_is_waited_for_by_name_and_given_back_by_the_dead(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    monkeypatch.setattr(alone, "CORES", tmp_path)
+    monkeypatch.setattr(exclusive, "CORES", tmp_path)
     with another(SWEEPS, tmp_path) as first:
 
         def say(line: str) -> None:
             said.append(line)
             first.kill()
 
-        monkeypatch.setattr(alone, "say", say)
-        with alone.lock_cores([0], tmp_path):
+        monkeypatch.setattr(exclusive, "say", say)
+        with exclusive.lock_cores([0], tmp_path):
             pass
     expected = f"Core 0 is used by another sweep (outputs/other, process {first.pid}): waiting for our turns on it."
     assert said == [expected]
@@ -91,7 +91,7 @@ with Store(Path(sys.argv[1])).staging_dir() as folder:
 
 def test_a_process_box_dies_with_its_runner(tmp_path: Path) -> None:
     code = """
-import sys; from pathlib import Path; from runner.isolation import process, BoxOrder
+import sys; from pathlib import Path; from runner.isolation import process; from runner.isolation.box import BoxOrder
 process.CODE = Path("tests/isolation/probe/runner").absolute()
 process.environment = lambda threads: {"PYTHONUNBUFFERED": "1"}
 print("go", flush=True)

@@ -132,8 +132,8 @@ def test_a_crashing_box_is_noticed(box: Box, tmp_path: Path) -> None:
 
 NODE_S_JOB = """
 import sys; from pathlib import Path
-from runner.cluster.node import run_unit
-from runner.cluster.units import Unit
+from runner.sweep.cluster.node import run_unit
+from runner.sweep.cluster.units import Unit
 from runner.isolation import docker, process
 from tests.isolation.test_boxes import PROBE, run
 docker.CODE = process.CODE = PROBE

@@ -29,7 +29,7 @@ class Held:
         seconds: since the start.
         containers: of the sweep, running or not.
         files, threads, children, memory_mb: of the sweep's process; memory is what is resident. 0 after its end.
-        temporary: files and folders in its TMPDIR and the store's staging folders; in the sweep's folder, the unfinished ones.
+        temporary: files and folders in its TMPDIR and the store's staging folders, and unfinished files of the sweep.
         trial_kb: on disk, of the folders of the trials, per trial.
         engine_files, engine_threads, engine_mb: of dockerd.
         engine_folders: of containers and of layers, in the engine's own folder.

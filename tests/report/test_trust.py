@@ -60,13 +60,13 @@ def test_what_rounds_at_once_cost_is_said_in_words() -> None:
 
 
 def test_quiet_rounds_need_few_words() -> None:
-    assert rounds_sentence([_trial(r) for r in (0, 0, 1, 1, 2)]) == "3 rounds, all counted."
+    assert rounds_sentence([_trial(r) for r in (0, 0, 1, 1, 2)]) == "3 rounds, all included."
     assert rounds_sentence([]) == rounds_sentence([_trial(0) | {"included": None}]) == ""
 
 
 def test_pairs_alone_are_no_rounds_that_were_left_out() -> None:
     alone = [_trial(r, False) | {"role": "alone-first"} for r in (0, 1, 2)]
-    assert rounds_sentence([_trial(r) for r in (0, 1)] + alone) == "2 rounds, all counted."
+    assert rounds_sentence([_trial(r) for r in (0, 1)] + alone) == "2 rounds, all included."
 
 
 def test_rounds_that_were_run_again_are_named_with_their_worst_sign() -> None:
@@ -79,13 +79,13 @@ def test_rounds_that_were_run_again_are_named_with_their_worst_sign() -> None:
         _trial(9, False, 2.0, "steal_fraction"),
     ]
     said = rounds_sentence(trials)
-    assert said.startswith("8 of 10 rounds counted; 2 were left out and run again because")
+    assert said.startswith("8 of 10 rounds included; 2 were left out and rerun because")
     assert said.endswith(": the hypervisor took time away (2×).")
 
 
 def test_disturbed_rounds_that_count_for_want_of_better_ones_are_named() -> None:
     said = rounds_sentence([_trial(0), _trial(1, True, 1.5, "throttled_periods"), _trial(2, True, 2, "wall_per_cpu")])
-    assert "3 rounds, all counted. Of those counted, 2 were disturbed too" in said
+    assert "3 rounds, all included. Of those included, 2 were disturbed too" in said
     assert "the box was throttled (1×), calls waited for the CPU (1×)" in said
 
 
@@ -95,7 +95,7 @@ def test_a_group_says_what_was_disturbed(tmp_path: Path) -> None:
     edit(trial_file(tmp_path, DEMO[1], 2), steal_seconds=60.0)
     (group,) = groups(collect(tmp_path))
     assert "Noise floor" in group.noise
-    assert "3 of 4 rounds counted" in group.noise
+    assert "3 of 4 rounds included" in group.noise
     assert "the hypervisor took time away (1×)" in group.noise
 
 

@@ -48,8 +48,8 @@ def test_speedup_and_efficiency_against_the_one_thread_row() -> None:
     assert expected.ratio == pytest.approx(1.66, abs=0.02)
 
 
-def test_only_ok_trials_of_counted_rounds_enter() -> None:
-    odd = [*_trials(9.0, counted=False), *_trials(9.0, status="crashed")]
+def test_only_ok_trials_of_included_rounds_enter() -> None:
+    odd = [*_trials(9.0, included=False), *_trials(9.0, status="crashed")]
     trials = {"one": [*_trials(0.1, 0.1), *odd], "four": [*odd, *_trials(0.05, 0.05)]}
     found = thread_scaling([_job("four", 4), _job("one", 1)], trials)["four"]
     assert found["thread_speedup"] == pytest.approx(2)

@@ -20,7 +20,7 @@ from runner.techniques.step import plugin_of
 
 STEP = """
 from dataclasses import dataclass
-from runner.techniques import Step, step
+from runner.techniques.step import Step, step
 
 @step("{name}")
 @dataclass

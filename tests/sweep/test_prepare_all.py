@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from runner import isolation
 from runner.config.schema import Config
+from runner.isolation import box as isolation_box
 from runner.isolation.box import stoppable
 from runner.sweep import run as sweep
 from runner.sweep.jobs import Job
@@ -70,7 +70,7 @@ def test_what_is_prepared_is_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_pat
 def test_an_interruption_kills_the_boxes_that_run(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, two_cores: None
 ) -> None:
-    monkeypatch.setattr(isolation, "_stopping", threading.Event())
+    monkeypatch.setattr(isolation_box, "_stopping", threading.Event())
     running, killed = threading.Event(), threading.Event()
 
     def prepare_job(cfg: Config, key: str, folder: Path, cpus: list[int]) -> None:
@@ -87,4 +87,4 @@ def test_an_interruption_kills_the_boxes_that_run(
     with pytest.raises(KeyboardInterrupt):
         sweep.prepare_all(JOBS, tmp_path)
     assert killed.is_set()
-    assert isolation.is_stopping()
+    assert isolation_box.is_stopping()

@@ -199,7 +199,7 @@ def test_a_round_on_a_busy_cpu_is_run_again(tmp_path: Path, swept: Sweep) -> Non
     results = pd.read_parquet(tmp_path / "results.parquet")
     assert sorted(results["round"]) == [0, 0, 1, 1]
     assert results.disturbed_by.notna().any()
-    assert results.counted.sum() == 2
+    assert results.included.sum() == 2
 
 
 @pytest.mark.docker

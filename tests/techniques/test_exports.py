@@ -18,7 +18,7 @@ from tests.techniques.onnx_models import difference
 LOGITS = """
 import sys, numpy as np
 from pathlib import Path
-from runner.engines import import_engine
+from runner.engines.engine import import_engine
 engine = import_engine(sys.argv[1])(Path(sys.argv[2]), 1)
 found = []
 for rows, columns in ((1, 7), (3, 20), (2, 60)):

@@ -1,4 +1,4 @@
-"""Taking private paths out of what a sweep recorded: they tell names of people and machines, and help nobody else."""
+"""Remove private paths from what a sweep recorded: they name people and machines, and help nobody else."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def hide_paths(value: Any) -> Any:
 
 
 def without_paths(table: Any) -> Any:
-    """Return a pyarrow table with the same done to its columns of strings, and no paths of logs, which stay behind."""
+    """Return a pyarrow table without absolute paths in its string columns, and without paths of logs."""
     for index, field in enumerate(table.schema):
         if field.name == "log":
             table = table.set_column(index, field, pa.nulls(len(table), field.type))

@@ -1,4 +1,4 @@
-"""Writing a bundle: a folder, or the same as one `.tar.zst` file."""
+"""Write a bundle: a folder, or the same folder as one `.tar.zst` file."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def write_bundle(tables: Tables, to: Path) -> Path:
     """Write a sweep's tables, manifest and report so that another person can read and diff them.
 
     Args:
-        tables: of the sweep.
-        to: a folder that is not there yet, or a file whose name ends in .tar.zst.
+        tables: the tables of the sweep.
+        to: a folder that does not exist yet, or a file whose name ends in .tar.zst.
 
     Returns:
-        What was written.
+        The path of the folder or file.
 
     Raises:
-        UserError: if it is there already, or cannot be written.
+        UserError: if `to` exists already, or cannot be written.
     """
     if to.exists():
         raise UserError(f"{to} is there already. Name another with TO=…, or remove it.")

@@ -1,3 +1,6 @@
-"""What becomes predict.py in an exported folder (see runner/export/script.py): nothing here may import the runner,
-but for the lines that are replaced. predict.py is common to all; what a call is given (texts, pairs, words), what comes
-of its logits (a kind of task each) and how the model is loaded (an engine each) is put into it."""
+"""The parts of predict.py in an exported folder; see runner/export/script.py.
+
+predict.py is common to all folders. One part reads the input (texts, pairs or words), one turns logits into output (for
+each kind of task), and one loads the model (for each engine). Nothing here may import Pinbox, except in the lines that
+are replaced.
+"""

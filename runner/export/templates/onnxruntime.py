@@ -6,7 +6,7 @@ import onnxruntime
 
 
 def load(folder: Path, threads: int) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
-    """Return the model as a function of a call's inputs, by name, to its logits."""
+    """Return the model: a function that takes the inputs of a call by name and returns logits."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def load(folder: Path, threads: int) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
-    """Return the model as a function of a call's inputs, by name, to its logits."""
+    """Return the model: a function that takes the inputs of a call by name and returns logits."""
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # or openvino sends usage statistics
     import openvino
 

@@ -3,7 +3,7 @@
     python predict.py "One text" "The text that goes with it"
     python predict.py < pairs.txt
 
-A file has one pair a line, with a tab between the two.
+A file has one pair on each line, with a tab between the two texts.
 """
 
 import sys

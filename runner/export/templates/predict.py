@@ -1,4 +1,4 @@
-"""Use this folder's model, called as it was when it was measured (see README.md)."""
+"""Use this folder's model in the way in which it was measured; see README.md."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def predict(
     texts: list[str] | list[tuple[str, str]] | list[list[str]],
     logits_of: Callable[[dict[str, np.ndarray]], np.ndarray],
 ) -> Iterator[Any]:
-    """Give the `values` of each text."""
+    """Yield the `values` of each text."""
     tokenizer = Tokenizer.from_file(str(HERE / "tokenizer.json"))
     side = (tokenizer.truncation or {"direction": "right"})["direction"]
     tokenizer.no_padding()
@@ -40,7 +40,7 @@ def predict(
 
 
 def padded(encodings: list[Encoding]) -> dict[str, np.ndarray]:
-    """Return the inputs of one call, each int64 [texts, tokens]."""
+    """Return the inputs of one call. Each is int64 [texts, tokens]."""
     longest, multiple = max(len(encoding.ids) for encoding in encodings), SETTINGS["pad_to_multiple_of"]
     length = min(-(-longest // multiple) * multiple, SETTINGS["max_length"])
     input_ids = np.full((len(encodings), length), SETTINGS["pad_token_id"], dtype=np.int64)

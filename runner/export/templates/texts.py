@@ -3,7 +3,7 @@
     python predict.py "One text" "Another one"
     python predict.py < texts.txt
 
-A file has one text a line.
+A file has one text on each line.
 """
 
 from collections.abc import Iterator

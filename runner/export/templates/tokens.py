@@ -1,6 +1,6 @@
-"""Prints a line for each word: the word, a tab, its tag, a tab, and the tag's probability; an empty line ends a text.
-A word without a token has no tag: nothing stands after its first tab but the second. Such are those at the end of a
-text of more than `max_length` tokens (settings.json), which is cut there.
+"""Prints one line for each word: the word, a tab, its tag, a tab, and the probability of the tag. An empty line ends a
+text. A word without a token has no tag, so both fields after it are empty: a text is cut after `max_length` tokens (see
+settings.json), and its last words then have none.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from runner.export.templates.predict import SETTINGS
 def values(
     logits: np.ndarray, texts: list[list[str]], encodings: list[Encoding]
 ) -> list[list[tuple[str, np.ndarray | None]]]:
-    """Return the words of each text, each with the probability of every tag at its first token; None if it has none."""
+    """Return the words of each text, each with the probabilities of its tags (at its first token), or None."""
     powers = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
     probabilities = powers / powers.sum(axis=-1, keepdims=True)
     tagged = []
@@ -24,7 +24,7 @@ def values(
 
 
 def line(tagged: list[tuple[str, np.ndarray | None]]) -> str:
-    """Return what is printed of one text."""
+    """Return the lines of one text."""
     return "".join(f"{word}\t{_told(probabilities)}\n" for word, probabilities in tagged)
 
 

@@ -7,7 +7,7 @@ import torch
 
 
 def load(folder: Path, threads: int) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
-    """Return the model as a function of a call's inputs, by name, to its logits."""
+    """Return the model: a function that takes the inputs of a call by name and returns logits."""
     sys.path.insert(0, str(folder))  # `python -I` leaves it out
     from runner.engines.checkpoint import load_checkpoint
 

@@ -11,7 +11,7 @@ from runner.export.templates.predict import SETTINGS
 
 
 def load(folder: Path, threads: int) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
-    """Compile the model, and return it as a function of a call's inputs, by name, to its logits."""
+    """Compile the model, and return it: a function that takes the inputs of a call by name and returns logits."""
     sys.path.insert(0, str(folder))  # `python -I` leaves it out
     from runner.engines.checkpoint import load_checkpoint
 

@@ -6,7 +6,7 @@ import torch
 
 
 def load(folder: Path, threads: int) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
-    """Return the model as a function of a call's inputs, by name, to its logits."""
+    """Return the model: a function that takes the inputs of a call by name and returns logits."""
     torch.set_num_threads(threads)
     torch.set_num_interop_threads(1)
     model = torch.jit.load(str(folder / "model.torchscript.pt"), map_location="cpu")

@@ -1,10 +1,10 @@
-"""Takes texts as their words:
+"""Takes texts that are split into words:
 
     python predict.py "The words of a text , a space between them" "Another text"
     python predict.py < texts.txt
 
-A file has one text a line. Words are taken as they are: a comma is one of its own only where it stands alone. Where a
-text has a tab in it, tabs are between its words, which may then have spaces in them.
+A file has one text on each line. Words are not split further: a comma is a word only where spaces surround it. If a
+text contains a tab, tabs separate its words, and the words may contain spaces.
 """
 
 from collections.abc import Iterator

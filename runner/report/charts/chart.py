@@ -1,4 +1,4 @@
-"""What all charts share: colours, names, and how many variants one can hold."""
+"""Define what all charts share: colours, names, and the number of variants in one chart."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROW_PIXELS = 30
 
 @dataclass(frozen=True)
 class Chart:
-    """A figure and what the page says above it. `name` is unique within a group; a wide one takes the whole width."""
+    """A figure and its heading on the page. `name` is unique within a group. A wide chart takes the whole width."""
 
     name: str
     title: str
@@ -33,12 +33,12 @@ class Chart:
 
 
 def plain(text: str) -> str:
-    """Plotly reads a subset of HTML in names; this keeps a name the text that it is."""
+    """Escape a name: Plotly reads a subset of HTML in names."""
     return html.escape(text)
 
 
 def most(group: Group, variants: Sequence[Variant], number: int) -> tuple[list[Variant], str]:
-    """Return at most that many, the fastest and the baseline, and a sentence if some were left out."""
+    """Return at most that many variants (the fastest, and the baseline), and a sentence if some were left out."""
     if len(variants) <= number:
         return list(variants), ""
     baseline = [v for v in variants[number - 1 :] if v.verdict == "baseline"]
@@ -49,7 +49,7 @@ def most(group: Group, variants: Sequence[Variant], number: int) -> tuple[list[V
 
 
 def line_style(number: int) -> dict[str, Any]:
-    """Return colour and dash of the line with that number; grey only ever means the baseline."""
+    """Return colour and dash of the line with this number. Grey always means the baseline."""
     return {"color": PALETTE[number % len(PALETTE)], "dash": DASHES[number // len(PALETTE) % len(DASHES)]}
 
 
@@ -60,7 +60,7 @@ def contrast(one: str, other: str) -> float:
 
 
 def ink_on(colour: str) -> str:
-    """Return black or white, whichever reads better on a colour."""
+    """Return black or white: the one with more contrast to a colour."""
     return max("#ffffff", "#000000", key=lambda ink: contrast(ink, colour))
 
 
@@ -71,14 +71,14 @@ def _luminance(colour: str) -> float:
 
 
 def log_axis(title: str, low: float, high: float) -> Figure:
-    """Return an axis that is logarithmic, and says so, where the values span more than a decade."""
+    """Return an axis. It is logarithmic, and labelled so, if the values span more than a decade."""
     if low > 0 and high / low > 10:
         return {"title": {"text": f"{title} (logarithmic axis)"}, "type": "log", **_log_ticks(low, high)}
     return {"title": {"text": title}}
 
 
 def _log_ticks(low: float, high: float) -> Figure:
-    """Return ticks at round values, written out: Plotly's own say 2 for 0.2 and for 20."""
+    """Return ticks at round values, written in full: Plotly's own ticks say 2 for 0.2 and for 20."""
     digits = (1, 2, 5) if high / low < 1e4 else (1,)
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     ticks = [float(f"{digit}e{power}") for power in powers for digit in digits]

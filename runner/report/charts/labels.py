@@ -1,4 +1,4 @@
-"""Where the names of points go, so that they do not cover each other."""
+"""Place the names of points so that they do not cover each other."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _RISING = ("bottom right", "top left", "top right", "bottom left", "top center",
 def label_places(
     points: Sequence[tuple[float, float]], texts: Sequence[str], width: float, height: float, rising: bool = False
 ) -> list[str]:
-    """Return Plotly's `textposition` of each text, chosen one after the other; the least bad one where all collide.
+    """Return Plotly's `textposition` for each text. Texts are placed in order; if all collide, the best one is taken.
 
     Args:
-        points: x and y, each from 0 to 1 across the chart, y upwards.
-        texts: their names; empty where a point has none.
-        width: of the chart, pixels.
-        height: the same.
-        rising: whether a line through the points goes up to the right; names go beside it, not onto it.
+        points: x and y of each point, from 0 to 1 across the chart. y points upwards.
+        texts: the name of each point. An empty text has no place.
+        width: the width of the chart in pixels.
+        height: the height of the chart in pixels.
+        rising: whether a line through the points rises to the right. Names are placed beside the line, not on it.
     """
     order = _RISING if rising else _FALLING
     taken = [_box("middle center", x * width, y * height, 0.0) for x, y in points]
@@ -39,7 +39,7 @@ _Box = tuple[float, float, float, float]
 
 
 def _box(place: str, x: float, y: float, length: float) -> _Box:
-    """Return left, bottom, right, top."""
+    """Return the left, bottom, right and top of a text's box."""
     vertical, horizontal = place.split()
     left = {"right": x + 5, "left": x - 5 - length, "center": x - length / 2}[horizontal]
     bottom = {"top": y + 5, "bottom": y - 5 - _LINE, "middle": y - 5}[vertical]
@@ -47,7 +47,7 @@ def _box(place: str, x: float, y: float, length: float) -> _Box:
 
 
 def _cost(box: _Box, taken: Sequence[_Box], width: float, height: float) -> float:
-    """Return the area in pixels² that would be covered or cut off."""
+    """Return the area that would be covered or cut off, in square pixels."""
     left, bottom, right, top = box
     covered = sum(_overlap(box, other) for other in taken)
     cut_off = max(0.0, -left) + max(0.0, right - width) + max(0.0, -bottom) + max(0.0, top - height)

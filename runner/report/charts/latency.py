@@ -1,4 +1,4 @@
-"""How even the calls of each variant are."""
+"""Draw how much the timed calls of each variant vary."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _KEYS = ("lowerfence", "q1", "median", "q3", "upperfence")
 
 
 def latency_chart(group: Group, recorded: Recordings) -> Chart | None:
-    """One box per variant over the timed calls of all its ok trials: quartiles, whiskers at 1% and 99%."""
+    """Draw one box for each variant: quartiles of the timed calls of its ok trials, with whiskers at 1% and 99%."""
     calls = recorded.calls_seconds
     shown, left_out = most(group, [v for v in group.variants if v.row["job"] in calls], MAX_ROWS)
     if not shown:

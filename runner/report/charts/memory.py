@@ -1,4 +1,4 @@
-"""Resident memory over the time of a trial."""
+"""Draw resident memory over the time of a trial."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _POINTS_PER_PHASE = 60
 
 
 def memory_chart(group: Group, recorded: Recordings) -> Chart | None:
-    """One line per variant (its first ok trial); a symbol marks where a phase starts."""
+    """Draw one line for each variant (its first ok trial). A symbol marks the start of a phase."""
     shown, left_out = most(group, [v for v in group.variants if v.row["job"] in recorded.memory], MAX_LINES)
     if not shown:
         return None
@@ -54,7 +54,7 @@ def _line(variant: Variant, trial: pd.DataFrame, number: int) -> Figure:
 
 
 def _thinned(phase: pd.DataFrame) -> pd.DataFrame:
-    """Keep the first, the last and the highest of each stretch, so that no peak is lost."""
+    """Keep the first, the last and the highest sample of each stretch, so that no peak is lost."""
     stretch = max(1, -(-len(phase) // _POINTS_PER_PHASE))
     bins = pd.Series(range(len(phase)), index=phase.index) // stretch
     kept = phase["rss_bytes"].groupby(bins).idxmax().tolist()

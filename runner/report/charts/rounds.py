@@ -1,4 +1,4 @@
-"""How each variant did in each round."""
+"""Draw the speedup of each variant in each round."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from runner.report.view import Group, Variant
 
 
 def rounds_chart(group: Group, recorded: Recordings) -> Chart | None:
-    """Speedup by round, one line per variant; open symbols are rounds that do not count."""
+    """Draw the speedup by round, with one line for each variant. Open symbols are rounds that are not included."""
     with_ratios = {
         variant.row["job"]: [trial for trial in recorded.trials.get(variant.row["job"], []) if trial["latency_ratio"]]
         for variant in group.variants
@@ -53,4 +53,4 @@ def _line(variant: Variant, trials: list[Row], number: int) -> Figure:
 
 def _said(trial: Row) -> str:
     disturbed = f", disturbed: {trial['disturbed_by']}" if trial["disturbed_by"] else ""
-    return disturbed + ("" if trial["included"] is not False else ", not counted")
+    return disturbed + ("" if trial["included"] is not False else ", not included")

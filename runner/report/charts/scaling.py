@@ -1,4 +1,4 @@
-"""What more threads bring."""
+"""Draw what more threads bring."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from runner.results.format import pluralize
 
 
 def scaling_chart(scaling: Scaling) -> Figure | None:
-    """One line per technique: speedup by the number of threads; the dotted one has an efficiency of 1."""
+    """Draw the speedup by the number of threads, one line per technique. The dotted line has an efficiency of 1."""
     if len(scaling.threads) < 2:
         return None  # two points say no more than the table does
     threads = [1, *scaling.threads]

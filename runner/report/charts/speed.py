@@ -1,4 +1,4 @@
-"""How fast each variant is: against the baseline, and against what the machine can."""
+"""Draw how fast each variant is: against the baseline, and against the machine's peak."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PRECISION_COLOURS = {"float32": "#0072B2", "int8": "#E69F00", "bfloat16": "#009
 
 
 def speedup_chart(group: Group) -> Chart | None:
-    """Bars from zero: baseline latency ÷ variant latency, with its 95% interval; the fastest on top."""
+    """Draw bars from zero: baseline latency ÷ variant latency, with its 95% interval. The fastest is on top."""
     shown, left_out = most(group, [v for v in group.variants if v.row["latency_ratio"] is not None], MAX_ROWS)
     if len(shown) < 2:
         return None
@@ -62,7 +62,7 @@ def speedup_chart(group: Group) -> Chart | None:
 
 
 def _speedup_dots(bars: Figure, left_out: str) -> Chart:
-    """Dots on a logarithmic axis: beside a variant hundreds of times as fast, the bars of all others have no length."""
+    """Draw dots on a logarithmic axis. Beside a variant that is 100 times as fast, other bars would have no length."""
     kept = ("y", "x", "text", "marker", "customdata", "hovertemplate", "error_x")
     dots = {name: bars[name] for name in kept} | {
         "type": "scatter",
@@ -85,7 +85,7 @@ def _speedup_dots(bars: Figure, left_out: str) -> Chart:
 
 
 def peak_chart(group: Group) -> Chart | None:
-    """Bars from zero: the rate of each variant as a percentage of the machine's peak in the same precision."""
+    """Draw bars from zero: the rate of each variant as a percentage of the machine's peak in the same precision."""
     shown, left_out = most(group, [v for v in group.variants if v.row["peak_fraction"] is not None], MAX_ROWS)
     if not shown:
         return None
@@ -109,9 +109,7 @@ def peak_chart(group: Group) -> Chart | None:
         "yaxis": {"autorange": "reversed", "categoryorder": "array", "categoryarray": [plain(v.label) for v in shown]},
         "showlegend": len(precisions) > 1,
     }
-    said = (
-        "The rate of matrix products, padding counted as work, against the best that this machine reached with these "
-    )
+    said = "The rate of matrix products, padding included, against the best rate that this machine reached with these "
     said += (
         "threads in the same precision, or in float32 where that is faster: what is left to gain from the same model."
     )

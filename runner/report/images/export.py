@@ -1,7 +1,7 @@
-"""Every chart of a page as a file, drawn by the page itself in the system's Chromium, offline.
+"""Write every chart of a page as a file. The page itself draws them in the system's Chromium, offline.
 
-Plotly's own way, kaleido, drives a Chromium too, but is one more dependency, and knows nothing of how the page themes
-its charts.
+Plotly's own exporter, kaleido, drives a Chromium, too. It is one more dependency, and does not know the themes of the
+page.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ _LONGEST_NAME = 120  # letters
 
 
 def export_charts(page: Path, folder: Path, format: str) -> list[Path]:
-    """Write every chart of a page into a folder, in light colours on white; return the paths in the page's order.
+    """Write every chart of a page into a folder, in light colours on white. Return the paths in the page's order.
 
     Args:
         page: a report.html or a diff.html.
-        folder: made if it is not there; files of the same names are overwritten.
+        folder: where the files go. It is made if it does not exist; files of the same names are overwritten.
         format: one of FORMATS.
 
     Raises:
-        UserError: if there is no page, no chart in it, no browser, or the folder cannot be written.
+        UserError: if the page, a chart in it or a browser is missing, or the folder cannot be written.
     """
     if not page.is_file():
         raise UserError(f"{page} does not exist. Give a sweep with a report; make report SWEEP=… writes one.")
@@ -77,7 +77,7 @@ def _opened(page: Path) -> Iterator[Page]:
 
 
 def _name(found: dict[str, Any], taken: list[Path]) -> str:
-    """Return what a chart shows, as speedup-minilm-l6-on-tweets-1-thread; numbered where that is taken."""
+    """Return a free file name that says what a chart shows, such as speedup-minilm-l6-on-tweets-1-thread."""
     kind = re.sub(r"-\d+$", "", found["figure"])
     words = re.findall(r"[a-z0-9]+", f"{kind} {found['section']}".lower())
     name = "-".join(words)[:_LONGEST_NAME].rstrip("-")

@@ -1,4 +1,4 @@
-"""Keeping out of the way of what is being measured."""
+"""Keep out of the way of what is being measured."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _LOWEST_PRIORITY = 19
 
 
 def stand_aside() -> int:
-    """Run at the lowest priority and on the first core from now on; return how many cores there are for boxes.
+    """Run at the lowest priority and on the first core from now on. Return the number of cores for boxes.
 
-    Boxes get the last cores (`choose_cpus`), so the first one is measured on only by a trial that takes all. Threads
-    that are there already keep what they have: to be called before anything that starts some.
+    Boxes get the last cores (`choose_cpus`), so only a trial that takes all cores is measured on the first one. Call it
+    before anything that starts threads: existing threads keep their priority and cores.
     """
     cores = physical_cores()
     os.nice(_LOWEST_PRIORITY)

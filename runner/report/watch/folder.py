@@ -1,4 +1,4 @@
-"""How far a sweep is, from the files in its folder."""
+"""Tell how far a sweep is, from the files in its folder."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _READ = ("plan.json", "peaks.json", "trials/*/trial.json", "trials/*/lost.json",
 
 @dataclass(frozen=True)
 class Progress:
-    """What lies in a sweep's folder.
+    """The files in a sweep's folder, and what runs next.
 
     Attributes:
-        files: name, time of change and size of every file that tables are made of. What is still being written has
-            another name.
-        next_threads: threads of the trial that is running or comes next; None where all planned ones are done.
+        files: name, time of change and size of every file that tables are made of. A file that is still being written
+            has another name.
+        next_threads: the threads of the trial that runs now or comes next; None if all planned trials are done.
     """
 
     files: frozenset[tuple[str, int, int]]
@@ -28,12 +28,12 @@ class Progress:
 
     @property
     def is_complete(self) -> bool:
-        """Return whether every planned trial left its file. A sweep may still find that it needs one more round."""
+        """Return whether every planned trial has left its file. The sweep may still add a round."""
         return self.next_threads is None
 
 
 def look(sweep: Path) -> Progress:
-    """Look into a sweep's folder; some milliseconds for hundreds of trials.
+    """Look into a sweep's folder. That takes a few milliseconds for hundreds of trials.
 
     Raises:
         UserError: if there is no readable plan.

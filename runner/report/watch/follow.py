@@ -1,9 +1,9 @@
-"""Writing a sweep's report anew while trials come in.
+"""Rewrite a sweep's report while trials come in.
 
-What it costs: a rewrite of some 60 trials takes 1.5 s of one core, and at most a tenth of the time is spent on it. It
-runs at the lowest priority on a core that is not measured on, and none begins while a trial has all cores. Cache and
-memory are still shared, as with any neighbour. A browser is not held back so: on the same machine, each reload of the
-page takes it a second of any core, so look from another one where figures must be fine.
+A rewrite of 60 trials takes 1.5 s of one core, and rewriting takes at most a tenth of the time. It runs at the lowest
+priority on a core that is not measured on, and never begins while a trial has all cores. It still shares cache and
+memory with the trials. A browser has no such limits: each reload of the page takes a second of any core. Where figures
+must be precise, look at the page from another machine.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ class Pace:
     """How often it looks and writes.
 
     Attributes:
-        poll_seconds: between two looks into the folder.
-        min_seconds: between two rewrites, at least.
-        share: of the time, at most, that goes into rewriting.
-        quiet_seconds: a complete sweep that did not change for so long needs no further round.
+        poll_seconds: the time between two looks into the folder.
+        min_seconds: the shortest time between two rewrites.
+        share: the largest share of the time that goes into rewriting.
+        quiet_seconds: how long a complete sweep must stay unchanged to count as finished.
     """
 
     poll_seconds: float = 2.0
@@ -37,7 +37,7 @@ class Pace:
     quiet_seconds: float = 15.0
 
     def rest_seconds(self, rewrite_seconds: float) -> float:
-        """Return how long to leave the report alone after a rewrite that took so long."""
+        """Return how long to wait after a rewrite of this duration."""
         return max(self.min_seconds, rewrite_seconds * (1 / self.share - 1))
 
 
@@ -45,9 +45,9 @@ def follow(sweep: Path, cores: int, say: Callable[[str], None], pace: Pace) -> N
     """Rewrite the tables and the report of a sweep whenever trials came in, until it is complete.
 
     Args:
-        sweep: its folder.
-        cores: for boxes; nothing is written while a trial has them all.
-        say: is told one line per rewrite, and when one has to wait.
+        sweep: the sweep's folder.
+        cores: the number of cores for boxes. Nothing is written while a trial has them all.
+        say: a function that gets one line for each rewrite, and one when a rewrite has to wait.
         pace: see `Pace`.
 
     Raises:

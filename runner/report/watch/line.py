@@ -1,4 +1,4 @@
-"""How a sweep stands, in one line."""
+"""Say in one line how a sweep stands."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Row = Mapping[str, Any]
 
 
 def status_line(tables: Tables) -> str:
-    """Return trials done of planned, how many failed, and who leads so far, against its own baseline."""
+    """Return the trials done and planned, the number of failures, and the variant that leads so far."""
     rows = tables.jobs
     planned, missing, ok = (sum(row[f"trials_{name}"] for row in rows) for name in ("planned", "missing", "ok"))
     failed = planned - missing - ok

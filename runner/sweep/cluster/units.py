@@ -1,6 +1,6 @@
 """What a node gets at once: one round of the jobs that share a baseline, since ratios hold only within a node.
 
-So does a slot of this machine (runner/slots).
+So does a slot of this machine (runner/sweep/slots).
 
 Beside the trials, `nodes/UNIT.json` notes which node measured a unit. A unit that was begun goes on there; if that node
 is gone, the unit is measured anew, whole, on another, and what the first one measured is set aside.

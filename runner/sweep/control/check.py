@@ -1,4 +1,4 @@
-"""Check a job's predictions against transformers' own, before anything of it is measured."""
+"""Compare a job's predictions with those of transformers itself, before the job is measured."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runner.tasks.texts import Example
 
 
 class WrongError(Exception):
-    """Predictions are not the model's own. `log` shows the first texts in full."""
+    """The predictions are not those of the model. `log` shows the first texts in full."""
 
     def __init__(self, error: str, log: str) -> None:
         super().__init__(error)
@@ -22,14 +22,14 @@ class WrongError(Exception):
 
 @dataclass(frozen=True)
 class Control:
-    """How a job's predictions compare with transformers' own: they are equal, or could not be compared.
+    """The result of a control that did not fail: the predictions agree, or could not be compared.
 
     Attributes:
-        of: "job" if its own predictions were compared; "model" if it is meant to predict otherwise than its model, and
-            the model was compared as the engine torch runs it.
-        texts: how many were compared.
-        largest_difference: of a logit.
-        reason: why transformers could not make any predictions; None if it could.
+        of: "job" if the job's own predictions were compared. "model" if the job is meant to predict differently from
+            its model; then the model was compared, run by the engine torch.
+        texts: the number of texts that were compared.
+        largest_difference: the largest difference of a logit.
+        reason: why transformers could not predict; None if it could.
     """
 
     of: str
@@ -50,12 +50,12 @@ def check(
     """Compare logits with a reference.
 
     Args:
-        reference: the folder that runner/sweep/control/reference.py filled.
+        reference: the folder that runner/sweep/control/reference.py has filled.
         logits, names, examples, kind, noted: see `runner.sweep.control.compare.compare`.
-        of: whose logits they are; see `Control.of`.
+        of: see `Control.of`.
 
     Raises:
-        WrongError: if they differ by more than rounding explains.
+        WrongError: if the logits differ by more than rounding explains.
     """
     told = json.loads((reference / "reference.json").read_text(encoding="utf-8"))
     if reason := told.get("reason"):

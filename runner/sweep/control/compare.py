@@ -1,4 +1,4 @@
-"""Compare a job's logits with transformers' own; pure functions."""
+"""Compare a job's logits with those of transformers itself. Pure functions."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _NUMBER = re.compile(r"(?:label_)?([+-]?\d+(?:\.\d+)?)")
 
 @dataclass(frozen=True)
 class Difference:
-    """A text, or a word of it, whose logits are not transformers' own.
+    """A text, or a word of a text, whose logits differ from those of transformers.
 
     Attributes:
-        text: what was evaluated.
-        size: largest difference of a logit; infinite where one is not a number.
-        here, there: what is predicted here and by transformers; empty for vectors.
-        logits: of each output, by name: here, and by transformers.
+        text: the text, or the word and its text.
+        size: the largest difference of a logit. It is infinite if a logit is not a number.
+        here, there: the labels predicted here and by transformers. Both are empty for vectors.
+        logits: for each output, by name, the logit here and the logit of transformers.
     """
 
     text: str
@@ -41,13 +41,13 @@ class Difference:
 
 @dataclass(frozen=True)
 class Compared:
-    """How a job's logits compare with transformers' own.
+    """The comparison of a job's logits with those of transformers.
 
     Attributes:
-        texts: how many were compared.
-        largest: difference of a logit.
-        allowed: what may be rounding.
-        differences: of each text that differs by more, the first of its words that does.
+        texts: the number of texts that were compared.
+        largest: the largest difference of a logit.
+        allowed: the largest difference that rounding may cause.
+        differences: for each text that differs by more, its first difference.
     """
 
     texts: int
@@ -57,7 +57,7 @@ class Compared:
 
     @property
     def error(self) -> str:
-        """Say in one line how far the predictions differ, and where first."""
+        """Return one line that says how far the predictions differ, and where the first difference is."""
         other = [one for one in self.differences if one.here != one.there]
         first = (other or self.differences)[0]
         text = " ".join(first.text.split())
@@ -71,7 +71,7 @@ class Compared:
 
     @property
     def log(self) -> str:
-        """Return the first texts that differ in full, with their logits."""
+        """Return the first texts that differ, in full and with their logits."""
         lines = [self.error, f"Rounding would explain differences up to {self.allowed:.2g}.", ""]
         for one in sorted(self.differences, key=lambda one: one.here == one.there)[:_SHOWN]:
             lines += [one.text, f"  here: {one.here or 'a vector'}; transformers: {one.there or 'a vector'}"]
@@ -89,14 +89,14 @@ def compare(
     kind: str,
     noted: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Compared:
-    """Compare the logits of the reference's texts, output by output as their names say.
+    """Compare the logits of the reference's texts. Outputs are matched by name.
 
     Args:
-        reference: as runner/sweep/control/reference.py wrote it, with logits.
-        logits: of all test texts, or of all words of them.
-        names: of their outputs, in order; none for vectors.
+        reference: what runner/sweep/control/reference.py wrote, with logits.
+        logits: the job's logits of all test texts, or of all their words.
+        names: the names of the job's outputs, in order. Vectors have none.
         examples: all test texts.
-        kind: how they are evaluated; see `runner.config.task_kinds`.
+        kind: the kind of the task; see `runner.config.task_kinds`.
         noted: see `outputs_of`.
     """
     starts = _starts(examples)
@@ -123,16 +123,17 @@ def compare(
 def outputs_of(
     names: Sequence[str], own: Sequence[str], noted: Mapping[str, Mapping[str, Any]] | None = None
 ) -> list[int]:
-    """Return which of the model's own outputs each of the job's outputs must be.
+    """Return the model's own output that each of the job's outputs must equal.
 
-    The names tell, where one fits exactly one of the model's own: as it is written, else whatever its case, else as a
-    number, of which LABEL_3 is one. What somebody stated comes before the names, and where they do not tell, what the
-    import noted is all there is; without a note, the order itself.
+    Outputs are matched by name, if each name matches exactly one of the model's names: first as written, then without
+    regard to case, then as a number (LABEL_3 is the number 3). A mapping that the user stated comes before names. Where
+    names do not decide, the mapping that the import noted is used, and without such a note the order.
 
     Args:
-        names: of the job's outputs, in their order.
-        own: of the model's outputs, in theirs.
-        noted: by name, the output that the import took, and by which rule; see `runner.techniques.importing.labels`.
+        names: the names of the job's outputs, in order.
+        own: the names of the model's outputs, in order.
+        noted: by name, the output that the import took and the rule that it followed; see
+            `runner.techniques.importing.labels`.
     """
     if len(names) != len(own):
         return list(range(len(own)))  # another number of outputs is a difference in itself
@@ -160,7 +161,7 @@ _SPELLINGS: tuple[Callable[[str], str | float | None], ...] = (str, str.casefold
 
 
 def _starts(examples: Sequence[Example]) -> list[int]:
-    """Return where the rows of each example begin, and where the last one's end."""
+    """Return the first row of each example, and the end of the last example's rows."""
     starts = [0]
     for example in examples:
         starts.append(starts[-1] + (len(example.words) if example.words else 1))
@@ -168,12 +169,12 @@ def _starts(examples: Sequence[Example]) -> list[int]:
 
 
 def _text(example: Example, word: int) -> str:
-    """Return what a row of logits is of: a text, or one of its words and the text it is in."""
+    """Return the text that a row of logits belongs to, or the word and its text."""
     return f"{example.words[word]} (in: {example.whole})" if example.words else example.whole
 
 
 def _predicted(row: Sequence[float], names: Sequence[str], kind: str) -> str:
-    """Return the label that a row of logits predicts; empty for a vector."""
+    """Return the label that a row of logits predicts. A vector predicts none."""
     if kind == EMBEDDING or len(row) != len(names):
         return ""
     if not all(map(math.isfinite, row)):
@@ -184,7 +185,7 @@ def _predicted(row: Sequence[float], names: Sequence[str], kind: str) -> str:
 
 
 def _difference(here: Sequence[float], there: Sequence[float]) -> float:
-    """Return the largest difference; a word that is cut off is no number on both sides."""
+    """Return the largest difference. A word that was cut off is NaN on both sides, and does not differ."""
     if len(here) != len(there):
         return math.inf
     sizes = (0.0 if math.isnan(a) and math.isnan(b) else abs(a - b) for a, b in zip(here, there, strict=True))

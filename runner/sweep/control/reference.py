@@ -1,7 +1,8 @@
 """Predict some test texts with transformers alone, inside a box: `python -m runner.sweep.control.reference REQUEST`.
 
-Nothing of Pinbox is imported here, and nothing is batched, padded or exported: this is what a user of the model gets
-who loads it with `from_pretrained` and gives it one text at a time. Every mistake of ours is then a difference.
+No code of Pinbox is imported here, and nothing is batched, padded or exported. These are the predictions that a user
+gets who loads the model with `from_pretrained` and gives it one text at a time. A mistake of Pinbox then shows as a
+difference.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ _CLASSES = {"tokens": AutoModelForTokenClassification, "embedding": AutoModel}  
 def main() -> None:
     """Read the request, write `files/reference.json` and `notes.json` into the output folder.
 
-    The reference holds the numbers of the texts, the names of the model's outputs in their order, and the logits of
-    each text as rows: one row, or one for each word. If transformers itself cannot do it, it holds the `reason` only.
+    The reference holds the indices of the texts, the names of the model's outputs in order, and the logits of each text
+    as rows: one row, or one for each word. If transformers itself fails, the reference holds only the `reason`.
     """
     request = json.loads(Path(sys.argv[1]).read_text())
     paths = {name: Path(path) for name, path in request["paths"].items()}
@@ -54,7 +55,7 @@ def main() -> None:
 
 
 def sample(examples: Sequence[dict[str, Any]], first: int) -> list[int]:
-    """Return the numbers of the first texts, which come in a shuffled order, and of the longest of the others."""
+    """Return the indices of the first texts, whose order is random, and of the longest of the others."""
     others = sorted(range(first, len(examples)), key=lambda number: -_characters(examples[number]))
     return [*range(min(first, len(examples))), *sorted(others[:_LONGEST])]
 
@@ -67,7 +68,7 @@ def predict(examples: Sequence[dict[str, Any]], paths: dict[str, Path], request:
     """Return the names of the model's outputs and the logits of every example.
 
     Args:
-        examples: each with its text, and perhaps the pair's second text, or its words.
+        examples: the test texts, as `runner.tasks.texts` writes them.
         paths: the folders `model` and `tokenizer`.
         request: the `kind` of the task, how vectors are made (`pooling`, `normalized`), `max_length`, and whether the
             tokenizer's folder holds the model's own files (`raw_tokenizer`) or a tokenizer.json alone.
@@ -85,7 +86,7 @@ def load_model(folder: Path, kind: str) -> Any:
     """Load a model in float32.
 
     Raises:
-        ValueError: if tensors are missing, for which transformers would take random ones.
+        ValueError: if tensors are missing; transformers would replace them by random ones.
     """
     config = AutoConfig.from_pretrained(folder, **_OURS)
     loaded: dict[str, Any] = _OURS | {"dtype": torch.float32, "output_loading_info": True}
@@ -103,15 +104,14 @@ def load_model(folder: Path, kind: str) -> Any:
 
 
 def normalizes(folder: Path, config: Any) -> bool:
-    """Whether a vector is divided by its length: as sentence-transformers' modules.json has it, or a checkpoint of
-    ours."""
+    """Return whether vectors are divided by their length, as modules.json or config.json says."""
     modules = folder / "modules.json"
     kinds = [str(one["type"]) for one in json.loads(modules.read_text(encoding="utf-8"))] if modules.is_file() else []
     return any(kind.endswith(".Normalize") for kind in kinds) or bool(getattr(config, "vector_normalized", False))
 
 
 def load_tokenizer(folder: Path, raw: bool, config: Any) -> Any:
-    """Load the tokenizer as transformers does: by the model's own files, or from a tokenizer.json alone."""
+    """Load the tokenizer with transformers, from the model's own files or from tokenizer.json alone."""
     if raw:
         return AutoTokenizer.from_pretrained(folder, **_OURS)
     types = ["token_type_ids"] if getattr(config, "takes_token_types", False) else []
@@ -120,7 +120,7 @@ def load_tokenizer(folder: Path, raw: bool, config: Any) -> Any:
 
 
 def _logits(model: Any, tokenizer: Any, example: dict[str, Any], request: dict[str, Any]) -> list[list[float]]:
-    """Return the logits of one text: one row, or one for each word, not numbers for a word that was cut off."""
+    """Return the logits of one text: one row, or one for each word. A word that was cut off gets NaN."""
     words = example.get("words")
     given = [words] if words else [example[name] for name in ("text", "pair") if name in example]
     encoded = tokenizer(

@@ -14,7 +14,6 @@ from runner.errors import UserError, did_you_mean
 from runner.models.architectures import ARCHITECTURES
 from runner.models.signatures import BASE, OF_TEXTS, check_architecture, check_inputs_of
 from runner.tasks.texts import read_kind, read_labels, read_stated
-from runner.techniques import step
 from runner.techniques.importing.heads import check_head, read_config, tensors_of
 from runner.techniques.importing.labels import LabelMatch, match_labels
 from runner.techniques.importing.model_folder import check_folder, remark_on
@@ -22,7 +21,7 @@ from runner.techniques.importing.model_tokenizer import check_tokenizer_files, i
 from runner.techniques.importing.sentence_vectors import check_vectors
 from runner.techniques.importing.weights import check_tensors
 from runner.techniques.shape import Shape
-from runner.techniques.step import Step, StepInputs
+from runner.techniques.step import Step, StepInputs, step
 
 _POOLINGS = ("mean", "first")  # heads that are none
 _HEADS = ("load", "new", *_POOLINGS)

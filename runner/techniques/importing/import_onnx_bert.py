@@ -9,10 +9,9 @@ from typing import Any
 from runner.config.task_kinds import CLASSIFIED
 from runner.errors import UserError
 from runner.tasks.texts import read_labels
-from runner.techniques import step
 from runner.techniques.importing.model_tokenizer import check_tokenizer_files, import_tokenizer
 from runner.techniques.shape import Shape
-from runner.techniques.step import Step, StepInputs
+from runner.techniques.step import Step, StepInputs, step
 
 _NO_PREFIX = "embeddings.word_embeddings.weight"  # tells where the encoder's names begin
 

@@ -11,9 +11,8 @@ from runner.config.task_kinds import EMBEDDING, KINDS, TOKENS
 from runner.errors import UserError, did_you_mean
 from runner.models.architectures import ARCHITECTURES
 from runner.tasks.texts import SPLITS, read_kind, read_labels, read_split
-from runner.techniques import step
 from runner.techniques.shape import Shape, shape_of_config
-from runner.techniques.step import Step, StepInputs
+from runner.techniques.step import Step, StepInputs, step
 from runner.techniques.training.pairs import note_token_types
 
 # Special tokens in the order of their ids: those of BERT, and of the models that number positions from the padding on.

@@ -17,12 +17,11 @@ import numpy as np
 from runner.config.task_kinds import SINGLE_LABEL
 from runner.errors import UserError
 from runner.tasks.texts import SPLITS, read_split
-from runner.techniques import step
 from runner.techniques.onnx.onnx_dynamic_int8 import OnnxDynamicInt8
 from runner.techniques.onnx.onnx_export import MODEL, OnnxExport
 from runner.techniques.onnx.onnx_static_int8 import encode
 from runner.techniques.shape import Shape, check_first_token, check_tokens
-from runner.techniques.step import Step, StepInputs
+from runner.techniques.step import Step, StepInputs, step
 
 _INPUTS = ("input_ids", "attention_mask")
 _LOGITS = "logits"

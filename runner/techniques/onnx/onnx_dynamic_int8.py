@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import UserError, did_you_mean
-from runner.techniques import step
 from runner.techniques.onnx.onnx_export import MODEL
-from runner.techniques.step import Step, StepInputs
+from runner.techniques.step import Step, StepInputs, step
 
 _WEIGHT_TYPES = ("int8", "uint8")
 _EMBEDDINGS = ("Gather", "EmbedLayerNormalization")  # the operators that look them up

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from runner.errors import UserError
-from runner.techniques import step
 from runner.techniques.onnx.onnx_export import MODEL
 from runner.techniques.onnx.onnx_weight_only import (
     CONTRIBUTED,
@@ -22,7 +21,7 @@ from runner.techniques.onnx.onnx_weight_only import (
     quantize_blocks,
     remove_unused,
 )
-from runner.techniques.step import Step, StepInputs
+from runner.techniques.step import Step, StepInputs, step
 
 
 @step("onnx-embedding-blocks")

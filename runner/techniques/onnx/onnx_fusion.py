@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import UserError
-from runner.techniques import step
 from runner.techniques.onnx.onnx_export import MODEL
-from runner.techniques.step import Step, StepInputs
+from runner.techniques.step import Step, StepInputs, step
 
 FUSED = "com.microsoft"  # the domain of ONNX Runtime's own operators
 _TOLERANCE = 1e-4  # of float32 logits, fused against plain; heads counted wrongly give far more

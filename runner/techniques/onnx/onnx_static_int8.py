@@ -19,10 +19,9 @@ from runner.errors import UserError, did_you_mean
 from runner.models.inputs import INPUTS
 from runner.tasks.texts import read_split
 from runner.tasks.tokenizer import load_tokenizer
-from runner.techniques import step
 from runner.techniques.onnx.onnx_export import MODEL
 from runner.techniques.shape import Shape, check_tokens
-from runner.techniques.step import Step, StepInputs
+from runner.techniques.step import Step, StepInputs, step
 
 _METHODS = {"min-max": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}
 Given = str | tuple[str, ...]  # a text, or a pair

@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 
 from runner.errors import UserError, did_you_mean
-from runner.techniques import step
 from runner.techniques.onnx.onnx_export import MODEL
-from runner.techniques.step import Step, StepInputs
+from runner.techniques.step import Step, StepInputs, step
 
 CONTRIBUTED = "com.microsoft"  # the domain of ONNX Runtime's own operators
 

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.models.inputs import INPUTS
-from runner.techniques import step
 from runner.techniques.openvino.openvino_graphs import import_openvino, save
-from runner.techniques.step import Step, StepInputs
+from runner.techniques.step import Step, StepInputs, step
 
 if TYPE_CHECKING:
     import torch

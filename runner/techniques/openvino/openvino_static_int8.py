@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import UserError, did_you_mean
-from runner.techniques import step
 from runner.techniques.onnx.onnx_static_int8 import calibration_texts, encode
 from runner.techniques.openvino.openvino_graphs import import_nncf, read, save
-from runner.techniques.step import Step, StepInputs
+from runner.techniques.step import Step, StepInputs, step
 
 _PRESETS = {"mixed": "MIXED", "performance": "PERFORMANCE"}
 

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import UserError, did_you_mean
-from runner.techniques import step
 from runner.techniques.openvino.openvino_graphs import import_nncf, read, save
-from runner.techniques.step import Step, StepInputs
+from runner.techniques.step import Step, StepInputs, step
 
 _BITS = (4, 8)
 _GROUP_SIZES = (16, 32, 64, 128)

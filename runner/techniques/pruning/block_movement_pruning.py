@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import UserError
-from runner.techniques import step
 from runner.techniques.pruning.movement_pruning import add_movement
 from runner.techniques.pruning.sparse_training import GradualPruning, Pruning
 from runner.techniques.shape import Shape, check_attention, check_removes, remaining
-from runner.techniques.step import StepInputs
+from runner.techniques.step import StepInputs, step
 
 if TYPE_CHECKING:
     import torch

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import UserError, did_you_mean
-from runner.techniques import step
 from runner.techniques.shape import Shape, check_layers, check_removes, remaining
-from runner.techniques.step import Step, StepInputs
+from runner.techniques.step import Step, StepInputs, step
 
 if TYPE_CHECKING:
     import torch

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import UserError, did_you_mean
-from runner.techniques import step
 from runner.techniques.shape import Shape, check_attention, check_removes, remaining
-from runner.techniques.step import Step, StepInputs
+from runner.techniques.step import Step, StepInputs, step
 
 _CRITERIA = ("random", "importance")
 

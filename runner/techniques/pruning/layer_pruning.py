@@ -8,9 +8,8 @@ from typing import Any
 
 from runner.errors import UserError
 from runner.models.architectures import ARCHITECTURES
-from runner.techniques import step
 from runner.techniques.shape import Shape, check_layers
-from runner.techniques.step import Step, StepInputs
+from runner.techniques.step import Step, StepInputs, step
 
 
 @step("layer-pruning")

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import UserError
-from runner.techniques import step
 from runner.techniques.shape import Shape, check_layers
-from runner.techniques.step import Step, StepInputs
+from runner.techniques.step import Step, StepInputs, step
 
 if TYPE_CHECKING:
     from runner.engines.checkpoint import LowRank

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runner.techniques import step
 from runner.techniques.pruning.sparse_training import Pruning, SparseTraining, Unstructured
+from runner.techniques.step import step
 
 if TYPE_CHECKING:
     import torch

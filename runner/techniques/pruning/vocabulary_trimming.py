@@ -18,9 +18,8 @@ from runner.errors import UserError
 from runner.models.architectures import ARCHITECTURES
 from runner.tasks.texts import SPLITS, read_split
 from runner.tasks.tokenizer import load_tokenizer
-from runner.techniques import step
 from runner.techniques.shape import Shape
-from runner.techniques.step import Step, StepInputs
+from runner.techniques.step import Step, StepInputs, step
 
 _KINDS = ("WordPiece", "BPE", "Unigram")
 _BYTE = re.compile(r"<0x[0-9A-F]{2}>")  # what characters out of the vocabulary fall apart into

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.techniques import step
-from runner.techniques.step import Step, StepInputs
+from runner.techniques.step import Step, StepInputs, step
 
 MODEL = "model.pt2"
 _MAX_TEXTS = 1024  # of a call

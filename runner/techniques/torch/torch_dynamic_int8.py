@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.techniques import step
-from runner.techniques.step import Step, StepInputs
+from runner.techniques.step import Step, StepInputs, step
 from runner.techniques.torch.torchscript import MODEL, save_traced
 
 

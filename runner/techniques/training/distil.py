@@ -13,8 +13,7 @@ from typing import Any
 
 from runner.errors import UserError, did_you_mean
 from runner.tasks.texts import UNLABELLED, Example, read_split
-from runner.techniques import step
-from runner.techniques.step import StepInputs
+from runner.techniques.step import StepInputs, step
 from runner.techniques.training.training import Objective, TrainingStep, label_losses
 
 _HIDDEN_LAYERS = ("last", "all")

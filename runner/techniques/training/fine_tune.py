@@ -8,9 +8,8 @@ from typing import Any
 
 from runner.errors import UserError
 from runner.models.architectures import ARCHITECTURES
-from runner.techniques import step
 from runner.techniques.shape import Shape, check_layers
-from runner.techniques.step import StepInputs
+from runner.techniques.step import StepInputs, step
 from runner.techniques.training.training import Objective, TrainingStep
 
 

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.techniques import step
 from runner.techniques.onnx.onnx_export import MODEL, OnnxExport, exported
 from runner.techniques.onnx.onnx_static_int8 import OnnxStaticInt8
 from runner.techniques.shape import Shape, check_first_token
-from runner.techniques.step import StepInputs
+from runner.techniques.step import StepInputs, step
 from runner.techniques.training.distil import Distillation, TaughtStep
 
 # Of the median text's logits. A sum taken in another order may be rounded to the next level, which adds up from one

@@ -19,10 +19,9 @@ import numpy as np
 
 from runner.errors import UserError
 from runner.tasks.tokenizer import load_tokenizer
-from runner.techniques import step
 from runner.techniques.onnx.onnx_export import MODEL
 from runner.techniques.shape import Shape
-from runner.techniques.step import StepInputs
+from runner.techniques.step import StepInputs, step
 from runner.techniques.training.distil import hard_loss, soft_loss
 from runner.techniques.training.training import Objective, TrainingStep, set_dropout
 

@@ -82,9 +82,9 @@ def test_only_what_is_missing_is_run(sweep: Path, unit: Unit) -> None:
 CANCELLED = """
 import json, os, signal, sys
 from pathlib import Path
-from runner.cluster import node
-from runner.cluster.units import Unit
-from runner.layout import trial_file
+from runner.sweep.cluster import node
+from runner.sweep.cluster.units import Unit
+from runner.store.sweep_folder import trial_file
 
 sweep, unit = Path(sys.argv[1]), Unit(**json.loads(sys.argv[2]))
 

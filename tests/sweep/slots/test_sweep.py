@@ -69,10 +69,10 @@ def test_the_pairs_alone_had_no_neighbour_and_rounds_had(swept: tuple[Path, str]
     assert alone.sum() == 2 * 3
     assert (rows.beside[alone] == 0).all()
     assert rows.latency_ratio[alone].isna().all()
-    assert not rows.counted[alone].any()
+    assert not rows.included[alone].any()
     assert (rows.beside[~alone] == 1).any()
     assert rows.latency_ratio[~alone].notna().all()
-    assert rows.counted[~alone].all()
+    assert rows.included[~alone].all()
 
 
 def test_the_report_says_what_it_costs(swept: tuple[Path, str]) -> None:

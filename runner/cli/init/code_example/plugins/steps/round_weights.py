@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import UserError
-from runner.techniques import step
-from runner.techniques.step import Step, StepInputs
+from runner.techniques.step import Step, StepInputs, step
 
 
 @step("round-weights")
