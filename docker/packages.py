@@ -91,11 +91,12 @@ def uv_pip(verb: str, *arguments: str | Path, advice: str) -> None:
 
 def install(environment: Path, lock_file: Path, *, exact: bool = False) -> None:
     """Install what a lock file names into an environment. With `exact`, remove everything else."""
+    # One package ships no wheel. It is built with the setuptools of the lock.
+    options: list[str | Path] = ["--require-hashes", "--no-deps", "--build-constraints", lock_file]
+    if exact:
+        options.append("--exact")
     with lock("packages"):  # so that two processes do not download the same files
         uv_pip(
-            "install",
-            *("--python", environment, "--require-hashes", "--no-deps", "--requirement", lock_file),
-            # One package ships no wheel. It is built with the setuptools of the lock.
-            *("--build-constraints", lock_file, *(["--exact"] if exact else [])),
+            *("install", "--python", environment, *options, "--requirement", lock_file),
             advice=f"cannot install the packages of docker/{lock_file.name}",
         )
