@@ -11,7 +11,8 @@ from runner.config.paths import MAKE
 from runner.config.task_kinds import MULTI_LABEL, THRESHOLD
 from runner.errors import UserError
 from runner.export.sources import Sources
-from runner.export.variant import Row, Variant
+from runner.export.variant import Variant
+from runner.results.tables import Row
 
 _PACKAGES = {  # of each engine, besides those of the tokenizing
     "onnxruntime": ("onnxruntime",),

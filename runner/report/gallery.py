@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from runner.report.examples import KINDS, MAX_CHANGES, PredictionGroup, Row, kind, shown_text
+from runner.report.examples import KINDS, MAX_CHANGES, PredictionGroup, kind, shown_text
 from runner.results.format import percent
+from runner.results.tables import Row
 
 
 def gallery(prediction_group: PredictionGroup) -> dict[str, Any] | None:

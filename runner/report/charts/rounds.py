@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from runner.report.charts.chart import GREY, MAX_LINES, Chart, Figure, line_style, log_axis, most, plain
-from runner.report.recordings import Recordings, Row
+from runner.report.recordings import Recordings
 from runner.report.view import Group, Variant
+from runner.results.tables import Row
 
 
 def rounds_chart(group: Group, recorded: Recordings) -> Chart | None:

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from runner.errors import UserError
 
@@ -54,7 +54,9 @@ def export_charts(page: Path, folder: Path, format: str) -> list[Path]:
 
 
 @contextmanager
-def opened_page(page: Path, colours: str = "light", size: tuple[int, int] = (1280, 800)) -> Iterator[Page]:
+def opened_page(
+    page: Path, colours: Literal["light", "dark"] = "light", size: tuple[int, int] = (1280, 800)
+) -> Iterator[Page]:
     """Open a page in the system's Chromium, offline, and close the browser at the end.
 
     Args:
@@ -66,7 +68,7 @@ def opened_page(page: Path, colours: str = "light", size: tuple[int, int] = (128
         UserError: if there is no Playwright or no browser.
     """
     try:
-        from playwright.sync_api import sync_playwright
+        from playwright.sync_api import ViewportSize, sync_playwright
     except ImportError:
         raise UserError("Charts as files need Playwright: pip install playwright.") from None
     browser = next(filter(None, map(shutil.which, _BROWSERS)), None)
@@ -78,7 +80,7 @@ def opened_page(page: Path, colours: str = "light", size: tuple[int, int] = (128
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=browser)
         try:
-            window = {"width": size[0], "height": size[1]}
+            window = ViewportSize(width=size[0], height=size[1])
             context = launched.new_context(color_scheme=colours, offline=True, viewport=window)
             opened = context.new_page()
             opened.goto(page.resolve().as_uri())
