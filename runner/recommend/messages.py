@@ -134,7 +134,7 @@ def _nearest(data: DecisionData, chosen: Recommendation, limits: Limits) -> str:
     return SENTENCES["nearest"].format(
         label=data.variants[chosen.nearest].label,
         misses=misses(data, chosen, chosen.nearest, limits),
-        excess=f"{100 * (chosen.excess or 0):.3g}%",
+        excess=f"{float(f'{100 * (chosen.excess or 0):.3g}'):.15g}%",
         figures=figures(data, chosen.nearest),
     )
 

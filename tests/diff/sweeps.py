@@ -112,7 +112,8 @@ def sweep(
         for example, text in enumerate(texts):
             predicted = "no" if example < job.wrong else "yes"
             label = "yes" if labelled else None
-            predictions.append(identity | {"example": example, "text": text, "label": label, "prediction": predicted})
+            row = {"example": example, "of_text": example, "text": text, "label": label}
+            predictions.append(identity | row | {"prediction": predicted})
     machine_facts = {"cpu_model": "Test CPU", "cores": 2, "image_id": "sha256:1", "versions": {"torch": "2.13.0"}}
     manifest = {"schema": 2, "sweep": "demo", "rounds": rounds, "seed": 0, "isolation": isolation}
     return Tables(
