@@ -71,7 +71,7 @@ def _mebi(size: str) -> str:
 def _lacks(cpu: Cpu) -> str | None:
     if not saturates(cpu.flags):
         return None
-    return f"There is no VNNI, so int8 gains less than elsewhere, and its products may saturate. {ADVICE}"
+    return f"No VNNI: int8 gains less than elsewhere, and its products may saturate. {ADVICE}"
 
 
 def frequency_section(cpus: list[int], root: Path = _ROOT) -> Section:
