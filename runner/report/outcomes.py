@@ -128,15 +128,11 @@ class _Series:
         return sum(map(len, self._places))
 
 
-def ranges(places: Sequence[int]) -> list[int]:
-    """Return ascending whole numbers as the first and the last of each run: 3, 4, 5, 9 as 3, 5, 9, 9."""
-    ends: list[int] = []
-    for place in places:
-        if ends and place == ends[-1] + 1:
-            ends[-1] = place
-        else:
-            ends += [place, place]
-    return ends
+def packed_set(places: Sequence[int], after: int) -> str:
+    """Return a set of places in base64: one bit for each place after a given one, up to the last of the set."""
+    bits = np.zeros(max(places, default=after) - after, dtype=bool)
+    bits[np.array(places, dtype=int) - after - 1] = True
+    return base64.b64encode(np.packbits(bits).tobytes()).decode()
 
 
 def shortened(value: float, digits: int = 12) -> float:

@@ -16,7 +16,7 @@ from runner.recommend.decision_data import DecisionData, Variant, decision_data
 from runner.recommend.limits import EPSILON, MEASURES
 from runner.recommend.messages import FEW_ROUNDS, SENTENCES, headline, latency_line, memory_line, why
 from runner.recommend.resamples import RESAMPLES, Resamples
-from runner.report.outcomes import OutcomeEncoder, PackedOutcomes, ranges, shortened
+from runner.report.outcomes import OutcomeEncoder, PackedOutcomes, packed_set, shortened
 from runner.report.page import template_text, templates
 from runner.results.format import MAX_NAMED
 from runner.results.tables import Tables
@@ -41,7 +41,7 @@ class PageChoice(TypedDict):
         values: per measure; None where it is not known.
         block: the place of the variant's block in `rounds` and `noise_floor`.
         rounds, noise_floor: per block; a noise floor that is not known is 1.
-        ties: per possible winner, the variants that cannot be distinguished from it: first and last of each run.
+        ties: per possible winner, the slower variants that cannot be distinguished from it, as a packed set.
         outcomes: None if the page has no room for them.
     """
 
@@ -52,7 +52,7 @@ class PageChoice(TypedDict):
     block: list[int]
     rounds: list[int]
     noise_floor: list[float]
-    ties: dict[int, list[int]]
+    ties: dict[int, str]
     outcomes: PackedOutcomes | None
 
 
@@ -126,7 +126,7 @@ def _page_choice(data: DecisionData, encoder: OutcomeEncoder) -> PageChoice:
         block=[blocks.index(variant.block) for variant in variants],
         rounds=[block.rounds for block in blocks],
         noise_floor=[shortened(block.noise_floor or 1.0) for block in blocks],
-        ties={place: ends for place in winners if (ends := ranges(resamples.ties(place)))},
+        ties={place: packed for place in winners if (packed := packed_set(resamples.ties(place), after=place))},
         outcomes=encoder.encode(data, resamples),
     )
 

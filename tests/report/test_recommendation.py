@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import random
 import re
 from dataclasses import asdict
@@ -15,7 +16,7 @@ from runner.recommend.decision_data import DecisionData, decision_data
 from runner.recommend.limits import Limits
 from runner.recommend.messages import LATENCY, SENTENCES, why
 from runner.recommend.resamples import Resamples
-from runner.report.outcomes import OutcomeEncoder, ranges
+from runner.report.outcomes import OutcomeEncoder, packed_set
 from runner.report.page import template_text
 from runner.report.recommendation import recommend_section
 from runner.results.collect import collect
@@ -102,9 +103,9 @@ def test_variants_that_are_never_the_best_have_no_outcomes(tables: Tables) -> No
         assert not any(shares.get(place) for place in left_out)
 
 
-def test_runs_of_places_are_written_by_their_ends() -> None:
-    assert ranges([]) == []
-    assert ranges([3, 4, 5, 9]) == [3, 5, 9, 9]
+def test_a_set_of_places_is_one_bit_each() -> None:
+    assert packed_set([], after=2) == ""
+    assert base64.b64decode(packed_set([3, 4, 12], after=2)) == bytes([0b11000000, 0b01000000])
 
 
 def test_sixty_jobs_answer_at_once(open_page: OpenPage, tmp_path: Path) -> None:

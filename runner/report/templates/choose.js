@@ -68,9 +68,9 @@ const chooser = (data) => {
     }
 
     function ties(winner, fitting) {
-      const ranges = choice.ties[winner];
-      if (!ranges || fitting.some((place) => rounds(place) < 2)) return [];
-      return fitting.filter((place) => ranges.some((end, i) => i % 2 && ranges[i - 1] <= place && place <= end));
+      if (!choice.ties[winner] || fitting.some((place) => rounds(place) < 2)) return [];
+      const bytes = unpack(choice.ties[winner], 256), bit = (i) => (bytes[i >> 3] >> (7 - (i & 7))) & 1;
+      return fitting.filter((place) => place > winner && bit(place - winner - 1));
     }
 
     function choose(limits) {
