@@ -36,7 +36,7 @@ def memory_bytes(text: str) -> int:
         )
     if size > total_memory_bytes():
         gib = total_memory_bytes() / (1 << 30)
-        raise UserError(f"isolation.memory is '{text}', but this machine has only {gib:.1f}GiB. Give less.")
+        raise UserError(f"isolation.memory is '{text}', but this machine has {gib:.1f}GiB. Give less.")
     return size
 
 

@@ -122,8 +122,14 @@ def test_a_declared_delimiter_is_taken(tmp_path: Path) -> None:
             r"line 2: the number of fields differs from the header's: 3, not 2, separated by commas",
         ),
         ("text,label\na,b,x\n", r"Quote texts that hold commas"),
-        ("text;label\na;0,5\nb;1,0\n", r"line 2: column 'label' holds '0,5', a number with a decimal comma, or sev"),
-        ('text,label\na,"-1,5"\n', r"line 2: column 'label' holds '-1,5', a number with a decimal comma"),
+        (
+            "text;label\na;0,5\nb;1,0\n",
+            r"line 2: column 'label' holds '0,5', which is either a number with a decimal comma or sev",
+        ),
+        (
+            'text,label\na,"-1,5"\n',
+            r"line 2: column 'label' holds '-1,5', which is either a number with a decimal comma",
+        ),
         ('text,label\n"so \\"he\\" said",x\n', r"line 2: ',' expected after '\"'\. Close every quote, and double"),
         ('text\tlabel\n"so" he said\tx\n', r"line 2: a tab expected after '\"'"),
         ('text,label\na,x\n"never closed,y\nb,x\n', r"line 3: unexpected end of data\. Close every quote"),

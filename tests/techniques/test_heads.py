@@ -120,7 +120,7 @@ def test_the_sizes_of_tensors_are_read_from_all_files(tmp_path: Path) -> None:
 )
 def test_what_changes_the_model_is_refused(file: str, message: str, tmp_path: Path) -> None:
     (tmp_path / file).write_text("{}")
-    with pytest.raises(UserError, match=rf"m: {file} is of .*{message}"):
+    with pytest.raises(UserError, match=rf"m: {file} belongs to .*{message}"):
         check_folder(tmp_path, {}, False, "m")
 
 
