@@ -51,6 +51,7 @@ def test_torchscript_is_exact(checkpoint: Path, texts: Path, tmp_path: Path, log
     np.testing.assert_allclose(logits("torchscript", made), logits("torch", checkpoint), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("g++"), reason="needs a C++ compiler")
 @pytest.mark.parametrize("model_type", ["roberta", "modernbert"])  # the latter wants a graph of its own for one text
 def test_torch_compile_is_exact(model_type: str, texts: Path, tmp_path: Path, logits: Logits) -> None:
@@ -58,6 +59,7 @@ def test_torch_compile_is_exact(model_type: str, texts: Path, tmp_path: Path, lo
     np.testing.assert_allclose(logits("torch_compile", model), logits("torch", model), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("g++"), reason="needs a C++ compiler")
 def test_aot_inductor_is_exact(bert: Path, texts: Path, tmp_path: Path, logits: Logits) -> None:
     made, notes = apply_step(tmp_path / "made", bert, texts, step="aot-inductor")
@@ -71,6 +73,7 @@ def test_onnx_is_exact(checkpoint: Path, texts: Path, tmp_path: Path, logits: Lo
     np.testing.assert_allclose(logits("onnxruntime", made), logits("torch", checkpoint), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_onnx_of_a_pruned_model_is_exact(checkpoint: Path, texts: Path, tmp_path: Path, logits: Logits) -> None:
     pruned, _ = apply_step(
         tmp_path / "pruned", checkpoint, texts, step="head-pruning", fraction=0.5, criterion="random", seed=1

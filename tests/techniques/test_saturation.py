@@ -81,6 +81,7 @@ def test_what_saturates_on_this_cpu(made: list[Path]) -> None:
     assert max(found[len(SATURATING) :]) < 0.02
 
 
+@pytest.mark.slow
 def test_what_saturates_without_vnni(made: list[Path]) -> None:
     """On any machine: an emulator takes VNNI away."""
     found = errors_without_vnni([folder / "model.onnx" for folder in made])
