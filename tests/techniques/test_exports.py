@@ -45,6 +45,7 @@ def logits(tmp_path: Path) -> Logits:
     return run
 
 
+@pytest.mark.slow
 def test_torchscript_is_exact(checkpoint: Path, texts: Path, tmp_path: Path, logits: Logits) -> None:
     made, notes = apply_step(tmp_path / "made", checkpoint, texts, step="torchscript")
     assert notes["largest_logit_difference"] < 1e-5
@@ -67,6 +68,7 @@ def test_aot_inductor_is_exact(bert: Path, texts: Path, tmp_path: Path, logits: 
     np.testing.assert_allclose(logits("aot_inductor", made), logits("torch", bert), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_onnx_is_exact(checkpoint: Path, texts: Path, tmp_path: Path, logits: Logits) -> None:
     made, notes = apply_step(tmp_path / "made", checkpoint, texts, step="onnx-export")
     assert notes["largest_logit_difference"] < 1e-5
@@ -91,6 +93,7 @@ def test_onnx_int8_is_near_and_smaller(checkpoint: Path, texts: Path, tmp_path: 
     assert 0 < difference(exported, made) < 0.1
 
 
+@pytest.mark.slow
 def test_torch_int8_is_near(checkpoint: Path, texts: Path, tmp_path: Path, logits: Logits) -> None:
     made, notes = apply_step(tmp_path / "made", checkpoint, texts, step="torch-dynamic-int8")
     exact, near = logits("torch", checkpoint), logits("torchscript", made)
