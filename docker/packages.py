@@ -93,10 +93,8 @@ def install(environment: Path, lock_file: Path, *, exact: bool = False) -> None:
     """Install what a lock file names into an environment. With `exact`, remove everything else."""
     # One package ships no wheel. It is built with the setuptools of the lock.
     options: list[str | Path] = ["--require-hashes", "--no-deps", "--build-constraints", lock_file]
+    options += ["--python", environment, "--requirement", lock_file]
     if exact:
         options.append("--exact")
     with lock("packages"):  # so that two processes do not download the same files
-        uv_pip(
-            *("install", "--python", environment, *options, "--requirement", lock_file),
-            advice=f"cannot install the packages of docker/{lock_file.name}",
-        )
+        uv_pip("install", *options, advice=f"cannot install the packages of docker/{lock_file.name}")

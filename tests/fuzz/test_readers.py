@@ -25,6 +25,7 @@ def _changed(content: bytes, chance: random.Random) -> bytes:
     return bytes(changed[: chance.randint(0, len(changed))] if chance.random() < 0.1 else changed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_reader_returns_or_says_what_is_wrong(name: str, tmp_path: Path) -> None:
     reader, chance = readers(tmp_path)[name](), random.Random(name)

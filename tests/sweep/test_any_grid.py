@@ -101,6 +101,7 @@ def _jobs(plan: Plan) -> list[tuple[Any, ...]]:
     return [(c["technique"]["name"], w["batch_size"], w["name"], c["seed"]) for c, w in configs]
 
 
+@pytest.mark.slow
 @settings(max_examples=12)
 @given(grid=GRIDS)
 def test_no_job_is_lost_and_none_is_there_twice(planned: Planned, grid: Grid) -> None:
@@ -121,6 +122,7 @@ def test_no_job_is_lost_and_none_is_there_twice(planned: Planned, grid: Grid) ->
         assert counts == {job.key: 2 if plan.baselines[job.key] == job.key else 1 for job in plan.jobs}
 
 
+@pytest.mark.slow
 @settings(max_examples=8)
 @given(grid=GRIDS.filter(expected), data=st.data())
 def test_what_is_done_is_not_done_again(planned: Planned, grid: Grid, data: st.DataObject) -> None:

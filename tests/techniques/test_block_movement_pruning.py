@@ -27,6 +27,7 @@ from tests.techniques.conftest import apply_step, random_logits, save_random
 QUICK = {"step": "block-movement-pruning", "epochs": 3, "learning_rate": 5e-3, "batch_size": 16, "dropout": 0.0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model_type", ["bert", "roberta", "mpnet"])
 def test_it_learns_and_has_fewer_neurons(model_type: str, texts: Path, tmp_path: Path) -> None:
     source = save_random(tmp_path / "model", texts, model_type)
@@ -39,6 +40,7 @@ def test_it_learns_and_has_fewer_neurons(model_type: str, texts: Path, tmp_path:
     assert torch.equal(random_logits(loaded), random_logits(stock))
 
 
+@pytest.mark.slow
 def test_it_learns_and_has_fewer_heads(checkpoint: Path, texts: Path, tmp_path: Path) -> None:
     folder, notes = apply_step(tmp_path / "b", checkpoint, texts, **QUICK, heads=0.5, neurons=0.5)
     assert [len(heads) for heads in notes["heads_kept"]] == [2, 2]
@@ -115,6 +117,7 @@ def test_bad_settings_are_refused_when_composed(settings: dict[str, Any], messag
         make_step(QUICK | settings, "test")
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(bert: Path, texts: Path, tmp_path: Path) -> None:
     folders = [apply_step(tmp_path / name, bert, texts, **QUICK | {"epochs": 1}, heads=0.5)[0] for name in "ab"]
     assert folder_sha256(folders[0]) == folder_sha256(folders[1])

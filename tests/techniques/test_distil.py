@@ -45,6 +45,7 @@ def student(teacher: Path, texts: Path, tmp_path_factory: pytest.TempPathFactory
     return apply_step(tmp_path_factory.mktemp("student") / "s", teacher, texts, step="layer-pruning", keep=1)[0]
 
 
+@pytest.mark.slow
 def test_with_a_teacher_is_nearer_to_it_and_no_less_right_than_without(
     teacher: Path, student: Path, texts: Path, tmp_path: Path
 ) -> None:
@@ -62,6 +63,7 @@ def test_with_a_teacher_is_nearer_to_it_and_no_less_right_than_without(
     assert sum(right["with"]) >= sum(right["without"])
 
 
+@pytest.mark.slow
 def test_texts_without_labels_teach_too(teacher: Path, student: Path, texts: Path, tmp_path: Path) -> None:
     more = tmp_path / "texts"
     more.mkdir()
@@ -75,6 +77,7 @@ def test_texts_without_labels_teach_too(teacher: Path, student: Path, texts: Pat
     assert _divergence(students[1], teacher, texts) < _divergence(students[0], teacher, texts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hidden", [32, 16])
 def test_any_student_can_learn(teacher: Path, hidden: int, texts: Path, tmp_path: Path) -> None:
     shape = {"model_type": "bert", "vocab_size": 600, "hidden_size": hidden, "num_hidden_layers": 1}

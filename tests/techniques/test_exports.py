@@ -45,12 +45,14 @@ def logits(tmp_path: Path) -> Logits:
     return run
 
 
+@pytest.mark.slow
 def test_torchscript_is_exact(checkpoint: Path, texts: Path, tmp_path: Path, logits: Logits) -> None:
     made, notes = apply_step(tmp_path / "made", checkpoint, texts, step="torchscript")
     assert notes["largest_logit_difference"] < 1e-5
     np.testing.assert_allclose(logits("torchscript", made), logits("torch", checkpoint), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("g++"), reason="needs a C++ compiler")
 @pytest.mark.parametrize("model_type", ["roberta", "modernbert"])  # modernbert needs another graph for a single text
 def test_torch_compile_is_exact(model_type: str, texts: Path, tmp_path: Path, logits: Logits) -> None:
@@ -58,6 +60,7 @@ def test_torch_compile_is_exact(model_type: str, texts: Path, tmp_path: Path, lo
     np.testing.assert_allclose(logits("torch_compile", model), logits("torch", model), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("g++"), reason="needs a C++ compiler")
 def test_aot_inductor_is_exact(bert: Path, texts: Path, tmp_path: Path, logits: Logits) -> None:
     made, notes = apply_step(tmp_path / "made", bert, texts, step="aot-inductor")
@@ -65,12 +68,14 @@ def test_aot_inductor_is_exact(bert: Path, texts: Path, tmp_path: Path, logits: 
     np.testing.assert_allclose(logits("aot_inductor", made), logits("torch", bert), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_onnx_is_exact(checkpoint: Path, texts: Path, tmp_path: Path, logits: Logits) -> None:
     made, notes = apply_step(tmp_path / "made", checkpoint, texts, step="onnx-export")
     assert notes["largest_logit_difference"] < 1e-5
     np.testing.assert_allclose(logits("onnxruntime", made), logits("torch", checkpoint), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_onnx_of_a_pruned_model_is_exact(checkpoint: Path, texts: Path, tmp_path: Path, logits: Logits) -> None:
     pruned, _ = apply_step(
         tmp_path / "pruned", checkpoint, texts, step="head-pruning", fraction=0.5, criterion="random", seed=1
@@ -88,6 +93,7 @@ def test_onnx_int8_is_near_and_smaller(checkpoint: Path, texts: Path, tmp_path: 
     assert 0 < difference(exported, made) < 0.1
 
 
+@pytest.mark.slow
 def test_torch_int8_is_near(checkpoint: Path, texts: Path, tmp_path: Path, logits: Logits) -> None:
     made, notes = apply_step(tmp_path / "made", checkpoint, texts, step="torch-dynamic-int8")
     exact, near = logits("torch", checkpoint), logits("torchscript", made)

@@ -111,6 +111,7 @@ def test_the_scales_are_those_learnt(bert: Path, texts: Path, tmp_path: Path) ->
     assert len(learnt) == 2 * 4 + 2  # query, key and value share one input
 
 
+@pytest.mark.slow
 def test_types_and_sizes_of_weights(trained: Path, texts: Path, tmp_path: Path) -> None:
     seven, _ = apply_step(tmp_path / "seven", trained, texts, **QUICK)
     eight, _ = apply_step(tmp_path / "eight", trained, texts, **QUICK, reduce_range=False)
@@ -130,6 +131,7 @@ def test_products_are_in_int8(trained: Path, texts: Path, tmp_path: Path) -> Non
     assert notes["median_logit_difference"] < 1e-4
 
 
+@pytest.mark.slow
 def test_makes_up_for_what_static_int8_loses(outlying: Path, texts: Path, tmp_path: Path) -> None:
     before, labels = logits_and_labels(Logits(load_checkpoint(outlying)), outlying, texts)
     graph = export(outlying, texts, tmp_path / "graph")
@@ -146,6 +148,7 @@ def test_makes_up_for_what_static_int8_loses(outlying: Path, texts: Path, tmp_pa
         assert soft_loss(learnt, before, temperature=1) < 0.5 * soft_loss(without, before, temperature=1)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(trained: Path, texts: Path, tmp_path: Path) -> None:
     contents = [
         folder_sha256(apply_step(tmp_path / str(number), trained, texts, **QUICK, seed=seed)[0])

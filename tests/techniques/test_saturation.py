@@ -81,6 +81,7 @@ def test_what_saturates_on_this_cpu(made: list[Path]) -> None:
     assert max(errors[len(SATURATING) :]) < 0.02
 
 
+@pytest.mark.slow
 def test_what_saturates_without_vnni(made: list[Path]) -> None:
     """It runs on any machine, because an emulator removes VNNI."""
     errors = errors_without_vnni([folder / "model.onnx" for folder in made])

@@ -44,6 +44,7 @@ def test_what_a_config_leaves_out_is_as_in_transformers(model_type: str) -> None
     assert shape_of_config({"model_type": model_type}, "x") == shape_of_config(whole, "x")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "entries",
     [

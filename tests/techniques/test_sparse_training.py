@@ -25,6 +25,7 @@ STEPS = ["magnitude-pruning", "movement-pruning"]
 QUICK = {"epochs": 3, "learning_rate": 5e-3, "batch_size": 16, "dropout": 0.0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS)
 def test_it_learns_and_is_sparse(step: str, checkpoint: Path, texts: Path, tmp_path: Path) -> None:
     folder, notes = apply_step(tmp_path / "s", checkpoint, texts, step=step, **QUICK)
@@ -50,6 +51,7 @@ def test_only_the_compressed_file_is_smaller(step: str, bert: Path, texts: Path,
     assert len(zlib.compress(pruned)) < 0.8 * len(zlib.compress(whole))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS)
 def test_the_same_seed_gives_the_same_bytes(step: str, bert: Path, texts: Path, tmp_path: Path) -> None:
     contents = [
