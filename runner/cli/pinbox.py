@@ -28,10 +28,13 @@ from runner.cli.sweep import sweep
 from runner.cli.watch import watch
 from runner.errors import UserError, printable
 
+_HELP = ["-h", "--help"]
 VERBS = (
     *(init, sweep, run, search, watch, collect, report, charts, diff, recommend, export, bundle),
     *(import_results, reproduce, doctor, image),
 )
+for _verb in VERBS:  # a verb that is tried by itself, as completion does, knows them too
+    _verb.context_settings.setdefault("help_option_names", _HELP)
 INTERRUPTED = 130  # what a shell gives for Ctrl-C
 
 
@@ -52,7 +55,7 @@ class _Verbs(click.Group):
 @click.group(
     cls=_Verbs,
     invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": _HELP},
     subcommand_metavar="VERB …",
     epilog="`pinbox VERB --help` says more. All that is made goes to ./outputs. To complete what you type: "
     'eval "$(_PINBOX_COMPLETE=bash_source pinbox)", or zsh_source, or fish_source.',

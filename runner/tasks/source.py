@@ -48,8 +48,8 @@ def task_identity(task: TaskConfig) -> dict[str, Any]:
     module = _module(task)
     identity: dict[str, Any] = module.identity(task)
     plugin = _plugin(task)
-    code = source_hash([Path(__file__), *([] if plugin else [Path(module.__file__)])], ("tasks",))
-    return identity | {"kind": task.kind, "code": code} | ({"plugin": plugin.sha256()} if plugin else {})
+    ours = source_hash([Path(__file__), *([] if plugin else [Path(module.__file__)])], ("tasks",))
+    return identity | {"kind": task.kind, "code": f"{ours} {plugin.sha256()}" if plugin else ours}
 
 
 def plugin_record(task: TaskConfig) -> dict[str, Any]:

@@ -134,12 +134,14 @@ NODE_S_JOB = """
 import sys; from pathlib import Path
 from runner.sweep.cluster.node import run_unit
 from runner.sweep.cluster.units import Unit
+from runner.results.records.plan import Role, TrialSpec
+from runner.store.sweep_folder import SweepFolder
 from runner.isolation import docker, process
 from tests.isolation.test_boxes import PROBE, run
 docker.CODE = process.CODE = PROBE
 box = process.ProcessBox() if sys.argv[1] == "process" else docker.DockerBox(docker.connect())
-unit = Unit("a-r0", [["round=0"]], ["a-r0-variant"])
-print(run_unit(unit, Path(sys.argv[2]), lambda _: run(box, Path(sys.argv[2]), "hang")))
+unit = Unit("a-r0", [TrialSpec("a", 0, 0, Role.variant, None)])
+print(run_unit(unit, SweepFolder(Path(sys.argv[2])), lambda *_: run(box, Path(sys.argv[2]), "hang")))
 """
 
 

@@ -94,7 +94,7 @@ def test_a_group_without_turns_says_so(threads: int, why: str, tmp_path: Path) -
     (group,) = groups(collect(sweep))
     assert "No turns" not in group.noise
     for path in sweep.glob("trials/*/trial.json"):
-        edit(path, partner=None)
+        edit(path, partner_latency_seconds=None)
     (group,) = groups(collect(sweep))
     assert f"No turns ({why})" in group.noise
 

@@ -96,7 +96,7 @@ CASES = {
     "rank": (["technique=svd-192"], "step 'low-rank': rank is 192, but must be at most 32, the model's hidden width."),
     "architecture": (
         ["technique=heads-50", "model.shape.model_type=mpnet"],
-        "step 'head-pruning' cannot remove heads of mpnet: one table",
+        "step 'head-pruning' cannot remove heads of mpnet: all layers share on",
     ),
     "shape": (["model.shape.hidden_size=30"], "hidden_size 30 is not a multiple of num_attention_heads 4."),
     "positions": (

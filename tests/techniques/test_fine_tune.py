@@ -84,7 +84,7 @@ def test_dropout_in_the_config_is_left_alone(bert: Path, texts: Path, tmp_path: 
         ("dropout", 1, r"dropout is 1.*, but must be at least 0 and below 1"),
         ("weight_decay", -0.1, r"weight_decay is -0\.1, but must be at least 0"),
         ("frozen_layers", -1, "frozen_layers is -1, but must be at least 0"),
-        ("frozen_layers", 3, "frozen_layers is 3, but the model has 2 layers"),
+        ("frozen_layers", 3, "frozen_layers is 3, but must be at most 2"),
         ("max_length", 131, r"max_length is 131, but the model takes at most 130 tokens"),
         ("epochs", "few", "'few'"),
     ],

@@ -173,7 +173,7 @@ def test_words_that_run_together_are_refused(tmp_path: Path) -> None:
     ("files", "message"),
     [
         ({}, r"no tokenizer\.json and no vocabulary"),
-        ({"spm.model": ""}, r"spm\.model alone, .* needs the package sentencepiece.*save_pretrained"),
+        ({"spm.model": ""}, r"spm\.model alone\. .* needs the package sentencepiece.*save_pretrained"),
         ({"vocab.txt": "", "tokenizer_config.json": '{"truncation_side": "up"}'}, r"truncation_side is 'up'"),
         ({"vocab.txt": "", "tokenizer_config.json": '{"split_special_tokens": true}'}, r"split_special_tokens is true"),
     ],

@@ -19,6 +19,7 @@ import runner.sweep.prepared
 from runner.config.schema import Config
 from runner.isolation.box import Box, BoxEnd, BoxOrder
 from runner.results.records.prepared import PreparedJob
+from runner.store.sweep_folder import SweepFolder
 from runner.sweep.prepared import prepare_job
 
 CONF = Path(__file__).parents[3] / "conf"
@@ -68,7 +69,7 @@ def prepare_here(
         composed = compose("config", [*settings, "isolation=process", f"store={work}/store", *overrides])
         cfg = OmegaConf.to_object(composed)
         assert isinstance(cfg, Config)
-        sweep = Path(work) / "sweep"
+        sweep = SweepFolder(Path(work) / "sweep")
         ready = prepare_job(cfg, "job", sweep, [0])
         assert ready is not None
-        return ready, (sweep / ready.log).read_text() if ready.log else ""
+        return ready, (sweep.path / ready.log).read_text() if ready.log else ""
