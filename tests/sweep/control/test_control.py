@@ -11,7 +11,6 @@ import torch
 from transformers import AutoConfig, AutoModel
 
 import runner.engines.torch
-from runner.sweep.control.check import Control
 from tests.architectures.models import save_tiny
 from tests.sweep.control import plants
 from tests.sweep.control.here import Spoil, prepare_here
@@ -45,7 +44,7 @@ def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_honest_job_is_ok(technique: str, bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ready, _ = prepare_here(monkeypatch, bert, f"technique={technique}")
     assert ready.status == "ok", ready.error
-    control = Control(**ready.control or {})
+    control = ready.control
     assert (control.of, control.texts) == ("model" if technique == "onnx-int8" else "job", 36)
     assert control.largest_difference is not None
     assert control.largest_difference < 1e-5
@@ -146,14 +145,14 @@ def test_a_model_that_pinbox_trained_is_compared_from_its_own_checkpoint(
     random = ("model=tiny", "technique=torchscript")
     ready, _ = prepare_here(monkeypatch, bert, *random)
     assert ready.status == "ok", ready.error
-    assert Control(**ready.control or {}).texts == 36
+    assert ready.control.texts == 36
 
 
 def test_what_transformers_cannot_load_is_not_compared(bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pruned = "model.steps=[{step: import-checkpoint}, {step: head-pruning, fraction: 0.5}]"
     ready, _ = prepare_here(monkeypatch, bert, "technique=torch-eager", pruned)
     assert ready.status == "ok", ready.error
-    assert Control(**ready.control or {}).reason
+    assert ready.control.reason
 
 
 def test_it_can_be_switched_off(bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
