@@ -85,6 +85,7 @@ def files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
 
 
+@pytest.mark.slow
 def test_the_source_distribution_gives_the_same_wheel(sources: Path, wheel: Path, tmp_path: Path) -> None:
     with tarfile.open(build("sdist", sources, tmp_path)) as archive:
         archive.extractall(tmp_path, filter="data")

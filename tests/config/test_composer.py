@@ -75,7 +75,9 @@ def jobs_of(grid: str) -> list[list[str]]:
     return jobs
 
 
-@pytest.mark.parametrize("grid", GRIDS)
+@pytest.mark.parametrize(
+    "grid", [pytest.param(grid, marks=[] if grid == "smoke" else pytest.mark.slow) for grid in GRIDS]
+)
 def test_every_job_of_a_shipped_grid_is_what_hydra_composes(grid: str) -> None:
     compared, jobs = Compared(CONF, f"grid={grid}"), jobs_of(grid)
     for overrides in jobs:
@@ -100,6 +102,7 @@ def test_a_part_that_refers_to_another_follows_it() -> None:
             assert seeds == ([seed] if technique == "distil-half" else [])
 
 
+@pytest.mark.slow
 def test_values_that_refer_to_values_that_refer() -> None:
     compared = Compared(CONF)
     for name in ("a", "b"):
@@ -109,6 +112,7 @@ def test_values_that_refer_to_values_that_refer() -> None:
             assert config.model.family == f"{task}-x"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [1, -1])
 def test_the_last_override_of_a_key_wins(order: int) -> None:
     compared = Compared(CONF)
@@ -157,6 +161,7 @@ REACHING = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reaching", REACHING.values(), ids=REACHING)
 @pytest.mark.parametrize("order", [1, -1])
 def test_a_choice_that_reaches_out_of_its_group(reaching: str, order: int, tmp_path: Path) -> None:

@@ -167,6 +167,7 @@ def test_without_labels_or_with_one_round_what_is_left_is_compared() -> None:
     assert "two rounds" in ratio.not_evaluated
 
 
+@pytest.mark.slow
 def test_identical_sweeps_of_a_noisy_machine_hardly_ever_differ() -> None:
     """Whatever the machine does to all jobs alike, and a little to each of its own."""
     chance, alarms = random.Random(0), 0

@@ -19,6 +19,7 @@ def bert(texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_random(tmp_path_factory.mktemp("bert") / "model", texts, "bert")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("steps", "engine", "precision"),
     [

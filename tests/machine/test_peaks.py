@@ -92,6 +92,7 @@ def test_a_broken_file_is_measured_again(tmp_path: Path) -> None:
     assert measured_peaks(tmp_path, FakeBox(float32=70.0), [0]).float32_flops_per_second == 70.0
 
 
+@pytest.mark.slow
 def test_a_real_box_measures_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peaks, "_SECONDS", 0.0)
     monkeypatch.setattr(peaks, "_TIMEOUT_SECONDS", PATIENCE_SECONDS)

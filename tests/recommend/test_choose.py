@@ -115,6 +115,7 @@ def _resampled_by_hand(limits: Mapping[str, float], frame: pd.DataFrame, folder:
     return wins / 1000
 
 
+@pytest.mark.slow
 def test_the_shares_are_those_of_a_bootstrap_by_hand(tmp_path: Path) -> None:
     jobs = [job for job in JOBS if job.threads == 1 and not job.failure]
     data = _data(tmp_path, *jobs, rounds=6, noise=0.05)

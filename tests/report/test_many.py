@@ -63,6 +63,7 @@ def test_it_opens_soon(browser: Browser, page: Path) -> None:
     assert page.stat().st_size < 40e6
 
 
+@pytest.mark.slow
 def test_its_markdown_is_short_enough_to_read(tables: Tables) -> None:
     text = render_markdown(tables)
     assert len(text) < 2e6

@@ -66,6 +66,7 @@ def test_a_long_table_that_is_cut_off_is_said(tmp_path: Path, name: str) -> None
         read_tables(tmp_path)
 
 
+@pytest.mark.slow
 def test_several_processes_collect_what_one_does(demo: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
     before = {path.name: path.read_bytes() for path in demo.folder.glob("*.parquet")}
     assert len(before) == 5

@@ -146,6 +146,7 @@ def test_what_is_no_parquet_file_is_refused(tmp_path: Path) -> None:
         _load(tmp_path / "texts.parquet")
 
 
+@pytest.mark.slow
 def test_a_file_that_unpacks_to_much_more_is_refused_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It has 100 KB on disk: each text is once in a dictionary, but many times in the column."""
     monkeypatch.setattr(content, "MAX_BYTES", 10_000_000)

@@ -69,6 +69,7 @@ def test_the_unsure_are_the_whole_model_s(asked: int, graphs: tuple[Path, Path, 
         np.testing.assert_allclose(joined[unsure], _logits(whole, ids[unsure], mask[unsure]), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_share_is_that_of_the_validation_texts(
     graphs: tuple[Path, Path, Path], bert: Path, texts: Path, tmp_path: Path
 ) -> None:

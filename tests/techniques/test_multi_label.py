@@ -70,6 +70,7 @@ def test_the_soft_loss_is_the_divergence_of_each_label() -> None:
     assert float(soft_loss(student, student, temperature=2, several=True)) == 0
 
 
+@pytest.mark.slow
 def test_fine_tuning_learns_sets_of_labels_and_a_student_learns_from_it(
     model: Path, several: Path, tmp_path: Path
 ) -> None:

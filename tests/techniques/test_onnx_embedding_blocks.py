@@ -19,6 +19,7 @@ def size(folder: Path) -> int:
     return (folder / "model.onnx").stat().st_size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", [None, *BEFORE])
 def test_fewer_bits_are_further_and_smaller(before: str | None, bert: Path, texts: Path, tmp_path: Path) -> None:
     made = export(bert, texts, tmp_path / "plain")

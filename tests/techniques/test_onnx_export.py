@@ -34,6 +34,7 @@ def test_an_operator_that_cannot_be_exported_is_named(
         apply_step(tmp_path / "made", bert, texts, step="onnx-export")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("odd_operator")
 def test_the_newer_exporter_helps_out(bert: Path, texts: Path, tmp_path: Path) -> None:
     pytest.importorskip("onnxscript")

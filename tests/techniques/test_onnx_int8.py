@@ -67,6 +67,7 @@ def test_static_int8_is_near(method: str, plain: Path, bert: Path, texts: Path, 
     assert matrices(made) == {INT8: 14, UINT8: 3}
 
 
+@pytest.mark.slow
 def test_methods_differ(plain: Path, bert: Path, texts: Path, tmp_path: Path) -> None:
     entries: list[dict[str, Any]] = [
         {"method": "min-max"},

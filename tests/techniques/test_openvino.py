@@ -108,6 +108,7 @@ def test_static_int8_without_training_texts(plain: Path, bert: Path, unlabelled:
     assert notes == {"calibration_texts": 2, "calibration_split": "test"}
 
 
+@pytest.mark.slow
 def test_every_key_of_static_int8_is_applied(plain: Path, bert: Path, texts: Path, tmp_path: Path) -> None:
     entries: list[dict[str, Any]] = [
         {},
@@ -130,6 +131,7 @@ def test_static_int8_does_not_depend_on_the_batch(plain: Path, bert: Path, texts
     np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_fewer_bits_are_further_and_smaller(checkpoint: Path, texts: Path, tmp_path: Path) -> None:
     plain = export(checkpoint, texts, tmp_path / "plain")
     eight, four = (weights(tmp_path / f"{bits}", plain, texts, bits=bits, group_size=16) for bits in (8, 4))
@@ -157,6 +159,7 @@ def test_every_key_of_the_weights_is_applied(plain: Path, texts: Path, tmp_path:
     assert len({tuple(content(folder)) for folder in made}) == len(entries)
 
 
+@pytest.mark.slow
 def test_steps_give_the_same_bytes_again(plain: Path, bert: Path, texts: Path, tmp_path: Path) -> None:
     assert content(plain) == content(export(bert, texts, tmp_path / "plain"))
     first, second = (static(tmp_path / name, plain, bert, texts)[0] for name in ("static-1", "static-2"))
@@ -182,6 +185,7 @@ def test_the_threads_are_those_that_it_has(threads: int, plain: Path) -> None:
     assert described["inference_precision"] == "f32"
 
 
+@pytest.mark.slow
 def test_nothing_is_sent_and_nothing_else_is_imported(plain: Path, tmp_path: Path) -> None:
     """It runs in its own process and home, where the package for statistics would leave its files."""
     program = (

@@ -75,6 +75,7 @@ def test_another_program_s_search_path_is_left_alone(folder: Path, tmp_path: Pat
     assert [path.provider for path in config.hydra.runtime.config_sources] == ["hydra", "main", "schema"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("group", "before", "after", "message"), BROKEN.values(), ids=BROKEN)
 def test_a_slip_names_the_file(
     group: str,

@@ -37,6 +37,7 @@ def _in_a_thread(call: Callable[..., Result], *arguments: object) -> Result:
         return pool.submit(call, *arguments).result()
 
 
+@pytest.mark.browser
 @needs_chromium
 def test_every_chart_is_a_file_named_after_what_it_shows(report: Path, tmp_path: Path) -> None:
     written = _in_a_thread(export_charts, report, tmp_path / "new", "svg")
@@ -55,6 +56,7 @@ def test_every_chart_is_a_file_named_after_what_it_shows(report: Path, tmp_path:
     assert {"onnx-int8", HOSTILE} <= set(texts)
 
 
+@pytest.mark.browser
 @needs_chromium
 def test_the_command_writes_png_beside_the_report(report: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _in_a_thread(main, ["charts", str(report.parent), "--format", "png"]) == 0
@@ -66,6 +68,7 @@ def test_the_command_writes_png_beside_the_report(report: Path, capsys: pytest.C
         assert struct.unpack(">I", head[16:20])[0] == WIDTH_PIXELS * PNG_SCALE
 
 
+@pytest.mark.browser
 @needs_chromium
 def test_charts_of_one_kind_and_section_do_not_overwrite_each_other(report: Path, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
@@ -76,6 +79,7 @@ def test_charts_of_one_kind_and_section_do_not_overwrite_each_other(report: Path
     assert [path.name for path in _in_a_thread(export_charts, page, tmp_path, "svg")] == ["a-b.svg", "a-b-2.svg"]
 
 
+@pytest.mark.browser
 @needs_chromium
 def test_a_page_without_charts_is_an_error(tmp_path: Path) -> None:
     collect_and_report(write_sweep(tmp_path, []))

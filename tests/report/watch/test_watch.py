@@ -66,6 +66,7 @@ def watching(growing: Path) -> Iterator[tuple[threading.Thread, list[str]]]:
     assert not thread.is_alive()
 
 
+@pytest.mark.slow
 def test_it_writes_as_trials_come_in_and_ends_when_all_are_there(
     whole: Path, growing: Path, watching: tuple[threading.Thread, list[str]]
 ) -> None:
@@ -186,6 +187,7 @@ def _stands_aside(thread: int) -> bool:
     return os.getpriority(os.PRIO_PROCESS, thread) == 19 and os.sched_getaffinity(thread) == first_core
 
 
+@pytest.mark.slow
 def test_the_command_stands_aside_and_ends_on_ctrl_c(whole: Path) -> None:
     command = [sys.executable, "-m", "runner.cli", "watch", str(whole)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watcher:

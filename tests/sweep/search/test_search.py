@@ -41,6 +41,7 @@ def test_a_trial_stays_as_the_first_plan_placed_it() -> None:
     assert both.measure["rounds"] == 2
 
 
+@pytest.mark.sweep
 def test_rungs_of_one_folder_are_one_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(halving, "ROUNDS", (1, 2))
     monkeypatch.setattr(halving, "_survivors", lambda tables, alive: [name for name in alive if name != "onnx"])
