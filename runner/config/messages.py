@@ -1,4 +1,4 @@
-"""Turn the errors of Hydra and OmegaConf into messages that say what to do."""
+"""Turn the errors of Hydra and OmegaConf (such as a mistyped key) into messages that say what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The limits that a variant must keep, in the units that people type and in the tables' own."""
+"""Define the limits that a variant must keep, in the units that people type and in the tables' own.
+
+To add a limit, add an entry to `MEASURES` here, and its value in decision_data.py.
+"""
 
 from __future__ import annotations
 

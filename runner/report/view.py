@@ -1,4 +1,4 @@
-"""Make what a report says, as text in cells. HTML, Markdown and the terminal show the same cells."""
+"""Choose a report's answers and make its cells. HTML, Markdown and the terminal show the same cells."""
 
 from __future__ import annotations
 

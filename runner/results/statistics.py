@@ -1,4 +1,6 @@
-"""Statistics as small pure functions of plain lists. Each function names its method and source.
+"""Compute ratios, intervals and tests, and the verdict faster, slower or tie. Pure functions of plain lists.
+
+Each function names its method and source.
 
 The unit is the round, because errors inside one process are not independent (Kalibera & Jones, ISMM 2013): what a
 process got at its start, such as its memory layout, stays with it. Order and neighbours change from round to round

@@ -1,4 +1,6 @@
-"""Split texts so that near-duplicates stay together. The order is that of hashes, without a random number generator."""
+"""Split texts into train, validation and test, with near-duplicates on the same side.
+
+The order is that of hashes, without a random number generator."""
 
 from __future__ import annotations
 
