@@ -7,6 +7,7 @@ artifact is evaluated on them. The same artifact for another thread count costs 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from runner.engines.engine import FORMATS
 from runner.isolation.box import Box
 from runner.models.flops import FlopCount, count_flops
 from runner.models.source import chain_entries
+from runner.results.lineage import notes_of
 from runner.store import plugins
 from runner.store.artifacts import Artifact, Store
 from runner.store.plugins import Kept
@@ -131,6 +133,8 @@ def prepare(cfg: Config, box: Box, cpus: list[int], announce: Announce) -> Prepa
         teacher = builder.chain(teacher_chain(cfg), cfg.technique.teacher, texts, cfg)[0]
     artifact, checkpoint = builder.chain(added, cfg.model, texts, cfg, original, teacher)
     inputs = builder.tokenize(checkpoint, texts, cfg)
+    for remark in (remark for notes in notes_of(inputs.lineage) for remark in notes.get("remarks", ())):
+        _say_once(f"model '{cfg.model.name}' on task '{cfg.task.name}': {remark}")
     engine = plugins.find("engines", cfg.technique.engine, FORMATS)
     plugin = plugins.keep(engine, Store(Path(cfg.store))) if engine else None
     logits, notes = builder.evaluate(artifact, inputs, cfg, cfg.technique.engine, cfg.technique.name, plugin)
@@ -153,6 +157,12 @@ def prepare(cfg: Config, box: Box, cpus: list[int], announce: Announce) -> Prepa
         model_logits=model_logits,
         flops=flops,
     )
+
+
+@cache
+def _say_once(line: str) -> None:
+    """Print a line that stays, although it holds for several jobs."""
+    say(line)
 
 
 def _own_code(*artifacts: Artifact) -> list[str]:

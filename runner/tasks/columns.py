@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,6 +16,7 @@ from runner.tasks.texts import NUMBER_PATTERN, SPLITS, Example, Texts
 
 SPLIT = "split"
 _OR_NULL = {"label_column": ", or null if there are no labels", "text_pair_column": ", or null if texts are single"}
+_BITS = ({"0", "1"}, {"false", "true"})  # the entries of a list that says yes or no to each label
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
 
 
@@ -62,6 +64,7 @@ def checked_rows(rows: Rows, task: TaskConfig, where: Source, split: bool = True
         checked.append(row)
     if not checked:
         raise UserError(f"{where} holds no rows. Add texts.")
+    _check_sets(checked, task, where)
     return checked
 
 
@@ -158,7 +161,7 @@ def _example(row: Row, task: TaskConfig, numbers: dict[str, int]) -> Example:
     label: int | tuple[int, ...] | None = None
     if task.label_column is not None:
         labels = [numbers[name] for name in _labels(row, task, row.where)]
-        several = {MULTI_LABEL: tuple(sorted(set(labels))), TOKENS: tuple(labels)}
+        several = {MULTI_LABEL: tuple(sorted(labels)), TOKENS: tuple(labels)}
         label = several[task.kind] if task.kind in several else labels[0]
     if task.kind == TOKENS:
         words = tuple(row.values[task.text_column])
@@ -184,7 +187,42 @@ def _labels(row: Row, task: TaskConfig, where: str) -> list[str]:
             f"{where}: column '{task.label_column}' holds {value!r:.50}, but must hold a list of labels, or labels "
             f"with '{task.label_separator}' between them (task.label_separator)."
         )
-    return [_name(label, task, where) for label in value]
+    names = [_name(label, task, where) for label in value]
+    if task.kind == MULTI_LABEL:
+        _check_distinct(names, task, where)
+    return names
+
+
+def _check_distinct(names: list[str], task: TaskConfig, where: str) -> None:
+    """Check that no label stands twice in a row's labels: a list such as [0, 1, 0] names no set of labels."""
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated and _are_bits(names):
+        raise UserError(_bits_message(names, task, where))
+    if repeated:
+        raise UserError(
+            f"{where}: column '{task.label_column}' holds the label '{repeated[0]:.50}' more than once. Name each of a "
+            "text's labels once."
+        )
+
+
+def _check_sets(rows: list[Row], task: TaskConfig, where: Source) -> None:
+    """Check that not every row says yes or no to each of two labels, such as [1, 0]; of more, one would stand twice."""
+    if task.kind != MULTI_LABEL or task.label_column is None or len(rows) < 2:
+        return
+    first = _labels(rows[0], task, rows[0].where)
+    if all(len(names) == 2 and _are_bits(names) for names in (_labels(row, task, row.where) for row in rows)):
+        raise UserError(_bits_message(first, task, f"{where}, {rows[0].where}"))
+
+
+def _are_bits(names: list[str]) -> bool:
+    return any(bits.issuperset(names) for bits in _BITS)
+
+
+def _bits_message(names: list[str], task: TaskConfig, where: str) -> str:
+    return (
+        f"{where}: column '{task.label_column}' holds {', '.join(names):.50}, which looks like one 0 or 1 for each "
+        'label. Write the names of the labels that each text has instead, such as ["sad", "angry"], or [] for none.'
+    )
 
 
 def _name(value: Any, task: TaskConfig, where: str) -> str:

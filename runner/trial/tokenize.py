@@ -14,7 +14,7 @@ from tokenizers import Encoding, Tokenizer
 
 from runner.models.architectures import positions_for_texts
 from runner.models.inputs import INPUTS
-from runner.tasks.texts import read_split
+from runner.tasks.texts import Example, read_split
 from runner.tasks.tokenizer import cut_at, load_tokenizer
 from runner.trial.inputs import WORD_STARTS
 from runner.trial.request import read_request, run
@@ -23,11 +23,12 @@ from runner.trial.request import read_request, run
 def main() -> None:
     """Read the request, write `files/inputs.npz` and `notes.json` into the output folder."""
     request, paths = read_request()
-    texts = [example.tokenizer_input for example in read_split(paths["texts"], "test")]
-    arrays = tokenize(texts, load_tokenizer(paths["checkpoint"]), request)
+    examples, tokenizer = read_split(paths["texts"], "test"), load_tokenizer(paths["checkpoint"])
+    arrays = tokenize([example.tokenizer_input for example in examples], tokenizer, request)
+    notes = {"texts": len(examples), "remarks": remarks_on_words(examples, tokenizer) if request["words"] else []}
     (paths["output"] / "files").mkdir()
     np.savez(paths["output"] / "files" / "inputs.npz", **arrays)  # type: ignore[arg-type]  # its stub means another key
-    (paths["output"] / "notes.json").write_text(json.dumps({"notes": {"texts": len(texts)}}))
+    (paths["output"] / "notes.json").write_text(json.dumps({"notes": notes}))
 
 
 def tokenize(
@@ -69,6 +70,30 @@ def tokenize(
         "shapes": np.array([batch["input_ids"].shape for batch in batches], dtype=np.int64),
         "pad_token_id": np.array(settings["pad_token_id"], dtype=np.int64),
     }
+
+
+def remarks_on_words(examples: Sequence[Example], tokenizer: Tokenizer) -> list[str]:
+    """Return a sentence on the words that have no token, even where no text is cut; none if every word has one.
+
+    A tokenizer may remove all characters of a word, such as a zero-width space or a soft hyphen.
+
+    Args:
+        examples: texts of kind tokens.
+        tokenizer: the model's tokenizer, which then cuts no text.
+    """
+    cut_at(tokenizer, None)
+    texts = [example.words or () for example in examples]
+    known = [{*encoding.word_ids} for encoding in tokenizer.encode_batch(texts, is_pretokenized=True)]
+    words = [(text, place) for text in range(len(texts)) for place in range(len(texts[text]))]
+    without = [(text, place) for text, place in words if place not in known[text]]
+    if not without:
+        return []
+    text, place = without[0]
+    wrong = "" if examples[0].label is None else ", and they count as wrong"
+    return [
+        f"{len(without)} of {len(words)} words in the test texts have no token (first: {texts[text][place]!r:.50} in "
+        f"{examples[text].text!r:.80}): the model predicts nothing for them{wrong}."
+    ]
 
 
 def _batch(encodings: list[Encoding], settings: dict[str, Any]) -> dict[str, np.ndarray]:

@@ -112,3 +112,23 @@ def test_a_step_without_room_on_the_disk_is_not_at_fault_but_one_without_room_in
     with pytest.raises(raised, match="No space left") as full:
         prepare(_smallest(tmp_path), box, [0], print)
     assert bool(storage_error(full.value)) == (raised is OSError)
+
+
+class RemarkingBox(NotingBox):
+    """Ends every step well with a remark, up to the predictions, which fail."""
+
+    def run(self, order: BoxOrder) -> BoxEnd:
+        if order.module == "runner.trial.evaluate":
+            return BoxEnd(1, False, False, "that is all")
+        (order.output / "files").mkdir()
+        for name in ("config.json", "tokenizer.json"):
+            (order.output / "files" / name).write_text("{}")
+        (order.output / "notes.json").write_text(json.dumps({"notes": {"remarks": ["2 of 6 words have no token."]}}))
+        return BoxEnd(0, False, False, "")
+
+
+def test_a_remark_on_the_tokens_is_printed_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for workload in ("online", "batch-8"):
+        with pytest.raises(PrepareError, match="that is all"):
+            prepare(_smallest(tmp_path, "model=tiny", f"workload={workload}"), RemarkingBox(), [0], print)
+    assert capsys.readouterr().err.count("on task 'alice': 2 of 6 words have no token.") == 1

@@ -57,6 +57,8 @@ def test_another_separator(tmp_path: Path) -> None:
         ({"label": ["x", ""]}, "line 1: column 'label' holds .*but must hold a list of labels"),
         ({"label": "x||y"}, "line 1: column 'label' holds .*but must hold a list of labels"),
         ({"label": ["x", {}]}, "line 1: column 'label' holds {}, but a label must be"),
+        ({"label": ["x", "y", "x"]}, "line 1: column 'label' holds the label 'x' more than once"),
+        ({"label": "x|x"}, "line 1: column 'label' holds the label 'x' more than once"),
         ({"label": None}, "line 1: column 'label' is empty"),
         ({"label": []}, "task.label_column: no row of .* has a label"),
     ],
@@ -64,6 +66,30 @@ def test_another_separator(tmp_path: Path) -> None:
 def test_bad_labels_are_refused(row: dict[str, Any], message: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=message):
         _load(_jsonl(tmp_path, [{"text": "a"} | row]))
+
+
+@pytest.mark.parametrize("row", [[0, 1, 0], [False, True, False], [0.0, 1.0, 0.0], "0|1|0"])
+def test_a_zero_or_one_for_each_label_is_refused(row: list[Any] | str, tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [{"text": "a", "label": ["sad"]}, {"text": "b", "label": row}]
+    with pytest.raises(UserError, match=r"line 2: column 'label' holds .*, which looks like one 0 or 1 for each label"):
+        _load(_jsonl(tmp_path, rows))
+
+
+@pytest.mark.parametrize("values", [[0, 1], [False, True]])
+def test_a_zero_or_one_for_each_of_two_labels_is_refused(values: list[Any], tmp_path: Path) -> None:
+    no, yes = values
+    rows = [
+        {"text": text, "label": label} for text, label in zip("abc", ([yes, no], [no, yes], [no, yes]), strict=True)
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "texts.parquet")
+    for file, line in ((_jsonl(tmp_path, rows), "line 1"), (tmp_path / "texts.parquet", "row 1")):
+        with pytest.raises(UserError, match=rf"{line}: .* one 0 or 1 for each label\. Write the names of the labels"):
+            _load(file)
+
+
+def test_labels_called_0_and_1_are_read_where_a_text_has_only_one(tmp_path: Path) -> None:
+    rows = [{"text": text, "label": label, "split": "test"} for text, label in zip("ab", ([0, 1], [1]), strict=True)]
+    assert {example.label for example in _load(_jsonl(tmp_path, rows)).test} == {(0, 1), (1,)}
 
 
 def test_a_list_in_a_single_label_task_says_what_to_do(tmp_path: Path) -> None:

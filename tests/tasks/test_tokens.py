@@ -10,14 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from runner.config.schema import TaskConfig
 from runner.config.task_kinds import TOKENS
 from runner.errors import UserError
 from runner.tasks.source import load_texts
 from runner.tasks.texts import Example, Texts, read_split, write_texts
-from runner.trial.tokenize import tokenize
+from runner.trial.tokenize import remarks_on_words, tokenize
 
 ROWS: list[dict[str, Any]] = [
     {"tokens": ["Ada", "wrote"], "tags": ["B-PER", "O"], "split": "train"},
@@ -110,3 +110,17 @@ def test_the_first_token_of_each_word_is_known_and_what_was_cut_off(tokenizer: T
     assert tokenized["words"].tolist() == [True, True, True, False, True, True]
     assert np.isin(tokenized["input_ids"].reshape(2, 6)[0], [1, 2]).tolist() == [True, False, False, False, False, True]
     assert "word_starts" not in tokenize(["ab cd"], tokenizer, settings | {"model_type": "bert"})
+
+
+def test_words_without_a_token_are_told(tokenizer: Tokenizer) -> None:
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    texts = [("ab", "cd"), ("ef", "\u200b", "gh", "\u00ad")]
+    examples = [Example(" ".join(words), (0,) * len(words), words=words) for words in texts]
+    tokenizer.enable_truncation(3)  # a word that is cut off has a token
+    assert remarks_on_words(examples, tokenizer) == [
+        r"2 of 6 words in the test texts have no token (first: '\u200b' in 'ef \u200b gh \xad'): the model predicts "
+        "nothing for them, and they count as wrong."
+    ]
+    (remark,) = remarks_on_words([example._replace(label=None) for example in examples], tokenizer)
+    assert remark.endswith("the model predicts nothing for them.")
+    assert remarks_on_words(examples[:1], tokenizer) == []

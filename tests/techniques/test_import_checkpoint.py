@@ -218,6 +218,16 @@ def test_an_adapter_inside_the_weights_is_refused(bert: Path, texts: Path, tmp_p
         apply_step(tmp_path / "i", source, texts, step="import-checkpoint")
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("-inf")])
+def test_weights_that_are_not_finite_are_refused(value: float, bert: Path, texts: Path, tmp_path: Path) -> None:
+    source = _files(bert, tmp_path / "s")
+    tensors = load_file(source / "model.safetensors")
+    tensors["classifier.weight"][1, 2] = value
+    save_file(tensors, source / "model.safetensors", {"format": "pt"})
+    with pytest.raises(UserError, match=r"^model: classifier\.weight holds values that are not finite \(NaN or inf"):
+        apply_step(tmp_path / "i", source, texts, step="import-checkpoint")
+
+
 def test_broken_weights_are_refused(bert: Path, texts: Path, tmp_path: Path) -> None:
     source = _files(bert, tmp_path / "s")
     (source / "model.safetensors").write_bytes(b"not a tensor")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from runner.config.task_kinds import EMBEDDING, MULTI_LABEL, joined
+from runner.config.task_kinds import EMBEDDING, MULTI_LABEL, TOKENS, joined
 from runner.results.format import pluralize
 from runner.tasks.texts import Example
 from runner.techniques.importing.labels import ORDER
@@ -18,6 +18,7 @@ TOLERANCE = 1e-4
 _LEAST = 1e-6  # of a logit; below it a difference means nothing even where all logits are near 0
 _SHOWN = 10  # texts of a log
 _SHOWN_CHARACTERS = 60  # of a text in one line
+_NO_LABEL = "no label"  # the label that logits predict which are not all finite
 _NUMBER = re.compile(r"(?:label_)?([+-]?\d+(?:\.\d+)?)")
 
 
@@ -63,10 +64,11 @@ class Compared:
         text = " ".join(first.text.split())
         text = text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
         said = f"'{text}' is {first.here} here and {first.there} there" if other else f"'{text}'"
+        both = "; transformers itself gives logits that are not finite there" if first.there == _NO_LABEL else ""
         return (
             f"predictions differ from transformers' own on {len(self.differences)} of {pluralize(self.texts, 'text')}, "
             f"{len(other)} of them with another label; the largest logit difference is {self.largest:.2g}; "
-            f"first: {said}"
+            f"first: {said}{both}"
         )
 
     @property
@@ -109,7 +111,7 @@ def compare(
         found = []
         for word, (here, there) in enumerate(zip(own, rows, strict=True)):
             ordered = [there[output] for output in outputs] if outputs else there
-            size = _difference(here, ordered)
+            size = _difference(here, ordered, kind)
             largest = max(largest, size)
             if not size <= allowed:
                 text = _text(examples[number], word)
@@ -178,15 +180,20 @@ def _predicted(row: Sequence[float], names: Sequence[str], kind: str) -> str:
     if kind == EMBEDDING or len(row) != len(names):
         return ""
     if not all(map(math.isfinite, row)):
-        return "no label"
+        return _NO_LABEL
     if kind == MULTI_LABEL:
         return joined([name for name, value in zip(names, row, strict=True) if value > 0])
     return names[max(range(len(row)), key=row.__getitem__)]
 
 
-def _difference(here: Sequence[float], there: Sequence[float]) -> float:
-    """Return the largest difference. A word that was cut off is NaN on both sides, and does not differ."""
+def _difference(here: Sequence[float], there: Sequence[float], kind: str) -> float:
+    """Return the largest difference. It is infinite if a logit is not a number, on one side or on both.
+
+    In a task of kind tokens, the whole row of a word without a prediction is NaN on both sides, and does not differ.
+    """
     if len(here) != len(there):
         return math.inf
-    sizes = (0.0 if math.isnan(a) and math.isnan(b) else abs(a - b) for a, b in zip(here, there, strict=True))
+    if kind == TOKENS and all(map(math.isnan, (*here, *there))):
+        return 0.0
+    sizes = (abs(a - b) for a, b in zip(here, there, strict=True))
     return max((math.inf if math.isnan(size) else size for size in sizes), default=0.0)

@@ -21,7 +21,7 @@ from runner.techniques.importing.labels import LabelMatch, match_labels
 from runner.techniques.importing.model_folder import check_folder, remark_on
 from runner.techniques.importing.model_tokenizer import check_tokenizer_files, import_tokenizer
 from runner.techniques.importing.sentence_vectors import check_vectors
-from runner.techniques.importing.weights import check_tensors
+from runner.techniques.importing.weights import check_finite, check_tensors
 from runner.techniques.shape import Shape
 from runner.techniques.step import Step, StepInputs, step
 
@@ -181,6 +181,7 @@ def _load_model(source: Path, labels: list[str], head: str, seed: int, of_tokens
         raise UserError(f"model: cannot load the weights: {type(error).__name__}: {first_line(error)}.") from None
     check_inputs_of(type(model).__name__, signature(model.forward).parameters, "model: config.json")
     check_tensors(report, model.state_dict(), head, "" if head in _POOLINGS else f"{model.base_model_prefix}.")
+    check_finite(model.named_parameters(), "model")
     return Embedder(model) if head in _POOLINGS else model
 
 

@@ -10,6 +10,7 @@ from runner.config.task_kinds import CLASSIFIED
 from runner.errors import UserError
 from runner.tasks.texts import read_labels
 from runner.techniques.importing.model_tokenizer import check_tokenizer_files, import_tokenizer
+from runner.techniques.importing.weights import check_finite
 from runner.techniques.shape import Shape
 from runner.techniques.step import Step, StepInputs, step
 
@@ -79,6 +80,7 @@ class ImportOnnxBert(Step):
                 "step 'import-onnx-bert': the task has no labels to train a head on. Take a task that has labels."
             )
         state = _encoder_state(inputs.source / "model.onnx")
+        check_finite(state.items(), "model.onnx")
         torch.manual_seed(self.seed)
         model = BertForSequenceClassification(_config(state, self.heads, labels)).eval()
         missing, unexpected = model.bert.load_state_dict(state, strict=False)

@@ -1,4 +1,4 @@
-"""Check that the tensors in a model's files are those that its config.json describes."""
+"""Check that the tensors in a model's files are those that its config.json describes, and that they are finite."""
 
 from __future__ import annotations
 
@@ -52,6 +52,25 @@ def check_tensors(report: Mapping[str, Any], expected: Iterable[str], head: str,
             f"{_shown(unfit)}, which the file lacks. Take files that belong together."
         )
     _check_unexpected(unexpected, expected)
+
+
+def check_finite(tensors: Iterable[tuple[str, Any]], where: str) -> None:
+    """Check that every value of a model's tensors is a finite number.
+
+    Args:
+        tensors: the tensors of torch with their names.
+        where: the model's name in errors.
+
+    Raises:
+        UserError: if a value is NaN or infinite. The message names such tensors.
+    """
+    names = sorted(name for name, tensor in tensors if not tensor.isfinite().all())
+    if names:
+        raise UserError(
+            f"{where}: {_shown(names)} {'holds' if len(names) == 1 else 'hold'} values that are not finite (NaN or "
+            "infinite), so its predictions would be no numbers. The training may have diverged, or the file is "
+            "damaged. Take another copy of the model, or an earlier one of its training."
+        )
 
 
 def _check_prefix(missing: Sequence[str], unexpected: Collection[str]) -> None:

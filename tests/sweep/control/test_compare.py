@@ -77,6 +77,19 @@ def test_what_is_no_number_or_of_another_width_differs(there: list[float]) -> No
     assert found.differences[0].size == math.inf
 
 
+@pytest.mark.parametrize("kind", [SINGLE_LABEL, TOKENS])
+def test_a_logit_that_is_no_number_on_both_sides_differs(kind: str) -> None:
+    one = [math.nan, -2.0]
+    found = compare(_reference([[one], [LOGITS[2]]]), [one, *LOGITS[1:]], NAMES, EXAMPLES, kind)
+    assert [(found.largest, other.text) for other in found.differences] == [(math.inf, "good")]
+    assert "first: 'good'; transformers itself gives logits that are not finite there" in found.error
+
+
+def test_a_text_without_any_number_differs() -> None:
+    none = [math.nan, math.nan]
+    assert compare(_reference([[none], [none]]), [none] * 3, NAMES, EXAMPLES, SINGLE_LABEL).largest == math.inf
+
+
 def test_each_word_is_compared_and_a_word_that_is_cut_off_is_none() -> None:
     examples = [Example("a b", (0, 1), words=("a", "b")), Example("c d", (0, 1), words=("c", "d"))]
     cut = [math.nan, math.nan]
