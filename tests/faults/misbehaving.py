@@ -9,7 +9,10 @@ from tests.faults.sweeps import ROOT, SmallSweep
 
 _FLAG = "MISBEHAVE"
 _PLACES = {  # what is done there, the misbehaviour comes before
-    "trial": ("runner/trial/__main__.py", "    measured = measure(request, paths)\n"),
+    "trial": (
+        "runner/trial/__main__.py",
+        '    atomic_write(paths["output"] / "measured.json", to_json(measure(request, paths)))\n',
+    ),
     "step": ("runner/techniques/__main__.py", "    notes = run_step(step, inputs, target)\n"),
     "box": ("runner/isolation/box.py", '        "LC_ALL": "C.UTF-8",\n'),
 }

@@ -204,7 +204,7 @@ def _ready(folder: Path) -> Reader:
     path = folder / "prepared" / "job" / "prepared.json"
     path.parent.mkdir(parents=True)
     seed = {"status": "ok", "artifact_path": str(folder), "inputs_path": str(folder)}
-    return Reader(path, lambda _: read_prepared(folder, "job"), [json.dumps(seed).encode()])
+    return Reader(path, lambda _: read_prepared(SweepFolder(folder), "job"), [json.dumps(seed).encode()])
 
 
 def _store(folder: Path) -> Reader:
