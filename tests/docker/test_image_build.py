@@ -73,6 +73,7 @@ def test_the_labels_name_the_lock_and_the_base() -> None:
     assert config["User"] == "65534:65534"
 
 
+@pytest.mark.slow
 @pytest.mark.docker
 def test_a_hardened_box_imports_every_engine_and_none_of_our_tools() -> None:
     program = (

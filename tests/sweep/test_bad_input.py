@@ -143,6 +143,7 @@ def test_a_local_model_s_own_config_is_followed(layers: int, refused: Refused, t
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("config", "arguments", "message"),
     [

@@ -108,6 +108,7 @@ def test_known_texts_give_the_same_logits(text: str, pair: tuple[Path, Path]) ->
     assert (_logits(trimmed, text) - _logits(source, text)).abs().max() < 1e-6  # the last bit depends on alignment
 
 
+@pytest.mark.slow
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(text=ANY_TEXT)
 def test_every_text_can_be_tokenized(text: str, pair: tuple[Path, Path]) -> None:
