@@ -46,7 +46,7 @@ class PredictionGroup:
 
 def prediction_groups(tables: Tables) -> tuple[list[PredictionGroup], int]:
     """Return the evaluated variants by family, task and workload (the first ones of the plan), and how many exist."""
-    found = _rows_judged(tables)
+    found = _rows_evaluated(tables)
     shown = {key: list(rows.values())[:MOST] for key, rows in islice(found.items(), MAX_PREDICTION_GROUPS)}
     labels = _confusable(tables.manifest)
     evaluated = _evaluated(tables, {row["job"]: row for rows in shown.values() for row in rows}, labels)
@@ -76,7 +76,7 @@ def _confusable(manifest: Mapping[str, Any]) -> dict[str, list[str]]:
     }
 
 
-def _rows_judged(tables: Tables) -> dict[tuple[str, str, str], dict[tuple[str, str], Row]]:
+def _rows_evaluated(tables: Tables) -> dict[tuple[str, str, str], dict[tuple[str, str], Row]]:
     """Return rows of the summary by family, task and workload, then by model and technique.
 
     Models with random weights are left out, since their predictions mean nothing. Tasks of vectors are left out, since

@@ -21,7 +21,7 @@ _AHEAD = 2  # chunks for each process that are done before they are asked for: m
 
 
 def cores() -> int:
-    """Return how many cores this process may use, which is one for `make watch`."""
+    """Return how many cores this process may use, which is one for `pinbox watch`."""
     return len(os.sched_getaffinity(0))
 
 
