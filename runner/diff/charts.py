@@ -20,18 +20,18 @@ _MIN_ROOM = math.log(1.1)  # on either side of no change, else noise would fill 
 _ROOM = 2.5  # times the largest change: longer whiskers are cut
 
 
-def charts(found: Diff) -> list[Chart]:
+def charts(comparison: Diff) -> list[Chart]:
     """Return the chart of latency, and one for every other measure in which a job really changed."""
-    main = next((measure for measure in _ALWAYS if _changes(found, measure)), None)
-    changed = {change.measure.name for one in found.real for change in one.real}
+    main = next((measure for measure in _ALWAYS if _changes(comparison, measure)), None)
+    changed = {change.measure.name for job in comparison.real for change in job.real}
     shown = [measure for measure in _IF_REAL if measure.name in changed and measure is not main]
-    return [_chart(found, measure, measure is main) for measure in ([main] if main else []) + shown]
+    return [_chart(comparison, measure, measure is main) for measure in ([main] if main else []) + shown]
 
 
-def _chart(found: Diff, measure: Measure, is_wide: bool) -> Chart:
+def _chart(comparison: Diff, measure: Measure, is_wide: bool) -> Chart:
     size = "B − A" if measure is ACCURACY else "B ÷ A on a logarithmic axis"
     explanation = f"{size}; to the right is {measure.up.replace('-', ' ')}."
-    rows = _changes(found, measure)
+    rows = _changes(comparison, measure)
     if len(rows) > MAX_ROWS:
         explanation += f" The {MAX_ROWS} of {len(rows):,} jobs that really changed, or changed most."
         rows = sorted(rows, key=lambda row: (not row[1].real, -abs(row[1].size)))[:MAX_ROWS]
@@ -98,10 +98,10 @@ def _dots(changes: Sequence[tuple[str, Change]], measure: Measure) -> Figure:
     return {"data": [dots], "layout": layout}
 
 
-def _changes(found: Diff, measure: Measure) -> list[tuple[str, Change]]:
+def _changes(comparison: Diff, measure: Measure) -> list[tuple[str, Change]]:
     """Return the jobs in which this measure changed, or may have changed, by name."""
-    name = messages.namer(found)
-    pairs = ((name(one.pair.b), one.change(measure.name)) for one in found.compared)
+    name = messages.namer(comparison)
+    pairs = ((name(job.pair.b), job.change(measure.name)) for job in comparison.compared)
     return [(label, change) for label, change in pairs if change is not None and _may_have_changed(change)]
 
 

@@ -55,7 +55,7 @@ class Diff:
     @property
     def real(self) -> list[Compared]:
         """Return the jobs that really changed."""
-        return [one for one in self.compared if one.real]
+        return [job for job in self.compared if job.real]
 
 
 def diff(a: Tables, b: Tables) -> Diff:
@@ -82,17 +82,17 @@ def diff(a: Tables, b: Tables) -> Diff:
         b=b,
         environment=around,
         warnings=environment.warnings(around),
-        compared=[Compared(pair, found) for pair, found in zip(pairs, evaluated, strict=True)],
+        compared=[Compared(pair, changes) for pair, changes in zip(pairs, evaluated, strict=True)],
         other_inputs=[pair for pair in joined.pairs if not pair.same_inputs],
         only_a=joined.only_a,
         only_b=joined.only_b,
     )
 
 
-def exit_code(found: Diff, fail_on: str = "any") -> int:
+def exit_code(comparison: Diff, fail_on: str = "any") -> int:
     """Return 0 if nothing really changed, 1 if something did (of the kind asked for), 2 if nothing can be compared."""
-    if not found.compared:
+    if not comparison.compared:
         return 2
     directions = FAIL_ON[fail_on]
-    failing = [c for one in found.real for c in one.real if directions is None or c.direction in directions]
+    failing = [c for job in comparison.real for c in job.real if directions is None or c.direction in directions]
     return 1 if failing else 0

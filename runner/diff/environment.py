@@ -37,50 +37,54 @@ def differences(a: Tables, b: Tables) -> list[Difference]:
     A library is compared only if both sides name it: a sweep names the versions of the engines that it ran.
     """
     of_a, of_b = _facts(a), _facts(b)
-    found = [
+    differing = [
         Difference(name, of_a.get(name, ""), of_b.get(name, ""))
         for name in dict.fromkeys([*of_a, *of_b])
         if of_a.get(name, "") != of_b.get(name, "")
     ]
     versions_a, versions_b = _versions(a), _versions(b)
-    return found + [
+    return differing + [
         Difference(name, version, versions_b[name])
         for name, version in versions_a.items()
         if versions_b.get(name, version) != version
     ]
 
 
-def same_cpu(found: list[Difference]) -> bool:
+def same_cpu(differing: list[Difference]) -> bool:
     """Return whether both sweeps ran on the same CPU model with the same instruction sets, as far as is known."""
-    return not any(one.name in _CPU and one.a and one.b for one in found)
+    return not any(difference.name in _CPU and difference.a and difference.b for difference in differing)
 
 
-def same_software(a: Tables, found: list[Difference]) -> bool:
+def same_software(a: Tables, differing: list[Difference]) -> bool:
     """Return whether both sweeps ran the same code and libraries under the same settings, as far as is recorded.
 
     An image that is rebuilt from the same lock file on the same base image has another id: Docker stamps the time.
 
     Args:
         a: one of the sweeps.
-        found: their differences.
+        differing: their differences.
     """
-    others = {one.name for one in found} - {*_NOT_SOFTWARE}
+    others = {difference.name for difference in differing} - {*_NOT_SOFTWARE}
     is_rebuilt = others == {"image"} and bool((a.manifest.get("environment") or {}).get("base_id"))
     return not others or is_rebuilt
 
 
-def warnings(found: list[Difference]) -> list[str]:
+def warnings(differing: list[Difference]) -> list[str]:
     """Return what a reader must know first."""
     lines = []
-    if not same_cpu(found):
-        cpus = "; ".join(f"{one.name} {one.a} → {one.b}" for one in found if one.name in _CPU)
+    if not same_cpu(differing):
+        cpus = "; ".join(
+            f"{difference.name} {difference.a} → {difference.b}" for difference in differing if difference.name in _CPU
+        )
         lines.append(
             f"Different CPUs: {cpus}. Times are not evaluated, only latency against each side's own baseline, memory, "
             "disk and accuracy."
         )
-    for one in found:
-        if one.name == "isolation":
-            lines.append(f"Different boxes: isolation {one.a} → {one.b}. Jobs of different boxes are not compared.")
+    for difference in differing:
+        if difference.name == "isolation":
+            lines.append(
+                f"Different boxes: isolation {difference.a} → {difference.b}. Jobs of different boxes are not compared."
+            )
     return lines
 
 

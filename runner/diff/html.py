@@ -41,35 +41,35 @@ class Job:
     note: str
 
 
-def render_html(found: Diff, fail_on: str) -> str:
+def render_html(comparison: Diff, fail_on: str) -> str:
     """Return diff.html. Every text is escaped; a content policy lets only this page's own scripts run."""
-    name = messages.namer(found)
-    changed, rest = ([one for one in found.compared if bool(one.real) is real] for real in (True, False))
-    shown = {id(one) for one in [*changed[:MAX_JOBS], *rest[:MAX_JOBS]]}
-    drawn = charts(found)
-    measures = [measure for measure in MEASURES if any(one.change(measure.name) for one in found.compared)]
+    name = messages.namer(comparison)
+    changed, rest = ([job for job in comparison.compared if bool(job.real) is real] for real in (True, False))
+    shown = {id(job) for job in [*changed[:MAX_JOBS], *rest[:MAX_JOBS]]}
+    drawn = charts(comparison)
+    measures = [measure for measure in MEASURES if any(job.change(measure.name) for job in comparison.compared)]
     return (
         templates("runner.diff")
         .get_template("diff.html")
         .render(
-            a=messages.sweep_line(found.a),
-            b=messages.sweep_line(found.b),
-            folders=(found.a.folder, found.b.folder),
-            warnings=found.warnings,
-            conclusion=messages.conclusion(found, fail_on, exit_code(found, fail_on)),
-            environment=[(one.name, *one.shown) for one in found.environment],
-            changed=[_job(name(one.pair.b), one) for one in changed[:MAX_JOBS]],
-            rest=[_job(name(one.pair.b), one) for one in rest[:MAX_JOBS]],
+            a=messages.sweep_line(comparison.a),
+            b=messages.sweep_line(comparison.b),
+            folders=(comparison.a.folder, comparison.b.folder),
+            warnings=comparison.warnings,
+            conclusion=messages.conclusion(comparison, fail_on, exit_code(comparison, fail_on)),
+            environment=[(difference.name, *difference.shown) for difference in comparison.environment],
+            changed=[_job(name(job.pair.b), job) for job in changed[:MAX_JOBS]],
+            rest=[_job(name(job.pair.b), job) for job in rest[:MAX_JOBS]],
             left_out=[_left_out(changed, "jobs that really changed"), _left_out(rest, "other jobs")],
             charts=drawn,
             measures=measures,
             overview=[
-                (name(one.pair.b), [_cell(one.change(measure.name)) for measure in measures])
-                for one in found.compared
-                if id(one) in shown
+                (name(job.pair.b), [_cell(job.change(measure.name)) for measure in measures])
+                for job in comparison.compared
+                if id(job) in shown
             ],
-            only=[("A", [*map(name, found.only_a)]), ("B", [*map(name, found.only_b)])],
-            notes=messages.notes(found),
+            only=[("A", [*map(name, comparison.only_a)]), ("B", [*map(name, comparison.only_b)])],
+            notes=messages.notes(comparison),
             rule=RULE,
             style=Markup(template_text("runner.report", "report.css") + template_text("runner.diff", "diff.css")),
             scripts=scripts([template_text("runner.report", "fold.js")], charts=bool(drawn)),
@@ -82,12 +82,12 @@ def _left_out(jobs: Sequence[Compared], what: str) -> str:
     return f"The first {MAX_JOBS} of {len(jobs):,} {what}; diff.parquet has all." if len(jobs) > MAX_JOBS else ""
 
 
-def _job(name: str, one: Compared) -> Job:
-    same = {True: "the same artifact, byte for byte", False: "another artifact", None: ""}[one.pair.same_artifact]
+def _job(name: str, job: Compared) -> Job:
+    same = {True: "the same artifact, byte for byte", False: "another artifact", None: ""}[job.pair.same_artifact]
     return Job(
         name,
-        [_line(change) for change in one.changes],
-        [(messages.sentence(change), messages.tone(change)) for change in one.real],
+        [_line(change) for change in job.changes],
+        [(messages.sentence(change), messages.tone(change)) for change in job.real],
         same,
     )
 

@@ -106,7 +106,7 @@ class Pair:
 def baseline_of(pair: Pair, pairs: Sequence[Pair]) -> Pair | None:
     """Return the pair of both sides' baselines; None if they were not paired, or if the job has none."""
     wanted = (pair.a.row["baseline_job"], pair.b.row["baseline_job"])
-    return next((one for one in pairs if (one.a.row["job"], one.b.row["job"]) == wanted), None)
+    return next((pair for pair in pairs if (pair.a.row["job"], pair.b.row["job"]) == wanted), None)
 
 
 @dataclass(frozen=True)
@@ -141,12 +141,12 @@ def sides(tables: Tables, known: dict[str, int]) -> list[Side]:
 
 
 def _examples(tables: Tables, known: dict[str, int]) -> dict[str, Examples]:
-    found: dict[str, list[list[np.ndarray]]] = defaultdict(list)
+    arrays: dict[str, list[list[np.ndarray]]] = defaultdict(list)
     for part in tables.predictions.parts(["job", "example", "of_text", *_CODED]):
         columns = [part["of_text"].to_numpy(), *(coded(part[name], known).astype(np.int32) for name in _CODED)]
         for job, rows in places_by_job(part):
-            found[job].append([column[rows] for column in columns])
-    return {job: Examples(*map(np.concatenate, zip(*parts, strict=True))) for job, parts in found.items()}
+            arrays[job].append([column[rows] for column in columns])
+    return {job: Examples(*map(np.concatenate, zip(*parts, strict=True))) for job, parts in arrays.items()}
 
 
 def join(a: Sequence[Side], b: Sequence[Side]) -> Join:
@@ -157,14 +157,14 @@ def join(a: Sequence[Side], b: Sequence[Side]) -> Join:
     a setting. Jobs of different kinds of box are never paired.
     """
     identities: tuple[Callable[[Side], object], ...] = (_key, _names_and_threads, _names)
-    left_a, left_b, found = list(a), list(b), list[Pair]()
+    left_a, left_b, pairs = list(a), list(b), list[Pair]()
     for identity in identities:
         of_a, of_b = _unique(left_a, identity), _unique(left_b, identity)
-        found += [Pair(side, of_b[name]) for name, side in of_a.items() if name in of_b]
-        taken = {id(side) for pair in found for side in (pair.a, pair.b)}
+        pairs += [Pair(side, of_b[name]) for name, side in of_a.items() if name in of_b]
+        taken = {id(side) for pair in pairs for side in (pair.a, pair.b)}
         left_a, left_b = ([side for side in left if id(side) not in taken] for left in (left_a, left_b))
     order = {side.row["job"]: place for place, side in enumerate(a)}
-    return Join(sorted(found, key=lambda pair: order[pair.a.row["job"]]), left_a, left_b)
+    return Join(sorted(pairs, key=lambda pair: order[pair.a.row["job"]]), left_a, left_b)
 
 
 def _unique(those: Sequence[Side], identity: Callable[[Side], object]) -> dict[object, Side]:

@@ -12,48 +12,51 @@ from runner.report.markdown import escape
 _COLUMNS = (RATIO, LATENCY, MEMORY, DISK, LOAD, FIRST_CALL, ACCURACY, PREDICTIONS)
 
 
-def render_markdown(found: Diff, fail_on: str) -> str:
+def render_markdown(comparison: Diff, fail_on: str) -> str:
     """Return diff.md. Every text is escaped, so that none can become markup."""
-    parts = [f"> **{escape(warning)}**" for warning in found.warnings]
+    parts = [f"> **{escape(warning)}**" for warning in comparison.warnings]
     parts += [
         "# Diff",
-        f"**{escape(messages.conclusion(found, fail_on, exit_code(found, fail_on)))}**",
-        f"- A: {escape(messages.sweep_line(found.a))}\n- B: {escape(messages.sweep_line(found.b))}",
-        *_environment(found),
-        *_real(found),
-        *_jobs(found),
+        f"**{escape(messages.conclusion(comparison, fail_on, exit_code(comparison, fail_on)))}**",
+        f"- A: {escape(messages.sweep_line(comparison.a))}\n- B: {escape(messages.sweep_line(comparison.b))}",
+        *_environment(comparison),
+        *_real(comparison),
+        *_jobs(comparison),
     ]
-    name = messages.namer(found)
-    for side, jobs in (("A", found.only_a), ("B", found.only_b)):
+    name = messages.namer(comparison)
+    for side, jobs in (("A", comparison.only_a), ("B", comparison.only_b)):
         if jobs:
             parts += [f"## Only in {side}", _list(map(name, jobs))]
-    notes = messages.notes(found)
+    notes = messages.notes(comparison)
     parts += ["## Notes", _list(notes)] if notes else []
     return "\n\n".join([*parts, escape(RULE)]) + "\n"
 
 
-def _environment(found: Diff) -> list[str]:
-    if not found.environment:
+def _environment(comparison: Diff) -> list[str]:
+    if not comparison.environment:
         return ["Environment: nothing differs."]
-    return ["## Environment", _table(("Differs", "A", "B"), ((one.name, *one.shown) for one in found.environment))]
+    return [
+        "## Environment",
+        _table(("Differs", "A", "B"), ((difference.name, *difference.shown) for difference in comparison.environment)),
+    ]
 
 
-def _real(found: Diff) -> list[str]:
-    name = messages.namer(found)
+def _real(comparison: Diff) -> list[str]:
+    name = messages.namer(comparison)
     lines = [
-        f"- **{escape(name(one.pair.b))}**: " + "; ".join(escape(messages.sentence(change)) for change in one.real)
-        for one in found.real
+        f"- **{escape(name(job.pair.b))}**: " + "; ".join(escape(messages.sentence(change)) for change in job.real)
+        for job in comparison.real
     ]
     return ["## Really different", "\n".join(lines)] if lines else []
 
 
-def _jobs(found: Diff) -> list[str]:
-    if not found.compared:
+def _jobs(comparison: Diff) -> list[str]:
+    if not comparison.compared:
         return []
-    name = messages.namer(found)
+    name = messages.namer(comparison)
     rows = [
-        (name(one.pair.b), *(messages.cell(one.change(measure.name), with_interval=True) for measure in _COLUMNS))
-        for one in found.compared
+        (name(job.pair.b), *(messages.cell(job.change(measure.name), with_interval=True) for measure in _COLUMNS))
+        for job in comparison.compared
     ]
     return ["## B against A, with 95% intervals", _table(("Job", *(measure.title for measure in _COLUMNS)), rows)]
 

@@ -52,7 +52,7 @@ def changes(pair: Pair, baseline: Pair | None, same_cpu: bool) -> list[Change]:
     raw_counts = ratio is None or bool(pair.settings)  # else the machine's speed would be evaluated with it
     times = "" if same_cpu else OTHER_CPU
     latency = times or ("" if raw_counts else BY_RATIO)
-    found = [
+    candidates = [
         _settings(pair),
         _status(pair),
         ratio,
@@ -64,7 +64,7 @@ def changes(pair: Pair, baseline: Pair | None, same_cpu: bool) -> list[Change]:
         accuracy_change(pair),
         predictions_change(pair, same_cpu),
     ]
-    return [change for change in found if change is not None]
+    return [change for change in candidates if change is not None]
 
 
 def _settings(pair: Pair) -> Change | None:
@@ -91,9 +91,9 @@ def _latency_ratio(pair: Pair) -> Change | None:
         return None
     logs_a, logs_b = (_logs(side, "latency_ratio") for side in (pair.a, pair.b))
     floors = [side.row["noise_floor"] for side in (pair.a, pair.b) if side.row["noise_floor"] is not None]
-    found = _compared(RATIO, logs_a, logs_b, math.prod(floors))
-    if found is None or floors:
-        return found
+    change = _compared(RATIO, logs_a, logs_b, math.prod(floors))
+    if change is None or floors:
+        return change
     return _compared(RATIO, logs_a, logs_b, None, ONE_ROUND)
 
 
@@ -107,24 +107,24 @@ def _over_trials(
     decides: R. L. Berger, Technometrics 24, 1982.) The floor grows by half the 95% interval of the shift. A baseline
     with the same software shows the machine's shift itself.
     """
-    found = _compared(measure, _logs(pair.a, column), _logs(pair.b, column), floor, not_evaluated)
-    if found is None or found.p_value is None:
-        return found
+    change = _compared(measure, _logs(pair.a, column), _logs(pair.b, column), floor, not_evaluated)
+    if change is None or change.p_value is None:
+        return change
     if baseline is pair:
-        return replace(found, not_evaluated=not_evaluated or MACHINE)
+        return replace(change, not_evaluated=not_evaluated or MACHINE)
     shift = _machine_shift(measure, pair, baseline, column)
     if shift is None:
-        return found
+        return change
     against = compare(_relative(pair.b, column, shift.b), _relative(pair.a, column, shift.a))
     if against is None or against.p_value is None:
-        return found
+        return change
     unsure = compare([*shift.b.values()], [*shift.a.values()])
-    found = replace(
-        found,
-        machine=found.ratio / against.ratio if found.ratio else None,
+    change = replace(
+        change,
+        machine=change.ratio / against.ratio if change.ratio else None,
         floor=floor * (1 + (unsure.half_width or 0.0 if unsure is not None else 0.0)),
     )
-    return replace(found, p_value=max(found.p_value or 0.0, against.p_value) if found.beyond_machine else 1.0)
+    return replace(change, p_value=max(change.p_value or 0.0, against.p_value) if change.beyond_machine else 1.0)
 
 
 def _machine_shift(measure: Measure, pair: Pair, baseline: Pair | None, column: str) -> _Shift | None:
@@ -156,8 +156,8 @@ def _compared(
     measure: Measure, logs_a: Sequence[float], logs_b: Sequence[float], floor: float | None, not_evaluated: str = ""
 ) -> Change | None:
     """Compare two lists of logs with one value per trial (Welch); the figures shown are their geometric means."""
-    found = compare(logs_b, logs_a)
-    if found is None:
+    estimate = compare(logs_b, logs_a)
+    if estimate is None:
         return None
     return Change(
         measure,
@@ -165,12 +165,12 @@ def _compared(
         b=math.exp(fmean(logs_b)),
         n_a=len(logs_a),
         n_b=len(logs_b),
-        ratio=found.ratio,
-        low=found.low,
-        high=found.high,
-        p_value=found.p_value,
+        ratio=estimate.ratio,
+        low=estimate.low,
+        high=estimate.high,
+        p_value=estimate.p_value,
         floor=floor,
-        not_evaluated=not_evaluated or (ONE_ROUND if found.p_value is None else ""),
+        not_evaluated=not_evaluated or (ONE_ROUND if estimate.p_value is None else ""),
     )
 
 

@@ -35,10 +35,10 @@ def sweep_line(tables: Tables) -> str:
     return ", ".join([str(tables.folder), str(tables.manifest.get("sweep")), *(f"{when} UTC" for when in started[:1])])
 
 
-def namer(found: Diff) -> Callable[[Side], str]:
+def namer(comparison: Diff) -> Callable[[Side], str]:
     """Return a function that names a job by what distinguishes the jobs of both sweeps: by key if nothing else does."""
-    pairs = [*(one.pair for one in found.compared), *found.other_inputs]
-    rows = [side.row for side in [*(pair.b for pair in pairs), *found.only_a, *found.only_b]]
+    pairs = [*(job.pair for job in comparison.compared), *comparison.other_inputs]
+    rows = [side.row for side in [*(pair.b for pair in pairs), *comparison.only_a, *comparison.only_b]]
     one_family = len({row["family"] for row in rows}) == 1
     one_input = len({(row["task"], row["workload"]) for row in rows}) == 1
 
@@ -49,8 +49,8 @@ def namer(found: Diff) -> Callable[[Side], str]:
     counts = Counter(map(name, rows))
 
     def unique(side: Side) -> str:
-        own = name(side.row)
-        return own if counts[own] <= 1 else f"{own} ({side.row['job']})"
+        title = name(side.row)
+        return title if counts[title] <= 1 else f"{title} ({side.row['job']})"
 
     return unique
 
@@ -120,55 +120,55 @@ def cell(change: Change | None, with_interval: bool) -> str:
     return f"{relative(change)} ({ends})" if ends else relative(change)
 
 
-def conclusion(found: Diff, fail_on: str, code: int) -> str:
+def conclusion(comparison: Diff, fail_on: str, code: int) -> str:
     """Return the last line: how many jobs really changed, and the exit code."""
     if code == 2:
-        return f"Not comparable: {_why_not(found)} Exit code 2."
-    real, total = len(found.real), len(found.compared)
-    words = {change.direction for one in found.real for change in one.real}
-    said = f"Really different: {real} of {pluralize(total, 'job')} ({', '.join(sorted(words))})."
+        return f"Not comparable: {_why_not(comparison)} Exit code 2."
+    real, total = len(comparison.real), len(comparison.compared)
+    words = {change.direction for job in comparison.real for change in job.real}
+    verdict = f"Really different: {real} of {pluralize(total, 'job')} ({', '.join(sorted(words))})."
     if not real:
-        said = f"Nothing is really different in {pluralize(total, 'job')}."
+        verdict = f"Nothing is really different in {pluralize(total, 'job')}."
     directions = FAIL_ON[fail_on]
-    asked = "" if directions is None else f": FAIL_ON={fail_on} looks only for {' and '.join(directions)}"
-    return f"{said} Exit code {code}{asked}."
+    asked = "" if directions is None else f": --fail-on={fail_on} looks only for {' and '.join(directions)}"
+    return f"{verdict} Exit code {code}{asked}."
 
 
-def notes(found: Diff) -> list[str]:
+def notes(comparison: Diff) -> list[str]:
     """Return notes on artifacts, failed trials, other keys, and jobs that cannot be compared."""
-    known = [one for one in found.compared if one.pair.same_artifact is not None]
-    same = sum(bool(one.pair.same_artifact) for one in known)
-    said = [f"Artifacts: {same} of {len(known)} identical byte for byte."] if known else []
-    said += _machine_notes(found)
-    raw = [one for one in found.compared if one.change(RATIO.name) is None and not one.pair.b.is_baseline]
+    known = [job for job in comparison.compared if job.pair.same_artifact is not None]
+    same = sum(bool(job.pair.same_artifact) for job in known)
+    lines = [f"Artifacts: {same} of {len(known)} identical byte for byte."] if known else []
+    lines += _machine_notes(comparison)
+    raw = [job for job in comparison.compared if job.change(RATIO.name) is None and not job.pair.b.is_baseline]
     if raw:
-        said.append(
+        lines.append(
             f"{pluralize(len(raw), 'job')} had no latency against a baseline in every round (no baseline, or an older "
             "protocol): raw latency is evaluated."
         )
-    renamed = [one for one in found.compared if _hidden_setting(one.pair)]
+    renamed = [job for job in comparison.compared if _hidden_setting(job.pair)]
     if renamed:
-        said.append(
+        lines.append(
             f"{pluralize(len(renamed), 'job')} had another key, though no recorded setting differs: "
             "conf/ or its schema changed between the two code versions."
         )
-    name = namer(found)
-    for one in found.compared:
-        said += [f"{name(one.pair.b)}: {text}" for text in _problems(one)]
-    return said + [f"{name(pair.b)}: not compared, its texts differ." for pair in found.other_inputs]
+    name = namer(comparison)
+    for job in comparison.compared:
+        lines += [f"{name(job.pair.b)}: {text}" for text in _problems(job)]
+    return lines + [f"{name(pair.b)}: not compared, its texts differ." for pair in comparison.other_inputs]
 
 
-def _machine_notes(found: Diff) -> list[str]:
+def _machine_notes(comparison: Diff) -> list[str]:
     """Return how the machine itself shifted from A to B, seen in baselines that ran the same software in both."""
     shifts: dict[str, list[float]] = {}
-    for one in found.compared:
-        for change in one.changes:
+    for job in comparison.compared:
+        for change in job.changes:
             if change.not_evaluated == MACHINE and change.ratio is not None:
                 shifts.setdefault(change.measure.title.lower(), []).append(change.ratio)
     if not shifts:
         return []
-    said = ", ".join(f"{title} {_range(ratios)}" for title, ratios in shifts.items())
-    return [f"The machine's own shift from A to B, seen in the baselines, whose software is the same: {said}."]
+    shown = ", ".join(f"{title} {_range(ratios)}" for title, ratios in shifts.items())
+    return [f"The machine's own shift from A to B, seen in the baselines, whose software is the same: {shown}."]
 
 
 def _range(ratios: list[float]) -> str:
@@ -183,8 +183,8 @@ def _machine(change: Change) -> list[str]:
     return [f"the machine itself {_percent_or_times(change.machine)}"]
 
 
-def _problems(one: Compared) -> list[str]:
-    rows = (("A", one.pair.a.row), ("B", one.pair.b.row))
+def _problems(job: Compared) -> list[str]:
+    rows = (("A", job.pair.a.row), ("B", job.pair.b.row))
     return [f"{name} has {problem}." for name, row in rows if (problem := _trials_not_ok(row))]
 
 
@@ -200,10 +200,10 @@ def _hidden_setting(pair: Pair) -> bool:
     return bool(pair.a.row["job"] != pair.b.row["job"] and not pair.settings)
 
 
-def _why_not(found: Diff) -> str:
-    if found.other_inputs:
+def _why_not(comparison: Diff) -> str:
+    if comparison.other_inputs:
         return "both have the same jobs, but their texts differ. Sweep the same task on both sides."
-    isolation = [one for one in found.environment if one.name == "isolation"]
+    isolation = [difference for difference in comparison.environment if difference.name == "isolation"]
     if isolation:
         return f"{isolation[0].a} and {isolation[0].b} boxes. Sweep with the same isolation on both sides."
     return "no job is in both. Give two sweeps of the same grid."

@@ -19,54 +19,54 @@ _REAL, _NOISE = "yellow", "bright_black"
 _MAX_JOBS = 60  # that really changed, and in the table of all
 
 
-def print_diff(found: Diff, fail_on: str, console: Console) -> None:
+def print_diff(comparison: Diff, fail_on: str, console: Console) -> None:
     """Print what must be known first, what differs around, what really changed, and every job's changes."""
-    for warning in found.warnings:
+    for warning in comparison.warnings:
         console.print(styled(warning, "bold red"))
-    console.print(styled(f"A: {messages.sweep_line(found.a)}"))
-    console.print(styled(f"B: {messages.sweep_line(found.b)}"))
+    console.print(styled(f"A: {messages.sweep_line(comparison.a)}"))
+    console.print(styled(f"B: {messages.sweep_line(comparison.b)}"))
     console.print()
-    console.print(_environment(found))
+    console.print(_environment(comparison))
     console.print()
-    _print_real(found, console)
-    if found.compared:
-        console.print(_jobs(found, console.width))
-        _print_hidden(len(found.compared), console)
+    _print_real(comparison, console)
+    if comparison.compared:
+        console.print(_jobs(comparison, console.width))
+        _print_hidden(len(comparison.compared), console)
         console.print(styled("Latency is against each side's own baseline. Raw latency has the machine's speed in it."))
         console.print()
-    name = messages.namer(found)
-    for side, jobs in (("A", found.only_a), ("B", found.only_b)):
+    name = messages.namer(comparison)
+    for side, jobs in (("A", comparison.only_a), ("B", comparison.only_b)):
         if jobs:
             console.print(styled(f"Only in {side}:", "bold"))
         for job in jobs[:_MAX_JOBS]:
             console.print(styled(f"  {name(job)}"))
         _print_hidden(len(jobs), console)
-    for note in messages.notes(found):
+    for note in messages.notes(comparison):
         console.print(styled(note))
-    if found.compared:
+    if comparison.compared:
         console.print(styled(RULE, _NOISE))
-    console.print(styled(messages.conclusion(found, fail_on, exit_code(found, fail_on)), "bold"))
+    console.print(styled(messages.conclusion(comparison, fail_on, exit_code(comparison, fail_on)), "bold"))
 
 
-def _environment(found: Diff) -> Table | Text:
-    if not found.environment:
+def _environment(comparison: Diff) -> Table | Text:
+    if not comparison.environment:
         return styled("Environment: nothing differs.")
     table = Table(title=styled("Environment"), title_justify="left", box=None, pad_edge=False)
     for title in ("Differs", "A", "B"):
         table.add_column(title, overflow="fold")
-    for one in found.environment:
-        table.add_row(*map(styled, (one.name, *one.shown)))
+    for difference in comparison.environment:
+        table.add_row(*map(styled, (difference.name, *difference.shown)))
     return table
 
 
-def _print_real(found: Diff, console: Console) -> None:
-    name = messages.namer(found)
-    for one in found.real[:_MAX_JOBS]:
-        console.print(styled(name(one.pair.b), "bold"))
-        for change in one.real:
+def _print_real(comparison: Diff, console: Console) -> None:
+    name = messages.namer(comparison)
+    for job in comparison.real[:_MAX_JOBS]:
+        console.print(styled(name(job.pair.b), "bold"))
+        for change in job.real:
             console.print(styled(f"  {messages.sentence(change)}", _REAL))
-    _print_hidden(len(found.real), console)
-    if found.real:
+    _print_hidden(len(comparison.real), console)
+    if comparison.real:
         console.print()
 
 
@@ -75,7 +75,7 @@ def _print_hidden(number: int, console: Console) -> None:
         console.print(styled(f"… and {number - _MAX_JOBS:,} more: diff.md and diff.parquet have all."))
 
 
-def _jobs(found: Diff, width: int) -> Table:
+def _jobs(comparison: Diff, width: int) -> Table:
     wide = width >= _NARROW_WIDTH
     measures = _WIDE if wide else _NARROW
     table = Table(
@@ -88,10 +88,10 @@ def _jobs(found: Diff, width: int) -> Table:
     for measure in measures:
         table.add_column(_HEADS.get(measure.name, measure.title), justify="right", no_wrap=True)
     table.add_column("Real")
-    name = messages.namer(found)
-    for one in found.compared[:_MAX_JOBS]:
-        cells = [_cell(one.change(measure.name), wide and measure is RATIO) for measure in measures]
-        table.add_row(styled(name(one.pair.b)), *cells, _verdict(one))
+    name = messages.namer(comparison)
+    for job in comparison.compared[:_MAX_JOBS]:
+        cells = [_cell(job.change(measure.name), wide and measure is RATIO) for measure in measures]
+        table.add_row(styled(name(job.pair.b)), *cells, _verdict(job))
     return table
 
 
@@ -100,6 +100,6 @@ def _cell(change: Change | None, with_interval: bool) -> Text:
     return styled(shown, _REAL if change is not None and change.real else _NOISE)
 
 
-def _verdict(one: Compared) -> Text:
-    directions = dict.fromkeys(change.direction for change in one.real)
+def _verdict(job: Compared) -> Text:
+    directions = dict.fromkeys(change.direction for change in job.real)
     return styled(", ".join(directions), _REAL) if directions else styled("no", _NOISE)

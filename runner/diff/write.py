@@ -24,46 +24,46 @@ from runner.store.artifacts import atomic_write
 _SHARED = ("model", "technique", "task", "workload", "isolation")
 
 
-def write_diff(found: Diff, folder: Path, fail_on: str) -> None:
+def write_diff(comparison: Diff, folder: Path, fail_on: str) -> None:
     """Write the four files into a folder, each of them atomically.
 
     Raises:
         UserError: if the folder cannot be written.
     """
     texts = {
-        "diff.html": render_html(found, fail_on),
-        "diff.md": render_markdown(found, fail_on),
-        "diff.json": json.dumps(_record(found, fail_on), indent=1, ensure_ascii=False) + "\n",
+        "diff.html": render_html(comparison, fail_on),
+        "diff.md": render_markdown(comparison, fail_on),
+        "diff.json": json.dumps(_record(comparison, fail_on), indent=1, ensure_ascii=False) + "\n",
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
             atomic_write(folder / name, text)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".diff.") as work:
-            pq.write_table(diff_table(found), Path(work) / "diff.parquet")
+            pq.write_table(diff_table(comparison), Path(work) / "diff.parquet")
             (Path(work) / "diff.parquet").rename(folder / "diff.parquet")
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error.strerror}. Name another folder with {OUT}") from None
 
 
-def diff_table(found: Diff) -> Any:
+def diff_table(comparison: Diff) -> Any:
     """Return the changes as a table: one row per job and measure."""
-    names = {"sweep_a": found.a.manifest.get("sweep"), "sweep_b": found.b.manifest.get("sweep")}
-    rows = [names | row for one in found.compared for row in _rows(one)]
+    names = {"sweep_a": comparison.a.manifest.get("sweep"), "sweep_b": comparison.b.manifest.get("sweep")}
+    rows = [names | row for job in comparison.compared for row in _rows(job)]
     return pa.Table.from_pylist(rows, schema=DIFF)
 
 
-def _rows(one: Compared) -> list[dict[str, Any]]:
-    a, b = one.pair.a.row, one.pair.b.row
+def _rows(job: Compared) -> list[dict[str, Any]]:
+    a, b = job.pair.a.row, job.pair.b.row
     job = {
         "job_a": a["job"],
         "job_b": b["job"],
         **{name: b[name] for name in _SHARED},
         "threads_a": a["threads"],
         "threads_b": b["threads"],
-        "same_artifact": one.pair.same_artifact,
+        "same_artifact": job.pair.same_artifact,
     }
-    return [job | _figures(change) for change in one.changes]
+    return [job | _figures(change) for change in job.changes]
 
 
 def _figures(change: Change) -> dict[str, Any]:
@@ -77,28 +77,28 @@ def _figures(change: Change) -> dict[str, Any]:
     return figures | texts | {"measure": change.measure.name}
 
 
-def _record(found: Diff, fail_on: str) -> dict[str, Any]:
+def _record(comparison: Diff, fail_on: str) -> dict[str, Any]:
     return {
         "schema": VERSION,
-        "a": str(found.a.folder),
-        "b": str(found.b.folder),
-        "exit_code": exit_code(found, fail_on),
+        "a": str(comparison.a.folder),
+        "b": str(comparison.b.folder),
+        "exit_code": exit_code(comparison, fail_on),
         "fail_on": fail_on,
-        "conclusion": messages.conclusion(found, fail_on, exit_code(found, fail_on)),
+        "conclusion": messages.conclusion(comparison, fail_on, exit_code(comparison, fail_on)),
         "rule": RULE,
-        "warnings": found.warnings,
-        "environment": [asdict(one) for one in found.environment],
+        "warnings": comparison.warnings,
+        "environment": [asdict(difference) for difference in comparison.environment],
         "really_different": [
             {
-                "job_a": one.pair.a.row["job"],
-                "job_b": one.pair.b.row["job"],
-                "changes": [*map(messages.sentence, one.real)],
+                "job_a": job.pair.a.row["job"],
+                "job_b": job.pair.b.row["job"],
+                "changes": [*map(messages.sentence, job.real)],
             }
-            for one in found.real
+            for job in comparison.real
         ],
-        "only_a": [side.row["job"] for side in found.only_a],
-        "only_b": [side.row["job"] for side in found.only_b],
-        "other_inputs": [pair.b.row["job"] for pair in found.other_inputs],
-        "notes": messages.notes(found),
-        "compared": diff_table(found).to_pylist(),
+        "only_a": [side.row["job"] for side in comparison.only_a],
+        "only_b": [side.row["job"] for side in comparison.only_b],
+        "other_inputs": [pair.b.row["job"] for pair in comparison.other_inputs],
+        "notes": messages.notes(comparison),
+        "compared": diff_table(comparison).to_pylist(),
     }

@@ -26,7 +26,7 @@ class Measure:
     Attributes:
         name: the name in the values of a variant.
         title: the name in a sentence.
-        option: the option of the command line, without the dashes; in capitals, the variable of make.
+        option: the option of the command line, without the dashes.
         unit: the unit that people type and read.
         factor: the size of this unit in the unit of the tables.
         scatters_with: what the figure scatters with, and so what is resampled.
@@ -43,11 +43,6 @@ class Measure:
     scatters_with: Literal["rounds", "examples", "nothing"]
     at_least: bool = False
     smallest: float = 0.0
-
-    @property
-    def variable(self) -> str:
-        """Return the variable of make."""
-        return self.option.replace("-", "_").upper()
 
     def text(self, value: float, digits: int = 3) -> str:
         """Return a value with its unit, as '27.7 ms'."""
@@ -91,27 +86,27 @@ def read_limits(typed: Mapping[str, str | None]) -> dict[str, float]:
 
 def read_price(typed: str | None) -> float | None:
     """Return the price of a core-hour, None if none was typed."""
-    return None if typed is None else _number("CORE_HOUR", typed, "a price per core-hour, such as 0.04")
+    return None if typed is None else _number("core-hour", typed, "a price per core-hour, such as 0.04")
 
 
 def _limit(measure: Measure, text: str) -> float:
     percent = measure.unit == "%"
     wanted = "a percentage, such as 80" if measure.at_least else f"a number of {measure.unit}, such as 20"
-    value = _number(measure.variable, text, "a percentage, such as 2" if percent and not measure.at_least else wanted)
+    value = _number(measure.option, text, "a percentage, such as 2" if percent and not measure.at_least else wanted)
     if percent and value > 100:
-        raise UserError(f"{measure.variable}={text} is above 100%. Give {wanted}.")
+        raise UserError(f"--{measure.option}={text} is above 100%. Give {wanted}.")
     if measure.at_least and 0 < value <= 1:
-        raise UserError(f"{measure.variable}={text} is in percent. Did you mean {100 * value:.10g}?")
+        raise UserError(f"--{measure.option}={text} is in percent. Did you mean {100 * value:.10g}?")
     if not percent and value == 0:
-        raise UserError(f"{measure.variable}={text} would allow nothing. Give {wanted}.")
+        raise UserError(f"--{measure.option}={text} would allow nothing. Give {wanted}.")
     return value * measure.factor
 
 
-def _number(name: str, text: str, wanted: str) -> float:
+def _number(option: str, text: str, wanted: str) -> float:
     try:
         value = float(text)
     except ValueError:
         value = math.nan
     if not math.isfinite(value) or value < 0:
-        raise UserError(f"{name}={text} is not allowed. Give {wanted}.")
+        raise UserError(f"--{option}={text} is not allowed. Give {wanted}.")
     return value

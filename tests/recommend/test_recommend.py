@@ -92,13 +92,13 @@ def test_not_a_sweep(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-de
 @pytest.mark.parametrize(
     ("option", "text", "said"),
     [
-        ("max-p90-ms", "abc", "MAX_P90_MS=abc is not allowed"),
+        ("max-p90-ms", "abc", "--max-p90-ms=abc is not allowed"),
         ("max-p90-ms", "0", "would allow nothing"),
-        ("max-disk-mb", "-1", "MAX_DISK_MB=-1 is not allowed"),
-        ("max-rss-mb", "nan", "MAX_RSS_MB=nan is not allowed"),
+        ("max-disk-mb", "-1", "--max-disk-mb=-1 is not allowed"),
+        ("max-rss-mb", "nan", "--max-rss-mb=nan is not allowed"),
         ("min-accuracy", "0.8", "Did you mean 80?"),
         ("min-accuracy", "101", "above 100%"),
-        ("max-negative-flips", "inf", "MAX_NEGATIVE_FLIPS=inf is not allowed"),
+        ("max-negative-flips", "inf", "--max-negative-flips=inf is not allowed"),
     ],
 )
 def test_limits_that_cannot_be_meant(option: str, text: str, said: str) -> None:

@@ -181,8 +181,22 @@ def _load_model(source: Path, labels: list[str], head: str, seed: int, of_tokens
         raise UserError(f"model: cannot load the weights: {type(error).__name__}: {first_line(error)}.") from None
     check_inputs_of(type(model).__name__, signature(model.forward).parameters, "model: config.json")
     check_tensors(report, model.state_dict(), head, "" if head in _POOLINGS else f"{model.base_model_prefix}.")
+    if head == "new":
+        _renew_head(model)
     check_finite(model.named_parameters(), "model")
     return Embedder(model) if head in _POOLINGS else model
+
+
+def _renew_head(model: Any) -> None:
+    """Draw the weights of the head anew, since the files may hold a head of the same size."""
+    encoder = model.base_model
+    for module in model.children():
+        if module is encoder:
+            continue
+        for part in module.modules():
+            for weights in part.parameters(recurse=False):
+                weights._is_hf_initialized = False
+            model._init_weights(part)
 
 
 def _load_config(source: Path) -> Any:
