@@ -25,7 +25,7 @@ help: ## Print this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-11s%s\n", $$1, $$2 }'
 	@echo "All verbs and their options, which are typed in capitals here: .venv/bin/pinbox --help"
 
-sweep: setup ## Run a grid: GRID=demo OUT=outputs/demo FRESH=1 RETRY=failed LAUNCHER=slurm ARGS="threads=1"
+sweep: .venv/.ready ## Run a grid: GRID=demo OUT=outputs/demo FRESH=1 RETRY=failed LAUNCHER=slurm ARGS="threads=1"
 	@.venv/bin/pinbox sweep grid=$(GRID) $(options) $(ARGS)
 report: .venv/.ready ## Write a sweep's report again: SWEEP=outputs/demo
 	@.venv/bin/pinbox report $(SWEEP) $(options)

@@ -74,7 +74,8 @@ class PinboxSweeper(BasicSweeper):
                 self._cluster.begin(resume=not self._fresh)
             call = self._cluster.call if self._cluster else None
             launch = InSlots(plan.slots, plan.blocks, self._launch) if plan.slots else self._launch
-            run(plan, folder, launch, fresh=self._fresh, retry=self._retry, call_on_node=call)
+            one_by_one = type(self.launcher) is BasicLauncher and not plan.slots
+            run(plan, folder, launch, self._fresh, self._retry, call_on_node=call, one_by_one=one_by_one)
             stop = None
         except BaseException as error:
             stop = stop_before(error)

@@ -63,6 +63,15 @@ def image_tag() -> str:
     return f"pinbox:{hashlib.sha256(inputs).hexdigest()[:12]}"
 
 
+def has_image(client: docker.DockerClient) -> bool:
+    """Return whether the engine has the pinned image."""
+    try:
+        client.images.get(image_tag())
+    except ImageNotFound:
+        return False
+    return True
+
+
 class DockerBox(Box):
     """A kind of box that runs containers of one image.
 

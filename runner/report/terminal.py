@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
@@ -34,6 +34,13 @@ _NARROW = ("Latency p50", "Speedup", "Accuracy", "Agreement", "Cosine")
 _NARROW_WIDTH = 120  # columns of the terminal below which the narrow set is shown
 _MIN_NAME = 20  # columns that a name has at least; then figures fold, too
 _MAX_GROUPS, _MAX_ROWS, _MAX_FAILURES = 20, 60, 60
+
+
+def interim_summary(tables: Tables, title: str, width: int) -> Group:
+    """Return a table of each group of jobs that has been measured at least once, for a terminal of this width."""
+    groups = [group for group in view.groups(tables) if any(v.row["trials_ok"] for v in group.variants)]
+    shown = [_group_table(group, _NARROW, width) for group in groups[:_MAX_GROUPS]]
+    return Group(styled(title, "bold"), *shown, Text(""))
 
 
 def print_summary(tables: Tables, console: Console) -> None:

@@ -14,6 +14,7 @@ from runner.store.sweep_folder import SweepFolder
 from runner.sweep.plan import Plan
 
 Launch = Callable[[list[TrialSpec], int], None]  # trials, and the number of the first
+AfterRound = Callable[[int], None]  # the number of rounds that are done
 
 
 class Rounds:
@@ -48,13 +49,22 @@ class Rounds:
         """Write plan.json."""
         write_plan(self._folder, self._plan.record(self.trials, self._box))
 
-    def run(self, launch: Launch) -> None:
+    def run(self, launch: Launch, after_round: AfterRound | None = None) -> None:
         """Run what is missing, round by round, and add rounds while a block of jobs needs them.
 
-        The rounds that are run in any case are launched together: a cluster, or slots, measure several at once.
+        Args:
+            launch: runs trials.
+            after_round: is called after each of the rounds that are run in any case, except for the last. If it is
+                None, these rounds are launched together, because a cluster, or slots, measure several at once.
         """
         wanted: int = self._measure["rounds"]
-        launched = self._launch_missing([trial for trial in self.trials if trial.round < wanted], launch, 0)
+        launched = first = 0
+        for end in range(1, wanted + 1) if after_round else [wanted]:
+            before = launched
+            launched += self._launch_missing([t for t in self.trials if first <= t.round < end], launch, launched)
+            first = end
+            if after_round and before < launched and end < wanted:
+                after_round(end)
         for number in count(wanted):
             trials = self._with_needed(number, [trial for trial in self.trials if trial.round == number])
             if not trials:
