@@ -59,7 +59,7 @@ def test_with_another_python_than_the_image_s_no_model_is_made(
 
 
 def test_if_it_cannot_be_built_the_reason_is_told(made: list[Job], tmp_path: Path) -> None:
-    with pytest.raises(MachineError, match="(?s)cannot be built.*no space"):
+    with pytest.raises(MachineError, match=r"(?s)cannot be built.*no space"):
         build(tmp_path, "import sys; sys.exit('no space')", a_job())
 
 
