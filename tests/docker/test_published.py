@@ -15,6 +15,7 @@ from common import SetupError, sha256
 from packages import BOX_LOCK
 from published import Record
 
+from runner.cli.pinbox import main
 from tests.docker.registry import free_address, load_image, registry, remove_image
 
 LABELS = {"org.pinbox.lock-sha256": sha256(BOX_LOCK), "org.pinbox.base": f"sha256:{'0' * 64}"}
@@ -145,7 +146,9 @@ def test_an_image_that_does_not_fit_is_neither_published_nor_taken(
     remove_image(tag)
     with pytest.raises(SetupError, match=r"not made from the box\.lock here.*'ffff"):
         published.pull(tag, repository=None, signers=None)
-    assert image.image_id(tag) is None
+    written = published.read()
+    assert written is not None
+    assert image.image_id(f"{written.repository}@{written.images[tag][native()]}") is None
 
 
 @pytest.mark.docker
@@ -231,6 +234,20 @@ def test_a_key_that_nobody_would_accept_is_refused_before_anything_is_pushed(fol
         publish.check_key(stranger)
     with pytest.raises(SetupError, match="--key FILE"):
         publish.check_key(None)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--pull", "--repository", "host/Pinbox"], "'host/Pinbox' is not the name of a repository"),
+        (["--repository", "host/pinbox"], "--repository and --signers go with --pull"),
+        (["--signers", __file__], "--repository and --signers go with --pull"),
+        (["--pull", "--signers", "/absent"], "File '/absent' does not exist"),
+    ],
+)
+def test_pinbox_image_refuses_bad_settings(options: list[str], said: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["image", *options]) == 2
+    assert said in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
