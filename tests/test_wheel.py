@@ -34,7 +34,8 @@ def build(kind: str, source: Path, to: Path) -> Path:
 def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sources") / "pinbox"
     shutil.copytree(ROOT, folder, ignore=_NOT_OURS)
-    shutil.copytree(ROOT / ".ci", folder / ".ci")
+    for name in (".ci", ".github"):
+        shutil.copytree(ROOT / name, folder / name)
     return folder
 
 

@@ -15,7 +15,7 @@ from runner.config.paths import DOCKER
 @click.option("--repository", metavar="HOST/NAME", help="With --pull: take it from this repository, such as a mirror.")
 @click.option(
     "--signers",
-    type=click.Path(exists=True, dir_okay=False),
+    type=click.Path(),
     help="With --pull: the file of the keys that may have signed for it, as `man ssh-keygen` says.",
 )
 def image(pull: bool, repository: str | None, signers: str | None) -> int:

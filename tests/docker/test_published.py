@@ -16,6 +16,7 @@ from packages import BOX_LOCK
 from published import Record
 
 from runner.cli.pinbox import main
+from tests.docker.keys import make_key
 from tests.docker.registry import free_address, load_image, registry, remove_image
 
 LABELS = {"org.pinbox.lock-sha256": sha256(BOX_LOCK), "org.pinbox.base": f"sha256:{'0' * 64}"}
@@ -45,12 +46,6 @@ def tag() -> Iterator[str]:
 
 def native() -> str:
     return subprocess.check_output(["docker", "version", "--format", "{{.Server.Arch}}"], text=True).strip()
-
-
-def make_key(folder: Path, name: str) -> Path:
-    key = folder / name
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", key], check=True)
-    return key
 
 
 def allow(signers: Path, name: str, key: Path) -> None:
@@ -242,7 +237,7 @@ def test_a_key_that_nobody_would_accept_is_refused_before_anything_is_pushed(fol
         (["--pull", "--repository", "host/Pinbox"], "'host/Pinbox' is not the name of a repository"),
         (["--repository", "host/pinbox"], "--repository and --signers go with --pull"),
         (["--signers", __file__], "--repository and --signers go with --pull"),
-        (["--pull", "--signers", "/absent"], "File '/absent' does not exist"),
+        (["--pull", "--signers", "/absent"], "there is no file /absent with the keys"),
     ],
 )
 def test_pinbox_image_refuses_bad_settings(options: list[str], said: str, capfd: pytest.CaptureFixture[str]) -> None:
