@@ -37,7 +37,7 @@ def push(tag: str, remote: str) -> str:
     say(f"publish: pushing {remote}")
     try:
         run("docker", "push", "--quiet", remote, advice=f"cannot push to {remote}: is `docker login` needed?")
-        references = json.loads(inspect(remote, "{{json .RepoDigests}}"))
+        references: list[str] = json.loads(inspect(remote, "{{json .RepoDigests}}"))
     finally:
         run("docker", "image", "rm", "--no-prune", remote, advice=f"cannot remove the name {remote}")
     repository = remote.rpartition(":")[0]

@@ -42,20 +42,18 @@ def pull(tag: str, repository: str | None, signers: Path | None) -> bool:
     Returns:
         Whether the image is here now.
     """
-    if not RECORD.exists():
-        return none("none is published")
-    content = RECORD.read_bytes()
-    signer = verify(content, signers or SIGNERS) if signers or SIGNERS.exists() else None
-    record = parse(content)
+    record = read(signers)
+    if record is None:
+        return build_instead("none is published")
     architecture = run("docker", "version", "--format", "{{.Server.Arch}}", advice="no Docker engine answers").strip()
     digest = record.images.get(tag, {}).get(architecture)
     if digest is None:
-        return none(f"no {tag} is published for {architecture}")
+        return build_instead(f"no {tag} is published for {architecture}")
     reference = f"{repository or record.repository}@{digest}"
-    say(f"image: pulling {reference}, signed by {signer or 'nobody'}")
+    say(f"image: pulling {reference}")
     start = time.monotonic()
     if problem := base.pull(reference, PULL_SECONDS):
-        return none(f"no registry gives it ({problem})")
+        return build_instead(f"no registry gives it ({problem})")
     say(f"image: pulled, {time.monotonic() - start:.0f} s")
     try:
         check_labels(reference)
@@ -66,7 +64,7 @@ def pull(tag: str, repository: str | None, signers: Path | None) -> bool:
     return True
 
 
-def none(reason: str) -> bool:
+def build_instead(reason: str) -> bool:
     say(f"image: {reason}: building it here")
     return False
 
@@ -86,8 +84,14 @@ def check_repository(repository: str) -> None:
         )
 
 
-def read() -> Record | None:
-    return parse(RECORD.read_bytes()) if RECORD.exists() else None
+def read(signers: Path | None = None) -> Record | None:
+    """Return the record, or None if there is none. Where it is known who may sign it, check that one of them has."""
+    if not RECORD.exists():
+        return None
+    content = RECORD.read_bytes()
+    if signers or SIGNERS.exists():
+        say(f"image: {shown(RECORD)} is signed by {verify(content, signers or SIGNERS)}")
+    return parse(content)
 
 
 def parse(content: bytes) -> Record:
@@ -114,7 +118,7 @@ def verify(content: bytes, signers: Path) -> str:
     if signer is None:
         raise SetupError(
             f"no signer that {shown(signers)} allows has signed this {shown(RECORD)}.\n"
-            "  Without --pull, the image is built here and does not depend on it."
+            "  Restore it, or remove it: without it, the image is built here."
         )
     return signer
 
