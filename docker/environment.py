@@ -1,11 +1,15 @@
-"""Make .venv, the host environment: exactly the packages of docker/host.lock, and Pinbox itself, editable."""
+"""Make .venv, the host environment: exactly the packages of docker/host.lock, and Pinbox itself, editable.
+
+It has the Python that runs this script. A .venv of another Python is made anew.
+"""
 
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from common import ROOT, lock, run_main, say, sha256
-from packages import BOX_LOCK, HOST_LOCK, install, uv
+from packages import BOX_LOCK, HOST_LOCK, install, uv, with_wanted_torch
 
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
@@ -13,15 +17,16 @@ PYTHON = VENV / "bin" / "python"
 
 def main() -> None:
     start = time.monotonic()
-    compiled = VENV / f".compiled-{sha256(BOX_LOCK)[:12]}"
     with lock("environment"):
-        if not PYTHON.exists():
+        box_lock, host_lock = map(with_wanted_torch, (BOX_LOCK, HOST_LOCK))
+        compiled = VENV / f".compiled-{sha256(box_lock)[:12]}"
+        if not is_of_this_python(VENV):
             uv("venv", "--quiet", "--clear", "--python", sys.executable, VENV, advice="cannot make .venv")
         if not compiled.exists():
-            install(VENV, BOX_LOCK)
+            install(VENV, box_lock)
             compile_bytecode()
             compiled.touch()
-        install(VENV, HOST_LOCK, exact=True)
+        install(VENV, host_lock, "--exact")
         # `compat` is a plain path entry: Hydra finds its plugins in a namespace package only that way.
         uv(
             *("pip", "install", "--python", VENV, "--offline", "--no-deps", "--no-build-isolation"),
@@ -30,6 +35,11 @@ def main() -> None:
         )
         (VENV / ".ready").touch()
     say(f"environment: ready, {time.monotonic() - start:.0f} s")
+
+
+def is_of_this_python(environment: Path) -> bool:
+    """Return whether an environment is there and has the minor version of the Python that runs this script."""
+    return (environment / "lib" / f"python3.{sys.version_info.minor}").exists() and PYTHON.exists()
 
 
 def compile_bytecode() -> None:
