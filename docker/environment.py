@@ -6,7 +6,6 @@ It has the Python that runs this script. A .venv of another Python is made anew.
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 from common import ROOT, lock, run_main, say, sha256
 from packages import BOX_LOCK, HOST_LOCK, install, uv, with_wanted_torch
@@ -20,7 +19,7 @@ def main() -> None:
     with lock("environment"):
         box_lock, host_lock = map(with_wanted_torch, (BOX_LOCK, HOST_LOCK))
         compiled = VENV / f".compiled-{sha256(box_lock)[:12]}"
-        if not is_of_this_python(VENV):
+        if not is_of_this_python():
             uv("venv", "--quiet", "--clear", "--python", sys.executable, VENV, advice="cannot make .venv")
         if not compiled.exists():
             install(VENV, box_lock)
@@ -37,9 +36,9 @@ def main() -> None:
     say(f"environment: ready, {time.monotonic() - start:.0f} s")
 
 
-def is_of_this_python(environment: Path) -> bool:
-    """Return whether an environment is there and has the minor version of the Python that runs this script."""
-    return (environment / "lib" / f"python3.{sys.version_info.minor}").exists() and PYTHON.exists()
+def is_of_this_python() -> bool:
+    """Return whether .venv is there and has the minor version of the Python that runs this script."""
+    return (VENV / "lib" / f"python3.{sys.version_info.minor}").exists() and PYTHON.exists()
 
 
 def compile_bytecode() -> None:

@@ -74,7 +74,8 @@ def lock_pypi_torch() -> None:
     compile_lock(PYPI_TORCH_LOCK, wanted, "--constraint", constraints, "--no-config")
     found = entries(PYPI_TORCH_LOCK).items()
     kept = [entry for name, entry in found if name == "torch" or name not in host]
-    PYPI_TORCH_LOCK.write_text(f"# Made by docker/locks.py: replaces torch in host.lock, see docker/README.md.\n{''.join(kept)}")
+    comment = "# Made by docker/locks.py: replaces torch in host.lock, see docker/README.md.\n"
+    PYPI_TORCH_LOCK.write_text(comment + "".join(kept))
 
 
 if __name__ == "__main__":

@@ -38,8 +38,8 @@ NO_TORCH = f"""cannot get the CPU build of torch for Python {{python}} on {platf
   - Download the wheel that docker/torch.sha256 names from https://download.pytorch.org/whl/cpu/torch/ where you can,
     and point pip to its folder: `pip config set global.find-links FOLDER`
   - Take another Python for which you have the wheel: `make setup PYTHON=python3.11`
-  - Take the CUDA build that PyPI serves: `make setup TORCH=pypi`. It runs on the CPU all the same, but it and the
-    libraries that it needs are 3 GB to download and 6 GB on disk. The image needs the CPU build for Python {BOX_PYTHON}."""
+  - Take the CUDA build that PyPI serves, but not for the image: `make setup TORCH=pypi`. It runs on the CPU all the
+    same. With the libraries that it needs it is 3 GB to download and 6 GB on disk."""
 
 
 @cache
