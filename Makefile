@@ -46,8 +46,10 @@ lint: .venv/.ready ## Check style, types, and that no room uses one above it
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/lint-imports --no-cache
 	@.venv/bin/mypy && cd docker && ../.venv/bin/mypy --config-file= --strict *.py
 
+# An environment that is there is gone through again if somebody says which Python or torch it shall have.
+asked = $(if $(filter command environment,$(origin PYTHON) $(origin TORCH)),--what-if=pyproject.toml)
 setup: python ## Make .venv and, where a Docker engine answers, the image (done by the targets above): PYTHON=python3.13
-	@$(MAKE) --no-print-directory -j2 PYTHON="$(PYTHON)" .venv/.ready image-if-engine
+	@$(MAKE) --no-print-directory -j2 $(asked) PYTHON="$(PYTHON)" .venv/.ready image-if-engine
 image: python ## Build the pinned image that boxes run, unless it is there
 	@$(PYTHON) docker/image.py
 .venv/.ready: docker/host.lock pyproject.toml | python

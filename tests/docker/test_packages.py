@@ -58,7 +58,9 @@ def test_without_the_cpu_build_pytorch_is_asked(calls: Path) -> None:
 
 def test_without_any_cpu_build_it_stops_and_says_where_one_is(calls: Path) -> None:
     fake_uv(calls, 'echo "no version of torch==2.13.0+cpu" >&2; exit 1')
-    with pytest.raises(SetupError, match=r"(?s)CPU build of torch.*download\.pytorch\.org.*find-links FOLDER.*TORCH=pypi"):
+    with pytest.raises(
+        SetupError, match=r"(?s)CPU build of torch.*download\.pytorch\.org.*find-links FOLDER.*TORCH=pypi"
+    ):
         packages.uv_pip("install", "torch", advice="cannot install")
 
 

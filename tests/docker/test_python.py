@@ -1,5 +1,7 @@
 """Which Python the set-up takes: that of .venv, or else the newest that is there."""
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -51,3 +53,15 @@ def test_an_environment_of_another_python_is_made_anew(tmp_path: Path, monkeypat
     assert environment.is_of_this_python()
     python.unlink()
     assert not environment.is_of_this_python()
+
+
+@pytest.mark.parametrize("asked", ["", "PYTHON=python3.12", "TORCH=pypi"])
+def test_an_environment_that_is_there_is_gone_through_again_when_asked(tmp_path: Path, asked: str) -> None:
+    for name in ("docker/host.lock", "pyproject.toml", ".venv/.ready"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    clean = {name: value for name, value in os.environ.items() if name not in ("PYTHON", "TORCH", "MAKEFLAGS")}
+    command = ["make", "--dry-run", "setup", *filter(None, [asked])]
+    done = subprocess.run(command, cwd=tmp_path, env=clean, capture_output=True, text=True, check=True)
+    assert ("docker/environment.py" in done.stdout) == bool(asked)
