@@ -7,6 +7,7 @@ are in the wheel too. There, what they make goes to the user's cache.
 import fcntl
 import hashlib
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +21,7 @@ _USER_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 CACHE = _USER_CACHE / "pinbox" if INSTALLED else ROOT / ".cache"
 
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 11), (3, 14)  # as `requires-python` in pyproject.toml
+MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}  # the second name is that of Docker and Debian
 
 # Any fixed moment will do. It becomes the time of every file and of the base image, so that they never differ.
 EPOCH = 1758240000
@@ -41,6 +43,8 @@ def run_main(main: Callable[[], None]) -> None:
             f"error: this is Python {sys.version.split()[0]}, and Pinbox needs {oldest} to {newest}: "
             f"try `make setup PYTHON=python{newest}`"
         )
+    if platform.machine() not in MACHINES:
+        sys.exit(f"error: this machine is {platform.machine()}, and Pinbox runs on {' and '.join(MACHINES)} only")
     try:
         main()
     except SetupError as error:
