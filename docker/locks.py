@@ -21,7 +21,7 @@ TORCH_FILES = DOCKER / "torch.sha256"
 
 
 def main() -> None:
-    compile_lock(HOST_LOCK, "pyproject.toml", "--extra", "dev")
+    compile_lock(HOST_LOCK, "pyproject.toml", "--extra", "dev", "--constraint", "docker/torch.in")
     add_torch_hashes(HOST_LOCK)
     compile_lock(BOX_LOCK, "docker/box.in", "--constraint", HOST_LOCK)
     add_torch_hashes(BOX_LOCK)
@@ -30,7 +30,7 @@ def main() -> None:
 
 
 def compile_lock(lock_file: Path, *sources: str | Path) -> None:
-    """Lock what the sources ask for. The constraint in pyproject.toml refuses the CUDA build of torch."""
+    """Lock what the sources ask for."""
     uv_pip(
         "compile",
         *(*sources, *sys.argv[1:], "--output-file", lock_file, "--generate-hashes", "--python", sys.executable),
@@ -70,8 +70,7 @@ def lock_pypi_torch() -> None:
     wanted, constraints = CACHE / "torch.in", CACHE / "constraints.txt"
     wanted.write_text(f"torch==={torch_version(HOST_LOCK).partition('+')[0]}\n")
     constraints.write_text("".join(entry for name, entry in host.items() if name != "torch"))
-    # Without the constraint of pyproject.toml.
-    compile_lock(PYPI_TORCH_LOCK, wanted, "--constraint", constraints, "--no-config")
+    compile_lock(PYPI_TORCH_LOCK, wanted, "--constraint", constraints)
     found = entries(PYPI_TORCH_LOCK).items()
     kept = [entry for name, entry in found if name == "torch" or name not in host]
     comment = "# Made by docker/locks.py: replaces torch in host.lock, see docker/README.md.\n"

@@ -113,11 +113,9 @@ def install(environment: Path, lock_file: Path, *options: str) -> None:
     """
     # One package ships no wheel. It is built with the setuptools of the lock.
     hashed: list[str | Path] = ["--require-hashes", "--no-deps", "--build-constraints", lock_file]
+    where: list[str | Path] = ["--python", environment, "--requirement", lock_file]
     with lock("packages"):  # so that two processes do not download the same files
-        uv_pip(
-            *("install", *hashed, "--python", environment, "--requirement", lock_file, *options),
-            advice=f"cannot install the packages of {lock_file.name}",
-        )
+        uv_pip("install", *hashed, *where, *options, advice=f"cannot install the packages of {lock_file.name}")
 
 
 def entries(lock_file: Path) -> dict[str, str]:
