@@ -5,11 +5,13 @@ SWEEP ?= outputs/$(GRID)
 A ?=
 B ?=
 ARGS ?=
-# The first of these that is a Python 3.11, looked for once. Only set-up uses it; all else runs in .venv.
-PYTHON ?= $(eval PYTHON := $(shell for name in python3.11 python3 python; do $$name -c \
-	'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$name && break; done))$(PYTHON)
+# The first of these that is a Python 3.11 to 3.14, looked for once: that of .venv, or else the newest that is there.
+# Only set-up uses it; all else runs in .venv.
+PYTHON ?= $(eval PYTHON := $(shell for name in .venv/bin/python python3.14 python3.13 python3.12 python3.11 python3 python; \
+	do $$name -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null && echo $$name && break; \
+	done))$(PYTHON)
 
-arguments = GRID SWEEP A B ARGS PYTHON
+arguments = GRID SWEEP A B ARGS PYTHON TORCH
 flags = FRESH REBUILD
 typed = $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(filter-out $(arguments),$(name))))
 value = $(if $(filter-out $(flags),$(1)),='$($(1))')
@@ -44,8 +46,10 @@ lint: .venv/.ready ## Check style, types, and that no room uses one above it
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/lint-imports --no-cache
 	@.venv/bin/mypy && cd docker && ../.venv/bin/mypy --config-file= --strict *.py
 
-setup: python ## Make .venv and, where a Docker engine answers, the image (the targets above do it themselves)
-	@$(MAKE) --no-print-directory -j2 PYTHON="$(PYTHON)" .venv/.ready image-if-engine
+# An environment that is there is gone through again if somebody says which Python or torch it shall have.
+asked = $(if $(filter command environment,$(origin PYTHON) $(origin TORCH)),--what-if=pyproject.toml)
+setup: python ## Make .venv and, where a Docker engine answers, the image (done by the targets above): PYTHON=python3.13
+	@$(MAKE) --no-print-directory -j2 $(asked) PYTHON="$(PYTHON)" .venv/.ready image-if-engine
 image: python ## Build the pinned image that boxes run, unless it is there
 	@$(PYTHON) docker/image.py
 .venv/.ready: docker/host.lock pyproject.toml | python
@@ -53,4 +57,4 @@ image: python ## Build the pinned image that boxes run, unless it is there
 image-if-engine: | python
 	@$(PYTHON) docker/image.py --if-engine
 python:
-	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 found: install it, or make setup PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 to 3.14 found: install one, or make setup PYTHON=/path/to/python3.13" >&2; exit 2; }

@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -17,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from common import CACHE, DOCKER, EPOCH, SetupError, run, say, sha256
+from common import CACHE, DOCKER, EPOCH, MACHINES, SetupError, run, say, sha256
 
 PACKAGES = ("python3", "python3-venv", "libgomp1", "libstdc++6")
 
@@ -110,7 +111,7 @@ def pack(root_files: Path, archive: Path) -> None:
     created = datetime.fromtimestamp(EPOCH, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     config = json.dumps(
         {
-            "architecture": "amd64",
+            "architecture": MACHINES[platform.machine()],
             "os": "linux",
             "created": created,
             "config": {"Cmd": ["python3"], "Env": ["PATH=/usr/local/bin:/usr/bin:/bin"]},

@@ -20,7 +20,7 @@ from typing import IO
 import base
 import published
 from common import CACHE, DOCKER, EPOCH, INSTALLED, SetupError, lock, run_main, say, sha256
-from packages import BOX_LOCK, install, uv
+from packages import BOX_LOCK, FOR_BOX, install, uv
 
 DOCKERFILE = DOCKER / "Dockerfile"
 ENGINE_SCRIPT = DOCKER / "engine.sh" if INSTALLED else "docker/engine.sh"
@@ -57,12 +57,16 @@ def build(tag: str) -> None:
 
 
 def install_packages(folder: Path) -> Path:
-    """Install the packages of the lock into a folder, so that no file depends on where that folder is."""
+    """Install the packages of the lock into a folder.
+
+    The files are those for the box's Python. They depend neither on where the folder is nor on the Python of this host.
+    """
     environment = folder / "environment"
     uv("venv", "--quiet", "--relocatable", "--python", sys.executable, environment, advice="cannot make an environment")
-    install(environment, BOX_LOCK)
-    uv("pip", "check", "--python", environment, advice="the packages of docker/box.lock do not fit together")
-    return environment / "lib" / "python3.11" / "site-packages"
+    install(environment, BOX_LOCK, *FOR_BOX)
+    unfit = "the packages of docker/box.lock do not fit together"
+    uv("pip", "check", "--python", environment, *FOR_BOX, advice=unfit)
+    return environment / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
 
 
 def run_build(tag: str, reference: str, base_identity: str, packages: Path) -> None:

@@ -69,9 +69,11 @@ def _mebi(size: str) -> str:
 
 
 def _lacks(cpu: Cpu) -> str | None:
-    if not saturates(cpu.flags):
-        return None
-    return f"No VNNI: int8 gains less than elsewhere, and its products may saturate. {ADVICE}"
+    if saturates(cpu.flags):
+        return f"No VNNI: int8 gains less than elsewhere, and its products may saturate. {ADVICE}"
+    if "asimd" in cpu.flags and "asimddp" not in cpu.flags:
+        return "No dot product (asimddp): int8 gains less than on newer Arm cores."
+    return None
 
 
 def frequency_section(cpus: list[int], root: Path = _ROOT) -> Section:
