@@ -117,9 +117,17 @@ def provide(tag: str, pull: Callable[[str], bool] | None = None) -> str | None:
     return image_id(tag)
 
 
+def begin() -> None:
+    """Let another process build the image. Whoever needs the image waits for it by the lock, and meets its errors."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "image.log").open("w") as log:
+        subprocess.Popen([sys.executable, __file__, "--if-engine"], stdout=log, stderr=log)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser("pinbox image", description="Build the pinned image, unless it is there.")
     parser.add_argument("--if-engine", action="store_true", help="do nothing, quietly, where no Docker engine answers")
+    parser.add_argument("--in-background", action="store_true", help="the same, without waiting for the end")
     parser.add_argument("--pull", action="store_true", help="take the published image; build it only if there is none")
     parser.add_argument("--repository", help="with --pull: take it from this repository")
     parser.add_argument("--signers", type=Path, help="with --pull: the file of the keys that may have signed for it")
@@ -128,7 +136,10 @@ def main() -> None:
         raise SetupError("--repository and --signers go with --pull")
     published.check_settings(arguments.repository, arguments.signers)
     tag = image_tag()
-    if arguments.if_engine and (not engine_answers() or image_id(tag)):
+    if (arguments.if_engine or arguments.in_background) and (not engine_answers() or image_id(tag)):
+        return
+    if arguments.in_background:
+        begin()
         return
     pull = partial(published.pull, repository=arguments.repository, signers=arguments.signers)
     say(f"image: {tag} {provide(tag, pull if arguments.pull else None)}")
