@@ -64,7 +64,7 @@ class Checks:
             raise UserError(
                 f"workload '{cfg.workload.name}': workload.max_length is {cfg.workload.max_length}, but model "
                 f"'{cfg.model.name}' takes at most {shape.tokens} tokens: by its positions (config.json), by "
-                "model_max_length (tokenizer_config.json) or by max_seq_length (sentence_bert_config.json). Take fewer."
+                "model_max_length (tokenizer_config.json) or by max_seq_length (sentence_bert_config.json). Give fewer."
             )
 
     def _once(self, name: str, read: list[Any], check: Callable[[], Result]) -> Result:
