@@ -76,7 +76,7 @@ class Store:
             shutil.rmtree(path, ignore_errors=True)
             close(held)
 
-    def remove_leftovers(self) -> None:
+    def remove_stale_staging_dirs(self) -> None:
         """Remove the staging folders of dead processes."""
         remove_unheld((self.root / "work").glob("*"))
 

@@ -85,12 +85,12 @@ with Store(Path(sys.argv[1])).staging_dir() as folder:
     print(folder, flush=True); time.sleep(3600)
 """
     with another(code, tmp_path) as maker:
-        Store(tmp_path).remove_leftovers()
+        Store(tmp_path).remove_stale_staging_dirs()
         (staging_dir,) = (tmp_path / "work").iterdir()
         maker.kill()
         maker.wait()
         assert staging_dir.exists()
-        Store(tmp_path).remove_leftovers()
+        Store(tmp_path).remove_stale_staging_dirs()
         assert not staging_dir.exists()
 
 
