@@ -5,8 +5,8 @@ Pinbox looks only in two places, so that a YAML file cannot run code that the us
     plugins/steps/NAME.py     beside conf/, in the current folder; also engines/, tasks/, metrics/, and folders NAME/
     pinbox.steps: NAME        entry points of installed packages; also pinbox.engines, pinbox.tasks, pinbox.metrics
 
-Only code that a job names is imported. A box gets a read-only copy of the code from the store (`keep`). So the code
-that was hashed is the code that runs, even if the file is edited meanwhile.
+Only code that a job names is imported. A box gets a read-only copy of the code from the store (`store_plugin`). So the
+code that was hashed is the code that runs, even if the file is edited meanwhile.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Plugin:
             raise UserError(f"{self.origin} cannot be imported: {_describe(error, self.file)}") from error
 
     def constant(self, name: str) -> str | None:
-        """Return a text that the module assigns to a name, without importing it; None if it assigns none."""
+        """Return a text that the module assigns to a name, without importing it. Return None if it assigns none."""
         try:
             body = ast.parse(self.file.read_text(encoding="utf-8")).body
         except (OSError, ValueError, SyntaxError) as error:
@@ -95,8 +95,16 @@ class Plugin:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A copy of a plugin's code: the module to import, the folder in which Python searches, and the folder's hash."""
+class StoredPlugin:
+    """A copy of a plugin's code in the store.
+
+    Attributes:
+        kind: steps, engines, tasks or metrics.
+        name: the name in YAML.
+        module: the name by which Python imports the module.
+        path: the folder in which Python searches for the module.
+        sha256: the hash of the folder.
+    """
 
     kind: str
     name: str
@@ -115,7 +123,7 @@ def label(kind: str, name: str, sha256: str) -> str:
 
 
 def find(kind: str, name: str, ours: Collection[str] = ()) -> Plugin | None:
-    """Return the plugin of a kind by its name; None if there is none.
+    """Return the plugin of a kind by its name, or None if there is none.
 
     Args:
         kind: steps, engines, tasks or metrics.
@@ -139,7 +147,7 @@ def names(kind: str) -> list[str]:
     return [*local, *(point.name for point in entry_points(group=f"pinbox.{kind}"))]
 
 
-def keep(plugin: Plugin, store: Store) -> Kept:
+def store_plugin(plugin: Plugin, store: Store) -> StoredPlugin:
     """Copy a plugin's code into the store, and return the copy."""
     with store.staging_dir() as folder:
         target = folder / "files"
@@ -147,8 +155,8 @@ def keep(plugin: Plugin, store: Store) -> Kept:
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target / name)
         recipe = {"plugin": folder_sha256(target)}
-        kept = store.find(recipe) or store.put(recipe, target, "plugin", [])
-    return Kept(plugin.kind, plugin.name, plugin.module, kept.path, kept.content)
+        copy = store.find(recipe) or store.put(recipe, target, "plugin", [])
+    return StoredPlugin(plugin.kind, plugin.name, plugin.module, copy.path, copy.content)
 
 
 def _local(kind: str, name: str) -> Iterator[Plugin]:

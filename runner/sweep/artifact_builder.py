@@ -20,7 +20,7 @@ from runner.machine.topology import total_memory_bytes
 from runner.models.source import fetch_model, model_identity, readable_by_a_box
 from runner.store import plugins
 from runner.store.artifacts import Artifact, Store, digest
-from runner.store.plugins import Kept
+from runner.store.plugins import StoredPlugin
 from runner.store.source_code import source_hash
 from runner.sweep.step_progress import tail_progress
 from runner.techniques.step import PROGRESS, Step, plugin_of
@@ -103,7 +103,7 @@ class ArtifactBuilder:
     ) -> Artifact:
         """Return the result of a step. `others` are the artifacts that it reads in addition to its source."""
         module = plugin_of(step.name)
-        plugin = plugins.keep(module, self._store) if module else None
+        plugin = plugins.store_plugin(module, self._store) if module else None
         from_files = step.takes == "files"
         reads_texts = step.reads_texts or step.reads_labels
         recipe = {
@@ -161,7 +161,13 @@ class ArtifactBuilder:
         return self._make(recipe, "runner.trial.tokenize", settings | tokenizer, inputs, "inputs", [], title)
 
     def evaluate(
-        self, artifact: Artifact, inputs: Artifact, cfg: Config, engine: str, of: str, plugin: Kept | None = None
+        self,
+        artifact: Artifact,
+        inputs: Artifact,
+        cfg: Config,
+        engine: str,
+        of: str,
+        plugin: StoredPlugin | None = None,
     ) -> tuple[list[list[float]], dict[str, Any]]:
         """Return the artifact's logits for all test texts, and the notes that runner/trial/evaluate.py wrote.
 
@@ -262,7 +268,7 @@ class ArtifactBuilder:
         format: str,
         lineage: list[dict[str, Any]],
         title: str,
-        plugin: Kept | None = None,
+        plugin: StoredPlugin | None = None,
     ) -> Artifact:
         """Return the artifact of a recipe from the store, or run `module` in a box, which writes the folder `files`."""
         with _recipe_locks[digest(recipe)], self._store.staging_dir() as folder:

@@ -20,7 +20,7 @@ from runner.models.source import chain_entries
 from runner.results.lineage import notes_of
 from runner.store import plugins
 from runner.store.artifacts import Artifact, Store
-from runner.store.plugins import Kept
+from runner.store.plugins import StoredPlugin
 from runner.sweep.artifact_builder import Announce, ArtifactBuilder
 from runner.tasks.source import load_texts, plugin_record, task_identity
 from runner.tasks.texts import write_texts
@@ -56,7 +56,7 @@ class PreparedFiles:
     batch_sensitivity: dict[str, Any]
     precision: str | None
     int8_weight_bits: int | None
-    plugin: Kept | None
+    plugin: StoredPlugin | None
     plugins: list[str]
     reference: Artifact | None
     model_logits: list[list[float]] | None
@@ -137,7 +137,7 @@ def prepare(cfg: Config, box: Box, cpus: list[int], announce: Announce) -> Prepa
     for remark in (remark for notes in notes_of(inputs.lineage) for remark in notes.get("remarks", ())):
         _say_once(f"model '{cfg.model.name}' on task '{cfg.task.name}': {remark}")
     engine = plugins.find("engines", cfg.technique.engine, FORMATS)
-    plugin = plugins.keep(engine, Store(Path(cfg.store))) if engine else None
+    plugin = plugins.store_plugin(engine, Store(Path(cfg.store))) if engine else None
     logits, notes = builder.evaluate(artifact, inputs, cfg, cfg.technique.engine, cfg.technique.name, plugin)
     reference, model_logits = (
         builder.control(model_steps, technique_steps, original, texts, cfg) if cfg.control_texts else (None, None)
