@@ -19,7 +19,7 @@ from pathlib import Path
 
 from runner.console import say
 from runner.isolation.box import Box, BoxEnd, BoxOrder, stop
-from runner.store.locks import close, hold
+from runner.store.locks import close, lock_folder
 from runner.trial.turns import TO_PARTNER, TO_TRIAL
 
 _LIFETIME_SECONDS = 7 * 24 * 3600.0  # a round may take long, and the partner ends with this process at the latest
@@ -50,7 +50,7 @@ class Partner:
         self.name = name
         self.folder = Path(tempfile.mkdtemp(prefix="partner-", dir=folder)).absolute()
         self.folder.chmod(0o755)
-        self._lock = hold(self.folder)
+        self._lock = lock_folder(self.folder)
         for pipe in (TO_PARTNER, TO_TRIAL):
             os.mkfifo(self.folder / pipe)
             (self.folder / pipe).chmod(0o666)

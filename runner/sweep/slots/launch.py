@@ -130,8 +130,8 @@ class InSlots:
                 raise error
             if process.exitcode:
                 raise MachineError(
-                    f"Slot {work.slot.number + 1} was ended from outside (exit code {process.exitcode}). The results "
-                    "are kept, and the same command goes on from here."
+                    f"Slot {work.slot.number + 1} was ended from outside (exit code {process.exitcode}). What was "
+                    "measured is kept, and the same command goes on from here."
                 )
             self._report(work)
 
