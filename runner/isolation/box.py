@@ -90,12 +90,13 @@ class BoxEnd:
         lines = [line.strip() for line in self.log.splitlines() if line.strip()]
         last = lines[-1] if lines else "it printed nothing"
         is_advice = last.startswith(_USER_ERROR)
-        message = last.removeprefix(_USER_ERROR)[:_LONGEST_ADVICE] if is_advice else last[:_LONGEST]
+        message = last.removeprefix(_USER_ERROR)[:_MAX_ADVICE_CHARACTERS] if is_advice else last[:_MAX_CHARACTERS]
         return f"ended with exit code {self.exit_code}: {message}"
 
 
-_LONGEST, _LONGEST_ADVICE = 300, 1000  # in characters; Pinbox's own messages end with advice, so they may be longer
-_USER_ERROR = "runner.errors.UserError: "  # how the last line of Python's traceback begins
+_MAX_CHARACTERS = 300  # the length of a message
+_MAX_ADVICE_CHARACTERS = 1000  # the length of one of Pinbox's own messages, which end with advice
+_USER_ERROR = "runner.errors.UserError: "  # the beginning of the last line of such a message's traceback
 _KILLERS = {
     "SIGSEGV": "the engine, or the system below it, crashed",
     "SIGILL": "the engine uses instructions that this CPU does not have",

@@ -1,4 +1,4 @@
-"""The content-addressed store of artifacts.
+"""Store artifacts by the hash of their content.
 
     recipes/<key>.json      the lineage of a step's result; the key is a hash of its input, its config and its code
     contents/<sha256>/      the files, which are stored once even if several recipes give them

@@ -6,7 +6,7 @@ Pinbox looks only in two places, so that a YAML file cannot run code that the us
     pinbox.steps: NAME        entry points of installed packages; also pinbox.engines, pinbox.tasks, pinbox.metrics
 
 Only code that a job names is imported. A box gets a read-only copy of the code from the store (`store_plugin`). So the
-code that was hashed is the code that runs, even if the file is edited meanwhile.
+code that was hashed is the code that runs, even if the file is edited afterwards.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def run_unit(unit: Unit, sweep: SweepFolder, run_trial: RunTrial) -> dict[str, s
                 except Exception as error:
                     lost[name] = f"on {this_node()}: {type(error).__name__}: {error}".splitlines()[0]
         except StoppedError as stop:
-            _forget_failure(sweep, name)
+            _remove_failed_result(sweep, name)
             missing = [name for name in names if not sweep.trial(name).exists()]
             lost |= {name: f"on {this_node()}: {stop}" for name in missing if name not in lost}
         finally:
@@ -80,7 +80,7 @@ def _claim(unit: Unit, sweep: SweepFolder) -> None:
     note_node(sweep, unit.name, provenance.environment())
 
 
-def _forget_failure(sweep: SweepFolder, trial: str) -> None:
+def _remove_failed_result(sweep: SweepFolder, trial: str) -> None:
     """Remove the result of the last trial if it failed. Slurm also signals boxes, and the signal may have killed it."""
     path = sweep.trial(trial)
     if path.exists() and json.loads(path.read_text())["status"] != "ok":

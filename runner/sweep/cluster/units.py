@@ -18,7 +18,7 @@ from typing import Any
 from runner.results.records.plan import TrialSpec, read_plan
 from runner.store.sweep_folder import SweepFolder
 
-NODE = "PINBOX_NODE"  # Slurm's own variable does not do, because it is also set if a sweep runs inside an allocation
+NODE = "PINBOX_NODE"  # Slurm's own variable is also set if a whole sweep runs inside an allocation
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ def find_image(recipe: Recorded) -> tuple[str | None, str]:
         UserError: if no Docker engine answers, or if the image is gone and the lock file is not the recorded one.
     """
     if "docker" not in recipe.isolation:
-        return None, "Image: none, the trials were pinned processes; libraries are those of this environment."
+        return None, "Image: none. The trials ran as pinned processes, with the libraries of this environment."
     client = connect()
     if client is None:
         raise UserError(
