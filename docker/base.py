@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -17,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from common import CACHE, DOCKER, EPOCH, SetupError, run, say, sha256
+from common import CACHE, DOCKER, EPOCH, MACHINES, SetupError, run, say, sha256
 
 PACKAGES = ("python3", "python3-venv", "libgomp1", "libstdc++6")
 
@@ -43,14 +44,14 @@ def public_reference() -> str:
     return match[1]
 
 
-def pull(reference: str) -> str | None:
-    """Pull the base unless it is here already. Return what went wrong, or None."""
+def pull(reference: str, seconds: int = 300) -> str | None:
+    """Pull an image unless it is here already. Return what went wrong, or None."""
     if subprocess.run(["docker", "image", "inspect", reference], capture_output=True).returncode == 0:
         return None
     try:
-        done = subprocess.run(["docker", "pull", "--quiet", reference], capture_output=True, text=True, timeout=300)
+        done = subprocess.run(["docker", "pull", "--quiet", reference], capture_output=True, text=True, timeout=seconds)
     except subprocess.TimeoutExpired:
-        return "not done in 300 s"
+        return f"not done in {seconds} s"
     return None if done.returncode == 0 else done.stderr.strip().rpartition(": ")[2] or "unknown error"
 
 
@@ -110,7 +111,7 @@ def pack(root_files: Path, archive: Path) -> None:
     created = datetime.fromtimestamp(EPOCH, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     config = json.dumps(
         {
-            "architecture": "amd64",
+            "architecture": MACHINES[platform.machine()],
             "os": "linux",
             "created": created,
             "config": {"Cmd": ["python3"], "Env": ["PATH=/usr/local/bin:/usr/bin:/bin"]},

@@ -7,6 +7,7 @@ are in the wheel too. There, what they make goes to the user's cache.
 import fcntl
 import hashlib
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +19,9 @@ DOCKER = ROOT / "docker"
 INSTALLED = not (ROOT / "pyproject.toml").exists()
 _USER_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 CACHE = _USER_CACHE / "pinbox" if INSTALLED else ROOT / ".cache"
+
+OLDEST_PYTHON, NEWEST_PYTHON = (3, 11), (3, 14)  # as `requires-python` in pyproject.toml
+MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}  # the second name is that of Docker and Debian
 
 # Any fixed moment will do. It becomes the time of every file and of the base image, so that they never differ.
 EPOCH = 1758240000
@@ -33,10 +37,14 @@ def say(text: str) -> None:
 
 def run_main(main: Callable[[], None]) -> None:
     """Run a script. An error that we can explain becomes a message and exit code 2, not a traceback."""
-    if sys.version_info[:2] != (3, 11):
+    if not OLDEST_PYTHON <= sys.version_info[:2] <= NEWEST_PYTHON:
+        oldest, newest = (".".join(map(str, version)) for version in (OLDEST_PYTHON, NEWEST_PYTHON))
         sys.exit(
-            f"error: this is Python {sys.version.split()[0]}, and Pinbox needs 3.11: try `make setup PYTHON=python3.11`"
+            f"error: this is Python {sys.version.split()[0]}, and Pinbox needs {oldest} to {newest}: "
+            f"try `make setup PYTHON=python{newest}`"
         )
+    if platform.machine() not in MACHINES:
+        sys.exit(f"error: this machine is {platform.machine()}, and Pinbox runs on {' and '.join(MACHINES)} only")
     try:
         main()
     except SetupError as error:

@@ -1,10 +1,13 @@
-"""Make .venv, the host environment: exactly the packages of docker/host.lock, and Pinbox itself, editable."""
+"""Make .venv, the host environment: exactly the packages of docker/host.lock, and Pinbox itself, editable.
+
+It has the Python that runs this script. A .venv of another Python is made anew.
+"""
 
 import sys
 import time
 
 from common import ROOT, lock, run_main, say
-from packages import HOST_LOCK, install, uv
+from packages import HOST_LOCK, install, uv, with_wanted_torch
 
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
@@ -14,9 +17,9 @@ def main() -> None:
     start = time.monotonic()
     say("environment: installing, usually half a minute")
     with lock("environment"):
-        if not PYTHON.exists():
+        if not is_of_this_python():
             uv("venv", "--quiet", "--clear", "--python", sys.executable, VENV, advice="cannot make .venv")
-        install(VENV, HOST_LOCK, exact=True)
+        install(VENV, with_wanted_torch(HOST_LOCK), "--exact")
         # `compat` is a plain path entry: Hydra finds its plugins in a namespace package only that way.
         uv(
             *("pip", "install", "--python", VENV, "--offline", "--no-deps", "--no-build-isolation"),
@@ -25,6 +28,11 @@ def main() -> None:
         )
         (VENV / ".ready").touch()
     say(f"environment: ready, {time.monotonic() - start:.0f} s")
+
+
+def is_of_this_python() -> bool:
+    """Return whether .venv is there and has the minor version of the Python that runs this script."""
+    return (VENV / "lib" / f"python3.{sys.version_info.minor}").exists() and PYTHON.exists()
 
 
 if __name__ == "__main__":

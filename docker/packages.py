@@ -1,12 +1,14 @@
 """Install what a lock file names, with uv, from the indexes and folders that pip is configured with.
 
 PyPI serves a CUDA build of torch, of several gigabytes, under the same number as the CPU build. The locks therefore
-name the CPU build (`2.13.0+cpu`) and its hash, which nothing on PyPI can match. It comes from a folder or an index in
-pip's configuration, or else from PyTorch's own index.
+name the CPU build (`2.13.0+cpu`) and its hashes, which nothing on PyPI can match. It comes from a folder or an index in
+pip's configuration, or else from PyTorch's own index. Who cannot reach either may ask for PyPI's with TORCH=pypi.
 """
 
 import ast
 import os
+import platform
+import re
 import sys
 from functools import cache
 from pathlib import Path
@@ -15,7 +17,13 @@ from common import CACHE, DOCKER, SetupError, lock, run, sha256
 
 HOST_LOCK = DOCKER / "host.lock"
 BOX_LOCK = DOCKER / "box.lock"  # a subset of host.lock
+PYPI_TORCH_LOCK = DOCKER / "torch-pypi.lock"  # torch as PyPI serves it, and what it needs beyond host.lock
 UV_LOCK = DOCKER / "uv.lock"
+
+# The Python of a box and its C library, which docker/Dockerfile's base and the stand-in both have.
+BOX_PYTHON = "3.11"
+BOX_PLATFORM = f"{platform.machine()}-manylinux_2_36"
+FOR_BOX = ("--python-version", BOX_PYTHON, "--python-platform", BOX_PLATFORM)
 
 # What the settings of pip are called in uv.
 OPTIONS = {
@@ -25,10 +33,13 @@ OPTIONS = {
     "trusted-host": "--allow-insecure-host",
 }
 NETWORK = "check the network, or set an index that you can reach with `pip config set global.index-url …`"
-NO_TORCH = """cannot get the CPU build of torch: PyTorch's index does not answer, and no folder of wheels has it.
-  (The build on PyPI is for CUDA and will not do.) Download the wheel of the version in docker/host.lock from
-  https://download.pytorch.org/whl/cpu where you can, and point pip to its folder:
-  `pip config set global.find-links FOLDER`"""
+NO_TORCH = f"""cannot get the CPU build of torch for Python {{python}} on {platform.machine()}.
+  PyTorch's index does not answer, and no folder of wheels has it. Do one of these:
+  - Download the wheel that docker/torch.sha256 names from https://download.pytorch.org/whl/cpu/torch/ where you can,
+    and point pip to its folder: `pip config set global.find-links FOLDER`
+  - Take another Python for which you have the wheel: `make setup PYTHON=python3.11`
+  - Take the CUDA build that PyPI serves, but not for the image: `make setup TORCH=pypi`. It runs on the CPU all the
+    same. With the libraries that it needs it is 3 GB to download and 6 GB on disk."""
 
 
 @cache
@@ -39,7 +50,8 @@ def bootstrap() -> Path:
         if not (folder / ".complete").exists():
             run(
                 *(sys.executable, "-m", "venv", "--clear", folder),
-                advice="cannot make an environment: on Debian or Ubuntu, `apt-get install python3.11-venv` first",
+                advice="cannot make an environment: on Debian or Ubuntu, "
+                f"`apt-get install python3.{sys.version_info.minor}-venv` first",
             )
             run(
                 *(folder / "bin" / "pip", "install", "--quiet", "--require-hashes", "--requirement", UV_LOCK),
@@ -86,15 +98,43 @@ def uv_pip(verb: str, *arguments: str | Path, advice: str) -> None:
     except SetupError as error:
         if "+cpu" not in str(error):
             raise
-        uv(*command, "--torch-backend", "cpu", advice=NO_TORCH)
+        python = BOX_PYTHON if FOR_BOX[0] in arguments else platform.python_version()
+        uv(*command, "--torch-backend", "cpu", advice=NO_TORCH.format(python=python))
 
 
-def install(environment: Path, lock_file: Path, *, exact: bool = False) -> None:
-    """Install what a lock file names into an environment. With `exact`, remove everything else."""
+def install(environment: Path, lock_file: Path, *options: str) -> None:
+    """Install what a lock file names into an environment.
+
+    Args:
+        environment: the folder of the environment.
+        lock_file: the lock file.
+        options: more options for `uv pip install`: `--exact` removes all that the lock file does not name, and
+            `FOR_BOX` takes the files for the box's Python, whichever Python the environment has.
+    """
     # One package ships no wheel. It is built with the setuptools of the lock.
-    options: list[str | Path] = ["--require-hashes", "--no-deps", "--build-constraints", lock_file]
-    options += ["--python", environment, "--requirement", lock_file]
-    if exact:
-        options.append("--exact")
+    hashed: list[str | Path] = ["--require-hashes", "--no-deps", "--build-constraints", lock_file]
+    where: list[str | Path] = ["--python", environment, "--requirement", lock_file]
     with lock("packages"):  # so that two processes do not download the same files
-        uv_pip("install", *options, advice=f"cannot install the packages of docker/{lock_file.name}")
+        uv_pip("install", *hashed, *where, *options, advice=f"cannot install the packages of {lock_file.name}")
+
+
+def entries(lock_file: Path) -> dict[str, str]:
+    """Return the entry of each package in a lock file: a line that names it, and the indented lines below."""
+    found = re.finditer(r"^([a-z0-9-]+)==.*\n(?: .*\n)*", lock_file.read_text(), re.MULTILINE)
+    return {entry[1]: entry[0] for entry in found}
+
+
+def with_wanted_torch(lock_file: Path) -> Path:
+    """Return a lock file, or the same with PyPI's torch in place of the CPU build if TORCH=pypi asks for that.
+
+    Raises:
+        SetupError: if the variable TORCH is neither empty nor `pypi`.
+    """
+    wanted = os.environ.get("TORCH", "")
+    if not wanted:
+        return lock_file
+    if wanted != "pypi":
+        raise SetupError(f"TORCH={wanted} is not known: TORCH=pypi takes PyPI's build for CUDA, no TORCH the CPU build")
+    changed = CACHE / f"{lock_file.stem}-pypi.lock"
+    changed.write_text("".join((entries(lock_file) | entries(PYPI_TORCH_LOCK)).values()))
+    return changed

@@ -114,17 +114,23 @@ def _facts(tables: Tables) -> dict[str, str]:
 
 
 def _versions(tables: Tables) -> dict[str, str]:
-    """Return the libraries of the host, and those that the engines inside the boxes named."""
+    """Return the libraries of the host, and those inside the boxes: Python, and what the engines named."""
     machine: Mapping[str, Any] = tables.manifest.get("environment") or {}
     host = {"Python": machine.get("python"), **(machine.get("versions") or {})}
-    engines: dict[str, set[str]] = {}
-    for text in set(tables.results["box_engine"].to_pylist()) - {None}:
-        for name, value in json.loads(text).items():
+    boxes: dict[str, set[str]] = {}
+    pythons = [{"Python": rest.get("python")} for rest in _parsed(tables, "box_rest")]
+    for named in [*pythons, *_parsed(tables, "box_engine")]:
+        for name, value in named.items():
             if isinstance(value, str):
-                engines.setdefault(f"{name} (in the box)", set()).add(value)
+                boxes.setdefault(f"{name} (in the box)", set()).add(value)
     return {name: str(value) for name, value in host.items() if value} | {
-        name: ", ".join(sorted(values)) for name, values in sorted(engines.items())
+        name: ", ".join(sorted(values)) for name, values in sorted(boxes.items())
     }
+
+
+def _parsed(tables: Tables, column: str) -> list[dict[str, Any]]:
+    """Return the distinct objects in a column of JSON."""
+    return [json.loads(text) for text in tables.results[column].unique().to_pylist() if text]
 
 
 def _seen(tables: Tables, column: str) -> str:

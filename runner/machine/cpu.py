@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-#: The instruction sets by which runtimes choose their kernels, as Linux names them.
-INSTRUCTION_SETS = ("avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
+#: The instruction sets by which runtimes choose their kernels, as Linux names them: those of x86, and those of Arm.
+INSTRUCTION_SETS = (
+    *("avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16"),
+    *("asimd", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "sve2", "svei8mm", "svebf16", "sme"),
+)
+# On Arm the kernel gives numbers and no name: that of who designed the core, and that of the core. These are the cores
+# of servers, as util-linux's lscpu names them (sys-utils/lscpu-arm.c).
+_ARM_CORES = {
+    ("0x41", "0xd08"): "Cortex-A72",
+    ("0x41", "0xd0b"): "Cortex-A76",
+    ("0x41", "0xd0c"): "Neoverse-N1",
+    ("0x41", "0xd40"): "Neoverse-V1",
+    ("0x41", "0xd49"): "Neoverse-N2",
+    ("0x41", "0xd4f"): "Neoverse-V2",
+    ("0x41", "0xd83"): "Neoverse-V3AE",
+    ("0x41", "0xd84"): "Neoverse-V3",
+    ("0x41", "0xd8e"): "Neoverse-N3",
+    ("0x46", "0x001"): "A64FX",
+    ("0x48", "0xd01"): "TaiShan-v110",
+    ("0xc0", "0xac3"): "Ampere-1",
+    ("0xc0", "0xac4"): "Ampere-1a",
+}
+_VERSION = (
+    *("vendor_id", "cpu family", "model", "stepping"),
+    *("CPU implementer", "CPU part", "CPU variant", "CPU revision"),
+)
 
 
 @dataclass(frozen=True)
@@ -14,8 +39,10 @@ class Cpu:
     """One CPU model under one kernel.
 
     Attributes:
-        name: the name that the kernel gives. In a virtual machine it is often only the vendor's.
-        version: the vendor, family, model and stepping, which tell CPUs with the same name apart.
+        name: the name that the kernel gives, or on Arm that of the core. In a virtual machine it is often only the
+            vendor's.
+        version: the vendor, family, model and stepping, or Arm's numbers in their place. They tell CPUs with the same
+            name apart.
         flags: all flags that the kernel lists, sorted.
         caches: the sizes of the first CPU's caches by name, such as {"L1d": "32K"}.
         kernel: the kernel's release.
@@ -29,18 +56,17 @@ class Cpu:
 
     @property
     def is_virtual(self) -> bool:
-        """Whether this is a virtual machine, whose physical cores others may use unnoticed."""
+        """Whether the kernel says that this is a virtual machine, whose cores others may use. On Arm it never does."""
         return "hypervisor" in self.flags
 
 
 def read_cpu(root: Path = Path("/")) -> Cpu:
     """Return the CPU that /proc and /sys below `root` describe."""
     info = cpu_info(root)
-    version = [info.get(key, "") for key in ("vendor_id", "cpu family", "model", "stepping", "CPU part")]
     return Cpu(
-        name=info.get("model name", "unknown"),
-        version=" ".join(filter(None, version)),
-        flags=sorted(info.get("flags", info.get("Features", "")).split()),
+        name=cpu_name(info) or "unknown",
+        version=" ".join(filter(None, map(info.get, _VERSION))),
+        flags=sorted(_flags(info) or []),
         caches=_caches(root / "sys/devices/system/cpu/cpu0/cache"),
         kernel=read_text(root / "proc/sys/kernel/osrelease") or "unknown",
     )
@@ -51,11 +77,20 @@ def cpu_info(root: Path = Path("/")) -> dict[str, str]:
     return colon_file(root / "proc/cpuinfo")
 
 
+def cpu_name(info: Mapping[str, str]) -> str | None:
+    """Return the name of a CPU of which the kernel says this; None if neither it nor its core has one."""
+    return info.get("model name") or _ARM_CORES.get((info.get("CPU implementer", ""), info.get("CPU part", "")))
+
+
 def instruction_sets() -> list[str] | None:
     """Return which of `INSTRUCTION_SETS` the CPU has; None if the kernel does not list them."""
-    cpu = cpu_info()
-    flags = cpu.get("flags", cpu.get("Features"))
-    return None if flags is None else [name for name in INSTRUCTION_SETS if name in flags.split()]
+    flags = _flags(cpu_info())
+    return None if flags is None else [name for name in INSTRUCTION_SETS if name in flags]
+
+
+def _flags(info: Mapping[str, str]) -> list[str] | None:
+    flags = info.get("flags", info.get("Features"))
+    return None if flags is None else flags.split()
 
 
 def colon_file(path: Path) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 An x86 CPU without VNNI multiplies bytes with the instruction vpmaddubsw. It multiplies two unsigned activations (up to
 255) by two signed weights (up to 127) and adds the two products in 16 bits. A sum above 32,767 is clipped: it saturates
-without an error. VNNI adds in 32 bits, and so do Arm's dot products
+without an error. VNNI adds in 32 bits. So do Arm's dot products, asimddp and i8mm
 (https://www.intel.com/content/www/us/en/docs/onednn/developer-guide-reference/current/nuances-of-int8-computations.html).
 """
 

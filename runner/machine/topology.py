@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.errors import MachineError
-from runner.machine.cpu import cpu_info, read_text
+from runner.machine.cpu import cpu_info, cpu_name, read_text
 
 _CPUS = Path("/sys/devices/system/cpu")
 
@@ -99,5 +99,5 @@ def total_memory_bytes() -> int:
 
 
 def cpu_model() -> str:
-    """Return the CPU's name as the kernel gives it."""
-    return cpu_info().get("model name", "unknown")
+    """Return the CPU's name."""
+    return cpu_name(cpu_info()) or "unknown"

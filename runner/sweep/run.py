@@ -14,12 +14,12 @@ from rich.console import Console
 
 from runner.config.job_file import write_jobs
 from runner.config.paths import FRESH, OUT
-from runner.console import announce, console, end_region, say, show_table, stage
+from runner.console import announce, console, end_region, minutes, say, show_table, stage
 from runner.errors import UserError
 from runner.isolation.box import Box
 from runner.isolation.exclusive import lock_sweep
 from runner.results.format import pluralize
-from runner.results.records.plan import PlanRecord, read_plan
+from runner.results.records.plan import PlanRecord, TrialSpec, read_plan
 from runner.store.artifacts import Store
 from runner.store.recovery import clean_partial_files, clear_failed
 from runner.store.sweep_folder import SweepFolder
@@ -89,7 +89,7 @@ def _run_locked(
         clear_failed(folder)
     write_jobs(folder, {job.key: job.config for job in plan.jobs})
     rounds.write_plan()
-    say(_headline(plan, len(rounds.trials), len(rounds.missing())))
+    say(_headline(plan, rounds.trials, rounds.missing()))
     for note in filter(None, (plan.isolation_note, plan.slots_note)):
         say(note)
     todo = {trial.job for trial in rounds.missing()}
@@ -184,8 +184,19 @@ def check_same_sweep(folder: SweepFolder, record: PlanRecord) -> None:
 _MAY_GROW = ("name", "rounds", "reruns", "half_width", "max_rounds", "budget_seconds", "limits")
 
 
-def _headline(plan: Plan, trials: int, missing: int) -> str:
-    resumed = f", {trials - missing} of them done before" if missing < trials else ""
+def _headline(plan: Plan, trials: list[TrialSpec], missing: list[TrialSpec]) -> str:
+    resumed = f", {len(trials) - len(missing)} of them done before" if len(missing) < len(trials) else ""
     at_once = f", {len(plan.slots)} at once" if plan.slots else ""
-    rounds = f"{pluralize(plan.config.measure.rounds, 'round')}{at_once}, {pluralize(trials, 'trial')}{resumed}"
-    return f"Sweep {plan.name}: {pluralize(len(plan.jobs), 'job')}, {rounds}; box: {plan.isolation}."
+    rounds = f"{pluralize(plan.config.measure.rounds, 'round')}{at_once}, {pluralize(len(trials), 'trial')}{resumed}"
+    usually = f", which usually take {minutes(_usual_seconds(plan, missing))}" if missing and not plan.slots else ""
+    return f"Sweep {plan.name}: {pluralize(len(plan.jobs), 'job')}, {rounds}{usually}; box: {plan.isolation}."
+
+
+def _usual_seconds(plan: Plan, trials: list[TrialSpec]) -> float:
+    """Return how long these trials usually take: mostly the import of the engine, and the timed calls of both sides."""
+    uses_torch = {job.key: job.cfg.technique.engine not in _QUICK_ENGINES for job in plan.jobs}
+    imports = sum(_TORCH_SECONDS if uses_torch[trial.job] else _ENGINE_SECONDS for trial in trials)
+    return imports + len(trials) * plan.config.measure.timed_seconds
+
+
+_QUICK_ENGINES, _ENGINE_SECONDS, _TORCH_SECONDS = ("onnxruntime", "openvino"), 1.0, 5.0

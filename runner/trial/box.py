@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from runner.machine.cpu import colon_file, cpu_info, instruction_sets
+from runner.machine.cpu import colon_file, cpu_info, cpu_name, instruction_sets
 from runner.results.records.measured import ReadBack
 from runner.trial.cgroup import control_group, memory_limit_bytes
 
@@ -31,7 +31,7 @@ def read_back(record: ReadBack, engine: Mapping[str, Any], facts: Mapping[str, A
     record.box_memory_limit_bytes = memory_limit_bytes()
     record.box_engine_threads = engine["threads"]
     record.box_os_threads = _os_threads()
-    record.box_cpu_model = cpu_info().get("model name") or platform.processor() or None
+    record.box_cpu_model = cpu_name(cpu_info())
     record.box_kernel = platform.release() or None
     record.box_instruction_sets = " ".join(sets) if sets is not None else None
     record.box_engine = _json({name: value for name, value in engine.items() if name != "threads"})

@@ -1,12 +1,13 @@
-"""The lock files: hashed, in agreement with each other and with pyproject.toml, and free of CUDA."""
+"""The lock files: hashed, in agreement with each other and with pyproject.toml, and free of CUDA unless asked for."""
 
 import re
 import tomllib
 from pathlib import Path
 
 import pytest
-from common import DOCKER, ROOT
-from packages import BOX_LOCK, HOST_LOCK, UV_LOCK
+from common import DOCKER, NEWEST_PYTHON, OLDEST_PYTHON, ROOT
+from locks import TORCH_FILES
+from packages import BOX_LOCK, HOST_LOCK, PYPI_TORCH_LOCK, UV_LOCK, entries
 from packaging.requirements import Requirement
 
 LOCKS = pytest.mark.parametrize("lock", [HOST_LOCK, BOX_LOCK], ids=lambda lock: lock.name)
@@ -15,14 +16,13 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 def read_lock(lock: Path) -> dict[str, tuple[str, list[str]]]:
     """Return the version and the hashes of each package of a lock file."""
-    text = lock.read_text().replace("\\\n", " ")
     return {
-        name: (version, re.findall(r"--hash=sha256:([0-9a-f]{64})", rest))
-        for name, version, rest in re.findall(r"^([a-z0-9-]+)==(\S+)(.*)$", text, re.MULTILINE)
+        name: (entry.split()[0].partition("==")[2], re.findall(r"--hash=sha256:([0-9a-f]{64})", entry))
+        for name, entry in entries(lock).items()
     }
 
 
-@pytest.mark.parametrize("lock", [HOST_LOCK, BOX_LOCK, UV_LOCK], ids=lambda lock: lock.name)
+@pytest.mark.parametrize("lock", [HOST_LOCK, BOX_LOCK, PYPI_TORCH_LOCK, UV_LOCK], ids=lambda lock: lock.name)
 def test_every_package_has_a_hash(lock: Path) -> None:
     pins = read_lock(lock)
     assert pins
@@ -35,6 +35,34 @@ def test_no_cuda(lock: Path) -> None:
     version, _ = pins["torch"]
     assert version.endswith("+cpu")
     assert [name for name in pins if re.match(r"nvidia|cuda|triton", name)] == []
+
+
+@LOCKS
+def test_torch_is_locked_for_every_python_and_architecture(lock: Path) -> None:
+    version, hashes = read_lock(lock)["torch"]
+    files = dict(reversed(line.split()) for line in TORCH_FILES.read_text().splitlines())
+    assert {*hashes} == {*files.values()}
+    assert {*files} == {
+        f"torch-{version}-cp3{minor}-cp3{minor}-manylinux_2_28_{machine}.whl"
+        for minor in range(OLDEST_PYTHON[1], NEWEST_PYTHON[1] + 1)
+        for machine in ("x86_64", "aarch64")
+    }
+
+
+def test_torch_of_pypi_is_the_same_version_and_brings_only_what_the_host_lacks() -> None:
+    pypi, host = read_lock(PYPI_TORCH_LOCK), read_lock(HOST_LOCK)
+    assert f"{pypi['torch'][0]}+cpu" == host["torch"][0]
+    assert pypi.keys() & host.keys() == {"torch"}
+
+
+def test_every_place_that_names_pythons_names_the_same() -> None:
+    minors = range(OLDEST_PYTHON[1], NEWEST_PYTHON[1] + 1)
+    assert PROJECT["requires-python"] == f">=3.{minors[0]},<3.{minors[-1] + 1}"
+    named = [line.rpartition(" ")[2] for line in PROJECT["classifiers"] if "Python" in line]
+    assert named == [f"3.{minor}" for minor in minors]
+    makefile = (ROOT / "Makefile").read_text()
+    assert " ".join(f"python3.{minor}" for minor in reversed(minors)) in makefile
+    assert f"{OLDEST_PYTHON} <= sys.version_info[:2] <= {NEWEST_PYTHON}" in makefile
 
 
 @LOCKS

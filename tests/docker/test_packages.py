@@ -1,5 +1,6 @@
-"""uv looks where pip would look, and takes the CPU build of torch or nothing."""
+"""uv looks where pip would look, and takes the CPU build of torch unless it is asked for another."""
 
+import platform
 from pathlib import Path
 
 import packages
@@ -57,7 +58,9 @@ def test_without_the_cpu_build_pytorch_is_asked(calls: Path) -> None:
 
 def test_without_any_cpu_build_it_stops_and_says_where_one_is(calls: Path) -> None:
     fake_uv(calls, 'echo "no version of torch==2.13.0+cpu" >&2; exit 1')
-    with pytest.raises(SetupError, match=r"(?s)CPU build of torch.*CUDA.*download\.pytorch\.org.*find-links FOLDER"):
+    with pytest.raises(
+        SetupError, match=r"(?s)CPU build of torch.*download\.pytorch\.org.*find-links FOLDER.*TORCH=pypi"
+    ):
         packages.uv_pip("install", "torch", advice="cannot install")
 
 
@@ -68,6 +71,28 @@ def test_other_failures_are_not_blamed_on_torch(calls: Path) -> None:
     assert len(calls.read_text().splitlines()) == 1
 
 
+def test_the_message_names_the_python_for_which_torch_is_missing(calls: Path, tmp_path: Path) -> None:
+    fake_uv(calls, 'echo "no version of torch==2.13.0+cpu" >&2; exit 1')
+    with pytest.raises(SetupError, match=f"for Python {platform.python_version()} on"):
+        packages.install(tmp_path, packages.BOX_LOCK)
+    with pytest.raises(SetupError, match=f"for Python {packages.BOX_PYTHON} on"):
+        packages.install(tmp_path, packages.BOX_LOCK, *packages.FOR_BOX)
+
+
+def test_torch_of_pypi_is_taken_only_when_it_is_asked_for(calls: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TORCH", raising=False)
+    assert packages.with_wanted_torch(packages.BOX_LOCK) == packages.BOX_LOCK
+    monkeypatch.setenv("TORCH", "pypi")
+    changed = packages.entries(packages.with_wanted_torch(packages.BOX_LOCK))
+    kept = packages.entries(packages.BOX_LOCK)
+    assert changed["torch"].startswith("torch==2.13.0 ")
+    assert any(name.startswith("nvidia-") for name in changed)
+    assert kept.items() - changed.items() == {("torch", kept["torch"])}
+    monkeypatch.setenv("TORCH", "cuda")
+    with pytest.raises(SetupError, match="TORCH=cuda is not known"):
+        packages.with_wanted_torch(packages.BOX_LOCK)
+
+
 @pytest.mark.package
 def test_a_file_that_the_lock_does_not_know_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     digest = make_wheel(tmp_path / "wheels", "thing", {"thing.py": b"x = 1\n"})
@@ -75,7 +100,7 @@ def test_a_file_that_the_lock_does_not_know_is_refused(tmp_path: Path, monkeypat
     environment, lock = tmp_path / "environment", tmp_path / "box.lock"
     packages.uv("venv", "--quiet", environment, advice="cannot make an environment")
     lock.write_text(f"thing==1.0 --hash=sha256:{'0' * 64}\n")
-    with pytest.raises(SetupError, match=r"(?s)cannot install the packages of docker/box\.lock.*ash"):
+    with pytest.raises(SetupError, match=r"(?s)cannot install the packages of box\.lock.*ash"):
         packages.install(environment, lock)
     lock.write_text(f"thing==1.0 --hash=sha256:{digest}\n")
     packages.install(environment, lock)

@@ -22,7 +22,15 @@ def test_a_cpu_is_read(tmp_path: Path) -> None:
     assert not cpu.is_virtual
 
 
-def test_little_is_enough(tmp_path: Path) -> None:
-    show(tmp_path, {"proc/cpuinfo": "processor\t: 0\nFeatures\t: asimd\nCPU part\t: 0xd0c\n"})
+def test_an_arm_core_is_named_by_its_numbers(tmp_path: Path) -> None:
+    numbers = "CPU implementer\t: 0x41\nCPU architecture: 8\nCPU variant\t: 0x3\nCPU part\t: 0xd0c\nCPU revision\t: 1\n"
+    show(tmp_path, {"proc/cpuinfo": f"processor\t: 0\nFeatures\t: fp asimd asimddp\n{numbers}"})
     cpu = read_cpu(tmp_path)
-    assert (cpu.name, cpu.version, cpu.flags, cpu.caches) == ("unknown", "0xd0c", ["asimd"], {})
+    assert (cpu.name, cpu.version) == ("Neoverse-N1", "0x41 0xd0c 0x3 1")
+    assert cpu.flags == ["asimd", "asimddp", "fp"]
+
+
+def test_little_is_enough(tmp_path: Path) -> None:
+    show(tmp_path, {"proc/cpuinfo": "processor\t: 0\nFeatures\t: asimd\nCPU part\t: 0xfff\n"})
+    cpu = read_cpu(tmp_path)
+    assert (cpu.name, cpu.version, cpu.flags, cpu.caches) == ("unknown", "0xfff", ["asimd"], {})

@@ -16,7 +16,7 @@ from runner.machine.int8 import may_saturate, saturates
         ("avx2 avx512f avx512_vnni", False),
         ("avx2 avx_vnni", False),
         ("avx2 avx512f amx_int8", False),
-        ("asimd asimddp", False),  # Arm
+        ("asimd asimddp i8mm", False),  # Arm
     ],
 )
 def test_cpus_without_vnni_saturate(flags: str, expected: bool) -> None:

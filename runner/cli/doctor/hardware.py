@@ -69,9 +69,11 @@ def _mebi(size: str) -> str:
 
 
 def _int8_advice(cpu: Cpu) -> str | None:
-    if not saturates(cpu.flags):
-        return None
-    return f"Without VNNI, int8 gains less than on other CPUs, and its products may saturate. {ADVICE}"
+    if saturates(cpu.flags):
+        return f"Without VNNI, int8 gains less than on other CPUs, and its products may saturate. {ADVICE}"
+    if "asimd" in cpu.flags and "asimddp" not in cpu.flags:
+        return "Without the dot product (asimddp), int8 gains less than on newer Arm cores."
+    return None
 
 
 def frequency_section(cpus: list[int], root: Path = _ROOT) -> Section:

@@ -33,7 +33,7 @@ class Durations:
 class Figures:
     """What is measured in the box. A new field is a column of results, and its median a column of the summary."""
 
-    import_seconds: Annotated[float | None, "Time to import the engine, and of transformers what a forward pass needs (phase import)."] = None
+    import_seconds: Annotated[float | None, "Time to import the engine (phase import)."] = None
     load_seconds: Annotated[float | None, "Time from the files to a model that can be called (phase load)."] = None
     first_call_seconds: Annotated[float | None, "Time of the first inference (phase first call)."] = None
     warmup_seconds: Annotated[float | None, "Time of the calls that come before the timed ones (phase warm-up)."] = None

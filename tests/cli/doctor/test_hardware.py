@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from runner.cli.doctor.fact import Fact, Section
 from runner.cli.doctor.hardware import Cores, count_cores, cpu_section, energy_section, frequency_section
 from tests.machines import show
@@ -35,8 +37,17 @@ def test_a_bare_machine_is_told(tmp_path: Path) -> None:
 def test_what_int8_lacks_is_told(tmp_path: Path) -> None:
     show(tmp_path, {"proc/cpuinfo": "flags: avx2 fma"})
     assert "Without VNNI" in (fact(cpu_section(tmp_path), "Instructions").advice or "")
-    show(tmp_path, {"proc/cpuinfo": "flags: avx2 fma avx_vnni"})
-    assert fact(cpu_section(tmp_path), "Instructions").advice is None
+    show(tmp_path, {"proc/cpuinfo": "Features: fp asimd"})
+    assert "asimddp" in (fact(cpu_section(tmp_path), "Instructions").advice or "")
+
+
+@pytest.mark.parametrize("cpuinfo", ["flags: avx2 avx_vnni", "Features: fp asimd asimddp i8mm bf16 sve"])
+def test_a_cpu_that_lacks_nothing_gets_no_advice(tmp_path: Path, cpuinfo: str) -> None:
+    show(tmp_path, {"proc/cpuinfo": cpuinfo})
+    found = fact(cpu_section(tmp_path), "Instructions")
+    assert found.advice is None
+    assert set(found.value.split()) <= set(cpuinfo.split())
+    assert len(found.value.split()) >= 2
 
 
 def test_large_caches_are_in_mebibytes(tmp_path: Path) -> None:
