@@ -1,7 +1,7 @@
-"""What a command tells on the terminal: lines that stay, and below them what is being done right now.
+"""Print lines on the terminal, and show below them a table and a status line that are updated.
 
-On a terminal, the region at the bottom is drawn anew only when something changes, or once a second within `stage`.
-Nothing draws while a trial is being measured. Elsewhere everything is a plain line.
+On a terminal, the region at the bottom is drawn again only when something changes, or once a second within `stage`.
+Nothing is drawn while a trial is measured. If the output is not a terminal, everything is a plain line.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def say(line: str) -> None:
-    """Print one plain line that stays."""
+    """Print a plain line, which stays on the terminal."""
     console.print(escape(printable(line)))
 
 
 def announce(line: str) -> None:
-    """Say what is being done right now. On a terminal this replaces the status line, elsewhere it is a line."""
+    """Show what the command is doing now: in the status line of a terminal, or else as a plain line."""
     line = printable(line)
     if console.is_terminal:
         _region.show(status=line)
@@ -36,7 +36,7 @@ def announce(line: str) -> None:
 
 
 def show_table(table: RenderableType) -> None:
-    """Show a table that will be refined: above the status line of a terminal, elsewhere as lines."""
+    """Show a table: above the status line of a terminal, where the next table replaces it, or else as plain lines."""
     if console.is_terminal:
         _region.show(table=table)
     else:
@@ -50,9 +50,9 @@ def end_region() -> None:
 
 @contextmanager
 def stage(title: str, usual_seconds: float) -> Iterator[None]:
-    """Say that a stage of a command begins, how long it usually takes, and how long it took.
+    """Print that a stage of a command begins, how long it usually takes, and finally how long it took.
 
-    On a terminal, a clock moves beside the status line meanwhile.
+    On a terminal, the status line shows the elapsed time within the context.
     """
     say(f"{title}: usually {minutes(usual_seconds)}")
     began, ended = time.monotonic(), threading.Event()
@@ -67,19 +67,19 @@ def stage(title: str, usual_seconds: float) -> Iterator[None]:
 
 
 def styled(text: str, style: str = "") -> Text:
-    """Return a text for the terminal in which neither markup nor control characters have an effect."""
+    """Return a styled text in which markup and control characters have no effect."""
     return Text("".join(c if c.isprintable() else " " for c in text), style)
 
 
 def minutes(seconds: float) -> str:
-    """Return a duration as people say it."""
+    """Return a duration in whole seconds, or from 90 seconds on in minutes."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     return f"{round(seconds / 60)} min"
 
 
 class _Region:
-    """The region at the bottom of the terminal: a table, and a line of what is being done right now."""
+    """The region at the bottom of the terminal, with a table and a status line."""
 
     def __init__(self) -> None:
         self._table: RenderableType | None = None
@@ -88,7 +88,7 @@ class _Region:
         self._lock = threading.Lock()
 
     def show(self, table: RenderableType | None = None, status: str | None = None, clock: str | None = None) -> None:
-        """Draw the region anew with what is given; the rest stays."""
+        """Draw the region with the given parts. A part that is None does not change."""
         with self._lock:
             self._table = self._table if table is None else table
             self._status = self._status if status is None else status
@@ -103,7 +103,7 @@ class _Region:
             self._live.update(Group(*filter(None, (self._table,)), Text(line, "dim")), refresh=True)
 
     def tick(self, title: str, began: float, usual_seconds: float, ended: threading.Event) -> None:
-        """Move the clock of a stage until it has ended."""
+        """Show the elapsed time of a stage every second until the stage has ended."""
         while not ended.wait(1.0):
             elapsed = time.monotonic() - began
             self.show(clock=f"{title}, {minutes(elapsed)} (usually {minutes(usual_seconds)})")

@@ -19,7 +19,7 @@ from runner.results.format import pluralize
 from runner.store.artifacts import digest
 from runner.store.sweep_folder import SweepFolder
 from runner.sweep.jobs import Job
-from runner.sweep.peaks import are_kept, measured_peaks
+from runner.sweep.peaks import are_stored, measured_peaks
 from runner.sweep.plan import Plan
 from runner.sweep.prepare import chain_of
 from runner.sweep.prepared import prepare_job, read_prepared
@@ -101,7 +101,7 @@ def measure_peaks(plan: Plan, folder: SweepFolder) -> None:
     peaks = {}
     for threads in sorted({job.config["threads"] for job in plan.jobs}):
         cpus = choose_cpus(threads)
-        if not are_kept(store, box, cpus):
+        if not are_stored(store, box, cpus):
             announce(f"the machine's peak with {pluralize(threads, 'thread')}")
         with lock_cores(cpus, folder.path):
             peaks[threads] = asdict(measured_peaks(store, box, cpus))

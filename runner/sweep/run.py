@@ -79,7 +79,7 @@ def _run_locked(
     show: AfterRound | None,
 ) -> None:
     """Go on from what is in the folder, in which no other sweep runs."""
-    Store(Path(plan.config.store)).remove_leftovers()
+    Store(Path(plan.config.store)).remove_stale_staging_dirs()
     if broken := clean_partial_files(folder):
         say(f"Not whole, so made anew: {', '.join(broken)}.")
     rounds = Rounds(plan, folder, box)

@@ -1,4 +1,4 @@
-"""Which techniques of conf/technique fit a model and a task."""
+"""Find the techniques of conf/technique that fit a model and a task."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from runner.sweep.validation import check_job
 
 
 def fitting(conf: Path, techniques: Sequence[str], overrides: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """Return the techniques that make a valid job, and of the others why they do not.
+    """Return the techniques that make a valid job, and for each of the others the reason why it does not.
 
     Args:
         conf: the folder conf/.
-        techniques: names in conf/technique.
-        overrides: Hydra's, of the job without its technique.
+        techniques: the names of techniques in conf/technique.
+        overrides: Hydra's overrides for the job without its technique.
 
     Raises:
         UserError: if the job cannot be composed at all.
     """
-    fit, refused = list[str](), dict[str, str]()
+    valid, refused = list[str](), dict[str, str]()
     with initialize_config_dir(str(conf), version_base="1.3"):
         for technique in techniques:
             try:
@@ -38,7 +38,7 @@ def fitting(conf: Path, techniques: Sequence[str], overrides: Sequence[str]) -> 
             assert isinstance(job, Config)
             try:
                 check_job(job)
-                fit.append(technique)
+                valid.append(technique)
             except UserError as error:
                 refused[technique] = str(error)
-    return fit, refused
+    return valid, refused
