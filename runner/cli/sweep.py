@@ -20,8 +20,8 @@ _WITHOUT_GRID = "outputs/sweep"
     nargs=-1,
     type=Override(),
     metavar="[KEY=VALUE]...",
-    help="Hydra's overrides, such as grid=smoke, threads=1,2 or technique=onnx. They win over the grid. Without a grid, "
-    "all their combinations are run. The choices of each group are below, those of your own conf/ among them.",
+    help="Hydra's overrides, such as grid=smoke, threads=1,2 or technique=onnx. They win over the grid. Without a "
+    "grid, all their combinations are run. The choices of each group are below, those of your own conf/ among them.",
 )
 @click.option("--out", metavar="FOLDER", help=f"Where the sweep goes (default: outputs/GRID, or {_WITHOUT_GRID}).")
 @click.option("--fresh", is_flag=True, help="Move what is there aside, and start from the beginning.")

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 import pytest
 
+from runner.cli.parameters import budget_seconds
 from runner.cli.pinbox import VERBS, main, pinbox
-from runner.cli.search import budget_seconds
 from runner.errors import UserError
 
 ROOT = Path(__file__).parents[2]

@@ -1,0 +1,141 @@
+"""What a model's files say about it: where they are, which kinds of task it is for, and how large it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from runner.config.schema import ModelConfig, SourceConfig, SourceKind
+from runner.config.task_kinds import EMBEDDING
+from runner.errors import UserError
+from runner.models.flops import count_flops
+from runner.models.hub import newest_commit
+from runner.models.source import fetch_model
+from runner.techniques.importing.heads import check_head, kinds_of_head, names_of_outputs, read_config, tensors_of
+from runner.techniques.importing.sentence_vectors import pooling_of
+from runner.techniques.shape import shape_of_files
+
+_HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+_WHERE = "MODEL"
+
+
+@dataclass(frozen=True)
+class OwnModel:
+    """A model that its owner named.
+
+    Attributes:
+        config: as in conf/model, without steps.
+        files: the folder of its files.
+        described: the content of its config.json.
+        kinds: the kinds of task that its head may be for, the likeliest first.
+    """
+
+    config: ModelConfig
+    files: Path
+    described: Mapping[str, Any]
+    kinds: list[str]
+
+    @property
+    def architecture(self) -> str:
+        """The class that config.json names, or else its model_type."""
+        return str((self.described.get("architectures") or [self.described.get("model_type")])[0])
+
+    @cached_property
+    def outputs(self) -> list[str]:
+        """The names of the outputs of its head; none if it gives vectors."""
+        return [] if self.kinds == [EMBEDDING] else names_of_outputs(self.described, _WHERE)
+
+    @cached_property
+    def parameters(self) -> int:
+        """The number of its weights."""
+        return sum(map(prod, tensors_of(self.files).values()))
+
+    def longest_text(self, kind: str) -> int | None:
+        """Return the most tokens that it takes for this kind of task; None if no file says so."""
+        shape = shape_of_files(self.files)
+        limits = [shape.tokens, shape.sentence_tokens if kind == EMBEDDING else None]
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    def check(self, kind: str) -> None:
+        """Check that its head is one for this kind of task.
+
+        Raises:
+            UserError: if it is not; see `check_head`.
+        """
+        if kind != EMBEDDING:
+            check_head(self.described, tensors_of(self.files), kind, _WHERE)
+
+    def flops(self, tokens: int) -> float:
+        """Return the floating-point operations for a text, by its weights where they cannot be counted."""
+        counted = count_flops(self.files) if (self.files / "model.safetensors").is_file() else None
+        return counted.of(tokens) if counted else 2.0 * self.parameters * tokens
+
+    def steps(self, kind: str) -> list[dict[str, Any]]:
+        """Return the steps that import it for a kind of task.
+
+        Raises:
+            UserError: if it gives vectors in a way that Pinbox does not follow.
+        """
+        if kind != EMBEDDING:
+            return [{"step": "import-checkpoint"}]
+        return [{"step": "import-checkpoint", "head": pooling_of(self.files, _WHERE) or "mean"}]
+
+
+def read_model(text: str, name: str, downloads: Path) -> OwnModel:
+    """Return what is known of a model.
+
+    Args:
+        text: a folder or a hub id, as it was typed.
+        name: its name in tables and reports.
+        downloads: the folder for what comes from the hub.
+
+    Raises:
+        UserError: if there is no such model, or if its files cannot be used.
+    """
+    config = ModelConfig(name=name, family=name, source=_source(text), path=_path(text))
+    files = fetch_model(config, downloads)
+    assert files is not None
+    described = read_config(files, _WHERE)
+    return OwnModel(config, files, described, kinds_of_head(described, tensors_of(files)))
+
+
+def _path(text: str) -> str | None:
+    """Return the absolute path of a folder; None for a hub id."""
+    path = Path(text).expanduser()
+    return str(path.absolute()) if path.exists() else None
+
+
+def _source(text: str) -> SourceConfig:
+    path = Path(text).expanduser()
+    if path.is_dir():
+        _check_folder(path)
+        return SourceConfig(kind=SourceKind.folder)
+    if path.suffix == ".onnx":
+        raise UserError(_not_from_onnx(f"{text} is an ONNX file"))
+    if path.exists():
+        raise UserError(f"{text} is a file. Name the folder that holds the model's config.json: {path.parent}.")
+    if not _HUB_ID.fullmatch(text):
+        raise UserError(
+            f"There is no folder {text}. Name the folder that save_pretrained of transformers wrote, or a model of the "
+            "Hugging Face hub by its owner and name, such as cardiffnlp/twitter-roberta-base-sentiment-latest."
+        )
+    return SourceConfig(kind=SourceKind.hub, hub_id=text, revision=newest_commit(text))
+
+
+def _check_folder(folder: Path) -> None:
+    graphs = sorted(path.relative_to(folder) for path in folder.rglob("*.onnx"))
+    if graphs and not any(folder.glob("*.safetensors")):
+        raise UserError(_not_from_onnx(f"{folder} holds {graphs[0]}, but no weights in safetensors"))
+
+
+def _not_from_onnx(what: str) -> str:
+    return (
+        f"{what}. Pinbox compares every variant with the original in PyTorch, which a graph does not give back. Name "
+        "the folder from which it was exported (config.json, model.safetensors and the tokenizer): Pinbox exports and "
+        "quantizes it anew."
+    )

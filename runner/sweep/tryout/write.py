@@ -1,0 +1,118 @@
+"""Write the YAML of a sweep as a person would, to edit and go on with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from runner.config.schema import TaskConfig
+from runner.errors import UserError
+from runner.sweep.tryout.grid import Choice
+from runner.sweep.tryout.guess import OWN_TEXTS
+from runner.sweep.tryout.model import OwnModel
+
+
+def model_yaml(model: OwnModel, steps: Sequence[Mapping[str, Any]]) -> str:
+    """Return the content of conf/model/NAME.yaml."""
+    source, config = model.config.source, model.config
+    named = {"kind": source.kind.value if source.kind else None, "hub_id": source.hub_id, "revision": source.revision}
+    lines = [
+        f"# {model.architecture}, {model.parameters / 1e6:.1f} million parameters.",
+        _line("name", config.name, "in tables and reports"),
+        _line("family", config.family),
+        _line("source", {key: value for key, value in named.items() if value is not None}),
+        *([_line("path", config.path)] if source.hub_id is None else []),
+        "steps:",
+        *(f"  - {_flow(dict(step))}" for step in steps),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def task_yaml(task: TaskConfig, rows: str) -> str:
+    """Return the content of conf/task/NAME.yaml: every key that is not its default.
+
+    Args:
+        task: the task.
+        rows: how many texts the file has, in words.
+    """
+    notes = {
+        "name": "in tables and reports",
+        "label_column": "or null: then accuracy is not known",
+        "kind": "or single-label, multi-label, embedding, tokens",
+        "max_test_texts": "a fair sample; null evaluates all",
+    }
+    shown = {"name", "source", "kind", "label_column"} | ({"text_column"} if task.source != OWN_TEXTS else set())
+    lines = [f"# {rows}"]
+    for field in fields(task):
+        value = getattr(task, field.name)
+        if field.name in shown or value != field.default:
+            lines.append(_line(field.name, value.value if isinstance(value, Enum) else value, notes.get(field.name)))
+    return "\n".join(lines) + "\n"
+
+
+def grid_yaml(model: str, task: str, choice: Choice, max_length: int, command: str) -> str:
+    """Return the content of conf/grid/NAME.yaml.
+
+    Args:
+        model, task: names of the files beside it.
+        choice: what to run.
+        max_length: the number of tokens to which a text is cut.
+        command: what runs it.
+    """
+    techniques = "".join(f"        - {name}\n" for name in choice.techniques)
+    cut = f"workload:\n  max_length: {max_length} # tokens, to which a text is cut\n"
+    return f"""# @package _global_
+# The first line must stay. This runs it, and goes on after every change:
+#   {command}
+defaults:
+  - override /model: {_flow(model)} # conf/model beside this folder
+  - override /task: {_flow(task)}
+  - override /workload: online # one text in each call
+  - override /measure: {choice.measure} # or default, thorough: more rounds, narrower intervals
+{cut}measure:
+  peaks: false # true also compares with the machine's top speed
+grid:
+  union: # `pinbox sweep --help` lists all techniques
+    - technique:
+{techniques}      threads: {_flow(choice.threads)}
+"""
+
+
+def write_conf(folder: Path, contents: Mapping[str, str]) -> None:
+    """Write files below a folder, unless they are there with the same content.
+
+    Args:
+        folder: the folder conf/; it is made if it does not exist.
+        contents: by path, such as grid/mine.yaml.
+
+    Raises:
+        UserError: if a file is there with other content, which is the user's; then nothing is written.
+    """
+    for name, content in contents.items():
+        path = folder / name
+        if path.exists() and path.read_text(encoding="utf-8") != content:
+            raise UserError(
+                f"{path} is there already, and differs from what would be written. Go on with it as its first lines in "
+                f"grid/ say, remove {folder.parent}, or name another folder with --out."
+            )
+    try:
+        for name, content in contents.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written: {error.strerror}. Name another folder with --out.") from None
+
+
+def _line(key: str, value: Any, note: str | None = None) -> str:
+    return f"{key}: {_flow(value)}" + (f" # {note}" if note else "")
+
+
+def _flow(value: Any) -> str:
+    """Return a value as YAML on one line."""
+    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, sort_keys=False, width=10**6)
+    return text.removesuffix("\n").removesuffix("\n...")
