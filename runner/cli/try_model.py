@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import textwrap
 import time
 from pathlib import Path
 
@@ -79,7 +78,6 @@ def try_model(
     began, allowed = time.monotonic(), budget_seconds(budget)
     from runner.config import schema
     from runner.config.paths import check_own_conf
-    from runner.console import console, say
     from runner.sweep.timed import run_within
     from runner.sweep.tryout.guess import Stated
     from runner.sweep.tryout.tryout import Asked, make_tryout
@@ -103,8 +101,6 @@ def try_model(
         tryout = make_tryout(asked)
     except UserError as error:
         raise UserError(_in_options(str(error))) from None
-    for line in tryout.said:
-        say(textwrap.fill(line, console.width - 1, subsequent_indent="  ", break_on_hyphens=False))
     code = run_within(allowed - (time.monotonic() - began), tryout.arguments)
     return _conclude(tryout.folder, code, tryout.command.replace("pinbox", program(), 1), budget)
 

@@ -50,7 +50,6 @@ _COSTS = {  # the techniques to try, the most telling first
     "torchscript": _Cost(12, 5, 1.2),
     "heads-25-importance": _Cost(20, 8, 1.1),
     "onnx-static-int8": _Cost(25, 1.5, 2.8),
-    "layers-half-onnx-int8": _Cost(25, 1.5, 6),
 }
 
 

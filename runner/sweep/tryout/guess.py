@@ -76,8 +76,7 @@ def guess_task(table: Table, model: OwnModel, stated: Stated, name: str) -> Gues
     """
     kinds = [stated.kind] if stated.kind else model.kinds
     model.check(kinds[0])
-    text = _text_column(table, stated, kinds[0])
-    text, pair = _pair(table, stated, text, kinds[0])
+    text, pair = _texts(table, stated, kinds[0])
     base = TaskConfig(
         name=name,
         source="file",
@@ -164,10 +163,26 @@ def _no_labels(model: OwnModel, columns: Sequence[str]) -> str:
     return f"no column{looked} holds the model's ({listed(model.outputs)})"
 
 
+def _texts(table: Table, stated: Stated, kind: str) -> tuple[str, str | None]:
+    """Return the columns of both texts; None for the second if texts are single."""
+    for column, option in ((stated.text, "--text-column"), (stated.pair, "--pair-column")):
+        if column not in (None, NO_COLUMN):
+            _check_column(table, str(column), option)
+    stated_pair = stated.pair if stated.pair != NO_COLUMN else None
+    named = _named_pair(table) if kind != TOKENS else None
+    if named and stated.text in (None, named[0]) and stated_pair in (None, named[1]):
+        return named[0], named[1] if kind in CLASSIFIED and stated.pair != NO_COLUMN else None
+    return stated.text or _text_column(table, stated, kind), stated_pair
+
+
+def _named_pair(table: Table) -> tuple[str, str] | None:
+    by_lower = {column.strip().lower(): column for column in table.columns if table.holds_texts(column)}
+    pairs = ((by_lower[first], by_lower[second]) for first, second in _PAIRS if {first, second} <= by_lower.keys())
+    return next(pairs, None)
+
+
 def _text_column(table: Table, stated: Stated, kind: str) -> str:
-    if stated.text:
-        _check_column(table, stated.text, "--text-column")
-        return stated.text
+    """Return the column of the texts, by its name or because its texts are clearly the longest."""
     holds, names = (table.holds_words, _WORDS) if kind == TOKENS else (table.holds_texts, _TEXTS)
     taken = (SPLIT, stated.label, stated.pair)
     candidates = [column for column in table.columns if column not in taken and holds(column)]
@@ -176,29 +191,14 @@ def _text_column(table: Table, stated: Stated, kind: str) -> str:
         raise UserError(f"{table.where}: no column holds {what}. It has {', '.join(table.columns)}.")
     if known := _by_name(candidates, names):
         return known[0]
-    longest, *others = sorted(candidates, key=table.mean_length, reverse=True)
-    if others and table.mean_length(longest) < _CLEARLY_LONGER * table.mean_length(others[0]):
+    lengths = {column: table.mean_length(column) for column in candidates}
+    long = [column for column in candidates if _CLEARLY_LONGER * lengths[column] > max(lengths.values())]
+    if len(long) > 1:
+        longest = max(long, key=lambda column: lengths[column])
         raise UserError(
-            f"{table.where}: it is not clear whether {_or(candidates)} holds the texts. Say which: --text-column "
-            f"{longest}."
+            f"{table.where}: it is not clear whether {_or(long)} holds the texts. Say which: --text-column {longest}."
         )
-    return longest
-
-
-def _pair(table: Table, stated: Stated, text: str, kind: str) -> tuple[str, str | None]:
-    """Return the columns of both texts; None for the second if texts are single."""
-    if stated.pair:
-        if stated.pair != NO_COLUMN:
-            _check_column(table, stated.pair, "--pair-column")
-        return text, None if stated.pair == NO_COLUMN else stated.pair
-    if kind not in CLASSIFIED:
-        return text, None
-    by_lower = {column.lower(): column for column in table.columns if table.holds_texts(column)}
-    for first, second in _PAIRS:
-        both = by_lower.get(first), by_lower.get(second)
-        if all(both) and stated.text in (None, both[0]):
-            return str(both[0]), both[1]
-    return text, None
+    return long[0]
 
 
 def _by_name(columns: Sequence[str], names: Sequence[str]) -> list[str]:

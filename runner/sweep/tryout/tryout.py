@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from tempfile import TemporaryDirectory
 from runner.config.overrides import quoted
 from runner.config.paths import CONF, choices
 from runner.config.schema import Config, Delimiter, TaskConfig
+from runner.console import announce, console, say
 from runner.errors import UserError
 from runner.isolation.choose import check_threads
 from runner.sweep.search.catalogue import fitting
@@ -65,17 +67,17 @@ class Tryout:
         folder: of the sweep's results.
         arguments: Hydra's, to run it.
         command: what a person types to run it again.
-        said: what was found out, one line each.
+        seconds: what it should take.
     """
 
     folder: Path
     arguments: list[str]
     command: str
-    said: list[str]
+    seconds: float
 
 
 def make_tryout(asked: Asked) -> Tryout:
-    """Write the YAML of a sweep that fits the budget.
+    """Write the YAML of a sweep that fits the budget, and say what was found out.
 
     Raises:
         UserError: if the model, the file, or the two together cannot be measured. Nothing has run then.
@@ -83,9 +85,11 @@ def make_tryout(asked: Asked) -> Tryout:
     model_name = name_of(asked.model, "model")
     task_name = name_of(asked.texts.name, "task") if asked.texts else _OWN_TASK
     folder = asked.out or Path("outputs") / f"try-{model_name}-{task_name}"
+    announce(f"reading {asked.model}")
     model = read_model(asked.model, model_name, Path(Config.downloads))
     table = read_table(asked.texts, asked.encoding, asked.delimiter) if asked.texts else None
     guess = _guess(asked, model, table, task_name)
+    _say(describe_model(model), *describe_task(guess, table))
     length = max_length(_characters(table, guess.task)[1], model.longest_text(guess.task.kind))
     choice, refused = _choose(asked, model, table, guess.task, length, folder / "conf")
     task = replace(guess.task, max_test_texts=choice.max_test_texts)
@@ -93,13 +97,11 @@ def make_tryout(asked: Asked) -> Tryout:
     command = f"pinbox sweep grid={GRID} --config-dir {quote(str(conf))} --out {quote(str(sweep))}"
     grid = grid_yaml(model_name, task_name, choice, length, command)
     write_conf(conf, _files(model, task, table) | {f"grid/{GRID}.yaml": grid})
-    said = [
-        describe_model(model),
-        *describe_task(guess, table),
-        *describe_choice(choice, refused, length),
-        describe_time(choice, asked.budget_seconds),
-    ]
-    return Tryout(sweep, ["--config-dir", str(conf), f"grid={GRID}", f"hydra.sweep.dir={quoted(sweep)}"], command, said)
+    _say(*describe_choice(choice, refused, length), describe_time(choice, asked.budget_seconds))
+    _say(f"Written: {conf}, the YAML of this sweep.")
+    return Tryout(
+        sweep, ["--config-dir", str(conf), f"grid={GRID}", f"hydra.sweep.dir={quoted(sweep)}"], command, choice.seconds
+    )
 
 
 def name_of(text: str, group: str) -> str:
@@ -114,6 +116,12 @@ def name_of(text: str, group: str) -> str:
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", _ENDS.sub("", last)).strip("-_")[:_LONGEST_NAME] or group
     name = name if name[0].isalpha() else f"{group}-{name}"
     return f"my-{name}" if name in choices(group) or name.lower() in _NO_NAMES else name
+
+
+def _say(*lines: str) -> None:
+    """Print lines, broken between words."""
+    for line in lines:
+        say(textwrap.fill(line, console.width - 1, subsequent_indent="  ", break_on_hyphens=False))
 
 
 def _guess(asked: Asked, model: OwnModel, table: Table | None, name: str) -> Guess:
