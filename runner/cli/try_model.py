@@ -24,6 +24,8 @@ _OPTION_OF_KEY = {  # errors name the keys of the YAML, which a user of this ver
     "task.path": "TEXTS",
     "model.path": "MODEL",
 }
+_USED_UP = "The time (--budget) is used up"
+_SHARE_TO_MEASURE = 0.9  # of the budget; what remains is for collecting and the report
 _NONE = ("none", "null")  # for a column, or for what is to be found out
 
 
@@ -101,12 +103,19 @@ def try_model(
         tryout = make_tryout(asked)
     except UserError as error:
         raise UserError(_in_options(str(error))) from None
-    code = run_within(allowed - (time.monotonic() - began), tryout.arguments)
-    return _conclude(tryout.folder, code, tryout.command.replace("pinbox", program(), 1), budget)
+    left = _SHARE_TO_MEASURE * allowed - (time.monotonic() - began)
+    code = run_within(max(left, 1.0), tryout.arguments)
+    return _conclude(tryout.folder, code, tryout.command.replace("pinbox", program(), 1))
 
 
-def _conclude(folder: Path, code: int | None, command: str, budget: str) -> int:
-    """Say what to deploy and how to go on, and return the exit code."""
+def _conclude(folder: Path, code: int | None, command: str) -> int:
+    """Say what to deploy and how to go on, and return the exit code.
+
+    Args:
+        folder: of the sweep.
+        code: its exit code; None if its time was used up.
+        command: what runs it again.
+    """
     from rich.console import Console
 
     from runner.recommend.choose import choose
@@ -118,7 +127,9 @@ def _conclude(folder: Path, code: int | None, command: str, budget: str) -> int:
 
     if code == 2 or not (folder / "results.parquet").exists():
         if code is None:
-            raise UserError(f"The {budget} were used up before anything was measured. Give more with --budget …")
+            raise UserError(
+                f"{_USED_UP} before anything was measured. Give it more, or go on without a limit: {command}"
+            )
         return code or 2
     tables, console = read_tables(folder), Console()
     accuracies = [row["accuracy"] for row in tables.summary.to_pylist() if row["job"] == row["baseline_job"]]
@@ -128,9 +139,8 @@ def _conclude(folder: Path, code: int | None, command: str, budget: str) -> int:
             limits = within_a_point(accuracy)
             print()
             print_recommendation(data, choose(data, limits), limits, None, console)
-    used_up = f"The {budget} were used up. This command goes on from here" if code is None else "To go on, edit"
-    where = "" if code is None else f" {folder.parent / 'conf'}, and run"
-    print(f"\n{used_up}{where}:\n{command}")
+    to_go_on = f"To go on, edit {folder.parent / 'conf'}, and run"
+    print(f"\n{f'{_USED_UP}. This goes on from here' if code is None else to_go_on}:\n{command}")
     return outcome(tables)
 
 

@@ -15,6 +15,7 @@ from runner.sweep.tryout.model import OwnModel
 from runner.sweep.tryout.table import Table
 from runner.techniques.importing.labels import listed
 
+_BUSY = 1.2  # times as long, which is worth a remark
 _SHOWN = 100  # characters of a reason
 
 
@@ -52,6 +53,8 @@ def describe_choice(choice: Choice, refused: Mapping[str, str], length: int) -> 
 def describe_time(choice: Choice, budget_seconds: float) -> str:
     """Return what a sweep should take, and what happens if that is too long."""
     said = f"Time: about {minutes(choice.seconds)}, of {minutes(budget_seconds)} (otherwise: --budget)."
+    if choice.busyness > _BUSY:
+        said += f" Others compute on this machine, so all takes {choice.busyness:.1f} times as long."
     if choice.seconds <= budget_seconds:
         return said
     return f"{said} That may not be enough: then it stops, shows what it has, and the same command goes on."

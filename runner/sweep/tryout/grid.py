@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import statistics
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from runner.config.schema import WorkloadConfig
-from runner.machine.cpu import instruction_sets
+from runner.machine.cpu import instruction_sets, read_text
 from runner.machine.int8 import saturates
 from runner.machine.topology import physical_cores
 from runner.sweep.tryout.model import OwnModel
@@ -21,6 +24,7 @@ _CALLS = 32  # the distinct inputs of a trial, of which it times at least one pa
 _TIMED_SECONDS = 2.5  # timed calls and warm-up of a trial at least
 _EVALUATING_SHARE = 0.2  # of the budget, at most, for evaluating texts
 _LEAST_TEXTS = 100
+_LOOKS, _LOOK_SECONDS = 5, 0.1
 _LEAST_TECHNIQUES = 3  # the baseline, the same graph in another runtime, and int8
 
 
@@ -63,6 +67,7 @@ class Choice:
         measure: a name in conf/measure.
         max_test_texts: the most texts to evaluate; None for all.
         seconds: what that should take.
+        busyness: how many times as long as on this machine alone that is.
     """
 
     techniques: list[str]
@@ -70,6 +75,7 @@ class Choice:
     measure: str = "quick"
     max_test_texts: int | None = None
     seconds: float = 0.0
+    busyness: float = 1.0
 
 
 def candidates() -> list[str]:
@@ -100,17 +106,17 @@ def choose(
         leave_out: whether techniques may be left out; those that were asked for may not.
     """
     call = model.flops(max(4, round(characters / CHARACTERS_PER_TOKEN))) / _FLOPS_PER_SECOND
-    cores = len(physical_cores())
+    cores, busy = len(physical_cores()), busyness()
     size = 1 + model.parameters / _LARGE
     allowed = _EVALUATING_SHARE * budget_seconds * cores / (call * 3)  # the slow ones: the model itself, the baseline …
     limit = max(_LEAST_TEXTS, round(allowed, -2))
     texts = int(limit) if limit < test_texts else None
 
     def timed(choice: Choice) -> Choice:
-        return replace(choice, seconds=_seconds(choice, call, size, cores, min(test_texts, limit)))
+        return replace(choice, seconds=busy * _seconds(choice, call, size, cores, min(test_texts, limit)))
 
     kept = min(_LEAST_TECHNIQUES, len(techniques)) if leave_out else len(techniques)
-    best = timed(Choice(list(techniques[:kept]), list(threads) or [1], max_test_texts=texts))
+    best = timed(Choice(list(techniques[:kept]), list(threads) or [1], max_test_texts=texts, busyness=busy))
     for technique in techniques[kept:]:
         more = timed(replace(best, techniques=[*best.techniques, technique]))
         best = more if more.seconds <= budget_seconds else best
@@ -119,6 +125,16 @@ def choose(
         best = more if more.seconds <= budget_seconds else best
     more = timed(replace(best, measure="default"))
     return more if more.seconds <= budget_seconds else best
+
+
+def busyness() -> float:
+    """Return how many times as long everything takes because others compute on this machine just now; at least 1."""
+    running = []
+    for _ in range(_LOOKS):
+        time.sleep(_LOOK_SECONDS)
+        text = (read_text(Path("/proc/loadavg")) or "0 0 0 1/1 1").split()[3]  # such as 2/345: running and all threads
+        running.append(max(0, int(text.partition("/")[0]) - 1))  # one of them is this process
+    return max(1.0, (statistics.fmean(running) + 1) / len(physical_cores()))
 
 
 def _seconds(choice: Choice, call: float, size: float, cores: int, texts: float) -> float:

@@ -22,10 +22,9 @@ from runner.sweep.tryout.grid import BASELINE, CHARACTERS_PER_TOKEN, Choice, can
 from runner.sweep.tryout.guess import Guess, Stated, guess_task, task_without_texts
 from runner.sweep.tryout.model import OwnModel, read_model
 from runner.sweep.tryout.table import Table, read_table
-from runner.sweep.tryout.write import grid_yaml, model_yaml, task_yaml, write_conf
+from runner.sweep.tryout.write import GRID, grid_yaml, is_written, model_yaml, task_yaml, write_conf
 from runner.tasks.alice import SENTENCES
 
-GRID = "try"  # the name of the file in conf/grid
 _OWN_TASK = "sample-texts"
 _OWN_CHARACTERS = sum(map(len, SENTENCES)) / len(SENTENCES)
 _ENDS = re.compile(r"(\.(csv|tsv|jsonl|ndjson|json|parquet|gz|zst|zip))+$", re.IGNORECASE)
@@ -58,6 +57,26 @@ class Asked:
     budget_seconds: float = 300.0
     out: Path | None = None
 
+    @property
+    def command(self) -> str:
+        """The command without what may change when it is given again: the budget and the folder."""
+        model, stated = Path(self.model).expanduser(), self.stated
+        options = {
+            "--text-column": stated.text,
+            "--pair-column": stated.pair,
+            "--label-column": stated.label,
+            "--labels": ",".join(stated.labels or ()),
+            "--kind": stated.kind,
+            "--encoding": self.encoding,
+            "--delimiter": self.delimiter,
+            "--techniques": ",".join(self.techniques),
+            "--threads": ",".join(map(str, self.threads)),
+        }
+        texts = [str(self.texts.absolute())] if self.texts else []
+        words = ["pinbox", "try", str(model.absolute()) if model.exists() else self.model, *texts]
+        words += [word for option, value in options.items() if value for word in (option, value)]
+        return " ".join(map(quote, words))
+
 
 @dataclass(frozen=True)
 class Tryout:
@@ -67,17 +86,17 @@ class Tryout:
         folder: of the sweep's results.
         arguments: Hydra's, to run it.
         command: what a person types to run it again.
-        seconds: what it should take.
     """
 
     folder: Path
     arguments: list[str]
     command: str
-    seconds: float
 
 
 def make_tryout(asked: Asked) -> Tryout:
     """Write the YAML of a sweep that fits the budget, and say what was found out.
+
+    What the same command wrote before stays as it is, since it may have been edited.
 
     Raises:
         UserError: if the model, the file, or the two together cannot be measured. Nothing has run then.
@@ -85,23 +104,30 @@ def make_tryout(asked: Asked) -> Tryout:
     model_name = name_of(asked.model, "model")
     task_name = name_of(asked.texts.name, "task") if asked.texts else _OWN_TASK
     folder = asked.out or Path("outputs") / f"try-{model_name}-{task_name}"
+    conf, sweep = folder / "conf", folder / "sweep"
+    command = f"pinbox sweep grid={GRID} --config-dir {quote(str(conf))} --out {quote(str(sweep))}"
+    if is_written(conf, asked.command):
+        _say(f"This command was given before. It goes on with the YAML in {conf}.")
+    else:
+        contents = _contents(asked, model_name, task_name, command)
+        write_conf(conf, contents)
+        _say(f"Written: {conf}, the YAML of this sweep.")
+    return Tryout(sweep, ["--config-dir", str(conf), f"grid={GRID}", f"hydra.sweep.dir={quoted(sweep)}"], command)
+
+
+def _contents(asked: Asked, model_name: str, task_name: str, command: str) -> dict[str, str]:
+    """Find out what can be measured, say it, and return the content of the YAML files by path."""
     announce(f"reading {asked.model}")
     model = read_model(asked.model, model_name, Path(Config.downloads))
     table = read_table(asked.texts, asked.encoding, asked.delimiter) if asked.texts else None
     guess = _guess(asked, model, table, task_name)
     _say(describe_model(model), *describe_task(guess, table))
     length = max_length(_characters(table, guess.task)[1], model.longest_text(guess.task.kind))
-    choice, refused = _choose(asked, model, table, guess.task, length, folder / "conf")
-    task = replace(guess.task, max_test_texts=choice.max_test_texts)
-    conf, sweep = folder / "conf", folder / "sweep"
-    command = f"pinbox sweep grid={GRID} --config-dir {quote(str(conf))} --out {quote(str(sweep))}"
-    grid = grid_yaml(model_name, task_name, choice, length, command)
-    write_conf(conf, _files(model, task, table) | {f"grid/{GRID}.yaml": grid})
+    choice, refused = _choose(asked, model, table, guess.task, length)
     _say(*describe_choice(choice, refused, length), describe_time(choice, asked.budget_seconds))
-    _say(f"Written: {conf}, the YAML of this sweep.")
-    return Tryout(
-        sweep, ["--config-dir", str(conf), f"grid={GRID}", f"hydra.sweep.dir={quoted(sweep)}"], command, choice.seconds
-    )
+    task = replace(guess.task, max_test_texts=choice.max_test_texts)
+    grid = grid_yaml(model_name, task_name, choice, length, asked.command, command)
+    return _files(model, task, table) | {f"grid/{GRID}.yaml": grid}
 
 
 def name_of(text: str, group: str) -> str:
@@ -135,7 +161,7 @@ def _guess(asked: Asked, model: OwnModel, table: Table | None, name: str) -> Gue
 
 
 def _choose(
-    asked: Asked, model: OwnModel, table: Table | None, task: TaskConfig, length: int, conf: Path
+    asked: Asked, model: OwnModel, table: Table | None, task: TaskConfig, length: int
 ) -> tuple[Choice, dict[str, str]]:
     """Return what to run, and why other techniques do not fit."""
     for threads in asked.threads:

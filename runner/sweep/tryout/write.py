@@ -16,6 +16,9 @@ from runner.sweep.tryout.grid import Choice
 from runner.sweep.tryout.guess import OWN_TEXTS
 from runner.sweep.tryout.model import OwnModel
 
+GRID = "try"  # the name of the file in conf/grid
+_WRITTEN_BY = "# Written by: "
+
 
 def model_yaml(model: OwnModel, steps: Sequence[Mapping[str, Any]]) -> str:
     """Return the content of conf/model/NAME.yaml."""
@@ -55,19 +58,21 @@ def task_yaml(task: TaskConfig, rows: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def grid_yaml(model: str, task: str, choice: Choice, max_length: int, command: str) -> str:
+def grid_yaml(model: str, task: str, choice: Choice, max_length: int, written_by: str, command: str) -> str:
     """Return the content of conf/grid/NAME.yaml.
 
     Args:
         model, task: names of the files beside it.
         choice: what to run.
         max_length: the number of tokens to which a text is cut.
-        command: what runs it.
+        written_by: the command that wrote it.
+        command: the command that runs it.
     """
     techniques = "".join(f"        - {name}\n" for name in choice.techniques)
     cut = f"workload:\n  max_length: {max_length} # tokens, to which a text is cut\n"
     return f"""# @package _global_
-# The first line must stay. This runs it, and goes on after every change:
+{_WRITTEN_BY}{written_by}
+# The first line must stay. This command runs the grid, and goes on after every change of it:
 #   {command}
 defaults:
   - override /model: {_flow(model)} # conf/model beside this folder
@@ -84,28 +89,39 @@ grid:
 
 
 def write_conf(folder: Path, contents: Mapping[str, str]) -> None:
-    """Write files below a folder, unless they are there with the same content.
+    """Write files below a folder.
 
     Args:
         folder: the folder conf/; it is made if it does not exist.
         contents: by path, such as grid/mine.yaml.
 
     Raises:
-        UserError: if a file is there with other content, which is the user's; then nothing is written.
+        UserError: if they cannot be written.
     """
-    for name, content in contents.items():
-        path = folder / name
-        if path.exists() and path.read_text(encoding="utf-8") != content:
-            raise UserError(
-                f"{path} is there already, and differs from what would be written. Go on with it as its first lines in "
-                f"grid/ say, remove {folder.parent}, or name another folder with --out."
-            )
     try:
         for name, content in contents.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(content, encoding="utf-8")
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error.strerror}. Name another folder with --out.") from None
+
+
+def is_written(folder: Path, written_by: str) -> bool:
+    """Return whether a folder holds a grid that the same command wrote, whatever else was edited since.
+
+    Raises:
+        UserError: if another command wrote it.
+    """
+    grid = folder / "grid" / f"{GRID}.yaml"
+    if not grid.exists():
+        return False
+    if f"{_WRITTEN_BY}{written_by}\n" in grid.read_text(encoding="utf-8"):
+        return True
+    raise UserError(
+        f"{grid} is there already, and was not written for this model, these texts and these options. It says what it "
+        f"was written for, and how to go on with it. For another sweep, remove {folder.parent}, or name another folder "
+        "with --out."
+    )
 
 
 def _line(key: str, value: Any, note: str | None = None) -> str:
