@@ -24,8 +24,10 @@ class SweepPath(click.Path):
         super().__init__(path_type=Path)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        sweeps = (str(plan.parent) for plan in Path("outputs").glob("*/plan.json"))
-        return _beginning_with(incomplete, sweeps) or super().shell_complete(ctx, param, incomplete)
+        plans = (plan for pattern in ("*/plan.json", "try-*/sweep/plan.json") for plan in Path("outputs").glob(pattern))
+        return _beginning_with(incomplete, (str(plan.parent) for plan in plans)) or super().shell_complete(
+            ctx, param, incomplete
+        )
 
 
 class ConfigNames(click.ParamType[str]):

@@ -13,6 +13,7 @@ from typing import Any
 
 from runner.errors import UserError
 from runner.tasks.columns import SPLIT
+from runner.tasks.file import readable_path
 from runner.tasks.reading import open_rows
 from runner.tasks.rows import Row, Source
 from runner.tasks.split import TEST
@@ -85,6 +86,7 @@ def read_table(path: Path, encoding: str | None, delimiter: str | None) -> Table
     Raises:
         UserError: if the file cannot be read, or if it holds no rows or no header.
     """
+    path = readable_path(str(path))
     where = Source("TEXTS", str(path))
     named = open_rows(path, [], where, encoding, delimiter).columns
     _check_header(named, where)

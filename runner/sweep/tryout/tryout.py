@@ -117,9 +117,9 @@ def make_tryout(asked: Asked) -> Tryout:
 
 def _contents(asked: Asked, model_name: str, task_name: str, command: str) -> dict[str, str]:
     """Find out what can be measured, say it, and return the content of the YAML files by path."""
+    table = read_table(asked.texts, asked.encoding, asked.delimiter) if asked.texts else None
     announce(f"reading {asked.model}")
     model = read_model(asked.model, model_name, Path(Config.downloads))
-    table = read_table(asked.texts, asked.encoding, asked.delimiter) if asked.texts else None
     guess = _guess(asked, model, table, task_name)
     _say(describe_model(model), *describe_task(guess, table))
     length = max_length(_characters(table, guess.task)[1], model.longest_text(guess.task.kind))
