@@ -24,7 +24,7 @@ class SweepPath(click.Path):
         super().__init__(path_type=Path)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        plans = (plan for pattern in ("*/plan.json", "try-*/sweep/plan.json") for plan in Path("outputs").glob(pattern))
+        plans = [*Path("outputs").glob("*/plan.json"), *Path("outputs").glob("try-*/sweep/plan.json")]
         return _beginning_with(incomplete, (str(plan.parent) for plan in plans)) or super().shell_complete(
             ctx, param, incomplete
         )

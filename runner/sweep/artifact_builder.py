@@ -14,6 +14,7 @@ from typing import Any
 from runner.config.paths import CODE
 from runner.config.schema import Config, ModelConfig
 from runner.config.task_kinds import TOKENS
+from runner.engines.engine import FORMATS
 from runner.isolation.box import Box, BoxOrder
 from runner.machine.provenance import lock_sha256
 from runner.machine.topology import total_memory_bytes
@@ -54,7 +55,7 @@ class ArtifactBuilder:
         source: Artifact | None = None,
         teacher: Artifact | None = None,
     ) -> tuple[Artifact, Artifact]:
-        """Return the result of all steps, and the last checkpoint: what comes after it has its tokenizer and shapes.
+        """Return the result of all steps, and the last one with a tokenizer: what comes after it has its shapes, too.
 
         Args:
             source: the checkpoint to start from; None for a model's own steps.
@@ -68,7 +69,7 @@ class ArtifactBuilder:
             if step.reads_teacher and teacher:
                 beside["teacher"] = teacher
             artifact = self._step(step, artifact, beside, model, texts, Path(cfg.downloads))
-            if artifact.format == "checkpoint":
+            if step.gives_tokenizer():
                 checkpoint = artifact
         assert artifact is not None
         assert checkpoint is not None
@@ -177,7 +178,8 @@ class ArtifactBuilder:
         reference = self._reference(own, model, texts, cfg)
         if all(step.keeps_predictions for step in added) and cfg.technique.precision in (None, "float32"):
             return reference, None
-        return reference, self.evaluate(model, self.tokenize(model, texts, cfg), cfg, "torch", "the model itself")[0]
+        engine = next(engine for engine, loads in FORMATS.items() if loads == model.format)
+        return reference, self.evaluate(model, self.tokenize(model, texts, cfg), cfg, engine, "the model itself")[0]
 
     def _reference(self, own: list[Step], model: Artifact, texts: Artifact, cfg: Config) -> Artifact:
         """Return what transformers alone predicts of some test texts (runner/sweep/control/reference.py).

@@ -9,7 +9,7 @@ from runner.config.task_kinds import EMBEDDING
 from runner.console import minutes
 from runner.errors import first_line
 from runner.results.format import pluralize
-from runner.sweep.tryout.grid import BASELINE, Choice
+from runner.sweep.tryout.grid import Choice
 from runner.sweep.tryout.guess import NO_COLUMN, Guess
 from runner.sweep.tryout.model import OwnModel
 from runner.sweep.tryout.table import Table
@@ -22,7 +22,8 @@ _SHOWN = 100  # characters of a reason
 def describe_model(model: OwnModel) -> str:
     """Return what the model is."""
     head = f"outputs: {listed(model.outputs)}" if model.outputs else "without a head for labels"
-    return f"Model: {model.architecture}, {model.parameters / 1e6:.3g} million parameters, {head}."
+    graph = f" in {model.graph}" if model.graph else ""
+    return f"Model: {model.architecture}{graph}, {model.parameters / 1e6:.3g} million parameters, {head}."
 
 
 def describe_task(guess: Guess, table: Table | None) -> list[str]:
@@ -42,7 +43,8 @@ def describe_task(guess: Guess, table: Table | None) -> list[str]:
 def describe_choice(choice: Choice, refused: Mapping[str, str], length: int) -> list[str]:
     """Return what is run, what that should take, and what was left out."""
     threads = " and ".join(map(str, choice.threads)) + (" threads" if choice.threads != [1] else " thread")
-    techniques = [f"{name} (the baseline)" if name == BASELINE else name for name in choice.techniques]
+    baseline, *others = choice.techniques
+    techniques = [f"{baseline} (the baseline)", *others]
     lines = [f"Techniques: {', '.join(techniques)}, with {threads} (otherwise: --techniques, --threads)."]
     lines += [f"Left out: {name}: {_short(reason)}" for name, reason in refused.items()]
     evaluated = f" Of the texts to test on, at most {choice.max_test_texts} are evaluated (task.max_test_texts)."

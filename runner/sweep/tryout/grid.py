@@ -15,6 +15,16 @@ from runner.machine.topology import physical_cores
 from runner.sweep.tryout.model import OwnModel
 
 BASELINE = "torch-eager"
+GRAPH = "onnx-as-is"  # its baseline
+GRAPH_TECHNIQUES = {  # by name, the comment, the steps and the precision; for a model that is there only as ONNX
+    GRAPH: ("Run the graph as it is.", [], None),
+    f"{GRAPH}-int8": ("Quantize the graph to ONNX Runtime's dynamic int8.", [{"step": "onnx-dynamic-int8"}], "int8"),
+    f"{GRAPH}-int8-7bit": (
+        "Quantize the graph to ONNX Runtime's dynamic int8 with 7-bit weights, for a CPU without VNNI.",
+        [{"step": "onnx-dynamic-int8", "per_channel": True, "reduce_range": True}],
+        "int8",
+    ),
+}
 CHARACTERS_PER_TOKEN = 4  # of English, and less than that of most languages
 _MAX_LENGTHS = (WorkloadConfig.max_length, 256, 512)
 _FLOPS_PER_SECOND = 4e10  # of one core in float32, roughly
@@ -54,6 +64,9 @@ _COSTS = {  # the techniques to try, the most telling first
     "torchscript": _Cost(12, 5, 1.2),
     "heads-25-importance": _Cost(20, 8, 1.1),
     "onnx-static-int8": _Cost(25, 1.5, 2.8),
+    GRAPH: _Cost(8, 1.5, 1.7),
+    f"{GRAPH}-int8": _Cost(6, 1.5, 3),
+    f"{GRAPH}-int8-7bit": _Cost(6, 1.5, 3),
 }
 
 
@@ -78,11 +91,17 @@ class Choice:
     busyness: float = 1.0
 
 
-def candidates() -> list[str]:
-    """Return the techniques that are worth a try on this CPU, the most telling first."""
-    wrong_here = ("onnx-int8", "openvino-int8", "onnx-static-int8")  # without VNNI they saturate, or are slow
-    unneeded = wrong_here if saturates(instruction_sets() or ()) else ("onnx-int8-7bit", "openvino")
-    return [name for name in _COSTS if name not in unneeded]
+def candidates(graph: bool = False) -> list[str]:
+    """Return the techniques that are worth a try on this CPU, the baseline first, then the most telling.
+
+    Args:
+        graph: whether the model is there only as ONNX.
+    """
+    wrong_here = ("onnx-int8", "openvino-int8", "onnx-static-int8", f"{GRAPH}-int8")  # they saturate, or are slow
+    unneeded = (
+        wrong_here if saturates(instruction_sets() or ()) else ("onnx-int8-7bit", "openvino", f"{GRAPH}-int8-7bit")
+    )
+    return [name for name in _COSTS if name not in unneeded and (name in GRAPH_TECHNIQUES) == graph]
 
 
 def choose(

@@ -15,6 +15,7 @@ from runner.config.task_kinds import EMBEDDING
 from runner.errors import UserError
 from runner.models.flops import count_flops
 from runner.models.hub import newest_commit
+from runner.models.onnx_file import onnx_weights
 from runner.models.source import fetch_model
 from runner.techniques.importing.heads import check_head, kinds_of_head, names_of_outputs, read_config, tensors_of
 from runner.techniques.importing.sentence_vectors import pooling_of
@@ -33,12 +34,14 @@ class OwnModel:
         files: the folder of its files.
         described: the content of its config.json.
         kinds: the kinds of task that its head may be for, the likeliest first.
+        graph: the path of its graph in the folder, if it is there only as ONNX.
     """
 
     config: ModelConfig
     files: Path
     described: Mapping[str, Any]
     kinds: list[str]
+    graph: str | None = None
 
     @property
     def architecture(self) -> str:
@@ -53,7 +56,8 @@ class OwnModel:
     @cached_property
     def parameters(self) -> int:
         """The number of its weights."""
-        return sum(map(prod, tensors_of(self.files).values()))
+        sizes = onnx_weights(self.files / self.graph) if self.graph else tensors_of(self.files).values()
+        return sum(map(prod, sizes))
 
     def longest_text(self, kind: str) -> int | None:
         """Return the most tokens that it takes for this kind of task; None if no file says so."""
@@ -67,6 +71,11 @@ class OwnModel:
         Raises:
             UserError: if it is not; see `check_head`.
         """
+        if self.graph and kind == EMBEDDING:
+            raise UserError(
+                f"{self.graph} gives vectors, but only graphs of classifiers can be measured. Name the folder with the "
+                "model's weights in safetensors."
+            )
         if kind != EMBEDDING:
             check_head(self.described, tensors_of(self.files), kind, _WHERE)
 
@@ -81,6 +90,8 @@ class OwnModel:
         Raises:
             UserError: if it gives vectors in a way that Pinbox does not follow.
         """
+        if self.graph:
+            return [{"step": "import-onnx", "file": self.graph}]
         if kind != EMBEDDING:
             return [{"step": "import-checkpoint"}]
         return [{"step": "import-checkpoint", "head": pooling_of(self.files, _WHERE) or "mean"}]
@@ -90,52 +101,47 @@ def read_model(text: str, name: str, downloads: Path) -> OwnModel:
     """Return what is known of a model.
 
     Args:
-        text: a folder or a hub id, as it was typed.
+        text: a folder, an ONNX file or a hub id, as it was typed.
         name: its name in tables and reports.
         downloads: the folder for what comes from the hub.
 
     Raises:
         UserError: if there is no such model, or if its files cannot be used.
     """
-    config = ModelConfig(name=name, family=name, source=_source(text), path=_path(text))
+    path, graph = Path(text).expanduser(), None
+    if path.suffix == ".onnx" and path.is_file():
+        folder = next((above for above in (path.parent, path.parent.parent) if (above / "config.json").is_file()), None)
+        if folder is None:
+            raise UserError(f"{text} has no config.json and no tokenizer beside it. Put those of the model there.")
+        path, graph = folder, path.relative_to(folder).as_posix()
+    if path.is_dir():
+        source = SourceConfig(kind=SourceKind.folder)
+        graph = graph or _only_graph(path)
+    else:
+        source = _hub_source(text)
+    config = ModelConfig(name=name, family=name, source=source, path=str(path.absolute()) if path.is_dir() else None)
     files = fetch_model(config, downloads)
     assert files is not None
     described = read_config(files, _WHERE)
-    return OwnModel(config, files, described, kinds_of_head(described, tensors_of(files)))
+    return OwnModel(config, files, described, kinds_of_head(described, tensors_of(files)), graph)
 
 
-def _path(text: str) -> str | None:
-    """Return the absolute path of a folder; None for a hub id."""
-    path = Path(text).expanduser()
-    return str(path.absolute()) if path.exists() else None
-
-
-def _source(text: str) -> SourceConfig:
-    path = Path(text).expanduser()
-    if path.is_dir():
-        _check_folder(path)
-        return SourceConfig(kind=SourceKind.folder)
-    if path.suffix == ".onnx":
-        raise UserError(_not_from_onnx(f"{text} is an ONNX file"))
-    if path.exists():
-        raise UserError(f"{text} is a file. Name the folder that holds the model's config.json: {path.parent}.")
+def _hub_source(text: str) -> SourceConfig:
+    if Path(text).expanduser().exists():
+        raise UserError(f"{text} is a file. Name the folder that holds the model's config.json, or its ONNX file.")
     if not _HUB_ID.fullmatch(text):
         raise UserError(
-            f"There is no folder {text}. Name the folder that save_pretrained of transformers wrote, or a model of the "
-            "Hugging Face hub by its owner and name, such as cardiffnlp/twitter-roberta-base-sentiment-latest."
+            f"There is no folder {text}. Name the folder that save_pretrained of transformers wrote, an ONNX file, or "
+            "a model of the Hugging Face hub by its owner and name: cardiffnlp/twitter-roberta-base-sentiment-latest."
         )
     return SourceConfig(kind=SourceKind.hub, hub_id=text, revision=newest_commit(text))
 
 
-def _check_folder(folder: Path) -> None:
-    graphs = sorted(path.relative_to(folder) for path in folder.rglob("*.onnx"))
-    if graphs and not any(folder.glob("*.safetensors")):
-        raise UserError(_not_from_onnx(f"{folder} holds {graphs[0]}, but no weights in safetensors"))
-
-
-def _not_from_onnx(what: str) -> str:
-    return (
-        f"{what}. Pinbox compares every variant with the original in PyTorch, which a graph does not give back. Name "
-        "the folder from which it was exported (config.json, model.safetensors and the tokenizer): Pinbox exports and "
-        "quantizes it anew."
-    )
+def _only_graph(folder: Path) -> str | None:
+    """Return the path of the graph in a folder that has no other weights; None if there are others."""
+    graphs = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.onnx"))
+    if not graphs or any(folder.glob("*.safetensors")):
+        return None
+    if len(graphs) > 1:
+        raise UserError(f"{folder} holds several graphs: {', '.join(graphs[:10])}. Name one of these files.")
+    return graphs[0]

@@ -18,11 +18,11 @@ from runner.errors import UserError
 from runner.isolation.choose import check_threads
 from runner.sweep.search.catalogue import fitting
 from runner.sweep.tryout.describe import describe_choice, describe_model, describe_rows, describe_task, describe_time
-from runner.sweep.tryout.grid import BASELINE, CHARACTERS_PER_TOKEN, Choice, candidates, choose, max_length
+from runner.sweep.tryout.grid import CHARACTERS_PER_TOKEN, Choice, candidates, choose, max_length
 from runner.sweep.tryout.guess import Guess, Stated, guess_task, task_without_texts
 from runner.sweep.tryout.model import OwnModel, read_model
 from runner.sweep.tryout.table import Table, read_table
-from runner.sweep.tryout.write import GRID, grid_yaml, is_written, model_yaml, task_yaml, write_conf
+from runner.sweep.tryout.write import GRID, grid_yaml, is_written, model_yaml, task_yaml, technique_yamls, write_conf
 from runner.tasks.alice import SENTENCES
 
 _OWN_TASK = "sample-texts"
@@ -139,6 +139,8 @@ def name_of(text: str, group: str) -> str:
     """
     path = Path(text).expanduser()
     last = (path.resolve() if path.exists() else path).name
+    if path.suffix == ".onnx":  # its folder says more than its own name
+        last = next(part for part in (*reversed(path.absolute().parts[:-1]), "model") if part != "onnx")
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", _ENDS.sub("", last)).strip("-_")[:_LONGEST_NAME] or group
     name = name if name[0].isalpha() else f"{group}-{name}"
     return f"my-{name}" if name in choices(group) or name.lower() in _NO_NAMES else name
@@ -169,10 +171,11 @@ def _choose(
     with TemporaryDirectory() as folder:  # what is written for good depends on the choice
         write_conf(Path(folder), _files(model, task, table))
         job = [f"model={model.config.name}", f"task={task.name}", f"workload.max_length={length}"]
-        fit, refused = fitting(CONF, [BASELINE], job, Path(folder))
+        baseline, *others = candidates(model.graph is not None)
+        fit, refused = fitting(CONF, [baseline], job, Path(folder))
         if not fit:
-            raise UserError(refused[BASELINE])
-        others = [name for name in asked.techniques or candidates() if name != BASELINE]
+            raise UserError(refused[baseline])
+        others = [name for name in asked.techniques or others if name != baseline]
         more, refused = fitting(CONF, others, job, Path(folder))
     if asked.techniques and refused:
         raise UserError(f"--techniques: {next(iter(refused.values()))}")
@@ -195,7 +198,8 @@ def _files(model: OwnModel, task: TaskConfig, table: Table | None) -> dict[str, 
     rows = "Sentences of Alice in Wonderland, without labels."
     if table is not None:
         rows = f"{table.where.name}: {describe_rows(table)}."
-    return {
+    techniques = technique_yamls() if model.graph else {}
+    return techniques | {
         f"model/{model.config.name}.yaml": model_yaml(model, model.steps(task.kind)),
         f"task/{task.name}.yaml": task_yaml(task, rows),
     }

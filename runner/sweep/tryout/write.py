@@ -12,7 +12,7 @@ import yaml
 
 from runner.config.schema import TaskConfig
 from runner.errors import UserError
-from runner.sweep.tryout.grid import Choice
+from runner.sweep.tryout.grid import BASELINE, GRAPH_TECHNIQUES, Choice
 from runner.sweep.tryout.guess import OWN_TEXTS
 from runner.sweep.tryout.model import OwnModel
 
@@ -58,6 +58,16 @@ def task_yaml(task: TaskConfig, rows: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def technique_yamls() -> dict[str, str]:
+    """Return the content of conf/technique/ for a model that is there only as ONNX, by path."""
+    contents = {}
+    for name, (comment, steps, precision) in GRAPH_TECHNIQUES.items():
+        values = {"name": name, "steps": steps, "engine": "onnxruntime", "precision": precision}
+        lines = [f"# {comment}", *(_line(key, value) for key, value in values.items())]
+        contents[f"technique/{name}.yaml"] = "\n".join(lines) + "\n"
+    return contents
+
+
 def grid_yaml(model: str, task: str, choice: Choice, max_length: int, written_by: str, command: str) -> str:
     """Return the content of conf/grid/NAME.yaml.
 
@@ -69,6 +79,10 @@ def grid_yaml(model: str, task: str, choice: Choice, max_length: int, written_by
         command: the command that runs it.
     """
     techniques = "".join(f"        - {name}\n" for name in choice.techniques)
+    baseline = "" if choice.techniques[0] == BASELINE else f"  baseline: {choice.techniques[0]}\n"
+    unchecked = (
+        "" if choice.techniques[0] == BASELINE else "control_texts: 0 # transformers has no weights to compare\n"
+    )
     cut = f"workload:\n  max_length: {max_length} # tokens, to which a text is cut\n"
     return f"""# @package _global_
 {_WRITTEN_BY}{written_by}
@@ -79,10 +93,10 @@ defaults:
   - override /task: {_flow(task)}
   - override /workload: online # one text in each call
   - override /measure: {choice.measure} # or default, thorough: more rounds, narrower intervals
-{cut}measure:
+{unchecked}{cut}measure:
   peaks: false # true also compares with the machine's top speed
 grid:
-  union: # `pinbox sweep --help` lists all techniques
+{baseline}  union: # `pinbox sweep --help` lists all techniques
     - technique:
 {techniques}      threads: {_flow(choice.threads)}
 """

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import onnx
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
+from onnx import helper
 
 from runner.config.paths import CONF
 from runner.config.schema import Config
@@ -32,6 +34,14 @@ def write_texts(path: Path) -> Path:
     rows = [f"{' '.join(words[number % 390 :: 50])} {number},{LABELS[number % 2]}" for number in range(60)]
     path.write_text("\n".join(["review,verdict", *rows]) + "\n")
     return path
+
+
+def write_graph(path: Path) -> None:
+    """Write a graph with a classifier's inputs and outputs, which nothing runs here."""
+    inputs = [helper.make_tensor_value_info(name, 7, ["batch", "length"]) for name in ("input_ids", "attention_mask")]
+    logits = helper.make_tensor_value_info("logits", 1, ["batch", 2])
+    nodes = [helper.make_node("Cast", ["input_ids"], ["logits"], to=1)]
+    onnx.save(helper.make_model(helper.make_graph(nodes, "critic", inputs, [logits])), path)
 
 
 def asked(**more: object) -> Asked:
@@ -122,19 +132,39 @@ def test_names_are_plain_and_none_of_pinbox_s_own(text: str, group: str, name: s
     ("model", "said"),
     [
         ("nowhere", "There is no folder nowhere. Name the folder that save_pretrained of transformers wrote"),
-        ("films.csv", "films.csv is a file. Name the folder"),
-        ("model.onnx", "model.onnx is an ONNX file. Pinbox compares every variant with the original in PyTorch"),
+        ("films.csv", "films.csv is a file. Name the folder that holds"),
+        ("bare/model.onnx", "bare/model.onnx has no config.json and no tokenizer beside it"),
         (".", "has no config.json"),
     ],
 )
 def test_what_is_no_model_is_refused(model: str, said: str, here: Path) -> None:
+    (here / "bare/inner").mkdir(parents=True)
+    (here / "bare/model.onnx").touch()
     with pytest.raises(UserError, match=said):
         make_tryout(asked(model=model))
 
 
-def test_a_folder_of_onnx_alone_is_refused(here: Path) -> None:
-    (here / "critic/model.safetensors").rename(here / "critic/model.onnx")
-    with pytest.raises(UserError, match=r"holds model.onnx, but no weights in safetensors"):
+def test_a_model_that_is_there_only_as_onnx_gets_techniques_of_its_own(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "critic/model.safetensors").unlink()
+    (here / "critic/onnx").mkdir()
+    write_graph(here / "critic/onnx/model.onnx")
+    for model in ("critic", "critic/onnx/model.onnx"):
+        out = here / model.replace("/", "-")
+        make_tryout(asked(model=model, techniques=[], out=out))
+        config = composed(out / "conf")
+        assert config.model.steps == [{"step": "import-onnx", "file": "onnx/model.onnx"}]
+        assert (config.model.name, config.grid.baseline, config.control_texts) == ("critic", "onnx-as-is", 0)
+        assert [name.partition("-int8")[0] for name in config.grid.union[0]["technique"]] == ["onnx-as-is"] * 2
+    assert "BertForSequenceClassification in onnx/model.onnx" in capsys.readouterr().err
+
+
+def test_of_several_graphs_one_must_be_named(here: Path) -> None:
+    (here / "critic/model.safetensors").unlink()
+    for name in ("model.onnx", "model_int8.onnx"):
+        write_graph(here / "critic" / name)
+    with pytest.raises(UserError, match=r"holds several graphs: model.onnx, model_int8.onnx. Name one of these files"):
         make_tryout(asked())
 
 
