@@ -30,7 +30,11 @@ _NONE = ("none", "null")  # for a column, or for what is to be found out
 
 
 @click.command("try")
-@click.argument("model", help="A folder as save_pretrained of transformers wrote it, or a model's name on the hub.")
+@click.argument(
+    "model",
+    help="A folder as save_pretrained of transformers wrote it, an ONNX file with config.json and the tokenizer beside "
+    "it, or a model of the Hugging Face hub: owner/name.",
+)
 @click.argument(
     "texts",
     type=click.Path(path_type=Path),

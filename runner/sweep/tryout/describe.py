@@ -23,7 +23,7 @@ def describe_model(model: OwnModel) -> str:
     """Return what the model is."""
     head = f"outputs: {listed(model.outputs)}" if model.outputs else "without a head for labels"
     graph = f" in {model.graph}" if model.graph else ""
-    return f"Model: {model.architecture}{graph}, {model.parameters / 1e6:.3g} million parameters, {head}."
+    return f"Model: {model.architecture}{graph}, {model.size}, {head}."
 
 
 def describe_task(guess: Guess, table: Table | None) -> list[str]:

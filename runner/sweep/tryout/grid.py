@@ -28,6 +28,7 @@ GRAPH_TECHNIQUES = {  # by name, the comment, the steps and the precision; for a
 CHARACTERS_PER_TOKEN = 4  # of English, and less than that of most languages
 _MAX_LENGTHS = (WorkloadConfig.max_length, 256, 512)
 _FLOPS_PER_SECOND = 4e10  # of one core in float32, roughly
+_LEAST_CALL_SECONDS = 1e-4  # of the smallest model
 _LARGE = 100e6  # parameters that double what a step and a start take
 _FIXED_SECONDS = 25.0  # checking, importing the model, collecting, the report
 _CALLS = 32  # the distinct inputs of a trial, of which it times at least one pass
@@ -124,7 +125,8 @@ def choose(
         budget_seconds: the wall time in all.
         leave_out: whether techniques may be left out; those that were asked for may not.
     """
-    call = model.flops(max(4, round(characters / CHARACTERS_PER_TOKEN))) / _FLOPS_PER_SECOND
+    tokens = max(4, round(characters / CHARACTERS_PER_TOKEN))
+    call = max(_LEAST_CALL_SECONDS, model.flops(tokens) / _FLOPS_PER_SECOND)
     cores, busy = len(physical_cores()), busyness()
     size = 1 + model.parameters / _LARGE
     allowed = _EVALUATING_SHARE * budget_seconds * cores / (call * 3)  # the slow ones: the model itself, the baseline …

@@ -59,6 +59,12 @@ class OwnModel:
         sizes = onnx_weights(self.files / self.graph) if self.graph else tensors_of(self.files).values()
         return sum(map(prod, sizes))
 
+    @property
+    def size(self) -> str:
+        """The number of its weights as people say it."""
+        many = self.parameters >= 1e5
+        return f"{self.parameters / 1e6:.3g} million parameters" if many else f"{self.parameters:,} parameters"
+
     def longest_text(self, kind: str) -> int | None:
         """Return the most tokens that it takes for this kind of task; None if no file says so."""
         shape = shape_of_files(self.files)

@@ -25,7 +25,7 @@ def model_yaml(model: OwnModel, steps: Sequence[Mapping[str, Any]]) -> str:
     source, config = model.config.source, model.config
     named = {"kind": source.kind.value if source.kind else None, "hub_id": source.hub_id, "revision": source.revision}
     lines = [
-        f"# {model.architecture}, {model.parameters / 1e6:.1f} million parameters.",
+        f"# {model.architecture}, {model.size}.",
         _line("name", config.name, "in tables and reports"),
         _line("family", config.family),
         _line("source", {key: value for key, value in named.items() if value is not None}),
