@@ -79,10 +79,11 @@ def grid_yaml(model: str, task: str, choice: Choice, max_length: int, written_by
         command: the command that runs it.
     """
     techniques = "".join(f"        - {name}\n" for name in choice.techniques)
-    baseline = "" if choice.techniques[0] == BASELINE else f"  baseline: {choice.techniques[0]}\n"
+    of_graph = choice.techniques[0] != BASELINE
     unchecked = (
-        "" if choice.techniques[0] == BASELINE else "control_texts: 0 # transformers has no weights to compare\n"
+        "      control_texts: 0 # transformers, which else checks predictions, cannot load it\n" if of_graph else ""
     )
+    baseline = f"  baseline: {choice.techniques[0]}\n" if of_graph else ""
     cut = f"workload:\n  max_length: {max_length} # tokens, to which a text is cut\n"
     return f"""# @package _global_
 {_WRITTEN_BY}{written_by}
@@ -93,13 +94,13 @@ defaults:
   - override /task: {_flow(task)}
   - override /workload: online # one text in each call
   - override /measure: {choice.measure} # or default, thorough: more rounds, narrower intervals
-{unchecked}{cut}measure:
+{cut}measure:
   peaks: false # true also compares with the machine's top speed
 grid:
 {baseline}  union: # `pinbox sweep --help` lists all techniques
     - technique:
 {techniques}      threads: {_flow(choice.threads)}
-"""
+{unchecked}"""
 
 
 def write_conf(folder: Path, contents: Mapping[str, str]) -> None:
