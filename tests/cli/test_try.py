@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,10 +14,11 @@ import pytest
 from runner.cli.pinbox import main
 from runner.results.records.plan import read_plan
 from runner.store.sweep_folder import SweepFolder
+from runner.sweep.tryout.grid import candidates
 from runner.tasks.texts import read_labels, read_split
 from tests.patience import PATIENCE_SECONDS
 from tests.sweep.tryout.conftest import write_model
-from tests.techniques.conftest import save_random, write_toy_texts
+from tests.techniques.conftest import apply_step, save_random, write_toy_texts
 
 ROOT = Path(__file__).parents[2]
 
@@ -61,28 +63,45 @@ def pinbox(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.sweep
-def test_a_first_answer_and_the_yaml_of_exactly_that_sweep(tmp_path: Path) -> None:
-    texts = write_toy_texts(tmp_path / "toy")
-    save_random(tmp_path / "critic", texts, "bert")
-    with (tmp_path / "films.csv").open("w", newline="") as file:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a tiny model, the same model as a graph alone, and a file of texts."""
+    folder = tmp_path_factory.mktemp("try")
+    texts = write_toy_texts(folder / "toy")
+    critic = save_random(folder / "critic", texts, "bert")
+    graph, _ = apply_step(folder / "graph", critic, texts, step="onnx-export")
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(critic / name, graph)
+    labels = read_labels(texts)
+    with (folder / "films.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["review", "verdict", "split"])
-        labels = read_labels(texts)
         writer.writerows([one.text, labels[one.label], "test"] for one in read_split(texts, "test"))
-    line = ["try", "critic", "films.csv", "--techniques", "onnx,onnx-int8", "--threads", "1", "--budget", "30m"]
+    return folder
 
-    done = pinbox(tmp_path, "runner.cli", *line)
+
+@pytest.mark.sweep
+@pytest.mark.parametrize(
+    ("model", "options", "techniques"),
+    [
+        ("critic", ["--techniques", "onnx,onnx-int8"], ["torch-eager", "onnx", "onnx-int8"]),
+        ("graph/model.onnx", [], ["onnx-as-is", candidates(graph=True)[-1]]),
+    ],
+)
+def test_a_first_answer_and_the_yaml_of_exactly_that_sweep(
+    model: str, options: list[str], techniques: list[str], folder: Path
+) -> None:
+    done = pinbox(folder, "runner.cli", "try", model, "films.csv", *options, "--threads", "1", "--budget", "30m")
     assert done.returncode == 0, done.stderr
     assert "Labels: column 'verdict' (negative, neutral, positive)" in done.stderr
     assert "→ " in done.stdout, "the recommendation"
     assert "Limits: accuracy ≥" in done.stdout
     command = done.stdout.splitlines()[-1].split()
-    folder = SweepFolder(tmp_path / "outputs/try-critic-films/sweep")
-    plan = read_plan(folder)
-    assert {job.technique for job in plan.jobs} == {"torch-eager", "onnx", "onnx-int8"}
+    sweep = SweepFolder(folder / command[-1])
+    plan = read_plan(sweep)
+    assert [job.technique for job in plan.jobs] == techniques
 
-    again = pinbox(tmp_path, "runner.cli", *command[1:])
+    again = pinbox(folder, "runner.cli", *command[1:])
     assert again.returncode == 0, again.stderr
     assert f"{len(plan.trials)} of them done before" in again.stderr
-    assert read_plan(folder).jobs == plan.jobs
+    assert read_plan(sweep).jobs == plan.jobs
