@@ -19,7 +19,7 @@ from runner.config.paths import DOCKER
     help="With --pull: the file of the keys that may have signed for it, as `man ssh-keygen` says.",
 )
 def image(pull: bool, repository: str | None, signers: str | None) -> int:
-    """Build or pull the pinned image that boxes run, unless it is there."""
+    """Build or pull the image that boxes run, unless it is there."""
     options = ["--pull"] if pull else []
     options += ["--repository", repository] if repository else []
     options += ["--signers", signers] if signers else []
