@@ -106,7 +106,7 @@ class _Region:
         """Show the elapsed time of a stage every second until the stage has ended."""
         while not ended.wait(1.0):
             elapsed = time.monotonic() - began
-            self.show(clock=f"{title}, {minutes(elapsed)} of about {minutes(max(elapsed, usual_seconds))}")
+            self.show(clock=f"{title}, {minutes(elapsed)} (usually {minutes(usual_seconds)})")
         self.show(clock="")
 
     def end(self) -> None:

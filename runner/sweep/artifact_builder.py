@@ -14,6 +14,7 @@ from typing import Any
 from runner.config.paths import CODE
 from runner.config.schema import Config, ModelConfig
 from runner.config.task_kinds import TOKENS
+from runner.engines.engine import FORMATS
 from runner.isolation.box import Box, BoxOrder
 from runner.machine.provenance import lock_sha256
 from runner.machine.topology import total_memory_bytes
@@ -68,7 +69,7 @@ class ArtifactBuilder:
         source: Artifact | None = None,
         teacher: Artifact | None = None,
     ) -> tuple[Artifact, Artifact]:
-        """Return the result of all steps, and the last checkpoint, whose tokenizer and shapes the result has.
+        """Return the result of all steps, and the last one with a tokenizer, whose shapes the result has.
 
         Args:
             steps: the steps in order.
@@ -86,7 +87,7 @@ class ArtifactBuilder:
             if step.reads_teacher and teacher:
                 others["teacher"] = teacher
             artifact = self._step(step, artifact, others, model, texts, Path(cfg.downloads))
-            if artifact.format == "checkpoint":
+            if step.gives_tokenizer():
                 checkpoint = artifact
         assert artifact is not None
         assert checkpoint is not None
@@ -214,7 +215,8 @@ class ArtifactBuilder:
         reference = self._reference(model_steps, model, texts, cfg)
         if all(step.keeps_predictions for step in technique_steps) and cfg.technique.precision in (None, "float32"):
             return reference, None
-        return reference, self.evaluate(model, self.tokenize(model, texts, cfg), cfg, "torch", "the model itself")[0]
+        engine = next(engine for engine, loads in FORMATS.items() if loads == model.format)
+        return reference, self.evaluate(model, self.tokenize(model, texts, cfg), cfg, engine, "the model itself")[0]
 
     def _reference(self, model_steps: list[Step], model: Artifact, texts: Artifact, cfg: Config) -> Artifact:
         """Return the predictions of transformers alone for some test texts (runner/sweep/control/reference.py).

@@ -9,9 +9,6 @@ ordinary sweep in the same folder with more rounds and fewer techniques. Its tab
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +22,7 @@ from runner.results.tables import Tables
 from runner.store.sweep_folder import SweepFolder
 from runner.sweep.search.pareto import candidates, front
 from runner.sweep.search.state import Rung, State, gather, read_state, write_state
+from runner.sweep.timed import run_within
 
 ROUNDS = (3, 6, 12)  # the number of rounds after each rung, including those of earlier rungs
 
@@ -74,26 +72,18 @@ def _run_rung(
     folder: Path, overrides: Sequence[str], techniques: Sequence[str], rounds: int, seconds: float, state: State
 ) -> bool:
     """Run one sweep for at most `seconds`, and return whether it was completed."""
-    command = [sys.executable, "-m", "runner", "-m", *overrides, f"technique={','.join(techniques)}"]
+    arguments = [*overrides, f"technique={','.join(techniques)}", f"measure.rounds={rounds}"]
     began = time.monotonic()
-    process = subprocess.Popen([*command, f"measure.rounds={rounds}", f"hydra.sweep.dir={quoted(folder)}"])
     try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGINT)  # the sweep keeps its results
-        process.wait()
-        return False
-    except KeyboardInterrupt:
-        process.wait()  # Ctrl-C reached the sweep, too
-        raise
+        code = run_within(seconds, [*arguments, f"hydra.sweep.dir={quoted(folder)}"])
     finally:
         state.spent_seconds += time.monotonic() - began
         gather(SweepFolder(folder), state)
         if state.plan:
             write_state(SweepFolder(folder), state)
-    if process.returncode == 2 and not (state.plan and state.plan.trials):
+    if code == 2 and not (state.plan and state.plan.trials):
         raise UserError("The sweep could not run. The lines above give the reason.")
-    return True
+    return code is not None
 
 
 def _collected(folder: Path, state: State) -> Tables:

@@ -97,6 +97,10 @@ class ImportCheckpoint(Step):
             return _Fit(None, check_vectors(files, self.head, where), unused)
         if self.head == "new":
             return _Fit(None, False, unused)
+        if not any(files.glob("*.safetensors")):
+            raise UserError(
+                f"{where}: there are no weights in safetensors. For a graph in ONNX: {{step: import-onnx}}."
+            )
         names = check_head(config, tensors_of(files), read_kind(texts), where)
         return _Fit(match_labels(read_labels(texts), names, read_stated(texts), where), False, unused)
 
@@ -145,7 +149,7 @@ def _load_model(source: Path, labels: list[str], head: str, seed: int, of_tokens
     from runner.engines.checkpoint import Embedder, without_pooler
     from runner.engines.lean_transformers import transformers
 
-    config = _load_config(source)
+    config = load_config(source)
     if head == "load":
         _check_classes(config.architectures or [])
     more: dict[str, Any] = {}
@@ -201,7 +205,12 @@ def _renew_head(model: Any) -> None:
             model._init_weights(part)
 
 
-def _load_config(source: Path) -> Any:
+def load_config(source: Path) -> Any:
+    """Return the model's config as transformers reads it.
+
+    Raises:
+        UserError: if it cannot be read, or names the model's own code.
+    """
     from runner.engines.lean_transformers import transformers
 
     if "auto_map" in json.loads((source / "config.json").read_text(encoding="utf-8")):
