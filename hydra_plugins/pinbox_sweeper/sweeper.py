@@ -108,7 +108,7 @@ class PinboxSweeper(BasicSweeper):
         self._kind, note = resolve(cfg.isolation.kind)
         self._parts = self._begin_composing(arguments)
         self._overrides: dict[str, list[str]] = {}
-        self._checks = Checks(here=self._cluster is None)
+        self._checks = Checks(local=self._cluster is None)
         jobs = self._with_baselines(self._expand(cfg, arguments), cfg)
         for remark in self._checks.remarks:
             say(remark)

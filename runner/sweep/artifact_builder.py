@@ -69,7 +69,7 @@ class ArtifactBuilder:
         source: Artifact | None = None,
         teacher: Artifact | None = None,
     ) -> tuple[Artifact, Artifact]:
-        """Return the result of all steps, and the last one with a tokenizer, whose shapes the result has.
+        """Return the result of all steps, and the last result with a tokenizer, whose tokenizer and shapes apply.
 
         Args:
             steps: the steps in order.

@@ -52,7 +52,7 @@ def run_trial(sweep: SweepFolder, name: str) -> str:
     spec = plan.trial(name)
     cfg = read_job(sweep, spec.job)
     sweep.trial_folder(name).mkdir(parents=True, exist_ok=True)
-    record = _identity(cfg, spec, plan.sweep)
+    record = _new_record(cfg, spec, plan.sweep)
     cpus = choose_cpus(cfg.threads)
     with lock_cores(cpus, sweep.path):
         _attempt(record, cfg, spec, cpus, sweep)
@@ -76,7 +76,7 @@ def _attempt(record: TrialRecord, cfg: Config, spec: TrialSpec, cpus: list[int],
     record.wall_seconds = time.monotonic() - began
 
 
-def _identity(cfg: Config, spec: TrialSpec, sweep_name: str) -> TrialRecord:
+def _new_record(cfg: Config, spec: TrialSpec, sweep_name: str) -> TrialRecord:
     """Return the record of a trial that has not been run yet."""
     return TrialRecord(
         sweep=sweep_name,

@@ -37,14 +37,14 @@ class Checks:
     A check that several jobs have in common runs once.
 
     Args:
-        here: whether trials run on this machine. A cluster's node checks its own cores and memory.
+        local: whether trials run on this machine. A cluster's node checks its own cores and memory.
 
     Attributes:
         remarks: lines that a person should know about valid jobs. Each of them appears once.
     """
 
-    def __init__(self, here: bool = True) -> None:
-        self._here = here
+    def __init__(self, local: bool = True) -> None:
+        self._local = local
         self.remarks: list[str] = []
         self._results: dict[tuple[str, ...], Any] = {}
 
@@ -55,7 +55,7 @@ class Checks:
             UserError: if something is wrong. The message describes the first error.
         """
         self._once("metrics", [cfg.metrics], lambda: _check_metrics(cfg))
-        if self._here:
+        if self._local:
             self._once("threads", [cfg.threads], lambda: check_threads(cfg.threads))
             self._once("memory", [cfg.isolation.memory], lambda: memory_bytes(cfg.isolation.memory))
         read = [cfg.model, cfg.technique, cfg.task, cfg.isolation, cfg.seed, cfg.store, cfg.downloads]

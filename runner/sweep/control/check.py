@@ -49,6 +49,6 @@ def check(
         return Control(of, reason=reason)
     compared = compare(record, logits, names, examples, kind, noted)
     if compared.differences:
-        subject = "" if of == "job" else "the model from which it was made, run by the engine torch: "
+        subject = "" if of == "job" else "the model from which it was made, without the technique: "
         raise WrongError(subject + compared.error, subject + compared.log)
     return Control(of, compared.texts, compared.largest)

@@ -26,17 +26,17 @@ def fitting(
         conf: the folder conf/.
         techniques: the names of techniques in conf/technique.
         overrides: Hydra's overrides for the job without its technique.
-        more_conf: one more folder of configs, which comes after conf/.
+        more_conf: an additional folder of configs, which Hydra searches after conf/.
 
     Raises:
         UserError: if the job cannot be composed at all.
     """
     valid, refused = list[str](), dict[str, str]()
-    also = [f"hydra.searchpath=[{quoted(f'file://{more_conf.absolute()}')}]"] if more_conf else []
+    search_path = [f"hydra.searchpath=[{quoted(f'file://{more_conf.absolute()}')}]"] if more_conf else []
     with initialize_config_dir(str(conf), version_base="1.3"):
         for technique in techniques:
             try:
-                composed = compose("config", [*also, *overrides, f"technique={technique}"])
+                composed = compose("config", [*search_path, *overrides, f"technique={technique}"])
                 job = OmegaConf.to_object(composed)
             except (HydraException, OmegaConfBaseException) as error:
                 raise UserError(explain(error) or str(error)) from error
