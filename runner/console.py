@@ -100,7 +100,8 @@ class _Region:
                 self._live.start()
                 console.show_cursor(True)  # a command that is killed could not show it again
             line = "  ".join(filter(None, (self._clock, self._status)))[: console.width - 1]
-            self._live.update(Group(*filter(None, (self._table,)), Text(line, "dim")), refresh=True)
+            shown = [Text(line, "dim")] if self._table is None else [self._table, Text(line, "dim")]
+            self._live.update(Group(*shown), refresh=True)
 
     def tick(self, title: str, began: float, usual_seconds: float, ended: threading.Event) -> None:
         """Show the elapsed time of a stage every second until the stage has ended."""

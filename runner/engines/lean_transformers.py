@@ -62,7 +62,7 @@ def _no_compiler() -> Iterator[None]:
     """Put a stand-in in the place of torch._dynamo. The modules below it can be imported, as transformers does."""
     disable = torch.compiler.disable
     sys.modules[_COMPILER] = _Compiler()
-    torch.compiler.disable = _decorate
+    torch.compiler.disable = _decorate  # type: ignore[assignment]
     try:
         yield
     finally:
