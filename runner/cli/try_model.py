@@ -32,6 +32,7 @@ _NONE = ("none", "null")  # for a column, or for what is to be found out
 @click.command("try")
 @click.argument(
     "model",
+    type=click.Path(),
     help="A folder as save_pretrained of transformers wrote it, an ONNX file with config.json and the tokenizer beside "
     "it, or a model of the Hugging Face hub: owner/name.",
 )
