@@ -32,6 +32,7 @@ _NONE = ("none", "null")  # for a column, or for what is to be found out
 @click.command("try")
 @click.argument(
     "model",
+    type=click.Path(),
     help="A folder as save_pretrained of transformers wrote it, an ONNX file with config.json and the tokenizer beside "
     "it, or a model of the Hugging Face hub: owner/name.",
 )
@@ -138,11 +139,13 @@ def _conclude(folder: Path, code: int | None, command: str) -> int:
     tables, console = read_tables(folder), Console()
     accuracies = [row["accuracy"] for row in tables.summary.to_pylist() if row["job"] == row["baseline_job"]]
     accuracy = next((value for value in accuracies if value is not None), None)
-    for data in decision_data(tables):
-        if data.variants:
-            limits = within_a_point(accuracy)
-            print()
-            print_recommendation(data, choose(data, limits), limits, None, console)
+    decidable = [data for data in decision_data(tables) if data.variants]
+    for data in decidable:
+        limits = within_a_point(accuracy)
+        print()
+        print_recommendation(data, choose(data, limits), limits, None, console)
+    if not decidable:
+        print("\nNothing is recommended yet: that takes all rounds of a variant, without a failure.")
     to_go_on = f"To go on, edit {folder.parent / 'conf'}, and run"
     print(f"\n{f'{_USED_UP}. This goes on from here' if code is None else to_go_on}:\n{command}")
     return outcome(tables)

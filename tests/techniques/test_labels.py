@@ -57,6 +57,14 @@ def test_generic_names_take_a_stated_order_alone() -> None:
         _match(["1", "2"], GENERIC[:2])
 
 
+def test_numbers_of_outputs_take_a_stated_order() -> None:
+    match = _match(["0", "1"], ["negative", "positive"], stated=True)
+    assert (list(match.outputs), list(match.rules)) == ([0, 1], [ORDER, ORDER])
+    with pytest.raises(UserError, match="no output for 0, 1"):
+        _match(["0", "1"], ["negative", "positive"])
+    assert list(_match(["0", "1"], ["True", "False"], stated=True).outputs) == [1, 0]
+
+
 def test_a_stated_order_says_nothing_of_outputs_that_have_names() -> None:
     with pytest.raises(
         UserError, match=r"the model's labels are joy, anger, but the task's are neg, pos: .*for neg, pos"

@@ -132,6 +132,9 @@ def _labelled(table: Table, model: OwnModel, tasks: Sequence[TaskConfig], column
             f"{table.where}: it is not clear whether {_or(fits)} holds the labels. Say --label-column "
             f"{next(iter(fits))}, or --label-column {NO_COLUMN} if there are none."
         )
+    for column in columns:
+        if _are_places(table, column, model):
+            raise problems[column]
     return None
 
 
@@ -149,7 +152,18 @@ def _fit(table: Table, model: OwnModel, tasks: Sequence[TaskConfig], column: str
         except UserError as error:
             first = first or error
     assert first is not None
-    raise UserError(f"{first} If column '{column}' holds no labels of the model, say --label-column {NO_COLUMN}.")
+    places = ",".join(str(place) for place in range(len(model.outputs)))
+    hint = f" If it holds the numbers of the model's outputs, say --label-column {column} --labels {places}."
+    raise UserError(
+        f"{first}{hint if _are_places(table, column, model) else ''} If column '{column}' holds no labels of the "
+        f"model, say --label-column {NO_COLUMN}."
+    )
+
+
+def _are_places(table: Table, column: str, model: OwnModel) -> bool:
+    """Return whether a column holds numbers that the model's outputs have, at least two of them."""
+    values = {str(value) for value in table.values(column)}
+    return len(values) > 1 and values <= {str(place) for place in range(len(model.outputs))}
 
 
 def _unlabelled(task: TaskConfig) -> TaskConfig:

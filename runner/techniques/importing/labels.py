@@ -75,7 +75,8 @@ def match_labels(labels: Sequence[str], names: Sequence[str], stated: bool, wher
 
     An exact name is tried first. Then another spelling matches (case, spaces, 1.0 for 1, true for 1) if only one output
     has it. Generic names (LABEL_0, LABEL_1 …) say nothing about the labels. If the user stated the order of the labels
-    for all outputs, generic names follow that order; otherwise they match only numbers.
+    for all outputs, generic names follow that order; otherwise they match only numbers. Labels that are the outputs'
+    numbers follow a stated order, too, if they match no names.
 
     Args:
         labels: the task's labels; a task without labels fits any model.
@@ -91,6 +92,8 @@ def match_labels(labels: Sequence[str], names: Sequence[str], stated: bool, wher
         return LabelMatch(labels, range(len(names)), [ORDER] * len(names), names)
     outputs = [_find(label, names, where) for label in labels]
     lacking = [label for label, output in zip(labels, outputs, strict=True) if output is None]
+    if lacking and stated and set(labels) == {str(place) for place in range(len(names))}:
+        return LabelMatch(labels, range(len(names)), [ORDER] * len(names), names)
     if lacking and generic:
         raise UserError(_unknown_order(labels, names, where))
     if lacking:

@@ -106,6 +106,22 @@ def test_numbers_alone_do_not_make_a_column_the_labels(tmp_path: Path, own_model
         guess(tmp_path, own_model("LABEL_0", "LABEL_1"), content)
 
 
+@pytest.mark.parametrize("column", ["label", "grade"])
+def test_numbers_of_named_outputs_are_taken_only_if_that_is_said(
+    column: str, tmp_path: Path, own_model: MakeModel
+) -> None:
+    content = rows(f"text,{column}", f"{FILM},1", f"not {FILM},0")
+    model = own_model(*LABELS)
+    with pytest.raises(
+        UserError, match=rf"the numbers of the model's outputs, say --label-column {column} --labels 0,1"
+    ):
+        guess(tmp_path, model, content)
+    found = guess(tmp_path, model, content, label=column, labels=["0", "1"])
+    assert found.match
+    assert [*zip(found.match.labels, found.match.outputs, strict=True)] == [("0", 0), ("1", 1)]
+    assert guess(tmp_path, model, content, label="none").task.label_column is None
+
+
 def test_a_file_without_labels_is_said_to_have_none(tmp_path: Path, own_model: MakeModel) -> None:
     found = guess(tmp_path, own_model(*LABELS), rows("text,author", f"{FILM},ann", f"not {FILM},bob"))
     assert columns(found) == ("text", None, None)
