@@ -18,16 +18,15 @@ value = $(if $(filter-out $(flags),$(1)),='$($(1))')
 option = $(shell echo '--$(1)' | tr A-Z_ a-z-)$(value)
 options = $(foreach name,$(typed),$(if $($(name)),$(call option,$(name))))
 pytest = .venv/bin/python -m pytest -n 2 --dist loadfile --max-worker-restart 0
-
 .DEFAULT_GOAL := help
-.PHONY: help sweep report diff recommend reproduce test check lint setup image image-if-engine python
+.PHONY: help sweep report diff recommend reproduce test check lint setup image image-if-engine image-in-background python
 
 help: ## Print this help
 	@echo "usage: make TARGET [NAME=VALUE …]"
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-11s%s\n", $$1, $$2 }'
 	@echo "All verbs and their options, which are typed in capitals here: .venv/bin/pinbox --help"
 
-sweep: setup ## Run a grid: GRID=demo OUT=outputs/demo FRESH=1 RETRY=failed LAUNCHER=slurm ARGS="threads=1"
+sweep: image-in-background .venv/.ready ## Run a grid: GRID=demo OUT=outputs/demo FRESH=1 RETRY=failed LAUNCHER=slurm ARGS="threads=1"
 	@.venv/bin/pinbox sweep grid=$(GRID) $(options) $(ARGS)
 report: .venv/.ready ## Write a sweep's report again: SWEEP=outputs/demo
 	@.venv/bin/pinbox report $(SWEEP) $(options)
@@ -54,7 +53,7 @@ image: python ## Build the pinned image that boxes run, unless it is there
 	@$(PYTHON) docker/image.py
 .venv/.ready: docker/host.lock pyproject.toml | python
 	@$(PYTHON) docker/environment.py
-image-if-engine: | python
-	@$(PYTHON) docker/image.py --if-engine
+image-if-engine image-in-background: | python
+	@$(PYTHON) docker/image.py --$(@:image-%=%)
 python:
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 to 3.14 found: install one, or make setup PYTHON=/path/to/python3.13" >&2; exit 2; }

@@ -21,7 +21,8 @@ setup(
         "pinbox": [
             "conf/**/*.yaml",
             *(f"docker/{name}" for name in ("Dockerfile", "box.lock", "uv.lock", "engine.sh")),
-            *(f"docker/{name}.py" for name in ("base", "common", "image", "packages")),
+            *(f"docker/{name}.py" for name in ("base", "common", "image", "packages", "published")),
+            *("docker/published.json*", "docker/allowed_signers"),  # where the image is published, if it is
         ],
         "runner.diff": ["templates/*"],
         "runner.cli.init": ["example/**/*", "code_example/**/*"],

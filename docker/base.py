@@ -44,14 +44,14 @@ def public_reference() -> str:
     return match[1]
 
 
-def pull(reference: str) -> str | None:
-    """Pull the base unless it is here already. Return what went wrong, or None."""
+def pull(reference: str, seconds: int = 300) -> str | None:
+    """Pull an image unless it is here already. Return what went wrong, or None."""
     if subprocess.run(["docker", "image", "inspect", reference], capture_output=True).returncode == 0:
         return None
     try:
-        done = subprocess.run(["docker", "pull", "--quiet", reference], capture_output=True, text=True, timeout=300)
+        done = subprocess.run(["docker", "pull", "--quiet", reference], capture_output=True, text=True, timeout=seconds)
     except subprocess.TimeoutExpired:
-        return "not done in 300 s"
+        return f"not done in {seconds} s"
     return None if done.returncode == 0 else done.stderr.strip().rpartition(": ")[2] or "unknown error"
 
 

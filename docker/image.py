@@ -10,12 +10,15 @@ import subprocess
 import sys
 import tarfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO
 
 import base
+import published
 from common import CACHE, DOCKER, EPOCH, INSTALLED, SetupError, lock, run_main, say, sha256
 from packages import BOX_LOCK, FOR_BOX, install, uv
 
@@ -101,24 +104,45 @@ def _reproducible(member: tarfile.TarInfo) -> tarfile.TarInfo:
     return member
 
 
+def provide(tag: str, pull: Callable[[str], bool] | None = None) -> str | None:
+    """Return the id of the image. Unless it is there, pull it if asked to, and build it if nothing was pulled."""
+    if not engine_answers():
+        raise SetupError(NO_ENGINE)
+    with lock("image"):
+        if image_id(tag) is not None:
+            if pull:
+                say("image: it is here already, so nothing is pulled")
+        elif pull is None or not pull(tag):
+            build(tag)
+    return image_id(tag)
+
+
+def begin() -> None:
+    """Let another process build the image. Whoever needs the image waits for it by the lock, and meets its errors."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "image.log").open("w") as log:
+        subprocess.Popen([sys.executable, __file__, "--if-engine"], stdout=log, stderr=log)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser("pinbox image", description="Build the pinned image, unless it is there.")
     parser.add_argument("--if-engine", action="store_true", help="do nothing, quietly, where no Docker engine answers")
-    quiet = parser.parse_args().if_engine
+    parser.add_argument("--in-background", action="store_true", help="the same, without waiting for the end")
+    parser.add_argument("--pull", action="store_true", help="take the published image; build it only if there is none")
+    parser.add_argument("--repository", help="with --pull: take it from this repository")
+    parser.add_argument("--signers", type=Path, help="with --pull: the file of the keys that may have signed for it")
+    arguments = parser.parse_args()
+    if (arguments.repository or arguments.signers) and not arguments.pull:
+        raise SetupError("--repository and --signers go with --pull")
+    published.check_settings(arguments.repository, arguments.signers)
     tag = image_tag()
-    identity = image_id(tag) if shutil.which("docker") else None
-    if identity is None:
-        if not engine_answers():
-            if quiet:
-                return
-            raise SetupError(NO_ENGINE)
-        with lock("image"):
-            if image_id(tag) is None:
-                build(tag)
-        identity = image_id(tag)
-    elif quiet:
+    if (arguments.if_engine or arguments.in_background) and (not engine_answers() or image_id(tag)):
         return
-    say(f"image: {tag} {identity}")
+    if arguments.in_background:
+        begin()
+        return
+    pull = partial(published.pull, repository=arguments.repository, signers=arguments.signers)
+    say(f"image: {tag} {provide(tag, pull if arguments.pull else None)}")
 
 
 if __name__ == "__main__":

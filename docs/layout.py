@@ -74,6 +74,10 @@ _WHERE = (
     ("when an artifact is made again", "`runner/sweep/prepare.py`; `runner/store/source_code.py` hashes the code."),
     ("what is in the image", "`docker/box.in` and `docker/Dockerfile`"),
     ("the example that `pinbox init` writes", "`runner/cli/init/example/`"),
+    (
+        "what `pinbox try` takes for the texts and the labels",
+        "`runner/sweep/tryout/guess.py`; `runner/sweep/tryout/grid.py` chooses what runs in the time that there is.",
+    ),
     ("the model card of an exported variant", "`runner/export/card.py`"),
 )
 #: Files that cannot describe themselves.

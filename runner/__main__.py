@@ -16,6 +16,7 @@ from runner.config.messages import check_overrides, explain
 from runner.config.paths import CONF, check_own_conf
 from runner.config.safety import check_command
 from runner.config.schema import register
+from runner.console import end_region
 from runner.errors import exit_code_of, printable, stop_before
 
 
@@ -46,6 +47,7 @@ def main() -> NoReturn:
         check_command(sys.argv[1:], CONF)
         _run_one()
     except BaseException as error:
+        end_region()
         if stop := stop_before(error):
             sys.exit(exit_code_of(stop))
         message = explain(error)

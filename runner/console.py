@@ -1,8 +1,18 @@
-"""What a command tells on the terminal: lines that stay, and one line of what is being done right now."""
+"""Print lines on the terminal, and show below them a table and a status line that are updated.
+
+On a terminal, the region at the bottom is drawn again only when something changes, or once a second within `stage`.
+Nothing is drawn while a trial is measured. If the output is not a terminal, everything is a plain line.
+"""
 
 from __future__ import annotations
 
-from rich.console import Console
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.markup import escape
 from rich.text import Text
 
@@ -12,33 +22,100 @@ console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def say(line: str) -> None:
-    """Print one plain line that stays."""
-    _clear()
+    """Print a plain line, which stays on the terminal."""
     console.print(escape(printable(line)))
 
 
 def announce(line: str) -> None:
-    """Say what is being done right now: replaces the status line on a terminal, else is a line of its own."""
+    """Show what the command is doing now: in the status line of a terminal, or else as a plain line."""
     line = printable(line)
     if console.is_terminal:
-        _clear()
-        console.print(escape(line[: console.width - 1]), end="", style="dim")
+        _region.show(status=line)
     else:
         console.print(escape(line))
 
 
+def show_table(table: RenderableType) -> None:
+    """Show a table: above the status line of a terminal, where the next table replaces it, or else as plain lines."""
+    if console.is_terminal:
+        _region.show(table=table)
+    else:
+        console.print(table)
+
+
+def end_region() -> None:
+    """Remove the table and the status line from the terminal."""
+    _region.end()
+
+
+@contextmanager
+def stage(title: str, usual_seconds: float) -> Iterator[None]:
+    """Print that a stage of a command begins, how long it usually takes, and finally how long it took.
+
+    On a terminal, the status line shows the elapsed time within the context.
+    """
+    say(f"{title}: usually {minutes(usual_seconds)}")
+    began, ended = time.monotonic(), threading.Event()
+    clock = threading.Thread(target=_region.tick, args=(title, began, usual_seconds, ended), daemon=True)
+    if console.is_terminal:
+        clock.start()
+    try:
+        yield
+        say(f"{title}: done, {minutes(time.monotonic() - began)}")
+    finally:
+        ended.set()
+
+
 def styled(text: str, style: str = "") -> Text:
-    """Return a text for the terminal in which neither markup nor control characters have an effect."""
+    """Return a styled text in which markup and control characters have no effect."""
     return Text("".join(c if c.isprintable() else " " for c in text), style)
 
 
-def _clear() -> None:
-    if console.is_terminal:
-        console.file.write("\r\x1b[2K")
-
-
 def minutes(seconds: float) -> str:
-    """Return a duration as people say it."""
+    """Return a duration in whole seconds, or from 90 seconds on in minutes."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     return f"{round(seconds / 60)} min"
+
+
+class _Region:
+    """The region at the bottom of the terminal, with a table and a status line."""
+
+    def __init__(self) -> None:
+        self._table: RenderableType | None = None
+        self._status = self._clock = ""
+        self._live: Live | None = None
+        self._lock = threading.Lock()
+
+    def show(self, table: RenderableType | None = None, status: str | None = None, clock: str | None = None) -> None:
+        """Draw the region with the given parts. A part that is None does not change."""
+        with self._lock:
+            self._table = self._table if table is None else table
+            self._status = self._status if status is None else status
+            self._clock = self._clock if clock is None else clock
+            if self._live is None:
+                self._live = Live(
+                    console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
+                )
+                self._live.start()
+                console.show_cursor(True)  # a command that is killed could not show it again
+            line = "  ".join(filter(None, (self._clock, self._status)))[: console.width - 1]
+            shown = [Text(line, "dim")] if self._table is None else [self._table, Text(line, "dim")]
+            self._live.update(Group(*shown), refresh=True)
+
+    def tick(self, title: str, began: float, usual_seconds: float, ended: threading.Event) -> None:
+        """Show the elapsed time of a stage every second until the stage has ended."""
+        while not ended.wait(1.0):
+            elapsed = time.monotonic() - began
+            self.show(clock=f"{title}, {minutes(elapsed)} (usually {minutes(usual_seconds)})")
+        self.show(clock="")
+
+    def end(self) -> None:
+        """Remove the region."""
+        with self._lock:
+            if self._live is not None:
+                self._live.stop()
+            self._table, self._status, self._clock, self._live = None, "", "", None
+
+
+_region = _Region()

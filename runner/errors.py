@@ -1,4 +1,4 @@
-"""Errors that a person can mend."""
+"""Define the errors that a person can fix, and write their messages."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import errno
 from collections.abc import Iterable
 from typing import Any
 
-_NAMED = 100  # choices in a hint
-_COMPARED = 1000  # choices that a mistyped word is held against
+_MAX_LISTED = 100  # the number of choices that a hint lists
+_MAX_COMPARED = 1000  # the number of choices that are compared with a mistyped word
 
 
 class UserError(Exception):
-    """Bad input or a missing condition; the text says what is wrong, where, and what to do.
+    """Invalid input, or a condition that is not met.
 
-    It is printed without a traceback, and the command ends with exit code 2.
+    The text says what is wrong, where it is wrong, and what to do. It is printed without a traceback, and the command
+    ends with exit code 2.
     """
 
     def __init__(self, text: str) -> None:
@@ -22,34 +23,36 @@ class UserError(Exception):
 
 
 def printable(text: str) -> str:
-    """Return a text with a space for each character that would act on a terminal or hide in it: escapes, NUL,
-    marks of direction. Line ends stay."""
+    """Return a text in which spaces replace the characters that a terminal interprets or hides.
+
+    These are escapes, NUL and direction marks. Line ends stay.
+    """
     return "".join(c if c.isprintable() or c == "\n" else " " for c in text)
 
 
 class MachineError(UserError):
-    """The engine, the disk or a core has gone: no job is at fault, no trial has failed, and the sweep stops."""
+    """The engine, the disk or a core has gone. The sweep stops, but no job is at fault, and no trial has failed."""
 
 
 _STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 
 
 def storage_error(error: BaseException) -> MachineError | None:
-    """Return what to tell a person if a disk is full, read-only or broken; None for any other error."""
+    """Return the error for people if a disk is full, read-only or broken, or None for any other error."""
     if not isinstance(error, OSError) or error.errno not in _STORAGE:
         return None
     where = f" ({error.filename})" if error.filename else ""
     return MachineError(
-        f"Nothing more can be written{where}: {error.strerror}. What was measured is kept. Make room, or the folder "
-        "writable; then the same command goes on from here."
+        f"Nothing more can be written{where}: {error.strerror}. What was measured is kept. Free some disk space, or "
+        "make the folder writable. Then the same command goes on from here."
     )
 
 
 def stop_before(error: BaseException | None) -> KeyboardInterrupt | SystemExit | None:
-    """Return the Ctrl-C or SIGTERM that an error is, or came after.
+    """Return the Ctrl-C or SIGTERM that caused an error, or None. The error itself may be one of them.
 
-    What is interrupted cleans up, and can fail at that, as OmegaConf does while it composes a config. Then that error
-    takes the place of the stop.
+    Interrupted code cleans up, and may fail while it does so, as OmegaConf does if it composes a config. Then its error
+    replaces the original one.
     """
     while error is not None and not isinstance(error, KeyboardInterrupt | SystemExit):
         error = error.__context__
@@ -57,7 +60,7 @@ def stop_before(error: BaseException | None) -> KeyboardInterrupt | SystemExit |
 
 
 def exit_code_of(stop: KeyboardInterrupt | SystemExit) -> Any:
-    """Return what a process ends with after it: a SIGTERM brings its own code, and Ctrl-C is 130, as in a shell."""
+    """Return the exit code of a stopped process: the code that SIGTERM's handler has set, or 130 for Ctrl-C."""
     return stop.code if isinstance(stop, SystemExit) else 130
 
 
@@ -67,9 +70,9 @@ def first_line(error: BaseException) -> str:
 
 
 def did_you_mean(word: str, allowed: Iterable[str]) -> str:
-    """Return a hint naming the nearest allowed word, and all of them, as far as a person would read."""
+    """Return a hint that names the closest allowed word, and lists the allowed words up to a maximum."""
     choices = sorted(allowed)
-    near = difflib.get_close_matches(word, choices[:_COMPARED], n=1, cutoff=0.5)
-    more = f" and {len(choices) - _NAMED} more" if len(choices) > _NAMED else ""
-    said = f"Allowed: {', '.join(choices[:_NAMED]) or 'none'}{more}."
-    return f"Did you mean '{near[0]}'? {said}" if near else said
+    closest = difflib.get_close_matches(word, choices[:_MAX_COMPARED], n=1, cutoff=0.5)
+    more = f" and {len(choices) - _MAX_LISTED} more" if len(choices) > _MAX_LISTED else ""
+    listed = f"Allowed: {', '.join(choices[:_MAX_LISTED]) or 'none'}{more}."
+    return f"Did you mean '{closest[0]}'? {listed}" if closest else listed

@@ -34,7 +34,8 @@ def build(kind: str, source: Path, to: Path) -> Path:
 def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sources") / "pinbox"
     shutil.copytree(ROOT, folder, ignore=_NOT_OURS)
-    shutil.copytree(ROOT / ".ci", folder / ".ci")
+    for name in (".ci", ".github"):
+        shutil.copytree(ROOT / name, folder / name)
     return folder
 
 
@@ -75,7 +76,10 @@ def test_the_wheel_holds_the_configs_and_what_builds_the_image(wheel: Path) -> N
     assert entry_points["console_scripts"]["pinbox"] == "runner.cli.pinbox:main"
     assert dockerfile == (ROOT / "docker" / "Dockerfile").read_bytes()
     configs = {f"pinbox/{path.relative_to(ROOT)}" for path in (ROOT / "conf").rglob("*.yaml")}
-    scripts = ("Dockerfile", "box.lock", "uv.lock", "engine.sh", "base.py", "common.py", "image.py", "packages.py")
+    scripts = ["Dockerfile", "box.lock", "uv.lock", "engine.sh"]
+    scripts += [f"{name}.py" for name in ("base", "common", "image", "packages", "published")]
+    scripts += [path.name for path in (ROOT / "docker").glob("published.json*")]
+    scripts += [path.name for path in (ROOT / "docker").glob("allowed_signers")]
     assert {name for name in names if name.startswith("pinbox/")} == configs | {f"pinbox/docker/{n}" for n in scripts}
     code = {str(path.relative_to(ROOT)) for folder in ("runner", "hydra_plugins") for path in files(ROOT / folder)}
     assert names - {name for name in names if name.startswith("pinbox/")} == code

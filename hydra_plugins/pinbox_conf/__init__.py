@@ -1,1 +1,1 @@
-"""Hydra finds the search path here."""
+"""Hold the search path plugin, which Hydra finds by itself."""

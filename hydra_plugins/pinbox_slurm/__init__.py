@@ -1,1 +1,1 @@
-"""Hydra finds the launcher here."""
+"""Hold the Slurm launcher, which Hydra finds by itself."""

@@ -1,8 +1,8 @@
-"""The launcher: each round of jobs with one baseline becomes one Slurm job, which gets a node for itself.
+"""Launch each round of the jobs with one baseline as one Slurm job, which has a node for itself.
 
-Hydra's own submitit launcher makes every trial a job, and gives up on all at the first that is lost. Here one that is
-lost becomes rows with a reason, and the same command measures them again. A node reads what it measures from the
-sweep's folder, which all nodes share.
+Hydra's own submitit launcher makes a job of every trial, and stops all of them when one is lost. Here the trials of a
+lost job become rows with a reason, and the same command measures them again. A node reads the plan from the sweep's
+folder, which all nodes share.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from runner.sweep.trial import run_trial
 
 
 class PinboxSlurmLauncher(Launcher):
-    """See the module.
+    """Launch trials on a Slurm cluster.
 
     Args:
-        settings: conf/hydra/launcher/slurm.yaml.
+        settings: the settings of conf/hydra/launcher/slurm.yaml.
     """
 
     def __init__(self, **settings: Any) -> None:
         self._settings = {key: _plain(value) for key, value in settings.items()}
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Called by Hydra."""
+        """Set the sweep's folder and the name of its Slurm jobs. Hydra calls this method."""
         self._sweep = SweepFolder(Path(config.hydra.sweep.dir).absolute())
         self._name = f"{self._settings['name']}-{digest(str(self._sweep.path))[:8]}"
 
@@ -46,36 +46,38 @@ class PinboxSlurmLauncher(Launcher):
         """Check that Slurm can be used.
 
         Args:
-            resume: go on with what is there, but set rounds aside that a node began which cannot be had any more.
+            resume: whether to continue the sweep that is in the folder. Then unfinished rounds whose node is gone are
+                measured again.
 
         Raises:
-            UserError: if it cannot be used, or still works on this sweep.
+            UserError: if Slurm cannot be used, or if it still has jobs of this sweep.
         """
         slurm.check(self._name)
         for unit in set_aside_unreachable(self._sweep, slurm.usable_nodes()) if resume else ():
-            say(f"The node of {unit} is gone: it is measured anew.")
+            say(f"The node of {unit} is gone, so {unit} is measured again.")
 
     def call(self, function: Callable[..., None], *arguments: Any) -> None:
         """Run a function on a node.
 
         Raises:
-            UserError: if that is lost.
+            UserError: if the Slurm job is lost.
         """
         jobs = self._submit(None, _Call(function, arguments), [()])
         ends: list[slurm.Ended] = []
         slurm.wait(jobs, self._name, lambda _, ended: ends.append(ended))
-        if why := ends[0].error or ends[0].result:
-            raise UserError(f"Preparing was lost {why} ({ends[0].log}). Repeat the command to go on.")
+        if reason := ends[0].error or ends[0].result:
+            raise UserError(f"Preparing was lost {reason} ({ends[0].log}). Repeat the command to continue.")
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Run trials on as many nodes as there are rounds and Slurm gives; files tell how they went."""
+        """Run trials on as many nodes as Slurm provides, up to the number of rounds. The results are files."""
         trials = read_plan(self._sweep).named(trials_named(job_overrides))
         units = units_of(trials)
         by_node: dict[str | None, list[Unit]] = {}
         for unit in units:
             note = noted_node(self._sweep, unit.name)
             by_node.setdefault(note["node"] if note else None, []).append(unit)
-        ordered, jobs = [unit for group in by_node.values() for unit in group], []
+        ordered = [unit for group in by_node.values() for unit in group]
+        jobs: list[Any] = []
         work = _Work(self._sweep)
         try:
             for name, group in by_node.items():
@@ -91,22 +93,22 @@ class PinboxSlurmLauncher(Launcher):
         return slurm.submit(self._settings, self._sweep.slurm_logs, self._name, name, function, work)
 
     def _wait(self, units: list[Unit], jobs: list[Any]) -> None:
-        ended_before = 0
+        ended_count = 0
 
         def on_end(number: int, ended: slurm.Ended) -> None:
-            nonlocal ended_before
-            ended_before += 1
+            nonlocal ended_count
+            ended_count += 1
             lost = _note_lost(units[number], ended, self._sweep)
-            how = f"{len(lost)} of {len(units[number].trials)} trials lost: {lost[0]}" if lost else "measured"
+            result = f"{len(lost)} of {len(units[number].trials)} trials lost: {lost[0]}" if lost else "measured"
             note = noted_node(self._sweep, units[number].name)
             where = f" on {note['node']}" if note else ""
-            say(f"[{ended_before}/{len(units)}] {units[number].name}{where}: {how}")
+            say(f"[{ended_count}/{len(units)}] {units[number].name}{where}: {result}")
 
         slurm.wait(jobs, self._name, on_end)
 
 
 class _Work:
-    """Runs a unit on a node; travels there pickled."""
+    """Run a unit on a node. The object is pickled and sent there."""
 
     def __init__(self, sweep: SweepFolder) -> None:
         self._sweep = sweep
@@ -116,7 +118,7 @@ class _Work:
 
 
 class _Call:
-    """Calls a function on a node; travels there pickled."""
+    """Call a function on a node. The object is pickled and sent there."""
 
     def __init__(self, function: Callable[..., None], arguments: tuple[Any, ...]) -> None:
         self._function, self._arguments = function, arguments
@@ -126,12 +128,12 @@ class _Call:
 
 
 def _note_lost(unit: Unit, ended: slurm.Ended, sweep: SweepFolder) -> list[str]:
-    """Note the trials of an ended job that have no file; return the reasons."""
+    """Record the lost trials of an ended job, which have no file, and return the reasons."""
     reasons = []
     log = sweep.relative(ended.log) if ended.log.exists() else None
     for name in (trial.name for trial in unit.trials):
         if not sweep.trial(name).exists():
-            reason = ended.error or ended.result.get(name, "its file is not there: is the folder shared by all nodes?")
+            reason = ended.error or ended.result.get(name, "its file is missing. Do all nodes share the folder?")
             note_lost(sweep, name, reason, log)
             reasons.append(reason)
     return reasons

@@ -1,1 +1,1 @@
-"""Hydra finds the sweeper here."""
+"""Hold the sweeper, which Hydra finds by itself."""

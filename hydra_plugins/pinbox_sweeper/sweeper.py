@@ -1,7 +1,7 @@
-"""The sweeper: expands a grid into jobs, checks them all, and launches what is not done yet.
+"""Expand a grid into jobs, check them all, and launch the trials that are not done yet.
 
-It decides what runs and in which order; any Hydra launcher below it decides where. Files are the truth: a trial is done
-when its file is there, so the same command again goes on where the last one stopped.
+The sweeper decides what runs and in which order, and the Hydra launcher decides where it runs. A trial is done if its
+file exists. So the same command continues an interrupted sweep.
 """
 
 from collections.abc import Sequence
@@ -44,7 +44,12 @@ from runner.sweep.waterfall import find_waterfalls
 
 @dataclass
 class PinboxSweeperConf:
-    """`fresh` moves the old folder aside; `retry=failed` runs failed trials again."""
+    """The sweeper's settings.
+
+    Attributes:
+        fresh: whether to rename the old folder and begin a new sweep.
+        retry: `failed` to run failed trials again.
+    """
 
     _target_: str = "hydra_plugins.pinbox_sweeper.sweeper.PinboxSweeper"
     fresh: bool = False
@@ -55,17 +60,17 @@ ConfigStore.instance().store(group="hydra/sweeper", name="pinbox", node=PinboxSw
 
 
 class PinboxSweeper(BasicSweeper):
-    """See the module."""
+    """Hydra's sweeper for Pinbox; see the module."""
 
     def __init__(self, fresh: bool, retry: str | None) -> None:
         super().__init__(max_batch_size=None)
         self._fresh, self._retry = fresh, retry
 
     def sweep(self, arguments: list[str]) -> Any:
-        """Plan, prepare, run every round, and end the process with the sweep's exit code.
+        """Plan and prepare the sweep, run every round, and end the process with the sweep's exit code.
 
         Raises:
-            UserError: for anything wrong in the grid, before anything starts.
+            UserError: if something in the grid is not valid. It is raised before anything starts.
         """
         check_retry(self._retry)
         plan, folder = self.plan(arguments), self._pinned_folder()
@@ -74,7 +79,8 @@ class PinboxSweeper(BasicSweeper):
                 self._cluster.begin(resume=not self._fresh)
             call = self._cluster.call if self._cluster else None
             launch = InSlots(plan.slots, plan.blocks, self._launch) if plan.slots else self._launch
-            run(plan, folder, launch, fresh=self._fresh, retry=self._retry, call_on_node=call)
+            one_by_one = type(self.launcher) is BasicLauncher and not plan.slots
+            run(plan, folder, launch, self._fresh, self._retry, call_on_node=call, one_by_one=one_by_one)
             stop = None
         except BaseException as error:
             stop = stop_before(error)
@@ -84,25 +90,25 @@ class PinboxSweeper(BasicSweeper):
                 raise
         if stop:
             without = f", without {FRESH}," if self._fresh else ""
-            say(f"Stopped. What was measured is kept; the same command{without} goes on from here.")
+            say(f"Stopped. What was measured is kept, and the same command{without} goes on from here.")
         code = finish(folder)
         raise SystemExit(exit_code_of(stop) if stop else code)
 
     def plan(self, arguments: list[str]) -> Plan:
-        """Return what to do, every job composed and checked.
+        """Return the plan of the sweep. Every job is composed and checked.
 
         Raises:
-            UserError: for anything wrong in the grid.
+            UserError: if something in the grid is not valid.
         """
         assert self.config is not None
-        HydraConfig.instance().set_config(self.config)  # hydra.sweep.dir names the grid by it
+        HydraConfig.instance().set_config(self.config)  # hydra.sweep.dir needs it for the name of the grid
         cfg = OmegaConf.to_object(without_hydra(self.config))
         assert isinstance(cfg, Config)
         self._cluster = self.launcher if isinstance(self.launcher, PinboxSlurmLauncher) else None
         self._kind, note = resolve(cfg.isolation.kind)
         self._parts = self._begin_composing(arguments)
         self._overrides: dict[str, list[str]] = {}
-        self._checks = Checks(here=self._cluster is None)
+        self._checks = Checks(local=self._cluster is None)
         jobs = self._with_baselines(self._expand(cfg, arguments), cfg)
         for remark in self._checks.remarks:
             say(remark)
@@ -119,22 +125,24 @@ class PinboxSweeper(BasicSweeper):
             slots_note=slots_note,
         )
 
-    def _slots(self, asked: Any, jobs: list[Job]) -> tuple[list[Slot], str | None]:
-        """Return where rounds are measured at once on this machine, and a line to print on that; see `choose_slots`."""
-        if any(job.cfg.slots != asked for job in jobs):
+    def _slots(self, count: Any, jobs: list[Job]) -> tuple[list[Slot], str | None]:
+        """Return the slots of this machine, and a line to print about them; see `choose_slots`."""
+        if any(job.cfg.slots != count for job in jobs):
             raise UserError(
-                "grid.union sets slots, but they are the whole sweep's. Set them beside `grid:`, or by ARGS."
+                "grid.union sets slots, but slots apply to the whole sweep. Set the key beside `grid:`, or with ARGS."
             )
-        if asked != 1 and type(self.launcher) is not BasicLauncher:
+        if count != 1 and type(self.launcher) is not BasicLauncher:
             raise UserError(
-                f"slots is {asked}, but with this launcher (LAUNCHER, hydra/launcher) rounds run elsewhere: on a "
-                "cluster each has a node for itself. Leave slots out."
+                f"slots is {count}, but with this launcher (LAUNCHER, hydra/launcher) rounds run elsewhere: on a "
+                "cluster, each round has a node for itself. Leave slots out."
             )
-        return choose_slots(asked, max(job.cfg.threads for job in jobs))
+        return choose_slots(count, max(job.cfg.threads for job in jobs))
 
     def _pinned_folder(self) -> SweepFolder:
-        """Return the sweep's folder, and give its path to every trial: by default it depends on the grid's name, and
-        trials are not given that."""
+        """Return the sweep's folder, and pass its path to every trial.
+
+        By default the path contains the name of the grid, which trials do not know.
+        """
         assert self.config is not None
         path = self.config.hydra.sweep.dir
         with read_write(self.config.hydra):
@@ -142,23 +150,23 @@ class PinboxSweeper(BasicSweeper):
         return SweepFolder(Path(path))
 
     def _launch(self, trials: list[TrialSpec], first: int) -> None:
-        """Launch trials; one by one where Hydra does so itself, which would keep the config of each to the end."""
+        """Launch trials. With Hydra's basic launcher, launch them one by one, because it keeps all their configs."""
         assert self.launcher is not None
         at_once = 1 if type(self.launcher) is BasicLauncher else len(trials)
         for begin in range(0, len(trials), at_once):
             batch = [[override_of(trial.name)] for trial in trials[begin : begin + at_once]]
             for ended in self.launcher.launch(batch, initial_job_idx=first + begin):
                 if ended.status is JobStatus.FAILED:
-                    raise ended._return_value  # by `return_value` Hydra would print a line of its own first
+                    raise ended._return_value  # Hydra's `return_value` would print another line
 
     def _report_if_possible(self, folder: SweepFolder) -> None:
         try:
             finish(folder)
         except (OSError, UserError):
-            pass  # the disk is full; said by what is raised next
+            pass  # the disk is full, and the error that stopped the sweep is raised next
 
     def _expand(self, cfg: Config, arguments: Sequence[str]) -> list[Job]:
-        """Return the jobs of all sub-grids, each once, each checked; what the command line says wins."""
+        """Return the checked jobs of all sub-grids, each job once. The command line overrides the sub-grids."""
         assert self.config is not None
         grid, jobs = self.config.hydra.runtime.choices.get("grid"), dict[str, Job]()
         for number, subgrid in enumerate(cfg.grid.union or [{}]):
@@ -168,7 +176,7 @@ class PinboxSweeper(BasicSweeper):
                     job = self._job(overrides)
                 except (HydraException, OmegaConfBaseException) as error:
                     if not subgrid:
-                        raise  # it is the command line's
+                        raise  # the command line is wrong, and not the sub-grid
                     raise UserError(f"{where}: {explain(error)}") from error
                 if job.key not in jobs and not is_excluded(job.config, cfg.grid.exclude):
                     jobs[job.key] = job
@@ -178,7 +186,7 @@ class PinboxSweeper(BasicSweeper):
         return list(jobs.values())
 
     def _with_baselines(self, jobs: list[Job], cfg: Config) -> list[Job]:
-        """Add the baseline of every block of jobs that has none: a ratio needs one."""
+        """Add a baseline to every block of jobs without one, because a ratio needs it."""
         missing = [block[0] for block in blocks(jobs) if find_baselines(block, cfg.grid.baseline)[block[0].key] is None]
         baseline = f"technique={cfg.grid.baseline}"
         return [*jobs, *(self._job([*self._overrides[job.key], baseline]) for job in missing)]
@@ -196,18 +204,18 @@ class PinboxSweeper(BasicSweeper):
         return Job(job_key(plain), cfg, plain)
 
     def _choices(self, overrides: list[str]) -> dict[str, str | None]:
-        """Return what a job chooses of each config group."""
+        """Return a job's choice in each config group."""
         assert self.hydra_context is not None
         assert self.config is not None
         composed = self.hydra_context.config_loader.load_sweep_config(self.config, overrides)
         return dict(composed.hydra.runtime.choices)
 
     def _combinations(self, subgrid: dict[str, Any], arguments: Sequence[str], where: str) -> list[list[str]]:
-        """Return the overrides of each job of one sub-grid: the product of its lists and of the command line's."""
+        """Return the overrides of each job of a sub-grid: the product of its lists and those of the command line."""
         return self._split([*(override_line(key, value, where) for key, value in subgrid.items()), *arguments])
 
     def _split(self, lines: Sequence[str]) -> list[list[str]]:
-        """Return the product of all choices in some overrides."""
+        """Return all combinations of the choices in some overrides."""
         assert self.hydra_context is not None
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         return BasicSweeper.split_arguments(parser.parse_overrides(list(lines)), None)[0]
@@ -222,7 +230,7 @@ class PinboxSweeper(BasicSweeper):
 
 
 def _waterfalls(jobs: list[Job], cfg: Config, arguments: Sequence[str]) -> list[list[str]]:
-    """Return the grid's waterfalls; none where the command line, which wins, left out a job that they need."""
+    """Return the grid's waterfalls, or none if the command line leaves out a job that they need."""
     try:
         return find_waterfalls(jobs, cfg.grid.waterfall)
     except UserError as error:

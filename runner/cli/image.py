@@ -1,4 +1,4 @@
-"""`pinbox image`: build the pinned image that boxes run; docker/image.py does it, as it does for `make image`."""
+"""`pinbox image`: build or pull the pinned image that boxes run, with docker/image.py as `make image` does."""
 
 from __future__ import annotations
 
@@ -11,6 +11,16 @@ from runner.config.paths import DOCKER
 
 
 @click.command()
-def image() -> int:
-    """Build the pinned image that boxes run, unless it is there."""
-    return subprocess.run([sys.executable, str(DOCKER / "image.py")]).returncode
+@click.option("--pull", is_flag=True, help="Take the published image; build it only if there is none to be had.")
+@click.option("--repository", metavar="HOST/NAME", help="With --pull: take it from this repository, such as a mirror.")
+@click.option(
+    "--signers",
+    type=click.Path(),
+    help="With --pull: the file of the keys that may have signed for it, as `man ssh-keygen` says.",
+)
+def image(pull: bool, repository: str | None, signers: str | None) -> int:
+    """Build or pull the image that boxes run, unless it is there."""
+    options = ["--pull"] if pull else []
+    options += ["--repository", repository] if repository else []
+    options += ["--signers", signers] if signers else []
+    return subprocess.run([sys.executable, str(DOCKER / "image.py"), *options]).returncode

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,6 +12,9 @@ import click
 from click.shell_completion import BashComplete, CompletionItem, add_completion_class
 
 from runner.config.paths import choices
+from runner.errors import UserError, did_you_mean
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
 class SweepPath(click.Path):
@@ -18,8 +24,10 @@ class SweepPath(click.Path):
         super().__init__(path_type=Path)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        sweeps = (str(plan.parent) for plan in Path("outputs").glob("*/plan.json"))
-        return _beginning_with(incomplete, sweeps) or super().shell_complete(ctx, param, incomplete)
+        plans = [*Path("outputs").glob("*/plan.json"), *Path("outputs").glob("try-*/sweep/plan.json")]
+        return _beginning_with(incomplete, (str(plan.parent) for plan in plans)) or super().shell_complete(
+            ctx, param, incomplete
+        )
 
 
 class ConfigNames(click.ParamType[str]):
@@ -81,3 +89,33 @@ sweep_argument = click.argument("sweep", type=SweepPath(), help="The folder of a
 
 def _beginning_with(start: str, words: Iterable[str]) -> list[CompletionItem]:
     return [CompletionItem(word) for word in sorted(words) if word.startswith(start)]
+
+
+def budget_seconds(text: str) -> float:
+    """Return a duration such as 90s, 30m or 2h in seconds.
+
+    Raises:
+        UserError: if it is not one.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
+    if not match or float(match[1]) == 0:
+        raise UserError(f"--budget is '{text}', but must be a time such as 90s, 30m or 2h.")
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def named(text: str, group: str) -> list[str]:
+    """Return names of one group of conf/ that were typed with commas between them.
+
+    Raises:
+        UserError: if there is no file of such a name.
+    """
+    known, names = choices(group), [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in known:
+            raise UserError(f"--{group}s: there is no {group} '{name}'. {did_you_mean(name, known)}")
+    return names
+
+
+def program() -> str:
+    """Return what a person types to run this program."""
+    return "pinbox" if shutil.which("pinbox") else str(Path(sys.executable).with_name("pinbox"))

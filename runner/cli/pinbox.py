@@ -25,12 +25,13 @@ from runner.cli.reproduce import reproduce
 from runner.cli.run import run
 from runner.cli.search import search
 from runner.cli.sweep import sweep
+from runner.cli.try_model import try_model
 from runner.cli.watch import watch
 from runner.errors import UserError, printable
 
 _HELP = ["-h", "--help"]
 VERBS = (
-    *(init, sweep, run, search, watch, collect, report, charts, diff, recommend, export, bundle),
+    *(try_model, init, sweep, run, search, watch, collect, report, charts, diff, recommend, export, bundle),
     *(import_results, reproduce, doctor, image),
 )
 for _verb in VERBS:  # a verb that is tried by itself, as completion does, knows them too

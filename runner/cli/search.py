@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from runner.cli.parameters import ConfigNames, Override
-from runner.errors import UserError, did_you_mean
-
-_SECONDS = {"s": 1, "m": 60, "h": 3600}
+from runner.cli.parameters import ConfigNames, Override, budget_seconds, named
+from runner.errors import UserError
 
 
 @click.command()
@@ -53,7 +50,7 @@ def search(overrides: Sequence[str], model: str, task: str, budget: str, techniq
     check_own_conf()
     seconds = budget_seconds(budget)
     job = [f"model={model}", f"task={task}", *overrides]
-    names, refused = fitting(CONF, _named(techniques, choices("technique")), job)
+    names, refused = fitting(CONF, named(techniques, "technique") or choices("technique"), job)
     for name, why in refused.items():
         say(f"Left out: {name}: {why}")
     if not names:
@@ -67,23 +64,3 @@ def search(overrides: Sequence[str], model: str, task: str, budget: str, techniq
     print_front(front(candidates(tables.summary.to_pylist(), tables.results.to_pylist())), Console())
     print(folder / "report.html")
     return outcome(tables)
-
-
-def budget_seconds(text: str) -> float:
-    """Return a duration such as 90s, 30m or 2h in seconds.
-
-    Raises:
-        UserError: if it is not one.
-    """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
-    if not match or float(match[1]) == 0:
-        raise UserError(f"--budget is '{text}', but must be a time such as 90s, 30m or 2h.")
-    return float(match[1]) * _SECONDS[match[2]]
-
-
-def _named(text: str, known: list[str]) -> list[str]:
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    for name in names:
-        if name not in known:
-            raise UserError(f"--techniques: there is no technique '{name}'. {did_you_mean(name, known)}")
-    return names or known

@@ -9,8 +9,9 @@ import click
 
 from runner.cli.parameters import ConfigNames, Override, OverridesCommand
 from runner.config.overrides import quoted
+from runner.errors import UserError
 
-DEFAULT_GRID = "demo"
+_WITHOUT_GRID = "outputs/sweep"
 
 
 @click.command(cls=OverridesCommand)
@@ -19,10 +20,10 @@ DEFAULT_GRID = "demo"
     nargs=-1,
     type=Override(),
     metavar="[KEY=VALUE]...",
-    help=f"Hydra's overrides, such as grid=smoke (default: {DEFAULT_GRID}), threads=1,2 or technique=onnx. They win "
-    "over the grid. The choices of each group are below, those of your own conf/ among them.",
+    help="Hydra's overrides, such as grid=smoke, threads=1,2 or technique=onnx. They win over the grid. Without a "
+    "grid, all their combinations are run. The choices of each group are below, those of your own conf/ among them.",
 )
-@click.option("--out", metavar="FOLDER", help="Where the sweep goes (default: outputs/GRID).")
+@click.option("--out", metavar="FOLDER", help=f"Where the sweep goes (default: outputs/GRID, or {_WITHOUT_GRID}).")
 @click.option("--fresh", is_flag=True, help="Move what is there aside, and start from the beginning.")
 @click.option("--retry", type=click.Choice(["failed"]), help="Measure failed trials again.")
 @click.option(
@@ -43,14 +44,19 @@ def sweep(
     """Run a grid. The same command again goes on where the last one stopped."""
     from runner.__main__ import main as run_hydra
 
+    if not overrides:
+        raise UserError(
+            "Nothing is named that could be measured. Name a grid, such as grid=demo, or what to combine, such as "
+            "model=minilm-l6 technique=torch-eager,onnx. For a model of your own without any YAML: pinbox try MODEL."
+        )
+    folder_of_sweep = out or (None if any(text.startswith("grid=") for text in overrides) else _WITHOUT_GRID)
     settings = {
-        "hydra.sweep.dir": quoted(out) if out else None,
+        "hydra.sweep.dir": quoted(folder_of_sweep) if folder_of_sweep else None,
         "hydra.sweeper.fresh": "true" if fresh else None,
         "hydra.sweeper.retry": retry,
         "hydra/launcher": launcher,
     }
     folder = ["--config-dir", config_dir] if config_dir else []
-    grid = [] if any(text.startswith("grid=") for text in overrides) else [f"grid={DEFAULT_GRID}"]
     ours = [f"{key}={value}" for key, value in settings.items() if value]
-    sys.argv = ["pinbox", "-m", *folder, *grid, *overrides, *ours]
+    sys.argv = ["pinbox", "-m", *folder, *overrides, *ours]
     run_hydra()

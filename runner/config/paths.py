@@ -16,6 +16,7 @@ INSTALLED = (_INSTALLED_HOME / "conf" / "config.yaml").is_file()
 _HOME = _INSTALLED_HOME if INSTALLED else CODE.parent
 CONF = _HOME / "conf"
 DOCKER = _HOME / "docker"
+BOX_PYTHON = (3, 11)  # the version of Python in the image that docker/Dockerfile describes
 
 # What users type in a checkout or an installation.
 MAKE = "pinbox" if INSTALLED else "make"

@@ -143,6 +143,7 @@ class TaskConfig:
     label_column: str | None = "label"  # the column of the labels; null if there are none
     labels: list[str] | None = None  # all labels in the order of the model's outputs; null matches them by name
     label_separator: str = "|"  # the separator between several labels of a text, if they are not a list
+    max_test_texts: int | None = None  # the most test texts that are evaluated, a fair sample; null takes all
 
     def __post_init__(self) -> None:
         _check_name("task.name", self.name)
@@ -168,6 +169,8 @@ class TaskConfig:
                 f"task.labels of '{self.name}' is {self.labels}, but must name each label once, in the order of the "
                 "model's outputs."
             )
+        if self.max_test_texts is not None:
+            _at_least("task.max_test_texts", self.max_test_texts, 1)
         if not self.label_separator:
             raise UserError(f"task.label_separator of '{self.name}' is empty. Take a character that no label has.")
 

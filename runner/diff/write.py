@@ -55,7 +55,7 @@ def diff_table(comparison: Diff) -> Any:
 
 def _rows(job: Compared) -> list[dict[str, Any]]:
     a, b = job.pair.a.row, job.pair.b.row
-    job = {
+    shared = {
         "job_a": a["job"],
         "job_b": b["job"],
         **{name: b[name] for name in _SHARED},
@@ -63,7 +63,7 @@ def _rows(job: Compared) -> list[dict[str, Any]]:
         "threads_b": b["threads"],
         "same_artifact": job.pair.same_artifact,
     }
-    return [job | _figures(change) for change in job.changes]
+    return [shared | _figures(change) for change in job.changes]
 
 
 def _figures(change: Change) -> dict[str, Any]:

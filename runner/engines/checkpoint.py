@@ -15,14 +15,8 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
-from transformers import (
-    AutoConfig,
-    AutoModel,
-    AutoModelForSequenceClassification,
-    AutoModelForTokenClassification,
-    PreTrainedModel,
-)
-from transformers.modeling_outputs import SequenceClassifierOutput
+
+from runner.engines.lean_transformers import transformers
 
 WEIGHTS = "model.safetensors"
 TOKENIZER_CONFIG = "tokenizer_config.json"
@@ -68,7 +62,7 @@ class Embedder(nn.Module):
         attention_mask: torch.Tensor,
         token_type_ids: torch.Tensor | None = None,
         **options: Any,
-    ) -> SequenceClassifierOutput:
+    ) -> transformers.modeling_outputs.SequenceClassifierOutput:
         """Return the vectors, [texts, width], and the hidden states if the options ask for them."""
         types = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
         output = self.encoder(input_ids=input_ids, attention_mask=attention_mask, **types, **options)
@@ -80,7 +74,9 @@ class Embedder(nn.Module):
             vectors = (states * mask).sum(1) / mask.sum(1)
         if getattr(self.config, NORMALIZED, False):
             vectors = nn.functional.normalize(vectors)
-        return SequenceClassifierOutput(logits=vectors, hidden_states=output.hidden_states)
+        return transformers.modeling_outputs.SequenceClassifierOutput(
+            logits=vectors, hidden_states=output.hidden_states
+        )
 
 
 def without_pooler(architecture: Any) -> dict[str, bool]:
@@ -96,10 +92,14 @@ def load_checkpoint(folder: Path, attention: str = "sdpa") -> Any:
         attention: "sdpa" to run the model, "eager" to export it, because runtimes fuse this graph. An architecture
             without sdpa, such as MPNet, gets eager.
     """
-    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
     pooled = getattr(config, POOLING, None) is not None
-    classifier = AutoModelForTokenClassification if classifies_tokens(config) else AutoModelForSequenceClassification
-    architecture = (AutoModel if pooled else classifier)._model_mapping[type(config)]
+    classifier = (
+        transformers.AutoModelForTokenClassification
+        if classifies_tokens(config)
+        else transformers.AutoModelForSequenceClassification
+    )
+    architecture = (transformers.AutoModel if pooled else classifier)._model_mapping[type(config)]
     if not architecture._supports_sdpa:
         attention = "eager"
     config._attn_implementation = attention
@@ -118,7 +118,7 @@ def load_checkpoint(folder: Path, attention: str = "sdpa") -> Any:
     return model.eval()
 
 
-def save_checkpoint(model: PreTrainedModel | Embedder, folder: Path, tokenizer_from: Path) -> None:
+def save_checkpoint(model: transformers.PreTrainedModel | Embedder, folder: Path, tokenizer_from: Path) -> None:
     """Write the config, the weights and the tokenizer of `tokenizer_from` into `folder`. AutoTokenizer can read it."""
     model.config.architectures = [type(model.encoder if isinstance(model, Embedder) else model).__name__]
     model.config.save_pretrained(folder)

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
-import transformers
 
 from runner.engines.checkpoint import load_checkpoint
 from runner.engines.engine import main_precision
+from runner.engines.lean_transformers import transformers
 from runner.engines.pytorch import PyTorch
 
 

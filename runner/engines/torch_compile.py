@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch._dynamo  # before transformers, which is imported without it otherwise
 import torch._inductor.config
 import torch.fx.experimental._config
 

@@ -73,9 +73,9 @@ def last_checkpoint(lineage: list[dict[str, Any]], artifact: str) -> str:
     """
     given = [record["input"] for record in lineage[1:]] + [artifact]
     for record, content in reversed(list(zip(lineage, given, strict=True))):
-        if step_class(record["step"], "the recorded lineage").gives == "checkpoint":
+        if step_class(record["step"], "the recorded lineage").gives_tokenizer():
             return str(content)
-    raise UserError("No step of the recorded lineage gives a checkpoint, so there is no tokenizer to hand over.")
+    raise UserError("No step of the recorded lineage gives a tokenizer, so there is none to hand over.")
 
 
 def _find(content: str, stores: list[Path], job: str, sweep: Path) -> Path:

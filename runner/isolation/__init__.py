@@ -1,1 +1,1 @@
-"""Boxes: the isolated places in which trials and steps run. This room may use `machine`, `config` and `store`."""
+"""Run trials and steps in boxes, which are isolated places. This room may use `machine`, `config` and `store`."""

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_NO_ROOM_BYTES = 64 << 20  # if more than this is free, the box's own /tmp was full, not the disk
+_FULL_DISK_BYTES = 64 << 20  # if more than this is free, not the disk but the box's own /tmp was full
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class BoxOrder:
         module: the module to run as `python -m module request.json`.
         request: the content of request.json, to which the box adds `paths`.
         inputs: read-only folders or files by name. The names become keys of `paths`.
-        output: an empty folder, the only place to which the module can write; `paths["output"]` of the request.
+        output: an empty folder, the only one to which the module can write. The request names it as `paths["output"]`.
         cpus: the numbers of the logical CPUs, one per physical core.
-        memory_bytes: the limit of memory and swap together; None for no limit.
+        memory_bytes: the limit of memory and swap together, or None for no limit.
         pids: the limit of processes and threads.
         timeout_seconds: the time after which the box is killed.
         plugin: a read-only folder of the user's own modules that Python can import in the box.
@@ -51,7 +51,14 @@ class BoxOrder:
 
 @dataclass(frozen=True)
 class BoxEnd:
-    """How a box ended. `log` is the process's output on both streams."""
+    """How a box ended.
+
+    Attributes:
+        exit_code: the exit code of the process.
+        out_of_memory: whether a process in the box was killed because the memory limit was reached.
+        timed_out: whether the box was killed because it did not end in time.
+        log: the output of the process on both streams.
+    """
 
     exit_code: int
     out_of_memory: bool
@@ -62,14 +69,14 @@ class BoxEnd:
         """Check that the box did not fail because the disk of `folder` is full.
 
         Raises:
-            OSError: if it did. Then what ran in the box is not at fault.
+            OSError: if the disk is full. Then the code in the box is not at fault.
         """
-        no_room, free = os.strerror(errno.ENOSPC), shutil.disk_usage(folder).free
-        if not free or (self.exit_code and no_room in self.log and free < _NO_ROOM_BYTES):
-            raise OSError(errno.ENOSPC, no_room, str(folder))
+        message, free = os.strerror(errno.ENOSPC), shutil.disk_usage(folder).free
+        if not free or (self.exit_code and message in self.log and free < _FULL_DISK_BYTES):
+            raise OSError(errno.ENOSPC, message, str(folder))
 
     def reason(self, time: str = "isolation.timeout_seconds", memory: str = "isolation.memory") -> str:
-        """Return a line for the user: the process's last line of output, or why it was killed.
+        """Return a line for the user: the last line of the process's output, or the reason why it was killed.
 
         Args:
             time, memory: the keys of the config that limit the time and the memory.
@@ -83,12 +90,13 @@ class BoxEnd:
         lines = [line.strip() for line in self.log.splitlines() if line.strip()]
         last = lines[-1] if lines else "it printed nothing"
         is_advice = last.startswith(_USER_ERROR)
-        message = last.removeprefix(_USER_ERROR)[:_LONGEST_ADVICE] if is_advice else last[:_LONGEST]
+        message = last.removeprefix(_USER_ERROR)[:_MAX_ADVICE_CHARACTERS] if is_advice else last[:_MAX_CHARACTERS]
         return f"ended with exit code {self.exit_code}: {message}"
 
 
-_LONGEST, _LONGEST_ADVICE = 300, 1000  # in characters; Pinbox's own messages end with advice, so they may be longer
-_USER_ERROR = "runner.errors.UserError: "  # how the last line of Python's traceback begins
+_MAX_CHARACTERS = 300  # the length of a message
+_MAX_ADVICE_CHARACTERS = 1000  # the length of one of Pinbox's own messages, which end with advice
+_USER_ERROR = "runner.errors.UserError: "  # the beginning of the last line of such a message's traceback
 _KILLERS = {
     "SIGSEGV": "the engine, or the system below it, crashed",
     "SIGILL": "the engine uses instructions that this CPU does not have",
@@ -97,7 +105,7 @@ _KILLERS = {
 
 
 def _signal_name(exit_code: int) -> str | None:
-    """Return the signal that an exit code of Python (-n) or a shell (128 + n) stands for; None if it is none."""
+    """Return the name of the signal in an exit code of Python (-n) or of a shell (128 + n), or None."""
     number = -exit_code if exit_code < 0 else exit_code - 128
     return signal.Signals(number).name if number in set(signal.Signals) else None
 
@@ -111,15 +119,15 @@ class Box(ABC):
 
     @abstractmethod
     def run(self, order: BoxOrder) -> BoxEnd:
-        """Run the order to its end. No part of the box is left behind, however it ends."""
+        """Run the order to its end. Afterwards no part of the box is left, even if an error is raised."""
 
     @abstractmethod
     def memory_limit(self, memory_bytes: int) -> int | None:
-        """Return the limit if this kind of box can enforce it, or else None."""
+        """Return the memory limit if this kind of box can enforce it, or else None."""
 
 
 _stopping = threading.Event()
-_running: dict[int, Callable[[], None]] = {}  # by thread number: a function that kills the box it waits for
+_running: dict[int, Callable[[], None]] = {}  # for each thread's number, a function that kills the thread's box
 
 
 @contextmanager
@@ -140,7 +148,7 @@ def stop(thread: threading.Thread) -> None:
 
 
 def is_stopping() -> bool:
-    """Return whether `stop_all` was called. A box that ended since then may have been killed."""
+    """Return whether `stop_all` was called. If it was, boxes may have ended because they were killed."""
     return _stopping.is_set()
 
 
@@ -170,7 +178,6 @@ def environment(threads: int) -> dict[str, str]:
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_VERBOSITY": "error",
         "PYTHONHASHSEED": "0",
-        "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
         "LC_ALL": "C.UTF-8",
     }

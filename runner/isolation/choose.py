@@ -1,4 +1,4 @@
-"""Make the box that the config's isolation asks for."""
+"""Choose and make the box that the config's isolation requires."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from runner.isolation.docker import DockerBox, connect, engine_gone, remove_orph
 from runner.isolation.process import ProcessBox
 from runner.machine.topology import physical_cores, total_memory_bytes
 
-MIN_MEMORY_BYTES = 64 << 20  # Docker itself accepts 6 MiB, but no Python with an engine starts in it
+MIN_MEMORY_BYTES = 64 << 20  # Docker accepts 6 MiB, but Python with an engine does not start with so little
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30}
 NO_ENGINE = "No Docker engine answers: trials run as pinned processes, whose memory and network are not limited."
 
@@ -44,7 +44,7 @@ def check_threads(threads: int) -> None:
     """Check that this process may use as many physical cores as there are threads.
 
     Raises:
-        UserError: if it may not.
+        UserError: if there are fewer cores than threads.
     """
     cores = len(physical_cores())
     if threads > cores:

@@ -26,7 +26,7 @@ MANAGED = "org.pinbox.managed"
 
 
 def connect() -> docker.DockerClient | None:
-    """Return a client of the engine at DOCKER_HOST or at the default socket; None if no engine answers."""
+    """Return a client of the engine at DOCKER_HOST or at the default socket, or None if no engine answers."""
     try:
         client = docker.from_env(timeout=60)
         client.ping()
@@ -44,7 +44,7 @@ def engine_name(client: docker.DockerClient) -> str:
 def engine_gone() -> MachineError:
     """Return the error to raise when the engine has stopped."""
     return MachineError(
-        "The Docker engine does not answer any more. What was measured is kept. Start the engine again; then the same "
+        "The Docker engine does not answer any more. What was measured is kept. Start the engine again. Then the same "
         "command goes on from here."
     )
 
@@ -63,15 +63,24 @@ def image_tag() -> str:
     return f"pinbox:{hashlib.sha256(inputs).hexdigest()[:12]}"
 
 
+def has_image(client: docker.DockerClient) -> bool:
+    """Return whether the engine has the pinned image."""
+    try:
+        client.images.get(image_tag())
+    except ImageNotFound:
+        return False
+    return True
+
+
 class DockerBox(Box):
     """A kind of box that runs containers of one image.
 
     Args:
         client: a client of an engine that answers.
-        image: an image id; None for the image that `make image` built.
+        image: the id of an image, or None for the image that `make image` built.
 
     Raises:
-        MachineError: if the image is missing (it is never pulled), or if the engine runs without root.
+        MachineError: if the image is missing, because it is never pulled, or if the engine runs without root.
     """
 
     kind = "docker"
@@ -81,8 +90,8 @@ class DockerBox(Box):
         self._client = client
         if _is_rootless(client):
             raise MachineError(
-                "The container engine runs without root: it maps users and cannot give a box its own cores. Take an "
-                "engine that runs as root (DOCKER_HOST says which), or isolation=process."
+                "The container engine runs without root: it maps users and cannot give a box its own cores. Use an "
+                "engine that runs as root (set DOCKER_HOST), or isolation=process."
             )
         try:
             stored = client.images.get(image or image_tag())
@@ -98,10 +107,10 @@ class DockerBox(Box):
         return memory_bytes
 
     def run(self, order: BoxOrder) -> BoxEnd:
-        """Create and start a container, wait for its end, and read its log. It is removed whatever happens.
+        """Create and start a container, wait until it ends, and read its log. The container is removed in any case.
 
         Raises:
-            MachineError: if the engine, the image, its disk or a core is lost meanwhile.
+            MachineError: if the engine, the image, the engine's disk or a core is lost while the box runs.
         """
         try:
             return self._run(order)
@@ -117,7 +126,7 @@ class DockerBox(Box):
     def _run(self, order: BoxOrder) -> BoxEnd:
         paths = {name: f"/in/{name}" for name in order.inputs} | {"output": "/out"}
         write_request(order, paths)
-        user = _hand_over(order.output)
+        user = _give_to_box_user(order.output)
         try:
             container = self._create(order, user)
         except NotFound:
@@ -188,8 +197,11 @@ def _is_rootless(client: docker.DockerClient) -> bool:
     return any("name=rootless" in option for option in client.info().get("SecurityOptions") or [])
 
 
-def _hand_over(folder: Path) -> str:
-    """Return the user of the box: this process's user, or nobody, who then owns the output folder, for root."""
+def _give_to_box_user(folder: Path) -> str:
+    """Return the user of the box, and let that user own the output folder.
+
+    It is the user of this process. If that is root, it is nobody.
+    """
     if os.getuid() != 0:
         return f"{os.getuid()}:{os.getgid()}"
     os.chown(folder, _NOBODY, _NOBODY)
@@ -197,7 +209,7 @@ def _hand_over(folder: Path) -> str:
 
 
 def _wait(container: Container, seconds: float) -> bool:
-    """Wait until the container ends, and return whether it did so in time."""
+    """Wait until the container ends, and return whether it ended in time."""
     try:
         container.wait(timeout=seconds)
     except (requests.ConnectionError, requests.Timeout) as error:
@@ -208,7 +220,7 @@ def _wait(container: Container, seconds: float) -> bool:
 
 
 def _is_timeout(error: Exception) -> bool:
-    """Return whether the engine only took too long to answer. The SDK raises either of two exceptions for it."""
+    """Return whether the engine took too long to answer. The SDK raises one of two exceptions in that case."""
     return "timed out" in str(error).lower()
 
 
@@ -229,19 +241,19 @@ def _remove(container: Container) -> None:
             raise
 
 
-def _refused(error: APIError, order: BoxOrder, what: str) -> BoxEnd:
-    """Return the end of a box that the engine refused to make or to start.
+def _refused(error: APIError, order: BoxOrder, verb: str) -> BoxEnd:
+    """Return the end of a box that the engine refused to make or to start; `verb` names the refused action.
 
     Raises:
         MachineError: if the order is not at fault.
     """
-    if machine := _machine_error(error, order):
-        raise machine from None
-    return BoxEnd(125, False, False, f"the engine could not {what} the box: {error.explanation}")
+    if machine_error := _machine_error(error, order):
+        raise machine_error from None
+    return BoxEnd(125, False, False, f"the engine could not {verb} the box: {error.explanation}")
 
 
 def _machine_error(error: Exception, order: BoxOrder) -> MachineError | None:
-    """Return the error to raise if the engine, its disk or a core is at fault; None for any other error."""
+    """Return the error to raise if the engine, its disk or a core is at fault, or None for any other error."""
     if connect() is None:
         return engine_gone()
     if not isinstance(error, APIError):
@@ -251,7 +263,7 @@ def _machine_error(error: Exception, order: BoxOrder) -> MachineError | None:
         return core_gone(order.cpus)
     if os.strerror(errno.ENOSPC).lower() in explanation.lower():
         return MachineError(
-            f"The Docker engine has no room on its disk ({explanation}). What was measured is kept. Make room; then "
-            "the same command goes on from here."
+            f"The Docker engine has no room on its disk ({explanation}). What was measured is kept. Free some "
+            "space. Then the same command goes on from here."
         )
     return None

@@ -1,4 +1,4 @@
-"""Exclusive use: one sweep in a folder, one trial on a core."""
+"""Lock a sweep's folder for one sweep, and a core for one trial."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from runner.isolation.box import is_stopping
 from runner.store.locks import close, lock_file
 from runner.store.sweep_folder import SweepFolder
 
-CORES = Path("/tmp")  # one place for all users of the machine, whatever their TMPDIR
-_LOOK_SECONDS = 0.1
-_told = set[str]()  # said once: two sweeps take turns on a core, trial by trial
+CORES = Path("/tmp")  # all users of the machine must use the same folder, so TMPDIR does not matter
+_POLL_SECONDS = 0.1
+_reported = set[str]()  # the sweeps for which a line was printed, because sweeps wait for each other before each trial
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def lock_sweep(folder: SweepFolder) -> Iterator[None]:
     """Keep other sweeps out of a sweep's folder, which must exist.
 
     Raises:
-        UserError: if another one runs in it.
+        UserError: if another sweep runs in the folder.
     """
     path = folder.lock
     try:
@@ -43,26 +43,29 @@ def lock_sweep(folder: SweepFolder) -> Iterator[None]:
 
 @contextmanager
 def lock_cores(cpus: list[int], sweep: Path) -> Iterator[None]:
-    """Have these cores to ourselves among all sweeps of this machine; wait for those who use them, and name them.
+    """Lock cores within the context, so that no other sweep of this machine uses them.
+
+    If another sweep uses a core, print a line with its name and wait for it. The cores are locked in ascending order,
+    so that two sweeps that need the same cores never wait for each other.
 
     Args:
-        cpus: taken in ascending order, so that two who want the same ones never wait for each other.
-        sweep: our folder, for those who then wait for us.
+        cpus: the numbers of the CPUs.
+        sweep: the sweep's folder, which other sweeps show while they wait.
     """
-    with ExitStack() as held:
+    with ExitStack() as locks:
         for cpu in sorted(cpus):
-            held.callback(close, _wait_for(CORES / f"pinbox-core-{cpu}.lock", cpu, f"{sweep}, process {os.getpid()}"))
+            locks.callback(close, _wait_for(CORES / f"pinbox-core-{cpu}.lock", cpu, f"{sweep}, process {os.getpid()}"))
         yield
 
 
-def _wait_for(path: Path, cpu: int, who: str) -> int | None:
+def _wait_for(path: Path, cpu: int, owner: str) -> int | None:
     while not is_stopping():
         try:
-            return lock_file(path, who)
+            return lock_file(path, owner)
         except BlockingIOError:
-            holder = path.read_text()
-            if holder not in _told:
-                _told.add(holder)
-                say(f"Core {cpu} is used by another sweep ({holder}): waiting for our turns on it.")
-        time.sleep(_LOOK_SECONDS)
+            user = path.read_text()
+            if user not in _reported:
+                _reported.add(user)
+                say(f"Core {cpu} is used by another sweep ({user}). Both sweeps take turns on it.")
+        time.sleep(_POLL_SECONDS)
     return None

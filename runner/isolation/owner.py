@@ -1,4 +1,4 @@
-"""Label a box with the process that made it, and find out later whether that process still runs."""
+"""Label a box with the process that made it, and check later whether that process still runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def owner_labels(pid: int | None = None) -> dict[str, str]:
 
 
 def is_running(labels: Mapping[str, str]) -> bool:
-    """Return whether the labels' process still runs, or may run in another container, where it cannot be seen."""
+    """Return whether the process of the labels still runs, or may run in another container, which hides it."""
     if labels.get(_BOOT) != _boot_id():
         return False
     if labels.get(_NAMESPACE, _namespace()) != _namespace():

@@ -21,7 +21,7 @@ _SITE_PACKAGES = Path(sysconfig.get_path("purelib")).resolve()
 
 
 class ProcessBox(Box):
-    """A kind of box that needs only Linux. It is used where no Docker engine answers."""
+    """A kind of box that needs only Linux. It is used if no Docker engine answers."""
 
     kind = "process"
 
@@ -72,7 +72,7 @@ def _python_path(order: BoxOrder) -> str:
 
 
 def die_with(parent: int) -> None:
-    """Let the kernel kill this child process when its parent dies, because nothing else would end it."""
+    """Let the kernel kill this child process when its parent dies. Otherwise nothing would end it."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)  # the parent died before that call

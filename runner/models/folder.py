@@ -27,8 +27,8 @@ def fetch(model: ModelConfig) -> Path:
     """Check the folder and return it.
 
     Raises:
-        UserError: if it is missing, cannot be read, lacks config.json or weights in safetensors, or holds a file that
-            must not be loaded.
+        UserError: if it is missing, cannot be read, lacks config.json or weights (in safetensors or ONNX), or holds a
+            file that must not be loaded.
     """
     where = f"model '{model.name}': model.path"
     if not model.path:
@@ -48,7 +48,7 @@ def fetch(model: ModelConfig) -> Path:
             f"{where} is {model.path}, which has no config.json{hint}. Take a folder that `save_pretrained` of "
             "transformers wrote."
         )
-    if not any(folder.glob("*.safetensors")):
+    if not any(folder.glob("*.safetensors")) and not any(folder.rglob("*.onnx")):
         raise UserError(f"{where} is {model.path}, which has {_describe_weights(folder)}")
     check_files(folder, f"model '{model.name}'", model.source.code)
     return folder

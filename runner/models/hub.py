@@ -41,6 +41,27 @@ def identity(model: ModelConfig) -> dict[str, Any]:
     return {"hub_id": source.hub_id, "revision": source.revision} | ({"code": source.code} if source.code else {})
 
 
+def newest_commit(hub_id: str) -> str:
+    """Return the commit that the main branch of a model is at; without the hub, the newest one in its local cache.
+
+    Raises:
+        UserError: if the hub cannot be reached or does not have the model, and the cache does not have it either.
+    """
+    from huggingface_hub import HfApi, snapshot_download
+
+    try:
+        return str(HfApi().model_info(hub_id, timeout=_SECONDS).sha)
+    except Exception as error:  # the errors of the hub, of httpx and of the system have no common base class
+        reason = first_line(error)
+    try:
+        return Path(snapshot_download(hub_id, allow_patterns=_FILES, local_files_only=True)).name
+    except (OSError, ValueError):
+        raise UserError(
+            f"{hub_id} cannot be had from the hub ({reason}), and there is no folder of that name here. Correct the "
+            "name, or name the folder of a copy."
+        ) from None
+
+
 def fetch(model: ModelConfig, downloads: Path) -> Path:
     """Return a folder with config, safetensors and tokenizer. They come from the local hub cache if it has them.
 

@@ -56,6 +56,11 @@ def check_onnx(path: Path, where: str) -> None:
         _check_tensor(tensor, path.parent, f"{where}: tensor '{_text(tensor.name)}'")
 
 
+def onnx_weights(path: Path) -> list[list[int]]:
+    """Return the sizes of a graph's own tensors, which are its weights."""
+    return [list(tensor.dims) for tensor in _read(path, str(path)).graph.initializer]
+
+
 def _read(path: Path, where: str) -> Any:
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]

@@ -13,6 +13,7 @@ from typing import Final, Literal
 from runner.errors import UserError
 from runner.results.format import significant
 
+A_POINT: Final = 0.01  # of accuracy, which few would notice
 EPSILON: Final = 1e-9  # a limit that was typed as it was read is kept
 
 #: Limits by the name of their measure, in the units of the tables: seconds, bytes, fractions.
@@ -82,6 +83,11 @@ def read_limits(typed: Mapping[str, str | None]) -> dict[str, float]:
     """
     given = ((measure, typed.get(measure.option)) for measure in MEASURES)
     return {measure.name: _limit(measure, text) for measure, text in given if text is not None}
+
+
+def within_a_point(baseline_accuracy: float | None) -> dict[str, float]:
+    """Return the limit that a variant loses at most a point of accuracy; none if the baseline's is not known."""
+    return {} if baseline_accuracy is None else {"accuracy": max(0.0, baseline_accuracy - A_POINT)}
 
 
 def read_price(typed: str | None) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
@@ -36,6 +36,13 @@ _MIN_NAME = 20  # columns that a name has at least; then figures fold, too
 _MAX_GROUPS, _MAX_ROWS, _MAX_FAILURES = 20, 60, 60
 
 
+def interim_summary(tables: Tables, title: str, width: int) -> Group:
+    """Return a table of each group of jobs that has been measured at least once, for a terminal of this width."""
+    groups = [group for group in view.groups(tables) if any(v.row["trials_ok"] for v in group.variants)]
+    shown = [_group_table(group, _NARROW, width, interim=True) for group in groups[:_MAX_GROUPS]]
+    return Group(styled(title, "bold"), *shown, Text(""))
+
+
 def print_summary(tables: Tables, console: Console) -> None:
     """Print every job with its ratio, interval and verdict, then the failures and the path of the report.
 
@@ -62,18 +69,20 @@ def _print_hidden(number: int, what: str, console: Console) -> None:
         console.print(styled(f"… and {pluralize(number, what)} more, in the report"))
 
 
-def _group_table(group: view.Group, shown: tuple[str, ...], width: int) -> Table:
+def _group_table(group: view.Group, shown: tuple[str, ...], width: int, interim: bool = False) -> Table:
+    """Return the table of a group. An interim one has no notes, and its trials to come do not count as missing."""
+    captions = (group.caption, group.noise, group.saturation)
     table = Table(
         title=styled(group.title),
         title_justify="left",
-        caption=Text("\n").join(styled(said) for said in (group.caption, group.noise, group.saturation) if said),
+        caption=None if interim else Text("\n").join(map(styled, filter(None, captions))),
         caption_justify="left",
         box=None,
         pad_edge=False,
     )
     titles = [column.title for column in group.columns if column.title in shown]
     variants = group.variants[:_MAX_ROWS]
-    rows = [_figures(variant, titles) for variant in variants]
+    rows = [_figures(variant, titles, interim) for variant in variants]
     names = _folded([variant.label for variant in variants], [(*titles, "Verdict"), *rows], width)
     longest = max(len(line) for lines in names for line in lines)
     table.add_column("Variant", overflow="fold", width=longest)  # a fixed one is not squeezed
@@ -87,10 +96,11 @@ def _group_table(group: view.Group, shown: tuple[str, ...], width: int) -> Table
     return table
 
 
-def _figures(variant: view.Variant, titles: Sequence[str]) -> list[str]:
+def _figures(variant: view.Variant, titles: Sequence[str], interim: bool) -> list[str]:
     """Return the texts of a row, without its name."""
     cells = [variant.cells[title] for title in titles]
-    problem = variant.problem if variant.verdict != "not measured" else ""  # that says it
+    is_known = variant.verdict == "not measured" or (interim and variant.row["trials_missing"])
+    problem = "" if is_known else variant.problem
     verdict = f"{variant.verdict}, {problem}" if problem else variant.verdict
     return [*(f"{cell.text} {cell.note}".strip() for cell in cells), verdict]
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from runner.recommend.limits import A_POINT
 from runner.report.columns import COLUMNS, Cell, Column, columns_for
 from runner.report.metrics import by_name, metric_columns
 from runner.report.noise import floor_sentence, raw_times_sentence, rounds_sentence, slots_sentence, turns_sentence
@@ -69,7 +70,6 @@ class Failure:
     log: str
 
 
-_A_POINT = 0.01  # of accuracy
 _PADDED_TO = {"longest": "the longest of the call", "max_length": "full length"}
 _OF_TRIALS = [
     "job",
@@ -175,9 +175,9 @@ def _answers(variants: Sequence[Variant]) -> tuple[list[tuple[str, Variant]], st
         return baseline, "No variant was shown to be faster than the baseline."
     found = [("Fastest", faster[0])]
     asked = next((v.row["accuracy"] for _, v in baseline), None)
-    if asked is None or faster[0].row["accuracy"] is None or faster[0].row["accuracy"] >= asked - _A_POINT:
+    if asked is None or faster[0].row["accuracy"] is None or faster[0].row["accuracy"] >= asked - A_POINT:
         return found + baseline, ""
-    near = next((v for v in faster if (v.row["accuracy"] or 0.0) >= asked - _A_POINT), None)
+    near = next((v for v in faster if (v.row["accuracy"] or 0.0) >= asked - A_POINT), None)
     if near is None:
         said = f"No faster variant keeps accuracy within a point of the baseline's {percent(asked)}."
         return found + baseline, said

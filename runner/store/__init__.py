@@ -1,4 +1,4 @@
-"""The content-addressed store of artifacts, with downloads, locks, plugins and the layout of a sweep's folder.
+"""Store artifacts by their content, download packages, lock files, find plugins, and define a sweep's folder.
 
-This room uses no other.
+This room uses no other room.
 """

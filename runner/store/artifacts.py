@@ -1,8 +1,8 @@
-"""The content-addressed store of artifacts.
+"""Store artifacts by the hash of their content.
 
     recipes/<key>.json      the lineage of a step's result; the key is a hash of its input, its config and its code
-    contents/<sha256>/      the files, stored once, however many recipes lead to them
-    compressed/<sha256>     the number of their bytes when compressed, which is counted when it is first needed
+    contents/<sha256>/      the files, which are stored once even if several recipes give them
+    compressed/<sha256>     the size of the compressed files in bytes, which is computed when it is first needed
 
 A recipe names its input by content, so two recipes that give the same bytes share all later steps. Entries are written
 under a temporary name and then renamed, so they are complete or missing.
@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.store.locks import close, hold, remove_unheld
+from runner.store.locks import close, lock_folder, remove_unlocked
 
 _LEVEL = 10  # the compression level of Zstandard
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -43,14 +43,14 @@ class Store:
     """The artifacts under a folder.
 
     Args:
-        root: the folder, which is made when the first artifact is stored.
+        root: the store's folder, which is made when the first artifact is stored.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
 
     def find(self, recipe: dict[str, Any]) -> Artifact | None:
-        """Return the artifact that this recipe gave before, or None if the store lacks it or a part of it."""
+        """Return the artifact of this recipe, or None if the store lacks it or a part of it."""
         try:
             record = json.loads(self._recipe_path(recipe).read_text(encoding="utf-8"))
             content, format, size, lineage = (record[key] for key in ("content", "format", "disk_bytes", "lineage"))
@@ -65,28 +65,28 @@ class Store:
     def staging_dir(self) -> Iterator[Path]:
         """Yield an empty folder on the store's file system. It is removed afterwards unless `put` moved it.
 
-        The folder is locked (runner/store/locks.py), so that other processes do not take it for one of a dead process.
+        The folder is locked (runner/store/locks.py), so that `remove_stale_staging_dirs` does not remove it.
         """
         (self.root / "work").mkdir(parents=True, exist_ok=True)
         path = Path(tempfile.mkdtemp(dir=self.root / "work"))
-        held = hold(path)
+        lock = lock_folder(path)
         try:
             yield path
         finally:
             shutil.rmtree(path, ignore_errors=True)
-            close(held)
+            close(lock)
 
-    def remove_leftovers(self) -> None:
+    def remove_stale_staging_dirs(self) -> None:
         """Remove the staging folders of dead processes."""
-        remove_unheld((self.root / "work").glob("*"))
+        remove_unlocked((self.root / "work").glob("*"))
 
     def put(self, recipe: dict[str, Any], folder: Path, format: str, lineage: list[dict[str, Any]]) -> Artifact:
         """Move `folder` into the store as the result of `recipe`, and return the artifact.
 
         Args:
-            recipe: the recipe by which `find` finds it.
-            folder: the folder of its files, which must be on the store's file system (see `staging_dir`).
-            format: the format: checkpoint, onnx, torchscript …
+            recipe: the recipe by which `find` finds the artifact.
+            folder: the folder with the artifact's files, which must be on the store's file system (see `staging_dir`).
+            format: the artifact's format, such as checkpoint, onnx or torchscript.
             lineage: the record of every step so far, including the last one.
         """
         content, disk_bytes = folder_sha256(folder), folder_bytes(folder)
@@ -94,7 +94,7 @@ class Store:
         target.parent.mkdir(parents=True, exist_ok=True)
         _readable_by_all(folder)
         if target.is_dir() and not verify(target):
-            shutil.rmtree(target)  # it was damaged, and the complete one replaces it
+            shutil.rmtree(target)  # the stored files are damaged, and `folder` replaces them
         if not target.is_dir():
             folder.rename(target)
         artifact = Artifact(content, format, target, disk_bytes, lineage)
@@ -148,15 +148,15 @@ _verified: dict[Path, list[tuple[str, int, int]]] = {}  # verified contents: the
 
 
 def verify(content: Path) -> bool:
-    """Return whether a folder of `contents/` has the hash that is its name. It is read again only when it changed."""
+    """Return whether a folder of `contents/` has the hash that is its name. It is read again only if it has changed."""
     if not _SHA256.fullmatch(content.name):
-        return False  # it does not belong to a store, and may be a folder of any size
+        return False  # the folder does not belong to a store, and may be very large
     files = sorted((path, path.stat()) for path in content.rglob("*") if path.is_file())
-    seen = [(str(path), stat.st_size, stat.st_mtime_ns) for path, stat in files]
-    if _verified.get(content) != seen:
+    state = [(str(path), stat.st_size, stat.st_mtime_ns) for path, stat in files]
+    if _verified.get(content) != state:
         if not content.is_dir() or folder_sha256(content) != content.name:
             return False
-        _verified[content] = seen
+        _verified[content] = state
     return True
 
 
@@ -168,7 +168,7 @@ def _compressed(path: Path) -> int:
 
 
 def atomic_write(path: Path, text: str) -> None:
-    """Write a text file so that readers see all of it or nothing."""
+    """Write a text file so that readers see either the old or the complete new text."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w") as file:

@@ -1,4 +1,4 @@
-"""Download archives of pinned Python packages with pip, once, and keep them by the hash of their content."""
+"""Download archives of pinned Python packages with pip, and keep them under the hash of their content."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ def archive(requirement: str, sha256: str, downloads: Path, *, where: str, sdist
         UserError: if the pin is not exact, or if the archive cannot be downloaded.
     """
     check_pin(requirement, sha256, where)
-    kept = downloads / "packages" / sha256
-    if kept.is_file():
-        return kept
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
+    path = downloads / "packages" / sha256
+    if path.is_file():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         fetched = _pip_download(requirement, sha256, Path(folder), where, sdist)
         if _sha256(fetched) != sha256:
             raise UserError(
                 f"{where}: the archive of {requirement} does not have the pinned sha256 {sha256}. Correct the pin."
             )
-        fetched.rename(kept)
-    return kept
+        fetched.rename(path)
+    return path
 
 
 def check_pin(requirement: str, sha256: str, where: str) -> None:
     """Check that a package is pinned by version and by hash.
 
     Raises:
-        UserError: if it is not. The message names the key and the form that it must have.
+        UserError: if it is not. The message names the key and the required form.
     """
     if not _REQUIREMENT.fullmatch(requirement):
         raise UserError(f"{where}: '{requirement}' must name one exact version, such as vaderSentiment==3.3.2.")

@@ -1,4 +1,4 @@
-"""Lock files and folders with flock(2). The kernel releases a lock when its holder dies, however it dies.
+"""Lock files and folders with flock(2). The kernel releases a lock when the process that has it dies.
 
 Some network file systems have no such locks. Then no process is kept out and nothing is cleaned up.
 """
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 
-def hold(folder: Path) -> int | None:
+def lock_folder(folder: Path) -> int | None:
     """Lock a folder until the returned handle is closed. Return None if the file system has no locks."""
     handle = os.open(folder, os.O_RDONLY)
     try:
@@ -23,8 +23,8 @@ def hold(folder: Path) -> int | None:
     return handle
 
 
-def remove_unheld(folders: Iterable[Path]) -> None:
-    """Remove the folders that no process has locked, because dead processes left them. The others stay."""
+def remove_unlocked(folders: Iterable[Path]) -> None:
+    """Remove the folders that no process has locked, because dead processes left them. Keep the other folders."""
     for folder in folders:
         try:
             handle = os.open(folder, os.O_RDONLY)
@@ -39,11 +39,11 @@ def remove_unheld(folders: Iterable[Path]) -> None:
             os.close(handle)
 
 
-def lock_file(path: Path, who: str) -> int | None:
-    """Lock a file, which is made if it is missing, and write `who` into it. Return None if it cannot be opened.
+def lock_file(path: Path, owner: str) -> int | None:
+    """Lock a file, which is made if it is missing, and write `owner` into it. Return None if it cannot be opened.
 
     Raises:
-        BlockingIOError: if another process, or another thread of this one, has locked it.
+        BlockingIOError: if another process, or another thread of this process, has locked the file.
     """
     try:
         handle = os.open(path, os.O_RDWR if path.exists() else os.O_RDWR | os.O_CREAT, 0o666)
@@ -52,7 +52,7 @@ def lock_file(path: Path, who: str) -> int | None:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.ftruncate(handle, 0)
-        os.pwrite(handle, who.encode(), 0)
+        os.pwrite(handle, owner.encode(), 0)
     except BlockingIOError:
         os.close(handle)
         raise
@@ -62,6 +62,6 @@ def lock_file(path: Path, who: str) -> int | None:
 
 
 def close(handle: int | None) -> None:
-    """Close a handle of `hold` or `lock_file`, which releases the lock."""
+    """Close a handle of `lock_folder` or `lock_file`, which releases the lock."""
     if handle is not None:
         os.close(handle)

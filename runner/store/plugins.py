@@ -5,8 +5,8 @@ Pinbox looks only in two places, so that a YAML file cannot run code that the us
     plugins/steps/NAME.py     beside conf/, in the current folder; also engines/, tasks/, metrics/, and folders NAME/
     pinbox.steps: NAME        entry points of installed packages; also pinbox.engines, pinbox.tasks, pinbox.metrics
 
-Only code that a job names is imported. A box gets a read-only copy of the code from the store (`keep`). So the code
-that was hashed is the code that runs, even if the file is edited meanwhile.
+Only code that a job names is imported. A box gets a read-only copy of the code from the store (`store_plugin`). So the
+code that was hashed is the code that runs, even if the file is edited afterwards.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _NAME = re.compile(r"[A-Za-z]\w*(-\w+)*")  # such a name cannot lead out of the 
 
 @dataclass(frozen=True)
 class Plugin:
-    """A module of the user's own.
+    """A module that the user wrote or installed.
 
     Attributes:
         kind: steps, engines, tasks or metrics.
         name: the name in YAML.
         module: the name by which Python imports it.
-        root: the file, or the folder of the package, that holds all its code.
+        root: the file, or the folder of the package, that holds all the plugin's code.
         above: the part of `module` by which Python imports `root`.
         origin: the file or the package that it comes from, for messages and records.
     """
@@ -57,7 +57,7 @@ class Plugin:
         return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
     def files(self) -> dict[Path, Path]:
-        """Return all files of its code, by their paths below a folder in which Python searches."""
+        """Return all files of the plugin's code, by their paths below a folder in which Python searches."""
         top = Path(*self.above.split("."))
         if self.root.is_file():
             return {top.with_suffix(".py"): self.root}
@@ -65,7 +65,7 @@ class Plugin:
         return {top / path.relative_to(self.root): path for path in files}
 
     def sha256(self) -> str:
-        """Return the hash of all its code, which is the hash of the copy in the store."""
+        """Return the hash of all the plugin's code, which is also the hash of its copy in the store."""
         return files_sha256(self.files())
 
     def load(self) -> ModuleType:
@@ -82,7 +82,7 @@ class Plugin:
             raise UserError(f"{self.origin} cannot be imported: {_describe(error, self.file)}") from error
 
     def constant(self, name: str) -> str | None:
-        """Return a text that the module assigns to a name, without importing it; None if it assigns none."""
+        """Return a text that the module assigns to a name, without importing it. Return None if it assigns none."""
         try:
             body = ast.parse(self.file.read_text(encoding="utf-8")).body
         except (OSError, ValueError, SyntaxError) as error:
@@ -95,8 +95,16 @@ class Plugin:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A copy of a plugin's code: the module to import, the folder in which Python searches, and the folder's hash."""
+class StoredPlugin:
+    """A copy of a plugin's code in the store.
+
+    Attributes:
+        kind: steps, engines, tasks or metrics.
+        name: the name in YAML.
+        module: the name by which Python imports the module.
+        path: the folder in which Python searches for the module.
+        sha256: the hash of the folder.
+    """
 
     kind: str
     name: str
@@ -114,19 +122,19 @@ def label(kind: str, name: str, sha256: str) -> str:
     return f"{kind}/{name}@{sha256[:12]}"
 
 
-def find(kind: str, name: str, ours: Collection[str] = ()) -> Plugin | None:
-    """Return the plugin of a kind by its name; None if there is none.
+def find(kind: str, name: str, builtin_names: Collection[str] = ()) -> Plugin | None:
+    """Return the plugin of a kind by its name, or None if there is none.
 
     Args:
         kind: steps, engines, tasks or metrics.
         name: the name in YAML. A file's name has an underscore for each hyphen.
-        ours: the names of this kind that Pinbox itself has.
+        builtin_names: the names of this kind that Pinbox itself has.
 
     Raises:
         UserError: if the name exists twice.
     """
     plugins = [*_local(kind, name), *_installed(kind, name)]
-    origins = [plugin.origin for plugin in plugins] + (["Pinbox's own"] if name in ours else [])
+    origins = [plugin.origin for plugin in plugins] + (["Pinbox's own"] if name in builtin_names else [])
     if plugins and len(origins) > 1:
         raise UserError(f"'{name}' exists twice among the {kind}: {' and '.join(origins)}. Rename your own.")
     return plugins[0] if plugins else None
@@ -139,7 +147,7 @@ def names(kind: str) -> list[str]:
     return [*local, *(point.name for point in entry_points(group=f"pinbox.{kind}"))]
 
 
-def keep(plugin: Plugin, store: Store) -> Kept:
+def store_plugin(plugin: Plugin, store: Store) -> StoredPlugin:
     """Copy a plugin's code into the store, and return the copy."""
     with store.staging_dir() as folder:
         target = folder / "files"
@@ -147,8 +155,8 @@ def keep(plugin: Plugin, store: Store) -> Kept:
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target / name)
         recipe = {"plugin": folder_sha256(target)}
-        kept = store.find(recipe) or store.put(recipe, target, "plugin", [])
-    return Kept(plugin.kind, plugin.name, plugin.module, kept.path, kept.content)
+        copy = store.find(recipe) or store.put(recipe, target, "plugin", [])
+    return StoredPlugin(plugin.kind, plugin.name, plugin.module, copy.path, copy.content)
 
 
 def _local(kind: str, name: str) -> Iterator[Plugin]:
@@ -163,7 +171,7 @@ def _local(kind: str, name: str) -> Iterator[Plugin]:
 def _installed(kind: str, name: str) -> Iterator[Plugin]:
     for point in entry_points(group=f"pinbox.{kind}", name=name):
         above = point.module.partition(".")[0]
-        spec = importlib.util.find_spec(above)  # this imports nothing, because the name has no dots
+        spec = importlib.util.find_spec(above)  # without dots in the name, this imports nothing
         if spec is None or spec.origin is None:
             raise UserError(
                 f"{_package(point)} names the module {point.module} for '{name}', but there is no such module. Install "
@@ -191,7 +199,7 @@ def _make_local_plugins_importable() -> None:
 
 
 def _describe(error: BaseException, file: Path) -> str:
-    """Return the text of an import's error, with the line of the user's file that raised it."""
+    """Return the text of an error of an import, with the line of the user's file that raised it."""
     line, trace = getattr(error, "lineno", None), error.__traceback__
     while trace is not None:
         line = trace.tb_lineno if trace.tb_frame.f_code.co_filename == str(file) else line

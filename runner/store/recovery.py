@@ -1,11 +1,11 @@
-"""Remove what a dead sweep or a broken disk left in a sweep's folder, before a sweep continues there."""
+"""Remove unfinished files of a dead sweep from a sweep's folder, before a sweep continues there."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from runner.store.locks import remove_unheld
+from runner.store.locks import remove_unlocked
 from runner.store.sweep_folder import SweepFolder
 
 
@@ -19,14 +19,14 @@ def clean_partial_files(sweep: SweepFolder) -> list[str]:
         The records that were removed, relative to the folder.
     """
     folder = sweep.path
-    remove_unheld(sweep.trials.glob("partner-*"))
+    remove_unlocked(sweep.trials.glob("partner-*"))
     for pattern in (".plan.json.*", ".peaks.json.*", "predictions/.*.json.*", "*/*/.*.json.*"):
         for path in folder.glob(pattern):
             path.unlink(missing_ok=True)
     broken = [path for path in folder.glob("trials/*/trial.json") if not _is_complete(path)]
     broken += [path for path in folder.glob("prepared/*/prepared.json") if not _is_complete(path)]
     for path in folder.glob("predictions/*.json"):
-        if not _is_complete(path):  # preparing the job again writes it
+        if not _is_complete(path):  # the predictions are written when the job is prepared again
             broken += [path, *filter(Path.exists, [sweep.prepared(path.stem)])]
     broken += [path for path in (sweep.plan, sweep.peaks) if path.exists() and not _is_json(path)]
     for path in broken:

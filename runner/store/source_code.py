@@ -12,7 +12,7 @@ _PACKAGE = Path(__file__).parents[1]
 
 
 def source_files(starts: Iterable[Path], rooms: Collection[str]) -> list[Path]:
-    """Return these files and those of all modules that they import from these rooms, directly or not.
+    """Return these files and the files of all modules that they import from these rooms, directly or indirectly.
 
     Args:
         starts: the files to begin with.
@@ -34,7 +34,7 @@ def source_hash(starts: Iterable[Path], rooms: Collection[str] = ()) -> str:
 
 @cache
 def _imported(path: Path) -> list[Path]:
-    """Return the files of this package's modules that a file imports, also inside its functions."""
+    """Return the files of this package's modules that a file imports, including imports inside functions."""
     return [*dict.fromkeys(_import_statements(ast.parse(path.read_text(encoding="utf-8"))))]
 
 

@@ -1,4 +1,4 @@
-"""A sweep from its grid to its last trial: plan, validate, prepare and run rounds.
+"""Run a sweep from its grid to its last trial: plan, validate and prepare its jobs, and run its rounds.
 
-It may use all rooms below it, and only `cli` uses it.
+This room may use all rooms below it, and only `cli` uses it.
 """

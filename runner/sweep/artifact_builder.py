@@ -1,4 +1,4 @@
-"""Make artifacts: what is not in the store yet is made in a box, step by step."""
+"""Make the artifacts that the store does not have yet. Each step runs in a box."""
 
 from __future__ import annotations
 
@@ -14,25 +14,32 @@ from typing import Any
 from runner.config.paths import CODE
 from runner.config.schema import Config, ModelConfig
 from runner.config.task_kinds import TOKENS
+from runner.engines.engine import FORMATS
 from runner.isolation.box import Box, BoxOrder
 from runner.machine.provenance import lock_sha256
 from runner.machine.topology import total_memory_bytes
 from runner.models.source import fetch_model, model_identity, readable_by_a_box
 from runner.store import plugins
 from runner.store.artifacts import Artifact, Store, digest
-from runner.store.plugins import Kept
+from runner.store.plugins import StoredPlugin
 from runner.store.source_code import source_hash
 from runner.sweep.step_progress import tail_progress
 from runner.techniques.step import PROGRESS, Step, plugin_of
 
 Announce = Callable[[str], None]
-_IN_A_BOX = ("trial", "engines", "models", "tasks")  # the rooms whose code shapes inputs and predictions
-_MEMORY_SHARE = 0.9  # of the machine's, for a step: a hostile model must not take the engine down with it
-_making: dict[str, threading.Lock] = defaultdict(threading.Lock)  # one per recipe: what two jobs share is made once
+_BOX_ROOMS = ("trial", "engines", "models", "tasks")  # the rooms whose code shapes inputs and predictions
+_MEMORY_SHARE = 0.9  # the share of the machine's memory for a step; a hostile model must not end the Docker engine
+_recipe_locks: dict[str, threading.Lock] = defaultdict(threading.Lock)  # two jobs may need the same artifact at once
 
 
 class PrepareError(Exception):
-    """A step ended badly. `reason` is one line, `log` all that the step printed."""
+    """A step failed.
+
+    Args:
+        step: the title of the step.
+        reason: the reason in one line.
+        log: all output of the step, which becomes an attribute.
+    """
 
     def __init__(self, step: str, reason: str, log: str) -> None:
         super().__init__(f"{step}: {reason}")
@@ -40,7 +47,15 @@ class PrepareError(Exception):
 
 
 class ArtifactBuilder:
-    """Makes what is not in the store yet."""
+    """Make the artifacts that the store does not have yet.
+
+    Args:
+        store: the store.
+        box: the box in which steps run.
+        cpus: the CPUs that a step may use.
+        seconds: the time after which a step is killed.
+        announce: a function that shows a line about what is being made.
+    """
 
     def __init__(self, store: Store, box: Box, cpus: list[int], seconds: float, announce: Announce) -> None:
         self._store, self._box, self._cpus, self._seconds, self._announce = store, box, cpus, seconds, announce
@@ -54,21 +69,25 @@ class ArtifactBuilder:
         source: Artifact | None = None,
         teacher: Artifact | None = None,
     ) -> tuple[Artifact, Artifact]:
-        """Return the result of all steps, and the last checkpoint: what comes after it has its tokenizer and shapes.
+        """Return the result of all steps, and the last result with a tokenizer, whose tokenizer and shapes apply.
 
         Args:
-            source: the checkpoint to start from; None for a model's own steps.
-            teacher: for the steps that learn from one.
+            steps: the steps in order.
+            model: the model whose files the first step may read.
+            texts: the task's texts and labels.
+            cfg: the job's config.
+            source: the checkpoint to start from. It is None for a model's own steps.
+            teacher: the checkpoint for the steps that learn from a teacher.
         """
         artifact = checkpoint = source
         for step in steps:
-            beside = {}
+            others = {}
             if step.reads_tokenizer and checkpoint:
-                beside["checkpoint"] = checkpoint
+                others["checkpoint"] = checkpoint
             if step.reads_teacher and teacher:
-                beside["teacher"] = teacher
-            artifact = self._step(step, artifact, beside, model, texts, Path(cfg.downloads))
-            if artifact.format == "checkpoint":
+                others["teacher"] = teacher
+            artifact = self._step(step, artifact, others, model, texts, Path(cfg.downloads))
+            if step.gives_tokenizer():
                 checkpoint = artifact
         assert artifact is not None
         assert checkpoint is not None
@@ -78,14 +97,14 @@ class ArtifactBuilder:
         self,
         step: Step,
         source: Artifact | None,
-        beside: dict[str, Artifact],
+        others: dict[str, Artifact],
         model: ModelConfig,
         texts: Artifact,
         downloads: Path,
     ) -> Artifact:
-        """Return the step's result; `beside` are the artifacts that it reads besides its source."""
-        own = plugin_of(step.name)
-        plugin = plugins.keep(own, self._store) if own else None
+        """Return the result of a step. `others` are the artifacts that it reads in addition to its source."""
+        module = plugin_of(step.name)
+        plugin = plugins.store_plugin(module, self._store) if module else None
         from_files = step.takes == "files"
         reads_texts = step.reads_texts or step.reads_labels
         recipe = {
@@ -96,12 +115,12 @@ class ArtifactBuilder:
             "texts": texts.content if reads_texts else None,
             "lock": lock_sha256(),
         }
-        recipe |= {name: artifact.content for name, artifact in beside.items()}
+        recipe |= {name: artifact.content for name, artifact in others.items()}
         recipe |= {"plugin": str(plugin)} if plugin else {}
-        inputs = {"texts": texts.path} | {name: artifact.path for name, artifact in beside.items()}
+        inputs = {"texts": texts.path} | {name: artifact.path for name, artifact in others.items()}
         if from_files:
-            if found := self._store.find(recipe):
-                return found
+            if artifact := self._store.find(recipe):
+                return artifact
             files = fetch_model(model, downloads)
             assert files is not None
             inputs["source"] = files
@@ -135,7 +154,7 @@ class ArtifactBuilder:
             "tokenize": settings | tokenizer,
             "tokenizer": digest((checkpoint.path / "tokenizer.json").read_text()),
             "texts": texts.content,
-            "code": source_hash([CODE / "trial" / "tokenize.py"], _IN_A_BOX),
+            "code": source_hash([CODE / "trial" / "tokenize.py"], _BOX_ROOMS),
             "lock": lock_sha256(),
         }
         inputs = {"checkpoint": checkpoint.path, "texts": texts.path}
@@ -143,17 +162,32 @@ class ArtifactBuilder:
         return self._make(recipe, "runner.trial.tokenize", settings | tokenizer, inputs, "inputs", [], title)
 
     def evaluate(
-        self, artifact: Artifact, inputs: Artifact, cfg: Config, engine: str, of: str, plugin: Kept | None = None
+        self,
+        artifact: Artifact,
+        inputs: Artifact,
+        cfg: Config,
+        engine: str,
+        of: str,
+        plugin: StoredPlugin | None = None,
     ) -> tuple[list[list[float]], dict[str, Any]]:
-        """Return the artifact's logits for every test text, and what was noted of them (runner/trial/evaluate.py)."""
-        own = [] if plugin else [CODE / "engines" / f"{engine}.py"]
+        """Return the artifact's logits for all test texts, and the notes that runner/trial/evaluate.py wrote.
+
+        Args:
+            artifact: the artifact to evaluate.
+            inputs: the tokenized texts.
+            cfg: the job's config.
+            engine: the name of the engine.
+            of: the name of what makes the predictions, for the line that is shown.
+            plugin: the engine's code if the user wrote the engine.
+        """
+        engine_code = [] if plugin else [CODE / "engines" / f"{engine}.py"]
         recipe = {
             "logits": artifact.content,
             "inputs": inputs.content,
             "engine": engine,
             "kind": cfg.task.kind,
             "code": [
-                source_hash([CODE / "trial" / "evaluate.py", *own], _IN_A_BOX),
+                source_hash([CODE / "trial" / "evaluate.py", *engine_code], _BOX_ROOMS),
                 *([plugin.sha256] if plugin else []),
             ],
             "lock": lock_sha256(),
@@ -161,40 +195,48 @@ class ArtifactBuilder:
         folders = {"artifact": artifact.path, "inputs": inputs.path}
         request = {"engine": engine, "plugin": plugin.module if plugin else None, "kind": cfg.task.kind}
         title = f"{cfg.model.name}: predictions of {of}"
-        made = self._make(recipe, "runner.trial.evaluate", request, folders, "logits", [], title, plugin)
-        logits: list[list[float]] = json.loads((made.path / "logits.json").read_text())
-        return logits, made.lineage[-1]["notes"]
+        predictions = self._make(recipe, "runner.trial.evaluate", request, folders, "logits", [], title, plugin)
+        logits: list[list[float]] = json.loads((predictions.path / "logits.json").read_text())
+        return logits, predictions.lineage[-1]["notes"]
 
     def control(
-        self, own: list[Step], added: list[Step], model: Artifact, texts: Artifact, cfg: Config
+        self, model_steps: list[Step], technique_steps: list[Step], model: Artifact, texts: Artifact, cfg: Config
     ) -> tuple[Artifact, list[list[float]] | None]:
-        """Return what transformers alone predicts, and the model's logits if those of the job are meant to differ.
+        """Return the predictions of transformers alone, and the model's logits.
+
+        The logits are None if the technique does not change predictions. Then the job's own logits are compared.
 
         Args:
-            own, added: the steps of the model and of the technique.
-            model: the checkpoint that the technique starts from.
+            model_steps, technique_steps: the steps of the model and of the technique.
+            model: the checkpoint from which the technique starts.
+            texts: the task's texts and labels.
+            cfg: the job's config.
         """
-        reference = self._reference(own, model, texts, cfg)
-        if all(step.keeps_predictions for step in added) and cfg.technique.precision in (None, "float32"):
+        reference = self._reference(model_steps, model, texts, cfg)
+        if all(step.keeps_predictions for step in technique_steps) and cfg.technique.precision in (None, "float32"):
             return reference, None
-        return reference, self.evaluate(model, self.tokenize(model, texts, cfg), cfg, "torch", "the model itself")[0]
+        engine = next(engine for engine, loads in FORMATS.items() if loads == model.format)
+        return reference, self.evaluate(model, self.tokenize(model, texts, cfg), cfg, engine, "the model itself")[0]
 
-    def _reference(self, own: list[Step], model: Artifact, texts: Artifact, cfg: Config) -> Artifact:
-        """Return what transformers alone predicts of some test texts (runner/sweep/control/reference.py).
+    def _reference(self, model_steps: list[Step], model: Artifact, texts: Artifact, cfg: Config) -> Artifact:
+        """Return the predictions of transformers alone for some test texts (runner/sweep/control/reference.py).
 
-        It loads the model's raw files, unless the model's own steps changed them on purpose (a new head, training):
-        then what these steps made, with the raw files' tokenizer.
+        transformers loads the model's raw files. If the model's own steps change predictions on purpose, such as a new
+        head or training, it loads the weights that these steps made. If no step changes the tokenizer, it is the raw
+        one.
         """
         downloads = Path(cfg.downloads)
-        raw_weights = all(step.keeps_predictions for step in own)
-        raw_tokenizer = own[0].name == "import-checkpoint" and not any(step.changes_tokenizer for step in own)
+        raw_weights = all(step.keeps_predictions for step in model_steps)
+        raw_tokenizer = model_steps[0].name == "import-checkpoint" and not any(
+            step.changes_tokenizer for step in model_steps
+        )
         raw = model_identity(cfg.model, downloads)
         config = json.loads((model.path / "config.json").read_text())
         settings = {
             "texts": cfg.control_texts,
             "kind": cfg.task.kind,
             "normalized": bool(config.get("vector_normalized")),
-            "pooling": getattr(own[0], "head", None) if raw_weights else config.get("vector_pooling"),
+            "pooling": getattr(model_steps[0], "head", None) if raw_weights else config.get("vector_pooling"),
             "max_length": cfg.workload.max_length,
             "raw_tokenizer": raw_tokenizer,
         }
@@ -206,8 +248,8 @@ class ArtifactBuilder:
             "code": source_hash([CODE / "sweep" / "control" / "reference.py"]),
             "lock": lock_sha256(),
         }
-        if found := self._store.find(recipe):
-            return found
+        if artifact := self._store.find(recipe):
+            return artifact
         with self._store.staging_dir() as folder:
             files = fetch_model(cfg.model, downloads) if raw_weights or raw_tokenizer else None
             source = readable_by_a_box(files, folder / "source") if files else model.path
@@ -228,12 +270,12 @@ class ArtifactBuilder:
         format: str,
         lineage: list[dict[str, Any]],
         title: str,
-        plugin: Kept | None = None,
+        plugin: StoredPlugin | None = None,
     ) -> Artifact:
-        """Return what the recipe gives: found, or made by `module` in a box as the folder `files`."""
-        with _making[digest(recipe)], self._store.staging_dir() as folder:
-            if found := self._store.find(recipe):
-                return found
+        """Return the artifact of a recipe from the store, or run `module` in a box, which writes the folder `files`."""
+        with _recipe_locks[digest(recipe)], self._store.staging_dir() as folder:
+            if artifact := self._store.find(recipe):
+                return artifact
             self._announce(title)
             began = datetime.now(UTC)
             threads = {"threads": len(self._cpus)}

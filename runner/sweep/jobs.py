@@ -1,4 +1,4 @@
-"""The plan of a sweep: its jobs, the baseline of each, and the trials in the order they run. Pure functions."""
+"""Find the jobs of a sweep and their baselines, and order the trials of a round. Pure functions."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Job:
     """One point of the grid.
 
     Attributes:
-        key: see `job_key`.
-        cfg: its config.
-        config: the same as plain values; parts that jobs have in common are the same objects.
+        key: the job's key; see `job_key`.
+        cfg: the job's config.
+        config: the same config as plain values. Jobs share the objects of the parts that they have in common.
     """
 
     key: str
@@ -41,18 +41,20 @@ class Job:
 
     @cached_property
     def conditions(self) -> tuple[str, ...]:
-        """Return what the jobs share that are compared with one baseline."""
+        """Return a key that is the same for all jobs that are compared with one baseline."""
         config = self.config
         conditions = digest([config[part] for part in ("task", "workload", "threads", "isolation")])
         return config["model"]["family"], conditions
 
 
 def job_key(config: dict[str, Any]) -> str:
-    """Return a readable key, unique by the composed config less what does not make another job.
+    """Return a readable key that identifies a job by its composed config.
+
+    Settings that do not make another job are left out. The image is one of them, so that sweeps on two images can be
+    compared.
 
     Args:
-        config: the composed config as plain values. The image is not part of it: two sweeps on two images can be
-            compared.
+        config: the composed config as plain values.
     """
     identity = {key: value for key, value in config.items() if key not in _NOT_IDENTITY}
     identity["isolation"] = {key: value for key, value in config["isolation"].items() if key != "image"}
@@ -62,19 +64,25 @@ def job_key(config: dict[str, Any]) -> str:
 
 
 def is_excluded(config: dict[str, Any], rules: list[dict[str, Any]]) -> bool:
-    """Return whether a job matches a rule: every key of it has the given value, or one of a list of values.
+    """Return whether a job matches one of the rules. It matches a rule if it matches every key; see `matches`.
 
     Raises:
         UserError: if a rule names a key that no config has.
     """
-    return any(all(matches(config, key, wanted, "grid.exclude") for key, wanted in rule.items()) for rule in rules)
+    return any(all(matches(config, key, value, "grid.exclude") for key, value in rule.items()) for rule in rules)
 
 
-def matches(config: dict[str, Any], key: str, wanted: Any, where: str) -> bool:
-    """Return whether a job's key has the wanted value, or one of a list of values; a group's value is its choice.
+def matches(config: dict[str, Any], key: str, expected: Any, where: str) -> bool:
+    """Return whether a key of a job has the expected value. The value of a config group is the name of its choice.
+
+    Args:
+        config: the job's config as plain values.
+        key: the key, with dots between its parts.
+        expected: the value, or a list of allowed values.
+        where: the place of the key, for the error message.
 
     Raises:
-        UserError: if no config has such a key; it names `where`.
+        UserError: if the config has no such key.
     """
     value: Any = config
     for part in key.split("."):
@@ -83,27 +91,28 @@ def matches(config: dict[str, Any], key: str, wanted: Any, where: str) -> bool:
             raise UserError(f"{where}: there is no key '{key}' in a job. {did_you_mean(part, allowed)}")
         value = value[part]
     if isinstance(value, dict):
-        value = value.get("name")  # `technique: onnx` means the group's choice, as it does elsewhere in a grid
-    return value in (wanted if isinstance(wanted, list) else [wanted])
+        value = value.get("name")  # `technique: onnx` names the group's choice, as it does elsewhere in a grid
+    return value in (expected if isinstance(expected, list) else [expected])
 
 
 def find_baselines(jobs: list[Job], technique: str) -> dict[str, str | None]:
-    """Return the baseline job of each job, None where the block has none.
+    """Return the key of each job's baseline, or None if its block has no baseline.
 
-    The baseline is the family's own model (or, without it, the block's first model) with `technique`.
+    The baseline is the job that has `technique` and the model with the family's name. If there is no such job, the
+    baseline is the first job of the block that has `technique`.
     """
-    found: dict[str, str | None] = {}
+    baselines: dict[str, str | None] = {}
     for block in blocks(jobs):
         candidates = [job for job in block if job.config["technique"]["name"] == technique]
         family = block[0].config["model"]["family"]
-        own = [job for job in candidates if job.config["model"]["name"] == family]
-        baseline = next(iter(own or candidates), None)
-        found |= {job.key: baseline.key if baseline else None for job in block}
-    return found
+        family_jobs = [job for job in candidates if job.config["model"]["name"] == family]
+        baseline = next(iter(family_jobs or candidates), None)
+        baselines |= {job.key: baseline.key if baseline else None for job in block}
+    return baselines
 
 
 def blocks(jobs: list[Job]) -> list[list[Job]]:
-    """Group the jobs that share a baseline, in the order in which they came."""
+    """Group the jobs that share a baseline. Jobs and groups keep their order."""
     grouped: dict[tuple[str, ...], list[Job]] = {}
     for job in jobs:
         grouped.setdefault(job.conditions, []).append(job)
@@ -111,10 +120,11 @@ def blocks(jobs: list[Job]) -> list[list[Job]]:
 
 
 def order_round(jobs: list[Job], baselines: dict[str, str | None], number: int, seed: int) -> list[TrialSpec]:
-    """Return the trials of one round in the order in which they run: its own, whatever other rounds there are.
+    """Return the trials of one round in the order in which they run. The order does not depend on other rounds.
 
-    A round runs each block of jobs by itself, since its baseline's box stays open as the partner of all of them: its
-    baseline first, its variants, its baseline last. Blocks, and the variants in each, come in a fresh random order.
+    The jobs of a block run one after the other, because the box of their baseline stays open as their partner. The
+    baseline comes first, then the variants, then the baseline again. The order of the blocks, and of the variants in
+    each block, is random and differs between rounds.
     """
     generator = random.Random(f"{seed}-{number}")
     shuffled = blocks(jobs)
@@ -131,7 +141,7 @@ def order_round(jobs: list[Job], baselines: dict[str, str | None], number: int, 
 
 
 def alone_pairs(trials: list[TrialSpec]) -> list[TrialSpec]:
-    """Return a pair of each baseline of a round, to be measured alone; their places come after the round's."""
+    """Return two trials for each baseline of a round, to measure alone. Their places follow those of the round."""
     baselines = [trial.job for trial in trials if trial.role is Role.baseline_first]
     places = [(job, role) for job in baselines for role in (Role.alone_first, Role.alone_last)]
     return [

@@ -1,7 +1,7 @@
-"""The partner of a round, seen from outside: the baseline's box, kept open while trials take turns with it.
+"""Control the partner of a round from outside its box: the baseline's box stays open, and trials take turns with it.
 
-One is open at a time. The trials of a round that run in this process share it; a launcher that gives every trial a
-process of its own gives each its own partner, which costs time and changes nothing else.
+One partner is open at a time. The trials of a round that run in this process share it. If a launcher gives every trial
+its own process, each trial has its own partner, which costs time and changes nothing else.
 """
 
 from __future__ import annotations
@@ -19,71 +19,71 @@ from pathlib import Path
 
 from runner.console import say
 from runner.isolation.box import Box, BoxEnd, BoxOrder, stop
-from runner.store.locks import close, hold
+from runner.store.locks import close, lock_folder
 from runner.trial.turns import TO_PARTNER, TO_TRIAL
 
-_LIFETIME_SECONDS = 7 * 24 * 3600.0  # a round may take long; the partner ends with this process at the latest
-_FAREWELL_SECONDS = 5.0  # to end by itself; then it is killed
-_LOOK_SECONDS = 0.02  # nothing is being measured while we wait for it
+_LIFETIME_SECONDS = 7 * 24 * 3600.0  # a round may take long, and the partner ends with this process at the latest
+_EXIT_SECONDS = 5.0  # a partner that has not ended by then is killed
+_POLL_SECONDS = 0.02  # nothing is measured while this process waits for the partner
 _open: Partner | None = None
-_failed: dict[str, str] = {}  # why, by name: not tried again for every trial of the round
+_failed: dict[str, str] = {}  # the reason for each name, so that a partner that failed is not started again
 
 
 class PartnerFailedError(Exception):
-    """The partner did not get ready; the reason in one line."""
+    """The partner did not start. The text is one line with the reason."""
 
 
 class Partner:
-    """A partner that is ready for turns; it belongs to one baseline in one round.
+    """A started partner. It belongs to one baseline in one round.
 
     Args:
-        name: of the baseline and the round.
+        name: the name of the baseline and the round.
         box: the kind of box.
-        order: a trial's of the baseline, its output yet to be named.
-        folder: where to make the partner's own one.
+        order: the order of a trial of the baseline. Its output folder is replaced.
+        folder: the folder in which the partner's own folder is made.
 
     Raises:
-        PartnerFailedError: if it does not get ready.
+        PartnerFailedError: if the partner does not start in time.
     """
 
     def __init__(self, name: str, box: Box, order: BoxOrder, folder: Path) -> None:
         self.name = name
         self.folder = Path(tempfile.mkdtemp(prefix="partner-", dir=folder)).absolute()
         self.folder.chmod(0o755)
-        self._lock = hold(self.folder)
+        self._lock = lock_folder(self.folder)
         for pipe in (TO_PARTNER, TO_TRIAL):
             os.mkfifo(self.folder / pipe)
             (self.folder / pipe).chmod(0o666)
-        self._held = os.open(self.folder / TO_PARTNER, os.O_RDWR)  # the partner lives while somebody holds it
-        ready_within = order.timeout_seconds
+        self._pipe = os.open(self.folder / TO_PARTNER, os.O_RDWR)  # the partner runs while this handle is open
+        start_seconds = order.timeout_seconds
         order = replace(order, module="runner.trial.partner", output=self.folder, timeout_seconds=_LIFETIME_SECONDS)
         self._end: BoxEnd | None = None
         self._thread = threading.Thread(target=self._run, args=(box, order), daemon=True)
         self._thread.start()
-        self._wait_until_ready(ready_within)
+        self._wait_until_ready(start_seconds)
 
     def is_open(self) -> bool:
-        """Return whether it still runs."""
+        """Return whether the partner still runs."""
         return self._thread.is_alive()
 
     def session(self) -> int:
-        """Return a number for a trial's turns."""
+        """Return a new number that identifies the turns of one trial."""
         return random.SystemRandom().getrandbits(32)
 
     def latencies(self, session: int) -> list[float] | None:
-        """Return what its calls took in a trial, in seconds by number of the call; None if that did not end well."""
+        """Return the latency of each of the partner's calls in a trial, in seconds. Return None if the turns failed."""
         path = self.folder / f"{session}.json"
         if not path.exists():
             return None
-        found: list[float] = json.loads(path.read_text())
-        return found
+        latencies: list[float] = json.loads(path.read_text())
+        return latencies
 
     def close(self) -> None:
-        """Let it end, and remove its folder."""
-        if self._held >= 0:
-            os.close(self._held)
-            self._held = -1
-            self._thread.join(_FAREWELL_SECONDS)
+        """Let the partner end, and remove its folder."""
+        if self._pipe >= 0:
+            os.close(self._pipe)
+            self._pipe = -1
+            self._thread.join(_EXIT_SECONDS)
             while self._thread.is_alive():
                 stop(self._thread)
                 self._thread.join(1)
@@ -93,7 +93,7 @@ class Partner:
     def _run(self, box: Box, order: BoxOrder) -> None:
         try:
             self._end = box.run(order)
-        except Exception as error:  # said by whoever waits
+        except Exception as error:  # `_wait_until_ready` raises it
             self._end = BoxEnd(1, False, False, f"{type(error).__name__}: {error}")
 
     def _wait_until_ready(self, seconds: float) -> None:
@@ -101,16 +101,16 @@ class Partner:
         while not (self.folder / "ready").exists():
             if not self._thread.is_alive() or time.monotonic() > deadline:
                 self.close()
-                reason = self._end.reason() if self._end else "did not get ready in time (isolation.timeout_seconds)"
+                reason = self._end.reason() if self._end else "did not start in time (isolation.timeout_seconds)"
                 raise PartnerFailedError(reason)
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_SECONDS)
 
 
 def open_partner(name: str, box: Box, order: BoxOrder, folder: Path) -> Partner:
-    """Return the open partner of that name, else close another one and open it; see `Partner`.
+    """Return the open partner with this name. If another one is open, close it and open a new one; see `Partner`.
 
     Raises:
-        PartnerFailedError: if it does not get ready.
+        PartnerFailedError: if the partner does not start in time.
     """
     global _open
     if name in _failed:
@@ -121,13 +121,13 @@ def open_partner(name: str, box: Box, order: BoxOrder, folder: Path) -> Partner:
             _open = Partner(name, box, order, folder)
         except PartnerFailedError as failure:
             _failed[name] = str(failure)
-            say(f"No turns in this round: the baseline's box, open as partner, {failure}.")
+            say(f"The trials of this round take no turns, because the partner (the baseline's box) {failure}.")
             raise
     return _open
 
 
 def close_partner() -> None:
-    """Close the partner that is open, if any."""
+    """Close the open partner, if there is one."""
     global _open
     if _open is not None:
         partner, _open = _open, None

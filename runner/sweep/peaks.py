@@ -1,6 +1,6 @@
-"""The machine's peaks: how fast matrix products and memory are at best, measured once and kept in the store.
+"""Measure the machine's peaks: the highest rates of matrix products and of memory. The store keeps them.
 
-They are measured by `runner.trial.peaks` in a box as trials get: same kind, same image, same CPUs.
+`runner.trial.peaks` measures them in a box like a trial's: it has the same kind, the same image and the same CPUs.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from runner.machine.cpu import read_cpu
 from runner.machine.provenance import lock_sha256
 from runner.store.artifacts import Store, atomic_write, digest
 
-_SECONDS = 4.0  # of measuring, spread over all kernels in turn; starting the box comes on top
-_TIMEOUT_SECONDS = 600.0  # only a hang takes so long, whatever else the machine does
+_SECONDS = 4.0  # the time of all measurements together, without the start of the box
+_TIMEOUT_SECONDS = 600.0  # only a hang takes so long, even on a busy machine
 _PEAK_OF = {
     "float32": "float32_flops_per_second",
     "bfloat16": "bfloat16_flops_per_second",
@@ -27,16 +27,16 @@ _PEAK_OF = {
 
 @dataclass(frozen=True)
 class Peaks:
-    """The best rates seen with some number of threads; None where nothing could be measured.
+    """The highest rates measured with a number of threads. A rate that could not be measured is None.
 
     Attributes:
-        threads: of the box, each on a core of its own.
-        float32_flops_per_second: matrix products in float32; the best of all runtimes in the image.
-        bfloat16_flops_per_second: in bfloat16, which a CPU without instructions for it only emulates.
-        int8_flops_per_second: in int8 (an integer operation counts as one FLOP).
-        bandwidth_bytes_per_second: reading and writing main memory.
-        best: for each of these, the kernel and shape that reached it.
-        error: why nothing could be measured.
+        threads: the number of threads of the box, each of which runs on its own core.
+        float32_flops_per_second: the rate of matrix products in float32, the best of all runtimes in the image.
+        bfloat16_flops_per_second: the rate in bfloat16, which a CPU without instructions for it only emulates.
+        int8_flops_per_second: the rate in int8. An integer operation counts as one FLOP.
+        bandwidth_bytes_per_second: the rate of reading and writing main memory.
+        best: for each rate, by its name, the kernel and shape that reached it.
+        error: the reason why nothing could be measured.
     """
 
     threads: int
@@ -48,53 +48,54 @@ class Peaks:
     error: str | None = None
 
     def peak_for(self, precision: str) -> float | None:
-        """Return the peak in FLOP/s of float32, bfloat16 or int8; None for any other."""
+        """Return the peak in FLOP/s for float32, bfloat16 or int8. Return None for any other precision."""
         name = _PEAK_OF.get(precision)
         return getattr(self, name) if name else None
 
     def limit_for(self, precision: str | None) -> float | None:
-        """Return the FLOP/s that no model of this precision exceeds.
+        """Return the FLOP/s that no model in this precision exceeds, or None if nothing was measured.
 
-        Whatever the precision, a part of a model may run in float32, which can be the faster one; where the precision
-        is not one of the measured ones, the highest peak counts.
+        A part of a model may run in float32, which can be faster. Therefore the higher peak of float32 and the
+        precision counts. If the precision is not a measured one, the highest of all peaks counts.
         """
-        wanted = ("float32", precision) if precision in _PEAK_OF else tuple(_PEAK_OF)
-        known = [peak for name in wanted if (peak := self.peak_for(name))]
+        precisions = ("float32", precision) if precision in _PEAK_OF else tuple(_PEAK_OF)
+        known = [peak for name in precisions if (peak := self.peak_for(name))]
         return max(known, default=None)
 
 
-def are_kept(store: Path, box: Box, cpus: list[int]) -> bool:
-    """Return whether the peaks of these CPUs need not be measured."""
+def are_stored(store: Path, box: Box, cpus: list[int]) -> bool:
+    """Return whether the store has the peaks of these CPUs."""
     return _read(_file(store, _identity(box, cpus))) is not None
 
 
 def measured_peaks(store: Path, box: Box, cpus: list[int], fresh: bool = False) -> Peaks:
-    """Return the peaks of these CPUs, from the store or newly measured (some 10 seconds).
+    """Return the peaks of these CPUs from the store, or measure them, which takes about 10 seconds.
 
-    They are measured anew for another CPU, kernel, set of CPUs, kind of box, image, or way of measuring.
+    They are measured again for another CPU, kernel, set of CPUs, kind of box, image or way of measuring.
 
     Args:
-        store: folder of the store; the peaks go to `peaks/` in it.
-        box: as the trials get.
-        cpus: as the trials get, one per thread.
-        fresh: measure again; the higher of old and new counts, as a peak is a maximum.
+        store: the store's folder. Its folder `peaks/` holds the peaks.
+        box: the box that the trials use.
+        cpus: the CPUs that the trials use, one for each thread.
+        fresh: whether to measure again. Then the higher of the old and the new rate counts, because a peak is a
+            maximum.
 
     Returns:
-        The peaks; if the box fails, empty ones with the reason, which are not kept.
+        The peaks. If the box fails, they are empty except for the reason, and are not stored.
     """
     identity = _identity(box, cpus)
     path = _file(store, identity)
-    kept = _read(path)
-    if kept and not fresh:
-        return kept
-    found = _measure(Store(store), box, cpus)
-    if found.error:
-        return kept or found
-    if kept:
-        found = _higher(kept, found)
+    stored = _read(path)
+    if stored and not fresh:
+        return stored
+    peaks = _measure(Store(store), box, cpus)
+    if peaks.error:
+        return stored or peaks
+    if stored:
+        peaks = _higher(stored, peaks)
     path.parent.mkdir(parents=True, exist_ok=True)
-    atomic_write(path, json.dumps({"identity": identity, "peaks": asdict(found)}, indent=1))
-    return found
+    atomic_write(path, json.dumps({"identity": identity, "peaks": asdict(peaks)}, indent=1))
+    return peaks
 
 
 def _file(store: Path, identity: dict[str, Any]) -> Path:
@@ -114,7 +115,7 @@ def _identity(box: Box, cpus: list[int]) -> dict[str, Any]:
 
 
 def _read(path: Path) -> Peaks | None:
-    """Return what an earlier run kept; None too if it is broken or of another shape."""
+    """Return the peaks that an earlier run stored, or None if there are none that can be read."""
     try:
         return Peaks(**json.loads(path.read_text())["peaks"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -132,29 +133,29 @@ def _measure(store: Store, box: Box, cpus: list[int]) -> Peaks:
 
 
 def from_candidates(threads: int, candidates: list[dict[str, Any]]) -> Peaks:
-    """Take the best of each precision, and of bandwidth.
+    """Return the best rate in each precision, and the best bandwidth.
 
     Args:
-        threads: of the box.
-        candidates: of each kernel `kind` (float32, bfloat16, int8, bandwidth), `name`, and `per_second`, the best rate
-            it reached.
+        threads: the number of threads of the box.
+        candidates: for each kernel, its `kind` (float32, bfloat16, int8 or bandwidth), its `name`, and `per_second`,
+            the best rate that it reached.
     """
     columns = _PEAK_OF | {"bandwidth": "bandwidth_bytes_per_second"}
-    figures: dict[str, Any] = {"best": {}}
+    rates: dict[str, Any] = {"best": {}}
     for kind, column in columns.items():
-        of_kind = [candidate for candidate in candidates if candidate["kind"] == kind]
-        if of_kind:
-            best = max(of_kind, key=lambda candidate: candidate["per_second"])
-            figures[column] = best["per_second"]
-            figures["best"][column] = best["name"]
-    return Peaks(threads, **figures)
+        same_kind = [candidate for candidate in candidates if candidate["kind"] == kind]
+        if same_kind:
+            best = max(same_kind, key=lambda candidate: candidate["per_second"])
+            rates[column] = best["per_second"]
+            rates["best"][column] = best["name"]
+    return Peaks(threads, **rates)
 
 
-def _higher(one: Peaks, other: Peaks) -> Peaks:
-    """Take of each figure the higher one."""
-    figures: dict[str, Any] = {"best": {}}
+def _higher(first: Peaks, second: Peaks) -> Peaks:
+    """Return the higher of two values for each rate."""
+    rates: dict[str, Any] = {"best": {}}
     for column in (*_PEAK_OF.values(), "bandwidth_bytes_per_second"):
-        better = max(one, other, key=lambda peaks: getattr(peaks, column) or 0.0)
-        figures[column] = getattr(better, column)
-        figures["best"] |= {key: name for key, name in better.best.items() if key == column}
-    return Peaks(one.threads, **figures)
+        better = max(first, second, key=lambda peaks: getattr(peaks, column) or 0.0)
+        rates[column] = getattr(better, column)
+        rates["best"] |= {key: name for key, name in better.best.items() if key == column}
+    return Peaks(first.threads, **rates)

@@ -1,4 +1,4 @@
-"""What a sweep does, in memory; `runner.results.records.plan` is what plan.json keeps of it."""
+"""Define the plan of a sweep in memory. `runner.results.records.plan` defines its record in plan.json."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from runner.sweep.slots.slot import Slot
 
 @dataclass(frozen=True)
 class Plan:
-    """What a sweep does.
+    """The jobs of a sweep, and how they are measured.
 
     Attributes:
-        name: of the grid.
-        config: as composed without any job's overrides.
-        isolation_note: a line to print when the box is a lesser one than Docker's.
-        jobs: all points of the grid, baselines included.
-        baselines: the key of each job's baseline.
-        overrides: those of the command line, without Hydra's own.
-        waterfalls: keys of jobs in a row; see runner/sweep/waterfall.py.
-        slots: where rounds are measured at once; none if they are measured one after the other.
-        slots_note: a line to print on these.
+        name: the name of the grid.
+        config: the config as it is composed without the overrides of a job.
+        isolation_note: a line to print if no Docker engine answers and boxes are processes.
+        jobs: all points of the grid, including the baselines.
+        baselines: for each job's key, the key of its baseline, or None.
+        overrides: the overrides of the command line, without Hydra's own.
+        waterfalls: for each waterfall, the keys of its jobs in order; see runner/sweep/waterfall.py.
+        slots: the slots in which rounds are measured at once. The list is empty if rounds are measured one by one.
+        slots_note: a line to print about the slots.
     """
 
     name: str
@@ -55,12 +55,14 @@ class Plan:
         return list(dict.fromkeys(block_name(job.key, self.baselines[job.key]) for job in self.jobs))
 
     def round(self, number: int) -> list[TrialSpec]:
-        """Return the trials of a round in their order; with slots, the pairs alone beside those of the first rounds."""
+        """Return the trials of a round in order. With slots, the first `measure.rounds` rounds have pairs alone."""
         trials = order_round(self.jobs, self.baselines, number, self.config.seed)
         return trials + alone_pairs(trials) if self.slots and number < self.config.measure.rounds else trials
 
     def with_images(self) -> tuple[Plan, Box]:
-        """Return the plan with the image's id in each job, so that all its trials run on it, and the first job's box.
+        """Return the plan with the image's id in each job, and the box of the first job.
+
+        The id makes all trials of a job run on the same image.
 
         Raises:
             UserError, MachineError: if a box cannot be made.
@@ -69,20 +71,20 @@ class Plan:
         jobs = []
         for job in self.jobs:
             isolation, plain = job.cfg.isolation, job.config["isolation"]
-            if (asked := digest(plain)) not in by_isolation:
+            if (key := digest(plain)) not in by_isolation:
                 box = make_box(isolation)
-                by_isolation[asked] = box, replace(isolation, image=box.image_id), plain | {"image": box.image_id}
-            _, isolation, plain = by_isolation[asked]
+                by_isolation[key] = box, replace(isolation, image=box.image_id), plain | {"image": box.image_id}
+            _, isolation, plain = by_isolation[key]
             cfg = replace(job.cfg, isolation=isolation)
             jobs.append(replace(job, cfg=cfg, config=job.config | {"isolation": plain}))
         return replace(self, jobs=jobs), next(iter(by_isolation.values()))[0]
 
     def record(self, trials: Sequence[TrialSpec], box: Box) -> PlanRecord:
-        """Return what plan.json keeps of it.
+        """Return the plan's record for plan.json.
 
         Args:
-            trials: that are planned so far.
-            box: the first job's.
+            trials: the trials that are planned so far.
+            box: the first job's box.
         """
         return PlanRecord(
             schema=SCHEMA,

@@ -1,4 +1,4 @@
-"""Prepare a job, and keep in its sweep what its trials need to know of that."""
+"""Prepare a job, and write the record that its trials read."""
 
 from __future__ import annotations
 
@@ -27,28 +27,30 @@ from runner.trial.inputs import load_inputs
 
 
 def read_prepared(sweep: SweepFolder, job: str) -> PreparedJob | None:
-    """Return what was noted of a job's preparing; None if nothing was that can be read, or the store has not (all of)
-    it any more."""
+    """Return the record of a job's preparation.
+
+    Return None if there is no readable record, or if the store has lost a part of what was prepared.
+    """
     try:
-        ready = read_record(sweep.prepared(job), PreparedJob)
-        kept = filter(None, (ready.artifact_path, ready.inputs_path, ready.plugin_path))
-        whole = ready.status != "ok" or all(verify(Path(path)) for path in kept)
+        record = read_record(sweep.prepared(job), PreparedJob)
+        paths = filter(None, (record.artifact_path, record.inputs_path, record.plugin_path))
+        is_complete = record.status != "ok" or all(verify(Path(path)) for path in paths)
     except (FileNotFoundError, ValueError, RecursionError):
         return None
-    return ready if whole else None
+    return record if is_complete else None
 
 
 def prepare_job(cfg: Config, job: str, sweep: SweepFolder, cpus: list[int]) -> PreparedJob | None:
-    """Prepare, write the predictions, and note how it went beside them; a failure is a note, too.
+    """Prepare a job, write its predictions, and write the record of its preparation. A failure is recorded, too.
 
     Args:
-        cfg: the job, checked.
-        job: its key.
+        cfg: the job's config, which has been checked.
+        job: the job's key.
         sweep: the sweep's folder.
-        cpus: those that its steps may use.
+        cpus: the CPUs that the job's steps may use.
 
     Returns:
-        The note; None if it was stopped from outside.
+        The record, or None if the preparation was stopped from outside.
 
     Raises:
         MachineError: if the engine or the disk has gone.
@@ -59,29 +61,29 @@ def prepare_job(cfg: Config, job: str, sweep: SweepFolder, cpus: list[int]) -> P
         prepared = prepare(cfg, make_box(cfg.isolation), cpus, announce)
         control = _control(cfg, prepared)
         _write_predictions(cfg, job, prepared, sweep)
-        ready = _ready(cfg, prepared, control)
+        record = _record(cfg, prepared, control)
     except WrongError as failure:
-        ready = PreparedJob("wrong", str(failure), keep_log(failure.log, folder, sweep))
+        record = PreparedJob("wrong", str(failure), write_log(failure.log, folder, sweep))
     except PrepareError as failure:
-        ready = _failed(str(failure), failure.log, folder, sweep)
+        record = _failed(str(failure), failure.log, folder, sweep)
     except MachineError:
         raise
     except UserError as failure:
-        ready = _failed(str(failure), str(failure), folder, sweep)
+        record = _failed(str(failure), str(failure), folder, sweep)
     except Exception as failure:
-        if full := storage_error(failure):
-            raise full from None
-        ready = _failed(f"{type(failure).__name__}: {failure}", traceback.format_exc(), folder, sweep)
+        if disk_error := storage_error(failure):
+            raise disk_error from None
+        record = _failed(f"{type(failure).__name__}: {failure}", traceback.format_exc(), folder, sweep)
     if is_stopping():
-        return None  # killed with us: that says nothing about the job
-    sweep.write(sweep.prepared(job), to_json(ready))
-    if ready.error:
-        say(f"{cfg.model.name} {cfg.technique.name}: {ready.status}: {ready.error}")
-    return ready
+        return None  # a box that was killed together with this process says nothing about the job
+    sweep.write(sweep.prepared(job), to_json(record))
+    if record.error:
+        say(f"{cfg.model.name} {cfg.technique.name}: {record.status}: {record.error}")
+    return record
 
 
 def names(cfg: Config) -> dict[str, str]:
-    """Return what tells a job from others to a reader."""
+    """Return the names by which a reader recognizes a job."""
     return {
         "model": cfg.model.name,
         "family": cfg.model.family,
@@ -92,8 +94,8 @@ def names(cfg: Config) -> dict[str, str]:
     }
 
 
-def keep_log(text: str | None, folder: Path, sweep: SweepFolder) -> str | None:
-    """Write a log beside the file that names it; return its path within the sweep."""
+def write_log(text: str | None, folder: Path, sweep: SweepFolder) -> str | None:
+    """Write a log into a folder, and return its path relative to the sweep's folder. Return None without a text."""
     if text is None:
         return None
     path = folder / "log.txt"
@@ -101,7 +103,7 @@ def keep_log(text: str | None, folder: Path, sweep: SweepFolder) -> str | None:
     return sweep.relative(path)
 
 
-def _ready(cfg: Config, prepared: PreparedFiles, control: Control | None) -> PreparedJob:
+def _record(cfg: Config, prepared: PreparedFiles, control: Control | None) -> PreparedJob:
     artifact, flops = prepared.artifact, None
     if prepared.flops:
         batches = load_inputs(prepared.inputs.path / "inputs.npz", cfg.measure.batches)
@@ -128,7 +130,7 @@ def _ready(cfg: Config, prepared: PreparedFiles, control: Control | None) -> Pre
 
 
 def _failed(error: str, log: str, folder: Path, sweep: SweepFolder) -> PreparedJob:
-    return PreparedJob("prepare-failed", error, keep_log(log, folder, sweep))
+    return PreparedJob("prepare-failed", error, write_log(log, folder, sweep))
 
 
 def _output_names(prepared: PreparedFiles) -> list[str]:
@@ -138,10 +140,10 @@ def _output_names(prepared: PreparedFiles) -> list[str]:
 
 
 def _control(cfg: Config, prepared: PreparedFiles) -> Control | None:
-    """Return how the predictions compare with transformers' own; None if that is switched off.
+    """Compare the predictions with those of transformers. Return None if the control is switched off.
 
     Raises:
-        WrongError: if they differ by more than rounding explains.
+        WrongError: if the predictions differ by more than rounding explains.
     """
     if prepared.reference is None:
         return None
@@ -155,7 +157,7 @@ def _control(cfg: Config, prepared: PreparedFiles) -> Control | None:
 
 
 def _write_predictions(cfg: Config, job: str, prepared: PreparedFiles, sweep: SweepFolder) -> None:
-    """Copy texts, labels and logits into the sweep, so that it can be read without the store."""
+    """Copy texts, labels and logits into the sweep's folder, which can then be read without the store."""
     examples = read_split(prepared.texts.path, "test")
     words = {"words": [example.words for example in examples]} if cfg.task.kind == TOKENS else {}
     labels, lineage = read_labels(prepared.texts.path), prepared.artifact.lineage

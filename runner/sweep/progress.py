@@ -1,6 +1,6 @@
-"""Progress of a sweep: a status line on a terminal, plain lines elsewhere.
+"""Show the progress of a sweep: a status line on a terminal, plain lines elsewhere.
 
-Hydra calls it before and after every trial. It draws only then: nothing refreshes while a trial is being measured.
+Hydra calls the callback before and after every trial. Nothing is drawn while a trial is measured.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from runner.sweep.slots.slot import this_slot
 
 
 class Progress(Callback):
-    """Trials done, the current one, and the time left. A job outside a sweep is not announced."""
+    """Show the number of the trial, its job and the time that is left. A job outside a sweep is not shown."""
 
     def __init__(self) -> None:
         self._seconds: dict[str, list[float]] = {}
         self._began = 0.0
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Name the trial that starts."""
+        """Show the trial that starts."""
         self._began = time.monotonic()
         if (name := trial_asked(config)) is not None:
             plan = current_plan(_folder(config))
             announce(self._title(plan, plan.trial(name)))
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
-        """Remember how long it took, and say so if it failed."""
+        """Record the duration of the trial, and print a line if the trial failed."""
         if (name := trial_asked(config)) is None:
             return
         plan = current_plan(_folder(config))
@@ -53,19 +53,22 @@ class Progress(Callback):
         left = self._seconds_left(plan, plan.trials[place:])
         remaining = f", about {minutes(left)} left" if left is not None else ""
         if (slot := this_slot()) is not None:
-            remaining = f", slot {slot + 1}"  # it sees its own round only; what is left is said when rounds end
+            remaining = f", slot {slot + 1}"  # a slot sees only its own round; InSlots prints the time left
         role = "" if trial.role is Role.variant else f" ({trial.role.value})"
         count = f"[{place + 1}/{len(plan.trials)}] round {trial.round + 1}"
         return f"{count}: {_title_of(plan.job_of[trial.job])}{role}{remaining}"
 
     def _seconds_left(self, plan: PlanRecord, trials: Sequence[TrialSpec]) -> float | None:
-        """Return what the trials to come should take, from those of the same job so far; None before the first."""
+        """Return the expected duration of the remaining trials in seconds, or None before the first trial has ended.
+
+        A trial is expected to take the mean of its job's earlier trials, or else the mean of all jobs.
+        """
         if not self._seconds:
             return None
-        known = {title: sum(values) / len(values) for title, values in self._seconds.items()}
-        typical = sum(known.values()) / len(known)
+        means = {title: sum(values) / len(values) for title, values in self._seconds.items()}
+        overall = sum(means.values()) / len(means)
         titles = {job.job: _title_of(job) for job in plan.jobs}
-        return sum(known.get(titles[trial.job], typical) for trial in trials)
+        return sum(means.get(titles[trial.job], overall) for trial in trials)
 
 
 def _folder(config: DictConfig) -> SweepFolder:

@@ -1,4 +1,4 @@
-"""How near a trial came to what the machine can do, and what no honest trial can show."""
+"""Compare a trial's computing rate with the machine's peaks, and find rates and precisions that cannot be true."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from runner.models.flops import CallFlops
 from runner.results.records.trial import Rates
 from runner.sweep.peaks import Peaks
 
-TOLERANCE = 1.25  # a peak is the best of some seconds on a machine that may be busy: it may be measured too low
+TOLERANCE = 1.25  # a peak is measured for a few seconds, perhaps on a busy machine, so it may be too low
 
 
 def rates(flops: CallFlops | None, mean_seconds: float | None, precision: str | None, peaks: Peaks) -> Rates:
-    """Return how much a trial computed; None where that is not known.
+    """Return a trial's FLOPs and computing rates. A value that is not known is None.
 
     Args:
-        flops: of a mean call; None where they cannot be counted.
-        mean_seconds: mean latency of the timed calls.
-        precision: what the engine computes in, None if not known.
-        peaks: of this machine with the trial's threads.
+        flops: the FLOPs of a mean call, or None if they cannot be counted.
+        mean_seconds: the mean latency of the timed calls.
+        precision: the precision in which the engine computes, or None if it is not known.
+        peaks: the peaks of this machine with the trial's number of threads.
     """
     if flops is None or mean_seconds is None:
         return Rates()
@@ -32,9 +32,10 @@ def rates(flops: CallFlops | None, mean_seconds: float | None, precision: str | 
 
 
 def impossible_rate(padded_flops_per_second: float | None, precision: str | None, peaks: Peaks) -> str | None:
-    """Return why this rate cannot be true, or None: then the timing, the FLOPs or the precision are wrong.
+    """Return why this rate cannot be true, or None if it can be.
 
-    The limit is the measured peak and a quarter more (`TOLERANCE`).
+    A rate that cannot be true means that the timing, the count of FLOPs or the precision is wrong. The limit is the
+    measured peak times `TOLERANCE`.
     """
     limit = peaks.limit_for(precision)
     if padded_flops_per_second is None or limit is None or padded_flops_per_second <= TOLERANCE * limit:
@@ -46,7 +47,7 @@ def impossible_rate(padded_flops_per_second: float | None, precision: str | None
 
 
 def wrong_precision(declared: str | None, effective: str | None) -> str | None:
-    """Return how the engine's precision differs from what the technique declares, or None; unknown is no difference."""
+    """Return how the engine's precision differs from the declared one, or None if it does not or is not known."""
     if declared is None or effective is None or declared == effective:
         return None
-    return f"asked for {declared} matrix products, the engine runs {effective}"
+    return f"the technique declares {declared} matrix products, but the engine runs {effective}"

@@ -1,4 +1,4 @@
-"""The rounds of a sweep: run one after the other until enough were undisturbed and every interval is narrow enough."""
+"""Run the rounds of a sweep until enough of them were undisturbed and every interval is narrow enough."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from runner.results.records.plan import TrialSpec, write_plan
 from runner.store.sweep_folder import SweepFolder
 from runner.sweep.plan import Plan
 
-Launch = Callable[[list[TrialSpec], int], None]  # trials, and the number of the first
+Launch = Callable[[list[TrialSpec], int], None]  # the trials, and the number of the first one
+AfterRound = Callable[[int], None]  # the number of rounds that are done
 
 
 class Rounds:
-    """What is planned and what is done of a sweep's rounds; its files are the truth.
+    """The planned trials of a sweep. A trial is done if its file exists.
 
     Args:
-        plan: the sweep's.
-        folder: the sweep's.
-        box: any of the sweep's boxes, for the record.
+        plan: the sweep's plan.
+        folder: the sweep's folder.
+        box: any of the sweep's boxes, whose image is written into plan.json.
 
     Attributes:
-        trials: all that are planned so far. Rounds beyond `measure.rounds` are added while they are found needed.
+        trials: all trials that are planned so far. Rounds beyond `measure.rounds` are added when they are needed.
     """
 
     def __init__(self, plan: Plan, folder: SweepFolder, box: Box) -> None:
@@ -48,29 +49,39 @@ class Rounds:
         """Write plan.json."""
         write_plan(self._folder, self._plan.record(self.trials, self._box))
 
-    def run(self, launch: Launch) -> None:
-        """Run what is missing, round by round, and add rounds while a block of jobs needs them.
+    def run(self, launch: Launch, after_round: AfterRound | None = None) -> None:
+        """Run the missing trials round by round, and add rounds while a block of jobs needs them.
 
-        The rounds that are run in any case are launched together: a cluster, or slots, measure several at once.
+        Args:
+            launch: the function that runs trials.
+            after_round: a function that is called after each of the first `measure.rounds` rounds, except for the last
+                of them. If it is None, these rounds are launched together, because a cluster or slots can measure
+                several rounds at once.
         """
-        wanted: int = self._measure["rounds"]
-        launched = self._launch_missing([trial for trial in self.trials if trial.round < wanted], launch, 0)
-        for number in count(wanted):
+        rounds: int = self._measure["rounds"]
+        launched = first = 0
+        for end in range(1, rounds + 1) if after_round else [rounds]:
+            before = launched
+            launched += self._launch_missing([t for t in self.trials if first <= t.round < end], launch, launched)
+            first = end
+            if after_round and before < launched and end < rounds:
+                after_round(end)
+        for number in count(rounds):
             trials = self._with_needed(number, [trial for trial in self.trials if trial.round == number])
             if not trials:
                 break
             launched += self._launch_missing(trials, launch, launched)
 
     def _launch_missing(self, trials: list[TrialSpec], launch: Launch, first: int) -> int:
-        """Launch those of the trials that have no file; return how many these are."""
+        """Launch the trials that have no file, and return their number."""
         missing = [trial for trial in trials if not self._is_done(trial)]
         if missing:
             launch(missing, first)
         return len(missing)
 
     def _with_needed(self, number: int, planned: list[TrialSpec]) -> list[TrialSpec]:
-        """Return a round's planned trials and, added to the plan, those of the blocks that need one more round."""
-        from runner.results.rounds import block_of, evaluate, needs_round  # scipy: not before it is needed
+        """Return a round's planned trials and the trials of the blocks that need this round, which join the plan."""
+        from runner.results.rounds import block_of, evaluate, needs_round  # they import scipy, which is slow
 
         rows = self._rows_before(number)
         if self._is_budget_spent(rows):
@@ -79,7 +90,7 @@ class Rounds:
         blocks: dict[str, list[dict[str, Any]]] = {}
         for row, columns in zip(rows, evaluated, strict=True):
             blocks.setdefault(block_of(row), []).append(row | columns)
-        needing = {block for block, of_block in blocks.items() if needs_round(of_block, self._measure)}
+        needing = {block for block, block_rows in blocks.items() if needs_round(block_rows, self._measure)}
         needing -= {trial.block for trial in planned}
         added = [trial for trial in self._plan.round(number) if trial.block in needing]
         if added:
@@ -95,11 +106,11 @@ class Rounds:
         widest = max((width for block in needing for width in half_widths(blocks[block])), default=0.0)
         reasons = [f"the machine was disturbed ({', '.join(signs)})"] if signs else []
         if (target := self._measure["half_width"]) is not None and widest > target:
-            reasons.append(f"the widest interval is ±{100 * widest:.1f}%, asked for is ±{100 * target:.1f}%")
+            reasons.append(f"the widest interval is ±{100 * widest:.1f}%, but ±{100 * target:.1f}% is required")
         return " and ".join(reasons)
 
     def _rows_before(self, number: int) -> list[dict[str, Any]]:
-        """Return the rows of all trials of the earlier rounds, less the pairs alone; each file is read once."""
+        """Return the rows of all trials of earlier rounds, except for the pairs alone. Each file is read only once."""
         from runner.results.cpus import cpu_of_units
         from runner.results.rounds import EVALUATED_BY
         from runner.results.trials import name_of_row, read_trials

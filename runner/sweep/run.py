@@ -5,42 +5,43 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
 
 from rich.console import Console
 
 from runner.config.job_file import write_jobs
 from runner.config.paths import FRESH, OUT
-from runner.console import announce, say
+from runner.console import announce, console, end_region, minutes, say, show_table, stage
 from runner.errors import UserError
-from runner.isolation.box import Box, stop_all
-from runner.isolation.choose import make_box
-from runner.isolation.exclusive import lock_cores, lock_sweep
-from runner.machine.topology import choose_cpus, physical_cores
+from runner.isolation.box import Box
+from runner.isolation.exclusive import lock_sweep
 from runner.results.format import pluralize
-from runner.results.records.plan import PlanRecord, read_plan
-from runner.store.artifacts import Store, digest
+from runner.results.records.plan import PlanRecord, TrialSpec, read_plan
+from runner.store.artifacts import Store
 from runner.store.recovery import clean_partial_files, clear_failed
 from runner.store.sweep_folder import SweepFolder
-from runner.sweep.jobs import Job
+from runner.sweep.missing_image import build_missing_image
 from runner.sweep.partner import close_partner
-from runner.sweep.peaks import are_kept, measured_peaks
 from runner.sweep.plan import Plan
-from runner.sweep.prepared import prepare_job, read_prepared
-from runner.sweep.rounds import Launch, Rounds
+from runner.sweep.prepare_all import measure_peaks, prepare_all, usual_seconds
+from runner.sweep.prepared import read_prepared
+from runner.sweep.rounds import AfterRound, Launch, Rounds
 from runner.sweep.validation import check_writable
 
 Call = Callable[..., None]  # a function and its arguments
 
 
 def run(
-    plan: Plan, folder: SweepFolder, launch: Launch, fresh: bool, retry: str | None, call_on_node: Call | None = None
+    plan: Plan,
+    folder: SweepFolder,
+    launch: Launch,
+    fresh: bool,
+    retry: str | None,
+    call_on_node: Call | None = None,
+    one_by_one: bool = False,
 ) -> None:
     """Prepare and run what is missing of the plan.
 
@@ -51,24 +52,34 @@ def run(
         fresh: move the folder aside first.
         retry: "failed" runs failed trials again.
         call_on_node: calls a function on a node of the cluster that trials run on; None if they run on this machine.
+        one_by_one: launch round by round, and show the table after each, instead of all rounds together.
 
     Raises:
         UserError: if the folder holds another sweep, or the box cannot be made.
         MachineError: if the engine, the disk or a core has gone meanwhile.
     """
+    if call_on_node is None:
+        build_missing_image(plan, folder)
     plan, box = plan.with_images()
     if fresh:
         move_aside(folder)
     check_writable(folder.path)
+    show = partial(_show_table, plan, folder) if one_by_one else None
     with lock_sweep(folder):
-        _run_locked(plan, folder, box, launch, retry, call_on_node)
+        _run_locked(plan, folder, box, launch, retry, call_on_node, show)
 
 
 def _run_locked(
-    plan: Plan, folder: SweepFolder, box: Box, launch: Launch, retry: str | None, call_on_node: Call | None
+    plan: Plan,
+    folder: SweepFolder,
+    box: Box,
+    launch: Launch,
+    retry: str | None,
+    call_on_node: Call | None,
+    show: AfterRound | None,
 ) -> None:
     """Go on from what is in the folder, in which no other sweep runs."""
-    Store(Path(plan.config.store)).remove_leftovers()
+    Store(Path(plan.config.store)).remove_stale_staging_dirs()
     if broken := clean_partial_files(folder):
         say(f"Not whole, so made anew: {', '.join(broken)}.")
     rounds = Rounds(plan, folder, box)
@@ -78,7 +89,7 @@ def _run_locked(
         clear_failed(folder)
     write_jobs(folder, {job.key: job.config for job in plan.jobs})
     rounds.write_plan()
-    say(_headline(plan, len(rounds.trials), len(rounds.missing())))
+    say(_headline(plan, rounds.trials, rounds.missing()))
     for note in filter(None, (plan.isolation_note, plan.slots_note)):
         say(note)
     todo = {trial.job for trial in rounds.missing()}
@@ -86,64 +97,29 @@ def _run_locked(
     needed |= {job.key for job in plan.jobs if not folder.prepared(job.key).exists()}
     unprepared = [job for job in plan.jobs if job.key in needed and read_prepared(folder, job.key) is None]
     if call_on_node is None:
-        prepare_all(unprepared, folder)
+        if unprepared:
+            with stage(f"artifacts of {pluralize(len(unprepared), 'job')}", usual_seconds(unprepared)):
+                prepare_all(unprepared, folder)
         if plan.config.measure.peaks and todo:
             measure_peaks(plan, folder)
     elif unprepared:
         say(f"Preparing {pluralize(len(unprepared), 'job')} on a node.")
         call_on_node(prepare_all, unprepared, folder)
     try:
-        rounds.run(launch)
+        rounds.run(launch, show)
     finally:
         close_partner()
 
 
-def measure_peaks(plan: Plan, folder: SweepFolder) -> None:
-    """Write how fast this machine can be with each number of threads; from the store, where it was measured before."""
-    box, store = make_box(plan.jobs[0].cfg.isolation), Path(plan.config.store)
-    peaks = {}
-    for threads in sorted({job.config["threads"] for job in plan.jobs}):
-        cpus = choose_cpus(threads)
-        if not are_kept(store, box, cpus):
-            announce(f"the machine's peak with {pluralize(threads, 'thread')}")
-        with lock_cores(cpus, folder.path):
-            peaks[threads] = asdict(measured_peaks(store, box, cpus))
-    folder.write(folder.peaks, json.dumps(peaks, indent=1))
+def _show_table(plan: Plan, folder: SweepFolder, rounds_done: int) -> None:
+    """Show what is known after some of the rounds."""
+    from runner.report.terminal import interim_summary  # pandas: not before it is needed
+    from runner.results.collect import collect
 
-
-def prepare_all(jobs: list[Job], folder: SweepFolder) -> None:
-    """Prepare what is not prepared yet (or no longer), as many jobs at a time as there are cores.
-
-    Steps get one core each, always: what they make must not depend on how many there were. The first job of each model
-    goes first, since the others build on what it makes.
-    """
-    models: dict[str, list[Job]] = {}
-    for job in jobs:
-        if read_prepared(folder, job.key) is None:
-            models.setdefault(digest(job.config["model"]), []).append(job)
-    cores: SimpleQueue[int] = SimpleQueue()
-    for core in physical_cores():
-        cores.put(core)
-
-    def work(job: Job) -> None:
-        core = cores.get()
-        try:
-            with lock_cores([core], folder.path):
-                prepare_job(job.cfg, job.key, folder, [core])
-        finally:
-            cores.put(core)
-
-    with ThreadPoolExecutor(cores.qsize()) as pool:
-        following = {pool.submit(work, group[0]): group[1:] for group in models.values()}
-        try:
-            while following:
-                for done in wait(following, return_when=FIRST_COMPLETED).done:
-                    done.result()
-                    following |= {pool.submit(work, job): [] for job in following.pop(done)}
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            stop_all()
-            raise
+    title = f"After round {rounds_done} of {plan.config.measure.rounds}; each round narrows the intervals."
+    if rounds_done == 1:
+        title = f"After round 1 of {plan.config.measure.rounds}; the second round gives intervals and verdicts."
+    show_table(interim_summary(collect(folder.path), title, console.width))
 
 
 def finish(folder: SweepFolder) -> int:
@@ -152,7 +128,9 @@ def finish(folder: SweepFolder) -> int:
     from runner.report.write import collect_and_report
     from runner.results.summary import outcome
 
+    announce("the report")
     tables = collect_and_report(folder.path)
+    end_region()
     print_summary(tables, Console())
     return outcome(tables)
 
@@ -206,8 +184,19 @@ def check_same_sweep(folder: SweepFolder, record: PlanRecord) -> None:
 _MAY_GROW = ("name", "rounds", "reruns", "half_width", "max_rounds", "budget_seconds", "limits")
 
 
-def _headline(plan: Plan, trials: int, missing: int) -> str:
-    resumed = f", {trials - missing} of them done before" if missing < trials else ""
+def _headline(plan: Plan, trials: list[TrialSpec], missing: list[TrialSpec]) -> str:
+    resumed = f", {len(trials) - len(missing)} of them done before" if len(missing) < len(trials) else ""
     at_once = f", {len(plan.slots)} at once" if plan.slots else ""
-    rounds = f"{pluralize(plan.config.measure.rounds, 'round')}{at_once}, {pluralize(trials, 'trial')}{resumed}"
-    return f"Sweep {plan.name}: {pluralize(len(plan.jobs), 'job')}, {rounds}; box: {plan.isolation}."
+    rounds = f"{pluralize(plan.config.measure.rounds, 'round')}{at_once}, {pluralize(len(trials), 'trial')}{resumed}"
+    usually = f", which usually take {minutes(_usual_seconds(plan, missing))}" if missing and not plan.slots else ""
+    return f"Sweep {plan.name}: {pluralize(len(plan.jobs), 'job')}, {rounds}{usually}; box: {plan.isolation}."
+
+
+def _usual_seconds(plan: Plan, trials: list[TrialSpec]) -> float:
+    """Return how long these trials usually take: mostly the import of the engine, and the timed calls of both sides."""
+    uses_torch = {job.key: job.cfg.technique.engine not in _QUICK_ENGINES for job in plan.jobs}
+    imports = sum(_TORCH_SECONDS if uses_torch[trial.job] else _ENGINE_SECONDS for trial in trials)
+    return imports + len(trials) * plan.config.measure.timed_seconds
+
+
+_QUICK_ENGINES, _ENGINE_SECONDS, _TORCH_SECONDS = ("onnxruntime", "openvino"), 1.0, 5.0

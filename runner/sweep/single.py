@@ -1,4 +1,4 @@
-"""One job outside a sweep: a sweep of one trial in a folder of its own."""
+"""Run one job outside a sweep, as a sweep of one trial in its own folder."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from runner.sweep.validation import check_job
 
 
 def run_single(composed: DictConfig, path: Path) -> NoReturn:
-    """Prepare and measure once, report, end with the exit code.
+    """Prepare and measure a job once, print the result, and end the process with the exit code.
 
     Args:
-        composed: the job, without Hydra's own part.
-        path: of the folder.
+        composed: the composed config without Hydra's own part.
+        path: the folder of the sweep.
 
     Raises:
-        UserError: if something is wrong with the job.
+        UserError: if the job is not valid.
     """
     composed.isolation.kind, note = resolve(composed.isolation.kind)
     cfg, config = OmegaConf.to_object(composed), plain_config(composed)

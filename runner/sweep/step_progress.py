@@ -1,4 +1,4 @@
-"""What a long step in a box says meanwhile: a file in its output folder, looked at now and then."""
+"""Show the progress of a long step, which the step writes into a file in its output folder."""
 
 from __future__ import annotations
 
@@ -7,17 +7,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 
 
 @contextmanager
 def tail_progress(path: Path, say: Callable[[str], None]) -> Iterator[None]:
-    """Say every new line that the file at `path`, which may not be there, is found to hold."""
+    """Read a file once a second within the context, and show its text whenever it has changed.
+
+    Args:
+        path: the file, which holds one line and may be missing.
+        say: the function that shows the line.
+    """
     ended = threading.Event()
 
-    def look() -> None:
+    def poll() -> None:
         last = ""
-        while not ended.wait(_LOOK_SECONDS):
+        while not ended.wait(_POLL_SECONDS):
             try:
                 line = path.read_text(encoding="utf-8", errors="replace")
             except OSError:
@@ -26,10 +31,10 @@ def tail_progress(path: Path, say: Callable[[str], None]) -> Iterator[None]:
                 say(line)
             last = line
 
-    looking = threading.Thread(target=look, daemon=True)
-    looking.start()
+    thread = threading.Thread(target=poll, daemon=True)
+    thread.start()
     try:
         yield
     finally:
         ended.set()
-        looking.join()
+        thread.join()

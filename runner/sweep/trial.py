@@ -1,4 +1,4 @@
-"""Measure a job once: a trial. Whatever happens, a file says so."""
+"""Run a trial, which measures a job once, and write its result into a file, even if it fails."""
 
 from __future__ import annotations
 
@@ -27,32 +27,32 @@ from runner.store.sweep_folder import SweepFolder
 from runner.sweep.cluster.units import this_node
 from runner.sweep.partner import Partner, PartnerFailedError, open_partner
 from runner.sweep.peaks import Peaks, measured_peaks
-from runner.sweep.prepared import keep_log, prepare_job, read_prepared
+from runner.sweep.prepared import prepare_job, read_prepared, write_log
 from runner.sweep.rates import impossible_rate, rates, wrong_precision
 from runner.sweep.slots.slot import slots_beside, this_slot
 
 
 def run_trial(sweep: SweepFolder, name: str) -> str:
-    """Measure once, in a fresh box, and write the trial's file.
+    """Measure a job once in a fresh box, and write the trial's file.
 
-    Everything that decides what is measured is read from the sweep's folder, wherever this runs.
+    The plan and the job's config are read from the sweep's folder. Where the trial runs does not change them.
 
     Args:
-        sweep: the sweep's folder, with the plan and the job's file.
-        name: of a planned trial.
+        sweep: the sweep's folder, which holds the plan and the job's file.
+        name: the name of a planned trial.
 
     Returns:
         The status: ok, oom, timeout, crashed, unfair, wrong or prepare-failed.
 
     Raises:
-        UserError: if the plan has no such trial, or the job's file cannot be read.
-        MachineError: if the engine, the disk or a core has gone: then there is no file, and the trial is still to do.
+        UserError: if the plan has no such trial, or if the job's file cannot be read.
+        MachineError: if the engine, the disk or a core has gone. Then no file is written, and the trial must run again.
     """
     plan = current_plan(sweep)
     spec = plan.trial(name)
     cfg = read_job(sweep, spec.job)
     sweep.trial_folder(name).mkdir(parents=True, exist_ok=True)
-    record = _identity(cfg, spec, plan.sweep)
+    record = _new_record(cfg, spec, plan.sweep)
     cpus = choose_cpus(cfg.threads)
     with lock_cores(cpus, sweep.path):
         _attempt(record, cfg, spec, cpus, sweep)
@@ -61,7 +61,7 @@ def run_trial(sweep: SweepFolder, name: str) -> str:
 
 
 def _attempt(record: TrialRecord, cfg: Config, spec: TrialSpec, cpus: list[int], sweep: SweepFolder) -> None:
-    """Measure, and write into the record what came of it, even if that is only that it crashed."""
+    """Measure the job. If measuring fails, the record gets the status `crashed`, the error and a log."""
     record.started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
     began = time.monotonic()
     try:
@@ -72,11 +72,11 @@ def _attempt(record: TrialRecord, cfg: Config, spec: TrialSpec, cpus: list[int],
         if other := stop_before(failure) or storage_error(failure):
             raise other from None
         record.status, record.error = "crashed", f"{type(failure).__name__}: {failure}"
-        record.log = keep_log(traceback.format_exc(), sweep.trial_folder(spec.name), sweep)
+        record.log = write_log(traceback.format_exc(), sweep.trial_folder(spec.name), sweep)
     record.wall_seconds = time.monotonic() - began
 
 
-def _identity(cfg: Config, spec: TrialSpec, sweep_name: str) -> TrialRecord:
+def _new_record(cfg: Config, spec: TrialSpec, sweep_name: str) -> TrialRecord:
     """Return the record of a trial that has not been run yet."""
     return TrialRecord(
         sweep=sweep_name,
@@ -105,7 +105,7 @@ def _identity(cfg: Config, spec: TrialSpec, sweep_name: str) -> TrialRecord:
 
 
 def _measure(record: TrialRecord, cfg: Config, spec: TrialSpec, cpus: list[int], sweep: SweepFolder) -> None:
-    """Run the job in a box, and write status, figures and provenance into the record."""
+    """Run the job in a box, and write the status, the measurements and the provenance into the record."""
     prepared = read_prepared(sweep, spec.job) or prepare_job(cfg, spec.job, sweep, cpus[:1])
     if prepared is None or prepared.status != "ok":
         record.status = "prepare-failed"
@@ -124,27 +124,27 @@ def _measure(record: TrialRecord, cfg: Config, spec: TrialSpec, cpus: list[int],
 
 
 def _partner(cfg: Config, spec: TrialSpec, box: Box, cpus: list[int], sweep: SweepFolder) -> Partner | None:
-    """Return the round's partner, open and ready; None where the job has no baseline, or that one does not run.
+    """Return the open partner of the round. Return None if the job has no baseline, or if the baseline does not run.
 
-    Nor do several threads take turns: an engine's idle threads go on spinning for tens of milliseconds after a call
-    (ONNX Runtime, OpenMP), which would be in the other's turn. Then the latencies themselves are compared.
+    Return None, too, if the job has several threads. After a call, the idle threads of an engine spin for tens of
+    milliseconds (ONNX Runtime, OpenMP), and would disturb the other's turn. Then the latencies themselves are compared.
     """
-    ready = read_prepared(sweep, spec.baseline) if spec.baseline else None
-    if ready is None or ready.status != "ok" or cfg.threads > 1:
+    baseline = read_prepared(sweep, spec.baseline) if spec.baseline else None
+    if baseline is None or baseline.status != "ok" or cfg.threads > 1:
         return None
     try:
         name = f"{spec.unit} on {cpus}"
-        return open_partner(name, make_box(cfg.isolation), _order(cfg, box, cpus, ready), sweep.trials)
+        return open_partner(name, make_box(cfg.isolation), _order(cfg, box, cpus, baseline), sweep.trials)
     except PartnerFailedError:
-        return None  # the baseline's own trial says why
+        return None  # the baseline's own trial records the reason
 
 
-def _order(cfg: Config, box: Box, cpus: list[int], ready: PreparedJob) -> BoxOrder:
-    """Return the order of a box for what is ready, less its output."""
+def _order(cfg: Config, box: Box, cpus: list[int], prepared: PreparedJob) -> BoxOrder:
+    """Return the order that runs a prepared job in a box. The caller sets the output folder."""
     limit = box.memory_limit(memory_bytes(cfg.isolation.memory))
     request = {
-        "engine": ready.engine,
-        "plugin": ready.plugin_module,
+        "engine": prepared.engine,
+        "plugin": prepared.plugin_module,
         "threads": cfg.threads,
         "cpus": cpus,
         "memory_bytes": limit,
@@ -153,13 +153,13 @@ def _order(cfg: Config, box: Box, cpus: list[int], ready: PreparedJob) -> BoxOrd
     return BoxOrder(
         module="runner.trial",
         request=request,
-        inputs={"artifact": Path(ready.artifact_path), "inputs": Path(ready.inputs_path)},
+        inputs={"artifact": Path(prepared.artifact_path), "inputs": Path(prepared.inputs_path)},
         output=Path(),
         cpus=cpus,
         memory_bytes=limit,
         pids=cfg.isolation.pids,
         timeout_seconds=cfg.isolation.timeout_seconds,
-        plugin=Path(ready.plugin_path) if ready.plugin_path else None,
+        plugin=Path(prepared.plugin_path) if prepared.plugin_path else None,
     )
 
 
@@ -187,38 +187,42 @@ def _run_box(
         record.partner_latency_seconds = partner.latencies(session)
     if record.status != "ok":
         record.error = measured.unfair if measured and record.status == "unfair" else end.reason()
-        record.log = keep_log(end.log, folder, sweep)
+        record.log = write_log(end.log, folder, sweep)
 
 
 def _check(
     record: TrialRecord, prepared: PreparedJob, cfg: Config, box: Box, cpus: list[int], sweep: SweepFolder
 ) -> None:
-    """Add how much was computed; a trial that computed otherwise than asked, or faster than can be, is unfair."""
+    """Add the computed FLOPs to the record, and check that the measurement is plausible.
+
+    A trial is unfair if its engine computed in another precision than the technique declares, or if it computed faster
+    than the machine can.
+    """
     peaks = _peaks(cfg, box, cpus, sweep)
     computed = rates(prepared.flops, record.latency_mean_seconds, prepared.precision, peaks)
     record.add(computed)
     rate = computed.padded_flops_per_second
     unfair = wrong_precision(cfg.technique.precision, prepared.precision)
     if unfair is None and impossible_rate(rate, prepared.precision, peaks):
-        peaks = measured_peaks(Path(cfg.store), box, cpus, fresh=True)  # it may have been measured on a busy machine
+        peaks = measured_peaks(Path(cfg.store), box, cpus, fresh=True)  # the machine may have been busy before
         unfair = impossible_rate(rate, prepared.precision, peaks)
     if unfair:
         record.status, record.error = "unfair", unfair
 
 
 def _peaks(cfg: Config, box: Box, cpus: list[int], sweep: SweepFolder) -> Peaks:
-    """Return this machine's peaks: those that the sweep noted, or on a cluster's node its own."""
+    """Return the peaks of this machine from the sweep's folder. A node of a cluster measures its own."""
     if this_node() and cfg.measure.peaks:
         return measured_peaks(Path(cfg.store), box, cpus)
-    known = json.loads(sweep.peaks.read_text()) if sweep.peaks.exists() else {}
-    return Peaks(**known.get(str(cfg.threads), {"threads": cfg.threads}))
+    recorded = json.loads(sweep.peaks.read_text()) if sweep.peaks.exists() else {}
+    return Peaks(**recorded.get(str(cfg.threads), {"threads": cfg.threads}))
 
 
 def _status(end: BoxEnd, measured: Measured | None) -> Status:
-    """Name how a trial went."""
+    """Return the status of a trial whose box has ended."""
     if end.timed_out:
         return "timeout"
-    if end.out_of_memory:  # even if it was a child that ended: what was measured beside it would be of another program
+    if end.out_of_memory:  # even if only a child was killed, because the rest is then another program
         return "oom"
     if end.exit_code or measured is None:
         return "crashed"

@@ -1,4 +1,4 @@
-"""Checks of a composed job before anything starts: what the dataclasses alone cannot see."""
+"""Check composed jobs before anything starts. The config's dataclasses alone cannot check this."""
 
 from __future__ import annotations
 
@@ -23,40 +23,41 @@ from runner.techniques.chain import check_chain, follow_shape
 from runner.techniques.shape import Shape, shape_of_config, shape_of_files
 from runner.techniques.step import Step
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
 def check_job(cfg: Config) -> list[str]:
-    """Check one job; return remarks on it; see `Checks`."""
+    """Check one job, and return remarks about it; see `Checks`."""
     checks = Checks()
     checks.check(cfg)
     return checks.remarks
 
 
 class Checks:
-    """Checks of jobs: engine, chain, threads, memory, that the model's and the task's files can be had, and that all
-    steps fit the model. What several jobs have in common is checked once.
+    """Check jobs: their engines, steps, threads and memory, and the files of their models and tasks.
+
+    A check that several jobs have in common runs once.
 
     Args:
-        here: whether trials run on this machine; a cluster's node checks by itself what it has.
+        local: whether trials run on this machine. A cluster's node checks its own cores and memory.
 
     Attributes:
-        remarks: what a person should know of jobs that are right, each once.
+        remarks: lines that a person should know about valid jobs. Each of them appears once.
     """
 
-    def __init__(self, here: bool = True) -> None:
-        self._here = here
+    def __init__(self, local: bool = True) -> None:
+        self._local = local
         self.remarks: list[str] = []
-        self._found: dict[tuple[str, ...], Any] = {}
+        self._results: dict[tuple[str, ...], Any] = {}
 
     def check(self, cfg: Config) -> None:
         """Check a job.
 
         Raises:
-            UserError: for the first thing that is wrong.
+            UserError: if something is wrong. The message describes the first error.
         """
         self._once("metrics", [cfg.metrics], lambda: _check_metrics(cfg))
-        if self._here:
+        if self._local:
             self._once("threads", [cfg.threads], lambda: check_threads(cfg.threads))
             self._once("memory", [cfg.isolation.memory], lambda: memory_bytes(cfg.isolation.memory))
         read = [cfg.model, cfg.technique, cfg.task, cfg.isolation, cfg.seed, cfg.store, cfg.downloads]
@@ -65,60 +66,62 @@ class Checks:
             raise UserError(
                 f"workload '{cfg.workload.name}': workload.max_length is {cfg.workload.max_length}, but model "
                 f"'{cfg.model.name}' takes at most {shape.tokens} tokens: by its positions (config.json), by "
-                "model_max_length (tokenizer_config.json) or by max_seq_length (sentence_bert_config.json). Take fewer."
+                "model_max_length (tokenizer_config.json) or by max_seq_length (sentence_bert_config.json). Give fewer."
             )
 
-    def _once(self, what: str, read: list[Any], check: Callable[[], Found]) -> Found:
-        """Return what a check finds that reads these values only; it is made once for each of them."""
-        key = (what, *map(repr, read))
-        if key not in self._found:
-            self._found[key] = check()
-        found: Found = self._found[key]
-        return found
+    def _once(self, name: str, read: list[Any], check: Callable[[], Result]) -> Result:
+        """Return the result of a check, which runs once for each combination of the values that it reads."""
+        key = (name, *map(repr, read))
+        if key not in self._results:
+            self._results[key] = check()
+        result: Result = self._results[key]
+        return result
 
     def _check_steps(self, cfg: Config) -> Shape:
-        """Check all but threads and workload; return the shape of the model."""
+        """Check the engine, the steps and the files, and return the shape of the model."""
         engine_format = _engine_format(cfg.technique)
-        own, added = chain_of(cfg)
-        check_chain([*own, *added], engine_format, f"technique '{cfg.technique.name}'")
-        _check_compiler([*own, *added], cfg)
-        _check_packages([*own, *added], cfg)
+        model_steps, technique_steps = chain_of(cfg)
+        steps = [*model_steps, *technique_steps]
+        check_chain(steps, engine_format, f"technique '{cfg.technique.name}'")
+        _check_compiler(steps, cfg)
+        _check_packages(steps, cfg)
         texts = self._once("texts", [cfg.task, cfg.store, cfg.downloads], lambda: texts_of(cfg))
         files = self._once("files", [cfg.model, cfg.downloads], lambda: fetch_model(cfg.model, Path(cfg.downloads)))
-        _check_teacher(added, cfg, texts.path)
+        _check_teacher(technique_steps, cfg, texts.path)
         raw = self._once("shape", [cfg.model, files], lambda: _raw_shape(cfg.model, files))
-        shape = follow_shape(own, raw, f"model '{cfg.model.name}'")
-        follow_shape(added, shape, f"model '{cfg.model.name}' with technique '{cfg.technique.name}'")
+        shape = follow_shape(model_steps, raw, f"model '{cfg.model.name}'")
+        follow_shape(technique_steps, shape, f"model '{cfg.model.name}' with technique '{cfg.technique.name}'")
         labels = self._once("labels", [texts.path], lambda: read_labels(texts.path))
-        _check_labels([*own, *added], labels, cfg)
-        _check_kind(self._once("kind", [texts.path], lambda: read_kind(texts.path)), [*own, *added], cfg)
+        _check_labels(steps, labels, cfg)
+        _check_kind(self._once("kind", [texts.path], lambda: read_kind(texts.path)), steps, cfg)
         pairs = self._once("pairs", [texts.path], lambda: read_pairs(texts.path))
-        _check_pairs([*own, *added], pairs, cfg)
-        self._once("files fit", [cfg.model, texts.path], lambda: self._check_files(own, files, texts.path, cfg))
+        _check_pairs(steps, pairs, cfg)
+        self._once("files fit", [cfg.model, texts.path], lambda: self._check_files(model_steps, files, texts.path, cfg))
         return shape
 
     def _check_files(self, steps: list[Step], files: Path | None, texts: Path, cfg: Config) -> None:
-        """Check that the model's files are what its steps make something of for this task; keep their remarks."""
+        """Check that the model's steps can use the model's files for this task, and collect their remarks."""
         where = f"model '{cfg.model.name}'"
         for step in steps if files else ():
             assert files is not None
-            said = step.check_files(files, texts, where)
-            self.remarks += [f"{where} on task '{cfg.task.name}': {remark}" for remark in said]
+            remarks = step.check_files(files, texts, where)
+            self.remarks += [f"{where} on task '{cfg.task.name}': {remark}" for remark in remarks]
 
 
-def _check_teacher(added: list[Step], cfg: Config, texts: Path) -> None:
-    """Check that a teacher has somebody to teach, by the same tokenizer, and can be had."""
+def _check_teacher(steps: list[Step], cfg: Config, texts: Path) -> None:
+    """Check that a step learns from the teacher with the same tokenizer, and that the teacher's files are valid."""
     where, teacher = f"technique '{cfg.technique.name}'", cfg.technique.teacher
-    pupils = [number for number, step in enumerate(added) if step.reads_teacher]
-    if teacher and not pupils:
+    learning = [number for number, step in enumerate(steps) if step.reads_teacher]
+    if teacher and not learning:
         raise UserError(
-            f"{where} has a teacher, but no step that learns from one. Add the step distil, or leave it out."
+            f"{where} has a teacher, but no step that learns from one. Add the step distil, or remove the teacher."
         )
-    for step in added[: pupils[-1]] if pupils else []:
+    for step in steps[: learning[-1]] if learning else []:
         if step.changes_tokenizer:
             raise UserError(
-                f"{where}: after the step '{step.name}', '{added[pupils[-1]].name}' cannot give student and "
-                "teacher the same tokens. Put it before."
+                f"{where}: after the step '{step.name}', which changes the tokenizer, the step "
+                f"'{steps[learning[-1]].name}' cannot give student and teacher the same tokens. Put it before "
+                f"'{step.name}'."
             )
     if teacher:
         chain = teacher_chain(cfg)
@@ -129,9 +132,9 @@ def _check_teacher(added: list[Step], cfg: Config, texts: Path) -> None:
 
 
 def _raw_shape(model: ModelConfig, files: Path | None) -> Shape:
-    """Return what is known of a model's raw files: by their config.json, or else by the model's YAML."""
+    """Return the shape of a model's raw files from their config.json, or else from the model's YAML."""
     if files is None:
-        return Shape()  # of random weights: their own step has it
+        return Shape()  # the step that makes random weights sets their shape
     shape = shape_of_files(files)
     if shape.model_type is not None or not model.shape:
         return shape
@@ -139,22 +142,25 @@ def _raw_shape(model: ModelConfig, files: Path | None) -> Shape:
 
 
 def _check_labels(steps: list[Step], labels: list[str], cfg: Config) -> None:
-    hungry = [step.name for step in steps if step.reads_labels]
-    if hungry and not labels:
+    learning = [step.name for step in steps if step.reads_labels]
+    if learning and not labels:
         raise UserError(
-            f"task '{cfg.task.name}' has no labels, but {_user(cfg, hungry[0])} has the step '{hungry[0]}', which "
-            "learns from them. Take a task with labels, or a model that needs no training (model.weights=random)."
+            f"task '{cfg.task.name}' has no labels, but {_owner(cfg, learning[0])} has the step '{learning[0]}', which "
+            "learns from labels. Use a task with labels, or a model that needs no training (model.weights=random)."
         )
 
 
 def _check_kind(kind: str, steps: list[Step], cfg: Config) -> None:
-    """Check that texts are of the kind that the task says, and that every step can serve it."""
+    """Check that the texts have the kind that the task declares, and that every step supports it."""
     if kind != cfg.task.kind:
-        raise UserError(f"task.kind is '{cfg.task.kind}', but the texts of task '{cfg.task.name}' are {kind}. Say so.")
+        raise UserError(
+            f"task.kind is '{cfg.task.kind}', but the texts of task '{cfg.task.name}' are {kind}. Set task.kind to "
+            f"{kind}."
+        )
     unable = next((step for step in steps if kind not in step.kinds), None)
     if unable:
         raise UserError(
-            f"task '{cfg.task.name}' is of kind {kind}, but {_user(cfg, unable.name)} has the step '{unable.name}', "
+            f"task '{cfg.task.name}' is of kind {kind}, but {_owner(cfg, unable.name)} has the step '{unable.name}', "
             f"which is for {' and '.join(unable.kinds)}. {unable.other_kinds}"
         )
 
@@ -163,24 +169,24 @@ def _check_pairs(steps: list[Step], pairs: bool, cfg: Config) -> None:
     unable = [step.name for step in steps if not step.takes_pairs]
     if pairs and unable:
         raise UserError(
-            f"task '{cfg.task.name}' has pairs of texts, but {_user(cfg, unable[0])} has the step '{unable[0]}', whose "
-            "result cannot tell the two apart. Exclude the two from meeting in the grid."
+            f"task '{cfg.task.name}' has pairs of texts, but {_owner(cfg, unable[0])} has the step '{unable[0]}'. Its "
+            "result cannot distinguish the two texts of a pair. Add a rule to grid.exclude."
         )
 
 
 def _check_compiler(steps: list[Step], cfg: Config) -> None:
-    hungry = [f"{_user(cfg, step.name)} has the step '{step.name}'" for step in steps if step.needs_compiler]
+    needing = [f"{_owner(cfg, step.name)} has the step '{step.name}'" for step in steps if step.needs_compiler]
     if cfg.technique.engine in NEED_A_COMPILER:
-        hungry.append(f"technique '{cfg.technique.name}' has the engine '{cfg.technique.engine}'")
-    if not hungry:
+        needing.append(f"technique '{cfg.technique.name}' has the engine '{cfg.technique.engine}'")
+    if not needing:
         return
     if resolve(cfg.isolation.kind)[0] is IsolationKind.docker:
         raise UserError(
-            f"{hungry[0]}, which needs a C++ compiler, and the image has none. Leave it out, or take isolation=process."
+            f"{needing[0]}, which needs a C++ compiler, but the image has none. Leave it out, or use isolation=process."
         )
     if not shutil.which("g++"):
         raise UserError(
-            f"{hungry[0]}, which needs a C++ compiler, and there is no g++ on this machine. Install it, or leave the "
+            f"{needing[0]}, which needs a C++ compiler, but there is no g++ on this machine. Install it, or leave the "
             "technique out."
         )
 
@@ -188,7 +194,7 @@ def _check_compiler(steps: list[Step], cfg: Config) -> None:
 def _check_packages(steps: list[Step], cfg: Config) -> None:
     """Check that this machine has the packages that are not made for every machine. The image has them all."""
     needed = {
-        package: f"{_user(cfg, step.name)} has the step '{step.name}'" for step in steps for package in step.packages
+        package: f"{_owner(cfg, step.name)} has the step '{step.name}'" for step in steps for package in step.packages
     }
     for package in PACKAGES.get(cfg.technique.engine, ()):
         needed[package] = f"technique '{cfg.technique.name}' has the engine '{cfg.technique.engine}'"
@@ -201,14 +207,15 @@ def _check_packages(steps: list[Step], cfg: Config) -> None:
         )
 
 
-def _user(cfg: Config, step: str) -> str:
+def _owner(cfg: Config, step: str) -> str:
+    """Return the name of the technique or the model that has a step."""
     in_technique = any(entry.get("step") == step for entry in cfg.technique.steps)
     return f"technique '{cfg.technique.name}'" if in_technique else f"model '{cfg.model.name}'"
 
 
 def _check_metrics(cfg: Config) -> None:
     if cfg.metrics:
-        from runner.results.metrics import metric_of  # and with it all that reads results
+        from runner.results.metrics import metric_of  # it imports everything that reads results, which is slow
 
         for name in cfg.metrics:
             metric_of(name)
@@ -222,17 +229,17 @@ def _engine_format(technique: TechniqueConfig) -> str:
         raise UserError(f"{where}: there is no engine '{technique.engine}'. {did_you_mean(technique.engine, allowed)}")
     if plugin is None:
         return FORMATS[technique.engine]
-    loads = plugin.constant("FORMAT")
-    if loads is None:
+    format = plugin.constant("FORMAT")
+    if format is None:
         raise UserError(f'{where}: {plugin.origin} does not say which format it loads. Add a line: FORMAT = "onnx".')
-    return loads
+    return format
 
 
 def check_writable(folder: Path) -> None:
-    """Make the folder, and check that a file can be written into it.
+    """Make a folder, and check that a file can be written into it.
 
     Raises:
-        UserError: if not.
+        UserError: if the folder cannot be made or written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -247,10 +254,10 @@ def check_writable(folder: Path) -> None:
 
 
 def check_retry(retry: str | None) -> None:
-    """Check RETRY.
+    """Check the value of RETRY.
 
     Raises:
-        UserError: if it is not a word that means something.
+        UserError: if it is neither None nor 'failed'.
     """
     if retry not in (None, "failed"):
         raise UserError(f"hydra.sweeper.retry ({RETRY_FAILED}) is '{retry}', but the only value is 'failed'.")

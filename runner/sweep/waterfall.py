@@ -1,4 +1,4 @@
-"""A waterfall: jobs of a sweep in a row, each a step from the one before, as `grid.waterfall` declares them."""
+"""Find the waterfalls that `grid.waterfall` declares: rows of jobs, each of which changes the one before it."""
 
 from __future__ import annotations
 
@@ -11,41 +11,47 @@ _PARTS = ("model", "technique", "task", "workload", "threads", "isolation")
 
 
 def find_waterfalls(jobs: list[Job], rows: list[dict[str, Any]]) -> list[list[str]]:
-    """Return the keys of the jobs of each waterfall, one waterfall for every job that the first row matches.
+    """Return the keys of the jobs of each waterfall.
 
-    A row names what it changes, as a rule of `grid.exclude` does; all else stays as in the row before. So a first row
-    `{model: a, technique: b}` in a grid with one and with two threads starts two waterfalls. One that the grid lacks a
-    job of is left out.
+    Each job that the first row matches starts a waterfall. So a first row `{model: a, technique: b}` in a grid with one
+    and with two threads starts two waterfalls. A row names the keys that it changes, as a rule of `grid.exclude` does.
+    All other settings are those of the previous row. A waterfall is left out if the grid lacks one of its jobs.
+
+    Args:
+        jobs: the jobs of the grid.
+        rows: the rows of `grid.waterfall`.
 
     Raises:
-        UserError: if no waterfall is left, or a row matches several jobs; it names the row.
+        UserError: if no waterfall is complete, or if a row matches several jobs. The message names the row.
     """
-    found: list[list[Job]] = [[]]
+    waterfalls: list[list[Job]] = [[]]
     for number, row in enumerate(rows):
         where = f"grid.waterfall[{number}]"
-        nexts = [[*chain, job] for chain in found for job in _following(chain, row, jobs, where)]
-        if not nexts:
+        longer = [[*chain, job] for chain in waterfalls for job in _following(chain, row, jobs, where)]
+        if not longer:
             raise UserError(
-                f"{where}: no job of the grid is like {_said(row)}{_else_as(found[0])}. Add it to grid.union."
+                f"{where}: no job of the grid has {_text(row)}{_other_settings(waterfalls[0])}. Add it to grid.union."
             )
-        found = nexts
-    return [[job.key for job in chain] for chain in found if chain]
+        waterfalls = longer
+    return [[job.key for job in chain] for chain in waterfalls if chain]
 
 
 def _following(chain: list[Job], row: dict[str, Any], jobs: list[Job], where: str) -> list[Job]:
-    matching = [job for job in jobs if all(matches(job.config, key, wanted, where) for key, wanted in row.items())]
+    matching = [job for job in jobs if all(matches(job.config, key, value, where) for key, value in row.items())]
     if not chain:
         return matching
-    kept = set(_PARTS) - {key.partition(".")[0] for key in row}
-    same = [job for job in matching if all(job.config[part] == chain[-1].config[part] for part in kept)]
-    if len(same) > 1:
-        raise UserError(f"{where}: {len(same)} jobs of the grid are like {_said(row)}. Name more keys, to tell one.")
-    return same
+    unchanged = set(_PARTS) - {key.partition(".")[0] for key in row}
+    following = [job for job in matching if all(job.config[part] == chain[-1].config[part] for part in unchanged)]
+    if len(following) > 1:
+        raise UserError(
+            f"{where}: {len(following)} jobs of the grid have {_text(row)}. Name more keys, so that one job matches."
+        )
+    return following
 
 
-def _said(row: dict[str, Any]) -> str:
+def _text(row: dict[str, Any]) -> str:
     return "{" + ", ".join(f"{key}: {value}" for key, value in row.items()) + "}"
 
 
-def _else_as(chain: list[Job]) -> str:
-    return f", with all else as in {chain[-1].key}" if chain else ""
+def _other_settings(chain: list[Job]) -> str:
+    return f" and all other settings of {chain[-1].key}" if chain else ""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.config.schema import TaskConfig
+from runner.config.task_kinds import SINGLE_LABEL, TOKENS
 from runner.tasks.texts import Example, Texts
 
 SENTENCES = (
@@ -54,7 +55,10 @@ SENTENCES = (
 
 def load(task: TaskConfig, downloads: Path) -> Texts:
     """Return the sentences as test texts, in the order of the book."""
-    return Texts([], [], [], [Example(sentence, None) for sentence in SENTENCES])
+    of_words = task.kind == TOKENS
+    words = [tuple(sentence.split()) if of_words else None for sentence in SENTENCES]
+    examples = [Example(sentence, None, words=own) for sentence, own in zip(SENTENCES, words, strict=True)]
+    return Texts([], [], [], examples, kind=TOKENS if of_words else SINGLE_LABEL)
 
 
 def identity(task: TaskConfig) -> dict[str, Any]:

@@ -80,8 +80,7 @@ def texts_of(rows: list[Row], task: TaskConfig, where: Source, class_names: list
     Raises:
         UserError: if there is only one label, or no text to test on.
     """
-    stated = task.labels or class_names
-    labels = class_names if class_names and not task.labels else _label_names(rows, task, where)
+    labels, stated = labels_of(rows, task, where, class_names)
     numbers = {label: number for number, label in enumerate(labels)}
     examples = [_example(row, task, numbers) for row in rows]
     drawn = bool(labels) and SPLIT not in rows[0].values
@@ -94,7 +93,19 @@ def texts_of(rows: list[Row], task: TaskConfig, where: Source, class_names: list
         train, validation, test = [], [], shuffled(examples)
     if not test:
         raise UserError(f"{where} has no texts to test on. Add rows, or put test into column 'split'.")
-    return Texts(labels, train, validation, test, kind=task.kind, drawn=drawn, stated=bool(stated))
+    return Texts(labels, train, validation, test, kind=task.kind, drawn=drawn, stated=stated)
+
+
+def labels_of(
+    rows: list[Row], task: TaskConfig, where: Source, class_names: list[str] | None = None
+) -> tuple[list[str], bool]:
+    """Return the names of all labels, and whether their order was stated; the arguments are those of `texts_of`.
+
+    Raises:
+        UserError: if a row holds no label, or if there is only one label.
+    """
+    labels = class_names if class_names and not task.labels else _label_names(rows, task, where)
+    return labels, bool(task.labels or class_names)
 
 
 def _check(row: Row, task: TaskConfig, where: str) -> None:

@@ -28,7 +28,7 @@ def load(task: TaskConfig, downloads: Path) -> Texts:
     Raises:
         UserError: if the file is missing or cannot be read. The message names the column or the line at fault.
     """
-    path = _path(task)
+    path = readable_path(task.path)
     where = Source("task.path", str(path))
     wanted = [*wanted_columns(task).values(), SPLIT]
     rows = open_rows(path, wanted, where, task.encoding, task.delimiter and task.delimiter.value)
@@ -39,17 +39,25 @@ def load(task: TaskConfig, downloads: Path) -> Texts:
 
 def identity(task: TaskConfig) -> dict[str, Any]:
     """Return the hash of the file and the settings for reading it."""
-    path = _path(task)
+    path = readable_path(task.path)
     with path.open("rb") as file:
         content = hashlib.file_digest(file, "sha256").hexdigest()
     declared = {"encoding": task.encoding, "delimiter": task.delimiter and task.delimiter.value}
     return {"sha256": content, "suffixes": path.suffixes[-2:]} | declared | read_as(task)
 
 
-def _path(task: TaskConfig) -> Path:
-    if not task.path:
+def readable_path(text: str | None) -> Path:
+    """Return the path of a file of texts.
+
+    Args:
+        text: task.path.
+
+    Raises:
+        UserError: if it is not set, or if the file cannot be read.
+    """
+    if not text:
         raise UserError("task.path is not set. Name a CSV, TSV, JSONL or Parquet file: task.path=/folder/texts.csv.")
-    path = Path(task.path).expanduser()
+    path = Path(text).expanduser()
     if path.exists() and not path.is_file() and not path.is_dir():
         raise UserError(f"task.path: {path} is a pipe or a device. Name a CSV, TSV, JSONL or Parquet file.")
     try:

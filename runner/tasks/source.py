@@ -34,6 +34,7 @@ def load_texts(task: TaskConfig, downloads: Path) -> Texts:
         UserError: if there is no such task, if its file is at fault, or if a package cannot be downloaded.
     """
     texts: Texts = _module(task).load(task, downloads)
+    texts = replace(texts, test=texts.test[: task.max_test_texts])
     return replace(texts, kind=task.kind) if task.kind == EMBEDDING and not texts.labels else texts
 
 
@@ -49,6 +50,7 @@ def task_identity(task: TaskConfig) -> dict[str, Any]:
     identity: dict[str, Any] = module.identity(task)
     plugin = _plugin(task)
     ours = source_hash([Path(__file__), *([] if plugin else [Path(module.__file__)])], ("tasks",))
+    identity |= {"max_test_texts": task.max_test_texts} if task.max_test_texts else {}
     return identity | {"kind": task.kind, "code": f"{ours} {plugin.sha256()}" if plugin else ours}
 
 

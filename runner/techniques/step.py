@@ -109,6 +109,11 @@ class Step(ABC):
         """Whether its result computes the same float32 logits as its input, except for rounding."""
         return False
 
+    @classmethod
+    def gives_tokenizer(cls) -> bool:
+        """Return whether its result holds config.json and tokenizer.json, which the steps after it may read."""
+        return cls.gives == "checkpoint"
+
     def infer_shape(self, shape: Shape) -> Shape:
         """Check that the step can transform a model of this shape, and return the shape of the result.
 

@@ -1,5 +1,5 @@
-"""What runs inside a box: it measures one artifact, or evaluates it.
+"""Measure or evaluate one artifact inside a box.
 
-It imports the standard library, numpy and one engine. It may use `engines`, `models`, `tasks`, `machine`, and the
-record of what a box measures, which is in `results`.
+This room imports the standard library, numpy and one engine. It may use `engines`, `models`, `tasks`, `machine`, and
+the record of what a box measures, which is in `results`.
 """

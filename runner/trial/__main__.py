@@ -1,11 +1,11 @@
 """Measure one artifact inside a box: `python -m runner.trial REQUEST`, where REQUEST is a JSON file.
 
-    {"engine": name, "plugin": its module or null, "threads": 1, "cpus": [1], "memory_bytes": … or null,
-     "session": a number of this trial,
+    {"engine": the engine's name, "plugin": its module or null, "threads": 1, "cpus": [1], "memory_bytes": … or null,
+     "session": a number that identifies this trial,
      "measure": {"batches": …, "timed_seconds": …, "warmup_seconds": …, "turn_seconds": …},
      "paths": {"artifact": …, "inputs": …, "partner": the partner's folder, if there is one, "output": …}}
 
-What was measured (runner/results/records/measured.py) goes to `measured.json` in the output folder, written whole.
+The result (runner/results/records/measured.py) is written atomically to `measured.json` in the output folder.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from runner.trial.turns import Partner, Schedule, run_turns, schedule
 
 
 def main() -> None:
-    """Read the request, measure, write what was measured."""
+    """Read the request, measure, and write the result."""
     request, paths = read_request()
     atomic_write(paths["output"] / "measured.json", to_json(measure(request, paths)))
 
 
 def measure(request: Settings, paths: Paths) -> Measured:
-    """Go through the phases import, load, first call, warm-up, timed calls and longest call; return what they took."""
+    """Run the phases import, load, first call, warm-up, timed calls and longest call, and return the measurements."""
     watch = MemoryWatch()
     started = start(request, paths, watch)
     measured = started.measured
@@ -55,7 +55,7 @@ def measure(request: Settings, paths: Paths) -> Measured:
 
 
 def _time_calls(started: Started, request: Settings, paths: Paths, watch: MemoryWatch) -> None:
-    """Time whole passes, in turns with the partner; read the machine's own counters right around them."""
+    """Time whole passes over the inputs in turns with the partner, and read the kernel's counters before and after."""
     side, measured = started.side, started.measured
     settings, batches = request["measure"], len(side.batches)
     partner = Partner(paths["partner"], request["session"]) if "partner" in paths else None
@@ -84,11 +84,11 @@ def _time_calls(started: Started, request: Settings, paths: Paths, watch: Memory
         measured.steal_seconds = after.steal_seconds - before.steal_seconds
     if before.throttled_periods is not None and after.throttled_periods is not None:
         measured.throttled_periods = after.throttled_periods - before.throttled_periods
-    _sum_up(started, plan)
+    _summarize(started, plan)
 
 
-def _sum_up(started: Started, plan: Schedule) -> None:
-    """Write down the timed calls, and the figures that follow from them."""
+def _summarize(started: Started, plan: Schedule) -> None:
+    """Write the timed calls, and the values that follow from them, into the record."""
     side, measured, batches = started.side, started.measured, len(started.arrays)
     seconds = side.seconds
     measured.timed_seconds = sum(seconds)
@@ -114,9 +114,10 @@ def _sum_up(started: Started, plan: Schedule) -> None:
 
 
 def _call_with_longest(started: Started, file: Path, watch: MemoryWatch) -> int:
-    """Call once with each input that is larger than all that were timed; return the length of the longest, in tokens.
+    """Call the model once with each of the largest inputs, and return the length of the longest text in tokens.
 
-    So the peaks of memory hold for every text of the task, not only for the first ones. Nothing of this is timed.
+    An input is left out if a timed input was as large. So the peaks of memory are valid for all texts of the task, not
+    only for the first ones. These calls are not timed.
     """
     larger = load_larger(file, [inputs[0].shape for inputs in started.arrays])
     batches = [started.engine.prepare(*inputs) for inputs in larger]
@@ -128,7 +129,7 @@ def _call_with_longest(started: Started, file: Path, watch: MemoryWatch) -> int:
 
 
 class _Counters(NamedTuple):
-    """What the kernel counts for this process and its CPUs; None for what it does not tell."""
+    """The kernel's counters for this process and its CPUs. A counter that the kernel does not show is None."""
 
     cpu_seconds: float
     involuntary_switches: int
@@ -143,20 +144,21 @@ def _counters(cpus: list[int]) -> _Counters:
 
 
 def _third_party_modules() -> list[str]:
-    """Return what was imported besides the standard library."""
+    """Return the names of the imported packages that are not in the standard library."""
     top_level = {name.partition(".")[0] for name in sys.modules}
     return sorted(name for name in top_level - sys.stdlib_module_names if not name.startswith("_"))
 
 
 def unfair(request: Settings, measured: Measured) -> str | None:
-    """Return how the box differs from what the job asked for, or None."""
+    """Return how the box differs from the job's settings, or None if it does not."""
     cpus, memory_bytes, threads = box.joined_cpus(request["cpus"]), request["memory_bytes"], request["threads"]
     if measured.box_cpus != cpus:
-        return f"asked for CPUs {cpus}, got {measured.box_cpus}"
+        return f"the job asks for CPUs {cpus}, but the box has {measured.box_cpus}"
     if memory_bytes and measured.box_memory_limit_bytes != memory_bytes:
-        return f"asked for a memory limit of {memory_bytes} bytes, got {measured.box_memory_limit_bytes}"
+        limit = measured.box_memory_limit_bytes
+        return f"the job asks for a memory limit of {memory_bytes} bytes, but the box has {limit}"
     if measured.box_engine_threads != threads:
-        return f"asked the engine for threads={threads}, it has {measured.box_engine_threads}"
+        return f"the job asks for threads={threads}, but the engine has {measured.box_engine_threads}"
     cpu_seconds, elapsed_seconds = measured.cpu_seconds or 0.0, measured.elapsed_seconds or 0.0
     if cpu_seconds > 1.05 * threads * elapsed_seconds + 0.05:
         return f"used {cpu_seconds:.2f} CPU seconds in {elapsed_seconds:.2f} seconds: more than threads={threads} can"

@@ -1,8 +1,8 @@
-"""Does a prediction depend on the texts beside it, or on padding? It does where scales are taken from a whole batch.
+"""Measure whether predictions depend on the other texts of a batch, or on padding.
 
-Dynamic int8 takes one scale per tensor from the activations of all texts and of the padding among them
-(https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html), so the same text may be evaluated
-otherwise in other company. In float32 only the order of additions differs.
+Dynamic int8 computes one scale per tensor from the activations of all texts in a batch, including the padding
+(https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html). So the logits of a text may depend on
+the rest of its batch. In float32 only the order of additions differs.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from runner.config.task_kinds import EMBEDDING, MULTI_LABEL, SINGLE_LABEL
 if TYPE_CHECKING:
     import numpy as np
 
-#: input_ids, attention_mask and perhaps token_type_ids, and of words where they start; int64 [texts, length]
+#: input_ids, attention_mask, perhaps token_type_ids, and perhaps the starts of words; each is int64 [texts, length]
 Batch = tuple["np.ndarray", ...]
 
 MAX_TEXTS = 128
-TEXTS_A_BATCH = 8
+BATCH_SIZE = 8
 
 
 def compare_batchings(
@@ -29,33 +29,37 @@ def compare_batchings(
     pad_token_id: int,
     kind: str = SINGLE_LABEL,
 ) -> dict[str, Any]:
-    """Evaluate the first texts alone, without padding, and in eights padded to the longest; compare these and `logits`.
+    """Evaluate the first texts in three batchings, and compare their logits and predictions.
+
+    The batchings are: as the workload has them (`logits`), each text alone without padding, and batches of eight texts
+    that are padded to the longest.
 
     Args:
-        evaluate: returns the logits of a batch, [texts, labels]; of words [words, labels].
-        batches: all texts as the workload has them.
-        logits: of all texts, or words, in those batches, likewise.
-        pad_token_id: what to pad with.
-        kind: how logits are evaluated; see `runner.config.task_kinds`.
+        evaluate: a function that returns the logits of a batch, [texts, labels], or [words, labels] for words.
+        batches: all texts in the batches of the workload.
+        logits: the logits of all texts, or of all words, in those batches.
+        pad_token_id: the id of the padding token.
+        kind: the kind of the task, which decides how logits predict; see `runner.config.task_kinds`.
 
     Returns:
-        examples: how many texts, up to 128, or their words; texts come shuffled, so the first are a fair sample.
-        changed_predictions: those that the three ways do not predict alike; None for vectors, which predict nothing.
-        logit_difference: the largest between any two of them; None if one is not a finite number.
+        examples: the number of compared texts, up to 128, or of their words. Texts are in random order, so the first
+            texts are a fair sample.
+        changed_predictions: the number of texts or words whose predictions are not the same in all batchings. It is
+            None for vectors, which predict nothing.
+        logit_difference: the largest difference between two batchings, or None if a logit is not finite.
     """
     import numpy as np
 
     texts = _texts(batches)[:MAX_TEXTS]
     alone = [_batch([text], pad_token_id) for text in texts]
-    eights = [_batch(texts[i : i + TEXTS_A_BATCH], pad_token_id) for i in range(0, len(texts), TEXTS_A_BATCH)]
-    again = [np.concatenate([evaluate(batch) for batch in cut]) for cut in (alone, eights)]
-    ways = [logits[: len(again[0])], *again]
-    evaluated = np.stack(ways).astype(float)  # [ways, texts, labels]
-    predictions = evaluated > 0 if kind == MULTI_LABEL else evaluated.argmax(axis=-1)
-    changed = (predictions != predictions[0]).reshape(*evaluated.shape[:2], -1).any(axis=(0, 2))
-    difference = float(np.ptp(evaluated, axis=0).max())
+    eights = [_batch(texts[i : i + BATCH_SIZE], pad_token_id) for i in range(0, len(texts), BATCH_SIZE)]
+    others = [np.concatenate([evaluate(batch) for batch in batching]) for batching in (alone, eights)]
+    by_batching = np.stack([logits[: len(others[0])], *others]).astype(float)  # [batchings, texts, labels]
+    predictions = by_batching > 0 if kind == MULTI_LABEL else by_batching.argmax(axis=-1)
+    changed = (predictions != predictions[0]).reshape(*by_batching.shape[:2], -1).any(axis=(0, 2))
+    difference = float(np.ptp(by_batching, axis=0).max())
     return {
-        "examples": evaluated.shape[1],
+        "examples": by_batching.shape[1],
         "changed_predictions": None if kind == EMBEDDING else int(changed.sum()),
         "logit_difference": difference if np.isfinite(difference) else None,
     }
@@ -68,7 +72,7 @@ def _texts(batches: Sequence[Batch]) -> list[Batch]:
 
 
 def _batch(texts: Sequence[Batch], pad_token_id: int) -> Batch:
-    """Return the inputs of some texts, padded to the longest."""
+    """Return the inputs of some texts as one batch, padded to the longest text."""
     import numpy as np
 
     padding = (pad_token_id, 0, 0, 0)

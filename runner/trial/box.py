@@ -1,4 +1,4 @@
-"""Read back, from inside, what the box really gives; None for what the kernel does not tell."""
+"""Read the actual settings of a box from inside it. A value that the kernel does not show is None."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from runner.trial.cgroup import control_group, memory_limit_bytes
 
 
 def read_back(record: ReadBack, engine: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
-    """Write into a record what this process sees of its box: affinity, limits, threads, rights and the CPU.
+    """Write the settings of the box into a record: affinity, limits, threads, rights and the CPU.
 
     Args:
-        record: what is read goes into its columns.
-        engine: what the engine says about itself.
-        facts: what else was found out; it goes into `box_rest`.
+        record: the record, whose columns are set.
+        engine: the engine's description of itself.
+        facts: other facts, which are written into `box_rest`.
     """
     group = control_group("memory") or control_group("cpu")
     sets = instruction_sets()
@@ -39,7 +39,7 @@ def read_back(record: ReadBack, engine: Mapping[str, Any], facts: Mapping[str, A
 
 
 def joined_cpus(cpus: Iterable[int]) -> str:
-    """Return numbers of CPUs as a record holds them, such as '0,2'."""
+    """Return the numbers of CPUs as a text for a record, such as '0,2'."""
     return ",".join(map(str, sorted(cpus)))
 
 
@@ -56,7 +56,7 @@ def _rights() -> dict[str, Any]:
 
 
 def steal_seconds(cpus: list[int], root: Path = Path("/")) -> float | None:
-    """Return the seconds that the hypervisor gave these CPUs to others since boot."""
+    """Return the seconds since boot in which the hypervisor gave these CPUs to others, or None if they are unknown."""
     try:
         lines = [line.split() for line in (root / "proc/stat").read_text().splitlines()]
         ticks = {words[0]: int(words[8]) for words in lines if words and words[0].startswith("cpu")}
@@ -66,7 +66,7 @@ def steal_seconds(cpus: list[int], root: Path = Path("/")) -> float | None:
 
 
 def process_start_seconds() -> float:
-    """Return when this process was started, on the clock of `time.monotonic` (as near as a tick)."""
+    """Return the start of this process on the clock of `time.monotonic`, with the precision of a kernel tick."""
     fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
     since_boot = int(fields[19]) / os.sysconf("SC_CLK_TCK")
     return since_boot + time.clock_gettime(time.CLOCK_MONOTONIC) - time.clock_gettime(time.CLOCK_BOOTTIME)

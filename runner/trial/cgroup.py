@@ -1,7 +1,8 @@
-"""The control groups of this process, of both versions (https://man7.org/linux/man-pages/man7/cgroups.7.html).
+"""Read the limits and counters of this process's control groups, versions 1 and 2.
 
-The kernel names the group of a process in each hierarchy (/proc/self/cgroup), and says which part of a hierarchy is
-mounted where (/proc/self/mountinfo). In a container the part that is mounted often begins at the container's own group.
+The kernel names the group of a process in each hierarchy (/proc/self/cgroup), and lists which part of a hierarchy is
+mounted at which place (/proc/self/mountinfo). In a container, the mounted part often begins at the container's own
+group. See https://man7.org/linux/man-pages/man7/cgroups.7.html.
 """
 
 from __future__ import annotations
@@ -13,34 +14,37 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 
 _ROOT = Path("/")
-_UNLIMITED = 1 << 60  # version 1 says "no limit" by a number near 2**63
-_ESCAPED = re.compile(r"\\([0-7]{3})")  # how mountinfo writes a space
+_UNLIMITED = 1 << 60  # version 1 expresses "no limit" by a number near 2**63
+_ESCAPED = re.compile(r"\\([0-7]{3})")  # mountinfo writes a space as \040
 
 
 @dataclass(frozen=True)
 class ControlGroup:
-    """This process's group of one controller: `version` is 1 or 2.
+    """This process's group of one controller.
 
-    `folders` are its own folder and those of the groups above it, as far as they are mounted here: what limits a group
-    limits all below it.
+    Attributes:
+        version: the version of control groups, 1 or 2.
+        folders: the group's folder and the folders of the groups above it that are mounted here. The limits of a group
+            also apply to all groups below it.
     """
 
     version: int
     folders: tuple[Path, ...]
 
     def numbers(self, name: str) -> list[int]:
-        """Return the numbers in the files of this name, the own group's first; a group without one is left out."""
+        """Return the numbers in the files with this name, first that of the process's group. Skip missing numbers."""
         texts = (_text(folder / name).strip() for folder in self.folders)
         return [int(text) for text in texts if text.isdigit()]
 
 
 @cache
 def control_group(controller: str, root: Path = _ROOT) -> ControlGroup | None:
-    """Return this process's group of a controller, such as cpu or memory; None if it is not visible.
+    """Return this process's group of a controller, or None if it is not visible.
 
     Args:
-        controller: in version 1 each is in one hierarchy; those that are in none are in that of version 2.
-        root: where /proc and /sys are.
+        controller: the name of a controller, such as cpu or memory. If no hierarchy of version 1 has the controller,
+            the hierarchy of version 2 has it.
+        root: the folder that holds /proc and /sys.
     """
     groups = [line.split(":", 2) for line in _text(root / "proc/self/cgroup").splitlines()]
     for version, kind in ((1, controller), (2, "")):
@@ -55,7 +59,7 @@ def control_group(controller: str, root: Path = _ROOT) -> ControlGroup | None:
 
 
 def memory_limit_bytes(root: Path = _ROOT) -> int | None:
-    """Return the lowest memory limit of our group and those above it; None for no limit, or if it is not known."""
+    """Return the lowest memory limit of this group and the groups above it, or None if none is set or known."""
     group = control_group("memory", root)
     if group is None:
         return None
@@ -64,7 +68,7 @@ def memory_limit_bytes(root: Path = _ROOT) -> int | None:
 
 
 def memory_peak_bytes(root: Path = _ROOT) -> int | None:
-    """Return the peak of our group's memory, page cache included; None where the kernel does not tell it."""
+    """Return the peak memory of this process's group with page cache, or None if the kernel does not show it."""
     group = control_group("memory", root)
     if group is None:
         return None
@@ -73,41 +77,44 @@ def memory_peak_bytes(root: Path = _ROOT) -> int | None:
 
 
 def throttled_periods(root: Path = _ROOT) -> int | None:
-    """Return how often our group, or one above it, was stopped for having used up its CPU quota; None if unknown."""
+    """Return how often a CPU quota stopped this group or a group above it, or None if the number is not known."""
     group = control_group("cpu", root)
     if group is None:
         return None
-    known = []
+    counts = []
     for folder in group.folders:
         for line in _text(folder / "cpu.stat").splitlines():
             name, _, value = line.partition(" ")
             if name == "nr_throttled" and value.isdigit():
-                known.append(int(value))
-    return sum(known) if known else None
+                counts.append(int(value))
+    return sum(counts) if counts else None
 
 
 def cpu_quota(root: Path = _ROOT) -> float | None:
-    """Return how many CPUs' worth of time our group gets, the least of all above it; None for no quota, or unknown."""
+    """Return the CPU quota as a number of CPUs, or None if there is none or if it is not known.
+
+    It is the lowest quota of this process's group and of the groups above it.
+    """
     group = control_group("cpu", root)
     quotas = []
     for folder in group.folders if group is not None else ():
         if group is not None and group.version == 2:
-            given, _, period = _text(folder / "cpu.max").strip().partition(" ")
+            quota, _, period = _text(folder / "cpu.max").strip().partition(" ")
         else:
-            given, period = (_text(folder / name).strip() for name in ("cpu.cfs_quota_us", "cpu.cfs_period_us"))
-        if given.isdigit() and period.isdigit():
-            quotas.append(int(given) / int(period))
+            quota, period = (_text(folder / name).strip() for name in ("cpu.cfs_quota_us", "cpu.cfs_period_us"))
+        if quota.isdigit() and period.isdigit():
+            quotas.append(int(quota) / int(period))
     return min(quotas, default=None)
 
 
 def _mounts(version: int, controller: str, root: Path) -> Iterator[tuple[str, Path]]:
-    """Give, of each mount of a controller's hierarchy, which group is mounted, and where."""
+    """Yield the mounted group and the folder for each mount of a controller's hierarchy."""
     for line in _text(root / "proc/self/mountinfo").splitlines():
-        mount, _, of = line.partition(" - ")
-        kind, *_, options = of.split(" ")
+        mount, _, file_system = line.partition(" - ")
+        kind, *_, options = file_system.split(" ")
         if kind == "cgroup2" if version == 2 else kind == "cgroup" and controller in options.split(","):
-            group, at = (_ESCAPED.sub(lambda code: chr(int(code[1], 8)), text) for text in mount.split(" ")[3:5])
-            yield group, root / at.lstrip("/")
+            group, folder = (_ESCAPED.sub(lambda code: chr(int(code[1], 8)), text) for text in mount.split(" ")[3:5])
+            yield group, root / folder.lstrip("/")
 
 
 def _text(path: Path) -> str:

@@ -1,7 +1,8 @@
-"""The energy that the CPU packages took, where the machine shows it: RAPL through the kernel's powercap files.
+"""Read the energy of the CPU packages from the RAPL counters, if the machine shows them.
 
-https://docs.kernel.org/power/powercap/powercap.html; AMD's counters appear under the same names. A package is the whole
-chip, so whatever else runs on it is counted too. The kernel lets only root read them, and containers usually hide them.
+The kernel shows the counters of Intel and AMD in its powercap files, which only root can read and which containers
+usually hide (https://docs.kernel.org/power/powercap/powercap.html). A package is the whole chip, so the energy includes
+other programs that run on it.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ from pathlib import Path
 
 
 class EnergyMeter:
-    """Adds up the packages' counters, which start again from zero at a maximum (after minutes under load).
+    """Add up the counters of all packages. A counter starts again from zero at a maximum, after minutes under load.
 
     Args:
-        root: where /sys is.
+        root: the folder that holds /sys.
     """
 
     def __init__(self, root: Path = Path("/")) -> None:
@@ -21,12 +22,15 @@ class EnergyMeter:
         self._packages = {
             path: _number(path.parent / "max_energy_range_uj")
             for path in sorted(root.glob("sys/class/powercap/intel-rapl:*/energy_uj"))
-            if path.parent.name.count(":") == 1  # two colons: a part of a package, counted with it
+            if path.parent.name.count(":") == 1  # two colons name a part of a package, which the package includes
         }
         self._last = {path: _number(path) for path in self._packages}
 
     def joules(self) -> float | None:
-        """Return the energy in joules since the meter was made, None where it is not visible; call it often enough."""
+        """Return the energy in joules since the meter was made, or None if it is not visible.
+
+        Call it at least once while a counter runs from zero to its maximum.
+        """
         if not self._packages:
             return None
         for path, maximum in self._packages.items():

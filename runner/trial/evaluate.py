@@ -1,7 +1,4 @@
-"""Evaluate one artifact: the logits of every text, how far they depend on the batch, and the precision.
-
-Apart from timing, once per artifact.
-"""
+"""Evaluate an artifact once: the logits of every text, how much they depend on the batch, and the precision."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ from runner.trial.weights import int8_weight_bits
 
 
 def main() -> None:
-    """Read the request (see runner/isolation), write `files/logits.json` and `notes.json` into the output folder."""
+    """Read the request, and write `files/logits.json` and `notes.json` into the output folder."""
     request, paths = read_request()
     engine = import_engine(request["engine"], request["plugin"])(paths["artifact"], request["threads"])
     file = paths["inputs"] / "inputs.npz"
@@ -26,8 +23,8 @@ def main() -> None:
     batches = load_evaluated(file)
     logits = np.concatenate([evaluate(engine, batch) for batch in batches])
     (paths["output"] / "files").mkdir()
-    logits_of_all = with_unknown(logits, words_with_tokens(file))
-    (paths["output"] / "files" / "logits.json").write_text(json.dumps(logits_of_all.tolist()))
+    all_logits = with_unknown(logits, words_with_tokens(file))
+    (paths["output"] / "files" / "logits.json").write_text(json.dumps(all_logits.tolist()))
     precision = engine.precision(engine.prepare(*load_inputs(file, 1)[0]))
     notes = engine.describe() | {
         "precision": precision,
@@ -45,19 +42,19 @@ def evaluate_texts(engine: Engine, batch: Batch) -> np.ndarray:
 
 
 def evaluate_words(engine: Engine, batch: Batch) -> np.ndarray:
-    """Return the logits of a batch whose last part says where words start, [words that have a token, labels]."""
+    """Return the logits of the words of a batch, [words that have a token, labels]. Its last part marks word starts."""
     *inputs, starts = batch
     logits = engine.logits(engine.run(engine.prepare(*inputs)))
     return np.asarray(logits[starts.astype(bool)])
 
 
 def with_unknown(logits: np.ndarray, words: np.ndarray | None) -> np.ndarray:
-    """Return logits of all words, not numbers where one has no token; the same where texts are evaluated as a whole."""
+    """Return the logits of all words, with NaN for words without a token. If `words` is None, return `logits`."""
     if words is None:
         return logits
-    logits_of_all = np.full((len(words), logits.shape[-1]), np.nan)
-    logits_of_all[words] = logits
-    return logits_of_all
+    all_logits = np.full((len(words), logits.shape[-1]), np.nan)
+    all_logits[words] = logits
+    return all_logits
 
 
 if __name__ == "__main__":

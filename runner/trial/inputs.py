@@ -1,4 +1,4 @@
-"""Read tokenized inputs: one .npz with all batches, laid end to end (written by runner/trial/tokenize.py)."""
+"""Read tokenized inputs from the .npz file that runner/trial/tokenize.py writes, with all batches end to end."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-WORD_STARTS = "word_starts"  # beside the inputs, where words are evaluated: 1 at the first token of each
+WORD_STARTS = "word_starts"  # an additional input if words are evaluated, with 1 at the first token of each word
 
 
 def load_inputs(path: Path, batches: int | None = None) -> list[tuple[np.ndarray, ...]]:
-    """Return the inputs of each batch in the order of `INPUTS`, int64 [batch, length]; the first `batches` or all."""
+    """Return the inputs of the first `batches` batches, or of all, in the order of `INPUTS`, int64 [batch, length]."""
     return _load(path, INPUTS, lambda shapes: range(len(shapes))[:batches])
 
 
 def load_larger(path: Path, known: Sequence[tuple[int, ...]]) -> list[tuple[np.ndarray, ...]]:
-    """Return the inputs of the batch with the most tokens and of the one with the longest texts, padding included,
-    each only if none of the known shapes is as large."""
+    """Return the inputs of the batch with the most tokens and of the batch with the longest texts, with padding.
+
+    A batch is left out if one of the known shapes is as large.
+    """
 
     def larger(shapes: list[tuple[int, ...]]) -> list[int]:
         places = set[int]()
@@ -39,12 +41,12 @@ def load_larger(path: Path, known: Sequence[tuple[int, ...]]) -> list[tuple[np.n
 
 
 def load_evaluated(path: Path) -> list[tuple[np.ndarray, ...]]:
-    """Return the inputs of every batch, and after them, where words are evaluated, where they start."""
+    """Return the inputs of every batch. If words are evaluated, the starts of words come last."""
     return _load(path, (*INPUTS, WORD_STARTS), lambda shapes: range(len(shapes)))
 
 
 def words_with_tokens(path: Path) -> np.ndarray | None:
-    """Return for each word of all texts whether it has a token; None where texts are evaluated as a whole."""
+    """Return for each word of all texts whether it has a token, or None if texts are evaluated as a whole."""
     import numpy as np
 
     with np.load(path) as file:
@@ -54,7 +56,7 @@ def words_with_tokens(path: Path) -> np.ndarray | None:
 def _load(
     path: Path, names: Sequence[str], choose: Callable[[list[tuple[int, ...]]], Sequence[int]]
 ) -> list[tuple[np.ndarray, ...]]:
-    """Return the named inputs of the batches at the places that `choose` returns for the shapes of all."""
+    """Return the named inputs of some batches. `choose` gets the shapes of all batches and returns their places."""
     import numpy as np
 
     with np.load(path) as file:
@@ -66,7 +68,7 @@ def _load(
 
 
 def pad_token_id(path: Path) -> int:
-    """Return the token id that pads: RoBERTa and its kin count positions by it."""
+    """Return the id of the padding token, from which models such as RoBERTa compute positions."""
     import numpy as np
 
     with np.load(path) as file:

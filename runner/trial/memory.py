@@ -1,12 +1,12 @@
-"""Memory of this process: the peaks of each phase, and its size over time.
+"""Measure the memory of this process: the peaks of each phase, and the size over time.
 
-Two figures stand beside each other. *Resident* memory (VmRSS, its peak VmHWM) counts every page that is mapped now, the
-pages of files among them: libraries and weights, as far as they happen to lie in the page cache. That part moves by
-several percent from one day to the next. *Anonymous* memory (RssAnon, and VmSwap for what was swapped out) is what
-the process allocated itself, and identical code needs the same of it on every day.
+Two kinds of memory are measured. *Resident* memory (VmRSS, with its peak VmHWM) counts all pages that are mapped,
+including the pages of files. These are libraries and weights that happen to be in the page cache, and their size
+changes by several percent from day to day. *Anonymous* memory (RssAnon, and VmSwap for swapped pages) is allocated by
+the process itself, and identical code needs the same amount on every day.
 
-The kernel keeps a high-water mark of resident memory, which is reset between phases (`man 5 proc`, clear_refs), so no
-peak of it falls between two samples. It keeps none of anonymous memory; see `MemoryWatch.phase_peak`.
+The kernel records the peak of resident memory, which is reset between phases (`man 5 proc`, clear_refs). So no peak is
+lost between two samples. The kernel does not record the peak of anonymous memory; see `MemoryWatch.phase_peak`.
 """
 
 from __future__ import annotations
@@ -24,26 +24,29 @@ _INTERVAL_SECONDS = 0.01
 
 
 class Peak(NamedTuple):
-    """The highest resident and anonymous memory, in bytes; None where the kernel does not tell it."""
+    """The highest resident and anonymous memory in bytes. A value that the kernel does not show is None."""
 
     rss_bytes: int | None = None
     rss_anon_bytes: int | None = None
 
     def or_higher(self, other: Peak) -> Peak:
-        """Return the higher one of each figure."""
+        """Return the higher of two values for each kind of memory."""
         return Peak(_highest(self.rss_bytes, other.rss_bytes), _highest(self.rss_anon_bytes, other.rss_anon_bytes))
 
 
 class MemoryWatch:
-    """Peaks per phase and samples over time, from its creation on.
+    """Record the memory's peak in each phase, and samples over time.
 
-    Samples come from a thread while a phase of `watching` lasts; elsewhere only when `sample` is called, so that
-    nothing polls while calls are timed.
+    Within the context of `watching`, a thread takes samples. Otherwise only `sample` does, so that nothing polls while
+    calls are timed.
 
     Attributes:
-        phases, seconds, rss_bytes, rss_anon_bytes: of each sample.
+        phases: the phase of each sample.
+        seconds: the time of each sample since the watch was made.
+        rss_bytes: the resident memory of each sample.
+        rss_anon_bytes: the anonymous memory of each sample.
         total: the highest of the phases' peaks so far.
-        peak_resets: whether the kernel let the peak of resident memory be reset.
+        peak_resets: whether the kernel allows the peak of resident memory to be reset.
     """
 
     def __init__(self) -> None:
@@ -55,10 +58,10 @@ class MemoryWatch:
         self.total = Peak()
         self._origin = time.monotonic()
         self._phase = "start"
-        self._first_sample = 0  # of the phase
+        self._first_sample = 0  # the number of the phase's first sample
 
     def start(self, phase: str) -> None:
-        """Begin a phase: forget the peak so far, as far as the kernel allows."""
+        """Begin a phase, and reset the peak if the kernel allows it."""
         self._phase, self._first_sample = phase, len(self.phases)
         try:
             Path("/proc/self/clear_refs").write_text("5")
@@ -67,16 +70,16 @@ class MemoryWatch:
         self.sample()
 
     def watching(self, phase: str) -> _Sampler:
-        """Begin a phase and sample it from a thread for as long as the returned context lasts."""
+        """Begin a phase, and return a context in which a thread takes samples."""
         self.start(phase)
         return _Sampler(self)
 
     def phase_peak(self) -> Peak:
-        """Return the peaks of the phase, which ends here; the trial's own peaks are the highest of its phases.
+        """End the phase, and return its peaks. The trial's peaks are the highest of its phases' peaks.
 
-        Anonymous memory was at least as high as in any sample, of which the last is taken now. It was also at least the
-        peak of resident memory less the most file-mapped memory that a sample saw, and it was just that where the
-        phase mapped no files at its peak. Samples alone miss a short peak more often than not.
+        The peak of anonymous memory is estimated from below. It is at least as high as every sample, the last of which
+        is taken now. It is also at least the peak of resident memory minus the largest file-mapped memory of a sample.
+        Samples alone often miss a short peak.
         """
         self.sample()
         now = _status_bytes()
@@ -85,8 +88,8 @@ class MemoryWatch:
         return peak
 
     def sample(self) -> None:
-        """Note the resident and the anonymous size now."""
-        resident, mapped = map(int, Path("/proc/self/statm").read_text().split()[1:3])  # pages; of them, mapped files
+        """Record the resident and the anonymous memory now."""
+        resident, mapped = map(int, Path("/proc/self/statm").read_text().split()[1:3])  # all pages, and those of files
         self.phases.append(self._phase)
         self.seconds.append(round(time.monotonic() - self._origin, 4))
         self.rss_bytes.append(resident * _PAGE_BYTES)
@@ -101,19 +104,19 @@ class MemoryWatch:
         return series
 
     def file_bytes(self) -> int | None:
-        """Return how much memory was mapped from files, and shared, at the last sample."""
+        """Return the file-mapped and shared memory in bytes at the last sample, or None if it is not known."""
         return self.rss_bytes[-1] - self.rss_anon_bytes[-1] if self.total.rss_anon_bytes is not None else None
 
     def _anon_peak_bytes(self, now: dict[str, int]) -> int | None:
         resident, anon = now.get("VmHWM"), now.get("RssAnon")
         if anon is None:
             return None
-        seen = self.rss_anon_bytes[self._first_sample :]
-        at_least = [anon + now.get("VmSwap", 0), *seen]
+        samples = self.rss_anon_bytes[self._first_sample :]
+        lower_bounds = [anon + now.get("VmSwap", 0), *samples]
         if resident is not None and self.peak_resets:
             totals = self.rss_bytes[self._first_sample :]
-            at_least.append(resident - max(total - anon for total, anon in zip(totals, seen, strict=True)))
-        return max(at_least)
+            lower_bounds.append(resident - max(total - anon for total, anon in zip(totals, samples, strict=True)))
+        return max(lower_bounds)
 
 
 class _Sampler:
@@ -135,7 +138,7 @@ class _Sampler:
 
 
 def _status_bytes() -> dict[str, int]:
-    """Return what /proc/self/status tells in kB, in bytes; a kernel leaves out what it does not count."""
+    """Return the sizes in /proc/self/status in bytes. A kernel leaves out the sizes that it does not count."""
     lines = (line.split() for line in Path("/proc/self/status").read_text().splitlines())
     return {words[0].rstrip(":"): int(words[1]) * 1024 for words in lines if words[-1:] == ["kB"]}
 

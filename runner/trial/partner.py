@@ -1,8 +1,8 @@
-"""The partner: the baseline's box, open for a whole round, that takes turns with each of its trials.
+"""Run the partner, the baseline's box, which is open for a whole round and takes turns with each trial of the round.
 
-`python -m runner.trial.partner REQUEST`, a request like a trial's. It makes the model ready, says so by the file
-`ready`, then answers trials until whoever started it closes the pipe (see runner/trial/turns.py). What its calls in
-a trial took goes to `<session>.json`, written whole.
+It is started as `python -m runner.trial.partner REQUEST` with a request like a trial's. It loads and warms up the
+model, and makes the file `ready`. Then it answers trials until the process that started it closes the pipe (see
+runner/trial/turns.py). The latencies of its calls in a trial are written atomically to `<session>.json`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from runner.trial.turns import Side, serve
 
 
 def main() -> None:
-    """Get ready, then serve."""
+    """Load and warm up the model, and answer trials until the pipe is closed."""
     request, paths = read_request()
     output = paths["output"]
     side = start(request, paths, MemoryWatch()).side

@@ -1,13 +1,13 @@
-"""Measure, inside a box, how fast matrix products and memory are at best: `python -m runner.trial.peaks REQUEST`.
+"""Measure the highest rates of matrix products and memory inside a box: `python -m runner.trial.peaks REQUEST`.
 
     {"threads": 1, "seconds": 4.0, "paths": {"output": …}}
 
-Every runtime of the image shows its best kernels at the shapes of transformers, so that no engine can be faster than
-the best of them. A peak is a maximum: the kernels take turns in short bursts until the time is up, so that a slow
-moment of the machine hits one burst of each and not all bursts of one; the fastest call counts (the approach of
-STREAM, McCalpin 1995, for bandwidth).
+Every runtime of the image runs its best kernels at the shapes of transformers, so that no engine can be faster than the
+best of them. The kernels take turns in short bursts until the time is up, so that a slow moment of the machine affects
+one burst of each kernel and not all bursts of one kernel. The fastest call of a kernel counts, because a peak is a
+maximum, as in STREAM (McCalpin 1995).
 
-What was measured goes to `measured.json` in the output folder: {"candidates": [{"kind", "name", "per_second"}]}.
+The result is written to `measured.json` in the output folder: {"candidates": [{"kind", "name", "per_second"}]}.
 """
 
 from __future__ import annotations
@@ -26,17 +26,25 @@ from onnx import TensorProto, helper, numpy_helper
 
 from runner.trial.request import atomic_write, read_request, run
 
-SHAPES = [(m, k, n) for m in (128, 512) for k, n in ((384, 1536), (768, 3072))]  # rows, and a feed-forward layer's
-_BANDWIDTH_BYTES = 128 << 20  # of one array: more than the caches hold
+SHAPES = [(m, k, n) for m in (128, 512) for k, n in ((384, 1536), (768, 3072))]  # the shapes of feed-forward layers
+_BANDWIDTH_BYTES = 128 << 20  # the size of one array, which is larger than the caches
 _BURST_SECONDS = 0.03
-_HOPELESS = 3.0  # a kernel that was so many times slower than the best of its kind gets no more bursts
-_EMULATED_SECONDS = 0.05  # takes a kernel so long at the smallest shape, the larger ones would take seconds
+_MAX_SLOWDOWN = 3.0  # a kernel that is slower than the best of its kind by this factor gets no more bursts
+_MAX_CALL_SECONDS = 0.05  # after such a slow call, the kernel's larger shapes are left out, for they would take seconds
 _SEED = 0
 
 
 @dataclass
 class Candidate:
-    """One kernel at one shape: `work` FLOPs (or bytes) a call."""
+    """One kernel at one shape.
+
+    Attributes:
+        kind: float32, bfloat16, int8 or bandwidth.
+        name: the name of the kernel with its shape.
+        work: the FLOPs, or the bytes, of one call.
+        call: the function that runs the kernel.
+        per_second: the highest rate so far.
+    """
 
     kind: str
     name: str
@@ -45,24 +53,24 @@ class Candidate:
     per_second: float = 0.0
 
     def burst(self, seconds: float) -> None:
-        """Call at least once, for about so long; keep the best rate."""
-        spent = 0.0
+        """Call the kernel for about `seconds`, at least once, and update the highest rate."""
+        total = 0.0
         while True:
             began = time.perf_counter()
             self.call()
-            took = time.perf_counter() - began
-            spent += took
-            self.per_second = max(self.per_second, self.work / took)
-            if spent >= seconds:
+            duration = time.perf_counter() - began
+            total += duration
+            self.per_second = max(self.per_second, self.work / duration)
+            if total >= seconds:
                 return
 
 
 def main() -> None:
-    """Read the request, measure, write the result under its final name only when it is whole."""
+    """Read the request, measure, and write the result atomically."""
     request, paths = read_request()
     threads = request["threads"]
     torch.set_num_threads(threads)
-    warnings.simplefilter("ignore")  # of deprecated ways to quantize
+    warnings.simplefilter("ignore")  # about deprecated functions for quantization
     candidates = list(_candidates(threads))
     with torch.inference_mode():
         compete(candidates, request["seconds"])
@@ -71,31 +79,33 @@ def main() -> None:
 
 
 def compete(candidates: list[Candidate], seconds: float) -> None:
-    """Let the candidates take turns until the time is up; each gets one turn at least."""
+    """Let the candidates take turns until the time is up. Each candidate gets at least one turn."""
     end = time.monotonic() + seconds
     for candidate in candidates:
         candidate.burst(0)
     while time.monotonic() < end:
-        best = {c.kind: max(o.per_second for o in candidates if o.kind == c.kind) for c in candidates}
+        best: dict[str, float] = {}
         for candidate in candidates:
-            if candidate.per_second * _HOPELESS >= best[candidate.kind]:
+            best[candidate.kind] = max(best.get(candidate.kind, 0.0), candidate.per_second)
+        for candidate in candidates:
+            if candidate.per_second * _MAX_SLOWDOWN >= best[candidate.kind]:
                 candidate.burst(_BURST_SECONDS)
 
 
 def _candidates(threads: int) -> Iterator[Candidate]:
-    """Make every kernel at every shape; what this CPU or build lacks is left out."""
+    """Yield every kernel at every shape. Kernels that this CPU or this build lacks are left out."""
     for kind, name, make in _KERNELS:
         for shape in SHAPES:
             m, k, n = shape
             try:
                 candidate = Candidate(kind, f"{name} {m}×{k}×{n}", 2.0 * m * k * n, make(shape, threads))
-                candidate.call()  # packs weights, makes threads
+                candidate.call()  # the first call packs the weights and starts the threads
                 candidate.burst(0)
-            except Exception as error:  # runtimes fail in their own ways
+            except Exception as error:  # runtimes raise different types
                 print(f"{name} at {shape}: {error}")
                 break
             yield candidate
-            if candidate.work / candidate.per_second > _EMULATED_SECONDS:
+            if candidate.work / candidate.per_second > _MAX_CALL_SECONDS:
                 break
     yield from _bandwidth()
 
@@ -133,7 +143,10 @@ def _torch_int_mm(shape: tuple[int, int, int], threads: int) -> Callable[[], obj
 
 
 def _onnx(operator: str, domain: str = "") -> Callable[[tuple[int, int, int], int], Callable[[], object]]:
-    """Make one operator of ONNX Runtime with a constant right side, which it packs as it does a model's weights."""
+    """Return a function that makes one operator of ONNX Runtime.
+
+    Its right side is constant, so that ONNX Runtime packs it like a model's weights.
+    """
 
     def make(shape: tuple[int, int, int], threads: int) -> Callable[[], object]:
         m, k, n = shape
@@ -181,7 +194,7 @@ def _options(threads: int) -> Any:
 
 
 def _bandwidth() -> Iterator[Candidate]:
-    """Copy and triad as in STREAM: two and three arrays pass the memory bus."""
+    """Yield the kernels copy and triad of STREAM, which move two and three arrays over the memory bus."""
     count = _BANDWIDTH_BYTES // 4
     left, right, out = torch.ones(count), torch.ones(count), torch.zeros(count)
     yield Candidate("bandwidth", "copy", 2.0 * _BANDWIDTH_BYTES, lambda: out.copy_(left))

@@ -1,4 +1,4 @@
-"""The phases that a trial and its partner go through alike: import, load, first call, warm-up."""
+"""Run the phases that a trial and its partner have in common: import, load, first call and warm-up."""
 
 from __future__ import annotations
 
@@ -17,7 +17,14 @@ from runner.trial.turns import Side
 
 @dataclass
 class Started:
-    """A model that can be timed: its engine, its inputs as (input_ids, attention_mask …), and what was measured."""
+    """A model that can be timed.
+
+    Attributes:
+        engine: the engine, with the loaded model.
+        arrays: the inputs of each batch as (input_ids, attention_mask …).
+        side: the calls to time.
+        measured: the measurements so far.
+    """
 
     engine: Engine
     arrays: list[tuple[Any, ...]]
@@ -26,7 +33,7 @@ class Started:
 
 
 def start(request: Settings, paths: Paths, watch: MemoryWatch) -> Started:
-    """Go through the phases in order, and measure the time and the peak of memory of each."""
+    """Run the phases in order, and measure the time and the peak of memory of each phase."""
     measured = Measured()
     with watch.watching("import"):
         began = time.perf_counter()

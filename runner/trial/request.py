@@ -1,7 +1,7 @@
-"""The request that a process in a box is given, and how that process ends.
+"""Read the request of a process in a box, and end that process.
 
 A module that runs in a box is started as `python -m MODULE request.json`. It reads settings and paths from that file,
-and writes what it made into the folder `output`.
+and writes its results into the folder `output`.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ def read_request() -> tuple[Settings, Paths]:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Call `main`, and end the process at once: it would take a second or more to take torch apart."""
+    """Call `main`, and end the process at once, because a normal exit of torch takes a second or more."""
     main()
     sys.stdout.flush()
     os._exit(0)
 
 
 def atomic_write(path: Path, text: str) -> None:
-    """Write a file so that it has its name only when it is whole."""
+    """Write a file under a temporary name, and rename it when it is complete."""
     unfinished = path.with_name(f"{path.name}.part")
     unfinished.write_text(text)
     unfinished.rename(path)

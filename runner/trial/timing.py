@@ -1,4 +1,4 @@
-"""Warm-up and timed calls. Nothing here prints, imports or polls; whole passes over the same inputs are timed."""
+"""Warm up a model, and time its calls. The timed code prints, imports and polls nothing."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from typing import Any
 
 Call = Callable[[Any], Any]
-GAIN = 0.02  # warm-up goes on while a batch gets faster by more than this fraction from one pass to the next
-WINDOW = 8  # calls over which that is evaluated
+GAIN = 0.02  # the warm-up continues while calls get faster by more than this fraction
+WINDOW = 8  # the number of calls that are compared with earlier ones
 
 
 @contextmanager
 def no_garbage_collection() -> Iterator[None]:
-    """Collect once, then keep the collector off."""
+    """Collect garbage once, and switch the collector off within the context."""
     gc.collect()
     gc.disable()
     try:
@@ -26,12 +26,14 @@ def no_garbage_collection() -> Iterator[None]:
 
 
 def timed_calls(call: Call, batches: Sequence[Any], seconds: array[float], first: int, count: int) -> None:
-    """Make calls number `first` to `first + count - 1` of round after round of the batches; note each duration.
+    """Make `count` calls, beginning with number `first`, and write the duration of each into `seconds`.
 
     Args:
-        call, batches: call number i gets batch i modulo their number.
-        seconds: durations in seconds, one place per call.
-        first, count: which calls.
+        call: the function to call.
+        batches: the inputs. Call number i gets batch number i modulo the number of batches.
+        seconds: an array with one place for each call, for its duration in seconds.
+        first: the number of the first call.
+        count: the number of calls.
     """
     clock, n = time.perf_counter, len(batches)
     for index in range(first, first + count):
@@ -42,20 +44,21 @@ def timed_calls(call: Call, batches: Sequence[Any], seconds: array[float], first
 
 
 def warm_up(call: Call, batches: Sequence[Any], budget_seconds: float) -> tuple[int, float]:
-    """Call round after round of the batches until they no longer get faster, or the budget is spent.
+    """Call the model with all batches in turn until the calls no longer get faster, or until the budget is spent.
 
-    The last calls are held against earlier ones of the same batches. Warming up only ever makes calls faster, so the
-    test has one side: a machine that just got slower does not prolong it.
+    The last calls are compared with earlier calls of the same batches. The test is one-sided, because a warm-up only
+    makes calls faster. So a machine that has become slower does not prolong the warm-up.
 
     Args:
-        call, batches: one batch of each shape, since a new shape costs memory and compiling.
-        budget_seconds: the end in any case.
+        call: the function to call.
+        batches: one batch of each shape, because a new shape may need memory and compilation.
+        budget_seconds: the time after which the warm-up ends in any case.
 
     Returns:
-        The number of calls, at least one, and the mean of the last ones, in seconds.
+        The number of calls, at least one, and the mean duration of the last pass over the batches in seconds.
     """
     n = len(batches)
-    back = n * -(-WINDOW // n)  # as many whole passes as the window needs
+    back = n * -(-WINDOW // n)  # the number of calls in as many whole passes as the window needs
     durations: list[float] = []
     single = array("d", bytes(8))
     spent = 0.0
@@ -71,7 +74,7 @@ def warm_up(call: Call, batches: Sequence[Any], budget_seconds: float) -> tuple[
 
 
 def reference_seconds() -> float:
-    """Return the median duration of a fixed piece of pure Python: it moves only if the machine does."""
+    """Return the median duration of a fixed computation in pure Python. It changes only if the machine's speed does."""
     durations = []
     for _ in range(5):
         began = time.perf_counter()

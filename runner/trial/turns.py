@@ -1,11 +1,11 @@
-"""Taking turns: a trial's box and its partner, the baseline's box, run on the same CPUs, one after the other.
+"""Take turns: a trial's box and its partner, the baseline's box, run alternately on the same CPUs.
 
-The machine's speed changes from one tenth of a second to the next, where others share it. So both get the same inputs
-in short turns, in the order AB BA AB …, and each turn of one is compared with the turn of the other beside it (duet
-benchmarking, Bulej et al., ICPE 2020, made for one set of CPUs). While one runs, the other waits in a blocking read.
+The speed of a shared machine changes within tenths of a second. Therefore both boxes get the same inputs in short
+turns, in the order AB BA AB …, and each turn is compared with the adjacent turn of the other box. This is duet
+benchmarking (Bulej et al., ICPE 2020) for one set of CPUs. While one box runs, the other waits in a blocking read.
 
-They talk through two named pipes in the partner's folder. The process that started the partner keeps one of them open:
-when it closes it, or dies, the partner reads the end of file and ends.
+The boxes communicate through two named pipes in the partner's folder. The process that started the partner keeps one of
+them open. When that process closes the pipe or dies, the partner reads the end of file and ends.
 """
 
 from __future__ import annotations
@@ -23,22 +23,23 @@ from runner.trial.energy import EnergyMeter
 from runner.trial.timing import Call, timed_calls
 
 TO_PARTNER, TO_TRIAL = "to-partner", "to-trial"
-_ASK = struct.Struct("<IIII?")  # session, what, first call, number of calls, lead-in
-_ANSWER = struct.Struct("<Id")  # session, seconds of a call (of BEGIN)
-_BEGIN, _TURN, _END = 0, 1, 2
-LONG_CALL_SECONDS = 0.1  # beside this, bringing a model back into the cache does not count
+_REQUEST = struct.Struct("<IIII?")  # session, action, number of the first call, number of calls, lead-in
+_ANSWER = struct.Struct("<Id")  # session, duration of a call in seconds
+_BEGIN, _TURN, _END = 0, 1, 2  # the actions
+LONG_CALL_SECONDS = 0.1  # in such a call, the time to load the model into the cache again is negligible
 
 
 @dataclass
 class Side:
-    """One side's calls: its model, its inputs, and what they took.
+    """The calls of a trial, or those of its partner, and their durations.
 
     Attributes:
-        call, batches: what is timed; call number i gets batch i modulo their number.
-        call_seconds: what a call takes, more or less.
-        seconds: of each call, by its number.
-        busy_seconds: of all its turns, untimed calls included.
-        joules: that the CPU took during the timed calls; None where the machine does not show it.
+        call: the function that runs the model.
+        batches: the inputs. Call number i gets batch number i modulo the number of batches.
+        call_seconds: the approximate duration of a call.
+        seconds: the duration of each call, by the call's number.
+        busy_seconds: the duration of all turns, including untimed calls.
+        joules: the energy of the CPU during the timed calls, or None if the machine does not show it.
     """
 
     call: Call
@@ -49,14 +50,14 @@ class Side:
     joules: float | None = None
 
     def expect(self, calls: int) -> None:
-        """Make room for so many calls."""
+        """Allocate space for the durations of `calls` calls, and reset the counters."""
         self.seconds = array("d", bytes(8 * calls))
         self.busy_seconds = 0.0
         self._meter = EnergyMeter()
         self.joules = self._meter.joules()
 
     def take_turn(self, first: int, count: int, lead_in: bool) -> None:
-        """Make the timed calls of a turn. A lead-in: one more, untimed, brings the model back into the cache."""
+        """Make the timed calls of a turn. With `lead_in`, an untimed call first loads the model into the cache."""
         began = time.perf_counter()
         if lead_in and self.call_seconds < LONG_CALL_SECONDS:
             self.call(self.batches[first % len(self.batches)])
@@ -64,76 +65,82 @@ class Side:
         timed_calls(self.call, self.batches, self.seconds, first, count)
         after = self._meter.joules()
         if self.joules is None or before is None or after is None:
-            self.joules = None  # a sum with a gap would be too low
+            self.joules = None  # a sum with a missing part would be too low
         else:
             self.joules += after - before
         self.busy_seconds += time.perf_counter() - began
 
 
 class Partner:
-    """The partner as its trial sees it. If it ends before its time, the trial goes on alone and `lost` is true.
+    """The partner of a trial, seen from the trial's box.
+
+    If the partner ends too early, the trial continues alone.
 
     Args:
-        folder: with the two pipes.
-        session: a number that no other trial of this partner has.
+        folder: the folder with the two pipes.
+        session: a number that identifies this trial to the partner.
+
+    Attributes:
+        waited_seconds: the duration of all turns of the partner.
+        lost: whether the partner has ended too early.
     """
 
     def __init__(self, folder: Path, session: int) -> None:
-        self._ask = os.open(folder / TO_PARTNER, os.O_WRONLY)
-        self._answer = os.open(folder / TO_TRIAL, os.O_RDONLY | os.O_NONBLOCK)  # else it waits for a partner that died
-        os.set_blocking(self._answer, True)
+        self._requests = os.open(folder / TO_PARTNER, os.O_WRONLY)
+        self._answers = os.open(folder / TO_TRIAL, os.O_RDONLY | os.O_NONBLOCK)  # a dead partner would block this call
+        os.set_blocking(self._answers, True)
         self._session = session
         self.waited_seconds = 0.0
         self.lost = False
 
     def begin(self, calls: int) -> float:
-        """Announce how many calls will be asked for at most; return what one takes in seconds, 0 if it is lost."""
+        """Announce the number of calls, and return the duration of a call in seconds, or 0 if the partner is lost."""
         return self._exchange(_BEGIN, 0, calls)
 
     def take_turn(self, first: int, count: int, lead_in: bool) -> None:
-        """Let it make its calls of a turn, and wait for the end of them."""
+        """Let the partner make the calls of a turn, and wait until it has made them."""
         began = time.perf_counter()
         self._exchange(_TURN, first, count, lead_in)
         self.waited_seconds += time.perf_counter() - began
 
     def end(self) -> None:
-        """Let it write what its calls took into its folder, for whoever started it."""
+        """Let the partner write the durations of its calls into its folder."""
         self._exchange(_END, 0, 0)
 
-    def _exchange(self, what: int, first: int, count: int, lead_in: bool = False) -> float:
+    def _exchange(self, action: int, first: int, count: int, lead_in: bool = False) -> float:
         try:
             if not self.lost:
-                os.write(self._ask, _ASK.pack(self._session, what, first, count, lead_in))
+                os.write(self._requests, _REQUEST.pack(self._session, action, first, count, lead_in))
         except BrokenPipeError:
             self.lost = True
         while not self.lost:
-            answer = os.read(self._answer, _ANSWER.size)
+            answer = os.read(self._answers, _ANSWER.size)
             if not answer:
                 self.lost = True
                 break
             session, value = _ANSWER.unpack(answer)
-            if session == self._session:  # else meant for a trial that died waiting for it
+            if session == self._session:  # other answers were meant for trials that have died
                 return float(value)
         return 0.0
 
 
 def serve(side: Side, folder: Path, ready: Callable[[], None], write: Callable[[int, Side], None]) -> None:
-    """Be the partner: answer trials until nobody holds the pipe any more.
+    """Answer trials as their partner until no process has the pipe open.
 
     Args:
         side: the baseline's model and inputs.
-        folder: with the two pipes.
-        ready: is called once the pipes are open.
-        write: is given a session's number and the side when the session ends.
+        folder: the folder with the two pipes.
+        ready: a function that is called when the pipes are open.
+        write: a function that is called when a session ends. It gets the session's number and the side.
     """
     answers = os.open(folder / TO_TRIAL, os.O_RDWR)
-    asked = os.open(folder / TO_PARTNER, os.O_RDONLY)
+    requests = os.open(folder / TO_PARTNER, os.O_RDONLY)
     ready()
-    while question := os.read(asked, _ASK.size):
-        session, what, first, count, lead_in = _ASK.unpack(question)
-        if what == _BEGIN:
+    while request := os.read(requests, _REQUEST.size):
+        session, action, first, count, lead_in = _REQUEST.unpack(request)
+        if action == _BEGIN:
             side.expect(count)
-        elif what == _END:
+        elif action == _END:
             write(session, side)
         else:
             side.take_turn(first, count, lead_in)
@@ -142,30 +149,35 @@ def serve(side: Side, folder: Path, ready: Callable[[], None], write: Callable[[
 
 @dataclass(frozen=True)
 class Schedule:
-    """How the timed calls are cut into turns: `calls` in all, `per_turn` of them in each."""
+    """The division of the timed calls into turns.
+
+    Attributes:
+        calls: the number of all calls.
+        per_turn: the number of calls in a turn. The last turn may have fewer.
+    """
 
     calls: int
     per_turn: int
 
     @property
     def turns(self) -> int:
-        """Return their number."""
+        """Return the number of turns."""
         return -(-self.calls // self.per_turn)
 
     def turn_of(self, call: int) -> int:
-        """Return the turn that a call belongs to."""
+        """Return the number of the turn to which a call belongs."""
         return call // self.per_turn
 
 
 def schedule(call_seconds: float, partner_call_seconds: float, batches: int, timed: float, turn: float) -> Schedule:
-    """Return as many whole passes over the batches as fit the time, one at least, cut into turns.
+    """Return the schedule for as many whole passes over the batches as fit into the time, at least one.
 
     Args:
-        call_seconds: what a call takes, in seconds.
-        partner_call_seconds: what the partner's takes; 0 without a partner.
-        batches: in one pass.
-        timed: seconds for the timed calls of both.
-        turn: seconds for one turn of the slower of the two.
+        call_seconds: the duration of a call of the trial.
+        partner_call_seconds: the duration of a call of the partner, or 0 without a partner.
+        batches: the number of batches in a pass.
+        timed: the time in seconds for the timed calls of both.
+        turn: the duration in seconds of a turn of the slower one.
     """
     passes = max(1, int(timed / (batches * (call_seconds + partner_call_seconds))))
     per_turn = max(1, round(turn / max(call_seconds, partner_call_seconds)))
@@ -173,17 +185,17 @@ def schedule(call_seconds: float, partner_call_seconds: float, batches: int, tim
 
 
 def run_turns(side: Side, partner: Partner | None, plan: Schedule) -> None:
-    """Run all turns, the partner's in between.
+    """Run all turns of the trial and of its partner.
 
-    The order is AB BA AB …, so a steady drift of the machine's speed cancels over two turns.
+    The order is AB BA AB …, so that a steady drift of the machine's speed cancels over two turns.
     """
     for turn in range(plan.turns):
         first = turn * plan.per_turn
         count = min(plan.per_turn, plan.calls - first)
-        own_first = turn % 2 == 0
-        if own_first:
+        trial_first = turn % 2 == 0
+        if trial_first:
             side.take_turn(first, count, lead_in=turn == 0)
         if partner is not None:
-            partner.take_turn(first, count, lead_in=own_first)
-        if not own_first:
+            partner.take_turn(first, count, lead_in=trial_first)
+        if not trial_first:
             side.take_turn(first, count, lead_in=partner is not None)

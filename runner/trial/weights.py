@@ -1,4 +1,4 @@
-"""How many bits the int8 weights of an artifact take up, read from its files: 8-bit ones can make products saturate."""
+"""Find the number of bits of an artifact's int8 weights in its files. Products of 8-bit weights can saturate."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ import numpy as np
 
 from runner.machine.int8 import EIGHT_BITS, LARGEST_OF_SEVEN_BITS, SEVEN_BITS
 
-# Operators that hand weights on to the one that uses them, and those that only look rows up.
-_ONNX_PASSES_ON, _ONNX_LOOKS_UP = {"DequantizeLinear", "Transpose"}, {"EmbedLayerNormalization", "Gather"}
-_OPENVINO_PASSES_ON = {"Convert", "Subtract", "Multiply", "Reshape"}
+# Operators that pass weights to the operator that uses them, and operators that only select rows of them.
+_ONNX_PASSING, _ONNX_SELECTING = {"DequantizeLinear", "Transpose"}, {"EmbedLayerNormalization", "Gather"}
+_OPENVINO_PASSING = {"Convert", "Subtract", "Multiply", "Reshape"}
 
 
 def int8_weight_bits(artifact: Path, precision: str | None) -> int | None:
-    """Return the bits of the signed weights that an artifact multiplies by unsigned 8-bit activations.
+    """Return the number of bits of the signed weights that an artifact multiplies by unsigned 8-bit activations.
 
-    They are 8 if a weight is beyond ±64, else 7. They are 0 if there are no such weights: weights of an ONNX model may
-    be unsigned or packed in blocks, and the dynamic int8 of PyTorch rounds activations to 7 bits. All of these were
-    tried, see docs/measuring.md.
+    It is 8 if a weight is beyond ±64, or else 7. It is 0 if there are no such weights: weights of an ONNX model may be
+    unsigned or packed in blocks, and the dynamic int8 of PyTorch rounds activations to 7 bits. docs/measuring.md
+    describes the experiments with all of these.
 
     Args:
-        artifact: its folder.
-        precision: what the engine multiplies in, see `runner.engines.engine.Engine`; None if it cannot tell.
+        artifact: the artifact's folder.
+        precision: the precision in which the engine multiplies, or None if the engine does not know it; see
+            `runner.engines.engine.Engine`.
     """
     if precision is not None and "int8" not in precision:
         return 0
@@ -42,7 +43,7 @@ def int8_weight_bits(artifact: Path, precision: str | None) -> int | None:
 
 
 def _of_onnx(path: Path) -> Iterator[np.ndarray]:
-    """Yield the int8 matrices of a graph, and of the graphs within it, that some operator multiplies by."""
+    """Yield the int8 matrices by which an operator multiplies, in a graph and in all graphs within it."""
     import onnx
 
     graphs = list(_graphs(onnx.load(path).graph))
@@ -66,20 +67,20 @@ def _graphs(graph: Any) -> Iterator[Any]:
 def _is_multiplied(name: str, readers: dict[str, list[Any]]) -> bool:
     return any(
         any(_is_multiplied(output, readers) for output in node.output)
-        if node.op_type in _ONNX_PASSES_ON
-        else node.op_type not in _ONNX_LOOKS_UP
+        if node.op_type in _ONNX_PASSING
+        else node.op_type not in _ONNX_SELECTING
         for node in readers.get(name, [])
     )
 
 
 def _of_openvino(path: Path) -> Iterator[np.ndarray]:
-    """Yield the int8 matrices that a MatMul multiplies by activations which a FakeQuantize rounds."""
+    """Yield the int8 matrices that a MatMul multiplies by activations from a FakeQuantize."""
     import openvino
 
     for node in openvino.Core().read_model(path).get_ordered_ops():
         if node.get_type_name() == "MatMul" and node.input_value(0).get_node().get_type_name() == "FakeQuantize":
             weight = node.input_value(1).get_node()
-            while weight.get_type_name() in _OPENVINO_PASSES_ON:
+            while weight.get_type_name() in _OPENVINO_PASSING:
                 weight = weight.input_value(0).get_node()
             if weight.get_type_name() == "Constant" and weight.get_element_type() == openvino.Type.i8:
                 yield weight.data

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 import pytest
 
+from runner.cli.parameters import budget_seconds
 from runner.cli.pinbox import VERBS, main, pinbox
-from runner.cli.search import budget_seconds
 from runner.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -48,6 +48,7 @@ def test_help_imports_nothing_heavy() -> None:
         ("model=tiny task=alice", "To measure one job: pinbox run model=tiny task=alice"),
         ("recommend outputs/demo --max-p90 3", "No such option '--max-p90'. Did you mean '--max-p90-ms'?"),
         ("sweep --fersh", "Did you mean '--fresh'?"),
+        ("sweep --fresh", "Nothing is named that could be measured. Name a grid, such as grid=demo"),
         ("sweep --retry all", "'all' is not 'failed'."),
         ("diff a b --fail-on slowr", "'slowr' is not one of 'any', 'slower', 'larger', 'less-accurate'."),
         ("export a onnx", "Missing argument 'TO'."),
@@ -101,8 +102,11 @@ def test_options_of_sweep_become_hydra_s(monkeypatch: pytest.MonkeyPatch) -> Non
     ]
 
 
-def test_sweep_alone_runs_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert hydra_arguments("sweep", monkeypatch) == ["pinbox", "-m", "grid=demo"]
+def test_sweep_without_a_grid_expands_what_is_named_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert hydra_arguments("sweep model=tiny technique=onnx,onnx-int8", monkeypatch) == [
+        *("pinbox", "-m", "model=tiny", "technique=onnx,onnx-int8", "hydra.sweep.dir=outputs/sweep"),
+    ]
+    assert hydra_arguments("sweep model=tiny --out here", monkeypatch)[-1] == "hydra.sweep.dir=here"
 
 
 def test_run_hands_on_what_it_is_given_in_order(monkeypatch: pytest.MonkeyPatch) -> None:

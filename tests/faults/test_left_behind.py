@@ -74,7 +74,7 @@ def test_a_core_is_waited_for_by_name_and_given_back_by_the_dead(
         monkeypatch.setattr(exclusive, "say", say)
         with exclusive.lock_cores([0], tmp_path):
             pass
-    expected = f"Core 0 is used by another sweep (outputs/other, process {first.pid}): waiting for our turns on it."
+    expected = f"Core 0 is used by another sweep (outputs/other, process {first.pid}). Both sweeps take turns on it."
     assert said == [expected]
 
 
@@ -85,12 +85,12 @@ with Store(Path(sys.argv[1])).staging_dir() as folder:
     print(folder, flush=True); time.sleep(3600)
 """
     with another(code, tmp_path) as maker:
-        Store(tmp_path).remove_leftovers()
+        Store(tmp_path).remove_stale_staging_dirs()
         (staging_dir,) = (tmp_path / "work").iterdir()
         maker.kill()
         maker.wait()
         assert staging_dir.exists()
-        Store(tmp_path).remove_leftovers()
+        Store(tmp_path).remove_stale_staging_dirs()
         assert not staging_dir.exists()
 
 

@@ -12,7 +12,7 @@ from runner.isolation.box import Box, BoxEnd, BoxOrder
 from runner.isolation.process import ProcessBox
 from runner.machine.topology import choose_cpus
 from runner.sweep import peaks
-from runner.sweep.peaks import Peaks, are_kept, from_candidates, measured_peaks
+from runner.sweep.peaks import Peaks, are_stored, from_candidates, measured_peaks
 from tests.patience import PATIENCE_SECONDS
 
 
@@ -55,11 +55,11 @@ def test_a_limit_counts_the_parts_in_float32() -> None:
     assert Peaks(1).limit_for("int8") is None
 
 
-def test_peaks_are_kept_until_something_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_peaks_are_stored_until_something_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     box = FakeBox(float32=80.0)
-    assert not are_kept(tmp_path, box, [0])
+    assert not are_stored(tmp_path, box, [0])
     first = measured_peaks(tmp_path, box, [0])
-    assert are_kept(tmp_path, box, [0])
+    assert are_stored(tmp_path, box, [0])
     assert measured_peaks(tmp_path, box, [0]) == first
     assert box.runs == 1
     assert measured_peaks(tmp_path, box, [0, 1]).threads == 2

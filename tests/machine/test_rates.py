@@ -49,7 +49,8 @@ def test_a_rate_above_the_peak_is_impossible() -> None:
 
 
 def test_a_precision_other_than_declared_is_told() -> None:
-    assert wrong_precision("int8", "float32") == "asked for int8 matrix products, the engine runs float32"
+    expected = "the technique declares int8 matrix products, but the engine runs float32"
+    assert wrong_precision("int8", "float32") == expected
     assert wrong_precision("int8", "int8") is None
     assert wrong_precision(None, "float32") is None
     assert wrong_precision("int8", None) is None

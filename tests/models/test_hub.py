@@ -9,6 +9,7 @@ import pytest
 
 from runner.config.schema import ModelConfig, SourceConfig, SourceKind
 from runner.errors import UserError
+from runner.models.hub import newest_commit
 from runner.models.source import fetch_model, model_identity
 from tests.models.files import write_files
 
@@ -92,3 +93,18 @@ def test_the_revision_must_be_a_commit(revision: str | None, tmp_path: Path) -> 
 def test_the_id_must_be_one(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"source\.hub_id is 'None', but must be an owner and a name"):
         model_identity(_model(hub_id=None), tmp_path)
+
+
+def test_without_the_hub_the_newest_commit_is_the_cache_s(cache: Path) -> None:
+    _fill(cache, "config.json", "model.safetensors")
+    branches = cache / "models--owner--name" / "refs"
+    branches.mkdir()
+    (branches / "main").write_text(COMMIT)
+    assert newest_commit("owner/name") == COMMIT
+
+
+def test_a_model_that_is_nowhere_has_no_commit(cache: Path) -> None:
+    with pytest.raises(
+        UserError, match=r"owner/name cannot be had from the hub .* and there is no folder of that name"
+    ):
+        newest_commit("owner/name")

@@ -21,7 +21,7 @@ from runner.report.examples import prediction_groups
 from runner.report.recordings import recordings
 from runner.report.run import facts, notes
 from runner.report.seed_study import COLUMNS, PUBLISHED, seed_studies
-from runner.report.terminal import print_summary
+from runner.report.terminal import interim_summary, print_summary
 from runner.report.view import failures, groups
 from runner.results.collect import collect
 from runner.results.format import (
@@ -328,3 +328,17 @@ def test_the_seed_study_stands_beside_ours(tmp_path: Path) -> None:
     assert int8["Accuracy"] == ("0.69", "–")
     assert [ours for _, ours in study.rows[-1].pairs] == ["–"] * 6, "a row that ours lacks"
     assert seed_studies(collect(write_sweep(tmp_path / "demo"))) == []
+
+
+def test_the_table_of_a_first_round_shows_what_was_measured_and_misses_nothing(tmp_path: Path) -> None:
+    write_sweep(tmp_path)
+    for path in tmp_path.glob("trials/*-r[12]-*/trial.json"):
+        path.unlink()
+    console = Console(file=io.StringIO(), width=100)
+    console.print(interim_summary(collect(tmp_path), "After round 1 of 3", console.width))
+    console.file.seek(0)
+    printed = console.file.read()
+    assert printed.startswith("After round 1 of 3")
+    assert "onnx-int8" in printed
+    assert "missing" not in printed
+    assert "Baseline:" not in printed, "notes come with the last table"

@@ -60,13 +60,13 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return site
 
 
-def imported_elsewhere(kept: plugins.Kept) -> str:
-    """Import a kept plugin as a box does, and return the file that it comes from."""
-    code = f"import importlib; print(importlib.import_module({kept.module!r}).__file__)"
-    path = f"{Path(__file__).parents[2]}:{kept.path}"
+def imported_elsewhere(stored: plugins.StoredPlugin) -> str:
+    """Import a stored plugin as a box does, and return the file that it comes from."""
+    code = f"import importlib; print(importlib.import_module({stored.module!r}).__file__)"
+    path = f"{Path(__file__).parents[2]}:{stored.path}"
     done = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=kept.path.parent,
+        cwd=stored.path.parent,
         env=os.environ | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
@@ -83,9 +83,9 @@ def test_a_step_beside_conf_is_found_by_its_name(folder: Path) -> None:
     plugin = plugin_of("shout-loud")
     assert plugin is not None
     assert plugin.origin == "plugins/steps/shout_loud.py"
-    kept = plugins.keep(plugin, Store(folder / "store"))
-    assert str(kept) == f"steps/shout-loud@{plugin.sha256()[:12]}"
-    assert imported_elsewhere(kept) == f"{kept.path}/plugins/steps/shout_loud.py"
+    stored = plugins.store_plugin(plugin, Store(folder / "store"))
+    assert str(stored) == f"steps/shout-loud@{plugin.sha256()[:12]}"
+    assert imported_elsewhere(stored) == f"{stored.path}/plugins/steps/shout_loud.py"
     with pytest.raises(UserError, match=r"step 'shout-loud' has no key 'loudnes'. Did you mean 'loudness'"):
         make_step({"step": "shout-loud", "loudnes": 2}, "here")
 
@@ -101,10 +101,10 @@ def test_a_folder_is_one_plugin_with_all_its_files(folder: Path) -> None:
     before = plugin.sha256()
     (room / "words.py").write_text("WORDS = 2\n")
     assert plugin.sha256() != before
-    kept = plugins.keep(plugin, Store(folder / "store"))
+    stored = plugins.store_plugin(plugin, Store(folder / "store"))
     (room / "words.py").write_text("WORDS = 3\n")
-    assert (kept.path / "plugins" / "steps" / "shout" / "words.py").read_text() == "WORDS = 2\n"
-    assert imported_elsewhere(kept) == f"{kept.path}/plugins/steps/shout/__init__.py"
+    assert (stored.path / "plugins" / "steps" / "shout" / "words.py").read_text() == "WORDS = 2\n"
+    assert imported_elsewhere(stored) == f"{stored.path}/plugins/steps/shout/__init__.py"
 
 
 def test_a_step_of_an_installed_package(package: Path, folder: Path) -> None:
@@ -112,10 +112,10 @@ def test_a_step_of_an_installed_package(package: Path, folder: Path) -> None:
     plugin = plugin_of("murmur")
     assert plugin is not None
     assert plugin.origin == "toybox 1.2"
-    kept = plugins.keep(plugin, Store(folder / "store"))
-    assert kept.module == "toybox.deep.murmur"
-    assert imported_elsewhere(kept) == f"{kept.path}/toybox/deep/murmur.py"
-    assert (kept.path / "toybox" / "helper.py").exists()
+    stored = plugins.store_plugin(plugin, Store(folder / "store"))
+    assert stored.module == "toybox.deep.murmur"
+    assert imported_elsewhere(stored) == f"{stored.path}/toybox/deep/murmur.py"
+    assert (stored.path / "toybox" / "helper.py").exists()
 
 
 def test_an_engine_s_format_is_read_without_importing_it(package: Path, folder: Path) -> None:

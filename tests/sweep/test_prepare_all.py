@@ -12,7 +12,7 @@ from runner.config.schema import Config
 from runner.isolation import box as isolation_box
 from runner.isolation.box import stoppable
 from runner.store.sweep_folder import SweepFolder
-from runner.sweep import run
+from runner.sweep import prepare_all as room
 from runner.sweep.jobs import Job
 from tests.patience import PATIENCE_SECONDS
 
@@ -27,7 +27,7 @@ JOBS = [a_job(model, technique) for model in ("large", "small") for technique in
 
 @pytest.fixture
 def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "physical_cores", lambda: [4, 5])
+    monkeypatch.setattr(room, "physical_cores", lambda: [4, 5])
 
 
 def test_the_first_job_of_each_model_goes_first(
@@ -52,8 +52,8 @@ def test_the_first_job_of_each_model_goes_first(
         ended.append(key)
         in_use.difference_update(cpus)
 
-    monkeypatch.setattr(run, "prepare_job", prepare_job)
-    run.prepare_all(JOBS, SweepFolder(tmp_path))
+    monkeypatch.setattr(room, "prepare_job", prepare_job)
+    room.prepare_all(JOBS, SweepFolder(tmp_path))
     assert sorted(ended) == sorted(job.key for job in JOBS)
     assert set(began[:2]) == {"large-a", "small-a"}
 
@@ -63,8 +63,8 @@ def test_what_is_prepared_is_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_pat
     note = tmp_path / "prepared" / "large-a" / "prepared.json"
     note.parent.mkdir(parents=True)
     note.write_text('{"status": "prepare-failed"}')
-    monkeypatch.setattr(run, "prepare_job", lambda cfg, key, folder, cpus: done.append(key))
-    run.prepare_all(JOBS, SweepFolder(tmp_path))
+    monkeypatch.setattr(room, "prepare_job", lambda cfg, key, folder, cpus: done.append(key))
+    room.prepare_all(JOBS, SweepFolder(tmp_path))
     assert sorted(done) == ["large-b", "large-c", "small-a", "small-b", "small-c"]
 
 
@@ -83,9 +83,9 @@ def test_an_interruption_kills_the_boxes_that_run(
         assert running.wait(PATIENCE_SECONDS)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run, "prepare_job", prepare_job)
-    monkeypatch.setattr(run, "wait", interrupt)
+    monkeypatch.setattr(room, "prepare_job", prepare_job)
+    monkeypatch.setattr(room, "wait", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        run.prepare_all(JOBS, SweepFolder(tmp_path))
+        room.prepare_all(JOBS, SweepFolder(tmp_path))
     assert killed.is_set()
     assert isolation_box.is_stopping()

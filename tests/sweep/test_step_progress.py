@@ -13,7 +13,7 @@ from tests.patience import PATIENCE_SECONDS
 
 
 def test_every_new_line_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(step_progress, "_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(step_progress, "_POLL_SECONDS", 0.01)
     said: list[str] = []
     heard = threading.Semaphore(0)
 

@@ -102,7 +102,7 @@ def test_a_rate_above_the_peak_is_unfair(sweep: Path) -> None:
 def test_another_precision_than_declared_is_unfair(sweep: Path) -> None:
     row = trial(sweep, declared="int8", precision="float32")
     assert row.status == "unfair"
-    assert row.error == "asked for int8 matrix products, the engine runs float32"
+    assert row.error == "the technique declares int8 matrix products, but the engine runs float32"
 
 
 def test_a_failed_trial_keeps_its_log_also_when_the_sweep_is_named_relatively(

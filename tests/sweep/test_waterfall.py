@@ -40,10 +40,10 @@ def test_a_row_changes_what_it_names_and_a_chain_without_all_its_jobs_is_left_ou
     [
         (
             {"technique": "none"},
-            r"grid\.waterfall\[2\]: no job of the grid is like {technique: none}, with all else as",
+            r"grid\.waterfall\[2\]: no job of the grid has {technique: none} and all other settings of",
         ),
         ({"technqiue": "onnx"}, r"grid\.waterfall\[2\]: there is no key 'technqiue'"),
-        ({"technique": ["onnx", "int8"]}, r"grid\.waterfall\[2\]: 2 jobs of the grid are like"),
+        ({"technique": ["onnx", "int8"]}, r"grid\.waterfall\[2\]: 2 jobs of the grid have"),
     ],
 )
 def test_a_row_that_matches_no_single_job_is_named(row: dict[str, Any], message: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from runner.config.schema import TaskConfig
+from runner.config.task_kinds import TOKENS
 from runner.errors import UserError
 from runner.tasks.source import load_texts, task_identity
 from runner.tasks.texts import SPLITS, Example, Texts, read_labels, read_split, write_texts
@@ -44,6 +45,21 @@ def test_an_unknown_task_is_refused(tmp_path: Path) -> None:
         load_texts(task, tmp_path)
     with pytest.raises(UserError, match="there is no task"):
         task_identity(task)
+
+
+def test_words_of_alice_can_be_tagged(tmp_path: Path) -> None:
+    texts = load_texts(TaskConfig(name="alice", source="alice", kind=TOKENS, label_column=None), tmp_path)
+    assert texts.kind == TOKENS
+    assert {len(example.text.split()) == len(example.words or ()) for example in texts.test} == {True}
+
+
+def test_only_so_many_test_texts_are_evaluated(tmp_path: Path) -> None:
+    every = TaskConfig(name="alice", source="alice")
+    some = TaskConfig(name="alice", source="alice", max_test_texts=3)
+    assert load_texts(some, tmp_path).test == load_texts(every, tmp_path).test[:3]
+    assert task_identity(some) != task_identity(every)
+    with pytest.raises(UserError, match=r"task\.max_test_texts is 0, but must be at least 1"):
+        TaskConfig(name="alice", source="alice", max_test_texts=0)
 
 
 def test_alice_has_16_sentences_and_no_labels(tmp_path: Path) -> None:

@@ -126,7 +126,9 @@ def test_a_head_of_the_same_size_is_drawn_anew(bert: Path, texts: Path, tmp_path
     folder, _ = apply_step(tmp_path / "i", bert, texts, step="import-checkpoint", head="new", seed=1)
     before, after = (load_checkpoint(path).state_dict() for path in (bert, folder))
     assert not torch.equal(before["classifier.weight"], after["classifier.weight"])
-    assert torch.equal(before["bert.embeddings.word_embeddings.weight"], after["bert.embeddings.word_embeddings.weight"])
+    assert torch.equal(
+        before["bert.embeddings.word_embeddings.weight"], after["bert.embeddings.word_embeddings.weight"]
+    )
 
 
 def test_a_language_model_gets_a_new_head(texts: Path, bert: Path, tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_a_partner_serves_one_trial_after_the_other_and_ends_with_its_pipe(both:
 
 def test_an_answer_meant_for_a_trial_that_died_is_passed_over(both: Both) -> None:
     dead = Partner(both.folder, session=1)
-    os.write(dead._ask, b"\1\0\0\0" + b"\0" * 12 + b"\0")
+    os.write(dead._requests, b"\1\0\0\0" + b"\0" * 12 + b"\0")
     alive = Partner(both.folder, session=2)
     assert alive.begin(3) == 0.01
     alive.end()

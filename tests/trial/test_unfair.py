@@ -28,9 +28,9 @@ def test_a_box_as_ordered_is_fair() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"box_cpus": "0,1"}, "asked for CPUs 1, got 0,1"),
+        ({"box_cpus": "0,1"}, "the job asks for CPUs 1, but the box has 0,1"),
         ({"box_memory_limit_bytes": None}, "memory limit"),
-        ({"box_engine_threads": 2}, "asked the engine for threads=1, it has 2"),
+        ({"box_engine_threads": 2}, "the job asks for threads=1, but the engine has 2"),
         ({"cpu_seconds": 1.9}, "more than threads=1 can"),
     ],
 )

@@ -1,1 +1,1 @@
-"""What this machine can and cannot tell, with one line of advice where there is something to do."""
+"""Report what can and cannot be measured on this machine, with advice if a person can improve something."""

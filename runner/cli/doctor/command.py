@@ -1,4 +1,4 @@
-"""`pinbox doctor`: what this machine can and cannot tell."""
+"""`pinbox doctor`: report what can and cannot be measured on this machine."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import click
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, with the figures.")
-@click.option("--fresh", is_flag=True, help="Measure peaks again that were measured before.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with all values.")
+@click.option("--fresh", is_flag=True, help="Measure the peaks again, even if the store has them.")
 @click.option(
-    "--store", type=click.Path(path_type=Path), help="Where measured peaks are kept (default: the artifact store)."
+    "--store", type=click.Path(path_type=Path), help="The folder of the measured peaks (default: the artifact store)."
 )
 def doctor(as_json: bool, fresh: bool, store: Path | None) -> None:
-    """Say what this machine can and cannot tell."""
+    """Report what can and cannot be measured on this machine."""
     from rich.console import Console
 
     from runner.cli.doctor.examine import examine

@@ -1,4 +1,4 @@
-"""The container engine, and how much disk and memory is free."""
+"""Examine the container engine, and the free disk space and memory."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from runner.isolation.process import ProcessBox
 from runner.machine.cpu import read_text
 
 _ROOT = Path("/")
-_LITTLE_DISK_BYTES = 5 << 30  # the image and one model with its variants
-_LITTLE_MEMORY_BYTES = 4 << 30  # what a box asks for by default
+_MIN_DISK_BYTES = 5 << 30  # the size of the image and one model with its variants
+_MIN_MEMORY_BYTES = 4 << 30  # the default limit of a box
 
 
 def find_box(client: docker.DockerClient | None) -> Box:
-    """Return the kind of box that trials would get: a container where an engine has the image, else a process."""
+    """Return the box that trials would use: a container if an engine has the image, or else a process."""
     try:
         return DockerBox(client) if client else ProcessBox()
     except UserError:
@@ -29,12 +29,12 @@ def find_box(client: docker.DockerClient | None) -> Box:
 
 
 def engine_section(client: docker.DockerClient | None, box: Box) -> Section:
-    """Say what trials run in on this machine."""
+    """Report the container engine, its image and the isolation of trials."""
     if client is None:
         no_engine = Fact(
             "Docker",
             "no engine answers: trials run as pinned processes, which share memory and network with all others",
-            f"Start one. On a bare Debian or Ubuntu, {ENGINE_SCRIPT} installs and starts one (as root).",
+            f"Start an engine. On a bare Debian or Ubuntu, {ENGINE_SCRIPT} installs and starts one (as root).",
         )
         return Section("Engine", [no_engine], {"isolation": box.kind})
     info: dict[str, Any] = client.info()
@@ -51,7 +51,7 @@ def engine_section(client: docker.DockerClient | None, box: Box) -> Section:
 
 
 def room_section(store: Path, client: docker.DockerClient | None, root: Path = _ROOT) -> Section:
-    """Say how much disk and memory is free."""
+    """Report how much disk space and memory is free."""
     facts = [_disk("Disk, store", store.absolute())]
     docker_root = Path(client.info().get("DockerRootDir", "")) if client else None
     if docker_root and docker_root.is_dir():  # the engine may be on another machine
@@ -59,12 +59,12 @@ def room_section(store: Path, client: docker.DockerClient | None, root: Path = _
     memory = _meminfo(root)
     available, total = memory.get("MemAvailable", 0), memory.get("MemTotal", 0)
     swapped = memory.get("SwapTotal", 0) - memory.get("SwapFree", 0)
-    tight = "This is less than a box asks for by default. Free some, or lower isolation.memory."
+    tight = "A box needs more by default. Free some memory, or lower isolation.memory."
     facts.append(
         Fact(
             "Memory",
             f"{gib(available)} free of {gib(total)}" + (f", {gib(swapped)} swapped out" if swapped else ""),
-            tight if available < _LITTLE_MEMORY_BYTES else None,
+            tight if available < _MIN_MEMORY_BYTES else None,
         )
     )
     return Section("Room", facts, {"memory_available_bytes": available, "memory_bytes": total})
@@ -74,12 +74,14 @@ def _disk(name: str, folder: Path) -> Fact:
     while not folder.exists():  # nothing has been stored yet
         folder = folder.parent
     usage = shutil.disk_usage(folder)
-    advice = "A model with its variants takes a few GiB. Free some disk." if usage.free < _LITTLE_DISK_BYTES else None
+    advice = (
+        "A model with its variants takes a few GiB. Free some disk space." if usage.free < _MIN_DISK_BYTES else None
+    )
     return Fact(name, f"{gib(usage.free)} free of {gib(usage.total)}", advice)
 
 
 def _meminfo(root: Path) -> dict[str, int]:
-    """Read /proc/meminfo, in bytes."""
+    """Return the sizes of /proc/meminfo in bytes."""
     sizes = {}
     for line in (read_text(root / "proc/meminfo") or "").splitlines():
         name, _, rest = line.partition(":")

@@ -1,4 +1,4 @@
-"""All that the doctor examines, in order."""
+"""Examine this machine, section by section."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from runner.machine.topology import choose_cpus, physical_cores
 from runner.results.format import pluralize
 from runner.sweep.peaks import Peaks, measured_peaks
 
-_waiting = Console(stderr=True, style="dim", highlight=False)
+_progress = Console(stderr=True, style="dim", highlight=False)
 
 
 def examine(store: Path, fresh: bool) -> Iterator[Section]:
-    """Yield each section. The peaks come last, since they may take long."""
+    """Yield each section. The peaks come last, because they may take long."""
     load = os.getloadavg()[0]
     client, cores = connect(), physical_cores()
     box = find_box(client)
@@ -34,14 +34,14 @@ def examine(store: Path, fresh: bool) -> Iterator[Section]:
     yield engine_section(client, box)
     yield room_section(store, client)
     yield energy_section(in_containers=box.kind == "docker")
-    _waiting.print(f"Probing for noise, {SECONDS:.0f} seconds …")
+    _progress.print(f"Probing for noise, {SECONDS:.0f} seconds …")
     cpu = choose_cpus(1)[0]
     yield noise_section(probe(cpu), cpu, load)
     yield peaks_section([_peaks(store, box, threads, fresh) for threads in thread_counts(len(cores))], box.kind)
 
 
 def _peaks(store: Path, box: Box, threads: int, fresh: bool) -> Peaks:
-    _waiting.print(
+    _progress.print(
         f"Measuring peaks with {pluralize(threads, 'thread')}. This takes about ten seconds unless they are known …"
     )
     return measured_peaks(store, box, choose_cpus(threads), fresh)

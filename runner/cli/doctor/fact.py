@@ -1,4 +1,4 @@
-"""What the doctor reports: facts, and one line of advice where there is something to do."""
+"""Define the sections and facts that the doctor reports."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Fact:
-    """One thing that was found. It has advice only if a person can do something about it."""
+    """One fact about the machine. It has advice only if a person can change something."""
 
     name: str
     value: str
@@ -17,7 +17,7 @@ class Fact:
 
 @dataclass(frozen=True)
 class Section:
-    """Facts that belong together. `data` holds the figures behind them, for programs."""
+    """Facts that belong together. `data` holds their values for programs."""
 
     title: str
     facts: list[Fact]

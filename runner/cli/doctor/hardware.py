@@ -1,4 +1,4 @@
-"""The CPU, its clock and its energy counters, as far as the kernel shows them."""
+"""Examine the CPU, its clock and its energy counters, as far as the kernel shows them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NOT_VISIBLE = "not visible"
 
 @dataclass(frozen=True)
 class Cores:
-    """How many of each are online."""
+    """The numbers of logical CPUs, cores, sockets and NUMA nodes that are online."""
 
     logical: int
     physical: int
@@ -26,7 +26,7 @@ class Cores:
 
 
 def cpu_section(root: Path = _ROOT) -> Section:
-    """Name the CPU, and say what matters for matrix products."""
+    """Report the CPU, with the properties that matter for matrix products."""
     cpu, cores = read_cpu(root), count_cores(root)
     count = ", ".join(
         [
@@ -42,19 +42,19 @@ def cpu_section(root: Path = _ROOT) -> Section:
         Fact(
             "Instructions",
             " ".join(name for name in INSTRUCTION_SETS if name in cpu.flags) or "none known",
-            _lacks(cpu),
+            _int8_advice(cpu),
         ),
-        Fact("Cores", count, "Trials get one CPU of each core. Leave the others idle meanwhile." if shared else None),
+        Fact("Cores", count, "Trials use one CPU of each core. Leave the other CPUs idle." if shared else None),
         Fact("Caches", ", ".join(f"{name} {_mebi(size)}" for name, size in cpu.caches.items()) or _NOT_VISIBLE),
         Fact("Kernel", cpu.kernel),
     ]
     if cpu.is_virtual:
-        facts.append(Fact("Machine", "virtual: other guests may share its cores unseen"))
+        facts.append(Fact("Machine", "virtual: other guests may share its cores, and this machine cannot see them"))
     return Section("CPU", facts, asdict(cpu) | asdict(cores))
 
 
 def count_cores(root: Path = _ROOT) -> Cores:
-    """Count what /sys shows. A machine that shows nothing has one of each."""
+    """Return the numbers that /sys shows. A number that it does not show is 1."""
     topologies = list(root.glob("sys/devices/system/cpu/cpu[0-9]*/topology"))
     sockets = [read_text(topology / "physical_package_id") or "0" for topology in topologies]
     cores = {(socket, read_text(t / "core_id") or t.parent.name) for socket, t in zip(sockets, topologies, strict=True)}
@@ -63,21 +63,21 @@ def count_cores(root: Path = _ROOT) -> Cores:
 
 
 def _mebi(size: str) -> str:
-    """Turn the kernel's 32768K into 32M."""
+    """Return a size of the kernel, such as 32768K, in mebibytes, such as 32M."""
     kibi = size.removesuffix("K")
     return f"{int(kibi) // 1024}M" if kibi.isdigit() and int(kibi) >= 1024 else size
 
 
-def _lacks(cpu: Cpu) -> str | None:
+def _int8_advice(cpu: Cpu) -> str | None:
     if saturates(cpu.flags):
-        return f"No VNNI: int8 gains less than elsewhere, and its products may saturate. {ADVICE}"
+        return f"Without VNNI, int8 gains less than on other CPUs, and its products may saturate. {ADVICE}"
     if "asimd" in cpu.flags and "asimddp" not in cpu.flags:
-        return "No dot product (asimddp): int8 gains less than on newer Arm cores."
+        return "Without the dot product (asimddp), int8 gains less than on newer Arm cores."
     return None
 
 
 def frequency_section(cpus: list[int], root: Path = _ROOT) -> Section:
-    """Say how these CPUs are clocked."""
+    """Report the governor, the boost and the clock range of these CPUs."""
     folder = root / "sys/devices/system/cpu"
     clocks = [folder / f"cpu{cpu}/cpufreq" for cpu in cpus]
     governors = sorted({name for clock in clocks if (name := read_text(clock / "scaling_governor"))})
@@ -94,7 +94,7 @@ def frequency_section(cpus: list[int], root: Path = _ROOT) -> Section:
         Fact(
             "Boost",
             {None: _NOT_VISIBLE, True: "on", False: "off"}[boost],
-            "The clock depends on heat and on neighbours. Without boost, intervals are narrower." if boost else None,
+            "The clock depends on heat and on other cores. Without boost, intervals are narrower." if boost else None,
         ),
     ]
     limits = [(read_text(clock / "cpuinfo_min_freq"), read_text(clock / "cpuinfo_max_freq")) for clock in clocks]
@@ -104,7 +104,7 @@ def frequency_section(cpus: list[int], root: Path = _ROOT) -> Section:
 
 
 def _boost(folder: Path) -> bool | None:
-    """Return whether the clock may exceed its nominal value. The kernel says so in one of two places."""
+    """Return whether the clock may exceed its nominal value. The kernel shows this in one of two places."""
     no_turbo, boost = read_text(folder / "intel_pstate/no_turbo"), read_text(folder / "cpufreq/boost")
     if no_turbo is not None:
         return no_turbo == "0"
@@ -112,13 +112,13 @@ def _boost(folder: Path) -> bool | None:
 
 
 def energy_section(in_containers: bool, root: Path = _ROOT) -> Section:
-    """Say whether energy per call can be recorded."""
-    there = any(root.glob("sys/class/powercap/intel-rapl:*"))
+    """Report whether energy per call can be recorded."""
+    exists = any(root.glob("sys/class/powercap/intel-rapl:*"))
     readable = EnergyMeter(root).joules() is not None
-    if not there:
+    if not exists:
         fact = Fact("Counters", f"{_NOT_VISIBLE}: energy per call stays empty")
     elif not readable:
-        fact = Fact("Counters", "there, but not for this user", "Run as root to record energy per call.")
+        fact = Fact("Counters", "not readable for this user", "Run as root to record energy per call.")
     elif in_containers:
         fact = Fact(
             "Counters", "visible here, hidden in containers", "Use isolation=process to record energy per call."

@@ -1,4 +1,4 @@
-"""How steadily a core runs. The reference kernel of the trials is repeated for a few seconds."""
+"""Measure how steadily a core runs, by repeating the reference kernel of the trials for a few seconds."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from runner.trial.box import steal_seconds
 from runner.trial.timing import reference_seconds
 
 SECONDS = 5.0
-_UNSTEADY = 0.10  # a machine with a larger spread is called unsteady
-_STOLEN = 0.01  # advice is given if more of the time is stolen
-_FEWEST = 20  # with fewer samples, nothing is said about speeds
-_LOADED = 0.5  # with more tasks that run or wait, something else is running
+_MAX_SPREAD = 0.10  # a core with a larger spread is unsteady
+_MAX_STEAL_FRACTION = 0.01  # the doctor gives advice if a larger fraction of the time is stolen
+_MIN_SAMPLES = 20  # the number of samples that are needed to distinguish two speeds
+_MAX_LOAD = 0.5  # if more tasks run or wait, another program is running
 
 
 @dataclass(frozen=True)
 class Noise:
-    """What the probe found.
+    """The result of a probe.
 
     Attributes:
         median_seconds, p5_seconds, p95_seconds: percentiles of the kernel's durations.
-        speed_ratio: the ratio of the two speeds between which the core alternates; None if it has one speed.
-        slow_fraction: the fraction of the samples at the slower speed.
-        steal_seconds: how long the hypervisor gave the core to others during the probe.
-        probe_seconds: how long the probe took.
+        speed_ratio: the ratio of the two speeds between which the core alternates, or None if it has one speed.
+        slow_fraction: the fraction of the samples at the slower speed, or None if the core has one speed.
+        steal_seconds: the time for which the hypervisor gave the core to others, or None if it is not known.
+        probe_seconds: the duration of the probe.
     """
 
     median_seconds: float
@@ -65,7 +65,7 @@ def probe(cpu: int, seconds: float = SECONDS, kernel: Callable[[], float] = refe
 
 
 def evaluate(durations: list[float], steal: float | None, probe_seconds: float) -> Noise:
-    """Describe durations in seconds, of which there is at least one."""
+    """Return the statistics of at least one duration in seconds."""
     ordered = sorted(durations)
     last = len(ordered) - 1
     speeds = two_speeds(ordered)
@@ -81,12 +81,12 @@ def evaluate(durations: list[float], steal: float | None, probe_seconds: float) 
 
 
 def two_speeds(durations: list[float]) -> tuple[float, float] | None:
-    """Return how far apart two speeds are (a ratio) and the fraction of samples at the slower one; None for one speed.
+    """Return the ratio of two speeds and the fraction of samples at the slower speed, or None if there is one speed.
 
-    The samples' logarithms are split where the variance between the two parts is largest (Otsu 1979). They count as two
-    speeds if each part has a tenth of the samples, they are 15% apart, and Ashman's D (Ashman, Bird & Zepf 1994), the
-    distance of the means in standard deviations, is above 4: 2 tells two humps of known shape apart, but even the
-    halves of one flat hump reach 3.5.
+    The logarithms of the samples are divided into two parts so that the variance between the parts is largest (Otsu
+    1979). The parts are two speeds if each has a tenth of the samples, if they are 15% apart, and if Ashman's D exceeds
+    4. D is the distance of the means in standard deviations (Ashman, Bird & Zepf 1994). The value 2 separates two peaks
+    of known shape, but even the halves of a uniform distribution reach 3.5.
     """
     values = sorted(log(duration) for duration in durations)
     count, sums = len(values), list(accumulate(values))
@@ -96,7 +96,7 @@ def two_speeds(durations: list[float]) -> tuple[float, float] | None:
         low, high = sums[first - 1] / first, (sums[-1] - sums[first - 1]) / (count - first)
         return first * (count - first) * (high - low) ** 2
 
-    if count < _FEWEST:
+    if count < _MIN_SAMPLES:
         return None
     first = max(range(least, count - least + 1), key=between)
     fast, slow = values[:first], values[first:]
@@ -108,12 +108,12 @@ def two_speeds(durations: list[float]) -> tuple[float, float] | None:
 
 
 def noise_section(noise: Noise, cpu: int, load: float) -> Section:
-    """Say in plain words how noisy the core is.
+    """Report in plain words how noisy the core is.
 
     Args:
-        noise: what the probe found.
-        cpu: the CPU that it ran on.
-        load: the average number of tasks that ran or waited in the minute before.
+        noise: the result of the probe.
+        cpu: the CPU on which the probe ran.
+        load: the average number of tasks that ran or waited in the minute before the probe.
     """
     milliseconds = [1e3 * seconds for seconds in (noise.median_seconds, noise.p5_seconds, noise.p95_seconds)]
     facts = [
@@ -130,26 +130,26 @@ def noise_section(noise: Noise, cpu: int, load: float) -> Section:
 
 def _steadiness(noise: Noise, load: float) -> Fact:
     if noise.speed_ratio and noise.slow_fraction:
-        neighbour = "what else runs here" if load > _LOADED else "a busy neighbour on the same physical core"
-        speeds = f"{noise.speed_ratio:.2f}× apart, {noise.slow_fraction:.0%} of the time at the slower"
+        cause = "another program on this machine" if load > _MAX_LOAD else "another guest on the same core"
+        speeds = f"{noise.speed_ratio:.2f}× apart, {noise.slow_fraction:.0%} of the time at the slower one"
         return Fact(
             "Verdict",
-            f"this core runs at two speeds, {speeds}: probably {neighbour}",
-            "Ratios stay true, since both sides take turns. Do not trust raw times: measure them elsewhere.",
+            f"this core runs at two speeds, {speeds}: probably {cause}",
+            "Ratios stay valid, because the two boxes take turns. Do not trust absolute times here.",
         )
-    if noise.spread > _UNSTEADY:
+    if noise.spread > _MAX_SPREAD:
         return Fact("Verdict", "unsteady", "Intervals will be wide. Use measure=thorough, or a quieter machine.")
     return Fact("Verdict", "steady")
 
 
 def _steal(noise: Noise) -> Fact:
     if noise.steal_seconds is None:
-        return Fact("Steal", "unknown: the kernel does not say")
-    much = noise.steal_seconds > _STOLEN * noise.probe_seconds
-    advice = "The hypervisor gives this core to others, so expect rounds to be run again." if much else None
+        return Fact("Steal", "unknown: the kernel does not show it")
+    is_high = noise.steal_seconds > _MAX_STEAL_FRACTION * noise.probe_seconds
+    advice = "The hypervisor gives this core to others. Expect that rounds are run again." if is_high else None
     return Fact("Steal", f"{noise.steal_seconds:.2f} s of {noise.probe_seconds:.0f} s", advice)
 
 
 def _load(load: float) -> Fact:
-    advice = "Something else is running. Stop it while a sweep runs." if load > _LOADED else None
+    advice = "Another program is running. Stop it while a sweep runs." if load > _MAX_LOAD else None
     return Fact("Other load", f"{pluralize(round(load), 'task')} on average in the minute before ({load:.2f})", advice)

@@ -1,4 +1,4 @@
-"""Sections on a terminal of 80 columns or more."""
+"""Print sections on a terminal of 80 columns or more."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NAME_WIDTH = 14
 
 
 def print_section(section: Section, console: Console) -> None:
-    """Print the facts in two columns, advice below what it is about."""
+    """Print the facts in two columns, with the advice below its fact."""
     table = Table.grid(padding=(0, 2))
     table.add_column(width=_NAME_WIDTH)
     table.add_column(overflow="fold")

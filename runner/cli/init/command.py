@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from pathlib import Path
 
 import click
 
 from runner.cli.init.write import write_example
+from runner.cli.parameters import program
 
 
 @click.command()
@@ -21,5 +20,4 @@ def init(folder: Path, code: bool) -> None:
     for path in write_example(folder, code):
         print(path)
     there = f"cd {folder} && " if folder != Path() else ""
-    pinbox = "pinbox" if shutil.which("pinbox") else Path(sys.executable).with_name("pinbox")
-    print(f"It runs as it is: {there}{pinbox} sweep grid={'own-code' if code else 'mine'}")
+    print(f"It runs as it is: {there}{program()} sweep grid={'own-code' if code else 'mine'}")

@@ -1,1 +1,1 @@
-"""Sweeps on a cluster: which trials a node gets at once, and what happens to the trials of a lost node."""
+"""Run sweeps on a cluster: choose the trials of each node, and recover the trials of a lost node."""

@@ -1,4 +1,4 @@
-"""On a node: run what it was given, one trial after the other, and leave no box behind when it is told to stop."""
+"""Run trials on a node of a cluster one after the other, and remove their boxes when the scheduler stops the job."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from runner.store.sweep_folder import SweepFolder
 from runner.sweep.cluster.units import NODE, Unit, note_node, noted_node, this_node
 from runner.sweep.partner import close_partner
 
-#: Slurm sends the first for scancel and preemption, the second shortly before the time limit, as submitit asked it to.
+#: Slurm sends SIGTERM for scancel and preemption. Because submitit asks for it, Slurm sends SIGUSR2 before the limit.
 _STOPPING = {signal.SIGTERM: "cancelled or preempted", signal.SIGUSR2: "reached its time limit"}
 
 RunTrial = Callable[[SweepFolder, str], object]
 
 
 class StoppedError(BaseException):
-    """The scheduler wants its node back; like KeyboardInterrupt it passes through `except Exception`."""
+    """The scheduler stops the job. Like KeyboardInterrupt, the error passes through `except Exception`."""
 
 
 def run_unit(unit: Unit, sweep: SweepFolder, run_trial: RunTrial) -> dict[str, str]:
     """Run the trials of a unit that have no file yet.
 
     Args:
-        unit: what to run.
-        sweep: its folder, shared by all nodes.
-        run_trial: runs one trial, given the folder and the trial's name.
+        unit: the unit.
+        sweep: the sweep's folder, which all nodes share.
+        run_trial: a function that runs one trial. It gets the folder and the trial's name.
 
     Returns:
-        Why, for each trial that was lost: what was raised, or that the job was stopped.
+        The reason for each trial that was lost: the error that was raised, or the signal that stopped the job.
     """
     lost: dict[str, str] = {}
     names = [trial.name for trial in unit.trials]
@@ -50,16 +50,16 @@ def run_unit(unit: Unit, sweep: SweepFolder, run_trial: RunTrial) -> dict[str, s
                 except Exception as error:
                     lost[name] = f"on {this_node()}: {type(error).__name__}: {error}".splitlines()[0]
         except StoppedError as stop:
-            _forget_failure(sweep, name)
-            left = [name for name in names if not sweep.trial(name).exists()]
-            lost |= {name: f"on {this_node()}: {stop}" for name in left if name not in lost}
+            _remove_failed_result(sweep, name)
+            missing = [name for name in names if not sweep.trial(name).exists()]
+            lost |= {name: f"on {this_node()}: {stop}" for name in missing if name not in lost}
         finally:
             close_partner()
     return lost
 
 
 def run_here(function: Callable[..., Any], *arguments: Any) -> str | None:
-    """Run any function; return None, or why it was stopped."""
+    """Run a function. Return None if it ended, or the reason why it was stopped."""
     with _on_node():
         try:
             function(*arguments)
@@ -69,10 +69,10 @@ def run_here(function: Callable[..., Any], *arguments: Any) -> str | None:
 
 
 def _claim(unit: Unit, sweep: SweepFolder) -> None:
-    """Note that this node measures the unit.
+    """Record that this node measures the unit.
 
     Raises:
-        UserError: if another one began it: ratios across nodes mean nothing.
+        UserError: if another node has begun the unit, because ratios across nodes have no meaning.
     """
     note = noted_node(sweep, unit.name)
     if note is not None and note["node"] != this_node():
@@ -80,8 +80,8 @@ def _claim(unit: Unit, sweep: SweepFolder) -> None:
     note_node(sweep, unit.name, provenance.environment())
 
 
-def _forget_failure(sweep: SweepFolder, trial: str) -> None:
-    """Forget that the last trial failed: Slurm signals boxes, too, and one may have died of it a moment before us."""
+def _remove_failed_result(sweep: SweepFolder, trial: str) -> None:
+    """Remove the result of the last trial if it failed. Slurm also signals boxes, and the signal may have killed it."""
     path = sweep.trial(trial)
     if path.exists() and json.loads(path.read_text())["status"] != "ok":
         path.unlink()
@@ -89,7 +89,7 @@ def _forget_failure(sweep: SweepFolder, trial: str) -> None:
 
 @contextmanager
 def _on_node() -> Iterator[None]:
-    """Know the node's name, and turn the scheduler's signals into `StoppedError`, for as long as this lasts."""
+    """Set the node's name, and raise `StoppedError` within the context if the scheduler sends a signal."""
     os.environ[NODE] = os.environ["SLURMD_NODENAME"]
     before = {number: signal.signal(number, _stop) for number in _STOPPING}
     try:
@@ -100,7 +100,7 @@ def _on_node() -> Iterator[None]:
 
 
 def _stop(number: int, frame: object) -> NoReturn:
-    for each in _STOPPING:
-        signal.signal(each, signal.SIG_IGN)  # cleaning up is under way: once is enough
+    for stopping in _STOPPING:
+        signal.signal(stopping, signal.SIG_IGN)  # a second signal must not interrupt the clean-up
     job = os.environ.get("SLURM_ARRAY_JOB_ID", os.environ.get("SLURM_JOB_ID"))
     raise StoppedError(f"the Slurm job {job} was {_STOPPING[signal.Signals(number)]}")

@@ -1,4 +1,4 @@
-"""Slurm, by its own commands and submitit: what can be had, handing over work, waiting for it, taking it back."""
+"""Submit jobs to Slurm, wait for them and cancel them, with submitit and Slurm's own commands."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 
 from runner.errors import UserError
 
-_LOOK_SECONDS = 1.0
-_ASK_SECONDS = 10.0  # how often Slurm's accounting is asked after jobs that left no result
-_END_SECONDS = 60.0  # that cancelled jobs may take; Slurm kills them after its KillWait, 30 seconds by default
+_POLL_SECONDS = 1.0
+_ACCOUNTING_SECONDS = 10.0  # the interval in which Slurm's accounting is asked about jobs that have left no result
+_EXIT_SECONDS = 60.0  # the time for cancelled jobs to end; Slurm kills them after its KillWait, by default 30 seconds
 _USABLE = "idle,alloc,mix,comp"
 
 
@@ -22,9 +22,9 @@ class Ended:
     """How a Slurm job ended.
 
     Attributes:
-        result: what its function returned; None if it did not return.
-        error: then why, in one line.
-        log: of its standard error.
+        result: the value that the job's function returned, or None if it did not return.
+        error: the reason in one line if the function did not return.
+        log: the file with the job's standard error.
     """
 
     result: Any
@@ -33,10 +33,12 @@ class Ended:
 
 
 def check(job_name: str) -> None:
-    """Check that Slurm answers, keeps accounts, and runs no job of this name.
+    """Check that Slurm answers, that its accounting works, and that it has no job with this name.
+
+    Accounting is needed because only it can distinguish a lost job from a waiting one.
 
     Raises:
-        UserError: if not. (Without accounts nobody could tell a lost job from a waiting one.)
+        UserError: if one of the checks fails.
     """
     _ask("sinfo", "--noheader", "--format=%D")
     try:
@@ -65,21 +67,21 @@ def submit(
     function: Callable[..., Any],
     work: Sequence[Any],
 ) -> list[Any]:
-    """Hand over work, one Slurm job per member.
+    """Submit one Slurm job for each item of `work`.
 
     Args:
-        settings: conf/hydra/launcher/slurm.yaml.
-        folder: for logs and results, shared by all nodes.
-        job_name: by which the jobs can be found again.
-        node: where they must run; None for any.
-        function: called with each member.
-        work: the members.
+        settings: the settings of conf/hydra/launcher/slurm.yaml.
+        folder: the folder for logs and results, which all nodes share.
+        job_name: the name of all jobs, by which they are found again.
+        node: the node on which the jobs must run, or None for any node.
+        function: the function that a job calls with its item.
+        work: the items.
 
     Returns:
-        submitit's jobs, in the order of the work.
+        submitit's jobs, in the order of the items.
 
     Raises:
-        UserError: if Slurm refuses.
+        UserError: if Slurm refuses the jobs.
     """
     import submitit
     from hydra_plugins.hydra_submitit_launcher.config import BaseQueueConf
@@ -87,34 +89,34 @@ def submit(
 
     general = set(OmegaConf.structured(BaseQueueConf))
     settings = settings | {"name": job_name} | ({"nodelist": node} if node else {})
-    elsewhere = ("submitit_folder", "max_num_timeout")
-    parameters = {key if key in general else f"slurm_{key}": v for key, v in settings.items() if key not in elsewhere}
+    ignored = ("submitit_folder", "max_num_timeout")  # the executor gets them below
+    parameters = {key if key in general else f"slurm_{key}": v for key, v in settings.items() if key not in ignored}
     try:
         executor = submitit.AutoExecutor(folder, cluster="slurm", slurm_max_num_timeout=0)
         executor.update_parameters(**parameters)
         return list(executor.map_array(function, work))
     except (RuntimeError, submitit.core.utils.FailedJobError, submitit.core.utils.FailedSubmissionError) as error:
-        said = str(error).strip().splitlines()[-1]
-        raise UserError(f"Slurm did not take the jobs: {said} Check conf/hydra/launcher/slurm.yaml.") from None
+        reason = str(error).strip().splitlines()[-1]
+        raise UserError(f"Slurm did not accept the jobs: {reason} Check conf/hydra/launcher/slurm.yaml.") from None
 
 
 def wait(jobs: Sequence[Any], job_name: str, on_end: Callable[[int, Ended], None]) -> None:
-    """Wait for all jobs; cancel them if that is interrupted.
+    """Wait for all jobs. If the wait is interrupted, cancel them.
 
     Args:
-        jobs: see `submit`.
-        job_name: as there.
-        on_end: called once with the number of each job, when it has ended.
+        jobs: the jobs that `submit` returned.
+        job_name: the name of the jobs.
+        on_end: a function that is called when a job has ended. It gets the job's number and how the job ended.
     """
-    pending, asked = dict(enumerate(jobs)), time.monotonic()
+    pending, asked_at = dict(enumerate(jobs)), time.monotonic()
     try:
         while pending:
-            ask = time.monotonic() - asked > _ASK_SECONDS
+            ask = time.monotonic() - asked_at > _ACCOUNTING_SECONDS
             for number, job in list(pending.items()):
                 if job.done(force_check=ask):
                     on_end(number, _ended(pending.pop(number)))
-                ask, asked = False, time.monotonic() if ask else asked  # one answer is about all of them
-            time.sleep(_LOOK_SECONDS)
+                ask, asked_at = False, time.monotonic() if ask else asked_at  # one answer covers all jobs
+            time.sleep(_POLL_SECONDS)
     except BaseException:
         cancel(job_name)
         raise
@@ -124,25 +126,25 @@ def _ended(job: Any) -> Ended:
     log = Path(job.paths.stderr)
     try:
         return Ended(job.result(), None, log)
-    except Exception as error:  # whatever kept submitit from reading a result
+    except Exception as error:  # submitit raises many types if it cannot read a result
         state = job.state if job.state != "UNKNOWN" else "lost"
-        why = _last_line(str(error)) if type(error).__name__ == "FailedJobError" else f"ended as {state}"
+        reason = _last_line(str(error)) if type(error).__name__ == "FailedJobError" else f"ended as {state}"
         node = job.get_info(mode="force").get("NodeList", "an unknown node")
-        return Ended(None, f"on {node}: the Slurm job {job.job_id} {why}", log)
+        return Ended(None, f"on {node}: the Slurm job {job.job_id} {reason}", log)
 
 
 def _last_line(error: str) -> str:
-    """Return what was raised, out of submitit's message: a trace between dashed lines."""
+    """Return the exception from submitit's message, which has a traceback between dashed lines."""
     trace = error.split("----------------------")[1].strip().splitlines()
     return f"raised {trace[-1]}"[:300]
 
 
 def cancel(job_name: str) -> None:
-    """Cancel all jobs of this name, and wait until they have cleaned up."""
+    """Cancel all jobs with this name, and wait until they have ended."""
     subprocess.run(["scancel", f"--name={job_name}"], capture_output=True)
-    deadline = time.monotonic() + _END_SECONDS
+    deadline = time.monotonic() + _EXIT_SECONDS
     while time.monotonic() < deadline and _jobs_of(job_name):
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)
 
 
 def _jobs_of(job_name: str) -> list[str]:
@@ -150,10 +152,10 @@ def _jobs_of(job_name: str) -> list[str]:
 
 
 def _ask(*command: str) -> str:
-    """Run one of Slurm's commands; return what it said.
+    """Run one of Slurm's commands, and return its output.
 
     Raises:
-        UserError: if it is not there or fails.
+        UserError: if the command is missing or fails.
     """
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
@@ -163,5 +165,5 @@ def _ask(*command: str) -> str:
             "cluster, or leave LAUNCHER out."
         ) from None
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        said = (getattr(error, "stderr", "") or str(error)).strip()
-        raise UserError(f"Slurm does not answer (`{command[0]}`): {said.splitlines()[-1]}.") from None
+        output = (getattr(error, "stderr", "") or str(error)).strip()
+        raise UserError(f"Slurm does not answer (`{command[0]}`): {output.splitlines()[-1]}.") from None

@@ -1,9 +1,10 @@
-"""What a node gets at once: one round of the jobs that share a baseline, since ratios hold only within a node.
+"""Group trials into units, each of which one node measures: one round of the jobs that share a baseline.
 
-So does a slot of this machine (runner/sweep/slots).
+A unit is not divided, because ratios hold only within a node. A slot of this machine measures units, too
+(runner/sweep/slots).
 
-Beside the trials, `nodes/UNIT.json` notes which node measured a unit. A unit that was begun goes on there; if that node
-is gone, the unit is measured anew, whole, on another, and what the first one measured is set aside.
+`nodes/UNIT.json` records which node measures a unit. A unit that a node has begun continues there. If that node is
+gone, its results are renamed, and another node measures the whole unit again.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ from typing import Any
 from runner.results.records.plan import TrialSpec, read_plan
 from runner.store.sweep_folder import SweepFolder
 
-NODE = "PINBOX_NODE"  # set by us on a node; Slurm's own variable is also there when a sweep runs inside an allocation
+NODE = "PINBOX_NODE"  # Slurm's own variable is also set if a whole sweep runs inside an allocation
 
 
 @dataclass(frozen=True)
 class Unit:
-    """Trials for one node, or one slot of this machine.
+    """The trials that one node, or one slot of this machine, measures together.
 
     Attributes:
-        name: see `TrialSpec.unit`.
-        trials: in the order in which they run.
+        name: the name of the unit; see `TrialSpec.unit`.
+        trials: the trials in the order in which they run.
     """
 
     name: str
@@ -34,25 +35,25 @@ class Unit:
 
 
 def units_of(trials: Iterable[TrialSpec]) -> list[Unit]:
-    """Group trials into units; both keep their order."""
+    """Group trials into units. Units and trials keep their order."""
     units: dict[str, list[TrialSpec]] = {}
     for trial in trials:
         units.setdefault(trial.unit, []).append(trial)
-    return [Unit(name, of_unit) for name, of_unit in units.items()]
+    return [Unit(name, unit_trials) for name, unit_trials in units.items()]
 
 
 def this_node() -> str | None:
-    """Return the name of the cluster's node that this process measures on; None outside a cluster."""
+    """Return the name of the cluster's node on which this process measures, or None outside a cluster."""
     return os.environ.get(NODE)
 
 
 def note_node(sweep: SweepFolder, unit: str, environment: dict[str, Any]) -> None:
-    """Note that this node measures a unit."""
+    """Record that this node measures a unit."""
     sweep.write(sweep.node(unit), json.dumps({"node": this_node(), **environment}, indent=1))
 
 
 def noted_node(sweep: SweepFolder, unit: str) -> dict[str, Any] | None:
-    """Return what was noted of the node that measured a unit; None if none began it."""
+    """Return the record of the node that measures a unit, or None if no node has begun it."""
     path = sweep.node(unit)
     if not path.exists():
         return None
@@ -61,14 +62,14 @@ def noted_node(sweep: SweepFolder, unit: str) -> dict[str, Any] | None:
 
 
 def set_aside_unreachable(sweep: SweepFolder, usable: Collection[str]) -> list[str]:
-    """Set the trials of begun units aside whose node cannot be had any more, so that the units are measured anew.
+    """Rename the results of unfinished units whose node is gone, so that another node measures the units again.
 
     Args:
-        sweep: its folder; a sweep that was not begun has none.
-        usable: names of the nodes that can be had.
+        sweep: the sweep's folder, which does not exist if the sweep has not begun.
+        usable: the names of the nodes that can run jobs.
 
     Returns:
-        The units.
+        The names of the units.
     """
     set_aside = []
     for unit in units_of(read_plan(sweep).trials) if sweep.plan.exists() else ():
@@ -84,5 +85,5 @@ def set_aside_unreachable(sweep: SweepFolder, usable: Collection[str]) -> list[s
 
 
 def note_lost(sweep: SweepFolder, trial: str, error: str, log: str | None) -> None:
-    """Note that a trial was lost: a row with a reason, which the next run of the sweep measures nevertheless."""
+    """Record that a trial was lost. Its row shows the reason, and the next run of the sweep measures the trial."""
     sweep.write(sweep.lost(trial), json.dumps({"status": "lost", "error": error, "log": log}))

@@ -1,1 +1,1 @@
-"""The control: do a model's predictions agree with those that transformers itself makes from the untouched files?"""
+"""Check that a model's predictions agree with those that transformers makes from the original files."""

@@ -1,4 +1,4 @@
-"""Compare a job's predictions with those of transformers itself, before the job is measured."""
+"""Compare a job's predictions with those of transformers before the job is measured."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ from runner.tasks.texts import Example
 
 
 class WrongError(Exception):
-    """The predictions are not those of the model. `log` shows the first texts in full."""
+    """The predictions are not those of the model.
+
+    Args:
+        error: the difference in one line.
+        log: the first texts that differ, in full. It becomes an attribute.
+    """
 
     def __init__(self, error: str, log: str) -> None:
         super().__init__(error)
@@ -34,16 +39,16 @@ def check(
     Args:
         reference: the folder that runner/sweep/control/reference.py has filled.
         logits, names, examples, kind, noted: see `runner.sweep.control.compare.compare`.
-        of: whose logits they are; see `runner.results.records.prepared.Control`.
+        of: "job" if the logits are the job's, or "model" if they are those of the model from which it was made.
 
     Raises:
         WrongError: if the logits differ by more than rounding explains.
     """
-    told = json.loads((reference / "reference.json").read_text(encoding="utf-8"))
-    if reason := told.get("reason"):
+    record = json.loads((reference / "reference.json").read_text(encoding="utf-8"))
+    if reason := record.get("reason"):
         return Control(of, reason=reason)
-    compared = compare(told, logits, names, examples, kind, noted)
+    compared = compare(record, logits, names, examples, kind, noted)
     if compared.differences:
-        whose = "" if of == "job" else "the model that it was made from, run by the engine torch: "
-        raise WrongError(whose + compared.error, whose + compared.log)
+        subject = "" if of == "job" else "the model from which it was made, without the technique: "
+        raise WrongError(subject + compared.error, subject + compared.log)
     return Control(of, compared.texts, compared.largest)

@@ -1,4 +1,4 @@
-"""Compare a job's logits with those of transformers itself. Pure functions."""
+"""Compare a job's logits with those of transformers. Pure functions."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from runner.results.format import pluralize
 from runner.tasks.texts import Example
 from runner.techniques.importing.labels import ORDER
 
-#: Two float32 computations of the same logits differ by some 1e-6 of the largest one; float16 weights by some 1e-3.
+#: The allowed difference, as a share of the largest logit. Two float32 computations differ by about 1e-6 of it, and
+#: float16 weights make a difference of about 1e-3.
 TOLERANCE = 1e-4
-_LEAST = 1e-6  # of a logit; below it a difference means nothing even where all logits are near 0
-_SHOWN = 10  # texts of a log
-_SHOWN_CHARACTERS = 60  # of a text in one line
-_NO_LABEL = "no label"  # the label that logits predict which are not all finite
+_MIN_ALLOWED = 1e-6  # the least allowed difference of a logit, which counts if all logits are near 0
+_SHOWN_TEXTS = 10  # the number of texts in a log
+_SHOWN_CHARACTERS = 60  # the number of characters of a text in one line
+_NO_LABEL = "no label"  # the label for a row of logits that are not all finite
 _NUMBER = re.compile(r"(?:label_)?([+-]?\d+(?:\.\d+)?)")
 
 
@@ -59,27 +60,27 @@ class Compared:
     @property
     def error(self) -> str:
         """Return one line that says how far the predictions differ, and where the first difference is."""
-        other = [one for one in self.differences if one.here != one.there]
-        first = (other or self.differences)[0]
+        relabelled = [difference for difference in self.differences if difference.here != difference.there]
+        first = (relabelled or self.differences)[0]
         text = " ".join(first.text.split())
         text = text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
-        said = f"'{text}' is {first.here} here and {first.there} there" if other else f"'{text}'"
-        both = "; transformers itself gives logits that are not finite there" if first.there == _NO_LABEL else ""
+        example = f"'{text}' is {first.here} here and {first.there} there" if relabelled else f"'{text}'"
+        not_finite = "; transformers itself gives logits that are not finite there" if first.there == _NO_LABEL else ""
         return (
             f"predictions differ from transformers' own on {len(self.differences)} of {pluralize(self.texts, 'text')}, "
-            f"{len(other)} of them with another label; the largest logit difference is {self.largest:.2g}; "
-            f"first: {said}{both}"
+            f"{len(relabelled)} of them with another label; the largest logit difference is {self.largest:.2g}; "
+            f"first: {example}{not_finite}"
         )
 
     @property
     def log(self) -> str:
         """Return the first texts that differ, in full and with their logits."""
         lines = [self.error, f"Rounding would explain differences up to {self.allowed:.2g}.", ""]
-        for one in sorted(self.differences, key=lambda one: one.here == one.there)[:_SHOWN]:
-            lines += [one.text, f"  here: {one.here or 'a vector'}; transformers: {one.there or 'a vector'}"]
-            lines += [f"  {name}: {here:.6g} here, {there:.6g} there" for name, (here, there) in one.logits.items()]
-        if len(self.differences) > _SHOWN:
-            lines.append(f"and {len(self.differences) - _SHOWN} more")
+        for shown in sorted(self.differences, key=_has_same_label)[:_SHOWN_TEXTS]:
+            lines += [shown.text, f"  here: {shown.here or 'a vector'}; transformers: {shown.there or 'a vector'}"]
+            lines += [f"  {name}: {here:.6g} here, {there:.6g} there" for name, (here, there) in shown.logits.items()]
+        if len(self.differences) > _SHOWN_TEXTS:
+            lines.append(f"and {len(self.differences) - _SHOWN_TEXTS} more")
         return "\n".join(lines) + "\n"
 
 
@@ -104,12 +105,12 @@ def compare(
     starts = _starts(examples)
     outputs = outputs_of(names, reference["names"], noted)
     known = [abs(value) for rows in reference["logits"] for row in rows for value in row if math.isfinite(value)]
-    allowed = max(_LEAST, TOLERANCE * max(known, default=0.0))
+    allowed = max(_MIN_ALLOWED, TOLERANCE * max(known, default=0.0))
     largest, differences = 0.0, []
     for number, rows in zip(reference["texts"], reference["logits"], strict=True):
-        own = logits[starts[number] : starts[number + 1]]
-        found = []
-        for word, (here, there) in enumerate(zip(own, rows, strict=True)):
+        job_rows = logits[starts[number] : starts[number + 1]]
+        text_differences = []
+        for word, (here, there) in enumerate(zip(job_rows, rows, strict=True)):
             ordered = [there[output] for output in outputs] if outputs else there
             size = _difference(here, ordered, kind)
             largest = max(largest, size)
@@ -117,13 +118,17 @@ def compare(
                 text = _text(examples[number], word)
                 by_name = dict(zip(names, zip(here, ordered, strict=False), strict=False))
                 label, other = _predicted(here, names, kind), _predicted(ordered, names, kind)
-                found.append(Difference(text, size, label, other, by_name))
-        differences += sorted(found, key=lambda one: one.here == one.there)[:1]
+                text_differences.append(Difference(text, size, label, other, by_name))
+        differences += sorted(text_differences, key=_has_same_label)[:1]
     return Compared(len(reference["texts"]), largest, allowed, differences)
 
 
+def _has_same_label(difference: Difference) -> bool:
+    return difference.here == difference.there
+
+
 def outputs_of(
-    names: Sequence[str], own: Sequence[str], noted: Mapping[str, Mapping[str, Any]] | None = None
+    names: Sequence[str], model_names: Sequence[str], noted: Mapping[str, Mapping[str, Any]] | None = None
 ) -> list[int]:
     """Return the model's own output that each of the job's outputs must equal.
 
@@ -133,33 +138,33 @@ def outputs_of(
 
     Args:
         names: the names of the job's outputs, in order.
-        own: the names of the model's outputs, in order.
+        model_names: the names of the model's outputs, in order.
         noted: by name, the output that the import took and the rule that it followed; see
             `runner.techniques.importing.labels`.
     """
-    if len(names) != len(own):
-        return list(range(len(own)))  # another number of outputs is a difference in itself
+    if len(names) != len(model_names):
+        return list(range(len(model_names)))  # another number of outputs is a difference in itself
     notes = [(noted or {}).get(name, {"output": place}) for place, name in enumerate(names)]
-    told = [_output_of(name, own, note) for name, note in zip(names, notes, strict=True)]
-    return told if len(set(told)) == len(told) else [int(note["output"]) for note in notes]
+    matched = [_output_of(name, model_names, note) for name, note in zip(names, notes, strict=True)]
+    return matched if len(set(matched)) == len(matched) else [int(note["output"]) for note in notes]
 
 
-def _output_of(name: str, own: Sequence[str], noted: Mapping[str, Any]) -> int:
+def _output_of(name: str, model_names: Sequence[str], noted: Mapping[str, Any]) -> int:
     if noted.get("by") != ORDER:
-        for spelling in _SPELLINGS:
-            wanted = spelling(name)
-            found = [place for place, other in enumerate(own) if wanted is not None and spelling(other) == wanted]
-            if len(found) == 1:
-                return found[0]
+        for normalize in _NORMALIZATIONS:
+            key = normalize(name)
+            places = [place for place, other in enumerate(model_names) if key is not None and normalize(other) == key]
+            if len(places) == 1:
+                return places[0]
     return int(noted["output"])
 
 
 def _number(name: str) -> float | None:
-    found = _NUMBER.fullmatch(name.strip().casefold())
-    return float(found[1]) if found else None
+    match = _NUMBER.fullmatch(name.strip().casefold())
+    return float(match[1]) if match else None
 
 
-_SPELLINGS: tuple[Callable[[str], str | float | None], ...] = (str, str.casefold, _number)
+_NORMALIZATIONS: tuple[Callable[[str], str | float | None], ...] = (str, str.casefold, _number)
 
 
 def _starts(examples: Sequence[Example]) -> list[int]:

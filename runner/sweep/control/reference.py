@@ -1,7 +1,7 @@
 """Predict some test texts with transformers alone, inside a box: `python -m runner.sweep.control.reference REQUEST`.
 
-No code of Pinbox is imported here, and nothing is batched, padded or exported. These are the predictions that a user
-gets who loads the model with `from_pretrained` and gives it one text at a time. A mistake of Pinbox then shows as a
+This module imports no code of Pinbox, and batches, pads or exports nothing. A user who loads the model with
+`from_pretrained` and gives it one text at a time gets these predictions. A mistake of Pinbox then shows as a
 difference.
 """
 
@@ -27,13 +27,13 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-_LONGEST = 4  # texts of the sample that are the longest of all: truncation shows on them
-_OURS = {"local_files_only": True, "trust_remote_code": False}  # neither the network nor the model's own code
+_LONGEST = 4  # the number of the longest texts in the sample, on which truncation shows
+_OPTIONS = {"local_files_only": True, "trust_remote_code": False}  # neither the network nor the model's own code
 _CLASSES = {"tokens": AutoModelForTokenClassification, "embedding": AutoModel}  # by the kind of the task
 
 
 def main() -> None:
-    """Read the request, write `files/reference.json` and `notes.json` into the output folder.
+    """Read the request, and write `files/reference.json` and `notes.json` into the output folder.
 
     The reference holds the indices of the texts, the names of the model's outputs in order, and the logits of each text
     as rows: one row, or one for each word. If transformers itself fails, the reference holds only the `reason`.
@@ -46,7 +46,7 @@ def main() -> None:
     chosen = sample(examples, request["texts"])
     try:
         reference = {"texts": chosen} | predict([examples[number] for number in chosen], paths, request)
-    except Exception as error:  # whatever transformers raises: then there is nothing to compare with
+    except Exception as error:  # transformers may raise anything; then there is nothing to compare with
         reference = {"reason": (str(error).strip().splitlines() or [type(error).__name__])[0]}
         print(f"{type(error).__name__}: {error}")
     (paths["output"] / "files").mkdir()
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def sample(examples: Sequence[dict[str, Any]], first: int) -> list[int]:
-    """Return the indices of the first texts, whose order is random, and of the longest of the others."""
+    """Return the indices of the first texts, which are in random order, and of the longest other texts."""
     others = sorted(range(first, len(examples)), key=lambda number: -_characters(examples[number]))
     return [*range(min(first, len(examples))), *sorted(others[:_LONGEST])]
 
@@ -86,14 +86,14 @@ def load_model(folder: Path, kind: str) -> Any:
     """Load a model in float32.
 
     Raises:
-        ValueError: if tensors are missing; transformers would replace them by random ones.
+        ValueError: if tensors are missing. transformers would replace them by random ones.
     """
-    config = AutoConfig.from_pretrained(folder, **_OURS)
-    loaded: dict[str, Any] = _OURS | {"dtype": torch.float32, "output_loading_info": True}
-    if kind == "embedding" and hasattr(config, "vector_pooling"):  # a checkpoint of ours: its encoder lies below a name
+    config = AutoConfig.from_pretrained(folder, **_OPTIONS)
+    loaded: dict[str, Any] = _OPTIONS | {"dtype": torch.float32, "output_loading_info": True}
+    if kind == "embedding" and hasattr(config, "vector_pooling"):  # Pinbox made it
         state = load_file(folder / "model.safetensors")
-        named = {name.removeprefix("encoder."): tensor for name, tensor in state.items()}
-        model, report = AutoModel.from_pretrained(None, config=config, state_dict=named, **loaded)
+        encoder = {name.removeprefix("encoder."): tensor for name, tensor in state.items()}
+        model, report = AutoModel.from_pretrained(None, config=config, state_dict=encoder, **loaded)
     else:
         head = _CLASSES.get(kind, AutoModelForSequenceClassification)
         model, report = head.from_pretrained(folder, use_safetensors=True, **loaded)
@@ -104,16 +104,16 @@ def load_model(folder: Path, kind: str) -> Any:
 
 
 def normalizes(folder: Path, config: Any) -> bool:
-    """Return whether vectors are divided by their length, as modules.json or config.json says."""
-    modules = folder / "modules.json"
-    kinds = [str(one["type"]) for one in json.loads(modules.read_text(encoding="utf-8"))] if modules.is_file() else []
+    """Return whether modules.json or config.json says that vectors are divided by their length."""
+    path = folder / "modules.json"
+    kinds = [str(module["type"]) for module in json.loads(path.read_text(encoding="utf-8"))] if path.is_file() else []
     return any(kind.endswith(".Normalize") for kind in kinds) or bool(getattr(config, "vector_normalized", False))
 
 
 def load_tokenizer(folder: Path, raw: bool, config: Any) -> Any:
     """Load the tokenizer with transformers, from the model's own files or from tokenizer.json alone."""
     if raw:
-        return AutoTokenizer.from_pretrained(folder, **_OURS)
+        return AutoTokenizer.from_pretrained(folder, **_OPTIONS)
     types = ["token_type_ids"] if getattr(config, "takes_token_types", False) else []
     names = ["input_ids", "attention_mask", *types]
     return PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"), model_input_names=names)
@@ -122,19 +122,19 @@ def load_tokenizer(folder: Path, raw: bool, config: Any) -> Any:
 def _logits(model: Any, tokenizer: Any, example: dict[str, Any], request: dict[str, Any]) -> list[list[float]]:
     """Return the logits of one text: one row, or one for each word. A word that was cut off gets NaN."""
     words = example.get("words")
-    given = [words] if words else [example[name] for name in ("text", "pair") if name in example]
+    texts = [words] if words else [example[name] for name in ("text", "pair") if name in example]
     encoded = tokenizer(
-        *given,
+        *texts,
         is_split_into_words=bool(words),
         truncation=True,
         max_length=request["max_length"],
         return_tensors="pt",
     )
-    taken = set(inspect.signature(model.forward).parameters)
+    accepted = set(inspect.signature(model.forward).parameters)
     if (getattr(model.config, "type_vocab_size", None) or 0) < 2:
-        taken.discard("token_type_ids")  # the model knows one type only
+        accepted.discard("token_type_ids")  # the model has only one type
     with torch.inference_mode():
-        output = model(**{name: values for name, values in encoded.items() if name in taken})
+        output = model(**{name: values for name, values in encoded.items() if name in accepted})
     if request["kind"] == "embedding":
         return [_pooled(output.last_hidden_state[0], request["pooling"], request["normalized"])]
     if not words:
@@ -154,4 +154,4 @@ def _pooled(states: torch.Tensor, pooling: str, normalized: bool) -> list[float]
 if __name__ == "__main__":
     main()
     sys.stdout.flush()
-    os._exit(0)  # all is written; taking torch apart would cost a second or more
+    os._exit(0)  # everything is written, and a normal exit of torch takes a second or more

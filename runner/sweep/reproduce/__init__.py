@@ -1,1 +1,1 @@
-"""A recorded sweep is run again on the recorded image and artifacts, and compared with the record."""
+"""Run a recorded sweep again with the recorded image and artifacts, and compare the results."""

@@ -1,4 +1,4 @@
-"""The recorded image: found on this machine, or built anew from its lock file."""
+"""Find the recorded image on this machine, or build it again from its lock file."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from runner.results.recorded import Recorded
 
 
 def find_image(recipe: Recorded) -> tuple[str | None, str]:
-    """Return the id of the image to run on, None for pinned processes, and a line that says which it is.
+    """Return the id of the image to run on, or None for pinned processes, and a line that describes the image.
 
     Raises:
-        UserError: if there is no Docker engine, or the image is gone and this tree's lock file is not the recorded one.
+        UserError: if no Docker engine answers, or if the image is gone and the lock file is not the recorded one.
     """
     if "docker" not in recipe.isolation:
-        return None, "Image: none, the trials were pinned processes; libraries are those of this environment."
+        return None, "Image: none. The trials ran as pinned processes, with the libraries of this environment."
     client = connect()
     if client is None:
         raise UserError(
@@ -39,10 +39,14 @@ def find_image(recipe: Recorded) -> tuple[str | None, str]:
 
 
 def check_lock(recipe: Recorded, today: str | None) -> None:
-    """Check that the image can be built anew here.
+    """Check that the image can be built again here.
+
+    Args:
+        recipe: the recorded sweep.
+        today: the hash of this tree's lock file.
 
     Raises:
-        UserError: if the recorded lock file is another than this tree's.
+        UserError: if the recorded lock file differs from this tree's.
     """
     if recipe.lock_sha256 != today:
         raise UserError(
@@ -53,9 +57,12 @@ def check_lock(recipe: Recorded, today: str | None) -> None:
 
 
 def rebuilt_line(recipe: Recorded, image_id: str, base_id: str | None) -> str:
-    """Say how far the image built here is the recorded one. Docker stamps the time, so the id is usually another."""
+    """Return a line that compares the image built here with the recorded one.
+
+    The ids usually differ, because Docker writes the time of building into an image.
+    """
     if image_id == recipe.image_id:
-        return f"Image: {short_id(image_id)}, built anew and identical."
+        return f"Image: {short_id(image_id)}, built again and identical."
     base = "base image identical" if base_id == recipe.base_id else "base image not the recorded one"
     return (
         f"Image: the recorded one, {short_id(recipe.image_id)}, is gone; {short_id(image_id)} is built here from the "
@@ -74,5 +81,7 @@ def _built(client: docker.DockerClient) -> Image:
     done = subprocess.run([sys.executable, str(DOCKER / "image.py")])
     image = _find(client, image_tag())
     if done.returncode or image is None:
-        raise UserError("The image could not be built anew; the lines above say why. Repeat the command when mended.")
+        raise UserError(
+            "The image could not be built again. The lines above give the reason. Repeat the command when it is fixed."
+        )
     return image

@@ -1,4 +1,4 @@
-"""What there is to say, beyond the diff, about a sweep and its reproduction."""
+"""Compare a sweep with its reproduction beyond the diff: the jobs, the artifacts and the float32 predictions."""
 
 from __future__ import annotations
 
@@ -10,61 +10,61 @@ from runner.results.format import pluralize
 from runner.results.recorded import Recorded
 
 
-def outcome_lines(found: Diff, recipe: Recorded, stored: frozenset[str]) -> list[str]:
-    """Say whether the jobs, the artifacts and the float32 predictions are the recorded ones.
+def outcome_lines(diff: Diff, recipe: Recorded, stored: frozenset[str]) -> list[str]:
+    """Return lines that say whether the jobs, the artifacts and the float32 predictions are the recorded ones.
 
     Args:
-        found: the recorded sweep and its reproduction.
-        recipe: of the recorded sweep.
-        stored: the artifacts that were in the store before.
+        diff: the diff between the recorded sweep and its reproduction.
+        recipe: the recorded sweep.
+        stored: the artifacts that were already in the store.
     """
-    return [_jobs_line(found, recipe), *_artifact_lines(found, stored), *_float32_lines(found)]
+    return [_jobs_line(diff, recipe), *_artifact_lines(diff, stored), *_float32_lines(diff)]
 
 
 def is_float32(side: Side) -> bool:
-    """Return whether a job computed in float32: by the engine's word, or where it gave none, by its steps."""
-    said = {trial["precision"] for trial in side.trials} - {None}
-    if said:
-        return said == {"float32"}
+    """Return whether a job computed in float32: by the engine's report, or else by the names of the steps."""
+    precisions = {trial["precision"] for trial in side.trials} - {None}
+    if precisions:
+        return precisions == {"float32"}
     return bool(side.steps) and not any("int8" in name or "quantize" in name for name, _ in side.steps)
 
 
-def _jobs_line(found: Diff, recipe: Recorded) -> str:
-    renamed = sum(one.pair.a.row["job"] != one.pair.b.row["job"] for one in found.compared)
-    others = renamed + len(found.only_a) + len(found.only_b)
+def _jobs_line(diff: Diff, recipe: Recorded) -> str:
+    renamed = sum(job.pair.a.row["job"] != job.pair.b.row["job"] for job in diff.compared)
+    others = renamed + len(diff.only_a) + len(diff.only_b)
     if others == 0:
-        return f"Jobs: the recorded {len(found.compared)}, with the same settings."
+        return f"Jobs: the recorded {len(diff.compared)}, with the same settings."
     return (
         f"Jobs: {others} differ from the recorded ones, so conf/ or its schema changed since code version "
-        f"{recipe.code_version}. For the recorded jobs: {recipe.get_code}."
+        f"{recipe.code_version}. To get the recorded jobs: {recipe.get_code}."
     )
 
 
-def _artifact_lines(found: Diff, stored: frozenset[str]) -> list[str]:
-    known = [one for one in found.compared if one.pair.same_artifact is not None]
-    same = [one for one in known if one.pair.same_artifact]
-    reused = sum(one.pair.a.row["artifact"] in stored for one in same)
+def _artifact_lines(diff: Diff, stored: frozenset[str]) -> list[str]:
+    known = [job for job in diff.compared if job.pair.same_artifact is not None]
+    same = [job for job in known if job.pair.same_artifact]
+    reused = sum(job.pair.a.row["artifact"] in stored for job in same)
     made = len(same) - reused
     lines = [
-        f"Artifacts: those of {len(same)} of {pluralize(len(known), 'job')} identical byte for byte: "
-        f"{reused} reused from the store, {made} made anew."
+        f"Artifacts: {len(same)} of {pluralize(len(known), 'job')} have an artifact that is identical byte for byte: "
+        f"{reused} reused from the store, {made} made again."
     ]
-    name = namer(found)
-    return lines + [f"  Another artifact: {name(one.pair.b)}" for one in known if not one.pair.same_artifact]
+    name = namer(diff)
+    return lines + [f"  Another artifact: {name(job.pair.b)}" for job in known if not job.pair.same_artifact]
 
 
-def _float32_lines(found: Diff) -> list[str]:
-    name = namer(found)
+def _float32_lines(diff: Diff) -> list[str]:
+    name = namer(diff)
     evaluated = [
-        (one, change.difference)
-        for one in found.compared
-        if (change := one.change("predictions")) is not None and is_float32(one.pair.a) and is_float32(one.pair.b)
+        (job, change.difference)
+        for job in diff.compared
+        if (change := job.change("predictions")) is not None and is_float32(job.pair.a) and is_float32(job.pair.b)
     ]
     if not evaluated:
-        return ["Predictions: no float32 job has any on both sides."]
-    differing = [one for one, number in evaluated if number]
+        return ["Predictions: no float32 job has predictions in both sweeps."]
+    differing = [job for job, number in evaluated if number]
     if not differing:
         return [f"Predictions: identical in every float32 job, {len(evaluated)} in all."]
-    demanded = "they must not" if same_cpu(found.environment) else "another CPU may round otherwise"
-    line = f"Predictions: differ in {len(differing)} of {pluralize(len(evaluated), 'float32 job')} ({demanded})."
-    return [line, *(f"  Other predictions: {name(one.pair.b)}" for one in differing)]
+    cause = "they must not" if same_cpu(diff.environment) else "another CPU may round in another way"
+    line = f"Predictions: differ in {len(differing)} of {pluralize(len(evaluated), 'float32 job')} ({cause})."
+    return [line, *(f"  Other predictions: {name(job.pair.b)}" for job in differing)]

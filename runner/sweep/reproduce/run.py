@@ -1,4 +1,4 @@
-"""Run a recorded sweep again, and say what came out differently."""
+"""Run a recorded sweep again, and print and write how the results differ."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from runner.sweep.reproduce.outcome import outcome_lines
 
 
 def reproduce(sweep: Path, out: Path, rebuild: bool) -> int:
-    """Run the sweep again and print and write its diff; return the diff's exit code.
+    """Run the sweep again, print and write the diff, and return the diff's exit code.
 
     Args:
-        sweep: folder of the recorded sweep.
-        out: folder of the new one; what is there already of the same sweep is gone on with.
-        rebuild: make every artifact anew instead of taking it from the store.
+        sweep: the folder of the recorded sweep.
+        out: the folder of the new sweep. A sweep that was begun there is continued.
+        rebuild: whether to make every artifact again instead of taking it from the store.
 
     Raises:
         UserError: if the sweep cannot be run again here.
@@ -36,15 +36,15 @@ def reproduce(sweep: Path, out: Path, rebuild: bool) -> int:
     image_id, image_line = find_image(recipe)
     stored = frozenset() if rebuild else recipe.stored()
     say(image_line)
-    say(f"Artifacts: {len(stored)} of {len(recipe.artifacts)} in the store; the others are made anew.")
+    say(f"Artifacts: {len(stored)} of {len(recipe.artifacts)} are in the store; the others are made again.")
     store = out / "store" if rebuild else recipe.store
-    ended = subprocess.run(command(recipe, image_id, store, out)).returncode
-    if ended not in (0, 1):
-        raise UserError(f"The sweep could not be run again (exit code {ended}); the lines above say why.")
-    found = diff(read_tables(sweep), read_tables(out))
-    write_diff(found, out, "any")
-    print_diff(found, "any", Console())
-    for line in outcome_lines(found, recipe, stored):
+    exit_status = subprocess.run(command(recipe, image_id, store, out)).returncode
+    if exit_status not in (0, 1):
+        raise UserError(f"The sweep could not be run again (exit code {exit_status}). The lines above give the reason.")
+    difference = diff(read_tables(sweep), read_tables(out))
+    write_diff(difference, out, "any")
+    print_diff(difference, "any", Console())
+    for line in outcome_lines(difference, recipe, stored):
         print(printable(line))
     print(out / "diff.html")
-    return exit_code(found)
+    return exit_code(difference)

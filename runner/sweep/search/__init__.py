@@ -1,1 +1,1 @@
-"""A search of the catalogue for the best variants of one model within a time budget."""
+"""Search the catalogue of techniques for the best variants of one model within a time budget."""

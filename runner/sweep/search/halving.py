@@ -1,17 +1,14 @@
-"""Successive halving over the catalogue, with Pareto dominance in the place of the better half.
+"""Search by successive halving over the catalogue, with Pareto dominance instead of the better half.
 
-All candidates get a few rounds; those that may still be best get as many again, and so on (K. Jamieson, A. Talwalkar,
-"Non-stochastic best arm identification and hyperparameter optimization", AISTATS 2016). With several objectives there
-is no better half, so who goes on is whom no other dominates, intervals considered (as in the multi-objective form:
-R. Schmucker et al., "Multi-objective asynchronous successive halving", 2021). Each rung is an ordinary sweep of the
-same folder with more rounds and fewer techniques: what was measured is kept, and is in every table.
+All candidates get a few rounds. The candidates that may still be the best get the same number again, and so on
+(K. Jamieson, A. Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization", AISTATS 2016).
+With several objectives there is no better half. Therefore a candidate survives if no other candidate dominates it, with
+regard to the intervals (R. Schmucker et al., "Multi-objective asynchronous successive halving", 2021). Each rung is an
+ordinary sweep in the same folder with more rounds and fewer techniques. Its tables contain the results of all rungs.
 """
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,48 +22,48 @@ from runner.results.tables import Tables
 from runner.store.sweep_folder import SweepFolder
 from runner.sweep.search.pareto import candidates, front
 from runner.sweep.search.state import Rung, State, gather, read_state, write_state
+from runner.sweep.timed import run_within
 
-ROUNDS = (3, 6, 12)  # of each rung, all in all
+ROUNDS = (3, 6, 12)  # the number of rounds after each rung, including those of earlier rungs
 
 
 def search(folder: Path, overrides: Sequence[str], techniques: list[str], budget_seconds: float) -> Tables:
-    """Run rung after rung until the budget is spent, and collect; the same call again goes on.
+    """Run one rung after the other until the budget is spent, and collect the results.
 
-    The budget holds for all calls on one folder together, preparing included. When it ends in the middle of a rung,
-    what was measured counts.
+    The same call continues an earlier search. The budget holds for all calls with one folder together, and includes the
+    preparation. If it ends in the middle of a rung, the results so far count.
 
     Args:
-        folder: of the sweep.
-        overrides: Hydra's, of the job without its technique.
-        techniques: the candidates.
-        budget_seconds: wall time.
+        folder: the folder of the sweep.
+        overrides: Hydra's overrides for the job without its technique.
+        techniques: the names of the candidates.
+        budget_seconds: the budget of wall time.
 
     Raises:
         UserError: if the sweep cannot start.
-        KeyboardInterrupt: if it was stopped from outside; what was measured is kept.
+        KeyboardInterrupt: if the search was stopped from outside. The results so far stay in the folder.
     """
     sweep = SweepFolder(folder)
     state = read_state(sweep)
     if state.rungs and state.rungs[0].techniques != techniques:
-        state.rungs = []  # other candidates: from the first rung on, where only what is new has to run
-    alive = state.rungs[-1].survivors if state.rungs else techniques
+        state.rungs = []  # other candidates start with the first rung, which runs only the missing trials
+    survivors = state.rungs[-1].survivors if state.rungs else techniques
     for rounds in ROUNDS[len(state.rungs) :]:
         left = budget_seconds - state.spent_seconds
         if left <= 0:
-            say("The time budget is spent. --budget … with more goes on from here.")
+            say("The time budget is spent. Give more with --budget … to continue the search.")
             break
-        if not alive:
+        if not survivors:
             break
-        of = f"{len(alive)} of {pluralize(len(techniques), 'technique')}"
-        say(f"Rung of {pluralize(rounds, 'round')}: {of}, {pluralize(round(left / 60), 'minute')} left.")
-        complete = _run_rung(folder, overrides, alive, rounds, left, state)
+        share = f"{len(survivors)} of {pluralize(len(techniques), 'technique')}"
+        say(f"Rung of {pluralize(rounds, 'round')}: {share}, {pluralize(round(left / 60), 'minute')} left.")
+        complete = _run_rung(folder, overrides, survivors, rounds, left, state)
         tables = _collected(folder, state)
         if not complete:
             say("The time budget is spent in the middle of a rung.")
             break
-        survivors = _survivors(tables, alive)
-        state.rungs.append(Rung(rounds, alive, survivors))
-        alive = survivors
+        state.rungs.append(Rung(rounds, survivors, _survivors(tables, survivors)))
+        survivors = state.rungs[-1].survivors
         write_state(sweep, state)
     return _collected(folder, state)
 
@@ -74,27 +71,19 @@ def search(folder: Path, overrides: Sequence[str], techniques: list[str], budget
 def _run_rung(
     folder: Path, overrides: Sequence[str], techniques: Sequence[str], rounds: int, seconds: float, state: State
 ) -> bool:
-    """Run one sweep for at most so long; return whether it came to its end."""
-    command = [sys.executable, "-m", "runner", "-m", *overrides, f"technique={','.join(techniques)}"]
+    """Run one sweep for at most `seconds`, and return whether it was completed."""
+    arguments = [*overrides, f"technique={','.join(techniques)}", f"measure.rounds={rounds}"]
     began = time.monotonic()
-    process = subprocess.Popen([*command, f"measure.rounds={rounds}", f"hydra.sweep.dir={quoted(folder)}"])
     try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGINT)  # it keeps what it has
-        process.wait()
-        return False
-    except KeyboardInterrupt:
-        process.wait()  # it was told, too
-        raise
+        code = run_within(seconds, [*arguments, f"hydra.sweep.dir={quoted(folder)}"])
     finally:
         state.spent_seconds += time.monotonic() - began
         gather(SweepFolder(folder), state)
         if state.plan:
             write_state(SweepFolder(folder), state)
-    if process.returncode == 2 and not (state.plan and state.plan.trials):
-        raise UserError("The sweep could not run; it says why above.")
-    return True
+    if code == 2 and not (state.plan and state.plan.trials):
+        raise UserError("The sweep could not run. The lines above give the reason.")
+    return code is not None
 
 
 def _collected(folder: Path, state: State) -> Tables:
@@ -103,8 +92,8 @@ def _collected(folder: Path, state: State) -> Tables:
     return collect_and_report(folder)
 
 
-def _survivors(tables: Tables, alive: Sequence[str]) -> list[str]:
-    """Return the techniques that have a job on the front."""
+def _survivors(tables: Tables, techniques: Sequence[str]) -> list[str]:
+    """Return the techniques that have a job on the Pareto front."""
     best = front(candidates(tables.summary.to_pylist(), tables.results.to_pylist()))
-    names = {one.row["technique"] for one in best}
-    return [technique for technique in alive if technique in names]
+    names = {candidate.row["technique"] for candidate in best}
+    return [technique for technique in techniques if technique in names]

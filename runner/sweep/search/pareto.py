@@ -1,4 +1,4 @@
-"""Which candidates no other candidate dominates: pure functions of the rows of summary and of trials."""
+"""Find the candidates that no other candidate dominates. Pure functions of the rows of the summary and of trials."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from runner.results.tables import Row
 
 @dataclass(frozen=True)
 class Candidate:
-    """A measured job, and the interval in which its value of each objective lies; lower is better in all of them.
+    """A measured job, and the interval of its value for each objective. Lower is better in all objectives.
 
-    Disk and accuracy are the artifact's own, and no further round would change them. So they are points: for them, a
-    difference of one example decides.
+    The intervals of disk and accuracy are points, because further rounds do not change the artifact. So a difference of
+    one example decides.
 
     Attributes:
-        row: the row of summary.
-        latency: the 95% interval of the ratio to the baseline; from 0 to infinity where there is none yet.
+        row: the row of the summary.
+        latency: the 95% interval of the ratio to the baseline, or from 0 to infinity if there is none yet.
         disk: the size in bytes.
         memory: the lowest and the highest peak of the process in bytes, over the included trials.
-        error: 1 − accuracy; 0 where there is no accuracy, for then no candidate has one.
+        error: 1 − accuracy. It is 0 if there is no accuracy, because then no candidate has one.
     """
 
     row: Row
@@ -38,13 +38,13 @@ class Candidate:
         return self.latency, self.disk, self.memory, self.error
 
     def dominates(self, other: Candidate) -> bool:
-        """Return whether it is better than another candidate of the same baseline."""
+        """Return whether this candidate dominates another candidate with the same baseline."""
         same_baseline = self.row["baseline_job"] == other.row["baseline_job"]
         return same_baseline and dominates(self.objectives, other.objectives)
 
 
 def candidates(summary: Sequence[Row], trials: Iterable[Row]) -> list[Candidate]:
-    """Return what was measured without a failure, baselines included."""
+    """Return the jobs that were measured without a failure, including the baselines."""
     memory: dict[str, list[float]] = defaultdict(list)
     for trial in trials:
         if trial["status"] == "ok" and trial["included"] and trial["rss_peak_bytes"]:
@@ -55,8 +55,8 @@ def candidates(summary: Sequence[Row], trials: Iterable[Row]) -> list[Candidate]
 
 def front(among: Sequence[Candidate]) -> list[Candidate]:
     """Return the candidates that no other candidate dominates, the fastest first."""
-    best = [one for one in among if not any(other.dominates(one) for other in among)]
-    return sorted(best, key=lambda one: float(one.row["latency_ratio"]))
+    best = [candidate for candidate in among if not any(other.dominates(candidate) for other in among)]
+    return sorted(best, key=lambda candidate: float(candidate.row["latency_ratio"]))
 
 
 def _candidate(row: Row, memory: Sequence[float]) -> Candidate:

@@ -1,4 +1,4 @@
-"""What a search has done so far, in its folder: the plan of all rungs as one, and search.json."""
+"""Read and write the state of a search in its folder: search.json, and one plan for all rungs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runner.store.sweep_folder import SweepFolder
 
 @dataclass(frozen=True)
 class Rung:
-    """A rung that was run to its end."""
+    """A completed rung."""
 
     rounds: int
     techniques: list[str]
@@ -22,12 +22,12 @@ class Rung:
 
 @dataclass
 class State:
-    """What search.json holds.
+    """The content of search.json.
 
     Attributes:
-        spent_seconds: of the budget, by all calls so far.
-        rungs: those that were run to their end.
-        plan: of all rungs; what each trial was planned as in the rung that ran it.
+        spent_seconds: the part of the budget that all calls so far have spent.
+        rungs: the completed rungs.
+        plan: the plan of all rungs. Each trial stays as the rung that ran it has planned it.
     """
 
     spent_seconds: float = 0.0
@@ -36,7 +36,7 @@ class State:
 
 
 def read_state(folder: SweepFolder) -> State:
-    """Return what was done before in this folder."""
+    """Return the state of the search in a folder, which is empty if there is no search.json."""
     if not folder.search.exists():
         return State()
     return msgspec.json.decode(folder.search.read_bytes(), type=State)
@@ -48,18 +48,18 @@ def write_state(folder: SweepFolder, state: State) -> None:
 
 
 def gather(folder: SweepFolder, state: State) -> None:
-    """Put the plan of the rung that ran last together with those before it, so that collecting sees every trial."""
+    """Merge the plan of the last rung with the plan of the earlier ones, so that collecting sees every trial."""
     if not folder.plan.exists():
         return
     plan = merged(state.plan, read_plan(folder))
     trials = [trial for trial in plan.trials if folder.trial(trial.name).exists()]
-    begun = {trial.job for trial in trials}  # the time ended before the others
+    begun = {trial.job for trial in trials}  # the budget may have ended before the other jobs began
     state.plan = replace(plan, trials=trials, jobs=[job for job in plan.jobs if job.job in begun])
     write_plan(folder, state.plan)
 
 
 def merged(before: PlanRecord | None, after: PlanRecord) -> PlanRecord:
-    """Return the later plan with the jobs and trials of both; a trial stays as the first plan placed it."""
+    """Return the later plan with the jobs and trials of both plans. A trial of the earlier plan keeps its place."""
     if before is None:
         return after
     jobs = {job.job: job for plan in (after, before) for job in plan.jobs}

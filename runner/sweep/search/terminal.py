@@ -1,4 +1,4 @@
-"""What a search found, on the terminal."""
+"""Print the result of a search on the terminal."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from runner.results.labels import group_label
 from runner.sweep.search.pareto import Candidate
 
 
-def print_front(found: Sequence[Candidate], console: Console) -> None:
-    """Print the candidates that no other dominates, the fastest first."""
+def print_front(candidates: Sequence[Candidate], console: Console) -> None:
+    """Print the candidates of the Pareto front, the fastest first."""
     table = Table(
         title="Pareto front: no other is at least as fast, as small on disk and in memory, and as accurate",
         title_justify="left",
@@ -23,7 +23,7 @@ def print_front(found: Sequence[Candidate], console: Console) -> None:
     )
     for title in ("Variant", "Latency p50", "Speedup", "Disk", "Memory peak", "Accuracy", "Negative flips", "Rounds"):
         table.add_column(title, justify="left" if title == "Variant" else "right", overflow="fold")
-    for row in (one.row for one in found):
+    for row in (candidate.row for candidate in candidates):
         interval = speedup_interval(row["latency_ratio_low"], row["latency_ratio_high"])
         cells = (
             group_label(row),

@@ -1,1 +1,1 @@
-"""Slots: several rounds are measured at once on one machine, each on a last-level cache of its own."""
+"""Measure several rounds at once on one machine, each in a slot with its own last-level cache."""

@@ -1,7 +1,7 @@
-"""Launching in slots: each round of the jobs that share a baseline gets a process, pinned to its slot.
+"""Launch rounds in slots: each round of the jobs that share a baseline runs in its own process, pinned to its slot.
 
-The pairs alone come one at a time, while all other slots are idle: half of them before the rounds, half after, so that
-a machine that gets slower over the sweep does not look like a cost of slots.
+The pairs alone run one at a time, while all other slots are idle. Half of them run before the rounds and half after
+them, so that a machine that gets slower during the sweep does not look like a cost of slots.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from runner.sweep.partner import close_partner
 from runner.sweep.rounds import Launch
 from runner.sweep.slots.slot import Slot, enter
 
-_FORK = get_context("fork")  # a slot goes on with what is composed and imported here
-_END_SECONDS = 60.0  # for a slot to remove its boxes; an engine may be slow
+_FORK = get_context("fork")  # a slot uses the modules and configs that this process has already loaded
+_EXIT_SECONDS = 60.0  # the time for a slot to remove its boxes, because the Docker engine may be slow
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True)
 class _Work:
-    """A unit, the slot that it belongs to, and the number of its first trial among all."""
+    """A unit, its slot, and the number of its first trial among all trials."""
 
     unit: Unit
     slot: Slot
@@ -44,15 +44,15 @@ class _Work:
 
 
 class InSlots:
-    """A launch that measures several rounds at once.
+    """A launch function that measures several rounds at once.
 
-    A round's slot follows from its number: whatever is interrupted goes on in the same one, a pair alone is measured
-    where its round is, and each slot gets as much of every block of jobs.
+    The number of a round and its block of jobs determine its slot. So an interrupted round continues in the same slot,
+    a pair alone is measured in the slot of its round, and every slot gets the same share of each block.
 
     Args:
-        slots: at least two.
+        slots: the slots, at least two.
         blocks: the keys of the blocks of jobs, in a fixed order.
-        launch: runs trials one after the other.
+        launch: the function that runs trials one after the other.
     """
 
     def __init__(self, slots: Sequence[Slot], blocks: Sequence[str], launch: Launch) -> None:
@@ -62,16 +62,18 @@ class InSlots:
         self._running: dict[Connection, tuple[_Work, ForkProcess]] = {}
 
     def __call__(self, trials: list[TrialSpec], first: int) -> None:
-        """Run trials.
+        """Run the trials, the first of which has the number `first`.
 
         Raises:
-            MachineError: if the engine, the disk or a core has gone, or a slot: then all of them have stopped.
+            MachineError: if the engine, the disk or a core has gone, or if a slot was killed. Then all slots have
+                stopped.
         """
-        alone, beside = (units_of(trial for trial in trials if trial.is_alone is wanted) for wanted in (True, False))
+        alone = units_of(trial for trial in trials if trial.is_alone)
+        rounds = units_of(trial for trial in trials if not trial.is_alone)
         half = (len(alone) + 1) // 2
-        self._ended, self._units, self._began = 0, len(alone) + len(beside), time.monotonic()
+        self._ended, self._units, self._began = 0, len(alone) + len(rounds), time.monotonic()
         try:
-            for units, at_once in ((alone[:half], 1), (beside, len(self._slots)), (alone[half:], 1)):
+            for units, at_once in ((alone[:half], 1), (rounds, len(self._slots)), (alone[half:], 1)):
                 self._run(self._works(units, first), at_once)
                 first += sum(len(unit.trials) for unit in units)
         finally:
@@ -87,7 +89,7 @@ class InSlots:
         return works
 
     def _run(self, works: list[_Work], at_once: int) -> None:
-        """Run all of them, at most so many at once, and one in a slot."""
+        """Run all units, at most `at_once` at the same time, and at most one in each slot."""
         waiting = list(works)
         while waiting or self._running:
             busy = {work.slot.number for work, _ in self._running.values()}
@@ -99,40 +101,41 @@ class InSlots:
                 self._await_one()
 
     def _start(self, work: _Work) -> None:
-        ours, its = _FORK.Pipe(duplex=False)
-        process = _FORK.Process(target=self._work, args=(work, its, os.getpid()))
+        receiver, sender = _FORK.Pipe(duplex=False)
+        process = _FORK.Process(target=self._work, args=(work, sender, os.getpid()))
         self._at_work.value = len(self._running) + 1
-        with _signals_held():  # until it is known here, and there knows what to do with them
+        with _postponed_signals():  # until `_running` has the process and the process has set its own handlers
             process.start()
-            self._running[ours] = work, process
-        its.close()
+            self._running[receiver] = work, process
+        sender.close()
 
     def _await_one(self) -> None:
-        """Wait until a slot has ended its work.
+        """Wait until at least one slot has ended its work.
 
         Raises:
-            Exception: what was raised there.
+            Exception: the exception that was raised in the slot.
+            MachineError: if the slot's process was killed.
         """
-        for ended in wait(list(self._running)):
-            assert isinstance(ended, Connection)
+        for receiver in wait(list(self._running)):
+            assert isinstance(receiver, Connection)
             try:
-                raised = ended.recv()
+                error = receiver.recv()
             except EOFError:
-                raised = None
-            work, process = self._running[ended]
+                error = None
+            work, process = self._running[receiver]
             process.join()
-            del self._running[ended]
+            del self._running[receiver]
             self._at_work.value = len(self._running)
-            if raised is not None:
-                raise raised
+            if error is not None:
+                raise error
             if process.exitcode:
                 raise MachineError(
                     f"Slot {work.slot.number + 1} was ended from outside (exit code {process.exitcode}). What was "
-                    "measured is kept; the same command goes on from here."
+                    "measured is kept, and the same command goes on from here."
                 )
-            self._tell(work)
+            self._report(work)
 
-    def _tell(self, work: _Work) -> None:
+    def _report(self, work: _Work) -> None:
         self._ended += 1
         left = (time.monotonic() - self._began) / self._ended * (self._units - self._ended)
         alone = " alone" if work.unit.trials[0].is_alone else ""
@@ -141,69 +144,69 @@ class InSlots:
         say(f"[{self._ended}/{self._units} rounds and pairs alone] {work.unit.name} {where}: done{remaining}")
 
     def _stop(self) -> None:
-        """End what still runs: by its `finally` blocks, or, if that takes too long or we are told again, at once."""
+        """End all running slots. Kill them if they take too long, or if a second signal arrives."""
         processes = [process for _, process in self._running.values()]
         try:
             for process in processes:
                 process.terminate()
             for process in processes:
-                process.join(_END_SECONDS)
+                process.join(_EXIT_SECONDS)
         finally:
             for process in processes:
                 process.kill()
                 process.join()
             self._running.clear()
 
-    def _work(self, work: _Work, told: Connection, parent: int) -> None:
-        """Run in the slot's process: measure, and tell what was raised."""
+    def _work(self, work: _Work, sender: Connection, parent: int) -> None:
+        """Run the trials in the slot's process, and send an exception to the parent process."""
         die_with(parent)
-        signal.signal(signal.SIGINT, _ignore)  # Ctrl-C reaches all of us; whoever started us decides
-        signal.signal(signal.SIGTERM, _end)
+        signal.signal(signal.SIGINT, _ignore)  # Ctrl-C reaches all processes, and the parent ends this one
+        signal.signal(signal.SIGTERM, _exit)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         enter(work.slot, self._at_work)
         try:
             _pin(work.slot)
             self._launch(work.unit.trials, work.first)
         except Exception as error:
-            told.send(_portable(error))
+            sender.send(_picklable(error))
         finally:
             close_partner()
 
 
 def _pin(slot: Slot) -> None:
-    """Stay, with all that is started from here, on the slot's CPUs: trials choose their cores among these."""
+    """Pin this process and its children to the slot's CPUs. Trials choose their cores among them."""
     try:
         os.sched_setaffinity(0, slot.cpus)
     except OSError:
         raise core_gone(slot.cpus) from None
 
 
-def _portable(error: Exception) -> Exception:
-    """Return what can be raised in another process: what people are told, else the trace as a text."""
-    told = storage_error(error) or error
-    return told if isinstance(told, UserError) else RuntimeError(traceback.format_exc())
+def _picklable(error: Exception) -> Exception:
+    """Return an exception that another process can raise: an error for people, or the traceback as a text."""
+    error = storage_error(error) or error
+    return error if isinstance(error, UserError) else RuntimeError(traceback.format_exc())
 
 
 @contextmanager
-def _signals_held() -> Iterator[None]:
-    """Put signals off, of this thread and of others: what a handler raises in the middle of a fork is lost."""
+def _postponed_signals() -> Iterator[None]:
+    """Postpone signals to this process until the context ends. An exception that a handler raises in a fork is lost."""
     caught: list[int] = []
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-    handlers = {number: signal.signal(number, lambda got, _: caught.append(got)) for number in _SIGNALS}
+    handlers = {number: signal.signal(number, lambda signum, _: caught.append(signum)) for number in _SIGNALS}
     try:
         yield
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        for got in caught:
-            signal.raise_signal(got)
+        for signum in caught:
+            signal.raise_signal(signum)
 
 
 def _ignore(number: int, frame: FrameType | None) -> None:
-    """Do nothing. (Boxes would inherit SIG_IGN, but not this.)"""
+    """Do nothing. Boxes would inherit SIG_IGN, but they do not inherit this handler."""
 
 
-def _end(number: int, frame: FrameType | None) -> NoReturn:
-    signal.signal(signal.SIGTERM, _ignore)  # cleaning up is under way: once is enough
+def _exit(number: int, frame: FrameType | None) -> NoReturn:
+    signal.signal(signal.SIGTERM, _ignore)  # a second signal must not interrupt the clean-up
     raise SystemExit(128 + number)

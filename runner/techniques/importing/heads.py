@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from runner.config.task_kinds import MULTI_LABEL, SINGLE_LABEL, TOKENS
+from runner.config.task_kinds import EMBEDDING, MULTI_LABEL, SINGLE_LABEL, TOKENS
 from runner.errors import UserError, did_you_mean
 from runner.techniques.importing.labels import listed
 
@@ -68,6 +68,22 @@ def tensors_of(files: Path) -> dict[str, list[int]]:
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
     return sizes
+
+
+def kinds_of_head(config: Mapping[str, Any], tensors: Mapping[str, list[int]]) -> list[str]:
+    """Return the kinds of task that a model's head may be for; a model without a head gives vectors.
+
+    The arguments are those of `check_head`, which has the last word. A head for whole texts is for one label or for
+    several, unless problem_type says which.
+    """
+    classes = [str(name) for name in config.get("architectures") or []]
+    if any(name.endswith(OF_TOKENS) for name in classes):
+        return [TOKENS]
+    unnamed = not classes and any(_LAST_LAYER.fullmatch(name) for name in tensors)
+    if not unnamed and not any(name.endswith(OF_TEXTS) for name in classes):
+        return [EMBEDDING]
+    trained_kind = _PROBLEM_TYPES.get(str(config.get("problem_type")))
+    return [trained_kind] if trained_kind else [SINGLE_LABEL, MULTI_LABEL]
 
 
 def check_head(config: Mapping[str, Any], tensors: Mapping[str, list[int]], kind: str, where: str) -> list[str]:

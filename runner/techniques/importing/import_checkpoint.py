@@ -97,6 +97,10 @@ class ImportCheckpoint(Step):
             return _Fit(None, check_vectors(files, self.head, where), unused)
         if self.head == "new":
             return _Fit(None, False, unused)
+        if not any(files.glob("*.safetensors")):
+            raise UserError(
+                f"{where}: there are no weights in safetensors. For a graph in ONNX: {{step: import-onnx}}."
+            )
         names = check_head(config, tensors_of(files), read_kind(texts), where)
         return _Fit(match_labels(read_labels(texts), names, read_stated(texts), where), False, unused)
 
@@ -140,19 +144,21 @@ def set_labels(model: Any, match: LabelMatch) -> None:
 
 def _load_model(source: Path, labels: list[str], head: str, seed: int, of_tokens: bool) -> Any:
     import torch
-    from transformers import AutoModel, AutoModelForSequenceClassification, AutoModelForTokenClassification
     from transformers.utils import logging
 
     from runner.engines.checkpoint import Embedder, without_pooler
+    from runner.engines.lean_transformers import transformers
 
-    config = _load_config(source)
+    config = load_config(source)
     if head == "load":
         _check_classes(config.architectures or [])
     more: dict[str, Any] = {}
-    classifier = AutoModelForTokenClassification if of_tokens else AutoModelForSequenceClassification
+    classifier = (
+        transformers.AutoModelForTokenClassification if of_tokens else transformers.AutoModelForSequenceClassification
+    )
     if head in _POOLINGS:
         config.vector_pooling = head
-        more = without_pooler(AutoModel._model_mapping[type(config)])
+        more = without_pooler(transformers.AutoModel._model_mapping[type(config)])
     if head == "new":
         if not labels:
             raise UserError(
@@ -166,7 +172,7 @@ def _load_model(source: Path, labels: list[str], head: str, seed: int, of_tokens
     logging.disable_progress_bar()
     torch.manual_seed(seed)
     try:
-        model, report = (AutoModel if head in _POOLINGS else classifier).from_pretrained(
+        model, report = (transformers.AutoModel if head in _POOLINGS else classifier).from_pretrained(
             source,
             config=config,
             dtype=torch.float32,
@@ -199,8 +205,13 @@ def _renew_head(model: Any) -> None:
             model._init_weights(part)
 
 
-def _load_config(source: Path) -> Any:
-    from transformers import AutoConfig
+def load_config(source: Path) -> Any:
+    """Return the model's config as transformers reads it.
+
+    Raises:
+        UserError: if it cannot be read, or names the model's own code.
+    """
+    from runner.engines.lean_transformers import transformers
 
     if "auto_map" in json.loads((source / "config.json").read_text(encoding="utf-8")):
         raise UserError(
@@ -208,7 +219,7 @@ def _load_config(source: Path) -> Any:
             "architecture is part of transformers."
         )
     try:
-        config = AutoConfig.from_pretrained(source, local_files_only=True, trust_remote_code=False)
+        config = transformers.AutoConfig.from_pretrained(source, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"model: transformers cannot read its config.json: {first_line(error)}.") from None
     if config.model_type == "big_bird":
@@ -218,7 +229,7 @@ def _load_config(source: Path) -> Any:
 
 def _check_classes(names: list[str]) -> None:
     """Check that transformers has the class that config.json names, since another may compute something else."""
-    import transformers
+    from runner.engines.lean_transformers import transformers
 
     unknown = [name for name in names if not hasattr(transformers, name)]
     if unknown:

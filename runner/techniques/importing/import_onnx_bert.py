@@ -69,9 +69,9 @@ class ImportOnnxBert(Step):
             UserError: if the file is not such a BERT, or if the checkpoint computes something else.
         """
         import torch
-        from transformers import BertForSequenceClassification
 
         from runner.engines.checkpoint import save_checkpoint
+        from runner.engines.lean_transformers import transformers
 
         assert inputs.source is not None
         labels = read_labels(inputs.texts)
@@ -82,7 +82,7 @@ class ImportOnnxBert(Step):
         state = _encoder_state(inputs.source / "model.onnx")
         check_finite(state.items(), "model.onnx")
         torch.manual_seed(self.seed)
-        model = BertForSequenceClassification(_config(state, self.heads, labels)).eval()
+        model = transformers.BertForSequenceClassification(_config(state, self.heads, labels)).eval()
         missing, unexpected = model.bert.load_state_dict(state, strict=False)
         missing = [name for name in missing if not name.startswith("pooler.")]
         if missing or unexpected:
@@ -134,11 +134,11 @@ def _bias_of(node: Any, tensors: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _config(state: dict[str, Any], heads: int, labels: list[str]) -> Any:
-    from transformers import BertConfig
+    from runner.engines.lean_transformers import transformers
 
     vocabulary, hidden = state["embeddings.word_embeddings.weight"].shape
     layers = 1 + max(int(name.split(".")[2]) for name in state if name.startswith("encoder.layer."))
-    return BertConfig(
+    return transformers.BertConfig(
         vocab_size=vocabulary,
         hidden_size=hidden,
         num_hidden_layers=layers,

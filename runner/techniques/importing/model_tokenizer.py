@@ -101,12 +101,14 @@ def _check_vocabulary(folder: Path) -> None:
 
 def _load_original(source: Path, config: Any) -> Any:
     """Return the tokenizer that transformers makes of the files; None if there is only a tokenizer.json."""
-    from transformers import AutoTokenizer
+    from runner.engines.lean_transformers import transformers
 
     if not (source / "config.json").is_file() and not (source / CONFIG).is_file():
         return None  # transformers cannot load such a folder, so it has nothing to compare with
     try:
-        original = AutoTokenizer.from_pretrained(source, config=config, local_files_only=True, trust_remote_code=False)
+        original = transformers.AutoTokenizer.from_pretrained(
+            source, config=config, local_files_only=True, trust_remote_code=False
+        )
     except Exception as error:  # each of its classes raises errors of other types
         raise UserError(
             f"model: transformers cannot load the tokenizer: {first_line(error)}. Correct {CONFIG}, or write a "

@@ -74,9 +74,9 @@ class RandomWeights(Step):
             UserError: if the shape has a field that the model's config lacks.
         """
         import torch
-        from transformers import AutoModel, AutoModelForSequenceClassification, AutoModelForTokenClassification
 
         from runner.engines.checkpoint import Embedder, save_checkpoint, without_pooler
+        from runner.engines.lean_transformers import transformers
 
         labels = read_labels(inputs.texts) or ["LABEL_0", "LABEL_1"]
         config = _config(self.shape, labels)
@@ -86,11 +86,15 @@ class RandomWeights(Step):
         kind = read_kind(inputs.texts)
         if kind == EMBEDDING:
             config.vector_pooling = "mean"
-            architecture = AutoModel._model_mapping[type(config)]
+            architecture = transformers.AutoModel._model_mapping[type(config)]
             encoder = architecture._from_config(config, dtype=torch.float32, **without_pooler(architecture))
             model: Any = Embedder(encoder)
         else:
-            classifier = AutoModelForTokenClassification if kind == TOKENS else AutoModelForSequenceClassification
+            classifier = (
+                transformers.AutoModelForTokenClassification
+                if kind == TOKENS
+                else transformers.AutoModelForSequenceClassification
+            )
             model = classifier.from_config(config, dtype=torch.float32)
         note_token_types(model.config, target, inputs.texts)
         save_checkpoint(model, target, tokenizer_from=target)
@@ -98,10 +102,10 @@ class RandomWeights(Step):
 
 
 def _config(shape: dict[str, Any], labels: list[str]) -> Any:
-    from transformers import AutoConfig
+    from runner.engines.lean_transformers import transformers
 
     sizes = {key: value for key, value in shape.items() if key != "model_type"}
-    default = AutoConfig.for_model(shape["model_type"])
+    default = transformers.AutoConfig.for_model(shape["model_type"])
     known = default.to_dict() | dict.fromkeys(default.attribute_map)
     for key in sizes:
         if key not in known:
@@ -110,7 +114,7 @@ def _config(shape: dict[str, Any], labels: list[str]) -> Any:
     special = _SPECIAL[shape["model_type"]]
     ids = _BERT_IDS if special is _BERT else _ROBERTA_IDS
     ids = {key: value for key, value in ids.items() if known.get(key) is not None}
-    return AutoConfig.for_model(shape["model_type"], **(sizes | names | ids))
+    return transformers.AutoConfig.for_model(shape["model_type"], **(sizes | names | ids))
 
 
 def _train_tokenizer(texts: Iterable[str], special: tuple[str, ...], config: Any) -> Any:

@@ -48,6 +48,17 @@ def check_vectors(files: Path, head: str, where: str) -> bool:
     return "Normalize" in kinds
 
 
+def pooling_of(files: Path, where: str) -> str | None:
+    """Return how a folder pools its tokens' vectors, as `head` names it; None if no file says it.
+
+    Raises:
+        UserError: if it pools them in a way that Pinbox does not follow.
+    """
+    kinds = {str(entry.get("type")).rpartition(".")[2]: str(entry.get("path")) for entry in _read(files, MODULES, list)}
+    folder = kinds.get("Pooling")
+    return _pooling(_read(files, f"{folder}/config.json"), folder, where)[0] if folder else None
+
+
 def sentence_length(files: Path) -> int | None:
     """Return the number of tokens to which sentence-transformers cuts a text; None if no file names it."""
     try:
@@ -58,7 +69,17 @@ def sentence_length(files: Path) -> int | None:
 
 
 def _check_pooling(config: dict[str, Any], folder: str, head: str, where: str) -> None:
-    """Check that the folder's pooling is the one that `head` asks for. Older versions have a key for each mode."""
+    """Check that the folder's pooling is the one that `head` asks for."""
+    pooling, mode = _pooling(config, folder, where)
+    if pooling != head:
+        raise UserError(
+            f"{where}: {folder}/config.json pools tokens by {mode}, but the step import-checkpoint has the head "
+            f"{head}. Say model.steps=[{{step: import-checkpoint, head: {pooling}}}]."
+        )
+
+
+def _pooling(config: dict[str, Any], folder: str, where: str) -> tuple[str, str]:
+    """Return the pooling as `head` names it, and as the folder does. Older versions have a key for each mode."""
     modes = [key.removeprefix("pooling_mode_") for key, on in config.items() if on is True and "pooling_mode_" in key]
     if not modes:
         mode = config.get("pooling_mode")
@@ -69,11 +90,7 @@ def _check_pooling(config: dict[str, Any], folder: str, head: str, where: str) -
             f"{where}: {folder}/config.json pools tokens by {' and '.join(modes)}, which is not supported. Take a "
             "model that pools by mean or cls."
         )
-    if pooling != head:
-        raise UserError(
-            f"{where}: {folder}/config.json pools tokens by {modes[0]}, but the step import-checkpoint has the head "
-            f"{head}. Say model.steps=[{{step: import-checkpoint, head: {pooling}}}]."
-        )
+    return pooling, modes[0]
 
 
 def _check_prompts(config: dict[str, Any], normalized: bool, where: str) -> None:

@@ -36,7 +36,7 @@ def test_a_bare_machine_is_told(tmp_path: Path) -> None:
 
 def test_what_int8_lacks_is_told(tmp_path: Path) -> None:
     show(tmp_path, {"proc/cpuinfo": "flags: avx2 fma"})
-    assert "No VNNI" in (fact(cpu_section(tmp_path), "Instructions").advice or "")
+    assert "Without VNNI" in (fact(cpu_section(tmp_path), "Instructions").advice or "")
     show(tmp_path, {"proc/cpuinfo": "Features: fp asimd"})
     assert "asimddp" in (fact(cpu_section(tmp_path), "Instructions").advice or "")
 

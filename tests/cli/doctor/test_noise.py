@@ -52,10 +52,10 @@ def test_noise_is_told_in_plain_words() -> None:
     assert "unsteady" in said(normal(1.0, 0.1, 1000))
     assert "hypervisor" in said([1.0] * 9, steal=0.2)
     two = normal(1.0, 0.02, 700) + normal(1.8, 0.04, 300)
-    assert "two speeds, 1.80× apart, 30% of the time at the slower: probably a busy neighbour" in said(two)
+    assert "two speeds, 1.80× apart, 30% of the time at the slower one: probably another guest" in said(two)
     loaded = said(two, load=1.4)
-    assert "probably what else runs here" in loaded
-    assert "Something else is running" in loaded
+    assert "probably another program on this machine" in loaded
+    assert "Another program is running" in loaded
 
 
 def test_the_probe_stays_in_its_time() -> None:

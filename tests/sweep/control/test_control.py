@@ -85,7 +85,7 @@ def test_what_is_made_of_a_wrong_model_is_wrong(bert: Path, monkeypatch: pytest.
     spoil = PLANTED["swapped labels"]
     ready, _ = prepare_here(monkeypatch, bert, "technique=onnx-int8", spoil=spoil)
     assert ready.status == "wrong"
-    assert (ready.error or "").startswith("the model that it was made from, run by the engine torch: predictions")
+    assert (ready.error or "").startswith("the model from which it was made, without the technique: predictions")
 
 
 def test_the_padding_id_of_a_model_that_counts_positions_by_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

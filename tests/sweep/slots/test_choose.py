@@ -57,7 +57,7 @@ def test_a_number_takes_the_last_caches(machine: Machine) -> None:
 def test_hyperthreads_are_not_cores(machine: Machine) -> None:
     machine([[0, 1], [2, 3]], cores_of={1: 0, 3: 2})
     assert len(choose_slots("auto", 1)[0]) == 2
-    with pytest.raises(UserError, match=r"of 2 such caches, 0 of one size have the 2 cores that threads=2 takes"):
+    with pytest.raises(UserError, match=r"of 2 such caches, 0 of one size have the 2 cores that threads=2 needs"):
         choose_slots(2, 2)
 
 
@@ -84,9 +84,10 @@ def test_one_cache_is_one_round_at_a_time_and_said_so(machine: Machine, tmp_path
     slots, note = choose_slots("auto", 1)
     assert slots == []
     assert note == (
-        "slots=auto is one round at a time here: all CPUs that may be used share one, as far as this machine tells."
+        "slots=auto means one round at a time here: "
+        "as far as the kernel shows, all CPUs that may be used share one cache."
     )
-    with pytest.raises(UserError, match=r"slots is 2, but each needs a last-level cache of its own: .* Give 1\."):
+    with pytest.raises(UserError, match=r"slots is 2, but each slot needs its own last-level cache: .* Give 1\."):
         choose_slots(2, 1)
 
 

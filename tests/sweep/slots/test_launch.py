@@ -183,7 +183,7 @@ def test_told_twice_slots_that_do_not_end_are_killed(tmp_path: Path, monkeypatch
     def both_clean_up() -> bool:
         return len(list(tmp_path.glob("cleaning-*"))) == 2
 
-    monkeypatch.setattr(launch, "_END_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(launch, "_EXIT_SECONDS", PATIENCE_SECONDS)
     raised = in_a_process(lambda: interrupted(InSlots(SLOTS, ["a"], run), diary, signal.SIGINT, both_clean_up))
     assert isinstance(raised, KeyboardInterrupt)
     assert not list(tmp_path.glob("*.json"))
@@ -210,7 +210,7 @@ def test_a_signal_during_a_fork_is_put_off_whichever_thread_gets_it(thread: str)
             signal.pthread_kill(threading.get_ident() if thread == "another" else ours, signal.SIGINT)
 
         def hold() -> None:
-            with launch._signals_held():
+            with launch._postponed_signals():
                 forking.set()
                 sender.join()
                 inside.append("went on")

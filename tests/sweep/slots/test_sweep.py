@@ -103,7 +103,7 @@ def test_another_number_of_slots_is_not_mixed_in(swept: tuple[Path, str]) -> Non
 
 def test_more_slots_than_caches_are_refused_before_anything_starts(tmp_path: Path) -> None:
     code, said = run(tmp_path, "slots=3")
-    assert (code, "slots is 3, but each needs a last-level cache of its own" in said) == (2, True), said
+    assert (code, "slots is 3, but each slot needs its own last-level cache" in said) == (2, True), said
     assert "Give 1 to 2, or auto." in said
     assert not (tmp_path / "sweep").exists()
 

@@ -26,5 +26,5 @@ def test_with_a_launcher_that_measures_elsewhere() -> None:
 
 
 def test_in_a_part_of_a_grid() -> None:
-    with pytest.raises(UserError, match=r"grid\.union sets slots, but they are the whole sweep's"):
+    with pytest.raises(UserError, match=r"grid\.union sets slots, but slots apply to the whole sweep"):
         slots_of(object.__new__(sweeper.BasicLauncher), 1, 2)

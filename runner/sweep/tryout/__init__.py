@@ -1,0 +1,1 @@
+"""A first sweep of somebody's own model: its YAML follows from the model's files and a file of texts."""
