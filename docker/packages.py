@@ -34,12 +34,13 @@ OPTIONS = {
 }
 NETWORK = "check the network, or set an index that you can reach with `pip config set global.index-url …`"
 NO_TORCH = f"""cannot get the CPU build of torch for Python {{python}} on {platform.machine()}.
-  PyTorch's index does not answer, and no folder of wheels has it. Do one of these:
-  - Download the wheel that docker/torch.sha256 names from https://download.pytorch.org/whl/cpu/torch/ where you can,
-    and point pip to its folder: `pip config set global.find-links FOLDER`
-  - Take another Python for which you have the wheel: `make setup PYTHON=python3.11`
-  - Take the CUDA build that PyPI serves, but not for the image: `make setup TORCH=pypi`. It runs on the CPU all the
-    same. With the libraries that it needs it is 3 GB to download and 6 GB on disk."""
+  PyTorch's index does not answer, and no folder of wheels has it. Download its wheel for this Python and machine from
+  https://download.pytorch.org/whl/cpu/torch/ where you can, and point pip to its folder:
+  `pip config set global.find-links FOLDER`"""
+OTHER_TORCH = """
+  Or take another Python for which you have the wheel: `make setup PYTHON=python3.11`
+  Or take the CUDA build that PyPI serves: `make setup TORCH=pypi`. It runs on the CPU all the same. With the libraries
+  that it needs it is 3 GB to download and 5 GB on disk. Containers have the CPU build always."""
 
 
 @cache
@@ -98,8 +99,9 @@ def uv_pip(verb: str, *arguments: str | Path, advice: str) -> None:
     except SetupError as error:
         if "+cpu" not in str(error):
             raise
-        python = BOX_PYTHON if FOR_BOX[0] in arguments else platform.python_version()
-        uv(*command, "--torch-backend", "cpu", advice=NO_TORCH.format(python=python))
+        for_box = FOR_BOX[0] in arguments
+        missing = NO_TORCH.format(python=BOX_PYTHON if for_box else platform.python_version())
+        uv(*command, "--torch-backend", "cpu", advice=missing if for_box else missing + OTHER_TORCH)
 
 
 def install(environment: Path, lock_file: Path, *options: str) -> None:

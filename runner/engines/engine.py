@@ -25,6 +25,7 @@ FORMATS = {  # by the name of the engine and its module: the format that it load
     "openvino": "openvino",
 }
 NEED_A_COMPILER = ("torch_compile",)  # they need a C++ compiler where they run; the image of the boxes has none
+PACKAGES = {"openvino": ("openvino",)}  # what they import that is not made for every machine
 Input = TypeVar("Input")
 
 

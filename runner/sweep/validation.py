@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
 from runner.config.paths import OUT, RETRY_FAILED
 from runner.config.schema import Config, IsolationKind, ModelConfig, TechniqueConfig
-from runner.engines.engine import FORMATS, NEED_A_COMPILER
+from runner.engines.engine import FORMATS, NEED_A_COMPILER, PACKAGES
 from runner.errors import UserError, did_you_mean
 from runner.isolation.choose import check_threads, memory_bytes, resolve
 from runner.models.source import fetch_model
@@ -82,6 +84,7 @@ class Checks:
         steps = [*model_steps, *technique_steps]
         check_chain(steps, engine_format, f"technique '{cfg.technique.name}'")
         _check_compiler(steps, cfg)
+        _check_packages(steps, cfg)
         texts = self._once("texts", [cfg.task, cfg.store, cfg.downloads], lambda: texts_of(cfg))
         files = self._once("files", [cfg.model, cfg.downloads], lambda: fetch_model(cfg.model, Path(cfg.downloads)))
         _check_teacher(technique_steps, cfg, texts.path)
@@ -184,6 +187,22 @@ def _check_compiler(steps: list[Step], cfg: Config) -> None:
     if not shutil.which("g++"):
         raise UserError(
             f"{needing[0]}, which needs a C++ compiler, but there is no g++ on this machine. Install it, or leave the "
+            "technique out."
+        )
+
+
+def _check_packages(steps: list[Step], cfg: Config) -> None:
+    """Check that this machine has the packages that are not made for every machine. The image has them all."""
+    needed = {
+        package: f"{_owner(cfg, step.name)} has the step '{step.name}'" for step in steps for package in step.packages
+    }
+    for package in PACKAGES.get(cfg.technique.engine, ()):
+        needed[package] = f"technique '{cfg.technique.name}' has the engine '{cfg.technique.engine}'"
+    missing = [package for package in needed if find_spec(package) is None]
+    if missing and resolve(cfg.isolation.kind)[0] is IsolationKind.process:
+        raise UserError(
+            f"{needed[missing[0]]}, which needs the package {missing[0]}, and it is not installed. Install it if there "
+            f"is one for this machine ({platform.machine()}, Python {platform.python_version()}), or leave the "
             "technique out."
         )
 

@@ -63,6 +63,7 @@ class Step(ABC):
     allows_next: ClassVar[tuple[str, ...] | None] = None  # the steps that may follow; None: any whose format fits
     wraps: ClassVar[bool] = False  # True if it keeps its input unchanged inside: it may follow any step that fits
     needs_compiler: ClassVar[bool] = False  # a C++ compiler, which the image of the boxes does not have
+    packages: ClassVar[tuple[str, ...]] = ()  # what it imports that is not made for every machine
     changes_tokenizer: ClassVar[bool] = False
     other_kinds: ClassVar[str] = "Exclude this combination in the grid."  # the advice for a kind not in `kinds`
     takes_pairs: ClassVar[bool] = True  # False if its result cannot tell the texts of a pair apart

@@ -73,10 +73,11 @@ def test_other_failures_are_not_blamed_on_torch(calls: Path) -> None:
 
 def test_the_message_names_the_python_for_which_torch_is_missing(calls: Path, tmp_path: Path) -> None:
     fake_uv(calls, 'echo "no version of torch==2.13.0+cpu" >&2; exit 1')
-    with pytest.raises(SetupError, match=f"for Python {platform.python_version()} on"):
+    with pytest.raises(SetupError, match=f"(?s)for Python {platform.python_version()} on.*TORCH=pypi"):
         packages.install(tmp_path, packages.BOX_LOCK)
-    with pytest.raises(SetupError, match=f"for Python {packages.BOX_PYTHON} on"):
+    with pytest.raises(SetupError, match=f"for Python {packages.BOX_PYTHON} on") as of_box:
         packages.install(tmp_path, packages.BOX_LOCK, *packages.FOR_BOX)
+    assert "make setup" not in str(of_box.value), "no other Python or build would do"
 
 
 def test_torch_of_pypi_is_taken_only_when_it_is_asked_for(calls: Path, monkeypatch: pytest.MonkeyPatch) -> None:

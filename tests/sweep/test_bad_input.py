@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import platform
 import subprocess
 import sys
 from collections.abc import Callable
@@ -312,6 +314,20 @@ def test_what_needs_a_compiler_without_one(
     said = refused(f"technique={technique}", "isolation=process")
     assert f"technique '{technique}' has the {what}, which needs a C++ compiler" in said
     assert "there is no g++ on this machine" in said
+
+
+@pytest.mark.parametrize(
+    ("technique", "missing", "what"),
+    [("openvino", "openvino", "engine 'openvino'"), ("openvino-int8", "nncf", "step 'openvino-static-int8'")],
+)
+def test_what_needs_a_package_that_this_machine_lacks(
+    technique: str, missing: str, what: str, refused: Refused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = importlib.util.find_spec
+    monkeypatch.setattr("runner.sweep.validation.find_spec", lambda name: None if name == missing else here(name))
+    said = refused(f"technique={technique}", "isolation=process")
+    assert f"technique '{technique}' has the {what}, which needs the package {missing}" in said
+    assert f"this machine ({platform.machine()}, Python {platform.python_version()})" in said
 
 
 def test_a_model_without_a_tokenizer(refused: Refused, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ class OpenVinoExport(Step):
 
     takes = "checkpoint"
     gives = "openvino"
+    packages = ("openvino",)
     keeps_predictions = True
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:

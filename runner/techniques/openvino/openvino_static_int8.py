@@ -38,6 +38,7 @@ class OpenVinoStaticInt8(Step):
 
     takes = "openvino"
     gives = "openvino"
+    packages = ("openvino", "nncf")
     reads_texts = True
     reads_tokenizer = True
 

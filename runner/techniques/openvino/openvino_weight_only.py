@@ -35,6 +35,7 @@ class OpenVinoWeightOnly(Step):
 
     takes = "openvino"
     gives = "openvino"
+    packages = ("openvino", "nncf")
 
     bits: int = 8
     symmetric: bool = True
