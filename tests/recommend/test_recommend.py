@@ -112,7 +112,7 @@ def test_limits_in_the_units_of_the_tables() -> None:
         "disk_bytes": 23.5e6,
         "negative_flips": 0,
     }
-    with pytest.raises(UserError, match="CORE_HOUR"):
+    with pytest.raises(UserError, match="--core-hour=free"):
         read_price("free")
 
 

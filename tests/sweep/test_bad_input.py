@@ -227,7 +227,6 @@ def test_a_technique_that_takes_whole_texts(technique: str, step: str, refused: 
             "task 'alice' has no labels",
         ),
         (["task.kind=multi-label"], "task.kind is 'multi-label', but the texts of task 'alice' are single-label."),
-        (["task.kind=tokens"], "task.kind is 'tokens', but the texts of task 'alice' are single-label."),
         (
             ["task.kind=words"],
             "task.kind of 'alice' is 'words'. Allowed: embedding, multi-label, single-label, tokens.",

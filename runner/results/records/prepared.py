@@ -15,7 +15,7 @@ class Control:
 
     Attributes:
         of: "job" if its own predictions were compared; "model" if the job is meant to predict something else than its
-            model, so that the model, run by the engine torch, was compared.
+            model, so that the model itself was compared.
         texts: how many texts were compared.
         largest_difference: the largest difference of a logit.
         reason: why transformers could not make predictions; None if it could.
