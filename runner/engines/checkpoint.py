@@ -28,7 +28,6 @@ NORMALIZED = "vector_normalized"  # whether the vector is divided by its length
 POOLINGS = ("mean", "first")
 OF_TOKENS = "ForTokenClassification"  # the end of the names of classes whose logits are [texts, tokens, labels]
 _QUERIES = ("query", "query_proj")  # the queries of attention that stores its number of heads; others use the width
-_UNFILLED = -1  # no buffer consists only of this value
 
 
 class Embedder(nn.Module):
@@ -105,16 +104,16 @@ def load_checkpoint(folder: Path, attention: str = "sdpa") -> Any:
     config._attn_implementation = attention
     config.use_cache = False  # a decoder needs no cache, because it generates nothing
     state = load_file(folder / WEIGHTS)
-    with torch.device("meta"):
+    # The file has all weights. No others are drawn, so that no memory is touched for them.
+    with transformers.initialization.no_init_weights():
         made = architecture._from_config(
             config, attn_implementation=attention, **(without_pooler(architecture) if pooled else {})
         )
-    model = Embedder(made) if pooled else made
-    _shrink(model, state)
+        model = Embedder(made) if pooled else made
+        _shrink(model, state)
     missing, unexpected = model.load_state_dict(state, strict=False, assign=True)
     if missing or unexpected:
         raise ValueError(f"{folder / WEIGHTS} does not fit its config: missing {missing}, unexpected {unexpected}")
-    _restore_buffers(model)
     return model.eval()
 
 
@@ -201,34 +200,9 @@ def _shrink(model: nn.Module, state: dict[str, torch.Tensor]) -> None:
         weight, bias = state.get(f"{name}.weight"), module.bias is not None
         if weight is not None and weight.shape != module.weight.shape:
             outputs, inputs = weight.shape
-            replace_module(model, name, nn.Linear(inputs, outputs, bias=bias, device="meta"))
+            replace_module(model, name, nn.Linear(inputs, outputs, bias=bias))
         elif f"{name}.down.weight" in state:
             rank, inputs = state[f"{name}.down.weight"].shape
             outputs = len(state[f"{name}.up.weight"])
-            with torch.device("meta"):
-                replace_module(model, name, LowRank(inputs, rank, outputs, bias))
+            replace_module(model, name, LowRank(inputs, rank, outputs, bias))
     count_heads(model)
-
-
-def _restore_buffers(model: Any) -> None:
-    """Let transformers fill the buffers that no file holds, such as positions and masks.
-
-    They are still on the meta device. transformers fills them when it initializes weights. All weights are marked as
-    loaded, so it leaves them alone.
-
-    Raises:
-        ValueError: if transformers does not fill a buffer.
-    """
-    lost = {name: buffer for name, buffer in model.named_buffers() if buffer.is_meta}
-    for part in (*model.modules(), *model.parameters(), *model.buffers()):
-        part._is_hf_initialized = True
-    for name, buffer in lost.items():
-        parent, _, attribute = name.rpartition(".")
-        owner = model.get_submodule(parent)
-        owner.register_buffer(attribute, torch.full_like(buffer, _UNFILLED, device="cpu"), persistent=False)
-        owner._is_hf_initialized = False
-    (model.encoder if isinstance(model, Embedder) else model).initialize_weights()
-    for name in lost:
-        filled = model.get_buffer(name)
-        if filled.dtype is not torch.bool and bool((filled == _UNFILLED).all()):
-            raise ValueError(f"cannot restore the buffer {name} of {type(model).__name__}")
