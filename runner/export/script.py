@@ -9,7 +9,8 @@ from typing import NamedTuple
 from runner.config.task_kinds import TOKENS
 
 _ROOM = Path(__file__).parent
-_CHECKPOINT = _ROOM.parent / "engines" / "checkpoint.py"  # imports nothing of ours, so it goes along as it is
+_CHECKPOINT = _ROOM.parent / "engines" / "checkpoint.py"  # imports nothing of ours but for _LEAN
+_LEAN, _WHOLE = "from runner.engines.lean_transformers import transformers", "import transformers"
 _STAND_INS = re.compile(r"\n(from runner\.export\.templates\.\w+ import .*\n)+")
 _NUMPY = "import numpy as np"
 _END = '\n\nif __name__ == "__main__":'
@@ -49,7 +50,7 @@ def predict_script(engine: str, kind: str, pairs: bool) -> str:
 def own_modules(script: str) -> dict[str, str]:
     """Return the modules that the script imports from its own folder, by file name."""
     needed = "from checkpoint import" in script
-    return {_CHECKPOINT.name: _CHECKPOINT.read_text(encoding="utf-8")} if needed else {}
+    return {_CHECKPOINT.name: _CHECKPOINT.read_text(encoding="utf-8").replace(_LEAN, _WHOLE)} if needed else {}
 
 
 def _part(name: str) -> _Part:
