@@ -149,10 +149,13 @@ def test_no_box_is_left_when_a_cluster_cancels_its_job(box: Box, tmp_path: Path)
     command = [sys.executable, "-c", NODE_S_JOB, box.kind, str(tmp_path)]
     node = os.environ | {"SLURMD_NODENAME": "n1"}
     with subprocess.Popen(command, cwd=ROOT, env=node, stdout=subprocess.PIPE, text=True) as job:
-        wait_until(lambda: job.poll() is not None or boxes_of(job.pid, box.kind), "a box")
-        assert job.poll() is None
-        job.terminate()
-        output, _ = job.communicate(timeout=PATIENCE_SECONDS)
+        try:
+            wait_until(lambda: job.poll() is not None or boxes_of(job.pid, box.kind), "a box")
+            assert job.poll() is None
+            job.terminate()
+            output, _ = job.communicate(timeout=PATIENCE_SECONDS)
+        finally:
+            job.kill()  # or leaving the block would wait for a box that hangs
     assert "a-r0-variant" in output
     assert "cancelled" in output
     wait_until(lambda: not boxes_of(job.pid, box.kind), "the end of all boxes")  # the engine may still be removing it
