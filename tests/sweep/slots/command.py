@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import runner.__main__
-import runner.sweep.run
+import runner.sweep.prepare_all
 from runner.config.schema import Config
 from runner.isolation import choose, exclusive, process
 from runner.isolation.box import BoxEnd, BoxOrder
@@ -89,7 +89,7 @@ def _make_up(place: Path) -> None:
         (process, "_pin", lambda cpus, parent: process.die_with(parent)),
         (topology, "_CPUS", show_cpus(place / "cpus", CACHES)),
         (exclusive, "CORES", place),
-        (runner.sweep.run, "prepare_job", _prepare),
+        (runner.sweep.prepare_all, "prepare_job", _prepare),
         (choose, "ProcessBox", SleepingBox),
     ]
     for module, name, made_up in replaced:
