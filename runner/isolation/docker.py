@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import time
+import uuid
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from runner.machine.topology import core_gone, memory_nodes
 
 _NOBODY = 65534
 MANAGED = "org.pinbox.managed"
+_MAKING_SECONDS, _POLL_SECONDS = 2.0, 0.05  # the engine makes a container in less than a second
 
 
 def connect() -> docker.DockerClient | None:
@@ -124,33 +127,42 @@ class DockerBox(Box):
             raise _machine_error(error, order) or error from None
 
     def _run(self, order: BoxOrder) -> BoxEnd:
-        paths = {name: f"/in/{name}" for name in order.inputs} | {"output": "/out"}
+        name = f"pinbox-{uuid.uuid4().hex}"  # known before the container, so that a signal at any moment leaves none
+        try:
+            return self._run_named(order, name)
+        except Exception:
+            raise
+        except BaseException:
+            _wait_until_made(self._client, name)
+            raise
+        finally:
+            _remove(self._client, name)
+
+    def _run_named(self, order: BoxOrder, name: str) -> BoxEnd:
+        paths = {key: f"/in/{key}" for key in order.inputs} | {"output": "/out"}
         write_request(order, paths)
         user = _give_to_box_user(order.output)
         try:
-            container = self._create(order, user)
+            container = self._create(order, user, name)
         except NotFound:
             raise  # the image is missing
         except APIError as error:
             return _refused(error, order, "make")
         try:
-            try:
-                container.start()
-            except APIError as error:
-                return _refused(error, order, "start")
-            with stoppable(partial(_kill, container)):
-                timed_out = not _wait(container, order.timeout_seconds)
-            if timed_out:
-                _kill(container)
-                container.wait(timeout=60)
-            container.reload()
-            state = container.attrs["State"]
-            log = container.logs().decode(errors="replace")
-            return BoxEnd(int(state["ExitCode"]), bool(state["OOMKilled"]), timed_out, log)
-        finally:
-            _remove(container)
+            container.start()
+        except APIError as error:
+            return _refused(error, order, "start")
+        with stoppable(partial(_kill, container)):
+            timed_out = not _wait(container, order.timeout_seconds)
+        if timed_out:
+            _kill(container)
+            container.wait(timeout=60)
+        container.reload()
+        state = container.attrs["State"]
+        log = container.logs().decode(errors="replace")
+        return BoxEnd(int(state["ExitCode"]), bool(state["OOMKilled"]), timed_out, log)
 
-    def _create(self, order: BoxOrder, user: str) -> Container:
+    def _create(self, order: BoxOrder, user: str, name: str) -> Container:
         mounts = [Mount(f"/in/{n}", str(p.absolute()), "bind", read_only=True) for n, p in order.inputs.items()]
         mounts.append(Mount("/pinbox/runner", str(CODE), "bind", read_only=True))
         if order.plugin:
@@ -163,6 +175,7 @@ class DockerBox(Box):
         return self._client.containers.create(
             self.image_id,
             ["python", "-m", order.module, "/out/request.json"],
+            name=name,
             cpuset_cpus=",".join(map(str, order.cpus)),
             cpuset_mems=",".join(map(str, memory_nodes(order.cpus))),
             pids_limit=order.pids,
@@ -188,7 +201,7 @@ def remove_orphans(client: docker.DockerClient) -> int:
     removed = 0
     for container in client.containers.list(all=True, filters={"label": f"{MANAGED}=1"}, ignore_removed=True):
         if not is_running(container.labels):
-            _remove(container)
+            _remove(client, container.id)
             removed += 1
     return removed
 
@@ -231,14 +244,32 @@ def _kill(container: Container) -> None:
         pass  # it has just ended
 
 
-def _remove(container: Container) -> None:
+def _remove(client: docker.DockerClient, name: str) -> None:
+    """Remove a container, if the engine has it."""
     try:
-        container.remove(force=True, v=True)
+        client.api.remove_container(name, force=True, v=True)
     except NotFound:
         pass
     except APIError as error:
         if error.status_code != requests.codes.conflict:  # a conflict means that someone else is removing it
             raise
+
+
+def _wait_until_made(client: docker.DockerClient, name: str) -> None:
+    """Wait until the engine has a container, or until it is clear that nobody asked for it.
+
+    A signal may have interrupted the wait for the engine's answer, while the engine goes on making the container.
+    """
+    deadline = time.monotonic() + _MAKING_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            client.api.inspect_container(name)
+        except NotFound:
+            time.sleep(_POLL_SECONDS)
+        except (DockerException, requests.RequestException):
+            return  # the engine has gone, which is not the reason for stopping
+        else:
+            return
 
 
 def _refused(error: APIError, order: BoxOrder, verb: str) -> BoxEnd:

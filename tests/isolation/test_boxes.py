@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import requests
@@ -61,7 +62,7 @@ def ours_left() -> int:
     client = connect()
     assert client is not None
     mine = f"org.pinbox.pid={os.getpid()}"
-    return len(client.containers.list(all=True, filters={"label": [f"{MANAGED}=1", mine]}))
+    return len(client.containers.list(all=True, filters={"label": [f"{MANAGED}=1", mine]}, ignore_removed=True))
 
 
 def test_a_box_gives_exactly_what_was_asked(box: Box, tmp_path: Path) -> None:
@@ -167,7 +168,7 @@ def boxes_of(job: int, kind: str) -> list[str]:
         client = connect()
         assert client is not None
         ours = {"label": [f"{MANAGED}=1", f"org.pinbox.pid={job}"]}
-        return [container.id for container in client.containers.list(all=True, filters=ours)]
+        return [container.id for container in client.containers.list(all=True, filters=ours, ignore_removed=True)]
     return [
         str(pid) for pid in Path("/proc").glob("[0-9]*") if f"{job}" in parent(pid) and "probe" in command_line(pid)
     ]
@@ -188,13 +189,12 @@ def command_line(process: Path) -> str:
 
 
 def test_a_container_that_somebody_else_is_removing_is_left_to_them() -> None:
-    class Going:
-        def remove(self, **how: bool) -> None:
-            response = requests.Response()
-            response.status_code = 409
-            raise APIError("removal of container 0123 is already in progress", response)
-
-    docker_box_module._remove(Going())  # type: ignore[arg-type]
+    response = requests.Response()
+    response.status_code = 409
+    engine = Mock()
+    engine.api.remove_container.side_effect = APIError("removal of container 0123 is already in progress", response)
+    docker_box_module._remove(engine, "0123")
+    engine.api.remove_container.assert_called_once()
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_only_dead_owners_containers_are_removed(docker_box: DockerBox) -> None:
     stranger = client.containers.create(docker_box.image_id, ["true"])
     try:
         assert remove_orphans(client) >= 1, "tests that kill a sweep leave orphans as well"
-        left = {container.id for container in client.containers.list(all=True)}
+        left = {container.id for container in client.containers.list(all=True, ignore_removed=True)}
         assert orphan not in left
         assert {living.id, stranger.id} <= left
     finally:
