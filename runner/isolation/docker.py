@@ -201,7 +201,7 @@ def remove_orphans(client: docker.DockerClient) -> int:
     removed = 0
     for container in client.containers.list(all=True, filters={"label": f"{MANAGED}=1"}, ignore_removed=True):
         if not is_running(container.labels):
-            _remove(client, container.id)
+            _remove(client, str(container.id))
             removed += 1
     return removed
 
