@@ -14,6 +14,8 @@ from runner.trial.request import Paths, Settings
 from runner.trial.timing import no_garbage_collection, warm_up
 from runner.trial.turns import Side
 
+_ATTEMPTS = 3  # whatever else the machine does may hide once that the threads are idle
+
 
 @dataclass
 class Started:
@@ -62,5 +64,7 @@ def start(request: Settings, paths: Paths, watch: MemoryWatch) -> Started:
         budget_seconds = request["measure"]["warmup_seconds"]
         measured.warmup_calls, call_seconds = warm_up(engine.run, list(shapes.values()), budget_seconds)
         measured.warmup_seconds = time.perf_counter() - began
+    side = Side(engine.run, batches, call_seconds, request["threads"])
+    side.goes_idle = any(side.settle() for _ in range(_ATTEMPTS))
     watch.phase_peak()
-    return Started(engine, arrays, Side(engine.run, batches, call_seconds), measured)
+    return Started(engine, arrays, side, measured)

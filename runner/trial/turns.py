@@ -4,6 +4,9 @@ The speed of a shared machine changes within tenths of a second. Therefore both 
 turns, in the order AB BA AB …, and each turn is compared with the adjacent turn of the other box. This is duet
 benchmarking (Bulej et al., ICPE 2020) for one set of CPUs. While one box runs, the other waits in a blocking read.
 
+With several threads, a box hands over only when its threads are idle, because the threads of an engine spin for some
+time after a call. The first call after a hand-over is not timed: it fills the cache and wakes the threads.
+
 The boxes communicate through two named pipes in the partner's folder. The process that started the partner keeps one of
 them open. When that process closes the pipe or dies, the partner reads the end of file and ends.
 """
@@ -20,11 +23,12 @@ from pathlib import Path
 from typing import Any
 
 from runner.trial.energy import EnergyMeter
+from runner.trial.idle import wait_until_idle
 from runner.trial.timing import Call, timed_calls
 
 TO_PARTNER, TO_TRIAL = "to-partner", "to-trial"
-_REQUEST = struct.Struct("<IIII?")  # session, action, number of the first call, number of calls, lead-in
-_ANSWER = struct.Struct("<Id")  # session, duration of a call in seconds
+_REQUEST = struct.Struct("<IIII??")  # session, action, number of the first call, number of calls, lead-in, hand over
+_ANSWER = struct.Struct("<Id?")  # session, duration of a call in seconds, whether the partner's threads are idle
 _BEGIN, _TURN, _END = 0, 1, 2  # the actions
 LONG_CALL_SECONDS = 0.1  # in such a call, the time to load the model into the cache again is negligible
 
@@ -37,27 +41,43 @@ class Side:
         call: the function that runs the model.
         batches: the inputs. Call number i gets batch number i modulo the number of batches.
         call_seconds: the approximate duration of a call.
+        threads: the number of the engine's threads.
+        goes_idle: whether the threads go idle between calls, as found by `settle` after the warm-up.
         seconds: the duration of each call, by the call's number.
-        busy_seconds: the duration of all turns, including untimed calls.
+        busy_seconds: the duration of all turns, including untimed calls and the time until the threads were idle.
+        settling_seconds: the time from the last call of a turn until the threads were idle, for all turns together.
+        unsettled_turns: the number of turns after which the threads were not idle in time.
         joules: the energy of the CPU during the timed calls, or None if the machine does not show it.
     """
 
     call: Call
     batches: Sequence[Any]
     call_seconds: float
+    threads: int = 1
+    goes_idle: bool = True
     seconds: array[float] = field(default_factory=lambda: array("d"))
     busy_seconds: float = 0.0
+    settling_seconds: float = 0.0
+    unsettled_turns: int = 0
     joules: float | None = None
 
     def expect(self, calls: int) -> None:
         """Allocate space for the durations of `calls` calls, and reset the counters."""
         self.seconds = array("d", bytes(8 * calls))
-        self.busy_seconds = 0.0
+        self.busy_seconds = self.settling_seconds = 0.0
+        self.unsettled_turns = 0
         self._meter = EnergyMeter()
         self.joules = self._meter.joules()
 
-    def take_turn(self, first: int, count: int, lead_in: bool) -> None:
-        """Make the timed calls of a turn. With `lead_in`, an untimed call first loads the model into the cache."""
+    def take_turn(self, first: int, count: int, lead_in: bool, hand_over: bool = False) -> bool:
+        """Make the timed calls of a turn, and return whether this side's threads are idle now, if it shall hand over.
+
+        Args:
+            first: the number of the first call.
+            count: the number of calls.
+            lead_in: whether an untimed call comes first, which loads the model into the cache.
+            hand_over: whether the other side runs next.
+        """
         began = time.perf_counter()
         if lead_in and self.call_seconds < LONG_CALL_SECONDS:
             self.call(self.batches[first % len(self.batches)])
@@ -68,7 +88,19 @@ class Side:
             self.joules = None  # a sum with a missing part would be too low
         else:
             self.joules += after - before
+        idle = not hand_over or self.settle()
+        self.unsettled_turns += not idle
         self.busy_seconds += time.perf_counter() - began
+        return idle
+
+    def settle(self) -> bool:
+        """Wait until this side's threads are idle, and return whether they are. A single thread is idle at once."""
+        if self.threads == 1:
+            return True
+        began = time.perf_counter()
+        idle = wait_until_idle()
+        self.settling_seconds += time.perf_counter() - began
+        return idle
 
 
 class Partner:
@@ -82,6 +114,8 @@ class Partner:
 
     Attributes:
         waited_seconds: the duration of all turns of the partner.
+        unsettled_turns: the number of the partner's turns after which its threads were not idle in time.
+        goes_idle: whether the partner's threads go idle between calls. Otherwise no turns can be taken.
         lost: whether the partner has ended too early.
     """
 
@@ -91,26 +125,32 @@ class Partner:
         os.set_blocking(self._answers, True)
         self._session = session
         self.waited_seconds = 0.0
+        self.unsettled_turns = 0
+        self.goes_idle = True
         self.lost = False
 
     def begin(self, calls: int) -> float:
         """Announce the number of calls, and return the duration of a call in seconds, or 0 if the partner is lost."""
-        return self._exchange(_BEGIN, 0, calls)
+        call_seconds, self.goes_idle = self._exchange(_BEGIN, 0, calls)
+        return call_seconds
 
-    def take_turn(self, first: int, count: int, lead_in: bool) -> None:
-        """Let the partner make the calls of a turn, and wait until it has made them."""
+    def take_turn(self, first: int, count: int, lead_in: bool, hand_over: bool = False) -> None:
+        """Let the partner make the calls of a turn, and wait until it has made them; see `Side.take_turn`."""
         began = time.perf_counter()
-        self._exchange(_TURN, first, count, lead_in)
+        _, idle = self._exchange(_TURN, first, count, lead_in, hand_over)
+        self.unsettled_turns += not idle
         self.waited_seconds += time.perf_counter() - began
 
     def end(self) -> None:
         """Let the partner write the durations of its calls into its folder."""
         self._exchange(_END, 0, 0)
 
-    def _exchange(self, action: int, first: int, count: int, lead_in: bool = False) -> float:
+    def _exchange(
+        self, action: int, first: int, count: int, lead_in: bool = False, hand_over: bool = False
+    ) -> tuple[float, bool]:
         try:
             if not self.lost:
-                os.write(self._requests, _REQUEST.pack(self._session, action, first, count, lead_in))
+                os.write(self._requests, _REQUEST.pack(self._session, action, first, count, lead_in, hand_over))
         except BrokenPipeError:
             self.lost = True
         while not self.lost:
@@ -118,10 +158,10 @@ class Partner:
             if not answer:
                 self.lost = True
                 break
-            session, value = _ANSWER.unpack(answer)
+            session, call_seconds, idle = _ANSWER.unpack(answer)
             if session == self._session:  # other answers were meant for trials that have died
-                return float(value)
-        return 0.0
+                return call_seconds, idle
+        return 0.0, True
 
 
 def serve(side: Side, folder: Path, ready: Callable[[], None], write: Callable[[int, Side], None]) -> None:
@@ -137,14 +177,15 @@ def serve(side: Side, folder: Path, ready: Callable[[], None], write: Callable[[
     requests = os.open(folder / TO_PARTNER, os.O_RDONLY)
     ready()
     while request := os.read(requests, _REQUEST.size):
-        session, action, first, count, lead_in = _REQUEST.unpack(request)
+        session, action, first, count, lead_in, hand_over = _REQUEST.unpack(request)
+        idle = side.goes_idle
         if action == _BEGIN:
             side.expect(count)
         elif action == _END:
             write(session, side)
         else:
-            side.take_turn(first, count, lead_in)
-        os.write(answers, _ANSWER.pack(session, side.call_seconds))
+            idle = side.take_turn(first, count, lead_in, hand_over)
+        os.write(answers, _ANSWER.pack(session, side.call_seconds, idle))
 
 
 @dataclass(frozen=True)
@@ -194,8 +235,8 @@ def run_turns(side: Side, partner: Partner | None, plan: Schedule) -> None:
         count = min(plan.per_turn, plan.calls - first)
         trial_first = turn % 2 == 0
         if trial_first:
-            side.take_turn(first, count, lead_in=turn == 0)
+            side.take_turn(first, count, lead_in=turn == 0, hand_over=partner is not None)
         if partner is not None:
-            partner.take_turn(first, count, lead_in=trial_first)
+            partner.take_turn(first, count, lead_in=trial_first, hand_over=not trial_first)
         if not trial_first:
             side.take_turn(first, count, lead_in=partner is not None)

@@ -30,6 +30,7 @@ class Both:
         self.called: list[tuple[str, int]] = []
         self.written: dict[int, int] = {}
         self.folder = folder
+        self.partner = self.side("partner")
         self._held = os.open(folder / TO_PARTNER, os.O_RDWR)
         self._ready = threading.Event()
         self.thread = threading.Thread(target=self._serve, daemon=True)
@@ -46,7 +47,7 @@ class Both:
         def write(session: int, side: Side) -> None:
             self.written[session] = len(side.seconds)
 
-        serve(self.side("partner"), self.folder, self._ready.set, write)
+        serve(self.partner, self.folder, self._ready.set, write)
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ def test_a_partner_serves_one_trial_after_the_other_and_ends_with_its_pipe(both:
 
 def test_an_answer_meant_for_a_trial_that_died_is_passed_over(both: Both) -> None:
     dead = Partner(both.folder, session=1)
-    os.write(dead._requests, b"\1\0\0\0" + b"\0" * 12 + b"\0")
+    os.write(dead._requests, b"\1\0\0\0" + b"\0" * 12 + b"\0\0")
     alive = Partner(both.folder, session=2)
     assert alive.begin(3) == 0.01
     alive.end()
@@ -100,7 +101,7 @@ def test_an_answer_meant_for_a_trial_that_died_is_passed_over(both: Both) -> Non
 def test_a_partner_that_gets_lost_leaves_the_trial_to_finish_alone(pipes: Path) -> None:
     answers_once = (
         f"import os; held = os.open({TO_TRIAL!r}, os.O_RDWR); asked = os.open({TO_PARTNER!r}, os.O_RDONLY);"
-        "question = os.read(asked, 17); os.write(held, question[:4] + bytes(8))"
+        "question = os.read(asked, 18); os.write(held, question[:4] + bytes(9))"
     )
     with subprocess.Popen([sys.executable, "-c", answers_once], cwd=pipes):
         partner = Partner(pipes, session=5)
@@ -154,6 +155,31 @@ def test_the_schedule_is_whole_passes_in_short_turns(
     assert found == expected
     assert found.turn_of(found.calls - 1) == found.turns - 1
     assert found.calls % batches == 0
+
+
+def test_a_side_hands_over_only_when_its_threads_are_idle(monkeypatch: pytest.MonkeyPatch, both: Both) -> None:
+    """Each side settles after the first half of every other turn, and not where its own turns follow each other."""
+    waits: list[int] = []
+    monkeypatch.setattr("runner.trial.turns.wait_until_idle", lambda: not waits.append(threading.get_ident()))
+    side, partner = both.side("own"), Partner(both.folder, session=7)
+    side.threads = 2
+    partner.begin(6)
+    side.expect(6)
+    run_turns(side, partner, Schedule(calls=6, per_turn=2))
+    assert waits == [threading.get_ident()] * 2
+    assert side.settling_seconds > 0
+    assert side.unsettled_turns == partner.unsettled_turns == 0
+
+
+def test_turns_after_which_threads_spin_on_are_numbered(monkeypatch: pytest.MonkeyPatch, both: Both) -> None:
+    monkeypatch.setattr("runner.trial.turns.wait_until_idle", lambda: False)
+    both.partner.threads = 2
+    side, partner = both.side("own"), Partner(both.folder, session=7)
+    side.threads = 2
+    partner.begin(6)
+    side.expect(6)
+    run_turns(side, partner, Schedule(calls=6, per_turn=2))
+    assert (side.unsettled_turns, partner.unsettled_turns) == (2, 1)
 
 
 def test_energy_that_was_not_told_in_one_turn_is_not_known_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
