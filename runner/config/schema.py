@@ -208,8 +208,9 @@ class DisturbanceLimits:
     reference_ratio: float = 2.5  # time of the reference kernel ÷ its median in the sweep
     steal_fraction: float = 0.1  # the share of the timed calls' time that the hypervisor took
     throttled_periods: float = 0.0  # periods in which the control group used up its CPU quota
+    unsettled_fraction: float = 0.1  # turns after which threads kept spinning into the other box's turn
     switches_per_second: float = 200.0  # involuntary context switches per second
-    wall_per_cpu: float = 1.25  # wall time ÷ CPU time, with one thread
+    waiting_fraction: float = 0.1  # the share of its threads' time in which the box was ready but had no CPU
 
     def __post_init__(self) -> None:
         for name, limit in vars(self).items():
@@ -247,11 +248,14 @@ class IsolationConfig:
 
     kind: IsolationKind = MISSING  # docker, process, or auto: docker if an engine answers, and otherwise process
     memory: str = "4GiB"  # the limit of the box's memory; the box has no swap
+    cpus: float | None = None  # a CPU quota, such as 1.5 CPUs, beside the cores that threads are pinned to; null: none
     pids: int = 256  # the limit of the box's processes and threads
     timeout_seconds: float = 600.0  # the time limit of a trial
     image: str | None = None  # an image id; null takes the image that `make image` built for this code
 
     def __post_init__(self) -> None:
+        if self.cpus is not None:
+            _at_least("isolation.cpus", self.cpus, 0.01)  # Docker takes no less
         _at_least("isolation.pids", self.pids, 16)
         _at_least("isolation.timeout_seconds", self.timeout_seconds, 1)
 

@@ -177,7 +177,7 @@ def _key(side: Side) -> object:
 
 
 def _names(side: Side) -> object:
-    return tuple(side.row[name] for name in ("model", "technique", "task", "workload", "isolation"))
+    return tuple(side.row[name] for name in ("model", "technique", "task", "workload", "isolation", "quota_cpus"))
 
 
 def _names_and_threads(side: Side) -> object:

@@ -27,6 +27,8 @@ def _of_the_ratio(variant: Variant) -> Iterator[str]:
             yield "One round only: its speedup has no interval, and chance may have made it."
         elif row["verdict"] == "tie":
             yield "A tie: its latency cannot be told from the baseline's."
+        elif row["verdict"] == "disturbed":
+            yield "The machine was disturbed in most rounds: its speedup may be wrong."
         elif row["verdict"] == "slower":
             yield "It is slower than the baseline."
     failed = row["trials_planned"] - row["trials_ok"] - row["trials_missing"]

@@ -33,6 +33,7 @@ class BoxOrder:
         output: an empty folder, the only one to which the module can write. The request names it as `paths["output"]`.
         cpus: the numbers of the logical CPUs, one per physical core.
         memory_bytes: the limit of memory and swap together, or None for no limit.
+        quota_cpus: the CPU time that the box may use in each period, in CPUs, or None for no quota.
         pids: the limit of processes and threads.
         timeout_seconds: the time after which the box is killed.
         plugin: a read-only folder of the user's own modules that Python can import in the box.
@@ -44,6 +45,7 @@ class BoxOrder:
     output: Path
     cpus: list[int]
     memory_bytes: int | None = None
+    quota_cpus: float | None = None
     pids: int = 512
     timeout_seconds: float = 3600.0
     plugin: Path | None = None

@@ -54,6 +54,19 @@ def check_threads(threads: int) -> None:
         )
 
 
+def check_quota(isolation: IsolationConfig) -> None:
+    """Check that the job's kind of box can have its CPU quota.
+
+    Raises:
+        UserError: if it cannot.
+    """
+    if isolation.cpus is not None and resolve(isolation.kind)[0] is IsolationKind.process:
+        raise UserError(
+            f"isolation.cpus is {isolation.cpus:g}, but only a container can have a CPU quota, and trials run as "
+            "processes here. Remove it, or use isolation=docker."
+        )
+
+
 def resolve(kind: IsolationKind) -> tuple[IsolationKind, str | None]:
     """Return the kind of box to use for `kind`, and a line to print if `auto` falls back to processes.
 

@@ -25,6 +25,7 @@ from runner.machine.topology import core_gone, memory_nodes
 
 _NOBODY = 65534
 MANAGED = "org.pinbox.managed"
+_PERIOD_MICROSECONDS = 100_000  # the period of CPU quotas in Kubernetes and in docker run --cpus
 _MAKING_SECONDS, _POLL_SECONDS = 2.0, 0.05  # the engine makes a container in less than a second
 
 
@@ -169,9 +170,12 @@ class DockerBox(Box):
             mounts.append(Mount("/plugin", str(order.plugin.absolute()), "bind", read_only=True))
         mounts.append(Mount("/out", str(order.output.absolute()), "bind"))
         python_path = "/pinbox:/plugin" if order.plugin else "/pinbox"
-        memory: dict[str, Any] = {}
+        limits: dict[str, Any] = {}
         if order.memory_bytes is not None:  # without memswap_limit, as much swap would be allowed in addition
-            memory = {"mem_limit": order.memory_bytes, "memswap_limit": order.memory_bytes}
+            limits |= {"mem_limit": order.memory_bytes, "memswap_limit": order.memory_bytes}
+        if order.quota_cpus is not None:
+            quota = round(order.quota_cpus * _PERIOD_MICROSECONDS)
+            limits |= {"cpu_period": _PERIOD_MICROSECONDS, "cpu_quota": quota}
         return self._client.containers.create(
             self.image_id,
             ["python", "-m", order.module, "/out/request.json"],
@@ -192,7 +196,7 @@ class DockerBox(Box):
             working_dir="/out",
             mounts=mounts,
             labels={MANAGED: "1"} | owner_labels(),
-            **memory,
+            **limits,
         )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import fmean, median
 from typing import Any, Final
@@ -19,14 +19,15 @@ import numpy as np
 from runner.recommend.limits import EPSILON, Measure
 from runner.recommend.mistakes import Mistakes, mistakes
 from runner.results.format import pluralize
-from runner.results.labels import group_label
+from runner.results.labels import group_label, quota
 from runner.results.saturation import saturation_sentence
+from runner.results.statistics import TAILS
 from runner.results.tables import Row, Tables
 
 STEP: Final = 1e-5  # of a logarithm, or of a ratio to the job's median
-_SHARED = ("family", "task", "workload", "isolation")
+_SHARED = ("family", "task", "workload", "isolation", "quota_cpus")
 _OF_TRIALS = ["job", "round", "role", "status", "included", "latency_ratio", "latency_p50_seconds"]
-_OF_TRIALS += ["latency_p90_seconds", "rss_peak_bytes"]
+_OF_TRIALS += ["rss_peak_bytes", *(f"latency_p{tail}_{kind}" for tail in TAILS for kind in ("seconds", "ratio"))]
 
 Middle = Callable[[Sequence[float]], float]
 
@@ -40,12 +41,16 @@ class Block:
         clock: per round, how far the log of the baseline's median latency was from its middle, in steps.
         noise_floor: the ratio above 1 that identical code can still show; None if it is not known.
         mistakes: the packed mistakes of the baseline; None if they are not known.
+        baseline: the label of the baseline.
+        baseline_seconds: its latencies that the variants' are computed from, such as p99, by name.
     """
 
     rounds: int
     clock: Sequence[int]
     noise_floor: float | None
     mistakes: bytes | None
+    baseline: str = ""
+    baseline_seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,8 @@ class Variant:
         values: the measures that are known, by name.
         mistakes: the packed mistakes; None if they are not known.
         latency_steps: per round, how far the log latency was from its mean, in steps.
-        ratio_steps: per round, how far p90 and memory were from their medians, by the measure's name, in steps.
+        ratio_steps: per round, how far the tails of the latency and the memory were from their middle, by the measure's
+            name, in steps.
     """
 
     label: str
@@ -149,17 +155,16 @@ def _decision_data(
     variants = []
     for baseline_job, jobs in sharing.items():
         rounds = sorted({trial["round"] for row in jobs for trial in trials[row["job"]]})
-        block = _block(jobs, rounds, trials[baseline_job], own)
         baseline = by_job.get(baseline_job)
+        block = _block(jobs, rounds, trials[baseline_job], own, baseline, labels.get(baseline_job, ""))
         variants += [
-            _variant(row, labels[row["job"]], block, baseline, trials[row["job"]], rounds, own.get(row["job"]))
-            for row in jobs
+            _variant(row, labels[row["job"]], block, baseline, trials, rounds, own.get(row["job"])) for row in jobs
         ]
     place = {labels[row["job"]]: number for number, row in enumerate(measured)}
     some = next(iter(own.values()), None)
     first = rows[0]
     return DecisionData(
-        title=f"{first['family']} on {first['task']}, workload {first['workload']}",
+        title=f"{first['family']} on {first['task']}, workload {first['workload']}{quota(first)}",
         isolation=str(first["isolation"]),
         batch_size=next((row["batch_size"] for row in rows if row["batch_size"]), 1),
         variants=sorted(variants, key=lambda variant: (variant.latency_seconds, place[variant.label])),
@@ -176,27 +181,46 @@ def _variant(
     label: str,
     block: Block,
     baseline: Row | None,
-    trials: Sequence[Row],
+    trials: Mapping[str, Sequence[Row]],
     rounds: Sequence[int],
     evaluated: Mistakes | None,
 ) -> Variant:
     latency_seconds, paired = _latency(row, baseline)
-    logs = _by_round(trials, rounds, _log_ratio if paired else _log_p50)
-    ratios = {
-        name: _by_round(trials, rounds, lambda trial, column=column: _relative(trial[column], row[column]))  # type: ignore[misc]
-        for name, column in (("p90_seconds", "latency_p90_seconds"), ("rss_bytes", "rss_peak_bytes"))
-    }
+    own = trials[row["job"]]
+    logs = _by_round(own, rounds, _log_ratio if paired else _log_p50)
+    values, ratios = _values(row), {"rss_bytes": _relative_by_round(own, rounds, "rss_peak_bytes", row)}
+    for tail in TAILS:
+        seconds, by_round = _tail(tail, row, baseline, trials, rounds)
+        ratios[f"p{tail}_seconds"] = by_round
+        values |= {f"p{tail}_seconds": seconds} if seconds is not None else {}
     return Variant(
         label=label,
         threads=row["threads"],
         block=block,
         latency_seconds=latency_seconds,
         paired=paired,
-        values=_values(row),
+        values=values,
         mistakes=evaluated.own if evaluated else None,
         latency_steps=_deviations(logs, fmean, _widening(len(rounds))),
         ratio_steps={name: _deviations(values, lambda _: 1.0) for name, values in ratios.items()},
     )
+
+
+def _tail(
+    tail: int, row: Row, baseline: Row | None, trials: Mapping[str, Sequence[Row]], rounds: Sequence[int]
+) -> tuple[float | None, list[float | None]]:
+    """Return a percentile of the latency in seconds, and for each round how many times as high it was.
+
+    It is the baseline's percentile × the ratio to it. Without a ratio it is the job's own percentile, which also
+    depends on how fast the machine was at the time.
+    """
+    seconds, ratio = f"latency_p{tail}_seconds", f"latency_p{tail}_ratio"
+    own = trials[row["job"]]
+    if baseline is None or not baseline[seconds] or not row[ratio]:
+        return row[seconds], _relative_by_round(own, rounds, seconds, row)
+    clock = _relative_by_round(trials[baseline["job"]], rounds, seconds, baseline)
+    by_round = zip(_relative_by_round(own, rounds, ratio, row), clock, strict=True)
+    return baseline[seconds] * row[ratio], [a * b if a is not None and b is not None else None for a, b in by_round]
 
 
 def _values(row: Row) -> dict[str, float]:
@@ -204,7 +228,6 @@ def _values(row: Row) -> dict[str, float]:
     if row["job"] == row["baseline_job"] and row["accuracy"] is not None:
         flips = 0.0  # no row compares a baseline with itself
     values = {
-        "p90_seconds": row["latency_p90_seconds"],
         "disk_bytes": row["disk_bytes"],
         "rss_bytes": row["rss_peak_bytes"],
         "accuracy": row["accuracy"],
@@ -214,15 +237,25 @@ def _values(row: Row) -> dict[str, float]:
 
 
 def _block(
-    rows: Sequence[Row], rounds: Sequence[int], baseline_trials: Sequence[Row], evaluated: Mapping[str, Mistakes]
+    rows: Sequence[Row],
+    rounds: Sequence[int],
+    baseline_trials: Sequence[Row],
+    evaluated: Mapping[str, Mistakes],
+    baseline: Row | None,
+    label: str,
 ) -> Block:
     """Return the block of jobs that share a baseline."""
+    latencies = {
+        f"p{percentile}": (baseline or {}).get(f"latency_p{percentile}_seconds") for percentile in (50, *TAILS)
+    }
     sides = [evaluated[row["job"]].baseline for row in rows if row["job"] in evaluated]
     return Block(
         rounds=len(rounds),
         clock=_deviations(_by_round(baseline_trials, rounds, _log_p50), median, _widening(len(rounds))),
         noise_floor=next((row["noise_floor"] for row in rows if row["noise_floor"]), None),
         mistakes=sides[-1] if sides else None,
+        baseline=label,
+        baseline_seconds={name: seconds for name, seconds in latencies.items() if seconds},
     )
 
 
@@ -261,8 +294,10 @@ def _log_ratio(trial: Row) -> float | None:
     return math.log(trial["latency_ratio"]) if trial["latency_ratio"] else None
 
 
-def _relative(value: float | None, middle: float | None) -> float | None:
-    return value / middle if value is not None and middle else None
+def _relative_by_round(trials: Sequence[Row], rounds: Sequence[int], column: str, row: Row) -> list[float | None]:
+    """Return one value per round: the mean of the round's trials ÷ that of the whole sweep."""
+    whole = row[column]
+    return _by_round(trials, rounds, lambda trial: trial[column] / whole if trial[column] and whole else None)
 
 
 def _by_round(trials: Sequence[Row], rounds: Sequence[int], value: Callable[[Row], float | None]) -> list[float | None]:

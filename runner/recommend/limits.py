@@ -68,6 +68,8 @@ class Measure:
 
 MEASURES: Final = (
     Measure("p90_seconds", "p90", "max-p90-ms", "ms", 1e-3, "rounds"),
+    Measure("p95_seconds", "p95", "max-p95-ms", "ms", 1e-3, "rounds"),
+    Measure("p99_seconds", "p99", "max-p99-ms", "ms", 1e-3, "rounds"),
     Measure("disk_bytes", "disk", "max-disk-mb", "MB", 1e6, "nothing"),
     Measure("rss_bytes", "memory", "max-rss-mb", "MB", 1e6, "rounds"),
     Measure("accuracy", "accuracy", "min-accuracy", "%", 1e-2, "examples", at_least=True),

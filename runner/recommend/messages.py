@@ -7,16 +7,17 @@ from collections.abc import Iterable
 from typing import Final
 
 from runner.recommend.choose import Recommendation
-from runner.recommend.decision_data import DecisionData
+from runner.recommend.decision_data import Block, DecisionData
 from runner.recommend.limits import MEASURES, Limits
 from runner.recommend.resamples import RESAMPLES
 from runner.results.format import UNKNOWN, listed, milliseconds, pluralize, significant
 
 LATENCY: Final = (
-    "Latency is the baseline's p50 ÷ the speedup; a raw time, such as p90, also depends on how fast the machine was "
-    "just then."
+    "Latency, p90, p95 and p99 are the baseline's × the ratio to it. The baseline's own depend on how fast the machine "
+    "was just then"
 )
 FEW_ROUNDS: Final = 5
+_MAX_BASELINES: Final = 3
 SENTENCES: Final = {
     "none fits": "No variant keeps every limit.",
     "no nearest": "No nearest miss: no variant has a known value for everything that was limited.",
@@ -69,8 +70,18 @@ def figures(data: DecisionData, place: int) -> str:
 
 
 def latency_line(choices: Iterable[DecisionData]) -> str:
-    """Return what latency is; empty where there are only raw times."""
-    return LATENCY if any(variant.paired for data in choices for variant in data.variants) else ""
+    """Return what latency is, with the figures of up to three baselines; empty where there are only raw times."""
+    choices = [*choices]
+    if not any(variant.paired for data in choices for variant in data.variants):
+        return ""
+    blocks = [block for data in choices for block in data.blocks if block.baseline_seconds]
+    baselines = [f"{block.baseline}: {_latencies(block)}" for block in blocks]
+    shown = f" ({'; '.join(baselines)})" if 0 < len(baselines) <= _MAX_BASELINES else ""
+    return f"{LATENCY}{shown}."
+
+
+def _latencies(block: Block) -> str:
+    return ", ".join(f"{name} {milliseconds(seconds)}" for name, seconds in block.baseline_seconds.items())
 
 
 def memory_line(choices: Iterable[DecisionData]) -> str:

@@ -72,6 +72,11 @@ def _speedup_cell(row: Row) -> Cell:
     return Cell(speedup(row["latency_ratio"]), interval)
 
 
+def _tail_cell(row: Row, percentile: int) -> Cell:
+    """Return a raw percentile of the latency, and its ratio to the baseline's by turns and rounds."""
+    return Cell(milliseconds(row[f"latency_p{percentile}_seconds"]), of_baseline(row[f"latency_p{percentile}_ratio"]))
+
+
 def _half_width_cell(row: Row) -> Cell:
     width = row["latency_half_width"]
     return Cell(UNKNOWN if width is None else f"±{percent(width)}")
@@ -198,8 +203,15 @@ COLUMNS = (
     Column(
         "Latency p90",
         "nine of ten calls took at most this",
-        lambda r: Cell(milliseconds(r["latency_p90_seconds"])),
+        lambda r: _tail_cell(r, 90),
         "latency_p90_seconds",
+        detail=True,
+    ),
+    Column(
+        "Latency p99",
+        "99 of a hundred calls took at most this",
+        lambda r: _tail_cell(r, 99),
+        "latency_p99_seconds",
         detail=True,
     ),
     Column(

@@ -16,7 +16,8 @@ _SIGNS = {
     "throttled_periods": "the box was throttled",
     "steal_fraction": "the hypervisor took time away",
     "switches_per_second": "other processes took the CPU",
-    "wall_per_cpu": "calls waited for the CPU",
+    "unsettled_fraction": "threads kept spinning",
+    "waiting_fraction": "calls waited for the CPU",
 }
 
 
@@ -85,8 +86,8 @@ def turns_sentence(trials: Sequence[Row]) -> str:
     ok = [trial for trial in trials if trial["status"] == "ok"]
     if not ok or any(trial["partner_ratio"] is not None for trial in ok):
         return ""
-    several = max(trial["threads"] for trial in ok) > 1
-    why = "with several threads none are taken" if several else "the baseline's box did not run beside them"
+    reasons = [trial["no_turns"] for trial in ok if trial["no_turns"]]
+    why = reasons[0] if reasons else "the baseline's box did not run beside them"
     return f"No turns ({why}): latencies of whole trials are compared, minutes apart, so intervals are wider."
 
 

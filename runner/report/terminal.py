@@ -16,7 +16,7 @@ from runner.results.format import pluralize
 from runner.results.tables import Tables
 from runner.store.sweep_folder import SweepFolder
 
-_STYLES = {"faster": "green", "slower": "yellow", "failed": "red", "baseline": "bold"}
+_STYLES = {"faster": "green", "slower": "yellow", "disturbed": "yellow", "failed": "red", "baseline": "bold"}
 _TIE = "bright_black"
 _WIDE = (
     "Latency p50",

@@ -14,7 +14,18 @@ EXPLAINED = (
     "Latency with one thread ÷ latency with several, of the same technique, with its 95% interval (Welch's t over the "
     "rounds). Efficiency is that ÷ the number of threads."
 )
-_SAME = ("family", "task", "workload", "cpu", "isolation", "batch_size", "padding", "max_length", "bucket")
+_SAME = (
+    "family",
+    "task",
+    "workload",
+    "cpu",
+    "isolation",
+    "quota_cpus",
+    "batch_size",
+    "padding",
+    "max_length",
+    "bucket",
+)
 
 
 @dataclass(frozen=True)

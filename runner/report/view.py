@@ -12,14 +12,14 @@ from runner.report.columns import COLUMNS, Cell, Column, columns_for
 from runner.report.metrics import by_name, metric_columns
 from runner.report.noise import floor_sentence, raw_times_sentence, rounds_sentence, slots_sentence, turns_sentence
 from runner.results.format import UNKNOWN, percent, pluralize
-from runner.results.labels import conditions, group_label, job_label
+from runner.results.labels import conditions, group_label, job_label, quota
 from runner.results.saturation import saturation_sentence
 from runner.results.tables import Row, Tables
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One job in its group. `verdict` is faster, slower, tie, baseline, failed or not evaluated."""
+    """One job in its group. `verdict` is faster, slower, tie, disturbed, baseline, failed or not evaluated."""
 
     row: Row
     label: str
@@ -80,11 +80,12 @@ _OF_TRIALS = [
     "threads",
     "precision",
     "partner_ratio",
+    "no_turns",
     "disturbance",
     "disturbed_by",
     "included",
 ]
-_SHARED = ("baseline_job", "family", "task", "workload", "threads", "isolation", "cpu")
+_SHARED = ("baseline_job", "family", "task", "workload", "threads", "isolation", "quota_cpus", "cpu")
 
 
 def groups(tables: Tables) -> list[Group]:
@@ -210,5 +211,5 @@ def _caption(rows: Sequence[Row]) -> str:
             padded_to = f"the next multiple of {calls['bucket']} tokens"
         texts, limit = pluralize(calls["batch_size"], "text"), pluralize(calls["max_length"], "token")
         parts.append(f"A call is {texts}, padded to {padded_to}, cut at {limit}.")
-    parts.append(f"Box: {rows[0]['isolation']}.")
+    parts.append(f"Box: {rows[0]['isolation']}{quota(rows[0])}.")
     return " ".join(parts)

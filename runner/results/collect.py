@@ -83,7 +83,7 @@ def _read_trials(sweep: Path, plan: PlanRecord) -> Any:
 def _evaluated(results: Any, measure: Mapping[str, Any]) -> Any:
     """Return results with the columns that need all trials: which rounds are included, and the ratios in each."""
     evaluated = evaluate(results.select(EVALUATED_BY).to_pylist(), measure["limits"], measure["rounds"])
-    for name in ("latency_ratio", "disturbance", "disturbed_by", "included"):
+    for name in evaluated[0] if evaluated else ():
         field = RESULTS.field(name)
         values = pa.array([columns[name] for columns in evaluated], field.type)
         results = results.set_column(RESULTS.get_field_index(name), field, values)

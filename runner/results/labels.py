@@ -18,5 +18,10 @@ def job_label(row: Row) -> str:
 
 
 def conditions(row: Row) -> str:
-    """Return the threads of a job, and its CPU where the nodes of a cluster differ in it."""
-    return pluralize(row["threads"], "thread") + (f", on {row['cpu']}" if row["cpu"] else "")
+    """Return the threads of a job, its CPU quota if any, and its CPU where the nodes of a cluster differ in it."""
+    return pluralize(row["threads"], "thread") + quota(row) + (f", on {row['cpu']}" if row["cpu"] else "")
+
+
+def quota(row: Row) -> str:
+    """Return ', CPU quota 1.5', or nothing if the job's boxes have no quota."""
+    return f", CPU quota {row['quota_cpus']:g}" if row["quota_cpus"] is not None else ""

@@ -16,14 +16,16 @@ from typing import Any
 
 from runner.results.records.plan import block_name
 from runner.results.records.trial import ALONE_ROLES
-from runner.results.statistics import estimate_ratio, log_ratio
+from runner.results.statistics import TAILS, estimate_ratio, log_ratio
 from runner.results.tables import Row
 
 #: The columns of results that rounds are evaluated by.
 EVALUATED_BY = [
-    *("job", "baseline_job", "cpu", "threads", "round", "role", "status", "partner_ratio", "latency_p50_seconds"),
-    *("elapsed_seconds", "partner_seconds", "cpu_seconds", "reference_seconds", "steal_seconds"),
-    *("throttled_periods", "involuntary_switches"),
+    *("job", "baseline_job", "cpu", "threads", "quota_cpus", "round", "role", "status"),
+    *("partner_ratio", "latency_p50_seconds"),
+    *(name.format(tail) for tail in TAILS for name in ("partner_p{}_ratio", "latency_p{}_seconds")),
+    *("elapsed_seconds", "partner_seconds", "waiting_seconds", "reference_seconds", "steal_seconds"),
+    *("throttled_periods", "involuntary_switches", "turns", "unsettled_turns", "no_turns"),
 ]
 
 
@@ -35,7 +37,7 @@ def block_of(row: Row) -> str:
 def disturbance(row: Row, limits: Mapping[str, float], usual_reference_seconds: float) -> tuple[float, str] | None:
     """Return the worst sign of a disturbed machine as a multiple of its limit, and its name; None if none is known.
 
-    A sign that the kernel does not report is left out.
+    A sign that the kernel does not report is left out. Throttling is none where the job's own quota causes it.
 
     Args:
         row: a trial that is ok.
@@ -44,12 +46,14 @@ def disturbance(row: Row, limits: Mapping[str, float], usual_reference_seconds: 
     """
     elapsed = row["elapsed_seconds"] or 0.0
     both = elapsed + (row["partner_seconds"] or 0.0)
+    has_tight_quota = row["quota_cpus"] is not None and row["quota_cpus"] < row["threads"]
     signs = {
         "reference_ratio": _divided(row["reference_seconds"], usual_reference_seconds),
-        "throttled_periods": row["throttled_periods"],
+        "throttled_periods": row["throttled_periods"] if not has_tight_quota else None,
         "steal_fraction": _divided(row["steal_seconds"], both * row["threads"]),
+        "unsettled_fraction": _divided(row["unsettled_turns"], row["turns"]),
         "switches_per_second": _divided(row["involuntary_switches"], elapsed),
-        "wall_per_cpu": _divided(elapsed, row["cpu_seconds"]) if row["threads"] == 1 else None,
+        "waiting_fraction": _divided(row["waiting_seconds"], elapsed * row["threads"]) if not has_tight_quota else None,
     }
     return max(
         ((_multiple(value, limits[name]), name) for name, value in signs.items() if value is not None), default=None
@@ -67,7 +71,7 @@ def _multiple(value: float, limit: float) -> float:
 
 
 def evaluate(rows: Sequence[Row], limits: Mapping[str, float], wanted: int) -> list[dict[str, Any]]:
-    """Return the columns latency_ratio, disturbance, disturbed_by and included of every row.
+    """Return the columns latency_ratio, its tails, disturbance, disturbed_by and included of every row.
 
     All undisturbed rounds of a block are included. If there are fewer of these than wanted, the least disturbed ones
     fill up. The pairs that a sweep with slots measures alone belong to no round: they only show what slots cost
@@ -87,15 +91,17 @@ def evaluate(rows: Sequence[Row], limits: Mapping[str, float], wanted: int) -> l
         rounds = scores[block_of(row)]
         rounds[row["round"]] = max(rounds[row["round"]], sign[0] if sign else 0.0)
     included = {block: included_rounds(rounds, wanted) for block, rounds in scores.items()}
-    ratios = _latency_ratios(rows)
+    ratios = {"latency_ratio": _ratios(rows, "partner_ratio", "latency_p50_seconds")}
+    for tail in TAILS:
+        ratios[f"latency_p{tail}_ratio"] = _ratios(rows, f"partner_p{tail}_ratio", f"latency_p{tail}_seconds")
     return [
-        {
-            "latency_ratio": ratio,
+        {name: column[number] for name, column in ratios.items()}
+        | {
             "disturbance": sign[0] if sign else None,
             "disturbed_by": sign[1] if sign and sign[0] > 1 else None,
             "included": row["role"] not in ALONE_ROLES and row["round"] in included[block_of(row)],
         }
-        for row, sign, ratio in zip(rows, worst, ratios, strict=True)
+        for number, (row, sign) in enumerate(zip(rows, worst, strict=True))
     ]
 
 
@@ -108,22 +114,30 @@ def _usual_reference_seconds(rows: Sequence[Row]) -> dict[str | None, float]:
     return {cpu: median(seconds) for cpu, seconds in references.items()}
 
 
-def _latency_ratios(rows: Sequence[Row]) -> list[float | None]:
-    """Return the ratio of each ok trial to the two baselines of its round, all three measured by the same partner.
+def _ratios(rows: Sequence[Row], paired: str, raw: str) -> list[float | None]:
+    """Return the ratio of each ok trial to the two baselines of its round.
 
-    Trials without a partner are compared by their median latencies.
+    It is None for a trial whose partner was lost: a latency from another moment than the baselines' says too little.
+
+    Args:
+        rows: the trials of one sweep.
+        paired: the column with a trial's ratio to the partner with which it took turns.
+        raw: the column with the latency itself, by which trials that took no turns are compared.
     """
     baselines: dict[tuple[str, int, str], list[float]] = defaultdict(list)
     for row in rows:
         if row["status"] == "ok" and row["role"] in ("baseline-first", "baseline-last"):
-            baselines[block_of(row), row["round"], clock(row)].append(row[clock(row)])
-    logs = [
-        log_ratio(row[clock(row)], baselines[block_of(row), row["round"], clock(row)])
-        if row["status"] == "ok" and row["role"] not in ALONE_ROLES
-        else None
-        for row in rows
-    ]
-    return [math.exp(log) if log is not None else None for log in logs]
+            for column in filter(row.get, (paired, raw)):
+                baselines[block_of(row), row["round"], column].append(row[column])
+    ratios: list[float | None] = []
+    for row in rows:
+        log = None
+        if row["status"] == "ok" and row["role"] not in ALONE_ROLES:
+            took_no_turns = row["no_turns"] or not baselines[block_of(row), row["round"], paired]
+            column = raw if took_no_turns and not row[paired] else paired
+            log = log_ratio(row[column], baselines[block_of(row), row["round"], column])
+        ratios.append(math.exp(log) if log is not None else None)
+    return ratios
 
 
 def clock(row: Row) -> str:
@@ -143,6 +157,19 @@ def included_rounds(scores: Mapping[int, float], wanted: int) -> set[int]:
     """Return the rounds with a score of at most 1; if fewer than wanted, the lowest up to that number."""
     calm = {number for number, score in scores.items() if score <= 1}
     return calm if len(calm) >= wanted else set(sorted(scores, key=lambda number: (scores[number], number))[:wanted])
+
+
+def are_disturbed(rows: Sequence[Row]) -> bool:
+    """Return whether most of a block's included rounds are disturbed, so that reruns did not help.
+
+    Args:
+        rows: the block's trials, with the columns of `evaluate`.
+    """
+    scores: dict[int, float] = defaultdict(float)
+    for row in rows:
+        if row["included"]:
+            scores[row["round"]] = max(scores[row["round"]], row["disturbance"] or 0.0)
+    return 2 * sum(score > 1 for score in scores.values()) > len(scores)
 
 
 def needs_round(rows: Sequence[Row], measure: Mapping[str, Any]) -> bool:

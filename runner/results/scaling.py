@@ -39,7 +39,7 @@ def thread_scaling(jobs: Sequence[JobSummary], trials_by_job: Mapping[str, Seque
 def _conditions(job: JobSummary) -> tuple[Any, ...]:
     """Return everything but the threads that latencies depend on."""
     shape = (job.batch_size, job.padding, job.max_length, job.bucket)
-    return (job.model, job.technique, job.task, job.workload, *shape, job.isolation, job.cpu)
+    return (job.model, job.technique, job.task, job.workload, *shape, job.isolation, job.quota_cpus, job.cpu)
 
 
 def _compare(single: Sequence[Row], several: Sequence[Row], threads: int) -> ThreadScaling | None:

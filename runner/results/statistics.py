@@ -17,6 +17,7 @@ from statistics import fmean, median, stdev
 
 from scipy.special import ndtri, stdtr, stdtrit  # scipy.stats would take a second to import
 
+TAILS = (90, 95, 99)  # the percentiles of latency that are compared, beside the median
 ALPHA = 0.05  # share of false alarms that is allowed in a family of variants
 Z = float(ndtri(1 - ALPHA / 2))  # standard errors to each side in a 95% interval of a normal distribution
 
@@ -173,15 +174,26 @@ def noise_floor(log_ratios: Sequence[float]) -> float | None:
     return max(estimate.high, 1 / estimate.low)
 
 
-def verdict(estimate: Estimate | None, p_value_holm: float | None, floor: float | None) -> str | None:
-    """Return faster, slower or tie; None if there is no interval or no noise floor.
+def verdict(
+    estimate: Estimate | None, p_value_holm: float | None, floor: float | None, disturbed: bool = False
+) -> str | None:
+    """Return faster, slower, tie or disturbed; None if there is no interval or no noise floor.
 
     It is a tie unless the ratio differs from 1 after Holm's adjustment and is farther from 1 than the noise floor.
+
+    Args:
+        estimate: the ratio variant ÷ baseline.
+        p_value_holm: its p-value, adjusted.
+        floor: see `noise_floor`.
+        disturbed: whether the rounds were too disturbed for a difference to be believed. On a core that others use,
+            long calls are interrupted more often than short ones, so that a fast variant looks faster than it is.
     """
     if estimate is None or p_value_holm is None or floor is None:
         return None
     if p_value_holm >= ALPHA or abs(math.log(estimate.ratio)) <= math.log(floor):
         return "tie"
+    if disturbed:
+        return "disturbed"
     return "faster" if estimate.ratio < 1 else "slower"
 
 

@@ -17,11 +17,12 @@ from runner.results.predictions import Evaluation
 from runner.results.records.job import ArtifactFacts
 from runner.results.records.summary import JobSummary
 from runner.results.records.trial import MEASURED, STATUSES
-from runner.results.rounds import a_a_log_ratios
+from runner.results.rounds import a_a_log_ratios, are_disturbed
 from runner.results.scaling import thread_scaling
 from runner.results.schema import SUMMARY
 from runner.results.slots import cost_of_slots
 from runner.results.statistics import (
+    TAILS,
     Estimate,
     estimate_ratio,
     holm,
@@ -35,7 +36,7 @@ V = TypeVar("V")
 
 #: The columns that jobs are compared by, which all trials are needed for at once.
 _TO_COMPARE = ["job", "round", "role", "status", "included", "latency_ratio", "partner_ratio", "latency_p50_seconds"]
-_TO_COMPARE += ["disturbance", "beside"]
+_TO_COMPARE += ["disturbance", "beside", *(f"latency_p{tail}_ratio" for tail in TAILS)]
 #: The columns that are alike in all trials of a job.
 _SETTINGS = ["sweep", "weights", "batch_size", "padding", "max_length", "bucket"]
 _SETTINGS += [field.name for field in fields(ArtifactFacts)]
@@ -137,6 +138,7 @@ def _add_latency_ratios(
     }
     p_values = {job: e.p_value for job, e in estimates.items() if e is not None and e.p_value is not None}
     adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
+    disturbed = are_disturbed([trial for summary in sharing for trial in trials_of[str(summary.job)]])
     for summary in sharing:
         estimate, p_value_holm = estimates[str(summary.job)], adjusted.get(str(summary.job))
         if estimate is not None:
@@ -144,20 +146,23 @@ def _add_latency_ratios(
             summary.latency_ratio_low, summary.latency_ratio_high = estimate.low, estimate.high
             summary.latency_half_width = estimate.half_width
             summary.p_value, summary.p_value_holm = estimate.p_value, p_value_holm
+        for tail in TAILS:
+            name = f"latency_p{tail}_ratio"
+            of_tail = _estimate(str(summary.job), baseline_job, trials_of[str(summary.job)], name)
+            if of_tail is not None:
+                setattr(summary, name, of_tail.ratio)
+                setattr(summary, f"{name}_low", of_tail.low)
+                setattr(summary, f"{name}_high", of_tail.high)
         summary.noise_floor = floor
-        summary.verdict = verdict(estimate, p_value_holm, floor)
+        summary.verdict = verdict(estimate, p_value_holm, floor, disturbed)
         summary.add(cost)
 
 
-def _estimate(job: str, baseline_job: str, trials: Sequence[Row]) -> Estimate | None:
+def _estimate(job: str, baseline_job: str, trials: Sequence[Row], column: str = "latency_ratio") -> Estimate | None:
+    """Estimate a ratio to the baseline from one log ratio for each round that is included."""
     if job == baseline_job:
         return Estimate(1.0) if _included(trials) else None
-    return estimate_ratio(_log_ratios(trials))
-
-
-def _log_ratios(trials: Sequence[Row]) -> list[float]:
-    """Return one log ratio for each round that is included."""
-    return [math.log(trial["latency_ratio"]) for trial in _included(trials) if trial["latency_ratio"]]
+    return estimate_ratio([math.log(trial[column]) for trial in _included(trials) if trial[column]])
 
 
 def _included(trials: Sequence[Row]) -> list[Row]:

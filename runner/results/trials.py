@@ -19,7 +19,7 @@ from runner.results.records.measured import CallSeries, MemorySeries
 from runner.results.records.plan import trial_name
 from runner.results.records.trial import TrialRecord
 from runner.results.schema import MEMORY, RESULTS, SAMPLES
-from runner.results.statistics import paired_log_ratio
+from runner.results.statistics import TAILS, paired_log_ratio
 from runner.store.sweep_folder import SweepFolder
 
 _BROKEN = (
@@ -111,6 +111,8 @@ def _compare_with_partner(record: TrialRecord) -> None:
     record.partner_ratio = math.exp(log_ratio) if log_ratio is not None else None
     record.turns = len(set(turns))
     record.partner_latency_p50_seconds = median(partner)
+    own, other = (np.percentile(side, TAILS) for side in (latencies, partner))
+    record.partner_p90_ratio, record.partner_p95_ratio, record.partner_p99_ratio = (own / other).tolist()
 
 
 def _table_of_one(trial: _Read) -> Trials:

@@ -115,5 +115,6 @@ def _job_record(job: Job, baseline: str | None) -> JobRecord:
         weights=config["model"]["weights"],
         threads=config["threads"],
         isolation=config["isolation"]["kind"],
+        quota_cpus=config["isolation"]["cpus"],
         baseline=baseline,
     )

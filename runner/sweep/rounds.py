@@ -31,7 +31,14 @@ class Rounds:
 
     def __init__(self, plan: Plan, folder: SweepFolder, box: Box) -> None:
         self._plan, self._folder, self._box = plan, folder, box
-        self._identity = {job.key: {"job": job.key, "threads": job.config["threads"]} for job in plan.jobs}
+        self._identity = {
+            job.key: {
+                "job": job.key,
+                "threads": job.config["threads"],
+                "quota_cpus": job.config["isolation"]["cpus"],
+            }
+            for job in plan.jobs
+        }
         self._measure = asdict(plan.config.measure)
         self._rows: dict[str, dict[str, Any]] = {}
         self.trials = [trial for number in range(self._measure["rounds"]) for trial in plan.round(number)]

@@ -18,6 +18,7 @@ from runner.isolation.choose import make_box, memory_bytes
 from runner.isolation.exclusive import lock_cores
 from runner.machine.provenance import code_version, lock_sha256
 from runner.machine.topology import choose_cpus
+from runner.results.format import pluralize
 from runner.results.json_files import read_record
 from runner.results.records.measured import Measured, to_json
 from runner.results.records.plan import TrialSpec, current_plan
@@ -116,21 +117,29 @@ def _measure(record: TrialRecord, cfg: Config, spec: TrialSpec, cpus: list[int],
     box = make_box(cfg.isolation)
     record.image_id, record.base_id = box.image_id, box.base_id
     began = time.monotonic()
-    partner = _partner(cfg, spec, box, cpus, sweep)
+    record.no_turns = _no_turns(cfg)
+    partner = None if record.no_turns else _partner(cfg, spec, box, cpus, sweep)
     record.partner_start_seconds = time.monotonic() - began
     _run_box(record, box, _order(cfg, box, cpus, prepared), partner, sweep, sweep.trial_folder(spec.name))
     if record.status == "ok":
         _check(record, prepared, cfg, box, cpus, sweep)
 
 
-def _partner(cfg: Config, spec: TrialSpec, box: Box, cpus: list[int], sweep: SweepFolder) -> Partner | None:
-    """Return the open partner of the round. Return None if the job has no baseline, or if the baseline does not run.
+def _no_turns(cfg: Config) -> str | None:
+    """Return why the job's trials cannot take turns, or None if they can.
 
-    Return None, too, if the job has several threads. After a call, the idle threads of an engine spin for tens of
-    milliseconds (ONNX Runtime, OpenMP), and would disturb the other's turn. Then the latencies themselves are compared.
+    A box that waits half of the time uses half of its quota. In turns, it would be throttled less than it is alone.
     """
+    quota = cfg.isolation.cpus
+    if quota is None or quota >= cfg.threads:
+        return None
+    return f"in turns, a box with a CPU quota of {quota:g} and {pluralize(cfg.threads, 'thread')} is throttled less"
+
+
+def _partner(cfg: Config, spec: TrialSpec, box: Box, cpus: list[int], sweep: SweepFolder) -> Partner | None:
+    """Return the open partner of the round. Return None if the job has no baseline, or if the baseline does not run."""
     baseline = read_prepared(sweep, spec.baseline) if spec.baseline else None
-    if baseline is None or baseline.status != "ok" or cfg.threads > 1:
+    if baseline is None or baseline.status != "ok":
         return None
     try:
         name = f"{spec.unit} on {cpus}"
@@ -148,6 +157,7 @@ def _order(cfg: Config, box: Box, cpus: list[int], prepared: PreparedJob) -> Box
         "threads": cfg.threads,
         "cpus": cpus,
         "memory_bytes": limit,
+        "quota_cpus": cfg.isolation.cpus,
         "measure": asdict(cfg.measure),
     }
     return BoxOrder(
@@ -157,6 +167,7 @@ def _order(cfg: Config, box: Box, cpus: list[int], prepared: PreparedJob) -> Box
         output=Path(),
         cpus=cpus,
         memory_bytes=limit,
+        quota_cpus=cfg.isolation.cpus,
         pids=cfg.isolation.pids,
         timeout_seconds=cfg.isolation.timeout_seconds,
         plugin=Path(prepared.plugin_path) if prepared.plugin_path else None,

@@ -1,7 +1,7 @@
 """Measure one artifact inside a box: `python -m runner.trial REQUEST`, where REQUEST is a JSON file.
 
     {"engine": the engine's name, "plugin": its module or null, "threads": 1, "cpus": [1], "memory_bytes": … or null,
-     "session": a number that identifies this trial,
+     "quota_cpus": … or null, "session": a number that identifies this trial,
      "measure": {"batches": …, "timed_seconds": …, "warmup_seconds": …, "turn_seconds": …},
      "paths": {"artifact": …, "inputs": …, "partner": the partner's folder, if there is one, "output": …}}
 
@@ -20,7 +20,8 @@ from typing import NamedTuple
 
 from runner.results.records.measured import CallSeries, Measured, to_json
 from runner.trial import box
-from runner.trial.cgroup import memory_peak_bytes, throttled_periods
+from runner.trial.cgroup import Throttling, memory_peak_bytes, throttling
+from runner.trial.idle import LIMIT_SECONDS
 from runner.trial.inputs import load_larger
 from runner.trial.memory import MemoryWatch
 from runner.trial.phases import Started, start
@@ -60,6 +61,10 @@ def _time_calls(started: Started, request: Settings, paths: Paths, watch: Memory
     settings, batches = request["measure"], len(side.batches)
     partner = Partner(paths["partner"], request["session"]) if "partner" in paths else None
     partner_call_seconds = partner.begin(0) if partner else 0.0
+    if partner and not (side.goes_idle and partner.goes_idle):
+        whose = "the partner's" if side.goes_idle else "the engine's"
+        measured.no_turns = f"{whose} threads do not go idle within {LIMIT_SECONDS} seconds after a call"
+        partner, partner_call_seconds = None, 0.0
     times = settings["timed_seconds"], settings["turn_seconds"]
     plan = schedule(side.call_seconds, partner_call_seconds, batches, *times)
     side.expect(plan.calls)
@@ -76,14 +81,19 @@ def _time_calls(started: Started, request: Settings, paths: Paths, watch: Memory
     watch.phase_peak()
     if partner:
         partner.end()
-    measured.partner_seconds = partner.waited_seconds if partner else None
+        measured.partner_seconds = partner.waited_seconds
+        measured.settling_seconds = side.settling_seconds / -(-plan.turns // 2)  # it hands over in every other turn
+        measured.unsettled_turns = side.unsettled_turns + partner.unsettled_turns
     measured.reference_seconds = fmean(reference)
     measured.cpu_seconds = after.cpu_seconds - before.cpu_seconds
     measured.involuntary_switches = after.involuntary_switches - before.involuntary_switches
+    if before.waiting_seconds is not None and after.waiting_seconds is not None:
+        measured.waiting_seconds = after.waiting_seconds - before.waiting_seconds
     if before.steal_seconds is not None and after.steal_seconds is not None:
         measured.steal_seconds = after.steal_seconds - before.steal_seconds
-    if before.throttled_periods is not None and after.throttled_periods is not None:
-        measured.throttled_periods = after.throttled_periods - before.throttled_periods
+    if before.throttling is not None and after.throttling is not None:
+        throttled = after.throttling.since(before.throttling)
+        measured.quota_periods, measured.throttled_periods, measured.throttled_seconds = throttled
     _summarize(started, plan)
 
 
@@ -95,7 +105,9 @@ def _summarize(started: Started, plan: Schedule) -> None:
     measured.elapsed_seconds = side.busy_seconds
     measured.calls = len(seconds)
     measured.latency_p50_seconds = median(seconds)
-    measured.latency_p90_seconds = quantiles(seconds, n=10, method="inclusive")[8] if len(seconds) > 1 else seconds[0]
+    percentiles = quantiles(seconds, n=100, method="inclusive") if len(seconds) > 1 else [*seconds] * 99
+    measured.latency_p90_seconds, measured.latency_p95_seconds = percentiles[89], percentiles[94]
+    measured.latency_p99_seconds = percentiles[98]
     measured.latency_mean_seconds = fmean(seconds)
     measured.energy_joules_per_call = side.joules / len(seconds) if side.joules is not None else None
 
@@ -133,14 +145,15 @@ class _Counters(NamedTuple):
 
     cpu_seconds: float
     involuntary_switches: int
+    waiting_seconds: float | None
     steal_seconds: float | None
-    throttled_periods: int | None
+    throttling: Throttling | None
 
 
 def _counters(cpus: list[int]) -> _Counters:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     cpu_seconds = usage.ru_utime + usage.ru_stime
-    return _Counters(cpu_seconds, usage.ru_nivcsw, box.steal_seconds(cpus), throttled_periods())
+    return _Counters(cpu_seconds, usage.ru_nivcsw, box.waiting_seconds(), box.steal_seconds(cpus), throttling())
 
 
 def _third_party_modules() -> list[str]:
@@ -157,6 +170,9 @@ def unfair(request: Settings, measured: Measured) -> str | None:
     if memory_bytes and measured.box_memory_limit_bytes != memory_bytes:
         limit = measured.box_memory_limit_bytes
         return f"the job asks for a memory limit of {memory_bytes} bytes, but the box has {limit}"
+    if measured.box_quota_cpus != request["quota_cpus"] and request["quota_cpus"] is not None:
+        quota = measured.box_quota_cpus
+        return f"the job asks for a CPU quota of {request['quota_cpus']:g}, but the box has {quota}"
     if measured.box_engine_threads != threads:
         return f"the job asks for threads={threads}, but the engine has {measured.box_engine_threads}"
     cpu_seconds, elapsed_seconds = measured.cpu_seconds or 0.0, measured.elapsed_seconds or 0.0

@@ -13,7 +13,7 @@ from typing import Any
 
 from runner.machine.cpu import colon_file, cpu_info, cpu_name, instruction_sets
 from runner.results.records.measured import ReadBack
-from runner.trial.cgroup import control_group, memory_limit_bytes
+from runner.trial.cgroup import control_group, cpu_quota, memory_limit_bytes
 
 
 def read_back(record: ReadBack, engine: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
@@ -29,6 +29,7 @@ def read_back(record: ReadBack, engine: Mapping[str, Any], facts: Mapping[str, A
     record.box_cpus = joined_cpus(os.sched_getaffinity(0))
     record.box_cgroup_version = group.version if group is not None else None
     record.box_memory_limit_bytes = memory_limit_bytes()
+    record.box_quota_cpus = cpu_quota()
     record.box_engine_threads = engine["threads"]
     record.box_os_threads = _os_threads()
     record.box_cpu_model = cpu_name(cpu_info())
@@ -61,6 +62,17 @@ def steal_seconds(cpus: list[int], root: Path = Path("/")) -> float | None:
         lines = [line.split() for line in (root / "proc/stat").read_text().splitlines()]
         ticks = {words[0]: int(words[8]) for words in lines if words and words[0].startswith("cpu")}
         return sum(ticks[f"cpu{cpu}"] for cpu in cpus) / os.sysconf("SC_CLK_TCK")
+    except (OSError, LookupError, ValueError):
+        return None
+
+
+def waiting_seconds(tasks: Path = Path("/proc/self/task")) -> float | None:
+    """Return how long the threads of this process were ready to run but had no CPU, or None if it is not known.
+
+    See https://docs.kernel.org/scheduler/sched-stats.html, /proc/<pid>/schedstat.
+    """
+    try:
+        return sum(int((task / "schedstat").read_text().split()[1]) for task in tasks.iterdir()) / 1e9
     except (OSError, LookupError, ValueError):
         return None
 

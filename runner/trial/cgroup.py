@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 _ROOT = Path("/")
 _UNLIMITED = 1 << 60  # version 1 expresses "no limit" by a number near 2**63
@@ -76,18 +77,35 @@ def memory_peak_bytes(root: Path = _ROOT) -> int | None:
     return next(iter(ControlGroup(group.version, group.folders[:1]).numbers(name)), None)
 
 
-def throttled_periods(root: Path = _ROOT) -> int | None:
-    """Return how often a CPU quota stopped this group or a group above it, or None if the number is not known."""
+class Throttling(NamedTuple):
+    """What CPU quotas did to this process's group and the groups above it, since these were made.
+
+    Attributes:
+        periods: in how many periods of a quota something ran.
+        throttled_periods: in how many of these periods the quota was used up before the period had ended.
+        throttled_seconds: how long CPUs were kept from running these groups, summed over the CPUs.
+    """
+
+    periods: int
+    throttled_periods: int
+    throttled_seconds: float
+
+    def since(self, before: Throttling) -> Throttling:
+        """Return what happened after an earlier reading."""
+        periods = self.periods - before.periods
+        throttled_periods = self.throttled_periods - before.throttled_periods
+        return Throttling(periods, throttled_periods, self.throttled_seconds - before.throttled_seconds)
+
+
+def throttling(root: Path = _ROOT) -> Throttling | None:
+    """Return what CPU quotas did to this group and the groups above it, or None if the kernel does not show it."""
     group = control_group("cpu", root)
-    if group is None:
+    stats = [_numbers(folder / "cpu.stat") for folder in group.folders] if group is not None else []
+    if not any("nr_throttled" in stat for stat in stats):
         return None
-    counts = []
-    for folder in group.folders:
-        for line in _text(folder / "cpu.stat").splitlines():
-            name, _, value = line.partition(" ")
-            if name == "nr_throttled" and value.isdigit():
-                counts.append(int(value))
-    return sum(counts) if counts else None
+    nanoseconds = sum(stat.get("throttled_time", 0) + 1000 * stat.get("throttled_usec", 0) for stat in stats)
+    periods, throttled = (sum(stat.get(name, 0) for stat in stats) for name in ("nr_periods", "nr_throttled"))
+    return Throttling(periods, throttled, nanoseconds / 1e9)
 
 
 def cpu_quota(root: Path = _ROOT) -> float | None:
@@ -115,6 +133,12 @@ def _mounts(version: int, controller: str, root: Path) -> Iterator[tuple[str, Pa
         if kind == "cgroup2" if version == 2 else kind == "cgroup" and controller in options.split(","):
             group, folder = (_ESCAPED.sub(lambda code: chr(int(code[1], 8)), text) for text in mount.split(" ")[3:5])
             yield group, root / folder.lstrip("/")
+
+
+def _numbers(path: Path) -> dict[str, int]:
+    """Return the numbers of a file with a name and a number in each line."""
+    lines = (line.split(" ") for line in _text(path).splitlines())
+    return {words[0]: int(words[1]) for words in lines if len(words) == 2 and words[1].isdigit()}
 
 
 def _text(path: Path) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -37,10 +39,12 @@ def run(
     action: str,
     timeout_seconds: float = PATIENCE_SECONDS,
     cpus: list[int] | None = None,
+    quota_cpus: float | None = None,
     **request: Any,
 ) -> tuple[BoxEnd, Any]:
     """Run an action of the probe, and return how the box ended and what the probe saw."""
     (folder / "artifact").mkdir()
+    shutil.copy(ROOT / "runner/trial/cgroup.py", folder / "artifact")
     output = folder / "output"
     output.mkdir()
     order = BoxOrder(
@@ -50,6 +54,7 @@ def run(
         output=output,
         cpus=cpus or choose_cpus(1),
         memory_bytes=box.memory_limit(256 << 20),
+        quota_cpus=quota_cpus,
         pids=64,
         timeout_seconds=timeout_seconds,
     )
@@ -96,6 +101,36 @@ def test_too_much_memory_ends_a_container(docker_box: DockerBox, tmp_path: Path)
     assert seen is None
     assert end.out_of_memory
     assert "isolation.memory" in end.reason()
+
+
+@pytest.mark.docker
+def test_a_child_that_takes_too_much_memory_is_seen_although_the_box_ends_well(
+    docker_box: DockerBox, tmp_path: Path
+) -> None:
+    end, seen = run(docker_box, tmp_path, "child's memory", bytes=512 << 20)
+    assert (end.exit_code, seen) == (0, -signal.SIGKILL)
+    assert end.out_of_memory
+
+
+@pytest.mark.docker
+def test_a_container_reads_its_own_limits(docker_box: DockerBox, tmp_path: Path) -> None:
+    end, seen = run(docker_box, tmp_path, "groups", seconds=0.1)
+    assert end.exit_code == 0, end.log
+    assert seen["version"] in (1, 2)
+    assert seen["memory_limit_bytes"] == 256 << 20
+    assert 1 << 20 < seen["memory_peak_bytes"] <= 256 << 20
+    assert seen["quota_cpus"] is None
+
+
+@pytest.mark.docker
+def test_a_container_with_a_quota_is_throttled(docker_box: DockerBox, tmp_path: Path) -> None:
+    end, seen = run(docker_box, tmp_path, "groups", quota_cpus=0.25, seconds=2.0)
+    assert end.exit_code == 0, end.log
+    assert seen["quota_cpus"] == 0.25
+    periods, throttled_periods, throttled_seconds = seen["throttling"]
+    assert 0 < throttled_periods <= periods
+    assert throttled_seconds > 0.5
+    assert seen["cpu_share"] < 0.35
 
 
 def test_a_hanging_box_is_killed(box: Box, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def _data(chance: np.random.Generator, latencies: np.ndarray, rounds: int, noise
             values={"p90_seconds": 1.0, "disk_bytes": 1.0, "rss_bytes": 1.0},
             mistakes=None,
             latency_steps=deviations[place],
-            ratio_steps={"p90_seconds": zeros, "rss_bytes": zeros},
+            ratio_steps=dict.fromkeys(("p90_seconds", "p95_seconds", "p99_seconds", "rss_bytes"), zeros),
         )
         for place in order
     ]

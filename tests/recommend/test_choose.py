@@ -44,10 +44,11 @@ def _by_hand(folder: Path) -> pd.DataFrame:
     texts = pd.read_parquet(folder / "predictions.parquet")
     right, right_before = texts.prediction == texts.label, texts.baseline_prediction == texts.label
     base = summary.latency_p50_seconds.reindex(summary.baseline_job).to_numpy()
+    base_p90 = summary.latency_p90_seconds.reindex(summary.baseline_job).to_numpy()
     frame = pd.DataFrame(
         {
             "latency": (summary.latency_ratio * base).fillna(summary.latency_p50_seconds),
-            "p90_seconds": summary.latency_p90_seconds,
+            "p90_seconds": summary.latency_p90_ratio * base_p90,
             "disk_bytes": summary.disk_bytes,
             "rss_bytes": summary.rss_peak_bytes,
             "accuracy": right.groupby(texts.job).mean(),
@@ -101,7 +102,9 @@ def _resampled_by_hand(limits: Mapping[str, float], frame: pd.DataFrame, folder:
     wide = texts.assign(right=texts.prediction == texts.label).pivot(index="example", columns="job", values="right")
     variants = [job for job in frame.index if job in set(results.job[results.role == "variant"])]
     ratios = np.log(results.pivot_table(index="round", columns="job", values="latency_ratio")[variants])
-    p90s = results.pivot_table(index="round", columns="job", values="latency_p90_seconds")[variants]
+    p90_ratios = results.pivot_table(index="round", columns="job", values="latency_p90_ratio")[variants]
+    baseline = results[results.role.str.startswith("baseline")]
+    p90s = p90_ratios.mul(baseline.groupby("round").latency_p90_seconds.mean(), axis=0)
     chance, wins = np.random.default_rng(5), pd.Series(0, index=variants)
     widening = np.sqrt(len(ratios) / (len(ratios) - 1))
     for _ in range(1000):

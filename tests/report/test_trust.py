@@ -75,7 +75,7 @@ def test_rounds_that_were_run_again_are_named_with_their_worst_sign() -> None:
     trials = [
         *calm,
         _trial(8, False, 3.0, "steal_fraction"),
-        _trial(8, False, 1.2, "wall_per_cpu"),
+        _trial(8, False, 1.2, "waiting_fraction"),
         _trial(8, False, 0.1),
         _trial(9, False, 2.0, "steal_fraction"),
     ]
@@ -85,7 +85,9 @@ def test_rounds_that_were_run_again_are_named_with_their_worst_sign() -> None:
 
 
 def test_disturbed_rounds_that_count_for_want_of_better_ones_are_named() -> None:
-    said = rounds_sentence([_trial(0), _trial(1, True, 1.5, "throttled_periods"), _trial(2, True, 2, "wall_per_cpu")])
+    said = rounds_sentence(
+        [_trial(0), _trial(1, True, 1.5, "throttled_periods"), _trial(2, True, 2, "waiting_fraction")]
+    )
     assert "3 rounds, all included. Of those included, 2 were disturbed too" in said
     assert "the box was throttled (1×), calls waited for the CPU (1×)" in said
 

@@ -9,11 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from runner.results.schema import SCHEMAS
+from runner.results.statistics import TAILS
 from runner.results.tables import LONG, Tables
 from tests.results.in_memory import changed
 
 _SLOWER = 0.0003  # each copy than the one before, as a fraction
-_LATENCIES = ("latency_p50_seconds", "latency_p90_seconds", "latency_ratio", "latency_ratio_low", "latency_ratio_high")
+_LATENCIES = ("latency_p50_seconds", "latency_ratio", "latency_ratio_low", "latency_ratio_high")
+_LATENCIES += tuple(f"latency_p{tail}_{kind}" for tail in TAILS for kind in ("seconds", "ratio"))
 
 
 def multiplied(tables: Tables, times: int, folder: Path) -> Tables:

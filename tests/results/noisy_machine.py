@@ -16,6 +16,8 @@ from scipy.special import ndtri
 
 CALLS_PER_TURN, TURNS = 4, 12  # of 10 ms the slower side's: about a second for both sides
 CALL_SECONDS = 0.01
+SLICE_SECONDS = 0.004  # for which Linux lets a process of the same priority run
+SPUN = 0.5  # by what fraction a call is slower while the other side's threads spin
 SLOWDOWN = 1.8
 FLICKER = {0.1: 0.60, 1.0: 0.32, 10.0: 0.08}  # time scale in seconds: its share of the variance
 
@@ -31,6 +33,8 @@ class Machine:
         jitter: of a call.
         partner: by how much every partner is slower, for having been there longer.
         bursts: chance that a call meets a delay, of 0.2 calls and more (Pareto, exponent 1.5).
+        neighbour: how often in the time of a call another process takes the core from it, for `SLICE_SECONDS` each.
+        unsettled: the share of turns whose first call is slowed by threads of the other side that spin on.
     """
 
     slow_share: float = 0.3
@@ -39,6 +43,14 @@ class Machine:
     jitter: float = 0.01
     partner: float = 0.006
     bursts: float = 0.02
+    neighbour: float = 0.0
+    unsettled: float = 0.0
+
+    @property
+    def waiting_fraction(self) -> float:
+        """Return the share of the time for which the box is ready to run but has no core."""
+        waited = self.neighbour * SLICE_SECONDS
+        return waited / (CALL_SECONDS + waited)
 
 
 @dataclass(frozen=True)
@@ -98,4 +110,9 @@ def _delays(chance: np.random.Generator, machine: Machine, shape: tuple[int, ...
     delays = np.float32(machine.jitter) * chance.standard_normal(shape, dtype=np.float32)
     hit = chance.random(shape, dtype=np.float32) < machine.bursts / quicker
     delays[hit] += 0.2 * quicker * (1 + chance.pareto(1.5, int(hit.sum()))).astype(np.float32)
+    if machine.neighbour:
+        taken = chance.poisson(machine.neighbour / quicker, shape)
+        delays += (taken * quicker * SLICE_SECONDS / CALL_SECONDS).astype(np.float32)
+    if machine.unsettled:
+        delays[..., 0] += SPUN * (chance.random(shape[:-1]) < machine.unsettled)
     return delays

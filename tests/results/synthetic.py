@@ -9,7 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from runner.config.schema import DisturbanceLimits
+from runner.results.statistics import TAILS
 from runner.store.sweep_folder import SCHEMA
 
 LABELS = ["negative", "neutral", "positive"]
@@ -143,7 +146,8 @@ def _write_trial(folder: Path, identity: dict[str, Any], job: Job, p50: float, p
     spread = [0.9 + 0.2 * i / 30 for i in range(31)]
     own, partner = ([centre * factor for factor in spread] for centre in (p50, partner_p50 or 0.0))
     content = trial_content(identity, job, own, partner if partner_p50 else None, _memory(job))
-    _write(path, content | {"latency_p50_seconds": p50, "latency_p90_seconds": 1.08 * p50, "latency_mean_seconds": p50})
+    tails = {f"latency_p{tail}_seconds": (0.9 + 0.002 * tail) * p50 for tail in TAILS}
+    _write(path, content | tails | {"latency_p50_seconds": p50, "latency_mean_seconds": p50})
 
 
 def trial_content(
@@ -162,7 +166,8 @@ def trial_content(
         memory: samples of resident memory: lists `phase`, `seconds` and `rss_bytes`.
     """
     ordered, calls = sorted(latencies), len(latencies)
-    p50, p90, whole = ordered[calls // 2], ordered[calls * 9 // 10], sum(latencies)
+    p50, whole = ordered[calls // 2], sum(latencies)
+    tails = {f"latency_p{tail}_seconds": float(np.percentile(latencies, tail)) for tail in TAILS}
     return (
         _head(identity)
         | {
@@ -178,7 +183,8 @@ def trial_content(
         | {"import_seconds": 0.5, "load_seconds": job.load_seconds, "first_call_seconds": 2 * p50}
         | {"warmup_seconds": 1.0, "warmup_calls": 10, "timed_seconds": whole, "calls": calls}
         | {"elapsed_seconds": 1.01 * whole}
-        | {"latency_p50_seconds": p50, "latency_p90_seconds": p90, "latency_mean_seconds": whole / calls}
+        | tails
+        | {"latency_p50_seconds": p50, "latency_mean_seconds": whole / calls}
         | {"examples_per_second": 1 / p50, "tokens_per_second": 20 / p50}
         | {"useful_tokens": 620, "padded_tokens": 620, "box_peak_bytes": None}
         | {"rss_import_bytes": job.rss_bytes // 4, "rss_load_bytes": job.rss_bytes // 2}
@@ -186,6 +192,7 @@ def trial_content(
         | {"rss_anon_peak_bytes": job.rss_bytes * 3 // 4, "rss_file_bytes": job.rss_bytes // 4}
         | {"cpu_seconds": whole, "partner_seconds": sum(partner or [0.0])}
         | {"partner_start_seconds": 0.0, "box_seconds": 4.5, "process_seconds": 4.0}
+        | {"waiting_seconds": 0.0, "unsettled_turns": 0 if partner else None}
         | {"steal_seconds": 0.0, "throttled_periods": 0, "involuntary_switches": 3, "reference_seconds": 0.01}
         | {
             "box_cpus": "1",

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from runner.config.schema import DisturbanceLimits
 from runner.results.statistics import Estimate, estimate_ratio, holm, log_ratio, noise_floor, paired_log_ratio, verdict
-from tests.results.noisy_machine import Machine, Measured, is_slow, measure
+from tests.results.noisy_machine import CALL_SECONDS, SLICE_SECONDS, Machine, Measured, is_slow, measure
 
 pytestmark = pytest.mark.slow
 
@@ -79,7 +80,16 @@ def test_intervals_cover_the_truth(runs: Runs) -> None:
 
 
 @pytest.mark.parametrize(
-    "machine", [Machine(slow_share=0.0), Machine(slow_share=0.5), Machine(bursts=0.2), Machine(partner=0.01)]
+    "machine",
+    [
+        Machine(slow_share=0.0),
+        Machine(slow_share=0.5),
+        Machine(bursts=0.2),
+        Machine(partner=0.01),
+        Machine(box=0.04),  # two threads: where they are placed stays with a box, too
+        Machine(unsettled=0.1),
+        Machine(neighbour=1.0),
+    ],
 )
 def test_intervals_cover_the_truth_on_other_machines(machine: Machine) -> None:
     other = _run(machine, clones=1)
@@ -90,6 +100,32 @@ def test_intervals_cover_the_truth_of_a_variant_four_times_as_fast() -> None:
     fast = _run(Machine(), clones=1, quicker=4)
     assert 0.92 <= np.mean([_covers(estimate_ratio(fast.of(s, 0))) for s in range(SWEEPS)]) <= 0.98
     assert abs(np.mean(fast.ratios) + Machine().partner) < 0.002
+
+
+def test_a_neighbour_on_the_core_makes_a_fast_variant_look_faster_which_the_sign_tells() -> None:
+    """The variant's ratio is to baselines as slow as the partner, so they are simulated on their own."""
+    busy = Machine(neighbour=2.0)
+    own = measure(np.random.default_rng(1), busy, 100, ROUNDS, 1, 4)
+    same = measure(np.random.default_rng(2), busy, 100, ROUNDS, 1, 1)
+    bias = _median_difference(own) - _median_difference(same)
+    assert bias < math.log(0.9)
+    assert busy.waiting_fraction > DisturbanceLimits().waiting_fraction
+
+
+def test_below_the_sign_s_limit_a_neighbour_moves_a_fast_variant_by_less_than_the_limit() -> None:
+    limit = DisturbanceLimits().waiting_fraction
+    rate = limit / (1 - limit) * CALL_SECONDS / SLICE_SECONDS
+    bearable = Machine(neighbour=rate)
+    assert bearable.waiting_fraction == pytest.approx(limit)
+    own = measure(np.random.default_rng(1), bearable, 100, ROUNDS, 1, 4)
+    same = measure(np.random.default_rng(2), bearable, 100, ROUNDS, 1, 1)
+    assert -1.1 * limit < _median_difference(own) - _median_difference(same) <= 0.005
+
+
+def _median_difference(measured: Measured) -> float:
+    """Return the mean over rounds of the median log ratio of own call ÷ partner's call."""
+    differences = (measured.own - measured.partner).reshape(*measured.own.shape[:3], -1)
+    return float(np.median(differences, axis=-1).mean())
 
 
 def test_identical_code_is_told_apart_in_hardly_any_sweep(runs: Runs) -> None:

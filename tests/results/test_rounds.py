@@ -12,8 +12,9 @@ LIMITS = {
     "reference_ratio": 2.0,
     "steal_fraction": 0.1,
     "throttled_periods": 0.0,
+    "unsettled_fraction": 0.1,
     "switches_per_second": 100.0,
-    "wall_per_cpu": 1.25,
+    "waiting_fraction": 0.1,
 }
 MEASURE: dict[str, Any] = {"rounds": 3, "reruns": 2, "half_width": None, "max_rounds": 6}
 
@@ -25,14 +26,24 @@ def a_row(round_: int = 0, job: str = "variant", **changes: Any) -> dict[str, An
         "round": round_,
         "status": "ok",
         "threads": 1,
+        "quota_cpus": None,
+        "latency_p90_seconds": 0.11,
+        "latency_p95_seconds": 0.12,
+        "latency_p99_seconds": 0.15,
+        "partner_p90_ratio": 1.0,
+        "partner_p95_ratio": 1.0,
+        "partner_p99_ratio": 1.0,
         "cpu": None,
         "elapsed_seconds": 1.0,
         "partner_seconds": 1.0,
-        "cpu_seconds": 1.0,
+        "waiting_seconds": 0.08,
         "reference_seconds": 0.01,
         "steal_seconds": 0.0,
         "throttled_periods": 0,
         "involuntary_switches": 5,
+        "turns": 10,
+        "no_turns": None,
+        "unsettled_turns": 0,
         "role": "variant",
         "partner_ratio": 1.0,
         "latency_p50_seconds": 0.1,
@@ -49,9 +60,12 @@ def evaluated(rows: list[dict[str, Any]], wanted: int = 3) -> list[dict[str, Any
         ({"reference_seconds": 0.03}, "reference_ratio", 1.5),
         ({"steal_seconds": 0.6}, "steal_fraction", 3.0),
         ({"throttled_periods": 1}, "throttled_periods", float("inf")),
+        ({"unsettled_turns": 3}, "unsettled_fraction", 3.0),
         ({"involuntary_switches": 250}, "switches_per_second", 2.5),
-        ({"elapsed_seconds": 2.0}, "wall_per_cpu", 1.6),
-        ({"elapsed_seconds": 1.0, "cpu_seconds": 0.5, "threads": 2}, "reference_ratio", 0.5),
+        ({"waiting_seconds": 0.16}, "waiting_fraction", 1.6),
+        ({"waiting_seconds": 0.3, "threads": 2}, "waiting_fraction", 1.5),
+        ({"waiting_seconds": 0.3, "throttled_periods": 9, "quota_cpus": 0.5}, "reference_ratio", 0.5),
+        ({"throttled_periods": 9, "quota_cpus": 2.0}, "throttled_periods", float("inf")),
     ],
 )
 def test_the_worst_sign_is_named_as_a_multiple_of_its_limit(changes: Any, sign: str, multiple: float) -> None:
@@ -60,11 +74,11 @@ def test_the_worst_sign_is_named_as_a_multiple_of_its_limit(changes: Any, sign: 
 
 
 def test_a_sign_that_is_not_known_is_left_out() -> None:
-    signs = ("reference_seconds", "steal_seconds", "throttled_periods", "involuntary_switches", "cpu_seconds")
+    signs = ("reference_seconds", "steal_seconds", "throttled_periods", "unsettled_turns", "involuntary_switches")
     steady = disturbance(a_row(), LIMITS, usual_reference_seconds=0.01)
     unthrottled = disturbance(a_row(throttled_periods=None, steal_seconds=None), LIMITS, usual_reference_seconds=0.01)
-    assert steady == unthrottled == (pytest.approx(0.8), "wall_per_cpu")
-    unknown = a_row(**dict.fromkeys(signs))
+    assert steady == unthrottled == (pytest.approx(0.8), "waiting_fraction")
+    unknown = a_row(waiting_seconds=None, **dict.fromkeys(signs))
     assert disturbance(unknown, LIMITS, usual_reference_seconds=0.01) is None
     (found,) = evaluated([unknown])
     assert (found["disturbance"], found["disturbed_by"], found["included"]) == (None, None, True)
@@ -86,6 +100,15 @@ def test_without_a_partner_latencies_are_compared_but_never_with_ratios() -> Non
     found = evaluated([*ends, a_row(partner_ratio=None), a_row(job="paired")])
     assert found[2]["latency_ratio"] == pytest.approx(0.5)
     assert found[3]["latency_ratio"] is None
+
+
+def test_a_variant_that_took_no_turns_is_compared_with_its_baselines_latencies() -> None:
+    ends = [a_row(0, "baseline", role=f"baseline-{end}", partner_ratio=1.1) for end in ("first", "last")]
+    found = evaluated(
+        [*ends, a_row(partner_ratio=None, latency_p50_seconds=0.05, no_turns="never idle"), a_row(job="paired")]
+    )
+    assert found[2]["latency_ratio"] == pytest.approx(0.5)
+    assert found[3]["latency_ratio"] == pytest.approx(1 / 1.1)
 
 
 def test_latencies_have_no_say() -> None:

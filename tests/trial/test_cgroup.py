@@ -11,7 +11,7 @@ from runner.trial.cgroup import (
     cpu_quota,
     memory_limit_bytes,
     memory_peak_bytes,
-    throttled_periods,
+    throttling,
 )
 from tests.machines import show
 
@@ -21,14 +21,14 @@ V1_MOUNTS = (
 )
 V2_MOUNTS = "30 23 0:26 {group} /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n"
 V1_FILES = {
-    "sys/fs/cgroup/cpu,cpuacct/{own}cpu.stat": "nr_periods 4\nnr_throttled 3\nthrottled_time 100\n",
+    "sys/fs/cgroup/cpu,cpuacct/{own}cpu.stat": "nr_periods 4\nnr_throttled 3\nthrottled_time 1500000000\n",
     "sys/fs/cgroup/cpu,cpuacct/{own}cpu.cfs_quota_us": "50000\n",
     "sys/fs/cgroup/cpu,cpuacct/{own}cpu.cfs_period_us": "100000\n",
     "sys/fs/cgroup/memory/{own}memory.limit_in_bytes": "1073741824\n",
     "sys/fs/cgroup/memory/{own}memory.max_usage_in_bytes": "7000\n",
 }
 V2_FILES = {
-    "sys/fs/cgroup/{own}cpu.stat": "usage_usec 5\nnr_periods 4\nnr_throttled 3\n",
+    "sys/fs/cgroup/{own}cpu.stat": "usage_usec 5\nnr_periods 4\nnr_throttled 3\nthrottled_usec 1500000\n",
     "sys/fs/cgroup/{own}cpu.max": "50000 100000\n",
     "sys/fs/cgroup/{own}memory.max": "1073741824\n",
     "sys/fs/cgroup/{own}memory.peak": "7000\n",
@@ -68,7 +68,7 @@ def test_what_the_own_group_has(version: int, group: str, mounted: str, own: str
     found = control_group("cpu", root)
     assert found is not None
     assert found.version == version
-    assert throttled_periods(root) == 3
+    assert throttling(root) == (4, 3, 1.5)
     assert cpu_quota(root) == 0.5
     assert memory_limit_bytes(root) == 1 << 30
     assert memory_peak_bytes(root) == 7000
@@ -78,13 +78,13 @@ def test_what_the_own_group_has(version: int, group: str, mounted: str, own: str
 def test_what_the_groups_above_have_holds_too(version: int, tmp_path: Path) -> None:
     """The peak is the own group's alone: those above count others' memory."""
     root = show(tmp_path, machine(version, "/outer/inner", own="outer/"))
-    assert throttled_periods(root) == 3
+    assert throttling(root) == (4, 3, 1.5)
     assert cpu_quota(root) == 0.5
     assert memory_limit_bytes(root) == 1 << 30
     assert memory_peak_bytes(root) is None
     inner = {1: "sys/fs/cgroup/cpu,cpuacct/outer/inner/cpu.stat", 2: "sys/fs/cgroup/outer/inner/cpu.stat"}[version]
     show(tmp_path, {inner: "nr_throttled 2\n"})
-    assert throttled_periods(root) == 5
+    assert throttling(root) == (4, 5, 1.5)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_what_the_groups_above_have_holds_too(version: int, tmp_path: Path) -> N
 )
 def test_what_is_not_visible_is_not_known(files: dict[str, str], tmp_path: Path) -> None:
     root = show(tmp_path, files)
-    assert throttled_periods(root) is None
+    assert throttling(root) is None
     assert cpu_quota(root) is None
     assert memory_limit_bytes(root) is None
     assert memory_peak_bytes(root) is None
@@ -123,5 +123,5 @@ def test_a_hybrid_of_both_versions_is_read_by_controller(tmp_path: Path) -> None
     cpu, memory = control_group("cpu", root), control_group("memory", root)
     assert cpu is not None
     assert memory is None or memory.version == 2
-    assert (cpu.version, throttled_periods(root)) == (1, 3)
+    assert (cpu.version, throttling(root)) == (1, (4, 3, 1.5))
     assert memory_limit_bytes(root) is None

@@ -9,7 +9,7 @@ import pytest
 from runner.results.records.measured import Measured
 from runner.trial.__main__ import unfair
 
-REQUEST: dict[str, Any] = {"cpus": [1], "memory_bytes": 1 << 30, "threads": 1}
+REQUEST: dict[str, Any] = {"cpus": [1], "memory_bytes": 1 << 30, "quota_cpus": None, "threads": 1}
 
 
 def _measured(**changes: Any) -> Measured:
@@ -23,6 +23,17 @@ def _measured(**changes: Any) -> Measured:
 def test_a_box_as_ordered_is_fair() -> None:
     assert unfair(REQUEST, _measured()) is None
     assert unfair(REQUEST | {"memory_bytes": None}, _measured(box_memory_limit_bytes=None)) is None
+
+
+def test_a_quota_that_nobody_asked_for_is_a_sign_of_disturbance_and_not_unfair() -> None:
+    assert unfair(REQUEST, _measured(box_quota_cpus=2.0)) is None
+    assert unfair(REQUEST | {"quota_cpus": 1.5}, _measured(box_quota_cpus=1.5)) is None
+
+
+@pytest.mark.parametrize("found", [None, 2.0])
+def test_a_box_without_its_quota_is_unfair(found: float | None) -> None:
+    said = unfair(REQUEST | {"quota_cpus": 1.5}, _measured(box_quota_cpus=found))
+    assert said == f"the job asks for a CPU quota of 1.5, but the box has {found}"
 
 
 @pytest.mark.parametrize(

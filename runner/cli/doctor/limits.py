@@ -6,7 +6,7 @@ from pathlib import Path
 
 from runner.cli.doctor.fact import Fact, Section, gib
 from runner.results.format import pluralize
-from runner.trial.cgroup import control_group, cpu_quota, memory_limit_bytes, throttled_periods
+from runner.trial.cgroup import control_group, cpu_quota, memory_limit_bytes, throttling
 
 _UNKNOWN = "unknown: the kernel does not show it"
 
@@ -33,7 +33,7 @@ def limits_section(allowed: set[int], cores: list[int], root: Path = Path("/")) 
         Fact(
             "Throttling",
             _UNKNOWN
-            if throttled_periods(root) is None
+            if throttling(root) is None
             else "the kernel counts it, and a round in which it happens is disturbed",
         ),
         Fact(

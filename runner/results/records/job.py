@@ -38,6 +38,7 @@ class JobIdentity:
     ] = None
     threads: Annotated[int | None, "Threads of the engine, each pinned to a physical core of its own."] = None
     isolation: Annotated[str | None, "Kind of box: 'docker' or 'process'."] = None
+    quota_cpus: Annotated[float | None, "CPU quota that the box was asked for, in CPUs; null without a quota."] = None
     cpu: Annotated[str | None, "CPU model, where the nodes of a cluster differ in it; null where they do not."] = None
 
 

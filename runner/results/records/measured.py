@@ -45,6 +45,8 @@ class Figures:
     calls: Annotated[int | None, "Number of timed calls."] = None
     latency_p50_seconds: Annotated[float | None, "Median time of a timed call."] = None
     latency_p90_seconds: Annotated[float | None, "90th percentile of the time of a timed call."] = None
+    latency_p95_seconds: Annotated[float | None, "95th percentile of the time of a timed call."] = None
+    latency_p99_seconds: Annotated[float | None, "99th percentile of the time of a timed call."] = None
     latency_mean_seconds: Annotated[float | None, "Mean time of a timed call."] = None
     examples_per_second: Annotated[float | None, "Texts per second, over the timed calls."] = None
     tokens_per_second: Annotated[float | None, "Tokens per second, over the timed calls, without padding."] = None
@@ -87,12 +89,32 @@ class Figures:
         "Number of periods in which a CPU quota stopped the box, or a group above it, during the timed calls; null "
         "where not known.",
     ] = None
+    throttled_seconds: Annotated[
+        float | None, "Time for which a quota kept CPUs from running the box during the timed calls, over all its CPUs."
+    ] = None
+    quota_periods: Annotated[
+        int | None, "Number of periods of a CPU quota that the timed calls took; 0 without a quota, null if not known."
+    ] = None
+    waiting_seconds: Annotated[
+        float | None,
+        "Time for which threads were ready to run but had no CPU during the timed calls, over all threads; null where "
+        "not known.",
+    ] = None
     involuntary_switches: Annotated[int | None, "Number of involuntary context switches during the timed calls."] = None
     reference_seconds: Annotated[
         float | None, "Time of a fixed reference kernel, run right before and after the timed calls; their mean."
     ] = None
     partner_seconds: Annotated[
         float | None, "Time that this trial waited for the turns of its partner; null without a partner."
+    ] = None
+    settling_seconds: Annotated[
+        float | None,
+        "Time that the engine's threads took to go idle after the last call of a turn, so that the partner could run; "
+        "the mean over the turns. It is 0 with one thread, and null without a partner.",
+    ] = None
+    unsettled_turns: Annotated[
+        int | None,
+        "Number of turns, of both sides, after which the threads were not idle in time; null without a partner.",
     ] = None
     energy_joules_per_call: Annotated[
         float | None, "Energy of the CPU package per timed call (RAPL); null where the machine does not show it."
@@ -110,6 +132,9 @@ class ReadBack:
     box_memory_limit_bytes: Annotated[
         int | None, "Lowest memory limit found inside the box; null if there is none, or if it is not known."
     ] = None
+    box_quota_cpus: Annotated[
+        float | None, "Lowest CPU quota found inside the box, in CPUs; null if there is none, or if it is not known."
+    ] = None
     box_engine_threads: Annotated[int | None, "Threads that the engine says it computes with."] = None
     box_os_threads: Annotated[int | None, "Threads of the whole process, counted by the kernel."] = None
     box_cpu_model: Annotated[str | None, "CPU model read inside the box; null if not known."] = None
@@ -119,6 +144,9 @@ class ReadBack:
     ] = None
     box_engine: Annotated[
         str | None, "JSON of what the engine says about itself: library versions, instruction set."
+    ] = None
+    no_turns: Annotated[
+        str | None, "Why the trial took no turns although a partner ran; its latency itself is compared then."
     ] = None
     box_rest: Annotated[str | None, "JSON of everything else that was read inside the box."] = None
 

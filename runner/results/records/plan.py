@@ -38,6 +38,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Attributes:
         job: its key.
         baseline: the key of the job that it is compared with, which can be itself; None if there is none.
+        quota_cpus: the CPU quota of its boxes, in CPUs; None if there is none.
         cpu: the CPU model that measured it, where a cluster's nodes have several; see runner/results/cpus.py.
         measured_as: then the key that its trials were measured under.
     """
@@ -52,6 +53,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     threads: int
     isolation: str
     baseline: str | None
+    quota_cpus: float | None = None
     cpu: str | None = None
     measured_as: str | None = None
 

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 from runner.results.records.job import ArtifactFacts, Assembled, JobIdentity
 from runner.results.records.trial import Measurements
 
-VERDICTS: Final = ("faster", "slower", "tie")
+VERDICTS: Final = ("faster", "slower", "tie", "disturbed")
 
 
 @dataclass(kw_only=True)
@@ -52,6 +52,17 @@ class LatencyRatio:
     latency_ratio_low: Annotated[float | None, "Lower end of its 95% interval (Student's t on log ratios)."] = None
     latency_ratio_high: Annotated[float | None, "Upper end of its 95% interval."] = None
     latency_half_width: Annotated[float | None, "Half the width of its interval, as a fraction of the ratio."] = None
+    latency_p90_ratio: Annotated[
+        float | None, "90th percentile of the latency ÷ the baseline's, over the rounds as latency_ratio."
+    ] = None
+    latency_p90_ratio_low: Annotated[float | None, "Lower end of its 95% interval (Student's t on log ratios)."] = None
+    latency_p90_ratio_high: Annotated[float | None, "Upper end of its 95% interval."] = None
+    latency_p95_ratio: Annotated[float | None, "The same for the 95th percentile."] = None
+    latency_p95_ratio_low: Annotated[float | None, "Lower end of its 95% interval."] = None
+    latency_p95_ratio_high: Annotated[float | None, "Upper end of its 95% interval."] = None
+    latency_p99_ratio: Annotated[float | None, "The same for the 99th percentile."] = None
+    latency_p99_ratio_low: Annotated[float | None, "Lower end of its 95% interval."] = None
+    latency_p99_ratio_high: Annotated[float | None, "Upper end of its 95% interval."] = None
     p_value: Annotated[float | None, "Two-sided p-value of the hypothesis that the ratio is 1, for this job alone."] = (
         None
     )

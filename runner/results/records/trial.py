@@ -80,9 +80,17 @@ class Comparison:
     partner_ratio: Annotated[
         float | None, "Latency ÷ the partner's latency on the same input; the median over the calls of all turns."
     ] = None
+    partner_p90_ratio: Annotated[
+        float | None, "latency_p90_seconds ÷ the 90th percentile of the partner's calls in the same turns."
+    ] = None
+    partner_p95_ratio: Annotated[float | None, "The same for the 95th percentile."] = None
+    partner_p99_ratio: Annotated[float | None, "The same for the 99th percentile."] = None
     latency_ratio: Annotated[
         float | None, "partner_ratio ÷ the geometric mean of the partner_ratio of the round's two baselines."
     ] = None
+    latency_p90_ratio: Annotated[float | None, "The same of partner_p90_ratio."] = None
+    latency_p95_ratio: Annotated[float | None, "The same of partner_p95_ratio."] = None
+    latency_p99_ratio: Annotated[float | None, "The same of partner_p99_ratio."] = None
     turns: Annotated[int | None, "Number of turns that partner_ratio was taken from."] = None
     partner_latency_p50_seconds: Annotated[float | None, "Median time of the partner's calls in its turns."] = None
     disturbance: Annotated[

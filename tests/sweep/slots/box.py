@@ -36,6 +36,8 @@ def _measured(trial: str, request: dict[str, Any]) -> dict[str, Any]:
     return {
         "latency_p50_seconds": latency,
         "latency_p90_seconds": latency,
+        "latency_p95_seconds": latency,
+        "latency_p99_seconds": latency,
         "latency_mean_seconds": latency,
         "calls": _CALLS,
         "samples": {"latency_seconds": [latency] * _CALLS, "batch": [0] * _CALLS, "turn": [0] * _CALLS},

@@ -38,6 +38,25 @@ def look(paths: dict[str, str]) -> dict[str, object]:
     }
 
 
+def groups(paths: dict[str, str], seconds: float) -> dict[str, object]:
+    """Compute for some seconds, and return what Pinbox's own reader of control groups says."""
+    sys.path.insert(0, paths["artifact"])
+    import cgroup  # type: ignore[import-not-found]
+
+    began, cpu_began = time.perf_counter(), time.process_time()
+    while time.perf_counter() - began < seconds:
+        pass
+    group = cgroup.control_group("memory")
+    return {
+        "version": group.version if group is not None else None,
+        "memory_limit_bytes": cgroup.memory_limit_bytes(),
+        "memory_peak_bytes": cgroup.memory_peak_bytes(),
+        "quota_cpus": cgroup.cpu_quota(),
+        "throttling": cgroup.throttling(),
+        "cpu_share": (time.process_time() - cpu_began) / (time.perf_counter() - began),
+    }
+
+
 def fork_until_refused() -> int:
     children = []
     try:
@@ -70,6 +89,14 @@ def main() -> None:
         sys.exit(3)
     elif action == "memory":
         seen = len(bytearray(b"x") * (request["bytes"]))
+    elif action == "child's memory":
+        child = os.fork()
+        if child == 0:
+            bytearray(b"x") * request["bytes"]
+            os._exit(0)
+        seen = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    elif action == "groups":
+        seen = groups(paths, request["seconds"])
     elif action == "crash":
         os.kill(os.getpid(), signal.SIGSEGV)
     (Path(paths["output"]) / "seen.json").write_text(json.dumps(seen))
