@@ -26,8 +26,7 @@ def main() -> int:
     client = connect()
     if client is None:
         raise SystemExit("No Docker engine answers: the guest's image is taken from it.")
-    image = DockerBox(client).image_id
-    assert image is not None
+    (image, *_) = client.images.get(str(DockerBox(client).image_id)).tags
     guest = Guest(asked.folder)
     guest.load_image(image)
     return guest.run(asked.script, asked.driver, {"REPOSITORY": str(_ROOT), "IMAGE": image})

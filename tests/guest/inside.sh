@@ -6,6 +6,7 @@ dockerd --data-root /guest/docker --exec-root /run/docker --bridge=none --iptabl
   --exec-opt "native.cgroupdriver=$DRIVER" >/guest/dockerd.log 2>&1 &
 for _ in $(seq 300); do docker info >/dev/null 2>&1 && break; sleep 2; done
 docker info 2>/dev/null | grep -i 'cgroup' || { tail -n 20 /guest/dockerd.log; exit 1; }
+export PINBOX_REQUIRE_DOCKER=1
 failed=0
 step() {
   echo "guest: $1"

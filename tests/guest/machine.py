@@ -65,13 +65,13 @@ class Guest:
                 disk.truncate(_DISK_BYTES)
             _run("mkfs.ext4", "-q", "-F", str(self._folder / "disk.img"))
 
-    def load_image(self, image_id: str) -> None:
-        """Load an image of this machine's engine into the guest's.
+    def load_image(self, image: str) -> None:
+        """Load an image of this machine's engine, by its tag, into the guest's.
 
         A second engine does it from outside, on the guest's disk and without a network. Inside it would take most of an
         hour.
         """
-        marker = self._folder / f"loaded-{image_id.removeprefix('sha256:')[:12]}"
+        marker = self._folder / f"loaded-{image.replace(':', '-')}"
         if marker.exists():
             return
         disk = self._folder / "mounted"
@@ -79,10 +79,10 @@ class Guest:
         _run("mount", "-o", "loop", str(self._folder / "disk.img"), str(disk))
         try:
             with _engine(disk / "docker", self._folder) as socket:
-                save = subprocess.Popen(["docker", "save", image_id], stdout=subprocess.PIPE)
+                save = subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE)
                 subprocess.run(["docker", "-H", socket, "load", "-q"], stdin=save.stdout, check=True)
                 if save.wait():
-                    raise RuntimeError(f"docker save {image_id} failed")
+                    raise RuntimeError(f"docker save {image} failed")
         finally:
             _run("umount", str(disk))
         marker.touch()
