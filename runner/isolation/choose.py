@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import requests
@@ -55,12 +56,16 @@ def check_threads(threads: int) -> None:
 
 
 def check_quota(isolation: IsolationConfig) -> None:
-    """Check that the job's kind of box can have its CPU quota.
+    """Check that the job's kind of box can have its CPU quota, and that the machine has as many CPUs.
 
     Raises:
-        UserError: if it cannot.
+        UserError: if not.
     """
-    if isolation.cpus is not None and resolve(isolation.kind)[0] is IsolationKind.process:
+    if isolation.cpus is None:
+        return
+    if isolation.cpus > (cpus := os.cpu_count() or 1):
+        raise UserError(f"isolation.cpus is {isolation.cpus:g}, but this machine has {cpus} CPUs. Give at most that.")
+    if resolve(isolation.kind)[0] is IsolationKind.process:
         raise UserError(
             f"isolation.cpus is {isolation.cpus:g}, but only a container can have a CPU quota, and trials run as "
             "processes here. Remove it, or use isolation=docker."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.config.schema import IsolationKind
+from runner.config.schema import IsolationConfig, IsolationKind
 from runner.errors import UserError
 from runner.isolation import choose
 from runner.machine.topology import choose_cpus, physical_cores
@@ -50,3 +50,19 @@ def test_without_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose.resolve(IsolationKind.process) == (IsolationKind.process, None)
     with pytest.raises(UserError, match="isolation is docker, but no Docker engine answers"):
         choose.resolve(IsolationKind.docker)
+
+
+@pytest.mark.parametrize(
+    ("kind", "cpus", "message"),
+    [
+        (IsolationKind.process, 1.0, "only a container can have a CPU quota, and trials run as processes here"),
+        (IsolationKind.docker, 4096.5, r"isolation.cpus is 4096.5, but this machine has \d+ CPUs. Give at most that"),
+    ],
+)
+def test_quotas_that_no_box_here_can_have(kind: IsolationKind, cpus: float, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        choose.check_quota(IsolationConfig(kind=kind, cpus=cpus))
+
+
+def test_a_box_without_a_quota_needs_nothing() -> None:
+    choose.check_quota(IsolationConfig(kind=IsolationKind.process))
