@@ -29,7 +29,7 @@ def main() -> int:
     (image, *_) = client.images.get(str(DockerBox(client).image_id)).tags
     guest = Guest(asked.folder)
     guest.load_image(image)
-    return guest.run(asked.script, asked.driver, {"REPOSITORY": str(_ROOT), "IMAGE": image})
+    return guest.run(asked.script, asked.driver, {"REPOSITORY": str(_ROOT)})
 
 
 if __name__ == "__main__":

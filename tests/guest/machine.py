@@ -29,7 +29,7 @@ mount -t ext4 /dev/vda /disk || poweroff -f
 rm -rf /disk/up /disk/work; mkdir -p /disk/up /disk/work
 mount -t overlay -o lowerdir=/host,upperdir=/disk/up,workdir=/disk/work overlay /new || poweroff -f
 for folder in dev proc sys; do mount --move /$folder /new/$folder; done
-mkdir -p /new/guest; mount --move /disk /new/guest
+mkdir -p /new/guest; mount --move /disk /new/guest; rm -f /new/.dockerenv  # or systemd takes it for a container
 for word in $(cat /new/proc/cmdline); do
   case $word in guest_unit=*) cp /new/${word#*=} /new/etc/systemd/system/ ;; guest_init=*) init=${word#*=} ;; esac
 done
@@ -108,7 +108,8 @@ class Guest:
             return self._boot(f"guest_init=/bin/bash,{first}")
         unit = self._folder / "pinbox-guest.service"
         unit.write_text(_UNIT.format(script=first))
-        return self._boot(f"guest_init=/lib/systemd/systemd guest_unit={unit} systemd.unit={unit.name}")
+        slow = "systemd.mask=systemd-tmpfiles-setup.service"  # it would go through all of this machine's /tmp
+        return self._boot(f"guest_init=/lib/systemd/systemd guest_unit={unit} systemd.unit={unit.name} {slow}")
 
     def _boot(self, options: str) -> int:
         command = [
