@@ -208,7 +208,7 @@ class DisturbanceLimits:
     reference_ratio: float = 2.5  # time of the reference kernel ÷ its median in the sweep
     steal_fraction: float = 0.1  # the share of the timed calls' time that the hypervisor took
     throttled_periods: float = 0.0  # periods in which the control group used up its CPU quota
-    unsettled_fraction: float = 0.1  # turns after which threads kept spinning into the other box's turn
+    unsettled_fraction: float = 0.1  # the share of turns after which threads kept spinning into the other box's turn
     switches_per_second: float = 200.0  # involuntary context switches per second
     waiting_fraction: float = 0.1  # the share of its threads' time in which the box was ready but had no CPU
 

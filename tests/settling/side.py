@@ -25,12 +25,13 @@ def main() -> None:
     partner.begin(count * turns)
     in_turns: dict[int, list[float]] = {}
     undisturbed: dict[int, list[float]] = {}
+    unsettled = 0
     with no_garbage_collection():
         for turn in range(turns):
             first = turn * count
             for after_partner in (turn % 2 == 0, turn % 2 == 1):
                 if after_partner:
-                    side.settle()
+                    unsettled += not side.settle()
                     partner.take_turn(first, count, lead_in=True, hand_over=True)
                     side.take_turn(first, count, lead_in=True)
                 else:
@@ -42,7 +43,7 @@ def main() -> None:
     result = {
         "log_ratio": paired_log_ratio(in_turns, undisturbed),
         "settling_seconds": side.settling_seconds / turns,
-        "unsettled_turns": partner.unsettled_turns,
+        "unsettled_turns": unsettled + partner.unsettled_turns,
     }
     atomic_write(paths["output"] / "settling.json", json.dumps(result))
 

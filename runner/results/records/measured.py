@@ -146,7 +146,7 @@ class ReadBack:
         str | None, "JSON of what the engine says about itself: library versions, instruction set."
     ] = None
     no_turns: Annotated[
-        str | None, "Why the trial took no turns although a partner ran; its latency itself is compared then."
+        str | None, "Why the trial could take no turns with a partner; its latency itself is compared then."
     ] = None
     box_rest: Annotated[str | None, "JSON of everything else that was read inside the box."] = None
 
