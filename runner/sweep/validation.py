@@ -14,7 +14,7 @@ from runner.config.paths import OUT, RETRY_FAILED
 from runner.config.schema import Config, IsolationKind, ModelConfig, TechniqueConfig
 from runner.engines.engine import FORMATS, NEED_A_COMPILER, PACKAGES
 from runner.errors import UserError, did_you_mean
-from runner.isolation.choose import check_quota, check_threads, memory_bytes, resolve
+from runner.isolation.choose import check_load, check_quota, check_threads, memory_bytes, resolve
 from runner.models.source import fetch_model
 from runner.store import plugins
 from runner.sweep.prepare import chain_of, teacher_chain, texts_of
@@ -59,6 +59,7 @@ class Checks:
         self._once("metrics", [cfg.metrics], lambda: _check_metrics(cfg))
         if self._local:
             self._once("threads", [cfg.threads], lambda: check_threads(cfg.threads))
+            self._once("load", [cfg.threads, cfg.load], lambda: check_load(cfg.threads, cfg.load))
             self._once("quota", [cfg.isolation], lambda: check_quota(cfg.isolation))
             self._once("memory", [cfg.isolation.memory], lambda: memory_bytes(cfg.isolation.memory))
         read = [cfg.model, cfg.technique, cfg.task, cfg.isolation, cfg.seed, cfg.store, cfg.downloads]
