@@ -58,6 +58,7 @@ class Service:
         self._handles = dict[str, int]()
         self._boxes: list[_RunningBox] = []
         self._text = b""
+        self._is_asked = True  # an answer is awaited
         self._seconds = service.timeout_seconds
         try:
             self._make_pipes(service.request["queue"])
@@ -104,7 +105,7 @@ class Service:
     def close(self) -> None:
         """Let both boxes end, and remove their files."""
         self._close(COMMANDS, REQUESTS)  # the generator reads the end of the first, then the workers that of the second
-        deadline = time.monotonic() + _EXIT_SECONDS
+        deadline = time.monotonic() + (0 if self._is_asked else _EXIT_SECONDS)  # a probe would go on first
         for running in self._boxes:
             running.end(deadline)
         self._close(*self._handles)
@@ -137,6 +138,7 @@ class Service:
         return replace(order, inputs=inputs, output=output, timeout_seconds=_LIFETIME_SECONDS)
 
     def _ask(self, command: dict[str, Any]) -> Probe:
+        self._is_asked = True
         os.write(self._handles[COMMANDS], f"{json.dumps(command)}\n".encode())
         return msgspec.json.decode(self._answer(command["seconds"] + self._seconds), type=Probe)
 
@@ -154,6 +156,7 @@ class Service:
             if not ready:
                 raise ServiceFailedError("the service did not answer in time (isolation.timeout_seconds)")
         line, _, self._text = self._text.partition(b"\n")
+        self._is_asked = False
         return line
 
     def _read(self, probes: int) -> bool:
