@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from runner.config.schema import BatchingConfig, LoadConfig, LoadKind, SloConfig
 from runner.isolation.box import Box, BoxOrder
@@ -58,14 +60,20 @@ def order(place: Path, seconds: float = 0.02) -> BoxOrder:
         inputs={"artifact": artifact, "inputs": inputs},
         output=Path(),
         cpus=[],
-        timeout_seconds=PATIENCE_SECONDS,
         plugin=PLUGIN,
     )
 
 
-def serve(place: Path, load: LoadConfig, seconds: float = 0.02, box: Box | None = None) -> Service:
+def serve(
+    place: Path,
+    load: LoadConfig,
+    seconds: float = 0.02,
+    box: Box | None = None,
+    timeout_seconds: float = PATIENCE_SECONDS,
+) -> Service:
     """Start a service of such an engine."""
-    orders = service_orders(order(place, seconds), load, cpus(load.workers))
+    trial = replace(order(place, seconds), timeout_seconds=timeout_seconds)
+    orders = service_orders(trial, load, cpus(load.workers))
     (place / "run").mkdir(exist_ok=True)
     return Service(box or ProcessBox(), *orders, place / "run")
 
@@ -95,12 +103,16 @@ def generator(service: Service) -> int:
     return pid
 
 
-def calls(place: Path) -> list[list[int]]:
-    """Return the texts of every call that the workers made, in order if there is one worker."""
-    lines = [line for log in sorted((place / "artifact").glob("*.log")) for line in log.read_text().splitlines()]
-    return [json.loads(line) for line in lines if line.startswith("[")]
-
-
-def started(place: Path) -> list[dict[str, object]]:
+def started(place: Path) -> list[dict[str, Any]]:
     """Return what each worker saw when it loaded its model."""
-    return [json.loads(log.read_text().splitlines()[0]) for log in sorted((place / "artifact").glob("*.log"))]
+    return [lines[0] for lines in _logs(place)]
+
+
+def calls(place: Path) -> list[dict[str, Any]]:
+    """Return the texts and the duration of every call that the workers made, in order if there is one worker."""
+    return [call for lines in _logs(place) for call in lines[1:]]
+
+
+def _logs(place: Path) -> list[list[dict[str, Any]]]:
+    logs = sorted((place / "artifact").glob("*.log"))
+    return [[json.loads(line) for line in log.read_text().splitlines()] for log in logs]

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,6 +31,14 @@ def loadgen_says(service: Service, name: str) -> float:
     found = re.search(rf"^{re.escape(name)} *: ([\d.]+)$", path.read_text(), re.MULTILINE)
     assert found, path.read_text()
     return float(found[1])
+
+
+def arrivals(service: Service) -> list[float]:
+    """Return when the requests of the last probe arrived according to LoadGen's trace, in seconds after the first."""
+    (trace,) = service.folder.glob("*/mlperf_log_trace.json")
+    found = re.findall(r'^{"name":"Sample".*"ph":"b".*"ts":([\d.]+),', trace.read_text(), re.MULTILINE)
+    micros = sorted(map(float, found))
+    return [(number - micros[0]) / 1e6 for number in micros]
 
 
 def left(service: Service) -> list[object]:
@@ -98,20 +107,17 @@ def test_a_full_queue_rejects_and_rejected_requests_miss_the_objective(tmp_path:
 
 
 def test_a_seed_fixes_the_arrivals_and_the_texts(tmp_path: Path) -> None:
-    def texts_and_arrivals(seed: int, place: Path) -> tuple[list[list[int]], list[str]]:
+    def texts_and_arrivals(seed: int, place: Path) -> tuple[list[list[int]], list[float]]:
         place.mkdir()
         with serve(place, load(), seconds=0.001) as service:
             service.probe(100, seed=seed, seconds=0.3)
-            (trace,) = service.folder.glob("*/mlperf_log_trace.json")
-            return served.calls(place), re.findall(
-                r'"ph":"b".*"sample_seq":(\d+).*"sample_idx":(\d+)', trace.read_text()
-            )
+            return [call["texts"] for call in served.calls(place)], arrivals(service)
 
     first, again = texts_and_arrivals(7, tmp_path / "first"), texts_and_arrivals(7, tmp_path / "again")
     other = texts_and_arrivals(8, tmp_path / "other")
-    assert len(first[0]) > 30
-    assert first == again
-    assert first != other
+    assert len({*map(tuple, first[0])}) > 10
+    assert first[0] == again[0] != other[0]
+    assert first[1] == pytest.approx(again[1], abs=1e-4) != pytest.approx(other[1], abs=1e-4)
 
 
 def test_a_worker_has_its_own_core_and_only_its_own_threads(tmp_path: Path) -> None:
@@ -138,6 +144,28 @@ def test_loadgen_s_own_log_says_the_same(tmp_path: Path) -> None:
 
     with serve(tmp_path, load(workers=2), seconds=0.04) as service:
         assert not all(differs(service, service.probe(35, seed, seconds=2)) for seed in range(5))
+
+
+def test_requests_wait_as_long_as_those_before_them_need(tmp_path: Path) -> None:
+    """The latencies are those of a queue with LoadGen's arrivals, unless another process disturbs the worker a lot."""
+
+    def in_theory(service: Service, calls: list[dict[str, Any]]) -> list[float]:
+        ended, latencies = 0.0, []
+        for arrival, call in zip(arrivals(service), calls, strict=True):
+            ended = max(ended, arrival) + call["seconds"]
+            latencies.append(ended - arrival)
+        return sorted(latencies)
+
+    with serve(tmp_path, load(), seconds=0.05) as service:
+        for seed in range(8):
+            before = len(served.calls(tmp_path))
+            probe = service.probe(15, seed, seconds=2)
+            latencies = in_theory(service, served.calls(tmp_path)[before:])
+            expected = latencies[15], latencies[27], latencies[29]
+            found = probe.latency_p50_seconds, probe.latency_p90_seconds, probe.latency_p99_seconds
+            if found == pytest.approx(expected, rel=0.05):
+                return
+        pytest.fail(f"found {found}, but expected {expected}")
 
 
 def during_a_probe(service: Service, fault: Callable[[], None]) -> str:
@@ -171,6 +199,13 @@ def test_a_killed_generator_is_named(tmp_path: Path) -> None:
 def test_a_service_that_cannot_load_its_model_says_why(tmp_path: Path) -> None:
     with pytest.raises(ServiceFailedError, match=r"^the service ended with exit code 1: TypeError: .*NoneType"):
         serve(tmp_path, load(), seconds=None)  # type: ignore[arg-type]  # what no sleep takes
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_a_service_that_hangs_is_given_up(tmp_path: Path) -> None:
+    with pytest.raises(ServiceFailedError, match=r"did not answer in time \(isolation\.timeout_seconds\)"):
+        serve(tmp_path, load(), seconds=3600, timeout_seconds=1)
+    assert served.processes(tmp_path) == []
     assert list((tmp_path / "run").iterdir()) == []
 
 

@@ -24,8 +24,10 @@ class Engine:
         return inputs
 
     def run(self, batch: Any) -> Any:
-        print(json.dumps(batch[0][:, 0].tolist()), file=self._log, flush=True)
+        began = time.monotonic()
         time.sleep(self._seconds)
+        call = {"texts": batch[0][:, 0].tolist(), "seconds": time.monotonic() - began}
+        print(json.dumps(call), file=self._log, flush=True)
         return batch[0]
 
     def logits(self, output: Any) -> np.ndarray:
