@@ -340,6 +340,14 @@ def test_what_needs_a_package_that_this_machine_lacks(
     assert f"this machine ({platform.machine()}, Python {platform.python_version()})" in said
 
 
+def test_an_open_load_without_a_load_generator(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.sweep.validation.find_spec", lambda name: None)
+    monkeypatch.setattr("runner.isolation.choose.physical_cores", lambda: [0, 1])
+    said = refused("load=open", "isolation=process")
+    assert "load is 'open', which needs the package mlcommons-loadgen, and it is not installed" in said
+    assert f"this machine ({platform.machine()}, Python {platform.python_version()};" in said
+
+
 def test_a_model_without_a_tokenizer(refused: Refused, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     write_files(tmp_path, "model.safetensors", "spm.model")
