@@ -111,7 +111,7 @@ def _share_later(knots: Sequence[tuple[float, float]], seconds: float) -> float:
     for (share, latency), (next_share, next_latency) in pairwise(knots):
         if seconds < next_latency:
             part = (seconds - latency) / (next_latency - latency)
-            return share * (next_share / share) ** part
+            return float(share * (next_share / share) ** part)
     return 0.0
 
 
@@ -175,7 +175,7 @@ class _Belief:
     @property
     def is_lowest(self) -> bool:
         """Return whether the capacity is below all rates that are tried."""
-        return self.median <= self._capacities[0] * _WIDTH
+        return bool(self.median <= self._capacities[0] * _WIDTH)
 
     def _quantile(self, share: float) -> float:
         weights = np.exp(self._logs - self._logs.max()).sum(axis=0)
