@@ -43,9 +43,6 @@ def test_two_runs_of_a_sweep_hold_the_same(sweep: Sweep) -> None:
     (change,) = [job.change("capacity_ratio") for job in found.compared if job.change("capacity_ratio")]
     assert change is not None
     assert change.ratio == pytest.approx(1, abs=0.05)
-    assert change.low is not None
-    assert change.high is not None
-    assert change.low < 1 < change.high
 
 
 def test_a_variant_that_holds_less_is_really_different(sweep: Sweep) -> None:

@@ -157,12 +157,13 @@ def _write_trial(folder: Path, identity: dict[str, Any], job: Job, p50: float, p
 
 def _of_open_load(capacity: float, noise: float) -> dict[str, Any]:
     """Return what the file of a trial says of an open load, with probes below, at and above the capacity."""
-    probes = [{"scenario": "offline", "seed": 0, "completed_per_second": 1.3 * noise * max(capacity, 10.0)}]
+    top = capacity or 10.0
+    probes = [{"scenario": "offline", "seed": 0, "completed_per_second": 1.3 * noise * top}]
     for share in (0.8, 1.0, 1.1):
-        latency = 0.05 * share**8
-        probe = {"scenario": "server", "seed": 0, "asked_per_second": share * capacity, "queries": 300}
+        latency = 0.05 * share**8 if capacity else 0.2
+        probe = {"scenario": "server", "seed": 0, "asked_per_second": share * top, "queries": 300}
         percentiles = {f"latency_p{p}_seconds": latency * factor for p, factor in ((50, 0.3), (90, 0.6), (99, 1.0))}
-        probes.append(probe | percentiles | {"slo_latency_seconds": latency, "rejected": 0, "holds": share <= 1})
+        probes.append(probe | percentiles | {"slo_latency_seconds": latency, "rejected": 0, "holds": latency <= 0.05})
     return {
         "capacity_per_second": noise * capacity,
         "offline_per_second": probes[0]["completed_per_second"],

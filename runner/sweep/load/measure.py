@@ -13,6 +13,8 @@ from runner.results.records.trial import TrialRecord
 from runner.sweep.load.capacity import find_capacity, seconds_of_probe
 from runner.sweep.load.service import Service, ServiceFailedError, service_orders
 
+_CURVE = (0.25, 0.5, 0.75)  # of the capacity: where the search did not probe, so that a report can draw the whole curve
+
 
 def measure_capacity(
     record: TrialRecord, box: Box, order: BoxOrder, load: LoadConfig, cpus: list[int], folder: Path
@@ -37,7 +39,11 @@ def measure_capacity(
     try:
         with Service(box, *service_orders(order, load, cpus), folder) as service:
             probes.append(service.offline(load.probe_seconds))
-            found = find_capacity(_prober(service, load, f"{record.seed}-{record.round}", probes), probes[0], load)
+            probe = _prober(service, load, f"{record.seed}-{record.round}", probes)
+            found = find_capacity(probe, probes[0], load)
+            if record.round == 0 and found.per_second:
+                for share in _CURVE:
+                    probe(share * found.per_second)
     except ServiceFailedError as failure:
         record.status, record.error = "crashed", f"{failure} (under the open load)"
         return

@@ -73,6 +73,8 @@ def test_the_record_has_the_capacity_and_every_probe(service: type[FakeService],
     assert record.capacity_per_second == pytest.approx(Queue(LOAD, 0.001, 0.5).capacity(), rel=0.06)
     assert record.probes is not None
     assert [probe.asked_per_second for probe in record.probes] == [None, *(rate for rate, *_ in opened.asked)]
+    shares = [rate / record.capacity_per_second for rate, *_ in opened.asked[-3:]]
+    assert shares == pytest.approx([0.25, 0.5, 0.75]), "the first round draws the whole curve"
     assert opened.is_closed
     assert (opened.cpus, opened.folder) == (([3], [2]), tmp_path)
 
