@@ -56,8 +56,8 @@ class Rates:
     padded_flops_per_call: Annotated[float | None, "Floating-point operations of a mean call, including padding."] = (
         None
     )
-    flops_per_second: Annotated[float | None, "flops_per_call ÷ latency_mean_seconds."] = None
-    padded_flops_per_second: Annotated[float | None, "padded_flops_per_call ÷ latency_mean_seconds."] = None
+    flops_per_second: Annotated[float | None, "flops_per_call ÷ engine_mean_seconds."] = None
+    padded_flops_per_second: Annotated[float | None, "padded_flops_per_call ÷ engine_mean_seconds."] = None
     peak_fraction: Annotated[
         float | None,
         "padded_flops_per_second ÷ the peak that was measured on this machine with as many threads, in this precision "
@@ -91,6 +91,8 @@ class Comparison:
     latency_p90_ratio: Annotated[float | None, "The same of partner_p90_ratio."] = None
     latency_p95_ratio: Annotated[float | None, "The same of partner_p95_ratio."] = None
     latency_p99_ratio: Annotated[float | None, "The same of partner_p99_ratio."] = None
+    partner_engine_ratio: Annotated[float | None, "The same as partner_ratio, of the engine's own time."] = None
+    engine_ratio: Annotated[float | None, "The same as latency_ratio, of the engine's own time."] = None
     turns: Annotated[int | None, "Number of turns that partner_ratio was taken from."] = None
     partner_latency_p50_seconds: Annotated[float | None, "Median time of the partner's calls in its turns."] = None
     disturbance: Annotated[
@@ -122,7 +124,9 @@ class TrialRecord(
     Attributes:
         schema: version of the file.
         partner_latency_seconds: times of the partner's calls, by their number; None without a partner.
+        partner_tokenize_seconds: parts of these times that it took to tokenize the texts.
     """
 
     schema: int = SCHEMA
     partner_latency_seconds: list[float] | None = None
+    partner_tokenize_seconds: list[float] | None = None
