@@ -24,7 +24,7 @@ from typing import Any
 
 from runner.engines.engine import import_engine
 from runner.isolation.box import environment
-from runner.trial.pipes import ANSWER, ANSWERS, ATOMIC_BYTES, REQUEST, REQUESTS, STARTED
+from runner.trial.pipes import ANSWER, ANSWERS, ATOMIC_BYTES, REQUEST, REQUESTS, STARTED, UNKNOWN
 from runner.trial.request import Paths, Settings, read_request, run
 from runner.trial.timing import Call, no_garbage_collection, warm_up
 
@@ -117,6 +117,20 @@ class Queue:
         return list(REQUEST.iter_unpack(taken))
 
 
+class _Waiting:
+    """The time for which this process was ready to run but had no CPU, as the kernel counts it for its first thread."""
+
+    def __init__(self) -> None:
+        try:
+            self._handle: int | None = os.open("/proc/self/schedstat", os.O_RDONLY)
+        except OSError:
+            self._handle = None
+
+    def nanoseconds(self) -> int:
+        """Return the time so far."""
+        return int(os.pread(self._handle, 100, 0).split()[1]) if self._handle is not None else UNKNOWN
+
+
 def serve(
     queue: Queue, answer: Callable[[Sequence[Any]], Any], texts: Sequence[Any], answers: int, worker: int
 ) -> None:
@@ -129,10 +143,13 @@ def serve(
         answers: the handle of the pipe for the answers.
         worker: the number of this worker.
     """
-    os.write(answers, ANSWER.pack(STARTED, time.monotonic_ns(), time.process_time_ns(), 0, worker))
+    waiting = _Waiting()
+    os.write(
+        answers, ANSWER.pack(STARTED, time.monotonic_ns(), time.process_time_ns(), waiting.nanoseconds(), 0, worker)
+    )
     while taken := queue.take():
         answer([texts[text] for _, text in taken])
-        facts = time.monotonic_ns(), time.process_time_ns(), len(taken), worker
+        facts = time.monotonic_ns(), time.process_time_ns(), waiting.nanoseconds(), len(taken), worker
         records = [ANSWER.pack(number, *facts) for number, _ in taken]
         for first in range(0, len(records), _ANSWERS_AT_ONCE):
             os.write(answers, b"".join(records[first : first + _ANSWERS_AT_ONCE]))

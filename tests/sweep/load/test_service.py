@@ -59,6 +59,7 @@ def test_a_probe_tells_how_requests_were_answered(tmp_path: Path) -> None:
     assert probe.mean_batch == 1
     assert 0 <= (probe.mean_queue or 0) <= (probe.max_queue or 0) < 20
     assert 0 < (probe.service_cpu_seconds or 0) < (probe.seconds or 0)
+    assert (probe.service_waiting_seconds or 0) >= 0
     assert (probe.generator_cpu_seconds or 0) > 0
     assert (probe.generator_late_seconds or -1) >= 0
     assert left(service) == []
@@ -129,6 +130,16 @@ def test_a_worker_has_its_own_core_and_only_its_own_threads(tmp_path: Path) -> N
     cores = sorted(os.sched_getaffinity(0))
     assert served.started(tmp_path) == [{"cpus": [cores[-1]], "omp": "1", "threads": 1}]
     assert (of_worker, of_generator) == ({cores[-1]}, {cores[0]})
+
+
+def test_a_probe_shows_that_something_else_ran_on_the_core(tmp_path: Path) -> None:
+    with serve(tmp_path, load(), seconds=-0.05) as service:
+        (worker,) = served.workers(service)
+        with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as neighbour:
+            os.sched_setaffinity(neighbour.pid, os.sched_getaffinity(worker))
+            probe = service.probe(10, seed=1, seconds=1)
+            neighbour.kill()
+    assert (probe.service_waiting_seconds or 0) > 0.05
 
 
 @pytest.mark.slow
