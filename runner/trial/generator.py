@@ -162,7 +162,7 @@ class Generator:
         if settings.min_query_count == 1:
             return 1.0
         settings.server_target_qps = _REHEARSAL_PER_SECOND
-        _, made = self._run_loadgen(settings, self._reject)
+        _, made = self._run_loadgen(settings, self._issue_to_nobody)
         return _REHEARSAL_PER_SECOND / _rate(_read_arrivals(self._output / _TRACE, made))
 
     def _run_loadgen(self, settings: Any, issue: Callable[[Sequence[Any]], None]) -> tuple[Probe, _Run]:
@@ -216,14 +216,14 @@ class Generator:
                 return
             except BlockingIOError:
                 pass  # the pipe is smaller than the queue
-        self._refuse(samples)
+        self._reject(samples)
 
-    def _reject(self, samples: Sequence[Any]) -> None:
+    def _issue_to_nobody(self, samples: Sequence[Any]) -> None:
         """Send a request to nobody. LoadGen calls this."""
         self._run.add(samples, 0)
-        self._refuse(samples)
+        self._reject(samples)
 
-    def _refuse(self, samples: Sequence[Any]) -> None:
+    def _reject(self, samples: Sequence[Any]) -> None:
         self._run.rejected += 1
         loadgen.QuerySamplesComplete([loadgen.QuerySampleResponse(samples[0].id, 0, 0)])
 
