@@ -36,7 +36,7 @@ class Engine(Protocol):
         """Load the artifact to run it on `threads` threads."""
 
     def prepare(self, *inputs: np.ndarray) -> Any:
-        """Turn a batch of int64 [batch, length] inputs (see `named`) into the argument of `run`. It is not timed."""
+        """Turn a batch of int64 [batch, length] inputs (see `named`) into the argument of `run`. It is timed."""
 
     def run(self, batch: Any) -> Any:
         """Run one inference call. It is timed, and allocates only what the runtime itself allocates."""

@@ -73,6 +73,11 @@ def _speedup_cell(row: Row) -> Cell:
     return Cell(speedup(row["latency_ratio"]), interval)
 
 
+def _engine_cell(row: Row) -> Cell:
+    interval = speedup_interval(row["engine_ratio_low"], row["engine_ratio_high"])
+    return Cell(speedup(row["engine_ratio"]), interval)
+
+
 def _tail_cell(row: Row, percentile: int) -> Cell:
     """Return a raw percentile of the latency, and its ratio to the baseline's by turns and rounds."""
     return Cell(milliseconds(row[f"latency_p{percentile}_seconds"]), of_baseline(row[f"latency_p{percentile}_ratio"]))
@@ -148,7 +153,7 @@ def _energy_cell(row: Row) -> Cell:
 COLUMNS = (
     Column(
         "Latency p50",
-        "median time of a call, raw: it also depends on how fast the machine was just then",
+        "median time from the text to the prediction, raw: it also depends on how fast the machine was just then",
         lambda r: Cell(milliseconds(r["latency_p50_seconds"])),
         "latency_p50_seconds",
     ),
@@ -176,6 +181,23 @@ COLUMNS = (
         "latency_half_width",
         needs=("latency_half_width",),
         detail=True,
+    ),
+    Column(
+        "Tokenize",
+        "median part of a call from the text to the engine's input, which the latency includes",
+        lambda r: Cell(milliseconds(r["tokenize_p50_seconds"])),
+        "tokenize_p50_seconds",
+        needs=("tokenize_p50_seconds",),
+        detail=True,
+    ),
+    Column(
+        "Engine's speedup",
+        "the same without tokenizing, which is alike for most variants, with its 95% interval",
+        _engine_cell,
+        "engine_ratio",
+        needs=("engine_ratio",),
+        detail=True,
+        inverted=True,
     ),
     Column(
         "Accuracy",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 UNKNOWN = "–"
 MAX_NAMED = 3  # names in a sentence; it counts the others
+_ABSURD = 10_000  # times as fast, or as slow: no variant is
 
 
 def significant(value: float, digits: int = 3) -> str:
@@ -75,10 +76,15 @@ def speedup(latency_ratio: float | None) -> str:
 
 
 def speedup_interval(ratio_low: float | None, ratio_high: float | None) -> str:
-    """Return the interval of a speedup from that of the latency ratio; empty where there is none."""
+    """Return the interval of a speedup from that of the latency ratio; empty where there is none.
+
+    An end that is beyond any real speedup is only named as that: it says that the sweep knows nothing.
+    """
     if ratio_low is None or ratio_high is None:
         return ""
-    return f"{significant(1 / ratio_high)}–{significant(1 / ratio_low)}"
+    low = significant(1 / ratio_high) if ratio_high < _ABSURD else f"<{1 / _ABSURD:g}"
+    high = significant(1 / ratio_low) if ratio_low > 1 / _ABSURD else f">{_ABSURD:,}"
+    return f"{low}–{high}"
 
 
 def pluralize(number: int, noun: str) -> str:

@@ -22,7 +22,7 @@ from runner.results.tables import Row
 #: The columns of results that rounds are evaluated by.
 EVALUATED_BY = [
     *("job", "baseline_job", "cpu", "threads", "quota_cpus", "round", "role", "status"),
-    *("partner_ratio", "latency_p50_seconds", "capacity_per_second"),
+    *("partner_ratio", "latency_p50_seconds", "partner_engine_ratio", "engine_p50_seconds", "capacity_per_second"),
     *(name.format(tail) for tail in TAILS for name in ("partner_p{}_ratio", "latency_p{}_seconds")),
     *("elapsed_seconds", "partner_seconds", "waiting_seconds", "reference_seconds", "steal_seconds"),
     *("throttled_periods", "involuntary_switches", "turns", "unsettled_turns", "no_turns"),
@@ -71,7 +71,7 @@ def _multiple(value: float, limit: float) -> float:
 
 
 def evaluate(rows: Sequence[Row], limits: Mapping[str, float], wanted: int) -> list[dict[str, Any]]:
-    """Return the columns latency_ratio, its tails, capacity_ratio, disturbance, disturbed_by and included of every row.
+    """Return the ratios of every row, and the columns disturbance, disturbed_by and included.
 
     All undisturbed rounds of a block are included. If there are fewer of these than wanted, the least disturbed ones
     fill up. The pairs that a sweep with slots measures alone belong to no round: they only show what slots cost
@@ -95,6 +95,7 @@ def evaluate(rows: Sequence[Row], limits: Mapping[str, float], wanted: int) -> l
     for tail in TAILS:
         ratios[f"latency_p{tail}_ratio"] = _ratios(rows, f"partner_p{tail}_ratio", f"latency_p{tail}_seconds")
     ratios["capacity_ratio"] = _capacity_ratios(rows)
+    ratios["engine_ratio"] = _ratios(rows, "partner_engine_ratio", "engine_p50_seconds")
     return [
         {name: column[number] for name, column in ratios.items()}
         | {

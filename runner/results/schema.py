@@ -19,7 +19,7 @@ from runner.results.records.prediction import Prediction
 from runner.results.records.summary import JobSummary
 from runner.results.records.trial import MEASURED, TrialRecord
 
-VERSION: Final = 9
+VERSION: Final = 10
 
 _TYPES: Final = {
     str: pa.string(),

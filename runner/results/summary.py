@@ -36,8 +36,8 @@ V = TypeVar("V")
 
 #: The columns that jobs are compared by, which all trials are needed for at once.
 _TO_COMPARE = ["job", "round", "role", "status", "included", "latency_ratio", "partner_ratio", "latency_p50_seconds"]
-_TO_COMPARE += ["disturbance", "beside", *(f"latency_p{tail}_ratio" for tail in TAILS)]
-_TO_COMPARE += ["capacity_per_second", "capacity_ratio"]
+_OTHER_RATIOS = [*(f"latency_p{tail}_ratio" for tail in TAILS), "engine_ratio"]
+_TO_COMPARE += ["disturbance", "beside", *_OTHER_RATIOS, "capacity_per_second", "capacity_ratio"]
 #: The columns that are alike in all trials of a job, or of which the first value says enough.
 _SETTINGS = ["sweep", "weights", "batch_size", "padding", "max_length", "bucket"]
 _SETTINGS += [*(field.name for field in fields(ArtifactFacts)), "capacity_reason"]
@@ -146,13 +146,12 @@ def _add_latency_ratios(
             summary.latency_ratio_low, summary.latency_ratio_high = estimate.low, estimate.high
             summary.latency_half_width = estimate.half_width
             summary.p_value, summary.p_value_holm = estimate.p_value, p_value_holm
-        for tail in TAILS:
-            name = f"latency_p{tail}_ratio"
-            of_tail = _estimate(str(summary.job), baseline_job, trials_of[str(summary.job)], name)
-            if of_tail is not None:
-                setattr(summary, name, of_tail.ratio)
-                setattr(summary, f"{name}_low", of_tail.low)
-                setattr(summary, f"{name}_high", of_tail.high)
+        for name in _OTHER_RATIOS:
+            other = _estimate(str(summary.job), baseline_job, trials_of[str(summary.job)], name)
+            if other is not None:
+                setattr(summary, name, other.ratio)
+                setattr(summary, f"{name}_low", other.low)
+                setattr(summary, f"{name}_high", other.high)
         summary.noise_floor = floor
         summary.verdict = verdict(estimate, p_value_holm, floor, disturbed)
         summary.add(cost)

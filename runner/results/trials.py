@@ -108,12 +108,31 @@ def _compare_with_partner(record: TrialRecord) -> None:
     latencies, turns = samples.latency_seconds or [], samples.turn or []
     if not len(latencies) == len(turns) == len(partner):
         raise ValueError("the calls of trial and partner, and their turns, differ in number")
-    log_ratio = paired_log_ratio({0: latencies}, {0: partner})  # all in one turn: each turn has as many of both
-    record.partner_ratio = math.exp(log_ratio) if log_ratio is not None else None
+    record.partner_ratio = _paired_ratio(latencies, partner)
+    if samples.tokenize_seconds and record.partner_tokenize_seconds:
+        own = _without(latencies, samples.tokenize_seconds)
+        record.partner_engine_ratio = _paired_ratio(own, _without(partner, record.partner_tokenize_seconds))
     record.turns = len(set(turns))
     record.partner_latency_p50_seconds = median(partner)
     own, other = (np.percentile(side, TAILS) for side in (latencies, partner))
     record.partner_p90_ratio, record.partner_p95_ratio, record.partner_p99_ratio = (own / other).tolist()
+
+
+def _paired_ratio(own: Sequence[float], partner: Sequence[float]) -> float | None:
+    log_ratio = paired_log_ratio({0: own}, {0: partner})  # all in one turn: each turn has as many of both
+    return math.exp(log_ratio) if log_ratio is not None else None
+
+
+def _without(latencies: Sequence[float], parts: Sequence[float]) -> list[float]:
+    """Return the rest of each latency.
+
+    Raises:
+        ValueError: if the parts differ in number, or if one is not shorter than its latency.
+    """
+    rest = [latency - part for latency, part in zip(latencies, parts, strict=True)]
+    if min(rest) <= 0:
+        raise ValueError("tokenizing took longer than the call")
+    return rest
 
 
 def _table_of_one(trial: _Read) -> Trials:
@@ -137,11 +156,17 @@ def _tables(trials: Sequence[_Read]) -> Trials:
 
 def _sides(trial: _Read) -> list[tuple[Mapping[str, Any], Mapping[str, Any], str]]:
     """Return the calls of a trial and of its partner: the trial, the lists of its columns, and whose calls they are."""
-    lists, partner = _lists(trial.record.samples), trial.record.partner_latency_seconds
-    sides = {trial.planned["role"]: lists.get("latency_seconds") or []} | ({"partner": partner} if partner else {})
+    record = trial.record
+    sides = {trial.planned["role"]: _lists(record.samples)}
+    if record.partner_latency_seconds:
+        calls = {
+            "latency_seconds": record.partner_latency_seconds,
+            "tokenize_seconds": record.partner_tokenize_seconds,
+        }
+        sides["partner"] = {**_lists(record.samples), **calls}
     return [
-        (trial.planned, {**lists, "latency_seconds": calls, "call": range(len(calls))}, role)
-        for role, calls in sides.items()
+        (trial.planned, {**lists, "call": range(len(lists.get("latency_seconds") or ()))}, role)
+        for role, lists in sides.items()
     ]
 
 

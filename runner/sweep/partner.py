@@ -7,7 +7,6 @@ its own process, each trial has its own partner, which costs time and changes no
 from __future__ import annotations
 
 import atexit
-import json
 import os
 import random
 import shutil
@@ -19,6 +18,8 @@ from pathlib import Path
 
 from runner.console import say
 from runner.isolation.box import Box, BoxEnd, BoxOrder, stop
+from runner.results.json_files import read_record
+from runner.results.records.measured import CallSeries
 from runner.store.locks import close, lock_folder
 from runner.trial.turns import TO_PARTNER, TO_TRIAL
 
@@ -70,13 +71,10 @@ class Partner:
         """Return a new number that identifies the turns of one trial."""
         return random.SystemRandom().getrandbits(32)
 
-    def latencies(self, session: int) -> list[float] | None:
-        """Return the latency of each of the partner's calls in a trial, in seconds. Return None if the turns failed."""
+    def calls(self, session: int) -> CallSeries:
+        """Return the durations of the partner's calls in a trial. They are None if the turns failed."""
         path = self.folder / f"{session}.json"
-        if not path.exists():
-            return None
-        latencies: list[float] = json.loads(path.read_text())
-        return latencies
+        return read_record(path, CallSeries) if path.exists() else CallSeries()
 
     def close(self) -> None:
         """Let the partner end, and remove its folder."""

@@ -14,7 +14,7 @@ def rates(flops: CallFlops | None, mean_seconds: float | None, precision: str | 
 
     Args:
         flops: the FLOPs of a mean call, or None if they cannot be counted.
-        mean_seconds: the mean latency of the timed calls.
+        mean_seconds: the mean time of the engine's own part of the timed calls.
         precision: the precision in which the engine computes, or None if it is not known.
         peaks: the peaks of this machine with the trial's number of threads.
     """

@@ -205,7 +205,8 @@ def _run_box(
     if measured:
         record.add(measured)
     if partner and session is not None:
-        record.partner_latency_seconds = partner.latencies(session)
+        calls = partner.calls(session)
+        record.partner_latency_seconds, record.partner_tokenize_seconds = calls.latency_seconds, calls.tokenize_seconds
     if record.status != "ok":
         record.error = measured.unfair if measured and record.status == "unfair" else end.reason()
         record.log = write_log(end.log, folder, sweep)
@@ -220,7 +221,7 @@ def _check(
     than the machine can.
     """
     peaks = _peaks(cfg, box, cpus, sweep)
-    computed = rates(prepared.flops, record.latency_mean_seconds, prepared.precision, peaks)
+    computed = rates(prepared.flops, record.engine_mean_seconds, prepared.precision, peaks)
     record.add(computed)
     rate = computed.padded_flops_per_second
     unfair = wrong_precision(cfg.technique.precision, prepared.precision)

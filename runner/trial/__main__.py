@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def measure(request: Settings, paths: Paths) -> Measured:
-    """Run the phases import, load, first call, warm-up, timed calls and longest call, and return the measurements."""
+    """Run the phases import, load, tokenizer, first call, warm-up, timed calls and longest call, and measure each."""
     watch = MemoryWatch()
     started = start(request, paths, watch)
     measured = started.measured
@@ -100,16 +100,19 @@ def _time_calls(started: Started, request: Settings, paths: Paths, watch: Memory
 def _summarize(started: Started, plan: Schedule) -> None:
     """Write the timed calls, and the values that follow from them, into the record."""
     side, measured, batches = started.side, started.measured, len(started.arrays)
-    seconds = side.seconds
-    measured.timed_seconds = sum(seconds)
+    latency, tokenize = side.seconds.latency, side.seconds.tokenize
+    engine = [total - part for total, part in zip(latency, tokenize, strict=True)]
+    measured.timed_seconds = sum(latency)
     measured.elapsed_seconds = side.busy_seconds
-    measured.calls = len(seconds)
-    measured.latency_p50_seconds = median(seconds)
-    percentiles = quantiles(seconds, n=100, method="inclusive") if len(seconds) > 1 else [*seconds] * 99
+    measured.calls = len(latency)
+    measured.latency_p50_seconds = median(latency)
+    percentiles = quantiles(latency, n=100, method="inclusive") if len(latency) > 1 else [*latency] * 99
     measured.latency_p90_seconds, measured.latency_p95_seconds = percentiles[89], percentiles[94]
     measured.latency_p99_seconds = percentiles[98]
-    measured.latency_mean_seconds = fmean(seconds)
-    measured.energy_joules_per_call = side.joules / len(seconds) if side.joules is not None else None
+    measured.latency_mean_seconds = fmean(latency)
+    measured.tokenize_p50_seconds = median(tokenize)
+    measured.engine_p50_seconds, measured.engine_mean_seconds = median(engine), fmean(engine)
+    measured.energy_joules_per_call = side.joules / len(latency) if side.joules is not None else None
 
     examples = sum(len(inputs[0]) for inputs in started.arrays)
     useful_tokens = int(sum(inputs[1].sum() for inputs in started.arrays))
@@ -120,9 +123,9 @@ def _summarize(started: Started, plan: Schedule) -> None:
     measured.padded_tokens = sum(inputs[1].size for inputs in started.arrays)
 
     measured.samples = CallSeries()
-    measured.samples.latency_seconds = list(seconds)
-    measured.samples.batch = [call % batches for call in range(len(seconds))]
-    measured.samples.turn = [plan.turn_of(call) for call in range(len(seconds))]
+    measured.samples.latency_seconds, measured.samples.tokenize_seconds = list(latency), list(tokenize)
+    measured.samples.batch = [call % batches for call in range(len(latency))]
+    measured.samples.turn = [plan.turn_of(call) for call in range(len(latency))]
 
 
 def _call_with_longest(started: Started, file: Path, watch: MemoryWatch) -> int:

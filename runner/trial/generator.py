@@ -38,11 +38,13 @@ from runner.trial.pipes import (
     REQUEST,
     REQUESTS,
     STARTED,
+    UNKNOWN,
     waiting_requests,
 )
 from runner.trial.request import Paths, Settings, read_request, run
 from runner.trial.timing import no_garbage_collection
 
+_ANSWERS_BYTES = ATOMIC_BYTES // ANSWER.size * ANSWER.size
 _REHEARSAL_PER_SECOND = 1e6
 _MAX_GROWTH = 20  # of the number of requests from one offline run to the next one
 _TRACE, _SAMPLE = "mlperf_log_trace.json", '{"name":"Sample"'
@@ -59,6 +61,13 @@ def main() -> None:
         with no_garbage_collection():
             for line in commands:
                 print(to_json(generator.probe(json.loads(line))), file=probes, flush=True)
+
+
+class _Used(NamedTuple):
+    """What a worker has used so far: CPU time, and time without a CPU although it was ready to run."""
+
+    cpu_ns: int
+    waiting_ns: int
 
 
 class _Run:
@@ -101,7 +110,7 @@ class Generator:
         self._requests = os.open(paths["pipes"] / REQUESTS, os.O_WRONLY | os.O_NONBLOCK)
         self._patient_requests = os.open(paths["pipes"] / REQUESTS, os.O_WRONLY)
         self._answers = os.open(paths["pipes"] / ANSWERS, os.O_RDWR)  # a worker that opens it does not wait for others
-        self._cpu_ns = dict[int, int]()  # for each worker
+        self._used = dict[int, _Used]()  # by each worker
         self._warm = threading.Event()
         self._run = _Run()
         threading.Thread(target=self._read_answers, daemon=True).start()
@@ -153,13 +162,13 @@ class Generator:
         if settings.min_query_count == 1:
             return 1.0
         settings.server_target_qps = _REHEARSAL_PER_SECOND
-        _, made = self._run_loadgen(settings, self._reject)
+        _, made = self._run_loadgen(settings, self._issue_to_nobody)
         return _REHEARSAL_PER_SECOND / _rate(_read_arrivals(self._output / _TRACE, made))
 
     def _run_loadgen(self, settings: Any, issue: Callable[[Sequence[Any]], None]) -> tuple[Probe, _Run]:
         """Run LoadGen until all requests are answered or rejected, and return what does not depend on the scenario."""
         made = self._run = _Run()
-        before, cpu_ns = dict(self._cpu_ns), time.process_time_ns()
+        before, cpu_ns = dict(self._used), time.process_time_ns()
         service = loadgen.ConstructSUT(issue, lambda: None)
         texts = loadgen.ConstructQSL(self._texts, self._texts, lambda _: None, lambda _: None)
         loadgen.StartTestWithLogSettings(service, texts, settings, _log_settings(self._output))
@@ -170,7 +179,10 @@ class Generator:
         probe.completed = len(made.ids) - made.rejected
         batches = sum(1 / size for size in made.batch if size)
         probe.mean_batch = probe.completed / batches if batches else None
-        probe.service_cpu_seconds = sum(self._cpu_ns[worker] - before[worker] for worker in before) / 1e9
+        pairs = [(before[worker], self._used[worker]) for worker in before]
+        probe.service_cpu_seconds = sum(after.cpu_ns - first.cpu_ns for first, after in pairs) / 1e9
+        if all(first.waiting_ns != UNKNOWN for first, _ in pairs):
+            probe.service_waiting_seconds = sum(after.waiting_ns - first.waiting_ns for first, after in pairs) / 1e9
         probe.generator_cpu_seconds = (time.process_time_ns() - cpu_ns) / 1e9
         return probe, made
 
@@ -204,14 +216,14 @@ class Generator:
                 return
             except BlockingIOError:
                 pass  # the pipe is smaller than the queue
-        self._refuse(samples)
+        self._reject(samples)
 
-    def _reject(self, samples: Sequence[Any]) -> None:
+    def _issue_to_nobody(self, samples: Sequence[Any]) -> None:
         """Send a request to nobody. LoadGen calls this."""
         self._run.add(samples, 0)
-        self._refuse(samples)
+        self._reject(samples)
 
-    def _refuse(self, samples: Sequence[Any]) -> None:
+    def _reject(self, samples: Sequence[Any]) -> None:
         self._run.rejected += 1
         loadgen.QuerySamplesComplete([loadgen.QuerySampleResponse(samples[0].id, 0, 0)])
 
@@ -227,15 +239,17 @@ class Generator:
         """Hand the answers to LoadGen as they come."""
         while True:
             done = []
-            for number, answered_ns, cpu_ns, size, worker in ANSWER.iter_unpack(os.read(self._answers, ATOMIC_BYTES)):
-                self._cpu_ns[worker] = cpu_ns
+            for number, answered_ns, cpu_ns, waiting_ns, size, worker in ANSWER.iter_unpack(
+                os.read(self._answers, _ANSWERS_BYTES)
+            ):
+                self._used[worker] = _Used(cpu_ns, waiting_ns)
                 if number == STARTED:
                     continue
                 self._run.answered_ns[number], self._run.batch[number] = answered_ns, size
                 done.append(loadgen.QuerySampleResponse(self._run.ids[number], 0, 0))
             if done:
                 loadgen.QuerySamplesComplete(done)
-            elif len(self._cpu_ns) == self._request["workers"]:
+            elif len(self._used) == self._request["workers"]:
                 self._warm.set()
 
 

@@ -23,7 +23,8 @@ def main() -> None:
     side = start(request, paths, MemoryWatch()).side
 
     def write(session: int, side: Side) -> None:
-        atomic_write(output / f"{session}.json", json.dumps(list(side.seconds)))
+        calls = {"latency_seconds": list(side.seconds.latency), "tokenize_seconds": list(side.seconds.tokenize)}
+        atomic_write(output / f"{session}.json", json.dumps(calls))
 
     with no_garbage_collection():
         serve(side, output, (output / "ready").touch, write)

@@ -4,8 +4,8 @@ The host makes the pipes in one folder. It writes a command for each probe into 
 the second one, as lines of JSON. The generator writes requests into the third one, and the workers write answers into
 the fourth one, both as the binary records below.
 
-The pipe of the requests is the service's queue: all workers read from it, and reading removes a request. The kernel
-reads and writes whole records, because their size divides the size of a page.
+The pipe of the requests is the service's queue: all workers read from it, and reading removes a request. Records stay
+whole, because the kernel does not mix what two processes read, or write in at most `ATOMIC_BYTES`, at the same time.
 """
 
 from __future__ import annotations
@@ -17,8 +17,11 @@ from array import array
 
 COMMANDS, PROBES, REQUESTS, ANSWERS = PIPES = ("commands", "probes", "requests", "answers")
 REQUEST = struct.Struct("<QI4x")  # number of the request, number of its text
-ANSWER = struct.Struct("<QQQII")  # number of the request, time of the answer, CPU time in ns, size of the batch, worker
-STARTED = 2**64 - 1  # instead of a request's number: the worker is warm, and this is its CPU time so far
+#: Number of the request, time of the answer, CPU time and waiting time of the worker so far, all three in nanoseconds,
+#: size of the batch, number of the worker.
+ANSWER = struct.Struct("<QQQQII")
+STARTED = 2**64 - 1  # instead of a request's number: the worker is warm
+UNKNOWN = 2**64 - 1  # instead of a waiting time
 ATOMIC_BYTES = 4096  # PIPE_BUF of Linux: a write of at most so many bytes is not mixed with another one
 
 

@@ -24,10 +24,11 @@ from typing import Any
 
 from runner.engines.engine import import_engine
 from runner.isolation.box import environment
-from runner.trial.pipes import ANSWER, ANSWERS, ATOMIC_BYTES, REQUEST, REQUESTS, STARTED
+from runner.trial.pipes import ANSWER, ANSWERS, ATOMIC_BYTES, REQUEST, REQUESTS, STARTED, UNKNOWN
 from runner.trial.request import Paths, Settings, read_request, run
-from runner.trial.timing import no_garbage_collection
+from runner.trial.timing import Call, no_garbage_collection, warm_up
 
+_WARM_UP_TEXTS = 16  # each of them alone, and then a full batch
 _ANSWERS_AT_ONCE = ATOMIC_BYTES // ANSWER.size
 
 
@@ -73,28 +74,15 @@ def work(number: int, cpus: Sequence[int], request: Settings, paths: Paths) -> N
     os.sched_setaffinity(0, cpus)
     os.environ.update(environment(request["threads"]))  # those of the box count the threads of all workers
     engine = import_engine(request["engine"], request["plugin"])(paths["artifact"], request["threads"])
-    from runner.trial.encoder import Encoder, read_texts
+    from runner.trial.encoder import Encoder, in_calls, read_texts  # here, because it imports numpy
 
     encoder, texts = Encoder(paths["inputs"], engine.prepare), read_texts(paths["inputs"])
-
-    def answer(texts: Sequence[Any]) -> Any:
-        return engine.logits(engine.run(encoder.encode(texts)))
-
-    batching = request["batching"]
-    size = batching["max_batch_size"]
+    answer = Call(encoder.encode, lambda inputs: engine.logits(engine.run(inputs)))
+    size, wait_milliseconds = (request["batching"][name] for name in ("max_batch_size", "max_wait_milliseconds"))
     with no_garbage_collection():
-        _warm_up(answer, texts, size, request["warmup_seconds"])
-        queue = Queue(paths["pipes"], size, batching["max_wait_milliseconds"] / 1000)
+        warm_up(answer, [*in_calls(texts[:_WARM_UP_TEXTS], 1), texts[:size]], request["warmup_seconds"])
+        queue = Queue(paths["pipes"], size, wait_milliseconds / 1000)
         serve(queue, answer, texts, os.open(paths["pipes"] / ANSWERS, os.O_WRONLY), number)
-
-
-def _warm_up(answer: Callable[[Sequence[Any]], Any], texts: Sequence[Any], size: int, seconds: float) -> None:
-    """Answer single texts and full batches in turn until the time is over, at least one of each."""
-    ends, number = time.monotonic() + seconds, 0
-    while number == 0 or time.monotonic() < ends:
-        for count in {1, size}:
-            answer([texts[(number + place) % len(texts)] for place in range(count)])
-        number += 1
 
 
 class Queue:
@@ -129,6 +117,20 @@ class Queue:
         return list(REQUEST.iter_unpack(taken))
 
 
+class _Waiting:
+    """The time for which this process was ready to run but had no CPU, as the kernel counts it for its first thread."""
+
+    def __init__(self) -> None:
+        try:
+            self._handle: int | None = os.open("/proc/self/schedstat", os.O_RDONLY)
+        except OSError:
+            self._handle = None
+
+    def nanoseconds(self) -> int:
+        """Return the time so far."""
+        return int(os.pread(self._handle, 100, 0).split()[1]) if self._handle is not None else UNKNOWN
+
+
 def serve(
     queue: Queue, answer: Callable[[Sequence[Any]], Any], texts: Sequence[Any], answers: int, worker: int
 ) -> None:
@@ -141,10 +143,13 @@ def serve(
         answers: the handle of the pipe for the answers.
         worker: the number of this worker.
     """
-    os.write(answers, ANSWER.pack(STARTED, time.monotonic_ns(), time.process_time_ns(), 0, worker))
+    waiting = _Waiting()
+    os.write(
+        answers, ANSWER.pack(STARTED, time.monotonic_ns(), time.process_time_ns(), waiting.nanoseconds(), 0, worker)
+    )
     while taken := queue.take():
         answer([texts[text] for _, text in taken])
-        facts = time.monotonic_ns(), time.process_time_ns(), len(taken), worker
+        facts = time.monotonic_ns(), time.process_time_ns(), waiting.nanoseconds(), len(taken), worker
         records = [ANSWER.pack(number, *facts) for number, _ in taken]
         for first in range(0, len(records), _ANSWERS_AT_ONCE):
             os.write(answers, b"".join(records[first : first + _ANSWERS_AT_ONCE]))

@@ -7,11 +7,41 @@ import time
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
-Call = Callable[[Any], Any]
 GAIN = 0.02  # the warm-up continues while calls get faster by more than this fraction
 WINDOW = 8  # the number of calls that are compared with earlier ones
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call from texts to predictions, in its two parts.
+
+    Attributes:
+        encode: the function that turns the texts of a call into the engine's input.
+        run: the function that runs the model on that input.
+    """
+
+    encode: Callable[[Any], Any]
+    run: Callable[[Any], Any]
+
+    def __call__(self, texts: Any) -> Any:
+        """Make the call without timing it."""
+        return self.run(self.encode(texts))
+
+
+class Durations:
+    """The durations of calls, in seconds, by the call's number: one place for each call, allocated before the first.
+
+    Attributes:
+        latency: from the texts to the predictions.
+        tokenize: the part of it from the texts to the engine's input.
+    """
+
+    def __init__(self, calls: int = 0) -> None:
+        self.latency = array("d", bytes(8 * calls))
+        self.tokenize = array("d", bytes(8 * calls))
 
 
 @contextmanager
@@ -25,22 +55,27 @@ def no_garbage_collection() -> Iterator[None]:
         gc.enable()
 
 
-def timed_calls(call: Call, batches: Sequence[Any], seconds: array[float], first: int, count: int) -> None:
-    """Make `count` calls, beginning with number `first`, and write the duration of each into `seconds`.
+def timed_calls(call: Call, batches: Sequence[Any], seconds: Durations, first: int, count: int) -> None:
+    """Make `count` calls, beginning with number `first`, and write the durations of each into `seconds`.
 
     Args:
-        call: the function to call.
-        batches: the inputs. Call number i gets batch number i modulo the number of batches.
-        seconds: an array with one place for each call, for its duration in seconds.
+        call: the call to make.
+        batches: the texts of each call. Call number i gets batch number i modulo the number of batches.
+        seconds: the places for the durations.
         first: the number of the first call.
         count: the number of calls.
     """
     clock, n = time.perf_counter, len(batches)
+    encode, run, latency, tokenize = call.encode, call.run, seconds.latency, seconds.tokenize
     for index in range(first, first + count):
         batch = batches[index % n]
         began = clock()
-        call(batch)
-        seconds[index] = clock() - began
+        inputs = encode(batch)
+        encoded = clock()
+        run(inputs)
+        ended = clock()
+        latency[index] = ended - began
+        tokenize[index] = encoded - began
 
 
 def warm_up(call: Call, batches: Sequence[Any], budget_seconds: float) -> tuple[int, float]:
@@ -50,8 +85,8 @@ def warm_up(call: Call, batches: Sequence[Any], budget_seconds: float) -> tuple[
     makes calls faster. So a machine that has become slower does not prolong the warm-up.
 
     Args:
-        call: the function to call.
-        batches: one batch of each shape, because a new shape may need memory and compilation.
+        call: the call to make.
+        batches: the texts of one batch of each shape, because a new shape may need memory and compilation.
         budget_seconds: the time after which the warm-up ends in any case.
 
     Returns:
@@ -60,12 +95,12 @@ def warm_up(call: Call, batches: Sequence[Any], budget_seconds: float) -> tuple[
     n = len(batches)
     back = n * -(-WINDOW // n)  # the number of calls in as many whole passes as the window needs
     durations: list[float] = []
-    single = array("d", bytes(8))
+    single = Durations(1)
     spent = 0.0
     while True:
         timed_calls(call, (batches[len(durations) % n],), single, 0, 1)
-        durations.append(single[0])
-        spent += single[0]
+        durations.append(single.latency[0])
+        spent += single.latency[0]
         enough = len(durations) >= back + WINDOW
         before = sum(durations[-WINDOW - back : len(durations) - back])
         steady = enough and sum(durations[-WINDOW:]) >= (1 - GAIN) * before

@@ -1,12 +1,13 @@
 """Tokenize the test texts for a workload inside a box: `python -m runner.trial.tokenize REQUEST`.
 
-Therefore a trial needs no tokenizer. All batches are written end to end into one .npz file, which
-runner/trial/inputs.py reads.
+All batches are written end to end into one .npz file, which runner/trial/inputs.py reads. The tokenizer, the settings
+and the texts are written beside it, so that a trial can tokenize the same texts again (runner/trial/encoder.py).
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,27 +15,31 @@ import numpy as np
 from tokenizers import Encoding, Tokenizer
 
 from runner.models.architectures import positions_for_texts
-from runner.models.inputs import INPUTS
 from runner.tasks.texts import Example, read_split
-from runner.tasks.tokenizer import cut_at, load_tokenizer
+from runner.tasks.tokenizer import TOKENIZER, cut_at, load_tokenizer
+from runner.trial.encoder import SETTINGS, TEXTS, Text, in_calls, input_names, pad
 from runner.trial.inputs import WORD_STARTS
 from runner.trial.request import read_request, run
 
 
 def main() -> None:
-    """Read the request, and write `files/inputs.npz` and `notes.json` into the output folder."""
+    """Read the request, and write the folder of the inputs, `files`, and `notes.json` into the output folder."""
     request, paths = read_request()
     examples, tokenizer = read_split(paths["texts"], "test"), load_tokenizer(paths["checkpoint"])
-    arrays = tokenize([example.tokenizer_input for example in examples], tokenizer, request)
+    texts = [example.tokenizer_input for example in examples]
+    arrays = tokenize(texts, tokenizer, request)
     notes = {"texts": len(examples), "remarks": remarks_on_words(examples, tokenizer) if request["words"] else []}
-    (paths["output"] / "files").mkdir()
-    np.savez(paths["output"] / "files" / "inputs.npz", **arrays)  # type: ignore[arg-type]  # the stub takes `arrays` for another argument
+    files = paths["output"] / "files"
+    files.mkdir()
+    np.savez(files / "inputs.npz", **arrays)  # type: ignore[arg-type]  # the stub takes `arrays` for another argument
+    shutil.copyfile(paths["checkpoint"] / TOKENIZER, files / TOKENIZER)
+    settings = {name: value for name, value in request.items() if name != "paths"}
+    (files / SETTINGS).write_text(json.dumps(settings))
+    (files / TEXTS).write_text(json.dumps(texts, ensure_ascii=False), encoding="utf-8")
     (paths["output"] / "notes.json").write_text(json.dumps({"notes": notes}))
 
 
-def tokenize(
-    texts: Sequence[str | tuple[str, ...]], tokenizer: Tokenizer, settings: dict[str, Any]
-) -> dict[str, np.ndarray]:
+def tokenize(texts: Sequence[Text], tokenizer: Tokenizer, settings: dict[str, Any]) -> dict[str, np.ndarray]:
     """Encode the texts, divide them into batches in order, and pad each batch.
 
     Args:
@@ -60,18 +65,21 @@ def tokenize(
     if longest is not None and settings["max_length"] > longest:
         raise ValueError(f"workload.max_length is {settings['max_length']}, but the model has {longest} positions")
     cut_at(tokenizer, settings["max_length"])
-    has_words = bool(settings.get("words"))
+    has_words, names = settings["words"], input_names(settings)
     encodings = tokenizer.encode_batch(list(texts), is_pretokenized=has_words)
-    size = settings["batch_size"]
-    batches = [_batch(encodings[start : start + size], settings) for start in range(0, len(encodings), size)]
-    names = [*(INPUTS if settings.get("token_types") else INPUTS[:2]), *([WORD_STARTS] if has_words else [])]
-    arrays = {name: np.concatenate([batch[name].ravel() for batch in batches]).astype(np.int32) for name in names}
+    batches = [pad(batch, names, settings) for batch in in_calls(encodings, settings["batch_size"])]
+    arrays = {
+        name: np.concatenate([batch[place].ravel() for batch in batches]).astype(np.int32)
+        for place, name in enumerate(names)
+    }
     if has_words:
+        starts = map(_word_starts, in_calls(encodings, settings["batch_size"]), batches)
+        arrays[WORD_STARTS] = np.concatenate([batch.ravel() for batch in starts])
         tokenized = [{*encoding.word_ids} for encoding in encodings]
         has_token = [word in words for text, words in zip(texts, tokenized, strict=True) for word in range(len(text))]
         arrays["words"] = np.array(has_token, dtype=bool)
     return arrays | {
-        "shapes": np.array([batch["input_ids"].shape for batch in batches], dtype=np.int64),
+        "shapes": np.array([batch[0].shape for batch in batches], dtype=np.int64),
         "pad_token_id": np.array(settings["pad_token_id"], dtype=np.int64),
     }
 
@@ -100,31 +108,15 @@ def remarks_on_words(examples: Sequence[Example], tokenizer: Tokenizer) -> list[
     ]
 
 
-def _batch(encodings: list[Encoding], settings: dict[str, Any]) -> dict[str, np.ndarray]:
-    """Return all inputs of a batch and the starts of its words, padded to one length."""
-    length = _padded_length(max(len(encoding.ids) for encoding in encodings), settings)
-    ids = np.full((len(encodings), length), settings["pad_token_id"])
-    mask, types, starts = (np.zeros_like(ids) for _ in range(3))
+def _word_starts(encodings: Sequence[Encoding], inputs: Sequence[np.ndarray]) -> np.ndarray:
+    """Return 1 at the first token of each word of a batch, int32, in the shape of its inputs."""
+    starts = np.zeros_like(inputs[0], dtype=np.int32)
     for row, encoding in enumerate(encodings):
-        ids[row, : len(encoding.ids)] = encoding.ids
-        mask[row, : len(encoding.ids)] = 1
-        types[row, : len(encoding.ids)] = encoding.type_ids
         words = encoding.word_ids
         starts[row, : len(words)] = [
             word is not None and word != before for before, word in zip([None, *words], words, strict=False)
         ]
-    return dict(zip((*INPUTS, WORD_STARTS), (ids, mask, types, starts), strict=True))
-
-
-def _padded_length(longest: int, settings: dict[str, Any]) -> int:
-    """Return the length of a batch, which is at most max_length."""
-    limit: int = settings["max_length"]
-    if settings["padding"] == "max_length":
-        return limit
-    if settings["padding"] == "longest":
-        return longest
-    bucket: int = settings["bucket"]
-    return min(-(-longest // bucket) * bucket, limit)
+    return starts
 
 
 def _positions(settings: dict[str, Any]) -> int | None:

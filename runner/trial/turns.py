@@ -16,7 +16,6 @@ from __future__ import annotations
 import os
 import struct
 import time
-from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +23,7 @@ from typing import Any
 
 from runner.trial.energy import EnergyMeter
 from runner.trial.idle import wait_until_idle
-from runner.trial.timing import Call, timed_calls
+from runner.trial.timing import Call, Durations, timed_calls
 
 TO_PARTNER, TO_TRIAL = "to-partner", "to-trial"
 _REQUEST = struct.Struct("<IIII??")  # session, action, number of the first call, number of calls, lead-in, hand over
@@ -38,12 +37,12 @@ class Side:
     """The calls of a trial, or those of its partner, and their durations.
 
     Attributes:
-        call: the function that runs the model.
-        batches: the inputs. Call number i gets batch number i modulo the number of batches.
+        call: the call to make, from texts to predictions.
+        batches: the texts of each call. Call number i gets batch number i modulo the number of batches.
         call_seconds: the approximate duration of a call.
         threads: the number of the engine's threads.
         goes_idle: whether the threads go idle between calls, as found by `settle` after the warm-up.
-        seconds: the duration of each call, by the call's number.
+        seconds: the durations of the calls.
         busy_seconds: the duration of all turns, including untimed calls and the time until the threads were idle.
         settling_seconds: the time from the last call of a turn until the threads were idle, for all turns together.
         unsettled_turns: the number of turns after which the threads were not idle in time.
@@ -55,7 +54,7 @@ class Side:
     call_seconds: float
     threads: int = 1
     goes_idle: bool = True
-    seconds: array[float] = field(default_factory=lambda: array("d"))
+    seconds: Durations = field(default_factory=Durations)
     busy_seconds: float = 0.0
     settling_seconds: float = 0.0
     unsettled_turns: int = 0
@@ -63,7 +62,7 @@ class Side:
 
     def expect(self, calls: int) -> None:
         """Allocate space for the durations of `calls` calls, and reset the counters."""
-        self.seconds = array("d", bytes(8 * calls))
+        self.seconds = Durations(calls)
         self.busy_seconds = self.settling_seconds = 0.0
         self.unsettled_turns = 0
         self._meter = EnergyMeter()

@@ -145,6 +145,8 @@ def batches_of(checkpoint: Path, texts: Path) -> list[Batch]:
             "pad_token_id": config.get("pad_token_id") or 0,
             "positions": config.get("max_position_embeddings"),
             "model_type": config["model_type"],
+            "token_types": False,
+            "words": False,
         }
         arrays = tokenize(group, tokenizer, settings)
         ids, mask = (arrays[name].reshape(arrays["shapes"][0]) for name in ("input_ids", "attention_mask"))

@@ -49,6 +49,7 @@ def test_units_and_the_direction_of_ratios() -> None:
     assert megabytes(23_000_000) == "23.0 MB"
     assert speedup(0.4) == "2.50×"
     assert speedup_interval(0.4, 0.5) == "2.00–2.50"
+    assert speedup_interval(1e-11, 1e9) == "<0.0001–>10,000"
     assert of_baseline(0.25) == "×0.250"
     assert (milliseconds(None), speedup(None), of_baseline(None)) == ("–", "–", "")
     assert (pluralize(1, "thread"), pluralize(2, "thread")) == ("1 thread", "2 threads")

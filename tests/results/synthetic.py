@@ -19,6 +19,7 @@ LABELS = ["negative", "neutral", "positive"]
 OPEN = {"load": "open", "workers": 1, "max_batch_size": 1, "max_wait_seconds": 0.0}
 OPEN |= {"slo_percentile": 99.0, "slo_seconds": 0.05}
 LIMITS = asdict(DisturbanceLimits())
+TOKENIZE_SECONDS = 1e-4
 
 
 @dataclass(frozen=True)
@@ -207,6 +208,8 @@ def trial_content(
         | {"elapsed_seconds": 1.01 * whole}
         | tails
         | {"latency_p50_seconds": p50, "latency_mean_seconds": whole / calls}
+        | {"tokenize_p50_seconds": TOKENIZE_SECONDS, "engine_p50_seconds": p50 - TOKENIZE_SECONDS}
+        | {"engine_mean_seconds": whole / calls - TOKENIZE_SECONDS}
         | {"examples_per_second": 1 / p50, "tokens_per_second": 20 / p50}
         | {"useful_tokens": 620, "padded_tokens": 620, "box_peak_bytes": None}
         | {"rss_import_bytes": job.rss_bytes // 4, "rss_load_bytes": job.rss_bytes // 2}
@@ -227,9 +230,10 @@ def trial_content(
             "box_instruction_sets": "avx2 avx512f",
             "box_engine": json.dumps({"onnxruntime": "1.32.0"}),
             "box_rest": json.dumps({"uid": 1000}),
-            "samples": {"latency_seconds": latencies}
+            "samples": {"latency_seconds": latencies, "tokenize_seconds": [TOKENIZE_SECONDS] * calls}
             | {"batch": [i % 8 for i in range(calls)], "turn": [i // 4 for i in range(calls)]},
             "partner_latency_seconds": partner,
+            "partner_tokenize_seconds": [TOKENIZE_SECONDS] * calls if partner else None,
             "memory": memory,
         }
     )

@@ -80,6 +80,34 @@ def test_the_figures_of_a_trial(tmp_path: Path) -> None:
     assert [r["rss_bytes"] for r in memory] == trial["memory"]["rss_bytes"]
 
 
+def test_the_engine_s_own_ratio_is_without_tokenizing(tmp_path: Path) -> None:
+    """Three quarters of the variant's time is tokenizing, which the baseline does as slowly."""
+    write_sweep(tmp_path, rounds=4)
+    for round_ in range(4):
+        calls = len(json.loads(trial_file(tmp_path, INT8, round_).read_text())["samples"]["latency_seconds"])
+        samples = {"batch": [0] * calls, "turn": [0] * calls, "latency_seconds": [0.004] * calls}
+        samples |= {"tokenize_seconds": [0.003] * calls}
+        partner = {"partner_latency_seconds": [0.013] * calls, "partner_tokenize_seconds": [0.003] * calls}
+        edit(trial_file(tmp_path, INT8, round_), samples=samples, **partner)
+    tables = collect(tmp_path)
+    trial = next(row for row in tables.results.to_pylist() if row["job"] == INT8.key)
+    assert trial["partner_ratio"] == pytest.approx(4 / 13)
+    assert trial["partner_engine_ratio"] == pytest.approx(1 / 10)
+    row = summary(tables, INT8)
+    assert row["engine_ratio"] == pytest.approx(0.1, rel=0.05)
+    assert row["engine_ratio_low"] <= row["engine_ratio"] <= row["engine_ratio_high"]
+    assert row["latency_ratio"] == pytest.approx(4 / 13, rel=0.05)
+
+
+def test_a_trial_that_tokenizes_longer_than_it_takes_is_crashed(tmp_path: Path) -> None:
+    write_sweep(tmp_path)
+    content = json.loads(trial_file(tmp_path, INT8, 0).read_text())["samples"]
+    edit(trial_file(tmp_path, INT8, 0), samples=content | {"tokenize_seconds": content["latency_seconds"]})
+    row = next(row for row in collect(tmp_path).results.to_pylist() if row["job"] == INT8.key)
+    assert row["status"] == "crashed"
+    assert "tokenizing took longer than the call" in row["error"]
+
+
 def test_ratios_verdicts_and_medians(tmp_path: Path) -> None:
     tables = collect(write_sweep(tmp_path, rounds=6))
     int8 = summary(tables, INT8)

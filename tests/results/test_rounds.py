@@ -33,6 +33,8 @@ def a_row(round_: int = 0, job: str = "variant", **changes: Any) -> dict[str, An
         "partner_p90_ratio": 1.0,
         "partner_p95_ratio": 1.0,
         "partner_p99_ratio": 1.0,
+        "partner_engine_ratio": 1.0,
+        "engine_p50_seconds": 0.09,
         "cpu": None,
         "elapsed_seconds": 1.0,
         "partner_seconds": 1.0,

@@ -38,7 +38,7 @@ def main() -> None:
                     side.take_turn(first, count, lead_in=True)
                     side.take_turn(first, count, lead_in=False)
                 kind = in_turns if after_partner else undisturbed
-                kind[turn] = list(side.seconds[first : first + count])
+                kind[turn] = list(side.seconds.latency[first : first + count])
     partner.end()
     result = {
         "log_ratio": paired_log_ratio(in_turns, undisturbed),

@@ -23,6 +23,8 @@ SETTINGS: dict[str, Any] = {
     "pad_token_id": 9,
     "positions": 64,
     "model_type": "bert",
+    "token_types": False,
+    "words": False,
 }
 
 

@@ -102,6 +102,7 @@ def tokenizer() -> Tokenizer:
 
 def test_the_first_token_of_each_word_is_known_and_what_was_cut_off(tokenizer: Tokenizer) -> None:
     settings = {"batch_size": 2, "padding": "longest", "max_length": 6, "pad_token_id": 0, "positions": 130}
+    settings |= {"token_types": False, "words": False}
     texts = [("abcd", "ef", "gh", "ab"), ("a", "bcd")]
     tokenized = tokenize(texts, tokenizer, settings | {"model_type": "bert", "words": True})
     assert tokenized["shapes"].tolist() == [[2, 6]]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gc
-from array import array
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from runner.trial import timing
-from runner.trial.timing import no_garbage_collection, timed_calls, warm_up
+from runner.trial.timing import Call, Durations, no_garbage_collection, timed_calls, warm_up
 
 
 class Clock:
@@ -31,15 +32,32 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return found
 
 
+def run(model: Callable[[Any], Any]) -> Call:
+    """Return a call whose texts are the engine's input."""
+    return Call(lambda texts: texts, model)
+
+
 def test_calls_are_timed_once_each_round_and_round_the_batches(clock: Clock) -> None:
-    durations = array("d", bytes(8 * 6))
-    timed_calls(clock.sleep, [0.02, 0.0, 0.01], durations, 2, 3)
-    assert list(durations) == pytest.approx([0, 0, 0.01, 0.02, 0, 0])
+    durations = Durations(6)
+    timed_calls(Call(lambda seconds: seconds, clock.sleep), [0.02, 0.0, 0.01], durations, 2, 3)
+    assert list(durations.latency) == pytest.approx([0, 0, 0.01, 0.02, 0, 0])
+    assert list(durations.tokenize) == [0] * 6
+
+
+def test_a_call_is_timed_from_its_texts_and_tokenizing_is_a_part_of_it(clock: Clock) -> None:
+    def encode(seconds: float) -> float:
+        clock.sleep(0.003)
+        return seconds
+
+    durations = Durations(2)
+    timed_calls(Call(encode, clock.sleep), [0.01, 0.02], durations, 0, 2)
+    assert list(durations.latency) == pytest.approx([0.013, 0.023])
+    assert list(durations.tokenize) == pytest.approx([0.003, 0.003])
 
 
 def test_warm_up_goes_on_while_calls_get_faster(clock: Clock) -> None:
     delays = iter([0.05, 0.04, 0.03, 0.02, 0.01, 0.005] + [0.005] * 100)
-    calls, last = warm_up(lambda _: clock.sleep(next(delays)), [None, None], budget_seconds=10)
+    calls, last = warm_up(run(lambda _: clock.sleep(next(delays))), [None, None], budget_seconds=10)
     assert 6 <= calls < 50
     assert last == pytest.approx(0.005)
 
@@ -51,18 +69,18 @@ def test_warm_up_calls_every_batch_and_does_not_wait_for_a_machine_that_slows_do
         seen.append(number)
         clock.sleep(0.0005 * len(seen))
 
-    calls, _ = warm_up(call, list(range(20)), budget_seconds=10)
+    calls, _ = warm_up(run(call), list(range(20)), budget_seconds=10)
     assert set(seen) == set(range(20))
     assert calls == 28
 
 
 def test_warm_up_ends_when_its_budget_is_spent_even_within_a_pass(clock: Clock) -> None:
-    calls, _ = warm_up(lambda _: clock.sleep(0.03), [None] * 100, budget_seconds=0.1)
+    calls, _ = warm_up(run(lambda _: clock.sleep(0.03)), [None] * 100, budget_seconds=0.1)
     assert calls == 4
 
 
 def test_warm_up_is_at_least_one_call() -> None:
-    assert warm_up(lambda _: None, [None], budget_seconds=0)[0] == 1
+    assert warm_up(run(lambda _: None), [None], budget_seconds=0)[0] == 1
 
 
 def test_no_garbage_is_collected_inside() -> None:

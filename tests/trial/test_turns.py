@@ -6,12 +6,14 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from runner.trial.timing import Call
 from runner.trial.turns import TO_PARTNER, TO_TRIAL, Partner, Schedule, Side, run_turns, schedule, serve
 from tests.patience import PATIENCE_SECONDS
 
@@ -21,6 +23,11 @@ def pipes(tmp_path: Path) -> Path:
     for name in (TO_PARTNER, TO_TRIAL):
         os.mkfifo(tmp_path / name)
     return tmp_path
+
+
+def call(run: Callable[[Any], Any]) -> Call:
+    """Return a call whose texts are the engine's input."""
+    return Call(lambda texts: texts, run)
 
 
 class Both:
@@ -38,14 +45,14 @@ class Both:
         assert self._ready.wait(PATIENCE_SECONDS)  # as the host does, before it starts a trial
 
     def side(self, name: str) -> Side:
-        return Side(lambda batch: self.called.append((name, batch)), [0, 1, 2, 3], call_seconds=0.01)
+        return Side(call(lambda batch: self.called.append((name, batch))), [0, 1, 2, 3], call_seconds=0.01)
 
     def close(self) -> None:
         os.close(self._held)
 
     def _serve(self) -> None:
         def write(session: int, side: Side) -> None:
-            self.written[session] = len(side.seconds)
+            self.written[session] = len(side.seconds.latency)
 
         serve(self.partner, self.folder, self._ready.set, write)
 
@@ -73,7 +80,7 @@ def test_turns_alternate_on_the_same_batches_with_a_lead_in_after_the_other_side
         *[("own", 0), ("own", 1)],
         *[("partner", 0), ("partner", 0), ("partner", 1)],
     ]
-    assert all(seconds > 0 for seconds in side.seconds)
+    assert all(seconds > 0 for seconds in side.seconds.latency)
     assert both.written == {7: 6}
 
 
@@ -105,13 +112,13 @@ def test_a_partner_that_gets_lost_leaves_the_trial_to_finish_alone(pipes: Path) 
     )
     with subprocess.Popen([sys.executable, "-c", answers_once], cwd=pipes):
         partner = Partner(pipes, session=5)
-        side = Side(lambda _: None, [0], call_seconds=0.01)
+        side = Side(call(lambda _: None), [0], call_seconds=0.01)
         partner.begin(4)
         side.expect(4)
         run_turns(side, partner, Schedule(4, 2))
         partner.end()
         assert partner.lost
-        assert all(seconds > 0 for seconds in side.seconds)
+        assert all(seconds > 0 for seconds in side.seconds.latency)
 
 
 def test_a_partner_that_died_before_the_trial_began_is_not_waited_for(pipes: Path) -> None:
@@ -124,7 +131,7 @@ def test_a_partner_that_died_before_the_trial_began_is_not_waited_for(pipes: Pat
 
 def test_without_a_partner_every_call_is_made_once_but_for_the_first_lead_in() -> None:
     seen: list[int] = []
-    side = Side(seen.append, [0, 1, 2], call_seconds=0.01)
+    side = Side(call(seen.append), [0, 1, 2], call_seconds=0.01)
     side.expect(6)
     run_turns(side, None, Schedule(6, 2))
     assert seen == [0, 0, 1, 2, 0, 1, 2]
@@ -132,7 +139,7 @@ def test_without_a_partner_every_call_is_made_once_but_for_the_first_lead_in() -
 
 def test_long_calls_need_no_lead_in() -> None:
     seen: list[int] = []
-    side = Side(seen.append, [0], call_seconds=0.5)
+    side = Side(call(seen.append), [0], call_seconds=0.5)
     side.expect(1)
     side.take_turn(0, 1, lead_in=True)
     assert seen == [0]
@@ -185,7 +192,7 @@ def test_turns_after_which_threads_spin_on_are_numbered(monkeypatch: pytest.Monk
 def test_energy_that_was_not_told_in_one_turn_is_not_known_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     told = iter([0.0, 1.0, 2.0, None, 3.0, 4.0, 5.0])
     monkeypatch.setattr("runner.trial.turns.EnergyMeter", lambda: SimpleNamespace(joules=lambda: next(told)))
-    side = Side(lambda _: None, [0], call_seconds=1.0)
+    side = Side(call(lambda _: None), [0], call_seconds=1.0)
     side.expect(3)
     side.take_turn(0, 1, lead_in=False)
     assert side.joules == 1.0

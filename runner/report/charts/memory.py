@@ -8,8 +8,8 @@ from runner.report.charts.chart import GREY, MAX_LINES, Chart, Figure, line_styl
 from runner.report.recordings import Recordings
 from runner.report.view import Group, Variant
 
-_SYMBOLS = {"import": "circle", "load": "square", "first call": "diamond", "warm-up": "triangle-up", "timed": "star"}
-_SYMBOLS |= {"longest call": "cross"}
+_SYMBOLS = {"import": "circle", "load": "square", "tokenizer": "x", "first call": "diamond", "warm-up": "triangle-up"}
+_SYMBOLS |= {"timed": "star", "longest call": "cross"}
 _POINTS_PER_PHASE = 60
 
 
@@ -25,8 +25,8 @@ def memory_chart(group: Group, recorded: Recordings) -> Chart | None:
         "yaxis": {"title": {"text": "resident memory, MB"}, "rangemode": "tozero"},
         "showlegend": True,
     }
-    said = "First trial of each variant. A symbol marks where a phase starts: ● import, ■ load, ◆ first call, "
-    said += "▲ warm-up, ★ timed calls, ✚ a call with the longest input."
+    said = "First trial of each variant. A symbol marks where a phase starts: ● import, ■ load, ✖ tokenizer, "
+    said += "◆ first call, ▲ warm-up, ★ timed calls, ✚ a call with the longest input."
     return Chart("memory", "Memory over time.", said + left_out, {"data": lines, "layout": layout}, wide=True)
 
 

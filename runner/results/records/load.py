@@ -39,6 +39,11 @@ class Probe:
     mean_queue: Annotated[float | None, "Mean number of requests that waited when another one arrived."] = None
     max_queue: Annotated[int | None, "Largest number of requests that waited when another one arrived."] = None
     service_cpu_seconds: Annotated[float | None, "CPU time that the processes of the service used."] = None
+    service_waiting_seconds: Annotated[
+        float | None,
+        "Time for which the workers were ready to run but had no CPU, because something else ran on their cores; null "
+        "where not known.",
+    ] = None
     generator_late_seconds: Annotated[
         float | None, "99th percentile of the time by which the load generator issued a request too late."
     ] = None

@@ -35,7 +35,16 @@ class Figures:
 
     import_seconds: Annotated[float | None, "Time to import the engine (phase import)."] = None
     load_seconds: Annotated[float | None, "Time from the files to a model that can be called (phase load)."] = None
-    first_call_seconds: Annotated[float | None, "Time of the first inference (phase first call)."] = None
+    tokenizer_load_seconds: Annotated[
+        float | None, "Time to import the tokenizers library and to read tokenizer.json (phase tokenizer)."
+    ] = None
+    first_call_seconds: Annotated[
+        float | None, "Time of the first call, from the text to the prediction (phase first call)."
+    ] = None
+    start_seconds: Annotated[
+        float | None,
+        "Time from the start of the box's process to the first prediction, with the files in the page cache.",
+    ] = None
     warmup_seconds: Annotated[float | None, "Time of the calls that come before the timed ones (phase warm-up)."] = None
     warmup_calls: Annotated[int | None, "Number of calls in the warm-up."] = None
     timed_seconds: Annotated[float | None, "Sum of the times of all timed calls."] = None
@@ -43,11 +52,20 @@ class Figures:
         float | None, "Wall-clock time of all timed calls, including the time between one call and the next."
     ] = None
     calls: Annotated[int | None, "Number of timed calls."] = None
-    latency_p50_seconds: Annotated[float | None, "Median time of a timed call."] = None
+    latency_p50_seconds: Annotated[
+        float | None, "Median time of a timed call, end to end: from the texts to the predictions."
+    ] = None
     latency_p90_seconds: Annotated[float | None, "90th percentile of the time of a timed call."] = None
     latency_p95_seconds: Annotated[float | None, "95th percentile of the time of a timed call."] = None
     latency_p99_seconds: Annotated[float | None, "99th percentile of the time of a timed call."] = None
     latency_mean_seconds: Annotated[float | None, "Mean time of a timed call."] = None
+    tokenize_p50_seconds: Annotated[
+        float | None, "Median of the part of a call from the texts to the engine's input: tokenizing and padding."
+    ] = None
+    engine_p50_seconds: Annotated[
+        float | None, "Median of the part of a call that is the engine's own: from its input to the predictions."
+    ] = None
+    engine_mean_seconds: Annotated[float | None, "Mean of the engine's own part of a call."] = None
     examples_per_second: Annotated[float | None, "Texts per second, over the timed calls."] = None
     tokens_per_second: Annotated[float | None, "Tokens per second, over the timed calls, without padding."] = None
     useful_tokens: Annotated[int | None, "Number of tokens in the timed inputs, without padding."] = None
@@ -161,7 +179,10 @@ class CallSeries:
     ] = None
     call: Annotated[list[int] | None, "Number of the timed call, from 0, in order."] = None
     batch: Annotated[list[int] | None, "Number of the input that was given, among those that differ."] = None
-    latency_seconds: Annotated[list[float] | None, "Time of the call."] = None
+    tokenize_seconds: Annotated[
+        list[float] | None, "Part of the time that it took to tokenize and pad the texts; the rest is the engine's."
+    ] = None
+    latency_seconds: Annotated[list[float] | None, "Time of the call, from the texts to the predictions."] = None
 
 
 @dataclass(init=False, eq=False, repr=False)

@@ -64,6 +64,11 @@ class LatencyRatio:
     latency_p99_ratio: Annotated[float | None, "The same for the 99th percentile."] = None
     latency_p99_ratio_low: Annotated[float | None, "Lower end of its 95% interval."] = None
     latency_p99_ratio_high: Annotated[float | None, "Upper end of its 95% interval."] = None
+    engine_ratio: Annotated[
+        float | None, "Engine's own part of the latency ÷ the baseline's, without tokenizing, as latency_ratio."
+    ] = None
+    engine_ratio_low: Annotated[float | None, "Lower end of its 95% interval."] = None
+    engine_ratio_high: Annotated[float | None, "Upper end of its 95% interval."] = None
     p_value: Annotated[float | None, "Two-sided p-value of the hypothesis that the ratio is 1, for this job alone."] = (
         None
     )

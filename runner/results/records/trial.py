@@ -60,8 +60,8 @@ class Rates:
     padded_flops_per_call: Annotated[float | None, "Floating-point operations of a mean call, including padding."] = (
         None
     )
-    flops_per_second: Annotated[float | None, "flops_per_call ÷ latency_mean_seconds."] = None
-    padded_flops_per_second: Annotated[float | None, "padded_flops_per_call ÷ latency_mean_seconds."] = None
+    flops_per_second: Annotated[float | None, "flops_per_call ÷ engine_mean_seconds."] = None
+    padded_flops_per_second: Annotated[float | None, "padded_flops_per_call ÷ engine_mean_seconds."] = None
     peak_fraction: Annotated[
         float | None,
         "padded_flops_per_second ÷ the peak that was measured on this machine with as many threads, in this precision "
@@ -113,6 +113,8 @@ class Comparison:
     capacity_ratio: Annotated[
         float | None, "capacity_per_second ÷ the geometric mean of that of the round's two baselines."
     ] = None
+    partner_engine_ratio: Annotated[float | None, "The same as partner_ratio, of the engine's own time."] = None
+    engine_ratio: Annotated[float | None, "The same as latency_ratio, of the engine's own time."] = None
     turns: Annotated[int | None, "Number of turns that partner_ratio was taken from."] = None
     partner_latency_p50_seconds: Annotated[float | None, "Median time of the partner's calls in its turns."] = None
     disturbance: Annotated[
@@ -145,9 +147,11 @@ class TrialRecord(
         schema: version of the file.
         partner_latency_seconds: times of the partner's calls, by their number; None without a partner.
         probes: the probes of the open load; None if the load is closed.
+        partner_tokenize_seconds: parts of these times that it took to tokenize the texts.
     """
 
     schema: int = SCHEMA
     capacity_reason: Annotated[str | None, CAPACITY_REASON] = None
     probes: list[Probe] | None = None
     partner_latency_seconds: list[float] | None = None
+    partner_tokenize_seconds: list[float] | None = None

@@ -59,6 +59,7 @@ def test_a_probe_tells_how_requests_were_answered(tmp_path: Path) -> None:
     assert probe.mean_batch == 1
     assert 0 <= (probe.mean_queue or 0) <= (probe.max_queue or 0) < 20
     assert 0 < (probe.service_cpu_seconds or 0) < (probe.seconds or 0)
+    assert (probe.service_waiting_seconds or 0) >= 0
     assert (probe.generator_cpu_seconds or 0) > 0
     assert (probe.generator_late_seconds or -1) >= 0
     assert left(service) == []
@@ -93,6 +94,7 @@ def test_a_worker_waits_for_further_requests(tmp_path: Path) -> None:
     assert (waits.latency_p50_seconds or 0) > 0.02
 
 
+@pytest.mark.slow
 def test_a_full_queue_rejects_and_rejected_requests_miss_the_objective(tmp_path: Path) -> None:
     with serve(tmp_path, load(queue=2), seconds=0.1) as service:
         probe = service.probe(100, seed=1, seconds=0.5)
@@ -106,6 +108,7 @@ def test_a_full_queue_rejects_and_rejected_requests_miss_the_objective(tmp_path:
     assert (after.queries, after.rejected) == (2, 0)
 
 
+@pytest.mark.slow
 def test_a_seed_fixes_the_arrivals_and_the_texts(tmp_path: Path) -> None:
     def texts_and_arrivals(seed: int, place: Path) -> tuple[list[list[int]], list[float]]:
         place.mkdir()
@@ -129,6 +132,17 @@ def test_a_worker_has_its_own_core_and_only_its_own_threads(tmp_path: Path) -> N
     assert (of_worker, of_generator) == ({cores[-1]}, {cores[0]})
 
 
+def test_a_probe_shows_that_something_else_ran_on_the_core(tmp_path: Path) -> None:
+    with serve(tmp_path, load(), seconds=-0.05) as service:
+        (worker,) = served.workers(service)
+        with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as neighbour:
+            os.sched_setaffinity(neighbour.pid, os.sched_getaffinity(worker))
+            probe = service.probe(10, seed=1, seconds=1)
+            neighbour.kill()
+    assert (probe.service_waiting_seconds or 0) > 0.05
+
+
+@pytest.mark.slow
 def test_loadgen_s_own_log_says_the_same(tmp_path: Path) -> None:
     """LoadGen stops its clock when this project's generator hands it an answer, so a busy machine can disturb it."""
 
@@ -146,6 +160,7 @@ def test_loadgen_s_own_log_says_the_same(tmp_path: Path) -> None:
         assert not all(differs(service, service.probe(35, seed, seconds=2)) for seed in range(5))
 
 
+@pytest.mark.slow
 def test_requests_wait_as_long_as_those_before_them_need(tmp_path: Path) -> None:
     """The latencies are those of a queue with LoadGen's arrivals, unless another process disturbs the worker a lot."""
 
@@ -163,7 +178,7 @@ def test_requests_wait_as_long_as_those_before_them_need(tmp_path: Path) -> None
             latencies = in_theory(service, served.calls(tmp_path)[before:])
             expected = latencies[15], latencies[27], latencies[29]
             found = probe.latency_p50_seconds, probe.latency_p90_seconds, probe.latency_p99_seconds
-            if found == pytest.approx(expected, rel=0.05):
+            if found == pytest.approx(expected, rel=0.1):
                 return
         pytest.fail(f"found {found}, but expected {expected}")
 
@@ -209,6 +224,7 @@ def test_a_service_that_hangs_is_given_up(tmp_path: Path) -> None:
     assert list((tmp_path / "run").iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "folders"), [(signal.SIGINT, 0), (signal.SIGKILL, 1)])
 def test_nothing_runs_on_after_ctrl_c_or_the_death_of_this_process(
     tmp_path: Path, number: signal.Signals, folders: int
@@ -228,6 +244,7 @@ def test_nothing_runs_on_after_ctrl_c_or_the_death_of_this_process(
     assert len(list((tmp_path / "run").iterdir())) == folders  # a later run removes it, because nobody has it locked
 
 
+@pytest.mark.slow
 @pytest.mark.docker
 def test_in_containers(tmp_path: Path, docker_box: DockerBox) -> None:
     with serve(tmp_path, load(workers=2, size=2), box=docker_box) as service:

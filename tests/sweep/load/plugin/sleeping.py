@@ -1,4 +1,7 @@
-"""An engine whose calls take a fixed time, whatever the batch. It writes down what it was given, and where it ran."""
+"""An engine whose calls take a fixed time, whatever the batch: it sleeps, or works if the time is below zero.
+
+It writes down what it was given, and where it ran.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,8 @@ FORMAT = "sleeping"
 class Engine:
     def __init__(self, artifact: Path, threads: int) -> None:
         self._seconds = json.loads((artifact / "seconds.json").read_text())
-        self._log = (artifact / f"{os.getpid()}.log").open("a")
+        log = artifact / f"{os.getpid()}.log" if os.access(artifact, os.W_OK) else Path(os.devnull)  # as in a container
+        self._log = log.open("a")
         facts = {"cpus": sorted(os.sched_getaffinity(0)), "omp": os.environ["OMP_NUM_THREADS"], "threads": threads}
         print(json.dumps(facts), file=self._log, flush=True)
 
@@ -25,7 +29,10 @@ class Engine:
 
     def run(self, batch: Any) -> Any:
         began = time.monotonic()
-        time.sleep(self._seconds)
+        if self._seconds >= 0:
+            time.sleep(self._seconds)
+        while time.monotonic() - began < -self._seconds:
+            pass
         call = {"texts": batch[0][:, 0].tolist(), "seconds": time.monotonic() - began}
         print(json.dumps(call), file=self._log, flush=True)
         return batch[0]
