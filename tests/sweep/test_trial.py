@@ -37,7 +37,7 @@ from runner.sweep import trial as trial_module
 from runner.sweep.peaks import Peaks
 from tests.sweep.plans import a_plan
 
-MEASURED = {"latency_mean_seconds": 0.01, "samples": {}}
+MEASURED = {"engine_mean_seconds": 0.01, "samples": {}}
 
 
 class FakeBox(Box):
