@@ -34,7 +34,7 @@ from runner.sweep import trial as trial_module
 from runner.sweep.peaks import Peaks
 from tests.sweep.plans import a_plan
 
-MEASURED = {"latency_mean_seconds": 0.01, "samples": {}}
+MEASURED = {"engine_mean_seconds": 0.01, "samples": {}}
 
 
 class FakeBox(Box):
@@ -58,7 +58,9 @@ def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def trial(sweep: Path, declared: str | None = "float32", status: str = "ok", **ready: Any) -> TrialRecord:
+def trial(
+    sweep: Path, declared: str | None = "float32", status: str = "ok", role: Role = Role.variant, **ready: Any
+) -> TrialRecord:
     """Run one and return its record."""
     empty = sweep / folder_sha256(sweep / "nothing")  # as the store names what holds no file
     empty.mkdir()
@@ -74,7 +76,7 @@ def trial(sweep: Path, declared: str | None = "float32", status: str = "ok", **r
         isolation=IsolationConfig(kind=IsolationKind.process),
     )
     write_jobs(folder, {"job": plain(cfg)})
-    spec = TrialSpec("job", 0, 0, Role.variant, None)
+    spec = TrialSpec("job", 0, 0, role, None)
     write_plan(folder, a_plan([spec]))
     trial_module.run_trial(folder, spec.name)
     return read_record(folder.trial(spec.name), TrialRecord)
@@ -125,3 +127,34 @@ def test_a_job_whose_predictions_are_wrong_is_not_measured(sweep: Path, monkeypa
     monkeypatch.setattr(FakeBox, "run", lambda self, order: pytest.fail("it was measured"))
     row = trial(sweep, status="wrong", error="predictions differ", log="prepared/job/log.txt")
     assert (row.status, row.error, row.log) == ("wrong", "predictions differ", "prepared/job/log.txt")
+
+
+def test_a_cold_start_evicts_first_and_makes_few_calls(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    orders: list[BoxOrder] = []
+    closed: list[int] = []
+
+    class Recording(FakeBox):
+        def run(self, order: BoxOrder) -> BoxEnd:
+            assert not list(order.output.iterdir())
+            orders.append(order)
+            return super().run(order)
+
+    monkeypatch.setattr(trial_module, "make_box", lambda _: Recording())
+    monkeypatch.setattr(trial_module, "close_partner", lambda: closed.append(len(orders)))
+    assert trial(sweep, role=Role.cold_start).status == "ok"
+    assert [order.module for order in orders] == ["runner.trial.evict", "runner.trial"]
+    assert closed == [0]
+    assert orders[1].request["measure"]["timed_seconds"] == 0
+    assert orders[1].inputs.keys() == {"artifact", "inputs"}  # no partner
+
+
+def test_a_cold_start_whose_files_stay_cached_is_a_failed_row(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing(FakeBox):
+        def run(self, order: BoxOrder) -> BoxEnd:
+            return BoxEnd(1, False, False, "no such call")
+
+    monkeypatch.setattr(trial_module, "make_box", lambda _: Failing())
+    record = trial(sweep, role=Role.cold_start)
+    assert record.status == "crashed"
+    assert "could not be evicted from the page cache: it ended with exit code 1: no such call" in (record.error or "")
+    assert not (SweepFolder(sweep).trial_folder("job-r0-cold-start") / "box").exists()
