@@ -136,7 +136,7 @@ class PinboxSweeper(BasicSweeper):
                 f"slots is {count}, but with this launcher (LAUNCHER, hydra/launcher) rounds run elsewhere: on a "
                 "cluster, each round has a node for itself. Leave slots out."
             )
-        return choose_slots(count, max(job.cfg.threads for job in jobs))
+        return choose_slots(count, max(job.cfg.cores for job in jobs))
 
     def _pinned_folder(self) -> SweepFolder:
         """Return the sweep's folder, and pass its path to every trial.

@@ -18,7 +18,7 @@ from runner.config.paths import own_conf
 from runner.config.schema import Config
 from runner.errors import UserError, did_you_mean, storage_error
 
-GROUPS = ("model", "technique", "task", "workload", "measure", "isolation", "grid")
+GROUPS = ("model", "technique", "task", "workload", "measure", "isolation", "load", "grid")
 
 
 def check_overrides(arguments: list[str]) -> None:

@@ -17,6 +17,7 @@ from runner.config.task_kinds import EMBEDDING, KINDS, MULTI_LABEL, SINGLE_LABEL
 from runner.errors import UserError, did_you_mean
 
 PRECISIONS = ("float32", "bfloat16", "int8")
+MAX_QUEUE = 4096
 _LONGEST_NAME = 100
 
 
@@ -58,6 +59,13 @@ class IsolationKind(Enum):
     auto = "auto"
     docker = "docker"
     process = "process"
+
+
+class LoadKind(Enum):
+    """How requests arrive: one call after the other from one caller, or at random times at a rate."""
+
+    closed = "closed"
+    open = "open"
 
 
 @dataclass
@@ -249,6 +257,69 @@ class MeasureConfig:
 
 
 @dataclass
+class SloConfig:
+    """The service level objective: a percentile of the latency, and the bound that it must keep."""
+
+    percentile: float = 99.0  # the share of the requests, in percent, that must be answered in time
+    milliseconds: float = 50.0  # the longest latency of these requests, from their arrival to their answer
+
+    def __post_init__(self) -> None:
+        if not 0 < self.percentile < 100:
+            raise UserError(f"load.slo.percentile is {self.percentile:g}, but must be above 0 and below 100, as 99 is.")
+        if not self.milliseconds > 0:
+            raise UserError(f"load.slo.milliseconds is {self.milliseconds:g}, but must be above 0.")
+
+    @property
+    def seconds(self) -> float:
+        """Return the bound in seconds."""
+        return self.milliseconds / 1000
+
+
+@dataclass
+class BatchingConfig:
+    """How a worker of the service groups waiting requests into a call."""
+
+    max_batch_size: int = 1  # the most requests in a call
+    max_wait_milliseconds: float = 0.0  # how long a worker waits for further requests, if the batch is not full
+
+    def __post_init__(self) -> None:
+        _at_least("load.batching.max_batch_size", self.max_batch_size, 1)
+        _at_least("load.batching.max_wait_milliseconds", self.max_wait_milliseconds, 0)
+
+
+@dataclass
+class LoadConfig:
+    """How requests arrive. Only `name` and `kind` are read if the kind is closed."""
+
+    name: str = "closed"  # the name in tables and reports
+    kind: LoadKind = LoadKind.closed  # closed: one call at a time; open: random arrivals, to find the capacity
+    slo: SloConfig = field(default_factory=SloConfig)
+    workers: int = 1  # the worker processes of the service; each has as many threads as the key threads says
+    batching: BatchingConfig = field(default_factory=BatchingConfig)
+    queue: int = 256  # the most requests that wait; one that arrives when the queue is full is rejected
+    probe_seconds: float = 3.0  # how long the requests of a probe arrive; longer where a slow rate gives too few
+
+    def __post_init__(self) -> None:
+        _check_name("load.name", self.name)
+        _at_least("load.workers", self.workers, 1)
+        _at_least("load.queue", self.queue, 1)
+        _at_least("load.probe_seconds", self.probe_seconds, 0.1)
+        if isinstance(self.queue, int) and self.queue > MAX_QUEUE:
+            raise UserError(f"load.queue is {self.queue}, but must be at most {MAX_QUEUE}, which fit into a pipe.")
+        if self.is_open and self.batching.max_wait_milliseconds >= self.slo.milliseconds:
+            raise UserError(
+                f"load.batching.max_wait_milliseconds is {self.batching.max_wait_milliseconds:g}, but "
+                f"load.slo.milliseconds is {self.slo.milliseconds:g}: a request that waits so long for others is late. "
+                "Wait for less."
+            )
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether the capacity is measured."""
+        return self.kind is LoadKind.open
+
+
+@dataclass
 class IsolationConfig:
     """The box of a trial."""
 
@@ -286,6 +357,7 @@ class Config:
     workload: WorkloadConfig = MISSING
     measure: MeasureConfig = MISSING
     isolation: IsolationConfig = MISSING
+    load: LoadConfig = field(default_factory=LoadConfig)
     threads: int = 1  # the engine's threads, each on its own physical core
     seed: int = 0  # the seed of random weights, random pruning, training and the order of trials
     slots: Any = 1  # the rounds measured at once, each on its own last-level cache; auto: on all caches
@@ -300,6 +372,16 @@ class Config:
         _at_least("threads", self.threads, 1)
         _at_least("prepare_timeout_seconds", self.prepare_timeout_seconds, 1)
         _at_least("control_texts", self.control_texts, 0)
+
+    @property
+    def service_cores(self) -> int:
+        """Return the number of cores that the service needs under an open load."""
+        return self.load.workers * self.threads
+
+    @property
+    def cores(self) -> int:
+        """Return the number of cores that a trial needs. Under an open load, one of them is the load generator's."""
+        return self.service_cores + 1 if self.load.is_open else self.threads
 
 
 def register() -> None:

@@ -9,7 +9,7 @@ import requests
 from docker.errors import DockerException
 
 from runner.config.paths import ENGINE_SCRIPT
-from runner.config.schema import IsolationConfig, IsolationKind
+from runner.config.schema import IsolationConfig, IsolationKind, LoadConfig
 from runner.errors import UserError
 from runner.isolation.box import Box
 from runner.isolation.docker import DockerBox, connect, engine_gone, remove_orphans
@@ -52,6 +52,21 @@ def check_threads(threads: int) -> None:
         raise UserError(
             f"threads is {threads}, but only {cores} physical cores may be used here. Each thread needs its own core, "
             f"so give 1 to {cores}."
+        )
+
+
+def check_load(threads: int, load: LoadConfig) -> None:
+    """Check that this process may use as many physical cores as an open load needs.
+
+    Raises:
+        UserError: if there are fewer cores.
+    """
+    cores, service = len(physical_cores()), threads * load.workers
+    if load.is_open and service >= cores:
+        raise UserError(
+            f"load.workers is {load.workers} and threads is {threads}, so the service needs {service} physical "
+            f"core{'s' if service > 1 else ''}, and the load generator needs one more, but only {cores} may be used "
+            "here. Give fewer workers or threads, or load=closed."
         )
 
 

@@ -20,6 +20,7 @@ def clean_partial_files(sweep: SweepFolder) -> list[str]:
     """
     folder = sweep.path
     remove_unlocked(sweep.trials.glob("partner-*"))
+    remove_unlocked(sweep.trials.glob("service-*"))
     for pattern in (".plan.json.*", ".peaks.json.*", "predictions/.*.json.*", "*/*/.*.json.*"):
         for path in folder.glob(pattern):
             path.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from runner.config.schema import Config
+from runner.config.schema import Config, LoadKind
 from runner.errors import UserError, did_you_mean
 from runner.results.records.plan import Role, TrialSpec
 from runner.store.artifacts import digest
@@ -43,8 +43,8 @@ class Job:
     def conditions(self) -> tuple[str, ...]:
         """Return a key that is the same for all jobs that are compared with one baseline."""
         config = self.config
-        conditions = digest([config[part] for part in ("task", "workload", "threads", "isolation")])
-        return config["model"]["family"], conditions
+        conditions = [config[part] for part in ("task", "workload", "threads", "isolation")]
+        return config["model"]["family"], digest([*conditions, open_load(config)])
 
 
 def job_key(config: dict[str, Any]) -> str:
@@ -56,11 +56,19 @@ def job_key(config: dict[str, Any]) -> str:
     Args:
         config: the composed config as plain values.
     """
-    identity = {key: value for key, value in config.items() if key not in _NOT_IDENTITY}
+    identity = {key: value for key, value in config.items() if key not in (*_NOT_IDENTITY, "load")}
+    if load := open_load(config):
+        identity["load"] = load
     identity["isolation"] = {key: value for key, value in config["isolation"].items() if key != "image"}
     names = [str(config[part]["name"]) for part in ("model", "technique", "task", "workload")]
     slug = "_".join(re.sub(r"[^A-Za-z0-9.-]+", "-", name)[:40].strip(".-") for name in names)
     return f"{slug}_t{config['threads']}_{digest(identity)[:8]}"
+
+
+def open_load(config: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the load of a job, or None if it is closed: nothing reads the settings of a closed load."""
+    load: dict[str, Any] = config["load"]
+    return load if load["kind"] == LoadKind.open.value else None
 
 
 def is_excluded(config: dict[str, Any], rules: list[dict[str, Any]]) -> bool:

@@ -14,7 +14,7 @@ from runner.config.paths import OUT, RETRY_FAILED
 from runner.config.schema import Config, IsolationKind, ModelConfig, TechniqueConfig
 from runner.engines.engine import FORMATS, NEED_A_COMPILER, PACKAGES
 from runner.errors import UserError, did_you_mean
-from runner.isolation.choose import check_quota, check_threads, memory_bytes, resolve
+from runner.isolation.choose import check_load, check_quota, check_threads, memory_bytes, resolve
 from runner.models.source import fetch_model
 from runner.store import plugins
 from runner.sweep.prepare import chain_of, teacher_chain, texts_of
@@ -59,8 +59,10 @@ class Checks:
         self._once("metrics", [cfg.metrics], lambda: _check_metrics(cfg))
         if self._local:
             self._once("threads", [cfg.threads], lambda: check_threads(cfg.threads))
+            self._once("load", [cfg.threads, cfg.load], lambda: check_load(cfg.threads, cfg.load))
             self._once("quota", [cfg.isolation], lambda: check_quota(cfg.isolation))
             self._once("memory", [cfg.isolation.memory], lambda: memory_bytes(cfg.isolation.memory))
+        self._once("generator", [cfg.load, cfg.isolation], lambda: _check_generator(cfg))
         read = [cfg.model, cfg.technique, cfg.task, cfg.isolation, cfg.seed, cfg.store, cfg.downloads]
         shape = self._once("steps", read, lambda: self._check_steps(cfg))
         if shape.tokens is not None and cfg.workload.max_length > shape.tokens:
@@ -205,6 +207,25 @@ def _check_packages(steps: list[Step], cfg: Config) -> None:
             f"{needed[missing[0]]}, which needs the package {missing[0]}, and it is not installed. Install it if there "
             f"is one for this machine ({platform.machine()}, Python {platform.python_version()}), or leave the "
             "technique out."
+        )
+
+
+def _check_generator(cfg: Config) -> None:
+    """Check that the load generator can run in the job's kind of box, if the load is open."""
+    if not cfg.load.is_open:
+        return
+    machine = platform.machine()
+    if resolve(cfg.isolation.kind)[0] is IsolationKind.docker:
+        if machine != "x86_64":
+            raise UserError(
+                f"load is '{cfg.load.name}', which needs MLPerf's LoadGen. It exists for x86-64 only, so the image for "
+                f"{machine} has none. Use load=closed."
+            )
+    elif find_spec("mlperf_loadgen") is None:
+        raise UserError(
+            f"load is '{cfg.load.name}', which needs the package mlcommons-loadgen, and it is not installed. Install "
+            f"it if there is one for this machine ({machine}, Python {platform.python_version()}; there are those for "
+            "x86-64 and Python 3.11 to 3.13), or use isolation=docker or load=closed."
         )
 
 

@@ -78,6 +78,7 @@ def test_the_labels_name_the_lock_and_the_base() -> None:
 def test_a_hardened_box_imports_every_engine_and_none_of_our_tools() -> None:
     program = (
         "import importlib.util, sys, os, torch, transformers, onnx, onnxruntime, openvino, nncf, zstandard;"
+        "import platform; platform.machine() == 'x86_64' and importlib.import_module('mlperf_loadgen');"
         "print(sys.version_info[:2], os.getuid(), torch.__version__, torch.cuda.is_available(),"
         " [name for name in ('pip', 'hydra', 'pandas', 'runner') if importlib.util.find_spec(name)])"
     )

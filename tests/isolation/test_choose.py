@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.config.schema import IsolationConfig, IsolationKind
+from runner.config.schema import IsolationConfig, IsolationKind, LoadConfig, LoadKind
 from runner.errors import UserError
 from runner.isolation import choose
 from runner.machine.topology import choose_cpus, physical_cores
@@ -37,6 +37,15 @@ def test_threads_beyond_the_cores_are_refused() -> None:
     choose.check_threads(cores)
     with pytest.raises(UserError, match=f"threads is {cores + 1}, but only {cores} physical cores"):
         choose.check_threads(cores + 1)
+
+
+def test_an_open_load_needs_a_core_for_the_generator() -> None:
+    cores = len(physical_cores())
+    choose.check_load(cores, LoadConfig(workers=2))  # a closed load has no workers
+    choose.check_load(1, LoadConfig(kind=LoadKind.open, workers=cores - 1))
+    for threads, workers in ((1, cores), (cores, 1)):
+        with pytest.raises(UserError, match=f"needs {cores} physical cores?, and the load generator needs one more"):
+            choose.check_load(threads, LoadConfig(kind=LoadKind.open, workers=workers))
 
 
 def test_each_thread_gets_a_core_of_its_own() -> None:

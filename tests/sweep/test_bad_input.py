@@ -105,6 +105,17 @@ CASES = {
         ["workload.max_length=600"],
         "workload.max_length is 600, but model 'tiny' takes at most 512 tokens: by its positions",
     ),
+    "load": (["load=opened"], "There is no load 'opened' (conf/load/opened.yaml). Did you mean 'open'?"),
+    "kind of load": (["load.kind=half"], "expected one of [closed, open]"),
+    "percentile": (["load=open", "load.slo.percentile=100"], "load.slo.percentile is 100, but must be above 0 and"),
+    "objective": (["load=open", "load.slo.milliseconds=0"], "load.slo.milliseconds is 0, but must be above 0."),
+    "no workers": (["load=open", "load.workers=0"], "load.workers is 0, but must be at least 1."),
+    "workers": (["load=open", "load.workers=999"], "so the service needs 999 physical cores, and the load generator"),
+    "queue": (["load=open", "load.queue=5000"], "load.queue is 5000, but must be at most 4096"),
+    "waiting for a batch": (
+        ["load=open", "load.batching.max_wait_milliseconds=60"],
+        "but load.slo.milliseconds is 50: a request that waits so long for others is late.",
+    ),
     "retry": (["hydra.sweeper.retry=all"], "the only value is 'failed'"),
 }
 
@@ -327,6 +338,14 @@ def test_what_needs_a_package_that_this_machine_lacks(
     said = refused(f"technique={technique}", "isolation=process")
     assert f"technique '{technique}' has the {what}, which needs the package {missing}" in said
     assert f"this machine ({platform.machine()}, Python {platform.python_version()})" in said
+
+
+def test_an_open_load_without_a_load_generator(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.sweep.validation.find_spec", lambda name: None)
+    monkeypatch.setattr("runner.isolation.choose.physical_cores", lambda: [0, 1])
+    said = refused("load=open", "isolation=process")
+    assert "load is 'open', which needs the package mlcommons-loadgen, and it is not installed" in said
+    assert f"this machine ({platform.machine()}, Python {platform.python_version()};" in said
 
 
 def test_a_model_without_a_tokenizer(refused: Refused, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ def a_config(model: str = "m", technique: str = "torch-eager", threads: int = 1,
         "workload": {"name": "online", "batch_size": 1},
         "measure": {"rounds": 3},
         "isolation": {"kind": "process", "memory": "4GiB"},
+        "load": {"name": "closed", "kind": "closed", "workers": 1},
         "threads": threads,
         "seed": 0,
     }
@@ -39,6 +40,16 @@ def test_key_ignores_what_makes_no_other_job() -> None:
     changed = a_config() | {"slots": "auto", "store": "another", "measure": {"rounds": 9}}
     assert job_key(changed) == job_key(a_config())
     assert job_key(a_config(threads=2)) != job_key(a_config())
+
+
+def test_the_settings_of_a_load_make_another_job_only_where_it_is_open() -> None:
+    closed, same = a_config(), a_config() | {"load": {"name": "mine", "kind": "closed", "workers": 4}}
+    one, two = (a_config() | {"load": {"name": "open", "kind": "open", "workers": workers}} for workers in (1, 2))
+    assert job_key(closed) == job_key(same)
+    assert len({job_key(closed), job_key(one), job_key(two)}) == 3
+    found = [Job(job_key(config), Config(), config).conditions for config in (closed, same, one, two)]
+    assert found[0] == found[1]
+    assert len({*found}) == 3, "jobs under different loads share no baseline"
 
 
 @pytest.mark.parametrize("name", ["../../etc", "a/b", "x y\n'\"", "🦆", "n" * 300])

@@ -12,7 +12,7 @@ from runner.sweep.slots.slot import Slot
 AUTO = "auto"
 
 
-def choose_slots(count: Any, threads: int) -> tuple[list[Slot], str | None]:
+def choose_slots(count: Any, cores: int) -> tuple[list[Slot], str | None]:
     """Return the slots in which rounds are measured, and a line to print about them.
 
     The list is empty if one round is measured at a time. Two slots never share a cache. In a shared cache, the slowdown
@@ -20,7 +20,7 @@ def choose_slots(count: Any, threads: int) -> tuple[list[Slot], str | None]:
 
     Args:
         count: the value of the key slots: the number of slots, or auto for as many as the machine has.
-        threads: the largest number of threads of a job. Each thread needs its own core.
+        cores: the largest number of cores that a trial needs.
 
     Raises:
         UserError: if `count` is not valid, or if the machine has fewer slots.
@@ -30,15 +30,15 @@ def choose_slots(count: Any, threads: int) -> tuple[list[Slot], str | None]:
     if count != AUTO and (not isinstance(count, int) or count < 1):
         raise UserError(f"slots is {count!r}, but must be a whole number from 1 up, or {AUTO}.")
     domains = cache_domains()
-    usable = _same_size([domain for domain in domains if len(domain.cores) >= threads])
+    usable = _same_size([domain for domain in domains if len(domain.cores) >= cores])
     if isinstance(count, int) and count > len(usable):
         allowed = f"1 to {len(usable)}, or {AUTO}" if len(usable) > 1 else "1"
         raise UserError(
-            f"slots is {count}, but each slot needs its own last-level cache: {_reason(domains, usable, threads)}. "
+            f"slots is {count}, but each slot needs its own last-level cache: {_reason(domains, usable, cores)}. "
             f"Give {allowed}."
         )
     if len(usable) < 2:
-        return [], f"slots={AUTO} means one round at a time here: {_reason(domains, usable, threads)}."
+        return [], f"slots={AUTO} means one round at a time here: {_reason(domains, usable, cores)}."
     chosen = usable[len(usable) - count :] if isinstance(count, int) else usable  # the last ones: see choose_cpus
     slots = [Slot(number, domain.cpus) for number, domain in enumerate(chosen)]
     where = "; ".join(f"slot {slot.number + 1}: CPUs {_ranges(slot.cpus)}" for slot in slots)
@@ -52,12 +52,12 @@ def _same_size(domains: list[CacheDomain]) -> list[CacheDomain]:
     return [domain for domain in domains if domain.cache_size == most_frequent]
 
 
-def _reason(domains: list[CacheDomain], usable: list[CacheDomain], threads: int) -> str:
+def _reason(domains: list[CacheDomain], usable: list[CacheDomain], cores: int) -> str:
     """Return the reason for the number of slots."""
     if len(domains) == 1:
         return "as far as the kernel shows, all CPUs that may be used share one cache"
-    cores = "a core" if threads == 1 else f"the {threads} cores that threads={threads} needs"
-    return f"of {len(domains)} such caches, {len(usable)} of one size have {cores} that may be used"
+    needed = "a core" if cores == 1 else f"the {cores} cores that a trial needs"
+    return f"of {len(domains)} such caches, {len(usable)} of one size have {needed} that may be used"
 
 
 def _ranges(cpus: list[int]) -> str:

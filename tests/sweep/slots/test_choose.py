@@ -57,7 +57,7 @@ def test_a_number_takes_the_last_caches(machine: Machine) -> None:
 def test_hyperthreads_are_not_cores(machine: Machine) -> None:
     machine([[0, 1], [2, 3]], cores_of={1: 0, 3: 2})
     assert len(choose_slots("auto", 1)[0]) == 2
-    with pytest.raises(UserError, match=r"of 2 such caches, 0 of one size have the 2 cores that threads=2 needs"):
+    with pytest.raises(UserError, match=r"of 2 such caches, 0 of one size have the 2 cores that a trial needs"):
         choose_slots(2, 2)
 
 

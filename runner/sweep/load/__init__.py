@@ -1,0 +1,1 @@
+"""Measure a job under an open load: requests arrive at random times, whatever the service does."""
