@@ -239,12 +239,18 @@ class MeasureConfig:
     timed_seconds: float = 2.0  # the timed calls of a trial's box and its partner together; at least one pass
     turn_seconds: float = 0.04  # the length of a turn of the slower of the two; at least one call
     warmup_seconds: float = 0.5  # the longest warm-up; it ends when calls no longer get faster
+    cold_starts: int = 0  # the rounds that end with a start of each job from an empty page cache
     peaks: bool = True  # first measure the machine's top speed, once: about 10 seconds for each number of threads
     limits: DisturbanceLimits = field(default_factory=DisturbanceLimits)
 
     def __post_init__(self) -> None:
         for name, least in {"rounds": 1, "reruns": 0, "max_rounds": self.rounds, "batches": 1}.items():
             _at_least(f"measure.{name}", getattr(self, name), least)
+        if not 0 <= self.cold_starts <= self.rounds:
+            raise UserError(
+                f"measure.cold_starts is {self.cold_starts}, but must be from 0 to measure.rounds, which is "
+                f"{self.rounds}: a round has one cold start of each job."
+            )
         for name in ("half_width", "budget_seconds", "timed_seconds", "turn_seconds", "warmup_seconds"):
             if (value := getattr(self, name)) is not None:
                 _at_least(f"measure.{name}", value, 0)

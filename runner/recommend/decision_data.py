@@ -228,6 +228,7 @@ def _values(row: Row) -> dict[str, float]:
     if row["job"] == row["baseline_job"] and row["accuracy"] is not None:
         flips = 0.0  # no row compares a baseline with itself
     values = {
+        "cold_start_seconds": row["cold_start_seconds"],
         "disk_bytes": row["disk_bytes"],
         "rss_bytes": row["rss_peak_bytes"],
         "accuracy": row["accuracy"],

@@ -34,6 +34,7 @@ class Measure:
         at_least: whether the limit is the least that is allowed, not the most.
         smallest: a smaller limit is taken as this one when an excess is put in proportion to it, so that also 0 can be
             missed by little.
+        optional: whether only some sweeps measure it.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Measure:
     scatters_with: Literal["rounds", "examples", "nothing"]
     at_least: bool = False
     smallest: float = 0.0
+    optional: bool = False
 
     def text(self, value: float, digits: int = 3) -> str:
         """Return a value with its unit, as '27.7 ms'."""
@@ -70,6 +72,7 @@ MEASURES: Final = (
     Measure("p90_seconds", "p90", "max-p90-ms", "ms", 1e-3, "rounds"),
     Measure("p95_seconds", "p95", "max-p95-ms", "ms", 1e-3, "rounds"),
     Measure("p99_seconds", "p99", "max-p99-ms", "ms", 1e-3, "rounds"),
+    Measure("cold_start_seconds", "cold start", "max-cold-start-ms", "ms", 1e-3, "nothing", optional=True),
     Measure("disk_bytes", "disk", "max-disk-mb", "MB", 1e6, "nothing"),
     Measure("rss_bytes", "memory", "max-rss-mb", "MB", 1e6, "rounds"),
     Measure("accuracy", "accuracy", "min-accuracy", "%", 1e-2, "examples", at_least=True),

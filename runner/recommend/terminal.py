@@ -44,7 +44,7 @@ def print_recommendation(
 def _table(data: DecisionData, chosen: Recommendation, limits: Limits, core_hour: float | None, wide: bool) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("Variant", overflow="fold")
-    shown = [measure for measure in MEASURES if wide]
+    shown = [m for m in MEASURES if wide and (m.name in limits or not m.optional)]
     costs = ["Per million"] if core_hour is not None else []
     for title in ("Latency", *(measure.title.capitalize() for measure in shown), *costs, "Best in"):
         table.add_column(title, justify="right", no_wrap=True)

@@ -244,6 +244,13 @@ COLUMNS = (
         "rss_peak_bytes",
     ),
     Column(
+        "Cold start",
+        "from an empty page cache to the first prediction, and what that read from the disk",
+        lambda r: Cell(seconds(r["cold_start_seconds"]), megabytes(r["cold_start_read_bytes"])),
+        "cold_start_seconds",
+        needs=("cold_start_seconds",),
+    ),
+    Column(
         "Load",
         "from files to a model ready to be called, import not included",
         lambda r: Cell(seconds(r["load_seconds"]), of_baseline(r["load_ratio"])),

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from runner.recommend.choose import choose
 from runner.recommend.decision_data import DecisionData, Variant, decision_data
-from runner.recommend.limits import EPSILON, MEASURES
+from runner.recommend.limits import EPSILON, MEASURES, Measure
 from runner.recommend.messages import FEW_ROUNDS, SENTENCES, headline, latency_line, memory_line, why
 from runner.recommend.resamples import RESAMPLES, Resamples
 from runner.report.outcomes import OutcomeEncoder, PackedOutcomes, packed_set, shortened
@@ -85,7 +85,7 @@ def recommend_section(tables: Tables, max_open: int = 3) -> Section | None:
             data=page_data(choices),
             open=[(data, *_without_limits(data)) for data in choices[:max_open]],
             folded=choices[max_open:],
-            measures=MEASURES,
+            measures=_known(choices),
             resamples=RESAMPLES,
             latency=" ".join(filter(None, (latency_line(choices), memory_line(choices)))),
         )
@@ -103,10 +103,16 @@ def page_data(choices: Sequence[DecisionData]) -> PageData:
         max_named=MAX_NAMED,
         few_rounds=FEW_ROUNDS,
         sentences=SENTENCES,
-        measures=[asdict(measure) for measure in MEASURES],
+        measures=[asdict(measure) for measure in _known(choices)],
         choices=[_page_choice(data, encoder) for data in choices],
         places=encoder.places,
     )
+
+
+def _known(choices: Sequence[DecisionData]) -> list[Measure]:
+    """Return all measures without the optional ones that no variant has."""
+    names = {name for data in choices for variant in data.variants for name in variant.values}
+    return [measure for measure in MEASURES if measure.name in names or not measure.optional]
 
 
 def _without_limits(data: DecisionData) -> tuple[str, list[str]]:

@@ -11,12 +11,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from statistics import fmean
 
+from runner.results.records.plan import Role
 from runner.results.records.summary import SlotCost
-from runner.results.records.trial import ALONE_ROLES
 from runner.results.rounds import a_a_log_ratios, included_rounds
 from runner.results.statistics import estimate_ratio, noise_floor
 from runner.results.tables import Row
 
+_PAIR = (Role.alone_first.value, Role.alone_last.value)
 _MIN_PAIRS = 2  # that a floor takes; if fewer were undisturbed, the least disturbed ones fill up
 
 
@@ -29,7 +30,7 @@ def cost_of_slots(trials: Sequence[Row]) -> SlotCost:
     Args:
         trials: the evaluated trials of one baseline.
     """
-    alone = _undisturbed([trial for trial in trials if trial["status"] == "ok" and trial["role"] in ALONE_ROLES])
+    alone = _undisturbed([trial for trial in trials if trial["status"] == "ok" and trial["role"] in _PAIR])
     if not alone:
         return SlotCost()
     beside = [trial for trial in trials if trial["status"] == "ok" and trial["included"] and trial["beside"]]

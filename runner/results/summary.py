@@ -15,6 +15,7 @@ import pyarrow as pa
 from runner.results.prediction_metrics import prediction_figures
 from runner.results.predictions import Evaluation
 from runner.results.records.job import ArtifactFacts
+from runner.results.records.plan import Role
 from runner.results.records.summary import JobSummary
 from runner.results.records.trial import MEASURED, STATUSES
 from runner.results.rounds import a_a_log_ratios, are_disturbed
@@ -41,7 +42,7 @@ _TO_COMPARE += ["disturbance", "beside", *_OTHER_RATIOS, "capacity_per_second", 
 #: The columns that are alike in all trials of a job, or of which the first value says enough.
 _SETTINGS = ["sweep", "weights", "batch_size", "padding", "max_length", "bucket"]
 _SETTINGS += [*(field.name for field in fields(ArtifactFacts)), "capacity_reason"]
-_OF_TRIALS = [*_SETTINGS, "round", "status", "error", "log", "included", *MEASURED]
+_OF_TRIALS = [*_SETTINGS, "round", "role", "status", "error", "log", "included", *MEASURED]
 
 
 def summarize(jobs: Sequence[Row], planned: Mapping[str, int], results: Any, evaluations: Sequence[Evaluation]) -> Any:
@@ -102,6 +103,9 @@ def _add_medians(summary: JobSummary, planned: int, trials: Sequence[Row]) -> No
         setattr(summary, name, next((trial[name] for trial in trials if trial[name] is not None), None))
     for name in MEASURED:
         setattr(summary, name, _median(trial[name] for trial in included))
+    cold = [trial for trial in trials if trial["role"] == Role.cold_start.value and trial["status"] == "ok"]
+    summary.cold_start_seconds = _median(trial["start_seconds"] for trial in cold)
+    summary.cold_start_read_bytes = _median(trial["start_read_bytes"] for trial in cold)
 
 
 def _add_predictions(summaries: Mapping[str, JobSummary], evaluations: Sequence[Evaluation]) -> None:

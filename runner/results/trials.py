@@ -110,8 +110,8 @@ def _compare_with_partner(record: TrialRecord) -> None:
         raise ValueError("the calls of trial and partner, and their turns, differ in number")
     record.partner_ratio = _paired_ratio(latencies, partner)
     if samples.tokenize_seconds and record.partner_tokenize_seconds:
-        own = _without(latencies, samples.tokenize_seconds)
-        record.partner_engine_ratio = _paired_ratio(own, _without(partner, record.partner_tokenize_seconds))
+        own_engine = _without(latencies, samples.tokenize_seconds)
+        record.partner_engine_ratio = _paired_ratio(own_engine, _without(partner, record.partner_tokenize_seconds))
     record.turns = len(set(turns))
     record.partner_latency_p50_seconds = median(partner)
     own, other = (np.percentile(side, TAILS) for side in (latencies, partner))

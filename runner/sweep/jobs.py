@@ -167,3 +167,12 @@ def alone_pairs(trials: list[TrialSpec]) -> list[TrialSpec]:
     return [
         TrialSpec(job, trials[0].round, position, role, job) for position, (job, role) in enumerate(places, len(trials))
     ]
+
+
+def cold_starts(trials: list[TrialSpec]) -> list[TrialSpec]:
+    """Return a cold start of each job of a round. Their places follow those of the round's trials."""
+    jobs = {trial.job: trial.baseline for trial in trials}
+    return [
+        TrialSpec(job, trials[0].round, position, Role.cold_start, baseline)
+        for position, (job, baseline) in enumerate(jobs.items(), len(trials))
+    ]

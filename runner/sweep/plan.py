@@ -14,7 +14,7 @@ from runner.machine import provenance
 from runner.results.records.plan import JobRecord, PlanRecord, TrialSpec, block_name
 from runner.store.artifacts import digest
 from runner.store.sweep_folder import SCHEMA
-from runner.sweep.jobs import Job, alone_pairs, load_columns, order_round
+from runner.sweep.jobs import Job, alone_pairs, cold_starts, load_columns, order_round
 from runner.sweep.slots.slot import Slot
 
 
@@ -55,9 +55,16 @@ class Plan:
         return list(dict.fromkeys(block_name(job.key, self.baselines[job.key]) for job in self.jobs))
 
     def round(self, number: int) -> list[TrialSpec]:
-        """Return the trials of a round in order. With slots, the first `measure.rounds` rounds have pairs alone."""
+        """Return the trials of a round in order.
+
+        With slots, the first `measure.rounds` rounds have pairs alone. The first `measure.cold_starts` rounds end with
+        a cold start of each job.
+        """
+        measure = self.config.measure
         trials = order_round(self.jobs, self.baselines, number, self.config.seed)
-        return trials + alone_pairs(trials) if self.slots and number < self.config.measure.rounds else trials
+        if self.slots and number < measure.rounds:
+            trials += alone_pairs(trials)
+        return trials + cold_starts(trials) if number < measure.cold_starts else trials
 
     def with_images(self) -> tuple[Plan, Box]:
         """Return the plan with the image's id in each job, and the box of the first job.

@@ -181,7 +181,7 @@ def check_same_sweep(folder: SweepFolder, record: PlanRecord) -> None:
             )
 
 
-_MAY_GROW = ("name", "rounds", "reruns", "half_width", "max_rounds", "budget_seconds", "limits")
+_MAY_GROW = ("name", "rounds", "reruns", "half_width", "max_rounds", "budget_seconds", "cold_starts", "limits")
 
 
 def _headline(plan: Plan, trials: list[TrialSpec], missing: list[TrialSpec]) -> str:

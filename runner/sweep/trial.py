@@ -6,6 +6,8 @@ import json
 import shutil
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,14 +23,14 @@ from runner.machine.topology import choose_cpus
 from runner.results.format import pluralize
 from runner.results.json_files import read_record
 from runner.results.records.measured import Measured, to_json
-from runner.results.records.plan import TrialSpec, current_plan
+from runner.results.records.plan import Role, TrialSpec, current_plan
 from runner.results.records.prepared import PreparedJob
 from runner.results.records.trial import Status, TrialRecord
 from runner.store.sweep_folder import SweepFolder
 from runner.sweep.cluster.units import this_node
 from runner.sweep.jobs import load_columns
 from runner.sweep.load.measure import measure_capacity
-from runner.sweep.partner import Partner, PartnerFailedError, open_partner
+from runner.sweep.partner import Partner, PartnerFailedError, close_partner, open_partner
 from runner.sweep.peaks import Peaks, measured_peaks
 from runner.sweep.prepared import prepare_job, read_prepared, write_log
 from runner.sweep.rates import impossible_rate, rates, wrong_precision
@@ -123,16 +125,45 @@ def _measure(record: TrialRecord, cfg: Config, spec: TrialSpec, cores: list[int]
     record.add(prepared)
     box = make_box(cfg.isolation)
     record.image_id, record.base_id = box.image_id, box.base_id
-    began = time.monotonic()
-    record.no_turns = _no_turns(cfg)
-    partner = None if record.no_turns else _partner(cfg, spec, box, cpus, sweep)
-    record.partner_start_seconds = time.monotonic() - began
     order = _order(cfg, box, cpus, prepared)
+    if spec.role is Role.cold_start:
+        order, partner = _cold(order, box, sweep.trial_folder(spec.name)), None
+    else:
+        began = time.monotonic()
+        record.no_turns = _no_turns(cfg)
+        partner = None if record.no_turns else _partner(cfg, spec, box, cpus, sweep)
+        record.partner_start_seconds = time.monotonic() - began
     _run_box(record, box, order, partner, sweep, sweep.trial_folder(spec.name))
     if record.status == "ok":
         _check(record, prepared, cfg, box, cpus, sweep)
-    if record.status == "ok" and cfg.load.is_open:
+    if record.status == "ok" and cfg.load.is_open and not spec.is_alone:
         measure_capacity(record, box, order, cfg.load, cores, sweep.trials)
+
+
+def _cold(order: BoxOrder, box: Box, folder: Path) -> BoxOrder:
+    """Evict what the box of an order reads from the page cache, and return the order with as few calls as possible.
+
+    Raises:
+        RuntimeError: if that fails.
+    """
+    close_partner()  # pages that a process has mapped cannot be evicted
+    with _empty_folder(folder / "box") as output:
+        end = box.run(replace(order, module="runner.trial.evict", output=output))
+    if end.exit_code:
+        raise RuntimeError(f"the files of the box could not be evicted from the page cache: it {end.reason()}")
+    few = {"batches": 1, "timed_seconds": 0.0, "warmup_seconds": 0.0}
+    return replace(order, request=order.request | {"measure": order.request["measure"] | few})
+
+
+@contextmanager
+def _empty_folder(path: Path) -> Iterator[Path]:
+    """Make an empty folder, whatever was there before, and remove it in the end."""
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir()
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path)
 
 
 def _no_turns(cfg: Config) -> str | None:
@@ -188,17 +219,14 @@ def _run_box(
     record: TrialRecord, box: Box, order: BoxOrder, partner: Partner | None, sweep: SweepFolder, folder: Path
 ) -> None:
     """Run the trial in its box, and write what the box measured into the record."""
-    output = folder / "box"
-    shutil.rmtree(output, ignore_errors=True)
-    output.mkdir()
     session = partner.session() if partner else None
     inputs = order.inputs | ({"partner": partner.folder} if partner else {})
-    began = time.monotonic()
-    end = box.run(replace(order, request=order.request | {"session": session}, inputs=inputs, output=output))
-    record.box_seconds = time.monotonic() - began
-    result = output / "measured.json"
-    measured = read_record(result, Measured) if result.exists() else None
-    shutil.rmtree(output)
+    with _empty_folder(folder / "box") as output:
+        began = time.monotonic()
+        end = box.run(replace(order, request=order.request | {"session": session}, inputs=inputs, output=output))
+        record.box_seconds = time.monotonic() - began
+        result = output / "measured.json"
+        measured = read_record(result, Measured) if result.exists() else None
     record.status = _status(end, measured)
     if record.status == "crashed":
         end.check_disk(folder)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.engines.engine import Engine, import_engine
 from runner.results.records.measured import Measured
-from runner.trial.box import process_start_seconds
+from runner.trial.box import process_start_seconds, read_bytes
 from runner.trial.inputs import load_inputs
 from runner.trial.memory import MemoryWatch
 from runner.trial.request import Paths, Settings
@@ -69,7 +69,7 @@ def start(request: Settings, paths: Paths, watch: MemoryWatch) -> Started:
         began = time.perf_counter()
         call(texts[0])
         measured.first_call_seconds = time.perf_counter() - began
-    measured.start_seconds = time.monotonic() - process_start_seconds()
+    measured.start_seconds, measured.start_read_bytes = time.monotonic() - process_start_seconds(), read_bytes()
     measured.rss_first_call_bytes, measured.rss_anon_first_call_bytes = watch.phase_peak()
     _check_tokens(encoder, texts, arrays)
 

@@ -108,6 +108,27 @@ def test_a_trial_that_tokenizes_longer_than_it_takes_is_crashed(tmp_path: Path) 
     assert "tokenizing took longer than the call" in row["error"]
 
 
+def test_cold_starts_are_no_part_of_rounds_and_medians(tmp_path: Path) -> None:
+    write_sweep(tmp_path, rounds=3)
+    without = summary(collect(tmp_path), INT8)
+    plan = json.loads((tmp_path / "plan.json").read_text())
+    for round_, start_seconds in enumerate((2.0, 9.0, 4.0)):
+        plan["trials"].append(
+            {"job": INT8.key, "round": round_, "position": 99, "role": "cold-start", "baseline": BASELINE.key}
+        )
+        content = json.loads(trial_file(tmp_path, INT8, round_).read_text())
+        cold = {"role": "cold-start", "start_seconds": start_seconds, "start_read_bytes": 7, "load_seconds": 50.0}
+        path = trial_file(tmp_path, INT8, round_, "cold-start")
+        path.parent.mkdir()
+        path.write_text(json.dumps(content | cold | {"partner_latency_seconds": None, "position": 99}))
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    row = summary(collect(tmp_path), INT8)
+    assert (row["cold_start_seconds"], row["cold_start_read_bytes"]) == (4.0, 7)
+    assert (row["trials_ok"], row["trials_planned"], row["rounds_included"]) == (6, 6, 3)
+    for name in ("latency_ratio", "latency_ratio_low", "noise_floor", "verdict", "load_seconds", "start_seconds"):
+        assert row[name] == without[name], name
+
+
 def test_ratios_verdicts_and_medians(tmp_path: Path) -> None:
     tables = collect(write_sweep(tmp_path, rounds=6))
     int8 = summary(tables, INT8)

@@ -14,7 +14,7 @@ from runner.config.overrides import override_line
 from runner.config.schema import Config
 from runner.errors import UserError
 from runner.results.records.plan import Role
-from runner.sweep.jobs import Job, alone_pairs, find_baselines, is_excluded, job_key, order_round
+from runner.sweep.jobs import Job, alone_pairs, cold_starts, find_baselines, is_excluded, job_key, order_round
 
 
 def a_config(model: str = "m", technique: str = "torch-eager", threads: int = 1, family: str = "m") -> dict[str, Any]:
@@ -116,6 +116,18 @@ def test_a_pair_alone_is_of_each_baseline_and_has_places_of_its_own(jobs: list[J
     assert not any(trial.is_alone for trial in trials)
     assert Counter(trial.job for trial in alone) == {key: 2 for key in baselines.values() if key}
     together = trials + alone
+    assert [trial.position for trial in together] == list(range(len(together)))
+    assert len({trial.name for trial in together}) == len(together)
+
+
+@given(grids, st.integers(0, 99))
+def test_a_round_may_end_with_a_cold_start_of_each_job(jobs: list[Job], seed: int) -> None:
+    baselines = find_baselines(jobs, "torch-eager")
+    trials = order_round(jobs, baselines, 1, seed)
+    cold = cold_starts(trials)
+    assert [trial.job for trial in cold] == list(dict.fromkeys(trial.job for trial in trials))
+    assert all(trial.is_alone and trial.baseline == baselines[trial.job] for trial in cold)
+    together = trials + cold
     assert [trial.position for trial in together] == list(range(len(together)))
     assert len({trial.name for trial in together}) == len(together)
 

@@ -87,8 +87,10 @@ def test_one_that_does_not_get_ready_in_time(tmp_path: Path) -> None:
         open_partner("job-r0", Slow(), order, tmp_path)
 
 
-def test_the_latencies_of_a_session(tmp_path: Path) -> None:
+def test_the_durations_of_a_session(tmp_path: Path) -> None:
     opened = open_partner("job-r0", FakeBox(), ORDER, tmp_path)
-    (opened.folder / "77.json").write_text(json.dumps([0.1, 0.2]))
-    assert opened.latencies(77) == [0.1, 0.2]
-    assert opened.latencies(78) is None
+    calls = {"latency_seconds": [0.1, 0.2], "tokenize_seconds": [0.01, 0.02]}
+    (opened.folder / "77.json").write_text(json.dumps(calls))
+    assert opened.calls(77).latency_seconds == [0.1, 0.2]
+    assert opened.calls(77).tokenize_seconds == [0.01, 0.02]
+    assert opened.calls(78).latency_seconds is None

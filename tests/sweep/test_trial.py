@@ -62,7 +62,12 @@ def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def trial(
-    sweep: Path, declared: str | None = "float32", status: str = "ok", load: LoadConfig | None = None, **ready: Any
+    sweep: Path,
+    declared: str | None = "float32",
+    status: str = "ok",
+    role: Role = Role.variant,
+    load: LoadConfig | None = None,
+    **ready: Any,
 ) -> TrialRecord:
     """Run one and return its record."""
     empty = sweep / folder_sha256(sweep / "nothing")  # as the store names what holds no file
@@ -80,7 +85,7 @@ def trial(
         load=load or LoadConfig(),
     )
     write_jobs(folder, {"job": plain(cfg)})
-    spec = TrialSpec("job", 0, 0, Role.variant, None)
+    spec = TrialSpec("job", 0, 0, role, None)
     write_plan(folder, a_plan([spec]))
     trial_module.run_trial(folder, spec.name)
     return read_record(folder.trial(spec.name), TrialRecord)
@@ -162,8 +167,47 @@ def test_a_trial_that_fails_has_no_service(sweep: Path, monkeypatch: pytest.Monk
     assert trial(sweep, load=LoadConfig("open", LoadKind.open)).status == "crashed"
 
 
+def test_a_cold_start_has_no_service(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial_module, "choose_cpus", lambda number: [8, 9][-number:])
+    monkeypatch.setattr(trial_module, "lock_cores", lambda *_: nullcontext())
+    monkeypatch.setattr(trial_module, "measure_capacity", lambda *_: pytest.fail("it was measured"))
+    row = trial(sweep, role=Role.cold_start, precision="float32", load=LoadConfig("open", LoadKind.open))
+    assert row.status == "ok"
+
+
 def test_a_closed_load_leaves_no_trace_in_the_file(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trial_module, "measure_capacity", lambda *_: pytest.fail("it was measured"))
     trial(sweep, precision="float32")
     names = json.loads(next(sweep.glob("trials/*/trial.json")).read_text()).keys()
     assert not {name for name in names if "capacity" in name or "slo" in name} | names & {"load", "workers", "probes"}
+
+
+def test_a_cold_start_evicts_first_and_makes_few_calls(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    orders: list[BoxOrder] = []
+    closed: list[int] = []
+
+    class Recording(FakeBox):
+        def run(self, order: BoxOrder) -> BoxEnd:
+            assert not list(order.output.iterdir())
+            orders.append(order)
+            return super().run(order)
+
+    monkeypatch.setattr(trial_module, "make_box", lambda _: Recording())
+    monkeypatch.setattr(trial_module, "close_partner", lambda: closed.append(len(orders)))
+    assert trial(sweep, role=Role.cold_start).status == "ok"
+    assert [order.module for order in orders] == ["runner.trial.evict", "runner.trial"]
+    assert closed == [0]
+    assert orders[1].request["measure"]["timed_seconds"] == 0
+    assert orders[1].inputs.keys() == {"artifact", "inputs"}  # no partner
+
+
+def test_a_cold_start_whose_files_stay_cached_is_a_failed_row(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing(FakeBox):
+        def run(self, order: BoxOrder) -> BoxEnd:
+            return BoxEnd(1, False, False, "no such call")
+
+    monkeypatch.setattr(trial_module, "make_box", lambda _: Failing())
+    record = trial(sweep, role=Role.cold_start)
+    assert record.status == "crashed"
+    assert "could not be evicted from the page cache: it ended with exit code 1: no such call" in (record.error or "")
+    assert not (SweepFolder(sweep).trial_folder("job-r0-cold-start") / "box").exists()

@@ -43,7 +43,11 @@ class Figures:
     ] = None
     start_seconds: Annotated[
         float | None,
-        "Time from the start of the box's process to the first prediction, with the files in the page cache.",
+        "Time from the start of the box's process to the first prediction, with the files in the page cache; in a "
+        "cold-start, without them.",
+    ] = None
+    start_read_bytes: Annotated[
+        int | None, "Bytes that were read from storage until the first prediction; null where not known."
     ] = None
     warmup_seconds: Annotated[float | None, "Time of the calls that come before the timed ones (phase warm-up)."] = None
     warmup_calls: Annotated[int | None, "Number of calls in the warm-up."] = None

@@ -18,18 +18,22 @@ from runner.store.sweep_folder import SCHEMA, SweepFolder
 
 
 class Role(Enum):
-    """What a trial stands for within its round; see runner/sweep/slots for those that are measured alone."""
+    """What a trial stands for within its round.
+
+    See runner/sweep/slots for the pairs that are measured alone. A cold start begins with an empty page cache.
+    """
 
     variant = "variant"
     baseline_first = "baseline-first"
     baseline_last = "baseline-last"
     alone_first = "alone-first"
     alone_last = "alone-last"
+    cold_start = "cold-start"
 
     @property
     def is_alone(self) -> bool:
-        """Return whether it is one of a pair of the baseline that is measured while no other slot is at work."""
-        return self in (Role.alone_first, Role.alone_last)
+        """Return whether it runs while no other slot is at work. Then no ratio and no median of a round includes it."""
+        return self in (Role.alone_first, Role.alone_last, Role.cold_start)
 
 
 class JobRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

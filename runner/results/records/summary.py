@@ -141,6 +141,14 @@ class AgainstBaseline:
 
 
 @dataclass(kw_only=True)
+class ColdStart:
+    """How long a job takes to its first prediction from an empty page cache; null without measure.cold_starts."""
+
+    cold_start_seconds: Annotated[float | None, "Median of start_seconds over the ok cold starts."] = None
+    cold_start_read_bytes: Annotated[float | None, "Median of start_read_bytes over the ok cold starts."] = None
+
+
+@dataclass(kw_only=True)
 class ThreadScaling:
     """What more threads bring. The columns are null if the sweep has no such job with one thread."""
 
@@ -279,6 +287,7 @@ class JobSummary(
     CapacityRatio,
     SlotCost,
     AgainstBaseline,
+    ColdStart,
     ThreadScaling,
     Accuracy,
     AccuracyAgainstBaseline,

@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
+import docker
 from runner.isolation.docker import DockerBox
+from runner.isolation.owner import owner_labels
 from runner.results.records.load import Probe
 from runner.sweep.load.service import Service, ServiceFailedError
 from tests.patience import PATIENCE_SECONDS, wait_until
@@ -252,4 +254,25 @@ def test_in_containers(tmp_path: Path, docker_box: DockerBox) -> None:
     assert (offline.completed_per_second or 0) > 1 / 0.02
     assert (probe.queries, probe.completed, probe.rejected) == (10, 10, 0)
     assert 0.02 <= (probe.latency_p50_seconds or 0) < (probe.seconds or 0)
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.docker
+@pytest.mark.parametrize(("module", "name"), [("service", "service"), ("generator", "load generator")])
+def test_no_container_is_left_when_one_is_killed(tmp_path: Path, docker_box: DockerBox, module: str, name: str) -> None:
+    client = docker.from_env()
+
+    def ours() -> list[Any]:
+        labels = [f"{label}={value}" for label, value in owner_labels().items()]
+        return client.containers.list(all=True, filters={"label": labels}, ignore_removed=True)
+
+    def kill() -> None:
+        (container,) = (each for each in ours() if f"runner.trial.{module}" in each.attrs["Config"]["Cmd"])
+        container.kill()
+
+    service = serve(tmp_path, load(), box=docker_box)
+    assert len(ours()) == 2
+    assert during_a_probe(service, kill).startswith(f"the {name} was killed by SIGKILL")
+    assert ours() == []
     assert list((tmp_path / "run").iterdir()) == []
