@@ -10,6 +10,7 @@ from pathlib import Path
 from runner.config.schema import LoadConfig
 from runner.isolation.box import Box, BoxOrder
 from runner.results.records.load import Probe
+from runner.results.records.plan import Role
 from runner.results.records.trial import TrialRecord
 from runner.sweep.load.capacity import find_capacity, is_disturbed, seconds_of_probe
 from runner.sweep.load.service import Service, ServiceFailedError, service_orders
@@ -43,7 +44,7 @@ def measure_capacity(
             probes.append(service.offline(load.probe_seconds))
             probe = _prober(service, load, f"{record.seed}-{record.round}", probes)
             found = find_capacity(probe, probes[0], load)
-            if record.round == 0 and found.per_second:
+            if record.round == 0 and found.per_second and record.role != Role.baseline_last.value:
                 for share in _CURVE:
                     probe(share * found.per_second)
     except ServiceFailedError as failure:
