@@ -38,7 +38,7 @@ def measure_capacity(
     Raises:
         MachineError: if the engine, the disk or a core is gone.
     """
-    record.probes = probes = []
+    record.probes = probes = list[Probe]()
     try:
         with Service(box, *service_orders(order, load, cpus), folder) as service:
             prober = _Prober(service, load, f"{record.seed}-{record.round}", probes)
