@@ -163,8 +163,8 @@ def _serve(service: Mapping[str, Any], variant: Variant) -> Iterator[str]:
         f"The service has {pluralize(service['workers'], 'worker')}, each of them a process with {threads}. A worker "
         f"answers {batches}, and up to {pluralize(service['queue'], 'text')} wait (settings.json). A text that arrives "
         "when the queue is full is rejected with status 503. GET /health says whether all workers run, and GET "
-        "/metrics counts for Prometheus. The service ends when a worker ends: let something start it again, such as Docker's "
-        "--restart=always. The Dockerfile makes an image of it."
+        "/metrics counts for Prometheus. The service ends when a worker ends: let something start it again, such as "
+        "Docker's --restart=always. The Dockerfile makes an image of it."
     )
 
 
