@@ -83,14 +83,15 @@ def service_files(variant: Variant, service: dict[str, Any]) -> dict[str, str]:
 
 
 def _python(variant: Variant) -> str:
-    """Return the version of Python with which the variant was measured."""
-    version = json.loads(variant.trial["box_rest"] or "{}").get("python")
-    if not re.fullmatch(r"3\.\d+\.\d+", str(version)):  # anything else could be a line of its own
+    """Return the minor version of the Python with which the variant was measured."""
+    version = str(json.loads(variant.trial["box_rest"] or "{}").get("python"))
+    found = re.match(r"3\.\d+", version)
+    if not found:
         raise UserError(
             f"The sweep says that Python {version!r:.60} ran {variant.row['job']}, which is no version. It is of an "
             f"older Pinbox, or was changed: run its grid again with {MAKE} sweep."
         )
-    return str(version)
+    return found.group()
 
 
 def _read(path: Path) -> str:
