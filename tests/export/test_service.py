@@ -245,7 +245,7 @@ class Running:
 def serve(deployed: tuple[Path, Path], tmp_path: Path) -> Iterator[Callable[..., Running]]:
     """Start a service with some settings changed. All services end with the test."""
     folder, python = deployed
-    processes = []
+    processes: list[subprocess.Popen[str]] = []
 
     def start(**changed: Any) -> Running:
         copied = shutil.copytree(folder, tmp_path / f"service-{len(processes)}")
@@ -266,7 +266,8 @@ def serve(deployed: tuple[Path, Path], tmp_path: Path) -> Iterator[Callable[...,
     yield start
     for process in processes:
         process.kill()
-        process.communicate()
+        process.wait()
+        process.stderr.close()
 
 
 def is_gone(pid: int) -> bool:
@@ -313,14 +314,19 @@ def test_a_full_queue_rejects_and_the_others_are_answered(serve: Callable[..., R
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("inputs", "expected"),
-    [(7, 400), ([["a", "pair"]], 400), ("\ud800", 400), ("x" * 40000, 413), (["x"] * 300, 413), ([], 200)],
-    ids=["number", "pair", "surrogate", "long", "many", "none"],
-)
-def test_what_is_no_text_is_refused(inputs: Any, expected: int, serve: Callable[..., Running]) -> None:
+def test_what_is_no_text_is_refused(serve: Callable[..., Running]) -> None:
     service = serve()
-    assert service.get("/predict", inputs)[0] == expected
+    refused: list[tuple[Any, int]] = [
+        (7, 400),
+        ([["a", "pair"]], 400),
+        (["good", None], 400),
+        ("\ud800", 400),
+        ("x" * 40000, 413),
+        (["x"] * 300, 413),
+    ]
+    for inputs, status in refused:
+        assert service.get("/predict", inputs)[0] == status
+    assert service.get("/predict", []) == (200, '{"predictions": []}')
     assert service.get("/predict", "a text")[0] == 200
 
 
