@@ -160,11 +160,11 @@ def _serve(service: Mapping[str, Any], variant: Variant) -> Iterator[str]:
     threads = pluralize(variant.row["threads"], "thread")
     batches = f"batches of up to {service['max_batch_size']}" if service["max_batch_size"] > 1 else "one text at a time"
     yield escape(
-        f"The service has {pluralize(service['workers'], 'worker')}, each of them a process with {threads}. A worker "
-        f"answers {batches}, and up to {pluralize(service['queue'], 'text')} wait (settings.json). A text that arrives "
-        "when the queue is full is rejected with status 503. GET /health says whether all workers run, and GET "
-        "/metrics counts for Prometheus. The service ends when a worker ends: let something start it again, such as "
-        "Docker's --restart=always. The Dockerfile makes an image of it."
+        f"The service has {pluralize(service['workers'], 'worker')}. Each worker is a process with {threads}, and "
+        f"answers {batches}. Up to {pluralize(service['queue'], 'text')} wait (settings.json); one that arrives when "
+        "the queue is full is rejected with status 503. GET /health says whether all workers run, and GET /metrics "
+        "counts for Prometheus. The service ends when a worker ends: let something start it again, such as Docker's "
+        "--restart=always. The Dockerfile makes an image of it."
     )
 
 

@@ -25,10 +25,9 @@ from runner.results.schema import SUMMARY
 from runner.results.tables import Tables
 from runner.tasks.tokenizer import load_tokenizer, save_tokenizer
 from runner.trial.tokenize import tokenize
-from tests.export.conftest import TECHNIQUES
+from tests.export.conftest import ROOT, TECHNIQUES
 from tests.patience import PATIENCE_SECONDS
 
-ROOT = Path(__file__).parents[2]
 ALONE = "import runpy, sys; sys.modules['runner'] = None; runpy.run_path('predict.py', run_name='__main__')"
 HOSTILE = "a|b\n---\n<script>*x*</script>: [y](z) `"
 

@@ -25,9 +25,9 @@ import pytest
 from runner.config.schema import BatchingConfig, LoadConfig, LoadKind
 from runner.errors import UserError
 from runner.export.service import service_files, service_settings
-from runner.export.write import export
 from runner.results.tables import Tables
 from runner.trial import loop
+from tests.export.conftest import ROOT
 from tests.patience import PATIENCE_SECONDS, wait_until
 
 OPEN = LoadConfig("busy", LoadKind.open, workers=2, batching=BatchingConfig(8, 2.5), queue=64)
@@ -184,7 +184,8 @@ def test_each_kind_of_task_has_its_own_answer(kind: str, expected: Any, tmp_path
 def deployed(swept: Tables, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """An exported folder, and the Python of an environment with its requirements alone."""
     place = tmp_path_factory.mktemp("deployed")
-    export(swept, "onnx", place / "folder", with_service=True)
+    command = [sys.executable, "-m", "runner.cli", "export", str(swept.folder), "onnx", str(place / "folder")]
+    subprocess.run([*command, "--service"], cwd=ROOT, check=True)
     venv.create(place / "environment", symlinks=True)
     python = place / "environment" / "bin" / "python"
     command = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--only-binary", ":all:"]
@@ -275,6 +276,13 @@ def is_gone(pid: int) -> bool:
 
 
 @pytest.mark.slow
+def test_the_card_says_how_to_serve_it(deployed: tuple[Path, Path]) -> None:
+    card = (deployed[0] / "README.md").read_text()
+    assert "## Serve it" in card
+    assert "The service has 1 worker. Each worker is a process with 1 thread, and answers one text at a time." in card
+
+
+@pytest.mark.slow
 def test_it_serves_what_was_recorded(swept: Tables, serve: Callable[..., Running]) -> None:
     service = serve()
     rows = [row for row in swept.predictions.read().to_pylist() if row["technique"] == "onnx"]
@@ -311,6 +319,15 @@ def test_a_full_queue_rejects_and_the_others_are_answered(serve: Callable[..., R
     assert responses[0][0] == 200
     assert service.metric('predict_texts_total{outcome="rejected"}') == 1
     assert service.get("/predict", "and again")[0] == 200
+
+
+@pytest.mark.slow
+def test_texts_wait_even_if_they_are_more_than_the_socket_holds(serve: Callable[..., Running]) -> None:
+    service = serve(max_batch_size=8)
+    with service.asking(["x" * 30000] * 250) as responses, service.stopped_workers():
+        wait_until(lambda: service.metric("predict_texts_inside") == 250)
+    status, body = responses[0]
+    assert (status, len(json.loads(body)["predictions"])) == (200, 250)
 
 
 @pytest.mark.slow
