@@ -48,10 +48,10 @@ def export(tables: Tables, asked: str, to: Path, with_service: bool = False) -> 
             "written into a script. The artifact itself is "
             f"{variant.stored_at}."
         )
-    service = (
-        service_settings(variant, read_job(SweepFolder(tables.folder), variant.row["job"]).load) if with_service else {}
-    )
-    settings |= {"service": service} if service else {}
+    if with_service:
+        job = read_job(SweepFolder(tables.folder), variant.row["job"])
+        settings["service"] = service_settings(variant, job.load)
+    service = settings.get("service")
     script = predict_script(variant.engine, variant.kind, variant.pairs)
     texts = {
         "predict.py": script,
