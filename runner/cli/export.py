@@ -18,11 +18,12 @@ from runner.errors import printable
     help="A job's key, or its technique, or model/technique, if only one job has it.",
 )
 @click.argument("to", type=click.Path(path_type=Path), help="The folder to make; it must not exist, or be empty.")
-def export(sweep: Path, variant: str, to: Path) -> None:
+@click.option("--service", is_flag=True, help="Write a service too: HTTP, with health, metrics and a Dockerfile.")
+def export(sweep: Path, variant: str, to: Path, service: bool) -> None:
     """Hand over a measured variant, ready to run."""
     from runner.export.write import export as write_export
     from runner.results.tables import read_tables
 
-    exported = write_export(read_tables(sweep), variant, to)
+    exported = write_export(read_tables(sweep), variant, to, with_service=service)
     print(printable(f"{exported.name}: {exported.row['job']}"))
     print(to / "README.md")

@@ -6,7 +6,7 @@ Its front matter is that of the Hugging Face hub (https://huggingface.co/docs/hu
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -38,8 +38,14 @@ _RIGHT = {MULTI_LABEL: "Accuracy: all labels of a text right", TOKENS: "Accuracy
 _NOT_OF_VECTORS = ("Accuracy", "Changed")  # among the columns of a group
 
 
-def render_card(tables: Tables, variant: Variant) -> str:
-    """Return README.md. Every text is escaped, so that none can become markup."""
+def render_card(tables: Tables, variant: Variant, service: Mapping[str, Any] | None = None) -> str:
+    """Return README.md. Every text is escaped, so that none can become markup.
+
+    Args:
+        tables: the tables of the sweep.
+        variant: the variant.
+        service: the settings of the service in the folder, if there is one; see `runner.export.service`.
+    """
     group = _group_of(tables, variant)
     parts = [
         f"---\n{_front_matter(variant)}\n---",
@@ -47,6 +53,7 @@ def render_card(tables: Tables, variant: Variant) -> str:
         escape(_lead(variant)),
         _use(variant),
         escape(_how_called(variant)),
+        *([*_serve(service, variant)] if service else []),
         "## Measured",
         escape(_verdict(group, variant)),
         _measured(group, variant),
@@ -138,6 +145,26 @@ def _how_called(variant: Variant) -> str:
         f"predict.py needs nothing but this folder and these packages. It calls the model as it was called when it was "
         f"measured, with {pluralize(row['threads'], 'thread')} (settings.json); that was on {python}. The CPUs were "
         "pinned, which is up to you, such as with taskset."
+    )
+
+
+def _serve(service: Mapping[str, Any], variant: Variant) -> Iterator[str]:
+    one: Any = "A text to be evaluated"
+    one = {"text": one, "pair": ["One text", "The text that goes with it"], "words": one.split()}[service["input"]]
+    body = json.dumps({"inputs": one})
+    yield "## Serve it"
+    yield (
+        "```\npip install -r requirements.txt\npython service.py --port 8000\n"
+        f"curl http://127.0.0.1:8000/predict -d '{body}'\n```"
+    )
+    threads = pluralize(variant.row["threads"], "thread")
+    batches = f"batches of up to {service['max_batch_size']}" if service["max_batch_size"] > 1 else "one text at a time"
+    yield escape(
+        f"The service has {pluralize(service['workers'], 'worker')}. Each worker is a process with {threads}, and "
+        f"answers {batches}. Up to {pluralize(service['queue'], 'text')} wait (settings.json); one that arrives when "
+        "the queue is full is rejected with status 503. GET /health says whether all workers run, and GET /metrics "
+        "counts for Prometheus. The service ends when a worker ends: let something start it again, such as Docker's "
+        "--restart=always. The Dockerfile makes an image of it."
     )
 
 

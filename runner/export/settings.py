@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from runner.config.paths import MAKE
@@ -40,12 +40,13 @@ def predict_settings(variant: Variant, sources: Sources) -> dict[str, Any]:
     }
 
 
-def requirements(variant: Variant, environment: Mapping[str, Any]) -> str:
+def requirements(variant: Variant, environment: Mapping[str, Any], server: Sequence[str] = ()) -> str:
     """Return requirements.txt: the engine's packages in the versions that were measured.
 
     Args:
         variant: the variant; its trial recorded the version of the engine.
         environment: the environment in manifest.json. The image has the same versions, since one lock file made both.
+        server: the lines for the packages of the server, if there is one.
 
     Raises:
         UserError: if a version was not recorded, or is not a version.
@@ -63,6 +64,7 @@ def requirements(variant: Variant, environment: Mapping[str, Any]) -> str:
         if not re.fullmatch(r"\w[\w.+]*", version):  # a line of its own could name an index to install from
             raise UserError(f"The sweep says that {name} {version!r:.60} ran, which is no version: it was changed.")
         lines.append(f"{name}=={version}")
+    lines = sorted([*lines, *server])
     if any(line.endswith("+cpu") for line in lines):
         lines.insert(0, _CPU_BUILDS)
     return "\n".join(lines) + "\n"

@@ -11,25 +11,29 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from runner.config.job_file import read_job
 from runner.engines.engine import FORMATS
 from runner.errors import UserError
 from runner.export.card import render_card
 from runner.export.script import own_modules, predict_script
+from runner.export.service import PACKAGES, service_files, service_settings
 from runner.export.settings import predict_settings, requirements
 from runner.export.sources import find_sources
 from runner.export.variant import Variant, find_variant
 from runner.results.recorded import recorded
 from runner.results.schema import SUMMARY, VERSION
 from runner.results.tables import Tables
+from runner.store.sweep_folder import SweepFolder
 
 
-def export(tables: Tables, asked: str, to: Path) -> Variant:
+def export(tables: Tables, asked: str, to: Path, with_service: bool = False) -> Variant:
     """Export a variant of a sweep, and return it.
 
     Args:
         tables: the tables of the sweep.
         asked: the name of the job; see `find_variant`.
         to: the folder to make. It must not exist, or must be empty.
+        with_service: whether the folder gets a service too; see `runner.export.service`.
 
     Raises:
         UserError: if that is not one measured job, its files are gone from the store or changed, or `to` is not free
@@ -44,13 +48,20 @@ def export(tables: Tables, asked: str, to: Path) -> Variant:
             "written into a script. The artifact itself is "
             f"{variant.stored_at}."
         )
+    if with_service:
+        job = read_job(SweepFolder(tables.folder), variant.row["job"])
+        settings["service"] = service_settings(variant, job.load)
+    service = settings.get("service")
     script = predict_script(variant.engine, variant.kind, variant.pairs)
     texts = {
         "predict.py": script,
         **own_modules(script),
         "settings.json": _json(settings),
-        "requirements.txt": requirements(variant, tables.manifest.get("environment") or {}),
-        "README.md": render_card(tables, variant),
+        "requirements.txt": requirements(
+            variant, tables.manifest.get("environment") or {}, PACKAGES if service else ()
+        ),
+        "README.md": render_card(tables, variant, service),
+        **(service_files(variant, service) if service else {}),
     }
     with new_folder(to) as folder:
         shutil.copytree(sources.artifact, folder, dirs_exist_ok=True, copy_function=shutil.copyfile)

@@ -5,14 +5,14 @@
      "warmup_seconds": for each worker, "paths": {"artifact": …, "inputs": …, "pipes": …, "output": …}}
 
 Each worker is a process with its own model on its own cores. There is no dispatcher: a worker that is free takes the
-next requests from the pipe, which is the queue (see runner/trial/pipes.py), and writes the answers. The service ends
-when no process has the pipe open for writing, and fails when a worker fails.
+next requests from the pipe, which is the queue (see runner/trial/pipes.py), and writes the answers. Its loop is that of
+the services that `pinbox export` writes (see runner/trial/loop.py). The service ends when no process has the pipe open
+for writing, and fails when a worker fails.
 """
 
 from __future__ import annotations
 
 import os
-import select
 import signal
 import sys
 import time
@@ -24,6 +24,7 @@ from typing import Any
 
 from runner.engines.engine import import_engine
 from runner.isolation.box import environment
+from runner.trial.loop import Queue, Request, serve
 from runner.trial.pipes import ANSWER, ANSWERS, ATOMIC_BYTES, REQUEST, REQUESTS, STARTED, UNKNOWN
 from runner.trial.request import Paths, Settings, read_request, run
 from runner.trial.timing import Call, no_garbage_collection, warm_up
@@ -81,40 +82,38 @@ def work(number: int, cpus: Sequence[int], request: Settings, paths: Paths) -> N
     size, wait_milliseconds = (request["batching"][name] for name in ("max_batch_size", "max_wait_milliseconds"))
     with no_garbage_collection():
         warm_up(answer, [*in_calls(texts[:_WARM_UP_TEXTS], 1), texts[:size]], request["warmup_seconds"])
-        queue = Queue(paths["pipes"], size, wait_milliseconds / 1000)
-        serve(queue, answer, texts, os.open(paths["pipes"] / ANSWERS, os.O_WRONLY), number)
+        queue = Queue(Pipe(paths["pipes"], texts), size, wait_milliseconds / 1000)
+        serve(queue, answer, Answers(os.open(paths["pipes"] / ANSWERS, os.O_WRONLY), number).send)
 
 
-class Queue:
-    """The requests that wait in the pipe, as a worker sees them.
+class Pipe:
+    """The pipe of the requests, as a worker reads it.
 
     Args:
         folder: the folder of the pipes.
-        max_batch_size: the largest number of requests in a batch.
-        max_wait_seconds: how long a worker that has a request waits for further ones.
+        texts: all texts.
     """
 
-    def __init__(self, folder: Path, max_batch_size: int, max_wait_seconds: float) -> None:
+    def __init__(self, folder: Path, texts: Sequence[Any]) -> None:
         self._first = os.open(folder / REQUESTS, os.O_RDONLY)
         self._further = os.open(folder / REQUESTS, os.O_RDONLY | os.O_NONBLOCK)  # another worker may be faster
-        self._bytes = max_batch_size * REQUEST.size
-        self._wait_seconds = max_wait_seconds
+        self._texts = texts
 
-    def take(self) -> list[tuple[int, int]]:
-        """Wait for a request, and return it with those that follow it, as (number, text). At the end, return none."""
-        taken = os.read(self._first, self._bytes)
-        if taken and self._wait_seconds:
-            deadline = time.monotonic() + self._wait_seconds
-            while len(taken) < self._bytes and (left := deadline - time.monotonic()) > 0:
-                if select.select([self._further], [], [], left)[0]:
-                    try:
-                        more = os.read(self._further, self._bytes - len(taken))
-                    except BlockingIOError:
-                        continue
-                    if not more:
-                        break
-                    taken += more
-        return list(REQUEST.iter_unpack(taken))
+    def fileno(self) -> int:
+        """Return the handle that can be read when a request waits, and at the end."""
+        return self._further
+
+    def wait(self, most: int) -> list[Request]:
+        """Wait for a request, and return those that wait then; see `runner.trial.loop.Requests`."""
+        return self._read(self._first, most)
+
+    def further(self, most: int) -> list[Request]:
+        """Return the requests that wait now; see `runner.trial.loop.Requests`."""
+        return self._read(self._further, most)
+
+    def _read(self, handle: int, most: int) -> list[Request]:
+        records = os.read(handle, most * REQUEST.size)
+        return [(number, self._texts[text]) for number, text in REQUEST.iter_unpack(records)]
 
 
 class _Waiting:
@@ -131,28 +130,27 @@ class _Waiting:
         return int(os.pread(self._handle, 100, 0).split()[1]) if self._handle is not None else UNKNOWN
 
 
-def serve(
-    queue: Queue, answer: Callable[[Sequence[Any]], Any], texts: Sequence[Any], answers: int, worker: int
-) -> None:
-    """Answer requests until the queue ends.
+class Answers:
+    """The pipe of the answers, as a worker writes it. The first record says that the worker is warm.
 
     Args:
-        queue: the queue of this worker.
-        answer: the function that makes the predictions for the texts of a batch.
-        texts: all texts.
-        answers: the handle of the pipe for the answers.
+        handle: the handle of the pipe.
         worker: the number of this worker.
     """
-    waiting = _Waiting()
-    os.write(
-        answers, ANSWER.pack(STARTED, time.monotonic_ns(), time.process_time_ns(), waiting.nanoseconds(), 0, worker)
-    )
-    while taken := queue.take():
-        answer([texts[text] for _, text in taken])
-        facts = time.monotonic_ns(), time.process_time_ns(), waiting.nanoseconds(), len(taken), worker
-        records = [ANSWER.pack(number, *facts) for number, _ in taken]
+
+    def __init__(self, handle: int, worker: int) -> None:
+        self._handle, self._worker, self._waiting = handle, worker, _Waiting()
+        os.write(handle, ANSWER.pack(STARTED, *self._now(), 0, worker))
+
+    def send(self, numbers: Sequence[int], _: Any = None) -> None:
+        """Write that the requests with these numbers, which were one batch, are answered now."""
+        facts = *self._now(), len(numbers), self._worker
+        records = [ANSWER.pack(number, *facts) for number in numbers]
         for first in range(0, len(records), _ANSWERS_AT_ONCE):
-            os.write(answers, b"".join(records[first : first + _ANSWERS_AT_ONCE]))
+            os.write(self._handle, b"".join(records[first : first + _ANSWERS_AT_ONCE]))
+
+    def _now(self) -> tuple[int, int, int]:
+        return time.monotonic_ns(), time.process_time_ns(), self._waiting.nanoseconds()
 
 
 if __name__ == "__main__":

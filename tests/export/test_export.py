@@ -22,27 +22,14 @@ from runner.export.card import render_card
 from runner.export.variant import choose, find_variant
 from runner.export.write import export, new_folder
 from runner.results.schema import SUMMARY
-from runner.results.tables import Tables, read_tables
+from runner.results.tables import Tables
 from runner.tasks.tokenizer import load_tokenizer, save_tokenizer
 from runner.trial.tokenize import tokenize
+from tests.export.conftest import ROOT, TECHNIQUES
 from tests.patience import PATIENCE_SECONDS
 
-ROOT = Path(__file__).parents[2]
-TECHNIQUES = ["torch-eager", "torchscript", "onnx", "onnx-int8", "openvino"]
 ALONE = "import runpy, sys; sys.modules['runner'] = None; runpy.run_path('predict.py', run_name='__main__')"
 HOSTILE = "a|b\n---\n<script>*x*</script>: [y](z) `"
-
-
-@pytest.fixture(scope="session")
-def swept(tmp_path_factory: pytest.TempPathFactory) -> Tables:
-    """One round of a tiny random model, in pinned processes."""
-    place = tmp_path_factory.mktemp("export")
-    grid = f"grid.union=[{{technique: [{', '.join(TECHNIQUES)}]}}]"
-    settings = ["isolation=process", "measure.rounds=1"]
-    command = [sys.executable, "-m", "runner", "-m", "grid=smoke", f"hydra.sweep.dir={place / 'sweep'}", grid]
-    done = subprocess.run([*command, f"store={place / 'store'}", *settings], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return read_tables(place / "sweep")
 
 
 def _predict(folder: Path, texts: list[str]) -> list[tuple[str, float]]:

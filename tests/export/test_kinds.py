@@ -22,7 +22,8 @@ from runner.export.variant import find_variant
 from runner.export.write import export
 from runner.results.schema import SUMMARY
 from runner.results.tables import Tables, read_tables
-from tests.export.test_export import ALONE, ROOT
+from tests.export.conftest import ROOT
+from tests.export.test_export import ALONE
 from tests.patience import PATIENCE_SECONDS
 
 PLACES = ["by the river", "in town", "on a hill", "far away"]

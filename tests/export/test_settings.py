@@ -24,6 +24,17 @@ def test_a_build_number_is_left_out() -> None:
     assert lines == ["numpy==2.3.1", "openvino==2026.4.1", "tokenizers==0.22.1"]
 
 
+def test_the_packages_of_a_server_are_among_them() -> None:
+    lines = requirements(_variant("2026.4.1"), ENVIRONMENT, ("uvicorn==0.54.0", "httptools==0.9.0")).splitlines()
+    assert lines == [
+        "httptools==0.9.0",
+        "numpy==2.3.1",
+        "openvino==2026.4.1",
+        "tokenizers==0.22.1",
+        "uvicorn==0.54.0",
+    ]
+
+
 @pytest.mark.parametrize("version", ["1.0\n--index-url http://example.invalid", "1 @ http://example.invalid/x", "\n"])
 def test_what_is_no_version_is_not_written(version: str) -> None:
     with pytest.raises(UserError, match="which is no version"):

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from runner.trial.loop import Queue, serve
 from runner.trial.pipes import ANSWER, REQUEST, REQUESTS, STARTED, waiting_requests
-from runner.trial.service import Queue, serve
+from runner.trial.service import Answers, Pipe
+
+TEXTS = [f"text {number}" for number in range(500)]
 
 
 @pytest.fixture
@@ -26,29 +29,29 @@ def send(requests: int, *texts: int) -> None:
 
 
 def test_a_worker_takes_what_waits_up_to_the_largest_batch(tmp_path: Path, requests: int) -> None:
-    queue = Queue(tmp_path, max_batch_size=3, max_wait_seconds=0)
+    queue = Queue(Pipe(tmp_path, TEXTS), max_batch_size=3, max_wait_seconds=0)
     send(requests, 0, 1, 2, 3)
     assert waiting_requests(requests) == 4
-    assert queue.take() == [(100, 0), (101, 1), (102, 2)]
+    assert queue.take() == [(100, "text 0"), (101, "text 1"), (102, "text 2")]
     assert waiting_requests(requests) == 1
-    assert queue.take() == [(103, 3)]
+    assert queue.take() == [(103, "text 3")]
 
 
 def test_a_worker_waits_for_further_requests_and_no_longer(tmp_path: Path, requests: int) -> None:
-    queue = Queue(tmp_path, max_batch_size=2, max_wait_seconds=0.05)
+    queue = Queue(Pipe(tmp_path, TEXTS), max_batch_size=2, max_wait_seconds=0.05)
     send(requests, 0)
     began = time.monotonic()
-    assert queue.take() == [(100, 0)]
+    assert queue.take() == [(100, "text 0")]
     assert time.monotonic() - began >= 0.05
     send(requests, 1)
     threading.Timer(0.01, send, (requests, 2)).start()
-    patient = Queue(tmp_path, max_batch_size=2, max_wait_seconds=1800)
-    assert patient.take() == [(101, 1), (102, 2)]
+    patient = Queue(Pipe(tmp_path, TEXTS), max_batch_size=2, max_wait_seconds=1800)
+    assert patient.take() == [(101, "text 1"), (102, "text 2")]
 
 
 def test_two_workers_never_take_the_same_request(tmp_path: Path, requests: int) -> None:
-    taken: list[tuple[int, int]] = []
-    queues = [Queue(tmp_path, max_batch_size=2, max_wait_seconds=wait) for wait in (0.0, 0.001, 0.001)]
+    taken: list[tuple[int, str]] = []
+    queues = [Queue(Pipe(tmp_path, TEXTS), max_batch_size=2, max_wait_seconds=wait) for wait in (0.0, 0.001, 0.001)]
 
     def take(queue: Queue) -> None:
         while some := queue.take():
@@ -61,19 +64,19 @@ def test_two_workers_never_take_the_same_request(tmp_path: Path, requests: int) 
     os.close(requests)  # the end of the queue
     for thread in threads:
         thread.join()
-    assert sorted(taken) == [(100 + text, text) for text in range(500)]
+    assert sorted(taken) == [(100 + number, text) for number, text in enumerate(TEXTS)]
 
 
 def test_every_request_is_answered_with_its_time_and_its_batch(tmp_path: Path, requests: int) -> None:
     answers, written = os.pipe()
     calls: list[list[str]] = []
     send(requests, 2, 0, 1)
-    queue = Queue(tmp_path, max_batch_size=2, max_wait_seconds=0)
+    queue = Queue(Pipe(tmp_path, TEXTS), max_batch_size=2, max_wait_seconds=0)
     os.close(requests)
     began = time.monotonic_ns()
-    serve(queue, lambda texts: calls.append(list(texts)), ["a", "b", "c"], written, worker=5)
+    serve(queue, lambda texts: calls.append(list(texts)), Answers(written, worker=5).send)
     ended = time.monotonic_ns()
-    assert calls == [["c", "a"], ["b"]]
+    assert calls == [["text 2", "text 0"], ["text 1"]]
     started, *found = ANSWER.iter_unpack(os.read(answers, 1 << 16))
     assert (started[0], started[5]) == (STARTED, 5)
     assert [(number, size, worker) for number, *_, size, worker in found] == [(102, 2, 5), (100, 2, 5), (101, 1, 5)]
@@ -84,8 +87,8 @@ def test_every_request_is_answered_with_its_time_and_its_batch(tmp_path: Path, r
 def test_a_large_batch_is_answered_in_whole_records(tmp_path: Path, requests: int) -> None:
     answers, written = os.pipe()
     send(requests, *range(300))
-    queue = Queue(tmp_path, max_batch_size=300, max_wait_seconds=0)
+    queue = Queue(Pipe(tmp_path, TEXTS), max_batch_size=300, max_wait_seconds=0)
     os.close(requests)
-    serve(queue, lambda _: None, [""] * 300, written, worker=0)
+    serve(queue, lambda _: None, Answers(written, worker=0).send)
     found = list(ANSWER.iter_unpack(os.read(answers, 1 << 16)))
     assert [number for number, *_ in found[1:]] == [100 + text for text in range(300)]
