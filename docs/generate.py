@@ -29,6 +29,7 @@ _TABLES = {
     "summary": "one row per job",
     "samples": "one row per timed call",
     "memory": "one row per sample of resident memory",
+    "load": "one row per probe of an open load",
     "predictions": "one row per text and job",
 }
 

@@ -15,11 +15,11 @@ MEMORY_FLOOR = 1.02
 TIME_FLOOR = 1.3
 
 RULE = (
-    "Real is what is significant (95%, Holm across the jobs) and beyond a floor: latency against the baseline, both "
-    f"noise floors together; the process's own memory {MEMORY_FLOOR - 1:.0%}; times that no partner shared (raw "
-    f"latency, load, first call) {TIME_FLOOR - 1:.0%}. Memory and these times must also differ from the machine's own "
-    "shift from A to B, whose uncertainty widens the floor: that of the job's baseline where this is the same "
-    "software, else, for times, that of the reference kernel. Disk, predictions, settings: any change."
+    "Real is what is significant (95%, Holm across the jobs) and beyond a floor: latency and capacity against the "
+    f"baseline, both noise floors together; the process's own memory {MEMORY_FLOOR - 1:.0%}; what no partner shared "
+    f"(raw latency, load, first call, raw capacity) {TIME_FLOOR - 1:.0%}. Memory and these must also differ from the "
+    "machine's own shift from A to B, whose uncertainty widens the floor: that of the job's baseline where this is the "
+    "same software, else, for times, that of the reference kernel. Disk, predictions, settings: any change."
 )
 
 
@@ -38,6 +38,8 @@ SETTINGS = Measure("settings", "Settings", "", "settings", "settings")
 STATUS = Measure("status", "Status", "", "mended", "broken")
 RATIO = Measure("latency_ratio", "Latency against the baseline", "ratio", "slower", "faster")
 LATENCY = Measure("latency", "Latency", "seconds", "slower", "faster")
+CAPACITY_RATIO = Measure("capacity_ratio", "Capacity against the baseline", "ratio", "more-capacity", "less-capacity")
+CAPACITY = Measure("capacity", "Capacity", "requests per second", "more-capacity", "less-capacity")
 MEMORY = Measure("memory", "Own memory", "bytes", "larger", "smaller")
 DISK = Measure("disk", "Disk", "bytes", "larger", "smaller")
 LOAD = Measure("load", "Load", "seconds", "slower", "faster")
@@ -45,7 +47,10 @@ FIRST_CALL = Measure("first_call", "First call", "seconds", "slower", "faster")
 ACCURACY = Measure("accuracy", "Accuracy", "fraction", "more-accurate", "less-accurate")
 PREDICTIONS = Measure("predictions", "Predictions", "examples", "predictions", "predictions")
 
-MEASURES = (SETTINGS, STATUS, RATIO, LATENCY, MEMORY, DISK, LOAD, FIRST_CALL, ACCURACY, PREDICTIONS)
+MEASURES = (
+    *(SETTINGS, STATUS, RATIO, LATENCY, CAPACITY_RATIO, CAPACITY, MEMORY, DISK, LOAD, FIRST_CALL),
+    *(ACCURACY, PREDICTIONS),
+)
 
 
 @dataclass(frozen=True)

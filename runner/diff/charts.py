@@ -7,12 +7,24 @@ import textwrap
 from collections.abc import Callable, Sequence
 
 from runner.diff import messages
-from runner.diff.change import ACCURACY, DISK, FIRST_CALL, LATENCY, LOAD, MEMORY, RATIO, Change, Measure
+from runner.diff.change import (
+    ACCURACY,
+    CAPACITY,
+    CAPACITY_RATIO,
+    DISK,
+    FIRST_CALL,
+    LATENCY,
+    LOAD,
+    MEMORY,
+    RATIO,
+    Change,
+    Measure,
+)
 from runner.diff.compare import Diff
 from runner.report.charts.chart import GREY, MAX_ROWS, VERDICT_COLOURS, Chart, Figure, plain
 
 _ALWAYS = (RATIO, LATENCY)  # the first of these that any job has
-_IF_REAL = (LATENCY, MEMORY, DISK, LOAD, FIRST_CALL, ACCURACY)
+_IF_REAL = (LATENCY, CAPACITY_RATIO, CAPACITY, MEMORY, DISK, LOAD, FIRST_CALL, ACCURACY)
 _COLOURS = {"worse": VERDICT_COLOURS["slower"], "better": VERDICT_COLOURS["faster"]}
 _ROW_PIXELS = 34  # two lines of a name
 _LINE_LETTERS = 22
@@ -25,6 +37,7 @@ def charts(comparison: Diff) -> list[Chart]:
     main = next((measure for measure in _ALWAYS if _changes(comparison, measure)), None)
     changed = {change.measure.name for job in comparison.real for change in job.real}
     shown = [measure for measure in _IF_REAL if measure.name in changed and measure is not main]
+    shown = [measure for measure in shown if _changes(comparison, measure)]
     return [_chart(comparison, measure, measure is main) for measure in ([main] if main else []) + shown]
 
 
@@ -106,7 +119,8 @@ def _changes(comparison: Diff, measure: Measure) -> list[tuple[str, Change]]:
 
 
 def _may_have_changed(change: Change) -> bool:
-    return change.size != 0 or (change.low != change.high)
+    is_drawn = change.ratio is not None or change.measure is ACCURACY  # a ratio to a capacity of 0 is none
+    return is_drawn and (change.size != 0 or change.low != change.high)
 
 
 def _without_shared_end(names: Sequence[str]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 #: The directions of a real change that each word of --fail-on stands for. A job that no longer runs always fails.
 FAIL_ON = {
     "any": None,
-    "slower": ("slower", "broken"),
+    "slower": ("slower", "less-capacity", "broken"),
     "larger": ("larger", "broken"),
     "less-accurate": ("less-accurate", "broken"),
 }

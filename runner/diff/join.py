@@ -13,9 +13,20 @@ import pyarrow.compute as pc
 from runner.results.tables import Row, Tables, coded, places_by_job, rows_by_job
 
 _OF_TRIALS = ["job", "round", "latency_ratio", "latency_p50_seconds", "rss_peak_bytes", "rss_anon_peak_bytes"]
-_OF_TRIALS += ["load_seconds", "first_call_seconds", "reference_seconds", "precision"]
+_OF_TRIALS += [
+    "capacity_ratio",
+    "capacity_per_second",
+    "load_seconds",
+    "first_call_seconds",
+    "reference_seconds",
+    "precision",
+]
 _CODED = ("text", "label", "prediction")
-_SETTINGS = ("threads", "family", "weights", "batch_size", "padding", "max_length", "bucket")
+_SETTINGS = (
+    *("threads", "family", "weights", "batch_size", "padding", "max_length", "bucket"),
+    *("workers", "max_batch_size", "max_wait_seconds", "slo_percentile", "slo_seconds"),
+)
+_NAMES = ("model", "technique", "task", "workload", "isolation", "quota_cpus", "load")
 
 
 @dataclass(frozen=True)
@@ -177,7 +188,7 @@ def _key(side: Side) -> object:
 
 
 def _names(side: Side) -> object:
-    return tuple(side.row[name] for name in ("model", "technique", "task", "workload", "isolation", "quota_cpus"))
+    return tuple(side.row[name] for name in _NAMES)
 
 
 def _names_and_threads(side: Side) -> object:

@@ -5,11 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from runner.diff import messages
-from runner.diff.change import ACCURACY, DISK, FIRST_CALL, LATENCY, LOAD, MEMORY, PREDICTIONS, RATIO, RULE
+from runner.diff.change import (
+    ACCURACY,
+    CAPACITY,
+    CAPACITY_RATIO,
+    DISK,
+    FIRST_CALL,
+    LATENCY,
+    LOAD,
+    MEMORY,
+    PREDICTIONS,
+    RATIO,
+    RULE,
+)
 from runner.diff.compare import Diff, exit_code
 from runner.report.markdown import escape
 
-_COLUMNS = (RATIO, LATENCY, MEMORY, DISK, LOAD, FIRST_CALL, ACCURACY, PREDICTIONS)
+_COLUMNS = (
+    *(RATIO, LATENCY, CAPACITY_RATIO, CAPACITY, MEMORY, DISK, LOAD, FIRST_CALL),
+    *(ACCURACY, PREDICTIONS),
+)
 
 
 def render_markdown(comparison: Diff, fail_on: str) -> str:
@@ -53,12 +68,12 @@ def _real(comparison: Diff) -> list[str]:
 def _jobs(comparison: Diff) -> list[str]:
     if not comparison.compared:
         return []
-    name = messages.namer(comparison)
+    name, measures = messages.namer(comparison), messages.shown(_COLUMNS, comparison)
     rows = [
-        (name(job.pair.b), *(messages.cell(job.change(measure.name), with_interval=True) for measure in _COLUMNS))
+        (name(job.pair.b), *(messages.cell(job.change(measure.name), with_interval=True) for measure in measures))
         for job in comparison.compared
     ]
-    return ["## B against A, with 95% intervals", _table(("Job", *(measure.title for measure in _COLUMNS)), rows)]
+    return ["## B against A, with 95% intervals", _table(("Job", *(measure.title for measure in measures)), rows)]
 
 
 def _list(lines: Iterable[str]) -> str:

@@ -10,6 +10,8 @@ from statistics import fmean
 
 from runner.diff.accuracy import accuracy_change, predictions_change
 from runner.diff.change import (
+    CAPACITY,
+    CAPACITY_RATIO,
     DISK,
     FIRST_CALL,
     LATENCY,
@@ -48,15 +50,19 @@ def changes(pair: Pair, baseline: Pair | None, same_cpu: bool) -> list[Change]:
         baseline: its baseline in both, which shows how the machine shifted; None if its software is not the same.
         same_cpu: whether times can be compared at all.
     """
-    ratio = _latency_ratio(pair)
+    ratio = _against_baseline(RATIO, pair, "latency_ratio", "noise_floor")
+    capacity = _against_baseline(CAPACITY_RATIO, pair, "capacity_ratio", "capacity_noise_floor")
     raw_counts = ratio is None or bool(pair.settings)  # else the machine's speed would be evaluated with it
     times = "" if same_cpu else OTHER_CPU
     latency = times or ("" if raw_counts else BY_RATIO)
+    raw_capacity = times or ("" if capacity is None or pair.settings else BY_RATIO)
     candidates = [
         _settings(pair),
         _status(pair),
         ratio,
         _over_trials(LATENCY, pair, baseline, "latency_p50_seconds", TIME_FLOOR, latency),
+        capacity,
+        _lost_capacity(pair) or _over_trials(CAPACITY, pair, baseline, "capacity_per_second", TIME_FLOOR, raw_capacity),
         _over_trials(MEMORY, pair, baseline, "rss_anon_peak_bytes", MEMORY_FLOOR),
         _disk(pair),
         _over_trials(LOAD, pair, baseline, "load_seconds", TIME_FLOOR, times),
@@ -82,19 +88,28 @@ def _status(pair: Pair) -> Change | None:
     return Change(STATUS, difference=ran[1] - ran[0], certain=True, note=note)
 
 
-def _latency_ratio(pair: Pair) -> Change | None:
-    """Compare the latency against each side's own baseline, round by round; a baseline itself has no such ratio.
+def _against_baseline(measure: Measure, pair: Pair, column: str, floor: str) -> Change | None:
+    """Compare ratios to each side's own baseline, round by round; a baseline itself has no such ratio.
 
     The ratio of each side may be wrong by its own noise floor, so their quotient may be wrong by both.
     """
     if pair.is_baseline:
         return None
-    logs_a, logs_b = (_logs(side, "latency_ratio") for side in (pair.a, pair.b))
-    floors = [side.row["noise_floor"] for side in (pair.a, pair.b) if side.row["noise_floor"] is not None]
-    change = _compared(RATIO, logs_a, logs_b, math.prod(floors))
+    logs_a, logs_b = (_logs(side, column) for side in (pair.a, pair.b))
+    floors = [side.row[floor] for side in (pair.a, pair.b) if side.row[floor] is not None]
+    change = _compared(measure, logs_a, logs_b, math.prod(floors))
     if change is None or floors:
         return change
-    return _compared(RATIO, logs_a, logs_b, None, ONE_ROUND)
+    return _compared(measure, logs_a, logs_b, None, ONE_ROUND)
+
+
+def _lost_capacity(pair: Pair) -> Change | None:
+    """Return the change of a job that holds no rate on one of the sides."""
+    a, b = (side.row["capacity_per_second"] for side in (pair.a, pair.b))
+    if a is None or b is None or bool(a) == bool(b):
+        return None
+    reason = (pair.a if b else pair.b).row["capacity_reason"] or ""
+    return Change(CAPACITY, a=a, b=b, difference=b - a, certain=True, note=reason)
 
 
 def _over_trials(
@@ -131,7 +146,7 @@ def _machine_shift(measure: Measure, pair: Pair, baseline: Pair | None, column: 
     """Return the shift of the baseline, or for times that of the reference kernel: the same work in every trial."""
     if baseline is not None:
         shift = _Shift(_by_round(baseline.a, column), _by_round(baseline.b, column))
-    elif measure is not MEMORY:
+    elif measure not in (MEMORY, CAPACITY):
         shift = _Shift(_by_round(pair.a, "reference_seconds"), _by_round(pair.b, "reference_seconds"))
     else:
         return None

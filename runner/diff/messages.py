@@ -3,20 +3,43 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from runner.diff.change import ACCURACY, PREDICTIONS, RATIO, SETTINGS, STATUS, Change
+from runner.diff.change import (
+    ACCURACY,
+    CAPACITY,
+    CAPACITY_RATIO,
+    PREDICTIONS,
+    RATIO,
+    SETTINGS,
+    STATUS,
+    Change,
+    Measure,
+)
 from runner.diff.compare import Compared, Diff
 from runner.diff.fail_on import FAIL_ON
 from runner.diff.join import Pair, Side
 from runner.diff.measures import MACHINE
-from runner.results.format import UNKNOWN, megabytes, milliseconds, percent, pluralize, seconds, significant, speedup
+from runner.results.format import (
+    UNKNOWN,
+    megabytes,
+    milliseconds,
+    of_baseline,
+    per_second,
+    percent,
+    pluralize,
+    seconds,
+    significant,
+    speedup,
+)
 from runner.results.labels import group_label, job_label
 from runner.results.tables import Row, Tables
 
 _FIGURES: dict[str, Callable[[float | None], str]] = {
     "latency_ratio": speedup,
     "latency": milliseconds,
+    "capacity_ratio": of_baseline,
+    "capacity": per_second,
     "memory": megabytes,
     "disk": megabytes,
     "load": seconds,
@@ -24,8 +47,8 @@ _FIGURES: dict[str, Callable[[float | None], str]] = {
     "accuracy": percent,
 }
 
-_TONES = dict.fromkeys(("slower", "larger", "less-accurate", "broken"), "worse") | dict.fromkeys(
-    ("faster", "smaller", "more-accurate", "mended"), "better"
+_TONES = dict.fromkeys(("slower", "less-capacity", "larger", "less-accurate", "broken"), "worse") | dict.fromkeys(
+    ("faster", "more-capacity", "smaller", "more-accurate", "mended"), "better"
 )
 
 
@@ -110,6 +133,12 @@ def basis(change: Change) -> str:
     parts = [f"p {p:.3f} (Holm)" if p >= 0.001 else "p < 0.001 (Holm)"] if p is not None else []
     parts += [f"floor {100 * (change.floor - 1):.1f}%"] if change.floor is not None else []
     return ", ".join([*parts, *_machine(change), f"{change.n_a:,} and {change.n_b:,} values"])
+
+
+def shown(measures: Sequence[Measure], comparison: Diff) -> list[Measure]:
+    """Return the measures for a table: capacities only where a job has one."""
+    known = {change.measure for job in comparison.compared for change in job.changes}
+    return [measure for measure in measures if measure in known or measure not in (CAPACITY, CAPACITY_RATIO)]
 
 
 def cell(change: Change | None, with_interval: bool) -> str:

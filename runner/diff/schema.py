@@ -30,10 +30,10 @@ DIFF: Final = pa.schema(
         _column(
             "measure",
             pa.string(),
-            "settings, status, latency_ratio (against each side's own baseline), latency, memory, disk, load, "
-            "first_call, accuracy or predictions.",
+            "settings, status, latency_ratio (against each side's own baseline), latency, capacity_ratio (the same), "
+            "capacity, memory, disk, load, first_call, accuracy or predictions.",
         ),
-        _column("unit", pa.string(), "Unit of a and b: seconds, bytes, fraction or ratio."),
+        _column("unit", pa.string(), "Unit of a and b: seconds, requests per second, bytes, fraction or ratio."),
         _column("a", pa.float64(), "The figure in A: geometric mean over its included trials, or accuracy."),
         _column("b", pa.float64(), "The same in B."),
         _column("n_a", pa.int64(), "Number of trials or examples behind a."),

@@ -8,13 +8,26 @@ from rich.text import Text
 
 from runner.console import styled
 from runner.diff import messages
-from runner.diff.change import ACCURACY, DISK, LATENCY, LOAD, MEMORY, PREDICTIONS, RATIO, RULE, Change
+from runner.diff.change import (
+    ACCURACY,
+    CAPACITY,
+    CAPACITY_RATIO,
+    DISK,
+    LATENCY,
+    LOAD,
+    MEMORY,
+    PREDICTIONS,
+    RATIO,
+    RULE,
+    Change,
+)
 from runner.diff.compare import Compared, Diff, exit_code
 
 _NARROW_WIDTH = 100  # columns of the terminal below which the narrow set is shown
-_NARROW = (RATIO, MEMORY, ACCURACY, PREDICTIONS)
-_WIDE = (RATIO, LATENCY, MEMORY, DISK, LOAD, ACCURACY, PREDICTIONS)
+_NARROW = (RATIO, CAPACITY_RATIO, MEMORY, ACCURACY, PREDICTIONS)
+_WIDE = (RATIO, LATENCY, CAPACITY_RATIO, CAPACITY, MEMORY, DISK, LOAD, ACCURACY, PREDICTIONS)
 _HEADS = {"latency_ratio": "Latency", "latency": "Raw", "memory": "Memory", "predictions": "Changed"}
+_HEADS |= {"capacity_ratio": "Capacity", "capacity": "Raw capacity"}
 _REAL, _NOISE = "yellow", "bright_black"
 _MAX_JOBS = 60  # that really changed, and in the table of all
 
@@ -77,7 +90,7 @@ def _print_hidden(number: int, console: Console) -> None:
 
 def _jobs(comparison: Diff, width: int) -> Table:
     wide = width >= _NARROW_WIDTH
-    measures = _WIDE if wide else _NARROW
+    measures = messages.shown(_WIDE if wide else _NARROW, comparison)
     table = Table(
         title=styled("B against A"),
         title_justify="left",

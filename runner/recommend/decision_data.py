@@ -19,13 +19,13 @@ import numpy as np
 from runner.recommend.limits import EPSILON, Measure
 from runner.recommend.mistakes import Mistakes, mistakes
 from runner.results.format import pluralize
-from runner.results.labels import group_label, quota
+from runner.results.labels import group_label, load, quota
 from runner.results.saturation import saturation_sentence
 from runner.results.statistics import TAILS
 from runner.results.tables import Row, Tables
 
 STEP: Final = 1e-5  # of a logarithm, or of a ratio to the job's median
-_SHARED = ("family", "task", "workload", "isolation", "quota_cpus")
+_SHARED = ("family", "task", "workload", "isolation", "quota_cpus", "load")
 _OF_TRIALS = ["job", "round", "role", "status", "included", "latency_ratio", "latency_p50_seconds"]
 _OF_TRIALS += ["rss_peak_bytes", *(f"latency_p{tail}_{kind}" for tail in TAILS for kind in ("seconds", "ratio"))]
 
@@ -164,7 +164,7 @@ def _decision_data(
     some = next(iter(own.values()), None)
     first = rows[0]
     return DecisionData(
-        title=f"{first['family']} on {first['task']}, workload {first['workload']}{quota(first)}",
+        title=f"{first['family']} on {first['task']}, workload {first['workload']}{quota(first)}{load(first)}",
         isolation=str(first["isolation"]),
         batch_size=next((row["batch_size"] for row in rows if row["batch_size"]), 1),
         variants=sorted(variants, key=lambda variant: (variant.latency_seconds, place[variant.label])),

@@ -11,6 +11,7 @@ from runner.results.format import (
     megabytes,
     milliseconds,
     of_baseline,
+    per_second,
     percent,
     seconds,
     significant,
@@ -124,8 +125,18 @@ def _disk_cell(row: Row) -> Cell:
 
 
 def _throughput_cell(row: Row) -> Cell:
-    rate = row["examples_per_second"]
-    return Cell(UNKNOWN if rate is None else f"{significant(rate)} /s", of_baseline(row["throughput_ratio"]))
+    return Cell(per_second(row["examples_per_second"]), of_baseline(row["throughput_ratio"]))
+
+
+def _capacity_cell(row: Row) -> Cell:
+    ratio, low, high = (row[f"capacity_ratio{end}"] for end in ("", "_low", "_high"))
+    notes = [of_baseline(ratio), "" if low is None else f"{significant(low)}–{significant(high)}"]
+    hints = [f"{row['capacity_verdict'] or ''} against the baseline's" if row["capacity_verdict"] else ""]
+    return Cell(
+        per_second(row["capacity_per_second"]),
+        ", ".join(filter(None, notes)),
+        "; ".join(filter(None, [*hints, row["capacity_reason"]])),
+    )
 
 
 def _peak_cell(row: Row) -> Cell:
@@ -147,6 +158,22 @@ COLUMNS = (
         "latency_p50_seconds",
     ),
     Column("Speedup", "baseline ÷ variant, with its 95% interval", _speedup_cell, "latency_ratio", inverted=True),
+    Column(
+        "Capacity",
+        "highest rate of requests at which the service keeps its objective, and its ratio to the baseline's with its "
+        "95% interval",
+        _capacity_cell,
+        "capacity_per_second",
+        needs=("capacity_per_second",),
+    ),
+    Column(
+        "Offline",
+        "rate at which the service answers requests that all arrive at once: no capacity is higher",
+        lambda r: Cell(per_second(r["offline_per_second"])),
+        "offline_per_second",
+        needs=("offline_per_second",),
+        detail=True,
+    ),
     Column(
         "±",
         "half the width of the speedup's interval, as a fraction of it",

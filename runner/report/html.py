@@ -15,6 +15,7 @@ from runner.report.accuracy import accuracy_detail
 from runner.report.charts.chart import Chart
 from runner.report.charts.front import front_charts
 from runner.report.charts.latency import latency_chart
+from runner.report.charts.load import load_chart
 from runner.report.charts.memory import memory_chart
 from runner.report.charts.rounds import rounds_chart
 from runner.report.charts.scaling import scaling_chart
@@ -146,6 +147,7 @@ def _charts(group: Group, recorded: Recordings) -> list[Chart]:
         *front_charts(group),
         speedup_chart(group),
         latency_chart(group, recorded),
+        load_chart(group, recorded),
         rounds_chart(group, recorded),
         memory_chart(group, recorded),
         peak_chart(group),

@@ -40,11 +40,13 @@ class Recordings:
     Attributes:
         calls_seconds: the quantiles of the job's timed calls, at QUANTILES. Calls of the partner are left out.
         memory: samples of resident memory of the job's first ok trial: phase, seconds, rss_bytes.
+        probes: the probes of the job's service at a rate, in which the percentile of the objective has a latency.
         trials: the job's ok trials in the order of the rounds, with the columns that charts need.
     """
 
     calls_seconds: Mapping[str, list[float]]
     memory: Mapping[str, pd.DataFrame]
+    probes: Mapping[str, Sequence[Row]]
     trials: Mapping[str, Sequence[Row]]
 
 
@@ -63,11 +65,14 @@ def recordings(tables: Tables, groups: Sequence[Group]) -> Recordings:
     )
     calls = tables.samples.read([*_IDENTITY, "latency_seconds"], in_rows)
     memory = tables.memory.read([*_IDENTITY, "phase", "seconds", "rss_bytes"], in_lines)
+    probes = tables.load.read([*_IDENTITY, "asked_per_second", "slo_latency_seconds"], in_lines)
+    probes = probes.filter(pc.field("asked_per_second").is_valid() & pc.field("slo_latency_seconds").is_valid())
     calls_of = {job: _recorded_by(trials[job], own)["latency_seconds"] for job, own in tables_by_job(calls)}
     memory_of = {job: _recorded_by(trials[job][:1], own) for job, own in tables_by_job(memory)}
     return Recordings(
         {job: [float(q) for q in np.quantile(own, QUANTILES)] for job, own in calls_of.items() if len(own)},
         {job: own.select(["phase", "seconds", "rss_bytes"]).to_pandas() for job, own in memory_of.items() if len(own)},
+        {job: _recorded_by(trials[job], own).to_pylist() for job, own in tables_by_job(probes)},
         trials,
     )
 

@@ -11,7 +11,7 @@ from runner.recommend.limits import A_POINT
 from runner.report.columns import COLUMNS, Cell, Column, columns_for
 from runner.report.metrics import by_name, metric_columns
 from runner.report.noise import floor_sentence, raw_times_sentence, rounds_sentence, slots_sentence, turns_sentence
-from runner.results.format import UNKNOWN, percent, pluralize
+from runner.results.format import UNKNOWN, milliseconds, percent, pluralize
 from runner.results.labels import conditions, group_label, job_label, quota
 from runner.results.saturation import saturation_sentence
 from runner.results.tables import Row, Tables
@@ -85,7 +85,7 @@ _OF_TRIALS = [
     "disturbed_by",
     "included",
 ]
-_SHARED = ("baseline_job", "family", "task", "workload", "threads", "isolation", "quota_cpus", "cpu")
+_SHARED = ("baseline_job", "family", "task", "workload", "threads", "isolation", "quota_cpus", "load", "cpu")
 
 
 def groups(tables: Tables) -> list[Group]:
@@ -211,5 +211,18 @@ def _caption(rows: Sequence[Row]) -> str:
             padded_to = f"the next multiple of {calls['bucket']} tokens"
         texts, limit = pluralize(calls["batch_size"], "text"), pluralize(calls["max_length"], "token")
         parts.append(f"A call is {texts}, padded to {padded_to}, cut at {limit}.")
+    parts += _objective(rows[0])
     parts.append(f"Box: {rows[0]['isolation']}{quota(rows[0])}.")
     return " ".join(parts)
+
+
+def _objective(row: Row) -> list[str]:
+    """Return what an open load asks of the service."""
+    if row["load"] is None:
+        return []
+    wait = f", for which it waits up to {milliseconds(row['max_wait_seconds'])}" if row["max_wait_seconds"] else ""
+    return [
+        f"Capacity: {row['slo_percentile']:g}% of the requests are answered within {milliseconds(row['slo_seconds'])} "
+        f"of their random arrival (Poisson), by {pluralize(row['workers'], 'worker')}; a call has up to "
+        f"{pluralize(row['max_batch_size'], 'request')}{wait}."
+    ]

@@ -24,7 +24,7 @@ APART = "not side by side"  # other inputs or threads: each was measured against
 MEASURES = ("Speed", "Disk", "Memory peak")
 _COLOURS = ("#0072B2", "#E69F00", "#009E73")
 _TICKS = [digit * 10**power for power in range(-2, 4) for digit in (1, 2, 5)]
-_NAMES = ("model", "technique", "task", "workload", "threads", "isolation")
+_NAMES = ("model", "technique", "task", "workload", "threads", "isolation", "load")
 
 
 @dataclass(frozen=True)

@@ -67,16 +67,21 @@ def collect(sweep: Path) -> Tables:
 
 
 def _read_trials(sweep: Path, plan: PlanRecord) -> Any:
-    """Return the rows of results; write the long tables samples and memory while the trials are read."""
+    """Return the rows of results; write the long tables samples, memory and load while the trials are read."""
     identity = {"sweep": plan.sweep, "seed": plan.seed}
     jobs = {key: identity | columns for key, columns in plan.columns_of_jobs().items()}
     planned = [jobs[trial.job] | trial.columns() for trial in plan.trials]
     results = [RESULTS.empty_table()]
-    with writing(sweep, "samples") as append_samples, writing(sweep, "memory") as append_memory:
+    with (
+        writing(sweep, "samples") as append_samples,
+        writing(sweep, "memory") as append_memory,
+        writing(sweep, "load") as append_load,
+    ):
         for read in parallel_map(partial(read_trials, sweep), planned, _TRIALS_AT_ONCE):
             results.append(read.results)
             append_samples(read.samples)
             append_memory(read.memory)
+            append_load(read.load)
     return pa.concat_tables(results)
 
 

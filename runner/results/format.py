@@ -29,6 +29,11 @@ def seconds(value: float | None) -> str:
     return UNKNOWN if value is None else f"{significant(value)} s"
 
 
+def per_second(rate: float | None) -> str:
+    """Return a rate as 120 /s."""
+    return UNKNOWN if rate is None else f"{significant(rate)} /s"
+
+
 def megabytes(size_bytes: float | None) -> str:
     """Return a size in MB of 10⁶ bytes."""
     return UNKNOWN if size_bytes is None else f"{significant(size_bytes / 1e6)} MB"

@@ -18,8 +18,18 @@ def job_label(row: Row) -> str:
 
 
 def conditions(row: Row) -> str:
-    """Return the threads of a job, its CPU quota if any, and its CPU where the nodes of a cluster differ in it."""
-    return pluralize(row["threads"], "thread") + quota(row) + (f", on {row['cpu']}" if row["cpu"] else "")
+    """Return the threads of a job, its CPU quota and open load if any, and its CPU where those of a cluster differ."""
+    on_cpu = f", on {row['cpu']}" if row["cpu"] else ""
+    return pluralize(row["threads"], "thread") + quota(row) + load(row) + on_cpu
+
+
+def load(row: Row) -> str:
+    """Return ', load open, 2 workers, batches of up to 8', or nothing if the load is closed."""
+    if row["load"] is None:
+        return ""
+    workers = f", {row['workers']} workers" if (row["workers"] or 1) > 1 else ""
+    batches = f", batches of up to {row['max_batch_size']}" if (row["max_batch_size"] or 1) > 1 else ""
+    return f", load {row['load']}{workers}{batches}"
 
 
 def quota(row: Row) -> str:

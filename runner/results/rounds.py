@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
@@ -22,7 +22,7 @@ from runner.results.tables import Row
 #: The columns of results that rounds are evaluated by.
 EVALUATED_BY = [
     *("job", "baseline_job", "cpu", "threads", "quota_cpus", "round", "role", "status"),
-    *("partner_ratio", "latency_p50_seconds", "partner_engine_ratio", "engine_p50_seconds"),
+    *("partner_ratio", "latency_p50_seconds", "partner_engine_ratio", "engine_p50_seconds", "capacity_per_second"),
     *(name.format(tail) for tail in TAILS for name in ("partner_p{}_ratio", "latency_p{}_seconds")),
     *("elapsed_seconds", "partner_seconds", "waiting_seconds", "reference_seconds", "steal_seconds"),
     *("throttled_periods", "involuntary_switches", "turns", "unsettled_turns", "no_turns"),
@@ -71,7 +71,7 @@ def _multiple(value: float, limit: float) -> float:
 
 
 def evaluate(rows: Sequence[Row], limits: Mapping[str, float], wanted: int) -> list[dict[str, Any]]:
-    """Return the columns latency_ratio, its tails, engine_ratio, disturbance, disturbed_by and included of every row.
+    """Return the ratios of every row, and the columns disturbance, disturbed_by and included.
 
     All undisturbed rounds of a block are included. If there are fewer of these than wanted, the least disturbed ones
     fill up. The pairs that a sweep with slots measures alone belong to no round: they only show what slots cost
@@ -94,6 +94,7 @@ def evaluate(rows: Sequence[Row], limits: Mapping[str, float], wanted: int) -> l
     ratios = {"latency_ratio": _ratios(rows, "partner_ratio", "latency_p50_seconds")}
     for tail in TAILS:
         ratios[f"latency_p{tail}_ratio"] = _ratios(rows, f"partner_p{tail}_ratio", f"latency_p{tail}_seconds")
+    ratios["capacity_ratio"] = _capacity_ratios(rows)
     ratios["engine_ratio"] = _ratios(rows, "partner_engine_ratio", "engine_p50_seconds")
     return [
         {name: column[number] for name, column in ratios.items()}
@@ -125,20 +126,43 @@ def _ratios(rows: Sequence[Row], paired: str, raw: str) -> list[float | None]:
         paired: the column with a trial's ratio to the partner with which it took turns.
         raw: the column with the latency itself, by which trials that took no turns are compared.
     """
-    baselines: dict[tuple[str, int, str], list[float]] = defaultdict(list)
-    for row in rows:
-        if row["status"] == "ok" and row["role"] in ("baseline-first", "baseline-last"):
-            for column in filter(row.get, (paired, raw)):
-                baselines[block_of(row), row["round"], column].append(row[column])
+    of_paired, of_raw = _of_baselines(rows, paired), _of_baselines(rows, raw)
     ratios: list[float | None] = []
     for row in rows:
         log = None
-        if row["status"] == "ok" and row["role"] not in ALONE_ROLES:
-            took_no_turns = row["no_turns"] or not baselines[block_of(row), row["round"], paired]
-            column = raw if took_no_turns and not row[paired] else paired
-            log = log_ratio(row[column], baselines[block_of(row), row["round"], column])
+        if _is_in_round(row):
+            round_ = block_of(row), row["round"]
+            took_no_turns = row["no_turns"] or not of_paired[round_]
+            column, known = (raw, of_raw) if took_no_turns and not row[paired] else (paired, of_paired)
+            log = log_ratio(row[column], known[round_])
         ratios.append(math.exp(log) if log is not None else None)
     return ratios
+
+
+def _capacity_ratios(rows: Sequence[Row]) -> list[float | None]:
+    """Return the ratio of each ok trial's capacity to that of the two baselines of its round.
+
+    It is None where a capacity is 0. No partner takes part: a service that shares its cores has another capacity.
+    """
+    known = _of_baselines(rows, "capacity_per_second")
+    logs = [
+        log_ratio(row["capacity_per_second"], known[block_of(row), row["round"]]) if _is_in_round(row) else None
+        for row in rows
+    ]
+    return [math.exp(log) if log is not None else None for log in logs]
+
+
+def _of_baselines(rows: Sequence[Row], column: str) -> dict[tuple[str, int], list[float]]:
+    """Return what the baselines of each round of each block have in a column."""
+    values: dict[tuple[str, int], list[float]] = defaultdict(list)
+    for row in rows:
+        if row["status"] == "ok" and row["role"] in ("baseline-first", "baseline-last") and row[column]:
+            values[block_of(row), row["round"]].append(row[column])
+    return values
+
+
+def _is_in_round(row: Row) -> bool:
+    return bool(row["status"] == "ok" and row["role"] not in ALONE_ROLES)
 
 
 def clock(row: Row) -> str:
@@ -146,11 +170,17 @@ def clock(row: Row) -> str:
     return "partner_ratio" if row["partner_ratio"] else "latency_p50_seconds"
 
 
-def a_a_log_ratios(baselines: Sequence[Row]) -> list[float]:
-    """Return log(last ÷ first) for each round, where both trials of the baseline are ok and have the same clock."""
+def a_a_log_ratios(baselines: Sequence[Row], column_of: Callable[[Row], str] = clock) -> list[float]:
+    """Return log(last ÷ first) for each round, where both trials of the baseline are ok and have the same column.
+
+    Args:
+        baselines: the ok trials of a baseline.
+        column_of: returns the column by which a trial is compared.
+    """
     ends: dict[tuple[int, str], dict[str, float]] = defaultdict(dict)
     for row in baselines:
-        ends[row["round"], clock(row)][row["role"].rpartition("-")[2]] = math.log(row[clock(row)])
+        if row[column_of(row)]:
+            ends[row["round"], column_of(row)][row["role"].rpartition("-")[2]] = math.log(row[column_of(row)])
     return [end["last"] - end["first"] for end in ends.values() if len(end) == 2]
 
 

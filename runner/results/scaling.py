@@ -37,9 +37,10 @@ def thread_scaling(jobs: Sequence[JobSummary], trials_by_job: Mapping[str, Seque
 
 
 def _conditions(job: JobSummary) -> tuple[Any, ...]:
-    """Return everything but the threads that latencies depend on."""
+    """Return everything but the threads that two jobs have in common if they are compared."""
     shape = (job.batch_size, job.padding, job.max_length, job.bucket)
-    return (job.model, job.technique, job.task, job.workload, *shape, job.isolation, job.quota_cpus, job.cpu)
+    load = (job.load, job.workers, job.max_batch_size, job.max_wait_seconds, job.slo_percentile, job.slo_seconds)
+    return (job.model, job.technique, job.task, job.workload, *shape, job.isolation, job.quota_cpus, *load, job.cpu)
 
 
 def _compare(single: Sequence[Row], several: Sequence[Row], threads: int) -> ThreadScaling | None:

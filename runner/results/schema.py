@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_typ
 
 import pyarrow as pa
 
+from runner.results.records.load import Probe
 from runner.results.records.measured import CallSeries, MemorySeries
 from runner.results.records.prediction import Prediction
 from runner.results.records.summary import JobSummary
@@ -67,11 +68,16 @@ def _median(column: Any) -> Any:
     return _column(column.name, pa.float64(), "Median over the ok trials: " + column.metadata[b"description"].decode())
 
 
-def _of_trial(role: str, series: type) -> Iterator[Any]:
-    """Yield the columns of a table that holds the series of all trials, one below the other."""
+def _trial(role: str = "Role of the trial.") -> Iterator[Any]:
+    """Yield the columns that say of which trial a row is."""
     yield _column("job", pa.string(), "Key of the job.")
     yield _column("round", pa.int64(), "Number of the trial's round.")
     yield _column("role", pa.string(), role)
+
+
+def _of_trial(role: str, series: type) -> Iterator[Any]:
+    """Yield the columns of a table that holds the series of all trials, one below the other."""
+    yield from _trial(role)
     types = get_type_hints(series)
     for column in columns(series):
         (entry,) = get_args(_not_none(types[column.name]))
@@ -85,6 +91,7 @@ SAMPLES: Final = _schema(
     _of_trial("Whose call it is: the role of the trial, or 'partner' for a call of its partner.", CallSeries),
 )
 MEMORY: Final = _schema("memory", _of_trial("Role of the trial.", MemorySeries))
+LOAD: Final = _schema("load", [*_trial(), *columns(Probe)])
 PREDICTIONS: Final = _schema("predictions", columns(Prediction))
 
 SCHEMAS: Final = {
@@ -92,5 +99,6 @@ SCHEMAS: Final = {
     "summary": SUMMARY,
     "samples": SAMPLES,
     "memory": MEMORY,
+    "load": LOAD,
     "predictions": PREDICTIONS,
 }

@@ -175,7 +175,11 @@ def noise_floor(log_ratios: Sequence[float]) -> float | None:
 
 
 def verdict(
-    estimate: Estimate | None, p_value_holm: float | None, floor: float | None, disturbed: bool = False
+    estimate: Estimate | None,
+    p_value_holm: float | None,
+    floor: float | None,
+    disturbed: bool = False,
+    words: tuple[str, str] = ("faster", "slower"),
 ) -> str | None:
     """Return faster, slower, tie or disturbed; None if there is no interval or no noise floor.
 
@@ -187,6 +191,7 @@ def verdict(
         floor: see `noise_floor`.
         disturbed: whether the rounds were too disturbed for a difference to be believed. On a core that others use,
             long calls are interrupted more often than short ones, so that a fast variant looks faster than it is.
+        words: the words for a ratio below 1 and for one above 1.
     """
     if estimate is None or p_value_holm is None or floor is None:
         return None
@@ -194,7 +199,7 @@ def verdict(
         return "tie"
     if disturbed:
         return "disturbed"
-    return "faster" if estimate.ratio < 1 else "slower"
+    return words[0] if estimate.ratio < 1 else words[1]
 
 
 def wilson_interval(successes: float, n: float) -> tuple[float, float]:

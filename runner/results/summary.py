@@ -38,10 +38,10 @@ V = TypeVar("V")
 #: The columns that jobs are compared by, which all trials are needed for at once.
 _TO_COMPARE = ["job", "round", "role", "status", "included", "latency_ratio", "partner_ratio", "latency_p50_seconds"]
 _OTHER_RATIOS = [*(f"latency_p{tail}_ratio" for tail in TAILS), "engine_ratio"]
-_TO_COMPARE += ["disturbance", "beside", *_OTHER_RATIOS]
-#: The columns that are alike in all trials of a job.
+_TO_COMPARE += ["disturbance", "beside", *_OTHER_RATIOS, "capacity_per_second", "capacity_ratio"]
+#: The columns that are alike in all trials of a job, or of which the first value says enough.
 _SETTINGS = ["sweep", "weights", "batch_size", "padding", "max_length", "bucket"]
-_SETTINGS += [field.name for field in fields(ArtifactFacts)]
+_SETTINGS += [*(field.name for field in fields(ArtifactFacts)), "capacity_reason"]
 _OF_TRIALS = [*_SETTINGS, "round", "role", "status", "error", "log", "included", *MEASURED]
 
 
@@ -141,8 +141,7 @@ def _add_latency_ratios(
     estimates = {
         str(summary.job): _estimate(str(summary.job), baseline_job, trials_of[str(summary.job)]) for summary in sharing
     }
-    p_values = {job: e.p_value for job, e in estimates.items() if e is not None and e.p_value is not None}
-    adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
+    adjusted = _adjusted(estimates)
     disturbed = are_disturbed([trial for summary in sharing for trial in trials_of[str(summary.job)]])
     for summary in sharing:
         estimate, p_value_holm = estimates[str(summary.job)], adjusted.get(str(summary.job))
@@ -160,6 +159,33 @@ def _add_latency_ratios(
         summary.noise_floor = floor
         summary.verdict = verdict(estimate, p_value_holm, floor, disturbed)
         summary.add(cost)
+    _add_capacity_ratios(baseline_job, [s for s in sharing if s.capacity_per_second], trials_of, disturbed)
+
+
+def _add_capacity_ratios(
+    baseline_job: str, sharing: Sequence[JobSummary], trials_of: Mapping[str, Sequence[Row]], disturbed: bool
+) -> None:
+    """Add capacity ratios and verdicts to the jobs that share a baseline, all of which hold some rate."""
+    floor = noise_floor(a_a_log_ratios(_included(trials_of[baseline_job]), lambda _: "capacity_per_second"))
+    estimates = {
+        str(summary.job): _estimate(str(summary.job), baseline_job, trials_of[str(summary.job)], "capacity_ratio")
+        for summary in sharing
+    }
+    adjusted = _adjusted(estimates)
+    for summary in sharing:
+        estimate, p_value_holm = estimates[str(summary.job)], adjusted.get(str(summary.job))
+        if estimate is not None:
+            summary.capacity_ratio = estimate.ratio
+            summary.capacity_ratio_low, summary.capacity_ratio_high = estimate.low, estimate.high
+            summary.capacity_p_value, summary.capacity_p_value_holm = estimate.p_value, p_value_holm
+        summary.capacity_noise_floor = floor
+        summary.capacity_verdict = verdict(estimate, p_value_holm, floor, disturbed, ("lower", "higher"))
+
+
+def _adjusted(estimates: Mapping[str, Estimate | None]) -> dict[str, float]:
+    """Return the p-value of each job that has one, adjusted across all of them."""
+    p_values = {job: e.p_value for job, e in estimates.items() if e is not None and e.p_value is not None}
+    return dict(zip(p_values, holm(list(p_values.values())), strict=True))
 
 
 def _estimate(job: str, baseline_job: str, trials: Sequence[Row], column: str = "latency_ratio") -> Estimate | None:

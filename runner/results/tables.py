@@ -25,8 +25,8 @@ from runner.store.sweep_folder import SweepFolder
 #: A row of a table, by its columns, or a part of it; runner/results/records says what they hold.
 Row = Mapping[str, Any]
 
-#: These have a row for each call, sample or example. They are read part by part, never whole.
-LONG = ("samples", "memory", "predictions")
+#: These have a row for each call, sample, probe or example. They are read part by part, never whole.
+LONG = ("samples", "memory", "load", "predictions")
 _ROWS_AT_ONCE = 20_000  # as Python objects
 _ROWS_OF_PART = 250_000  # of a long table, held in memory at once
 
@@ -84,6 +84,7 @@ class Tables:
     summary: Any
     samples: LongTable
     memory: LongTable
+    load: LongTable
     predictions: LongTable
     manifest: Mapping[str, Any]
 

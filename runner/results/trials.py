@@ -1,4 +1,4 @@
-"""Reading trial files: each planned trial becomes one row of results, with its samples and its memory."""
+"""Reading trial files: each planned trial becomes one row of results, with its samples, its memory and its probes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from runner.results.json_files import read_record
 from runner.results.records.measured import CallSeries, MemorySeries
 from runner.results.records.plan import trial_name
 from runner.results.records.trial import TrialRecord
-from runner.results.schema import MEMORY, RESULTS, SAMPLES
+from runner.results.schema import LOAD, MEMORY, RESULTS, SAMPLES
 from runner.results.statistics import TAILS, paired_log_ratio
 from runner.store.sweep_folder import SweepFolder
 
@@ -30,11 +30,12 @@ _BROKEN = (
 
 @dataclass(frozen=True)
 class Trials:
-    """The rows of some trials in the tables results, samples and memory."""
+    """The rows of some trials in the tables results, samples, memory and load."""
 
     results: Any
     samples: Any
     memory: Any
+    load: Any
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,7 @@ def _tables(trials: Sequence[_Read]) -> Trials:
         pa.Table.from_pylist(rows, schema=RESULTS),
         _series(SAMPLES, [side for trial in trials for side in _sides(trial)]),
         _series(MEMORY, [(t.planned, _lists(t.record.memory), t.planned["role"]) for t in trials]),
+        pa.Table.from_pylist([{**t.planned, **vars(probe)} for t in trials for probe in t.record.probes or ()], LOAD),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from runner.config.schema import Config, LoadKind
+from runner.config.schema import Config, LoadConfig, LoadKind
 from runner.errors import UserError, did_you_mean
 from runner.results.records.plan import Role, TrialSpec
 from runner.store.artifacts import digest
@@ -69,6 +69,18 @@ def open_load(config: dict[str, Any]) -> dict[str, Any] | None:
     """Return the load of a job, or None if it is closed: nothing reads the settings of a closed load."""
     load: dict[str, Any] = config["load"]
     return load if load["kind"] == LoadKind.open.value else None
+
+
+def load_columns(load: LoadConfig) -> dict[str, Any]:
+    """Return what the tables say of a job's open load."""
+    return {
+        "load": load.name,
+        "workers": load.workers,
+        "max_batch_size": load.batching.max_batch_size,
+        "max_wait_seconds": load.batching.max_wait_milliseconds / 1000,
+        "slo_percentile": load.slo.percentile,
+        "slo_seconds": load.slo.seconds,
+    }
 
 
 def is_excluded(config: dict[str, Any], rules: list[dict[str, Any]]) -> bool:

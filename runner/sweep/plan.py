@@ -14,7 +14,7 @@ from runner.machine import provenance
 from runner.results.records.plan import JobRecord, PlanRecord, TrialSpec, block_name
 from runner.store.artifacts import digest
 from runner.store.sweep_folder import SCHEMA
-from runner.sweep.jobs import Job, alone_pairs, cold_starts, order_round
+from runner.sweep.jobs import Job, alone_pairs, cold_starts, load_columns, order_round
 from runner.sweep.slots.slot import Slot
 
 
@@ -114,7 +114,7 @@ class Plan:
 
 
 def _job_record(job: Job, baseline: str | None) -> JobRecord:
-    config = job.config
+    config, load = job.config, job.cfg.load
     return JobRecord(
         job=job.key,
         **{part: config[part]["name"] for part in ("model", "technique", "task", "workload")},
@@ -124,4 +124,5 @@ def _job_record(job: Job, baseline: str | None) -> JobRecord:
         isolation=config["isolation"]["kind"],
         quota_cpus=config["isolation"]["cpus"],
         baseline=baseline,
+        **(load_columns(load) if load.is_open else {}),
     )

@@ -28,6 +28,8 @@ from runner.results.records.prepared import PreparedJob
 from runner.results.records.trial import Status, TrialRecord
 from runner.store.sweep_folder import SweepFolder
 from runner.sweep.cluster.units import this_node
+from runner.sweep.jobs import load_columns
+from runner.sweep.load.measure import measure_capacity
 from runner.sweep.partner import Partner, PartnerFailedError, close_partner, open_partner
 from runner.sweep.peaks import Peaks, measured_peaks
 from runner.sweep.prepared import prepare_job, read_prepared, write_log
@@ -56,19 +58,19 @@ def run_trial(sweep: SweepFolder, name: str) -> str:
     cfg = read_job(sweep, spec.job)
     sweep.trial_folder(name).mkdir(parents=True, exist_ok=True)
     record = _new_record(cfg, spec, plan.sweep)
-    cpus = choose_cpus(cfg.threads)
-    with lock_cores(cpus, sweep.path):
-        _attempt(record, cfg, spec, cpus, sweep)
+    cores = choose_cpus(cfg.cores)
+    with lock_cores(cores, sweep.path):
+        _attempt(record, cfg, spec, cores, sweep)
     sweep.write(sweep.trial(name), to_json(record))
     return record.status
 
 
-def _attempt(record: TrialRecord, cfg: Config, spec: TrialSpec, cpus: list[int], sweep: SweepFolder) -> None:
+def _attempt(record: TrialRecord, cfg: Config, spec: TrialSpec, cores: list[int], sweep: SweepFolder) -> None:
     """Measure the job. If measuring fails, the record gets the status `crashed`, the error and a log."""
     record.started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
     began = time.monotonic()
     try:
-        _measure(record, cfg, spec, cpus, sweep)
+        _measure(record, cfg, spec, cores, sweep)
     except MachineError:
         raise
     except Exception as failure:
@@ -98,6 +100,7 @@ def _new_record(cfg: Config, spec: TrialSpec, sweep_name: str) -> TrialRecord:
         seed=cfg.seed,
         **spec.columns(),
         baseline_job=spec.baseline,
+        **(load_columns(cfg.load) if cfg.load.is_open else {}),
         status="crashed",
         node=this_node(),
         slot=this_slot(),
@@ -107,8 +110,12 @@ def _new_record(cfg: Config, spec: TrialSpec, sweep_name: str) -> TrialRecord:
     )
 
 
-def _measure(record: TrialRecord, cfg: Config, spec: TrialSpec, cpus: list[int], sweep: SweepFolder) -> None:
-    """Run the job in a box, and write the status, the measurements and the provenance into the record."""
+def _measure(record: TrialRecord, cfg: Config, spec: TrialSpec, cores: list[int], sweep: SweepFolder) -> None:
+    """Run the job in a box, and write the status, the measurements and the provenance into the record.
+
+    Under an open load, the job then runs once more, as a service on these cores.
+    """
+    cpus = cores[-cfg.threads :]
     prepared = read_prepared(sweep, spec.job) or prepare_job(cfg, spec.job, sweep, cpus[:1])
     if prepared is None or prepared.status != "ok":
         record.status = "prepare-failed"
@@ -129,6 +136,8 @@ def _measure(record: TrialRecord, cfg: Config, spec: TrialSpec, cpus: list[int],
     _run_box(record, box, order, partner, sweep, sweep.trial_folder(spec.name))
     if record.status == "ok":
         _check(record, prepared, cfg, box, cpus, sweep)
+    if record.status == "ok" and cfg.load.is_open and spec.role is not Role.cold_start:
+        measure_capacity(record, box, order, cfg.load, cores, sweep.trials)
 
 
 def _cold(order: BoxOrder, box: Box, folder: Path) -> BoxOrder:

@@ -7,7 +7,7 @@ from typing import Any
 from runner.errors import UserError
 from runner.sweep.jobs import Job, matches
 
-_PARTS = ("model", "technique", "task", "workload", "threads", "isolation")
+_PARTS = ("model", "technique", "task", "workload", "threads", "isolation", "load")
 
 
 def find_waterfalls(jobs: list[Job], rows: list[dict[str, Any]]) -> list[list[str]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from runner.results.schema import MEMORY, PREDICTIONS, RESULTS, SAMPLES, SUMMARY
+from runner.results.schema import LOAD, MEMORY, PREDICTIONS, RESULTS, SAMPLES, SUMMARY
 from runner.results.statistics import noise_floor
 from runner.results.tables import Tables
 from tests.results.in_memory import in_memory
@@ -122,6 +122,7 @@ def sweep(
         summary=pa.Table.from_pylist(summary, schema=SUMMARY),
         samples=in_memory("samples", SAMPLES.empty_table()),
         memory=in_memory("memory", MEMORY.empty_table()),
+        load=in_memory("load", LOAD.empty_table()),
         predictions=in_memory("predictions", pa.Table.from_pylist(predictions, schema=PREDICTIONS)),
         manifest=manifest | {"measure": {"name": "default"}, "environment": machine_facts | environment},
     )

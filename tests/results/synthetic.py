@@ -16,6 +16,8 @@ from runner.results.statistics import TAILS
 from runner.store.sweep_folder import SCHEMA
 
 LABELS = ["negative", "neutral", "positive"]
+OPEN = {"load": "open", "workers": 1, "max_batch_size": 1, "max_wait_seconds": 0.0}
+OPEN |= {"slo_percentile": 99.0, "slo_seconds": 0.05}
 LIMITS = asdict(DisturbanceLimits())
 TOKENIZE_SECONDS = 1e-4
 
@@ -34,6 +36,7 @@ class Job:
     int8_weight_bits: int | None = 0
     rss_bytes: int = 500_000_000
     load_seconds: float = 1.0
+    capacity_per_second: float | None = None  # None for a closed load
     flips: float = 0.0  # how far the logits are moved from the baseline's
     failure: tuple[str, str, tuple[int, ...]] | None = None
 
@@ -109,6 +112,7 @@ def write_sweep(
         "jobs": [
             {"job": job.key, "model": job.model, "technique": job.technique, "threads": job.threads}
             | {**identity, "weights": weights, "baseline": baselines[job.threads]}
+            | ({} if job.capacity_per_second is None else OPEN)
             for job in jobs
         ],
         "trials": planned,
@@ -148,7 +152,25 @@ def _write_trial(folder: Path, identity: dict[str, Any], job: Job, p50: float, p
     own, partner = ([centre * factor for factor in spread] for centre in (p50, partner_p50 or 0.0))
     content = trial_content(identity, job, own, partner if partner_p50 else None, _memory(job))
     tails = {f"latency_p{tail}_seconds": (0.9 + 0.002 * tail) * p50 for tail in TAILS}
-    _write(path, content | tails | {"latency_p50_seconds": p50, "latency_mean_seconds": p50})
+    load = {} if job.capacity_per_second is None else _of_open_load(job.capacity_per_second, job.latency_seconds / p50)
+    _write(path, content | tails | load | {"latency_p50_seconds": p50, "latency_mean_seconds": p50})
+
+
+def _of_open_load(capacity: float, noise: float) -> dict[str, Any]:
+    """Return what the file of a trial says of an open load, with probes below, at and above the capacity."""
+    top = capacity or 10.0
+    probes = [{"scenario": "offline", "seed": 0, "completed_per_second": 1.3 * noise * top}]
+    for share in (0.8, 1.0, 1.1):
+        latency = 0.05 * share**8 if capacity else 0.2
+        probe = {"scenario": "server", "seed": 0, "asked_per_second": share * top, "queries": 300}
+        percentiles = {f"latency_p{p}_seconds": latency * factor for p, factor in ((50, 0.3), (90, 0.6), (99, 1.0))}
+        probes.append(probe | percentiles | {"slo_latency_seconds": latency, "rejected": 0, "holds": latency <= 0.05})
+    return {
+        "capacity_per_second": noise * capacity,
+        "offline_per_second": probes[0]["completed_per_second"],
+        "capacity_reason": None if capacity else "no rate keeps the objective",
+        "probes": probes,
+    }
 
 
 def trial_content(

@@ -69,7 +69,7 @@ def test_a_long_table_that_is_cut_off_is_said(tmp_path: Path, name: str) -> None
 @pytest.mark.slow
 def test_several_processes_collect_what_one_does(demo: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
     before = {path.name: path.read_bytes() for path in demo.folder.glob("*.parquet")}
-    assert len(before) == 5
+    assert len(before) == 6
     monkeypatch.setattr(cores, "_MIN_ITEMS", 1)
     monkeypatch.setattr(cores, "cores", lambda: 2)
     monkeypatch.setattr(collecting, "_TRIALS_AT_ONCE", 5)

@@ -49,6 +49,7 @@ def a_row(round_: int = 0, job: str = "variant", **changes: Any) -> dict[str, An
         "role": "variant",
         "partner_ratio": 1.0,
         "latency_p50_seconds": 0.1,
+        "capacity_per_second": None,
     } | changes
 
 

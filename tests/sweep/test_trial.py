@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from runner.config.schema import (
     Config,
     IsolationConfig,
     IsolationKind,
+    LoadConfig,
+    LoadKind,
     MeasureConfig,
     ModelConfig,
     TaskConfig,
@@ -59,7 +62,12 @@ def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def trial(
-    sweep: Path, declared: str | None = "float32", status: str = "ok", role: Role = Role.variant, **ready: Any
+    sweep: Path,
+    declared: str | None = "float32",
+    status: str = "ok",
+    role: Role = Role.variant,
+    load: LoadConfig | None = None,
+    **ready: Any,
 ) -> TrialRecord:
     """Run one and return its record."""
     empty = sweep / folder_sha256(sweep / "nothing")  # as the store names what holds no file
@@ -74,6 +82,7 @@ def trial(
         technique=TechniqueConfig(name="t", engine="e", precision=declared),
         measure=MeasureConfig(name="m"),
         isolation=IsolationConfig(kind=IsolationKind.process),
+        load=load or LoadConfig(),
     )
     write_jobs(folder, {"job": plain(cfg)})
     spec = TrialSpec("job", 0, 0, role, None)
@@ -158,3 +167,39 @@ def test_a_cold_start_whose_files_stay_cached_is_a_failed_row(sweep: Path, monke
     assert record.status == "crashed"
     assert "could not be evicted from the page cache: it ended with exit code 1: no such call" in (record.error or "")
     assert not (SweepFolder(sweep).trial_folder("job-r0-cold-start") / "box").exists()
+
+
+def test_an_open_load_is_measured_after_the_closed_one_on_all_its_cores(
+    sweep: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cores: list[int] = []
+    boxes: list[list[int]] = []
+    monkeypatch.setattr(trial_module, "choose_cpus", lambda number: [7, 8, 9][-number:])
+    monkeypatch.setattr(trial_module, "lock_cores", lambda locked, _: nullcontext(cores.extend(locked)))
+    run = FakeBox.run
+    monkeypatch.setattr(FakeBox, "run", lambda self, order: (boxes.append(order.cpus), run(self, order))[1])
+
+    def measured(record: TrialRecord, box: Box, order: BoxOrder, load: LoadConfig, cpus: list[int], _: Path) -> None:
+        assert (boxes, order.module, load.workers, cpus) == ([[9]], "runner.trial", 2, [7, 8, 9])
+        record.capacity_per_second = 42.0
+
+    monkeypatch.setattr(trial_module, "measure_capacity", measured)
+    row = trial(sweep, precision="float32", load=LoadConfig("open", LoadKind.open, workers=2))
+    assert cores == [7, 8, 9]
+    assert (row.status, row.capacity_per_second) == ("ok", 42)
+    assert (row.load, row.workers, row.max_batch_size, row.slo_seconds) == ("open", 2, 1, 0.05)
+
+
+def test_a_trial_that_fails_has_no_service(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial_module, "choose_cpus", lambda number: [8, 9][-number:])
+    monkeypatch.setattr(trial_module, "lock_cores", lambda *_: nullcontext())
+    monkeypatch.setattr(FakeBox, "run", lambda self, order: BoxEnd(1, False, False, "it broke"))
+    monkeypatch.setattr(trial_module, "measure_capacity", lambda *_: pytest.fail("it was measured"))
+    assert trial(sweep, load=LoadConfig("open", LoadKind.open)).status == "crashed"
+
+
+def test_a_closed_load_leaves_no_trace_in_the_file(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial_module, "measure_capacity", lambda *_: pytest.fail("it was measured"))
+    trial(sweep, precision="float32")
+    names = json.loads(next(sweep.glob("trials/*/trial.json")).read_text()).keys()
+    assert not {name for name in names if "capacity" in name or "slo" in name} | names & {"load", "workers", "probes"}

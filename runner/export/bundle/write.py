@@ -20,7 +20,7 @@ from runner.results.tables import Tables
 
 HASHES = "SHA256SUMS"
 _ARCHIVE = ".tar.zst"
-_AS_THEY_ARE = ("samples", "memory", "predictions")  # numbers, keys of jobs, and the texts themselves
+_AS_THEY_ARE = ("samples", "memory", "load", "predictions")  # numbers, keys of jobs, and the texts themselves
 
 
 def write_bundle(tables: Tables, to: Path) -> Path:

@@ -21,7 +21,9 @@ class JobIdentity:
     """What the grid says about a job."""
 
     sweep: Annotated[str | None, "Name of the sweep, which is the name of its grid."] = None
-    job: Annotated[str | None, "Key of the job: model × technique × task × workload × threads × isolation."] = None
+    job: Annotated[
+        str | None, "Key of the job: model × technique × task × workload × threads × isolation × open load."
+    ] = None
     model: Annotated[str | None, "Name of the model."] = None
     family: Annotated[str | None, "Family of the model; the members of a family share one baseline."] = None
     weights: Annotated[
@@ -39,6 +41,22 @@ class JobIdentity:
     threads: Annotated[int | None, "Threads of the engine, each pinned to a physical core of its own."] = None
     isolation: Annotated[str | None, "Kind of box: 'docker' or 'process'."] = None
     quota_cpus: Annotated[float | None, "CPU quota that the box was asked for, in CPUs; null without a quota."] = None
+    load: Annotated[
+        str | None, "Name of the open load, under which the capacity was measured; null if the load was closed."
+    ] = None
+    workers: Annotated[
+        int | None, "Worker processes of the service, each with `threads` threads; null if the load was closed."
+    ] = None
+    max_batch_size: Annotated[
+        int | None, "Largest number of requests in a call of the service; null if the load was closed."
+    ] = None
+    max_wait_seconds: Annotated[
+        float | None, "Time that a worker waits for more requests to fill a batch; null if the load was closed."
+    ] = None
+    slo_percentile: Annotated[
+        float | None, "Percentile of the latency that the objective bounds; null if the load was closed."
+    ] = None
+    slo_seconds: Annotated[float | None, "Bound of the objective on that latency; null if the load was closed."] = None
     cpu: Annotated[str | None, "CPU model, where the nodes of a cluster differ in it; null where they do not."] = None
 
 

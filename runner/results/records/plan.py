@@ -43,6 +43,8 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         job: its key.
         baseline: the key of the job that it is compared with, which can be itself; None if there is none.
         quota_cpus: the CPU quota of its boxes, in CPUs; None if there is none.
+        load: the name of its open load; None if the load is closed.
+        workers, max_batch_size, max_wait_seconds, slo_percentile, slo_seconds: of the open load, as tables have them.
         cpu: the CPU model that measured it, where a cluster's nodes have several; see runner/results/cpus.py.
         measured_as: then the key that its trials were measured under.
     """
@@ -58,6 +60,12 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     isolation: str
     baseline: str | None
     quota_cpus: float | None = None
+    load: str | None = None
+    workers: int | None = None
+    max_batch_size: int | None = None
+    max_wait_seconds: float | None = None
+    slo_percentile: float | None = None
+    slo_seconds: float | None = None
     cpu: str | None = None
     measured_as: str | None = None
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Annotated, Final
 
 from runner.results.records.job import ArtifactFacts, Assembled, JobIdentity
-from runner.results.records.trial import Measurements
+from runner.results.records.trial import CAPACITY_REASON, Measurements
 
 VERDICTS: Final = ("faster", "slower", "tie", "disturbed")
+CAPACITY_VERDICTS: Final = ("higher", "lower", "tie", "disturbed")
 
 
 @dataclass(kw_only=True)
@@ -77,6 +78,33 @@ class LatencyRatio:
     noise_floor: Annotated[
         float | None, "Ratio that the A/A test of the two baselines cannot exclude for identical code."
     ] = None
+
+
+@dataclass(kw_only=True)
+class CapacityRatio:
+    """How many requests a second a job holds, compared with its baseline; null if the load was closed."""
+
+    capacity_ratio: Annotated[
+        float | None,
+        "capacity_per_second ÷ the baseline's, the geometric mean over the rounds that are included; above 1 is more.",
+    ] = None
+    capacity_ratio_low: Annotated[float | None, "Lower end of its 95% interval (Student's t on log ratios)."] = None
+    capacity_ratio_high: Annotated[float | None, "Upper end of its 95% interval."] = None
+    capacity_p_value: Annotated[
+        float | None, "Two-sided p-value of the hypothesis that the ratio is 1, for this job alone."
+    ] = None
+    capacity_p_value_holm: Annotated[
+        float | None, "The same p-value, adjusted (Holm) for the number of variants of the baseline."
+    ] = None
+    capacity_noise_floor: Annotated[
+        float | None, "Ratio that the A/A test of the two baselines cannot exclude for identical code."
+    ] = None
+    capacity_verdict: Annotated[
+        str | None,
+        f"Result of the test: {', '.join(CAPACITY_VERDICTS)}; null if there is none, as with one round or without a "
+        "baseline.",
+    ] = None
+    capacity_reason: Annotated[str | None, CAPACITY_REASON + " Of the first trial that has one."] = None
 
 
 @dataclass(kw_only=True)
@@ -256,6 +284,7 @@ class JobSummary(
     ArtifactFacts,
     Measurements,
     LatencyRatio,
+    CapacityRatio,
     SlotCost,
     AgainstBaseline,
     ColdStart,

@@ -6,12 +6,16 @@ from dataclasses import dataclass, fields
 from typing import Annotated, Final, Literal, get_args
 
 from runner.results.records.job import ArtifactFacts, ArtifactSize, Assembled, JobIdentity, Precision
+from runner.results.records.load import Probe
 from runner.results.records.measured import Durations, Figures, ReadBack, Series
 from runner.results.records.plan import Role
 from runner.store.sweep_folder import SCHEMA
 
 Status = Literal["ok", "oom", "timeout", "crashed", "unfair", "wrong", "prepare-failed", "lost"]
 STATUSES: Final[tuple[Status, ...]] = get_args(Status)
+CAPACITY_REASON: Final = (
+    "Why capacity_per_second is 0, or why it is less certain than others; null if there is nothing to say."
+)
 ROLES: Final = tuple(role.value for role in Role)
 ALONE_ROLES: Final = tuple(role.value for role in Role if role.is_alone)
 
@@ -66,7 +70,22 @@ class Rates:
 
 
 @dataclass(kw_only=True)
-class Measurements(ArtifactSize, Figures, Rates):
+class Rated:
+    """How many requests a second the job answers as a service; null if the load was closed."""
+
+    capacity_per_second: Annotated[
+        float | None,
+        "Highest rate of requests at which the service keeps the objective; 0 if no rate does, null if the load was "
+        "closed.",
+    ] = None
+    offline_per_second: Annotated[
+        float | None,
+        "Rate at which the service answers requests that all arrive at once; null if the load was closed.",
+    ] = None
+
+
+@dataclass(kw_only=True)
+class Measurements(ArtifactSize, Figures, Rates, Rated):
     """All that a trial measures. The summary holds the median of each field."""
 
 
@@ -91,6 +110,9 @@ class Comparison:
     latency_p90_ratio: Annotated[float | None, "The same of partner_p90_ratio."] = None
     latency_p95_ratio: Annotated[float | None, "The same of partner_p95_ratio."] = None
     latency_p99_ratio: Annotated[float | None, "The same of partner_p99_ratio."] = None
+    capacity_ratio: Annotated[
+        float | None, "capacity_per_second ÷ the geometric mean of that of the round's two baselines."
+    ] = None
     partner_engine_ratio: Annotated[float | None, "The same as partner_ratio, of the engine's own time."] = None
     engine_ratio: Annotated[float | None, "The same as latency_ratio, of the engine's own time."] = None
     turns: Annotated[int | None, "Number of turns that partner_ratio was taken from."] = None
@@ -124,9 +146,12 @@ class TrialRecord(
     Attributes:
         schema: version of the file.
         partner_latency_seconds: times of the partner's calls, by their number; None without a partner.
+        probes: the probes of the open load; None if the load is closed.
         partner_tokenize_seconds: parts of these times that it took to tokenize the texts.
     """
 
     schema: int = SCHEMA
+    capacity_reason: Annotated[str | None, CAPACITY_REASON] = None
+    probes: list[Probe] | None = None
     partner_latency_seconds: list[float] | None = None
     partner_tokenize_seconds: list[float] | None = None

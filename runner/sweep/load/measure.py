@@ -1,0 +1,68 @@
+"""Measure the capacity of a job: start its service, probe it at several rates, and record what was found."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+from runner.config.schema import LoadConfig
+from runner.isolation.box import Box, BoxOrder
+from runner.results.records.load import Probe
+from runner.results.records.trial import TrialRecord
+from runner.sweep.load.capacity import find_capacity, seconds_of_probe
+from runner.sweep.load.service import Service, ServiceFailedError, service_orders
+
+_CURVE = (0.25, 0.5, 0.75)  # of the capacity: where the search did not probe, so that a report can draw the whole curve
+
+
+def measure_capacity(
+    record: TrialRecord, box: Box, order: BoxOrder, load: LoadConfig, cpus: list[int], folder: Path
+) -> None:
+    """Find the capacity of a job under an open load.
+
+    If the service or the load generator fails, the record gets the status `crashed`. If the generator was the limit,
+    it gets the status `unfair`. Either way it keeps the probes until then.
+
+    Args:
+        record: the record of a trial that is ok so far.
+        box: the kind of box.
+        order: the order of the closed measurement, which names the model and the texts.
+        load: the open load.
+        cpus: the cores of the service and of the load generator.
+        folder: the folder in which the service makes its own.
+
+    Raises:
+        MachineError: if the engine, the disk or a core is gone.
+    """
+    record.probes = probes = []
+    try:
+        with Service(box, *service_orders(order, load, cpus), folder) as service:
+            probes.append(service.offline(load.probe_seconds))
+            probe = _prober(service, load, f"{record.seed}-{record.round}", probes)
+            found = find_capacity(probe, probes[0], load)
+            if record.round == 0 and found.per_second:
+                for share in _CURVE:
+                    probe(share * found.per_second)
+    except ServiceFailedError as failure:
+        record.status, record.error = "crashed", f"{failure} (under the open load)"
+        return
+    record.capacity_per_second, record.capacity_reason = found.per_second, found.reason
+    record.offline_per_second = probes[0].completed_per_second
+    if found.generator_limit:
+        record.status, record.error = "unfair", found.generator_limit
+
+
+def _prober(service: Service, load: LoadConfig, round_: str, probes: list[Probe]) -> Callable[[float], Probe]:
+    """Return a function that probes a rate, and keeps each probe in a list.
+
+    Each probe of a trial has its own seed. All jobs of a round have the same seeds in the same order, so that they get
+    the same arrivals, only at other rates.
+    """
+
+    def probe(rate: float) -> Probe:
+        seed = random.Random(f"{round_}-{len(probes)}").getrandbits(31)
+        probes.append(service.probe(rate, seed, seconds_of_probe(rate, load)))
+        return probes[-1]
+
+    return probe

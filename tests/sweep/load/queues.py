@@ -1,0 +1,92 @@
+"""A simulated service: requests arrive at random and wait for one of several workers, in the order of their arrival."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from runner.config.schema import LoadConfig
+from runner.results.records.load import Probe
+from runner.sweep.load.capacity import seconds_of_probe
+
+
+@dataclass
+class Queue:
+    """An M/G/c queue with lognormal service times; without variation an M/D/c queue.
+
+    Attributes:
+        load: the objective, and the length of the probes.
+        seconds: the mean service time.
+        variation: its standard deviation ÷ its mean.
+        workers: how many requests are served at once.
+        pauses: the share of the probes in which the service pauses once, for 0.15 seconds.
+        seed: of everything random.
+    """
+
+    load: LoadConfig
+    seconds: float
+    variation: float = 0.0
+    workers: int = 1
+    pauses: float = 0.0
+    seed: int = 0
+    probes: list[Probe] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._random = np.random.default_rng(self.seed)
+
+    def probe(self, rate: float) -> Probe:
+        """Simulate a probe at a rate."""
+        queries = max(1, int(rate * seconds_of_probe(rate, self.load)))
+        arrivals = np.cumsum(self._random.exponential(1 / rate, queries))
+        service = self._service(queries)
+        if self._random.random() < self.pauses:
+            service[self._random.integers(queries)] += 0.15
+        probe = self._record(self._latencies(arrivals, service))
+        probe.asked_per_second = rate
+        self.probes.append(probe)
+        return probe
+
+    def offline(self) -> Probe:
+        """Return the probe in which all requests arrive at once."""
+        probe = Probe()
+        probe.completed_per_second = self.workers / self.seconds
+        return probe
+
+    def capacity(self) -> float:
+        """Return the rate at which the latency of very many requests is at the bound of the objective."""
+        random, queries = np.random.default_rng(1), 200_000
+        gaps, service = np.cumsum(random.exponential(1, queries)), self._service(queries)
+        low, high = 0.0, self.workers / self.seconds
+        for _ in range(12):
+            rate = (low + high) / 2
+            latency = np.quantile(self._latencies(gaps / rate, service), self.load.slo.percentile / 100)
+            low, high = (rate, high) if latency <= self.load.slo.seconds else (low, rate)
+        return low
+
+    def _service(self, queries: int) -> np.ndarray:
+        spread = math.sqrt(math.log(1 + self.variation**2))
+        return self.seconds * self._random.lognormal(-spread * spread / 2, spread, queries)
+
+    def _latencies(self, arrivals: np.ndarray, service: np.ndarray) -> np.ndarray:
+        if self.workers == 1:  # each starts when those before it are served
+            before = np.cumsum(service) - service
+            return np.maximum.accumulate(arrivals - before) + before + service - arrivals
+        free = [0.0] * self.workers
+        ends = []
+        for arrival, seconds in zip(arrivals, service, strict=True):
+            ends.append(max(heapq.heappop(free), arrival) + seconds)
+            heapq.heappush(free, ends[-1])
+        return np.array(ends) - arrivals
+
+    def _record(self, latencies: np.ndarray) -> Probe:
+        probe = Probe()
+        probe.queries = probe.completed = len(latencies)
+        shares = [0.5, 0.9, 0.99, 0.999, self.load.slo.percentile / 100]
+        p50, p90, p99, p999, slo = map(float, np.quantile(latencies, shares))
+        probe.latency_p50_seconds, probe.latency_p90_seconds = p50, p90
+        probe.latency_p99_seconds, probe.latency_p999_seconds = p99, p999
+        probe.slo_latency_seconds, probe.holds = slo, slo <= self.load.slo.seconds
+        return probe
