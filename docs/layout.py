@@ -44,6 +44,11 @@ _WHERE = (
         "a verdict's rule",
         "`runner/results/statistics.py`, the function `verdict`; for a diff, `runner/diff/change.py`.",
     ),
+    (
+        "how a capacity is found",
+        "`runner/sweep/load/capacity.py` chooses the rates; `runner/trial/service.py` and `runner/trial/generator.py` "
+        "are the service and the load.",
+    ),
     ("an option of the command line", "`runner/cli/`, one file for each verb"),
     (
         "an error message",

@@ -37,19 +37,19 @@ def physical_cores() -> list[int]:
     return sorted(first_of_core.values())
 
 
-def choose_cpus(threads: int) -> list[int]:
-    """Return the last `threads` cores, because the first core of a machine serves the most interrupts.
+def choose_cpus(number: int) -> list[int]:
+    """Return the last cores of this machine, because its first core serves the most interrupts.
 
     Raises:
         MachineError: if there are not enough cores any more.
     """
     cores = physical_cores()
-    if threads > len(cores):  # checked when the sweep was planned, but a core can be taken away
+    if number > len(cores):  # checked when the sweep was planned, but a core can be taken away
         raise MachineError(
-            f"threads is {threads}, but only {len(cores)} physical cores may be used now: one went offline or was "
+            f"The trial needs {number} physical cores, but only {len(cores)} may be used now: one went offline or was "
             "taken from this process. Give it back; then the same command goes on from here."
         )
-    return cores[-threads:]
+    return cores[-number:]
 
 
 def cache_domains() -> list[CacheDomain]:

@@ -136,7 +136,7 @@ def _measure(record: TrialRecord, cfg: Config, spec: TrialSpec, cores: list[int]
     _run_box(record, box, order, partner, sweep, sweep.trial_folder(spec.name))
     if record.status == "ok":
         _check(record, prepared, cfg, box, cpus, sweep)
-    if record.status == "ok" and cfg.load.is_open and spec.role is not Role.cold_start:
+    if record.status == "ok" and cfg.load.is_open and not spec.is_alone:
         measure_capacity(record, box, order, cfg.load, cores, sweep.trials)
 
 

@@ -138,37 +138,6 @@ def test_a_job_whose_predictions_are_wrong_is_not_measured(sweep: Path, monkeypa
     assert (row.status, row.error, row.log) == ("wrong", "predictions differ", "prepared/job/log.txt")
 
 
-def test_a_cold_start_evicts_first_and_makes_few_calls(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    orders: list[BoxOrder] = []
-    closed: list[int] = []
-
-    class Recording(FakeBox):
-        def run(self, order: BoxOrder) -> BoxEnd:
-            assert not list(order.output.iterdir())
-            orders.append(order)
-            return super().run(order)
-
-    monkeypatch.setattr(trial_module, "make_box", lambda _: Recording())
-    monkeypatch.setattr(trial_module, "close_partner", lambda: closed.append(len(orders)))
-    assert trial(sweep, role=Role.cold_start).status == "ok"
-    assert [order.module for order in orders] == ["runner.trial.evict", "runner.trial"]
-    assert closed == [0]
-    assert orders[1].request["measure"]["timed_seconds"] == 0
-    assert orders[1].inputs.keys() == {"artifact", "inputs"}  # no partner
-
-
-def test_a_cold_start_whose_files_stay_cached_is_a_failed_row(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Failing(FakeBox):
-        def run(self, order: BoxOrder) -> BoxEnd:
-            return BoxEnd(1, False, False, "no such call")
-
-    monkeypatch.setattr(trial_module, "make_box", lambda _: Failing())
-    record = trial(sweep, role=Role.cold_start)
-    assert record.status == "crashed"
-    assert "could not be evicted from the page cache: it ended with exit code 1: no such call" in (record.error or "")
-    assert not (SweepFolder(sweep).trial_folder("job-r0-cold-start") / "box").exists()
-
-
 def test_an_open_load_is_measured_after_the_closed_one_on_all_its_cores(
     sweep: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,8 +167,47 @@ def test_a_trial_that_fails_has_no_service(sweep: Path, monkeypatch: pytest.Monk
     assert trial(sweep, load=LoadConfig("open", LoadKind.open)).status == "crashed"
 
 
+def test_a_cold_start_has_no_service(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial_module, "choose_cpus", lambda number: [8, 9][-number:])
+    monkeypatch.setattr(trial_module, "lock_cores", lambda *_: nullcontext())
+    monkeypatch.setattr(trial_module, "measure_capacity", lambda *_: pytest.fail("it was measured"))
+    row = trial(sweep, role=Role.cold_start, precision="float32", load=LoadConfig("open", LoadKind.open))
+    assert row.status == "ok"
+
+
 def test_a_closed_load_leaves_no_trace_in_the_file(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trial_module, "measure_capacity", lambda *_: pytest.fail("it was measured"))
     trial(sweep, precision="float32")
     names = json.loads(next(sweep.glob("trials/*/trial.json")).read_text()).keys()
     assert not {name for name in names if "capacity" in name or "slo" in name} | names & {"load", "workers", "probes"}
+
+
+def test_a_cold_start_evicts_first_and_makes_few_calls(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    orders: list[BoxOrder] = []
+    closed: list[int] = []
+
+    class Recording(FakeBox):
+        def run(self, order: BoxOrder) -> BoxEnd:
+            assert not list(order.output.iterdir())
+            orders.append(order)
+            return super().run(order)
+
+    monkeypatch.setattr(trial_module, "make_box", lambda _: Recording())
+    monkeypatch.setattr(trial_module, "close_partner", lambda: closed.append(len(orders)))
+    assert trial(sweep, role=Role.cold_start).status == "ok"
+    assert [order.module for order in orders] == ["runner.trial.evict", "runner.trial"]
+    assert closed == [0]
+    assert orders[1].request["measure"]["timed_seconds"] == 0
+    assert orders[1].inputs.keys() == {"artifact", "inputs"}  # no partner
+
+
+def test_a_cold_start_whose_files_stay_cached_is_a_failed_row(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing(FakeBox):
+        def run(self, order: BoxOrder) -> BoxEnd:
+            return BoxEnd(1, False, False, "no such call")
+
+    monkeypatch.setattr(trial_module, "make_box", lambda _: Failing())
+    record = trial(sweep, role=Role.cold_start)
+    assert record.status == "crashed"
+    assert "could not be evicted from the page cache: it ended with exit code 1: no such call" in (record.error or "")
+    assert not (SweepFolder(sweep).trial_folder("job-r0-cold-start") / "box").exists()

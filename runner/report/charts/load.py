@@ -47,19 +47,19 @@ def load_chart(group: Group, recorded: Recordings) -> Chart | None:
 
 def _traces(variant: Variant, probes: Sequence[Row], style: dict[str, str]) -> list[Figure]:
     """Return the dots, the line and the capacity of a variant."""
-    shared = {"type": "scatter", "legendgroup": plain(variant.label), "name": plain(variant.label)}
+    shared: Figure = {"type": "scatter", "legendgroup": plain(variant.label), "name": plain(variant.label)}
     points = sorted((probe["asked_per_second"], 1000 * probe["slo_latency_seconds"]) for probe in probes)
     alike = [list(group) for _, group in groupby(points, key=lambda point: math.floor(math.log(point[0], _STEP)))]
     middles = [(median(rate for rate, _ in own), median(latency for _, latency in own)) for own in alike]
-    traces = [
-        {"mode": "markers", "marker": {"size": 4, "color": style["color"], "opacity": 0.5}, "showlegend": False}
-        | _xy(points),
-        {"mode": "lines", "line": {"width": 2, **style}} | _xy(middles),
+    dot = {"size": 4, "color": style["color"], "opacity": 0.5}
+    traces: list[Figure] = [
+        {"mode": "markers", "marker": dot, "showlegend": False, **_xy(points)},
+        {"mode": "lines", "line": {"width": 2, **style}, **_xy(middles)},
     ]
     if capacity := variant.row["capacity_per_second"]:
         marker = {"size": 10, "color": style["color"], "symbol": "diamond"}
         at = [(capacity, 1000 * variant.row["slo_seconds"])]
-        traces.append({"mode": "markers", "marker": marker, "showlegend": False} | _xy(at))
+        traces.append({"mode": "markers", "marker": marker, "showlegend": False, **_xy(at)})
     hover = "%{fullData.name}<br>%{x:.4g} requests a second: %{y:.3g} ms<extra></extra>"
     return [shared | trace | {"hovertemplate": hover} for trace in traces]
 

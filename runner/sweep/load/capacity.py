@@ -30,7 +30,8 @@ _CAPACITIES = 420  # of which each has a probability
 _SLOPES = (2, 4, 8, 16, 32, 64, 128)  # the power of the rate that the share of missed requests may follow
 _MOST_MISSED = 5.0  # times the share that may miss the objective; more says nothing more
 _LAPSES = 0.02  # the share of the probes that something else spoils
-_MAX_LATENESS = 0.1  # of the objective's bound
+_MAX_LATENESS = 0.1  # of the objective's bound, for the load generator
+_MAX_WAITING = 0.02  # of the time of a probe, for a worker that had no CPU
 _MISSES = 5  # requests of a probe that may miss the objective; fewer would leave too much to chance
 _LONGEST = 5  # times load.probe_seconds
 
@@ -81,6 +82,12 @@ def seconds_of_probe(rate: float, load: LoadConfig) -> float:
     """
     requests = _MISSES / _allowed(load.slo)
     return min(max(load.probe_seconds, requests / rate), _LONGEST * load.probe_seconds)
+
+
+def is_disturbed(probe: Probe, load: LoadConfig) -> bool:
+    """Return whether something else ran on the cores of the service or of the load generator during a probe."""
+    waiting = (probe.service_waiting_seconds or 0.0) / load.workers
+    return waiting > _MAX_WAITING * (probe.seconds or math.inf) or _is_late(probe, load.slo)
 
 
 def missed_fraction(probe: Probe, slo: SloConfig) -> float:
@@ -206,11 +213,15 @@ def _generator_limit(probes: Sequence[Probe], capacity: float, slo: SloConfig) -
     Only the probes up to a little above the capacity decide, since a generator may well be late at higher rates.
     """
     near = [p for p in probes if not p.holds and (p.asked_per_second or 0.0) <= capacity * _WIDTH]
-    late = [p.generator_late_seconds or 0.0 for p in near]
-    most = max(late, default=0.0)
-    if 2 * sum(seconds > _MAX_LATENESS * slo.seconds for seconds in late) <= len(late):
+    if 2 * sum(_is_late(probe, slo) for probe in near) <= len(near):
         return None
+    most = max(probe.generator_late_seconds or 0.0 for probe in near)
     return (
         f"the load generator, not the service, was the limit: it issued requests up to {1000 * most:.3g} ms late, and "
         f"the objective is {slo.milliseconds:g} ms. Leave its core to it, or measure a slower service"
     )
+
+
+def _is_late(probe: Probe, slo: SloConfig) -> bool:
+    """Return whether the load generator issued requests so late that it shows in their latency."""
+    return (probe.generator_late_seconds or 0.0) > _MAX_LATENESS * slo.seconds

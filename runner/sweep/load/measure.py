@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 from runner.config.schema import LoadConfig
 from runner.isolation.box import Box, BoxOrder
 from runner.results.records.load import Probe
+from runner.results.records.plan import Role
 from runner.results.records.trial import TrialRecord
-from runner.sweep.load.capacity import find_capacity, seconds_of_probe
+from runner.sweep.load.capacity import find_capacity, is_disturbed, seconds_of_probe
 from runner.sweep.load.service import Service, ServiceFailedError, service_orders
 
 _CURVE = (0.25, 0.5, 0.75)  # of the capacity: where the search did not probe, so that a report can draw the whole curve
+_MAX_REPEATS = 6  # of disturbed probes in a trial
 
 
 def measure_capacity(
@@ -41,7 +44,7 @@ def measure_capacity(
             probes.append(service.offline(load.probe_seconds))
             probe = _prober(service, load, f"{record.seed}-{record.round}", probes)
             found = find_capacity(probe, probes[0], load)
-            if record.round == 0 and found.per_second:
+            if record.round == 0 and found.per_second and record.role != Role.baseline_last.value:
                 for share in _CURVE:
                     probe(share * found.per_second)
     except ServiceFailedError as failure:
@@ -56,13 +59,17 @@ def measure_capacity(
 def _prober(service: Service, load: LoadConfig, round_: str, probes: list[Probe]) -> Callable[[float], Probe]:
     """Return a function that probes a rate, and keeps each probe in a list.
 
-    Each probe of a trial has its own seed. All jobs of a round have the same seeds in the same order, so that they get
-    the same arrivals, only at other rates.
+    Each rate of a trial has its own seed. All jobs of a round have the same seeds in the same order, so that they get
+    the same arrivals, only at other rates. A probe that was disturbed is repeated, as long as the trial has repeats
+    left, and the last one says how the service does at this rate.
     """
+    rates, repeats = count(), iter(range(_MAX_REPEATS))
 
     def probe(rate: float) -> Probe:
-        seed = random.Random(f"{round_}-{len(probes)}").getrandbits(31)
-        probes.append(service.probe(rate, seed, seconds_of_probe(rate, load)))
-        return probes[-1]
+        seed = random.Random(f"{round_}-{next(rates)}").getrandbits(31)
+        while True:
+            probes.append(service.probe(rate, seed, seconds_of_probe(rate, load)))
+            if not is_disturbed(probes[-1], load) or next(repeats, None) is None:
+                return probes[-1]
 
     return probe

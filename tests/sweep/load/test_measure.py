@@ -24,6 +24,7 @@ class FakeService:
 
     fails_at: int | None = None
     late_seconds = 0.0
+    disturbed: tuple[int, ...] = ()
     opened: list[FakeService] = []  # noqa: RUF012
 
     def __init__(self, box: Any, service: BoxOrder, generator: BoxOrder, folder: Path) -> None:
@@ -46,7 +47,8 @@ class FakeService:
         if len(self.asked) == self.fails_at:
             raise ServiceFailedError("the service ended with exit code 1: worker 0 was killed by SIGKILL")
         probe = self._queue.probe(rate)
-        probe.generator_late_seconds = self.late_seconds
+        probe.seconds, probe.generator_late_seconds = seconds, self.late_seconds
+        probe.service_waiting_seconds = 0.1 * seconds if len(self.asked) in self.disturbed else 0.0
         return probe
 
 
@@ -111,3 +113,24 @@ def test_a_generator_that_was_the_limit_makes_the_trial_unfair(
     assert record.status == "unfair"
     assert record.error is not None
     assert "the load generator, not the service, was the limit" in record.error
+
+
+def test_a_disturbed_probe_is_repeated_with_the_same_arrivals(
+    service: type[FakeService], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured(tmp_path)
+    monkeypatch.setattr(service, "disturbed", (2,))
+    record = measured(tmp_path)
+    calm, disturbed = (opened.asked for opened in service.opened)
+    assert disturbed[1] == disturbed[2], "the same rate, seed and seconds"
+    assert disturbed[0] == calm[0]
+    assert disturbed[3][1] == calm[2][1], "the next rate has the seed that it would have had"
+    assert record.probes is not None
+    assert len(record.probes) == len(disturbed) + 1, "the disturbed one is kept, too"
+
+
+def test_repeats_come_to_an_end(service: type[FakeService], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "disturbed", tuple(range(100)))
+    assert measured(tmp_path).status == "ok"
+    (opened,) = service.opened
+    assert len(opened.asked) < 30
