@@ -16,9 +16,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from runner.recommend.capacity import Capacity, measured_capacity
 from runner.recommend.limits import EPSILON, Measure
 from runner.recommend.mistakes import Mistakes, mistakes
-from runner.results.format import pluralize
+from runner.results.format import milliseconds, pluralize
 from runner.results.labels import group_label, load, quota
 from runner.results.saturation import saturation_sentence
 from runner.results.statistics import TAILS
@@ -27,7 +28,17 @@ from runner.results.tables import Row, Tables
 STEP: Final = 1e-5  # of a logarithm, or of a ratio to the job's median
 _SHARED = ("family", "task", "workload", "isolation", "quota_cpus", "load")
 _OF_TRIALS = ["job", "round", "role", "status", "included", "latency_ratio", "latency_p50_seconds"]
-_OF_TRIALS += ["rss_peak_bytes", *(f"latency_p{tail}_{kind}" for tail in TAILS for kind in ("seconds", "ratio"))]
+_OF_TRIALS += ["capacity_per_second", "rss_peak_bytes"]
+_OF_TRIALS += [f"latency_p{tail}_{kind}" for tail in TAILS for kind in ("seconds", "ratio")]
+#: What tells jobs apart that are otherwise alike, and how it is written.
+_SETTINGS: Final[Mapping[str, Callable[[Any], str]]] = {
+    "threads": lambda threads: pluralize(threads, "thread"),
+    "workers": lambda workers: pluralize(workers, "worker"),
+    "max_batch_size": lambda size: f"batches of up to {size}",
+    "max_wait_seconds": lambda seconds: f"waiting {milliseconds(seconds)}",
+    "slo_percentile": lambda percentile: f"for p{percentile:g}",
+    "slo_seconds": lambda seconds: f"within {milliseconds(seconds)}",
+}
 
 Middle = Callable[[Sequence[float]], float]
 
@@ -66,6 +77,8 @@ class Variant:
         latency_steps: per round, how far the log latency was from its mean, in steps.
         ratio_steps: per round, how far the tails of the latency and the memory were from their middle, by the measure's
             name, in steps.
+        capacity: the rate that it holds under an open load; None if it was not measured.
+        job: the key of its job.
     """
 
     label: str
@@ -77,6 +90,8 @@ class Variant:
     mistakes: bytes | None
     latency_steps: Sequence[int]
     ratio_steps: Mapping[str, Sequence[int]]
+    capacity: Capacity | None = None
+    job: str = ""
 
     @property
     def log_latency(self) -> int:
@@ -164,7 +179,7 @@ def _decision_data(
     some = next(iter(own.values()), None)
     first = rows[0]
     return DecisionData(
-        title=f"{first['family']} on {first['task']}, workload {first['workload']}{quota(first)}{load(first)}",
+        title=_title(rows),
         isolation=str(first["isolation"]),
         batch_size=next((row["batch_size"] for row in rows if row["batch_size"]), 1),
         variants=sorted(variants, key=lambda variant: (variant.latency_seconds, place[variant.label])),
@@ -203,6 +218,8 @@ def _variant(
         mistakes=evaluated.own if evaluated else None,
         latency_steps=_deviations(logs, fmean, _widening(len(rounds))),
         ratio_steps={name: _deviations(values, lambda _: 1.0) for name, values in ratios.items()},
+        capacity=measured_capacity(row, own),
+        job=row["job"],
     )
 
 
@@ -267,13 +284,27 @@ def _longest_tokens(rows: Sequence[Row]) -> int | None:
 
 
 def _labels(rows: Sequence[Row]) -> dict[str, str]:
-    """Name jobs by what tells them apart: by the threads where these differ, and by the key if nothing else does."""
-    several = len({row["threads"] for row in rows}) > 1
+    """Name jobs by what tells them apart: by the settings in which they differ, and by the key if nothing else does."""
+    differing = _differing(rows)
     names = {
-        row["job"]: group_label(row) + (f" · {pluralize(row['threads'], 'thread')}" if several else "") for row in rows
+        row["job"]: " · ".join([group_label(row), *(_SETTINGS[name](row[name]) for name in differing)]) for row in rows
     }
     alike = Counter(names.values())
     return {job: name if alike[name] == 1 else f"{name} ({job})" for job, name in names.items()}
+
+
+def _differing(rows: Sequence[Row]) -> list[str]:
+    """Return the settings in which jobs differ."""
+    return [name for name in _SETTINGS if len({row[name] for row in rows}) > 1]
+
+
+def _title(rows: Sequence[Row]) -> str:
+    """Return the name of a choice: what all its jobs share."""
+    first, differing = rows[0], _differing(rows)
+    shared = {name: None if name in differing else first[name] for name in _SETTINGS}
+    return (
+        f"{first['family']} on {first['task']}, workload {first['workload']}{quota(first)}{load({**first, **shared})}"
+    )
 
 
 def _problem(row: Row) -> str:
