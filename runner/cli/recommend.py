@@ -46,8 +46,9 @@ def recommend(
     from runner.recommend.choose import choose
     from runner.recommend.decision_data import decision_data
     from runner.recommend.prices import read_prices
+    from runner.recommend.queueing import predictions
     from runner.recommend.rate import choose_for_rate, chosen_objective
-    from runner.recommend.rate_terminal import Pricing, print_rate
+    from runner.recommend.rate_terminal import MAX_ROWS, Pricing, print_rate
     from runner.recommend.terminal import print_recommendation
     from runner.results.tables import read_tables
 
@@ -78,7 +79,7 @@ def recommend(
             fits.append(chosen.winner is not None)
         else:
             at = choose_for_rate(data, chosen, requests, objective)
-            print_rate(data, chosen, at, allowed, pricing, console)
+            print_rate(data, chosen, at, allowed, pricing, predictions(tables, data, at, MAX_ROWS), console)
             fits.append(at.winner is not None)
     return 0 if all(fits) else 1
 

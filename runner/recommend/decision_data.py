@@ -7,7 +7,7 @@ bit for each example. Sums of whole numbers are exact in any order.
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,8 +19,8 @@ import numpy as np
 from runner.recommend.capacity import Capacity, measured_capacity
 from runner.recommend.limits import EPSILON, Measure
 from runner.recommend.mistakes import Mistakes, mistakes
-from runner.results.format import milliseconds, pluralize
-from runner.results.labels import group_label, load, quota
+from runner.recommend.names import labels_of, title_of
+from runner.results.labels import group_label
 from runner.results.saturation import saturation_sentence
 from runner.results.statistics import TAILS
 from runner.results.tables import Row, Tables
@@ -30,15 +30,6 @@ _SHARED = ("family", "task", "workload", "isolation", "quota_cpus", "load")
 _OF_TRIALS = ["job", "round", "role", "status", "included", "latency_ratio", "latency_p50_seconds"]
 _OF_TRIALS += ["capacity_per_second", "rss_peak_bytes"]
 _OF_TRIALS += [f"latency_p{tail}_{kind}" for tail in TAILS for kind in ("seconds", "ratio")]
-#: What tells jobs apart that are otherwise alike, and how it is written.
-_SETTINGS: Final[Mapping[str, Callable[[Any], str]]] = {
-    "threads": lambda threads: pluralize(threads, "thread"),
-    "workers": lambda workers: pluralize(workers, "worker"),
-    "max_batch_size": lambda size: f"batches of up to {size}",
-    "max_wait_seconds": lambda seconds: f"waiting {milliseconds(seconds)}",
-    "slo_percentile": lambda percentile: f"for p{percentile:g}",
-    "slo_seconds": lambda seconds: f"within {milliseconds(seconds)}",
-}
 
 Middle = Callable[[Sequence[float]], float]
 
@@ -159,7 +150,7 @@ def to_steps(value: float) -> int:
 def _decision_data(
     rows: Sequence[Row], trials: Mapping[str, Sequence[Row]], evaluated: Mapping[str, Mistakes]
 ) -> DecisionData:
-    labels = _labels(rows)
+    labels = labels_of(rows)
     by_job = {row["job"]: row for row in rows}
     measured = [row for row in rows if row["status"] == "ok" and row["latency_p50_seconds"]]
     known = {row["job"] for row in measured}
@@ -179,7 +170,7 @@ def _decision_data(
     some = next(iter(own.values()), None)
     first = rows[0]
     return DecisionData(
-        title=_title(rows),
+        title=title_of(rows),
         isolation=str(first["isolation"]),
         batch_size=next((row["batch_size"] for row in rows if row["batch_size"]), 1),
         variants=sorted(variants, key=lambda variant: (variant.latency_seconds, place[variant.label])),
@@ -281,30 +272,6 @@ def _longest_tokens(rows: Sequence[Row]) -> int | None:
     """Return the length that the memory peaks of all jobs cover, in tokens; None where one does not say it."""
     lengths = [row["rss_peak_tokens"] for row in rows]
     return None if not lengths or None in lengths else int(min(lengths))
-
-
-def _labels(rows: Sequence[Row]) -> dict[str, str]:
-    """Name jobs by what tells them apart: by the settings in which they differ, and by the key if nothing else does."""
-    differing = _differing(rows)
-    names = {
-        row["job"]: " · ".join([group_label(row), *(_SETTINGS[name](row[name]) for name in differing)]) for row in rows
-    }
-    alike = Counter(names.values())
-    return {job: name if alike[name] == 1 else f"{name} ({job})" for job, name in names.items()}
-
-
-def _differing(rows: Sequence[Row]) -> list[str]:
-    """Return the settings in which jobs differ."""
-    return [name for name in _SETTINGS if len({row[name] for row in rows}) > 1]
-
-
-def _title(rows: Sequence[Row]) -> str:
-    """Return the name of a choice: what all its jobs share."""
-    first, differing = rows[0], _differing(rows)
-    shared = {name: None if name in differing else first[name] for name in _SETTINGS}
-    return (
-        f"{first['family']} on {first['task']}, workload {first['workload']}{quota(first)}{load({**first, **shared})}"
-    )
 
 
 def _problem(row: Row) -> str:

@@ -130,7 +130,7 @@ def choose_for_rate(data: DecisionData, chosen: Recommendation, rate: float, obj
         if capacity is None or capacity.objective != objective:
             cannot[place] = f"capacity not measured under {objective}"
         elif capacity.safe_per_second <= 0:
-            cannot[place] = f"no rate keeps {objective}"
+            cannot[place] = f"no rate keeps {objective} in every round"
         else:
             replicas = math.ceil(rate / capacity.safe_per_second)
             servings.append(

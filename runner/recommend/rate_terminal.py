@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -14,10 +15,11 @@ from runner.recommend.choose import Recommendation
 from runner.recommend.decision_data import DecisionData
 from runner.recommend.limits import Limits
 from runner.recommend.prices import Prices
+from runner.recommend.queueing import Prediction
 from runner.recommend.rate import Fleet, RateChoice, Serving, fleets, per_million
-from runner.results.format import UNKNOWN, listed, per_second, pluralize, significant
+from runner.results.format import UNKNOWN, listed, milliseconds, per_second, pluralize, signed, significant
 
-_MAX_ROWS = 30  # variants; a sweep may have thousands
+MAX_ROWS = 30  # variants; a sweep may have thousands
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,13 @@ class Pricing:
 
 
 def print_rate(
-    data: DecisionData, chosen: Recommendation, at: RateChoice, limits: Limits, pricing: Pricing, console: Console
+    data: DecisionData,
+    chosen: Recommendation,
+    at: RateChoice,
+    limits: Limits,
+    pricing: Pricing,
+    predicted: Mapping[int, Prediction],
+    console: Console,
 ) -> None:
     """Print one choice: the variant with the fewest cores, why, what that costs, and what the others need."""
     console.print(styled(f"{data.title}, isolation {data.isolation}", "bold"))
@@ -69,18 +77,22 @@ def print_rate(
         console.print(styled("→ No variant holds the rate and keeps every limit.", "bold red"))
     else:
         console.print(styled(f"→ {data.variants[winner.place].label}: {_needs(winner)}", "bold green"))
-        for sentence in sentences(data, at, winner, pricing):
+        for sentence in [
+            *_reasons(data, at, winner),
+            *_model(at, winner, predicted),
+            *_costs(data, at, winner, pricing),
+        ]:
             console.print(Padding(styled(sentence), (0, 0, 0, 2)))
-    console.print(_table(data, chosen, at, limits, pricing))
-    hidden = len(data.variants) - _MAX_ROWS
+    console.print(_table(data, chosen, at, limits, pricing, predicted))
+    hidden = len(data.variants) - MAX_ROWS
     if hidden > 0:
         console.print(styled(f"… and {pluralize(hidden, 'variant')} more."))
-    for label, problem in data.failed[:_MAX_ROWS]:
+    for label, problem in data.failed[:MAX_ROWS]:
         console.print(styled(f"Left out: {label}, {problem}.", "red"))
 
 
-def sentences(data: DecisionData, at: RateChoice, winner: Serving, pricing: Pricing) -> list[str]:
-    """Return why a variant is chosen, how sure that is, and what it costs."""
+def _reasons(data: DecisionData, at: RateChoice, winner: Serving) -> list[str]:
+    """Return why a variant is chosen, and how sure that is."""
     capacity = winner.capacity
     held = per_second(capacity.per_second)
     if capacity.low is None:
@@ -99,7 +111,7 @@ def sentences(data: DecisionData, at: RateChoice, winner: Serving, pricing: Pric
         reason = f"The only one that holds the rate and keeps every limit, out of {variants}."
     ties = [f"{data.variants[one.place].label} ({_tie(one)})" for one in at.ties]
     tied = [f"As few cores, as far as one can tell: {listed(ties, '; ')}."] if ties else []
-    return [margin, reason, *tied, *_costs(data, at, winner, pricing)]
+    return [margin, reason, *tied]
 
 
 def _needs(serving: Serving) -> str:
@@ -115,6 +127,23 @@ def _interval(serving: Serving) -> str:
 def _tie(serving: Serving) -> str:
     cores = pluralize(serving.cores, "core")
     return cores if serving.cores == serving.least_cores else f"{serving.least_cores} to {cores}"
+
+
+def _model(at: RateChoice, winner: Serving, predicted: Mapping[int, Prediction]) -> list[str]:
+    """Return what the queueing model expects, so that one sees how far it is from what was measured."""
+    if winner.place not in predicted:
+        return []
+    expected, each = predicted[winner.place], per_second(at.rate / winner.replicas)
+    latency = f"p{at.objective.percentile:g} of {milliseconds(expected.latency_seconds)} at {each}"
+    return [f"A queueing model of its single calls expects {_expected(expected)} of a replica, and a {latency}."]
+
+
+def _expected(prediction: Prediction | None) -> str:
+    """Return a predicted capacity with its error, as '588 /s (−4.5%)'."""
+    if prediction is None:
+        return UNKNOWN
+    error = "" if prediction.error is None else f" ({signed(100 * prediction.error, 1)}%)"
+    return f"{per_second(prediction.per_second)}{error}"
 
 
 def _costs(data: DecisionData, at: RateChoice, winner: Serving, pricing: Pricing) -> list[str]:
@@ -145,22 +174,29 @@ def _costs(data: DecisionData, at: RateChoice, winner: Serving, pricing: Pricing
     return lines
 
 
-def _table(data: DecisionData, chosen: Recommendation, at: RateChoice, limits: Limits, pricing: Pricing) -> Table:
+def _table(
+    data: DecisionData,
+    chosen: Recommendation,
+    at: RateChoice,
+    limits: Limits,
+    pricing: Pricing,
+    predicted: Mapping[int, Prediction],
+) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("Variant", overflow="fold")
     costs = ["Per million"] if pricing.is_given else []
-    for title in ("A replica holds", "95% interval", "Replicas", "Cores", *costs):
+    for title in ("A replica holds", "95% interval", "Model", "Replicas", "Cores", *costs):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("Fails on", overflow="fold")
     failing = [serving for serving in at.servings if chosen.fails[serving.place]]
-    for serving in [*at.fitting, *failing][:_MAX_ROWS]:
+    for serving in [*at.fitting, *failing][:MAX_ROWS]:
         price = [pricing.per_million(data, serving, at.rate)] if pricing.is_given else []
         cells = [data.variants[serving.place].label, per_second(serving.capacity.per_second), _interval(serving)]
-        cells += [f"{serving.replicas:,}", f"{serving.cores:,}", *price]
+        cells += [_expected(predicted.get(serving.place)), f"{serving.replicas:,}", f"{serving.cores:,}", *price]
         cells.append(messages.misses(data, chosen, serving.place, limits))
         style = "bold green" if serving == at.winner else "bright_black" if chosen.fails[serving.place] else ""
         table.add_row(*(styled(cell, style) for cell in cells))
-    for place, reason in list(at.cannot.items())[: max(0, _MAX_ROWS - len(at.servings))]:
-        cells = [data.variants[place].label, *([UNKNOWN] * (4 + len(costs))), reason]
+    for place, reason in list(at.cannot.items())[: max(0, MAX_ROWS - len(at.servings))]:
+        cells = [data.variants[place].label, *([UNKNOWN] * (5 + len(costs))), reason]
         table.add_row(*(styled(cell, "bright_black") for cell in cells))
     return table

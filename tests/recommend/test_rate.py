@@ -16,6 +16,7 @@ from runner.recommend.decision_data import Block, DecisionData, Variant, decisio
 from runner.recommend.prices import Instance, read_prices
 from runner.recommend.rate import choose_for_rate, chosen_objective, fleets, per_million
 from runner.results.collect import collect
+from runner.results.tables import read_tables
 from tests.results.synthetic import OPEN, Job, write_sweep
 
 OBJECTIVE = Objective(99.0, 0.05)
@@ -103,7 +104,7 @@ def test_what_cannot_hold_any_rate_says_why() -> None:
     data = data_of(a_capacity(0, None, None), None, replace(a_capacity(50, 49, 51), objective=Objective(99.0, 0.02)))
     at = choose_for_rate(data, choose(data, {}), 200, OBJECTIVE)
     assert at.winner is None
-    assert at.cannot[0] == "no rate keeps p99 ≤ 50.0 ms"
+    assert at.cannot[0] == "no rate keeps p99 ≤ 50.0 ms in every round"
     assert "not measured" in at.cannot[1]
     assert "not measured" in at.cannot[2]
 
@@ -183,7 +184,8 @@ def test_the_command(sweep: Path, capsys: pytest.CaptureFixture[str], monkeypatc
     assert code == 0
     assert "→ onnx-int8: 2 replicas of 1 worker × 1 thread, 2 cores" in text
     assert "A million requests at this rate cost 0.100, at 0.036 per core-hour." in text
-    assert "no rate keeps p99 ≤ 50.0 ms" in text
+    assert "no rate keeps p99 ≤ 50.0 ms in every round" in text
+    assert "A queueing model of its single calls expects" in text
     code, text = run(capsys, monkeypatch, sweep, "--rate=200", "--min-accuracy=100", "--prices", CONF / "prices.yaml")
     assert (code, "→ onnx-int8" in text) == (1, False)
     code, text = run(capsys, monkeypatch, sweep, "--rate=200", "--prices", CONF / "prices.yaml")
@@ -213,8 +215,6 @@ def test_what_is_refused(
 
 
 def test_labels_tell_configurations_apart(sweep: Path) -> None:
-    from runner.results.tables import read_tables
-
     tables = read_tables(sweep)
     rows = tables.jobs
     rows[1]["workers"], rows[1]["max_batch_size"] = 2, 8
