@@ -30,7 +30,7 @@ _CAPACITIES = 420  # of which each has a probability
 _SLOPES = (2, 4, 8, 16, 32, 64, 128)  # the power of the rate that the share of missed requests may follow
 _MOST_MISSED = 5.0  # times the share that may miss the objective; more says nothing more
 _LAPSES = 0.02  # the share of the probes that something else spoils
-_MAX_LATENESS = 0.1  # of the objective's bound, for the load generator
+_MAX_LATENESS = 0.25  # of the objective's bound, for the load generator
 _MAX_WAITING = 0.02  # of the time of a probe, for a worker that had no CPU
 _MISSES = 5  # requests of a probe that may miss the objective; fewer would leave too much to chance
 _LONGEST = 5  # times load.probe_seconds
@@ -208,12 +208,12 @@ def _no_rate_holds(probes: Sequence[Probe], top: float, slo: SloConfig) -> str:
 
 
 def _generator_limit(probes: Sequence[Probe], capacity: float, slo: SloConfig) -> str | None:
-    """Return why the generator was the limit: it was late in most of the probes that missed the objective.
+    """Return why the generator was the limit: most of the probes that missed the objective missed it by its lateness.
 
     Only the probes up to a little above the capacity decide, since a generator may well be late at higher rates.
     """
     near = [p for p in probes if not p.holds and (p.asked_per_second or 0.0) <= capacity * _WIDTH]
-    if 2 * sum(_is_late(probe, slo) for probe in near) <= len(near):
+    if 2 * sum(_is_late(probe, slo) and _would_hold(probe, slo) for probe in near) <= len(near):
         return None
     most = max(probe.generator_late_seconds or 0.0 for probe in near)
     return (
@@ -225,3 +225,9 @@ def _generator_limit(probes: Sequence[Probe], capacity: float, slo: SloConfig) -
 def _is_late(probe: Probe, slo: SloConfig) -> bool:
     """Return whether the load generator issued requests so late that it shows in their latency."""
     return (probe.generator_late_seconds or 0.0) > _MAX_LATENESS * slo.seconds
+
+
+def _would_hold(probe: Probe, slo: SloConfig) -> bool:
+    """Return whether the objective would have been kept without the lateness of the load generator."""
+    latency = math.inf if probe.slo_latency_seconds is None else probe.slo_latency_seconds
+    return latency - (probe.generator_late_seconds or 0.0) <= slo.seconds

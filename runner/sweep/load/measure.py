@@ -38,38 +38,54 @@ def measure_capacity(
     Raises:
         MachineError: if the engine, the disk or a core is gone.
     """
-    record.probes = probes = []
+    record.probes = probes = list[Probe]()
     try:
         with Service(box, *service_orders(order, load, cpus), folder) as service:
-            probes.append(service.offline(load.probe_seconds))
-            probe = _prober(service, load, f"{record.seed}-{record.round}", probes)
-            found = find_capacity(probe, probes[0], load)
+            prober = _Prober(service, load, f"{record.seed}-{record.round}", probes)
+            offline = prober.offline()
+            found = find_capacity(prober.server, offline, load)
             if record.round == 0 and found.per_second and record.role != Role.baseline_last.value:
                 for share in _CURVE:
-                    probe(share * found.per_second)
+                    prober.server(share * found.per_second)
     except ServiceFailedError as failure:
         record.status, record.error = "crashed", f"{failure} (under the open load)"
         return
     record.capacity_per_second, record.capacity_reason = found.per_second, found.reason
-    record.offline_per_second = probes[0].completed_per_second
+    record.offline_per_second = offline.completed_per_second
     if found.generator_limit:
         record.status, record.error = "unfair", found.generator_limit
 
 
-def _prober(service: Service, load: LoadConfig, round_: str, probes: list[Probe]) -> Callable[[float], Probe]:
-    """Return a function that probes a rate, and keeps each probe in a list.
+class _Prober:
+    """Runs probes, and keeps each of them.
 
     Each rate of a trial has its own seed. All jobs of a round have the same seeds in the same order, so that they get
     the same arrivals, only at other rates. A probe that was disturbed is repeated, as long as the trial has repeats
-    left, and the last one says how the service does at this rate.
+    left, and the last one says how the service does.
+
+    Args:
+        service: the service.
+        load: the open load.
+        round_: a text that is the same for all jobs of a round.
+        probes: the list of all probes.
     """
-    rates, repeats = count(), iter(range(_MAX_REPEATS))
 
-    def probe(rate: float) -> Probe:
-        seed = random.Random(f"{round_}-{next(rates)}").getrandbits(31)
+    def __init__(self, service: Service, load: LoadConfig, round_: str, probes: list[Probe]) -> None:
+        self._service, self._load, self._round, self._probes = service, load, round_, probes
+        self._rates, self._repeats = count(), iter(range(_MAX_REPEATS))
+
+    def offline(self) -> Probe:
+        """Let all requests arrive at once."""
+        return self._undisturbed(lambda: self._service.offline(self._load.probe_seconds))
+
+    def server(self, rate: float) -> Probe:
+        """Let requests arrive at random at a rate."""
+        seed = random.Random(f"{self._round}-{next(self._rates)}").getrandbits(31)
+        seconds = seconds_of_probe(rate, self._load)
+        return self._undisturbed(lambda: self._service.probe(rate, seed, seconds))
+
+    def _undisturbed(self, probe: Callable[[], Probe]) -> Probe:
         while True:
-            probes.append(service.probe(rate, seed, seconds_of_probe(rate, load)))
-            if not is_disturbed(probes[-1], load) or next(repeats, None) is None:
-                return probes[-1]
-
-    return probe
+            self._probes.append(probe())
+            if not is_disturbed(self._probes[-1], self._load) or next(self._repeats, None) is None:
+                return self._probes[-1]

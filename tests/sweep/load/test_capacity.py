@@ -114,15 +114,21 @@ def test_a_service_that_answers_nothing_has_no_capacity() -> None:
 def test_a_generator_that_is_late_is_named_as_the_limit() -> None:
     queue = Queue(open_load(), 0.002, 0.5)
 
-    def late(rate: float) -> Probe:
+    def late(rate: float, seconds: float = 0.04) -> Probe:
         record = queue.probe(rate)
-        record.generator_late_seconds = 0.02 if rate > 100 else 0.0
+        if rate > 100:  # as if a part of each latency came from the generator
+            record.generator_late_seconds = seconds
+            record.latency_p50_seconds = record.latency_p90_seconds = record.latency_p99_seconds = 0.06
+            record.latency_p999_seconds = record.slo_latency_seconds = 0.06
+            record.holds = False
         return record
 
     assert found(Queue(open_load(), 0.002, 0.5)).generator_limit is None
     limit = find_capacity(late, queue.offline(), queue.load).generator_limit
     assert limit is not None
-    assert "the load generator, not the service, was the limit: it issued requests up to 20 ms late" in limit
+    assert "the load generator, not the service, was the limit: it issued requests up to 40 ms late" in limit
+    little = find_capacity(lambda rate: late(rate, 0.005), queue.offline(), queue.load).generator_limit
+    assert little is None, "a service that is far too slow is not excused by a little lateness"
 
 
 def test_a_slow_rate_is_probed_for_longer_but_not_for_minutes() -> None:

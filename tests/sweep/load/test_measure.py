@@ -24,6 +24,7 @@ class FakeService:
 
     fails_at: int | None = None
     late_seconds = 0.0
+    disturbed_offline = offline_runs = 0
     disturbed: tuple[int, ...] = ()
     opened: list[FakeService] = []  # noqa: RUF012
 
@@ -40,7 +41,12 @@ class FakeService:
         self.is_closed = True
 
     def offline(self, seconds: float) -> Probe:
-        return self._queue.offline()
+        probe = self._queue.offline()
+        probe.seconds, probe.service_waiting_seconds = seconds, 0.0
+        self.offline_runs += 1
+        if self.offline_runs <= self.disturbed_offline:
+            probe.service_waiting_seconds, probe.completed_per_second = 0.2 * seconds, 700.0
+        return probe
 
     def probe(self, rate: float, seed: int, seconds: float) -> Probe:
         self.asked.append((rate, seed, seconds))
@@ -48,6 +54,9 @@ class FakeService:
             raise ServiceFailedError("the service ended with exit code 1: worker 0 was killed by SIGKILL")
         probe = self._queue.probe(rate)
         probe.seconds, probe.generator_late_seconds = seconds, self.late_seconds
+        if self.late_seconds:
+            probe.slo_latency_seconds = probe.latency_p99_seconds = probe.latency_p999_seconds = 0.055
+            probe.holds = False
         probe.service_waiting_seconds = 0.1 * seconds if len(self.asked) in self.disturbed else 0.0
         return probe
 
@@ -134,3 +143,13 @@ def test_repeats_come_to_an_end(service: type[FakeService], tmp_path: Path, monk
     assert measured(tmp_path).status == "ok"
     (opened,) = service.opened
     assert len(opened.asked) < 30
+
+
+def test_a_disturbed_throughput_is_measured_again(
+    service: type[FakeService], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "disturbed_offline", 2)
+    record = measured(tmp_path)
+    assert record.offline_per_second == pytest.approx(1000)
+    assert record.probes is not None
+    assert [probe.completed_per_second for probe in record.probes[:3]] == pytest.approx([700, 700, 1000])
