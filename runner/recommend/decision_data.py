@@ -7,7 +7,7 @@ bit for each example. Sums of whole numbers are exact in any order.
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,10 +16,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from runner.recommend.capacity import Capacity, measured_capacity
 from runner.recommend.limits import EPSILON, Measure
 from runner.recommend.mistakes import Mistakes, mistakes
-from runner.results.format import pluralize
-from runner.results.labels import group_label, load, quota
+from runner.recommend.names import labels_of, title_of
+from runner.results.labels import group_label
 from runner.results.saturation import saturation_sentence
 from runner.results.statistics import TAILS
 from runner.results.tables import Row, Tables
@@ -27,7 +28,8 @@ from runner.results.tables import Row, Tables
 STEP: Final = 1e-5  # of a logarithm, or of a ratio to the job's median
 _SHARED = ("family", "task", "workload", "isolation", "quota_cpus", "load")
 _OF_TRIALS = ["job", "round", "role", "status", "included", "latency_ratio", "latency_p50_seconds"]
-_OF_TRIALS += ["rss_peak_bytes", *(f"latency_p{tail}_{kind}" for tail in TAILS for kind in ("seconds", "ratio"))]
+_OF_TRIALS += ["capacity_per_second", "rss_peak_bytes"]
+_OF_TRIALS += [f"latency_p{tail}_{kind}" for tail in TAILS for kind in ("seconds", "ratio")]
 
 Middle = Callable[[Sequence[float]], float]
 
@@ -66,6 +68,8 @@ class Variant:
         latency_steps: per round, how far the log latency was from its mean, in steps.
         ratio_steps: per round, how far the tails of the latency and the memory were from their middle, by the measure's
             name, in steps.
+        capacity: the rate that it holds under an open load; None if it was not measured.
+        job: the key of its job.
     """
 
     label: str
@@ -77,6 +81,8 @@ class Variant:
     mistakes: bytes | None
     latency_steps: Sequence[int]
     ratio_steps: Mapping[str, Sequence[int]]
+    capacity: Capacity | None = None
+    job: str = ""
 
     @property
     def log_latency(self) -> int:
@@ -144,7 +150,7 @@ def to_steps(value: float) -> int:
 def _decision_data(
     rows: Sequence[Row], trials: Mapping[str, Sequence[Row]], evaluated: Mapping[str, Mistakes]
 ) -> DecisionData:
-    labels = _labels(rows)
+    labels = labels_of(rows)
     by_job = {row["job"]: row for row in rows}
     measured = [row for row in rows if row["status"] == "ok" and row["latency_p50_seconds"]]
     known = {row["job"] for row in measured}
@@ -164,7 +170,7 @@ def _decision_data(
     some = next(iter(own.values()), None)
     first = rows[0]
     return DecisionData(
-        title=f"{first['family']} on {first['task']}, workload {first['workload']}{quota(first)}{load(first)}",
+        title=title_of(rows),
         isolation=str(first["isolation"]),
         batch_size=next((row["batch_size"] for row in rows if row["batch_size"]), 1),
         variants=sorted(variants, key=lambda variant: (variant.latency_seconds, place[variant.label])),
@@ -203,6 +209,8 @@ def _variant(
         mistakes=evaluated.own if evaluated else None,
         latency_steps=_deviations(logs, fmean, _widening(len(rounds))),
         ratio_steps={name: _deviations(values, lambda _: 1.0) for name, values in ratios.items()},
+        capacity=measured_capacity(row, own),
+        job=row["job"],
     )
 
 
@@ -264,16 +272,6 @@ def _longest_tokens(rows: Sequence[Row]) -> int | None:
     """Return the length that the memory peaks of all jobs cover, in tokens; None where one does not say it."""
     lengths = [row["rss_peak_tokens"] for row in rows]
     return None if not lengths or None in lengths else int(min(lengths))
-
-
-def _labels(rows: Sequence[Row]) -> dict[str, str]:
-    """Name jobs by what tells them apart: by the threads where these differ, and by the key if nothing else does."""
-    several = len({row["threads"] for row in rows}) > 1
-    names = {
-        row["job"]: group_label(row) + (f" · {pluralize(row['threads'], 'thread')}" if several else "") for row in rows
-    }
-    alike = Counter(names.values())
-    return {job: name if alike[name] == 1 else f"{name} ({job})" for job, name in names.items()}
 
 
 def _problem(row: Row) -> str:

@@ -100,6 +100,18 @@ def read_price(typed: str | None) -> float | None:
     return None if typed is None else _number("core-hour", typed, "a price per core-hour, such as 0.04")
 
 
+def read_positive(option: str, typed: str, wanted: str) -> float:
+    """Return a number above 0 that was typed for an option.
+
+    Raises:
+        UserError: if it is not a number above 0.
+    """
+    value = _number(option, typed, wanted)
+    if value == 0:
+        raise UserError(f"--{option}={typed} must be above 0. Give {wanted}.")
+    return value
+
+
 def _limit(measure: Measure, text: str) -> float:
     percent = measure.unit == "%"
     wanted = "a percentage, such as 80" if measure.at_least else f"a number of {measure.unit}, such as 20"
