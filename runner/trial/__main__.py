@@ -86,9 +86,7 @@ def _time_calls(started: Started, request: Settings, paths: Paths, watch: Memory
         measured.unsettled_turns = side.unsettled_turns + partner.unsettled_turns
     measured.reference_seconds = fmean(reference)
     measured.cpu_seconds = after.cpu_seconds - before.cpu_seconds
-    measured.involuntary_switches = after.involuntary_switches - before.involuntary_switches
-    if before.waiting_seconds is not None and after.waiting_seconds is not None:
-        measured.waiting_seconds = after.waiting_seconds - before.waiting_seconds
+    measured.involuntary_switches, measured.waiting_seconds = side.involuntary_switches, side.waiting_seconds
     if before.steal_seconds is not None and after.steal_seconds is not None:
         measured.steal_seconds = after.steal_seconds - before.steal_seconds
     if before.throttling is not None and after.throttling is not None:
@@ -147,16 +145,13 @@ class _Counters(NamedTuple):
     """The kernel's counters for this process and its CPUs. A counter that the kernel does not show is None."""
 
     cpu_seconds: float
-    involuntary_switches: int
-    waiting_seconds: float | None
     steal_seconds: float | None
     throttling: Throttling | None
 
 
 def _counters(cpus: list[int]) -> _Counters:
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    cpu_seconds = usage.ru_utime + usage.ru_stime
-    return _Counters(cpu_seconds, usage.ru_nivcsw, box.waiting_seconds(), box.steal_seconds(cpus), throttling())
+    return _Counters(usage.ru_utime + usage.ru_stime, box.steal_seconds(cpus), throttling())
 
 
 def _third_party_modules() -> list[str]:

@@ -14,6 +14,7 @@ them open. When that process closes the pipe or dies, the partner reads the end 
 from __future__ import annotations
 
 import os
+import resource
 import struct
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from runner.trial.box import waiting_seconds
 from runner.trial.energy import EnergyMeter
 from runner.trial.idle import wait_until_idle
 from runner.trial.timing import Call, Durations, timed_calls
@@ -46,6 +48,10 @@ class Side:
         busy_seconds: the duration of all turns, including untimed calls and the time until the threads were idle.
         settling_seconds: the time from the last call of a turn until the threads were idle, for all turns together.
         unsettled_turns: the number of turns after which the threads were not idle in time.
+        waiting_seconds: the time in its own turns for which its threads were ready but had no CPU, or None if not
+            known. At a hand-over, the side that is woken may run before the other one has reached its blocking read.
+            That waiting disturbs no call, so it is not included.
+        involuntary_switches: the number of involuntary context switches in its own turns.
         joules: the energy of the CPU during the timed calls, or None if the machine does not show it.
     """
 
@@ -58,13 +64,16 @@ class Side:
     busy_seconds: float = 0.0
     settling_seconds: float = 0.0
     unsettled_turns: int = 0
+    waiting_seconds: float | None = 0.0
+    involuntary_switches: int = 0
     joules: float | None = None
 
     def expect(self, calls: int) -> None:
         """Allocate space for the durations of `calls` calls, and reset the counters."""
         self.seconds = Durations(calls)
         self.busy_seconds = self.settling_seconds = 0.0
-        self.unsettled_turns = 0
+        self.unsettled_turns = self.involuntary_switches = 0
+        self.waiting_seconds = 0.0
         self._meter = EnergyMeter()
         self.joules = self._meter.joules()
 
@@ -80,13 +89,11 @@ class Side:
         began = time.perf_counter()
         if lead_in and self.call_seconds < LONG_CALL_SECONDS:
             self.call(self.batches[first % len(self.batches)])
-        before = self._meter.joules()
+        joules, waiting, switches = self._meter.joules(), waiting_seconds(), _involuntary_switches()
         timed_calls(self.call, self.batches, self.seconds, first, count)
-        after = self._meter.joules()
-        if self.joules is None or before is None or after is None:
-            self.joules = None  # a sum with a missing part would be too low
-        else:
-            self.joules += after - before
+        self.involuntary_switches += _involuntary_switches() - switches
+        self.waiting_seconds = _plus(self.waiting_seconds, waiting, waiting_seconds())
+        self.joules = _plus(self.joules, joules, self._meter.joules())
         idle = not hand_over or self.settle()
         self.unsettled_turns += not idle
         self.busy_seconds += time.perf_counter() - began
@@ -100,6 +107,15 @@ class Side:
         idle = wait_until_idle()
         self.settling_seconds += time.perf_counter() - began
         return idle
+
+
+def _plus(total: float | None, before: float | None, after: float | None) -> float | None:
+    """Add what a counter has gained. If a part is missing, return None, because the sum would be too low."""
+    return None if total is None or before is None or after is None else total + after - before
+
+
+def _involuntary_switches() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
 
 
 class Partner:

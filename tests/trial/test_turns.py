@@ -189,6 +189,27 @@ def test_turns_after_which_threads_spin_on_are_numbered(monkeypatch: pytest.Monk
     assert (side.unsettled_turns, partner.unsettled_turns) == (2, 1)
 
 
+def test_only_waiting_in_its_own_turns_is_a_side_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel's counter gains 1 in each of the two turns, and 5 between them, at the hand-over."""
+    told = iter([10.0, 11.0, 16.0, 17.0])
+    monkeypatch.setattr("runner.trial.turns.waiting_seconds", lambda: next(told))
+    side = Side(call(lambda _: None), [0], call_seconds=1.0)
+    side.expect(2)
+    side.take_turn(0, 1, lead_in=False, hand_over=True)
+    side.take_turn(1, 1, lead_in=False)
+    assert side.waiting_seconds == 2.0
+
+
+def test_waiting_that_was_not_told_in_one_turn_is_not_known_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = iter([1.0, None, 2.0, 3.0])
+    monkeypatch.setattr("runner.trial.turns.waiting_seconds", lambda: next(told))
+    side = Side(call(lambda _: None), [0], call_seconds=1.0)
+    side.expect(2)
+    side.take_turn(0, 1, lead_in=False)
+    side.take_turn(1, 1, lead_in=False)
+    assert side.waiting_seconds is None
+
+
 def test_energy_that_was_not_told_in_one_turn_is_not_known_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     told = iter([0.0, 1.0, 2.0, None, 3.0, 4.0, 5.0])
     monkeypatch.setattr("runner.trial.turns.EnergyMeter", lambda: SimpleNamespace(joules=lambda: next(told)))
