@@ -20,6 +20,7 @@ from runner.recommend.rate import Fleet, RateChoice, Serving, fleets, per_millio
 from runner.results.format import UNKNOWN, listed, milliseconds, per_second, pluralize, signed, significant
 
 MAX_ROWS = 30  # variants; a sweep may have thousands
+_VARIANT_WIDTH = 14  # characters; the titles of the other columns are broken first
 
 
 @dataclass(frozen=True)
@@ -183,10 +184,10 @@ def _table(
     predicted: Mapping[int, Prediction],
 ) -> Table:
     table = Table(box=None, pad_edge=False)
-    table.add_column("Variant", overflow="fold")
+    table.add_column("Variant", overflow="fold", min_width=_VARIANT_WIDTH)
     costs = ["Per million"] if pricing.is_given else []
     for title in ("A replica holds", "95% interval", "Model", "Replicas", "Cores", *costs):
-        table.add_column(title, justify="right", no_wrap=True)
+        table.add_column(title, justify="right")
     table.add_column("Fails on", overflow="fold")
     failing = [serving for serving in at.servings if chosen.fails[serving.place]]
     for serving in [*at.fitting, *failing][:MAX_ROWS]:
