@@ -36,9 +36,9 @@ def recommend(
     prices: Path | None,
     **limits: str | None,
 ) -> int:
-    """Name the variant to deploy: the fastest, or with --rate the one that holds the rate on the fewest cores.
+    """Name the variant to deploy.
 
-    The exit code is 0 if a variant keeps all limits in each choice, 1 if not, 2 if there is nothing to choose from.
+    It is the fastest one within the limits or, with --rate, the one that holds the rate on the fewest cores. The exit code is 0 if a variant keeps all limits in each choice, 1 if not, 2 if there is nothing to choose from.
     """
     from rich.console import Console
 
