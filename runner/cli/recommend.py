@@ -38,7 +38,8 @@ def recommend(
 ) -> int:
     """Name the variant to deploy.
 
-    It is the fastest one within the limits or, with --rate, the one that holds the rate on the fewest cores. The exit code is 0 if a variant keeps all limits in each choice, 1 if not, 2 if there is nothing to choose from.
+    It is the fastest one within the limits or, with --rate, the one that holds the rate on the fewest cores. The exit
+    code is 0 if a variant keeps all limits in each choice, 1 if not, 2 if there is nothing to choose from.
     """
     from rich.console import Console
 
