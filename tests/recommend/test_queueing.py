@@ -50,7 +50,8 @@ def test_equal_calls_are_an_m_d_1_queue(rate: float) -> None:
 def test_the_capacity_is_where_the_formula_reaches_the_bound() -> None:
     seconds = 0.2  # of M/M/1: ln 100 ÷ (100 − rate)
     assert Model(EXPONENTIAL).capacity(Objective(99.0, seconds)) == pytest.approx(
-        100 - math.log(100) / seconds, rel=0.08  # over 16 seeds, the standard deviation was 2.6%
+        100 - math.log(100) / seconds,
+        rel=0.08,  # over 16 seeds, the standard deviation was 2.6%
     )
 
 
