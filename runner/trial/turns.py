@@ -87,13 +87,14 @@ class Side:
             hand_over: whether the other side runs next.
         """
         began = time.perf_counter()
+        waiting, switches = waiting_seconds(), _involuntary_switches()  # the lead-in then fills the cache again
         if lead_in and self.call_seconds < LONG_CALL_SECONDS:
             self.call(self.batches[first % len(self.batches)])
-        joules, waiting, switches = self._meter.joules(), waiting_seconds(), _involuntary_switches()
+        joules = self._meter.joules()
         timed_calls(self.call, self.batches, self.seconds, first, count)
+        self.joules = _plus(self.joules, joules, self._meter.joules())
         self.involuntary_switches += _involuntary_switches() - switches
         self.waiting_seconds = _plus(self.waiting_seconds, waiting, waiting_seconds())
-        self.joules = _plus(self.joules, joules, self._meter.joules())
         idle = not hand_over or self.settle()
         self.unsettled_turns += not idle
         self.busy_seconds += time.perf_counter() - began

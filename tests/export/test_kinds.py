@@ -241,5 +241,5 @@ def test_every_script_is_one_page_without_the_runner(engine: str, kind: str) -> 
         script = predict_script(engine, kind, pairs)
         compile(script, "predict.py", "exec")
         assert "runner" not in script
-        assert len(script.splitlines()) < 135
+        assert len(script.splitlines()) < 120
         assert len(set(map(script.count, ("def given(", "def values(", "def line(", "def load(")))) == 1

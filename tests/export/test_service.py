@@ -44,10 +44,8 @@ SETTINGS = json.loads((HERE / "settings.json").read_text())
 def load(folder, threads):
     return None
 
-def load_tokenizer():
-    return None
-
-def evaluate(call, tokenizer, logits_of):
+def predict(call, logits_of, size):
+    assert size == len(call)
     if "bad" in call:
         raise ValueError("this text is bad")
     values = {

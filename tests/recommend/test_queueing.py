@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 import pytest
 
 from runner.config.schema import LoadConfig, LoadKind
+from runner.recommend import queueing
 from runner.recommend.capacity import Objective
 from runner.recommend.queueing import Calls, Model, error, measured_calls
 from runner.results.collect import collect
@@ -47,12 +49,13 @@ def test_equal_calls_are_an_m_d_1_queue(rate: float) -> None:
     assert Model(CONSTANT).latency(rate, 99) == pytest.approx(expected, rel=0.1)
 
 
-def test_the_capacity_is_where_the_formula_reaches_the_bound() -> None:
-    seconds = 0.2  # of M/M/1: ln 100 ÷ (100 − rate)
-    assert Model(EXPONENTIAL).capacity(Objective(99.0, seconds)) == pytest.approx(
-        100 - math.log(100) / seconds,
-        rel=0.08,  # over 16 seeds, the standard deviation was 2.6%
-    )
+def test_the_capacity_is_where_the_formula_reaches_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bound of M/M/1 is ln 100 ÷ (100 − rate). One simulation scatters by 2.6%, so several are averaged."""
+    seconds, found = 0.2, []
+    for seed in range(12):
+        monkeypatch.setattr(queueing, "_SEED", seed)
+        found.append(Model(EXPONENTIAL).capacity(Objective(99.0, seconds)))
+    assert fmean(found) == pytest.approx(100 - math.log(100) / seconds, rel=0.03)
 
 
 def test_an_objective_below_the_time_of_a_call_has_no_capacity() -> None:

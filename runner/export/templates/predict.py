@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,10 @@ from runner.export.templates.texts import given
 
 HERE = Path(__file__).resolve().parent
 SETTINGS = json.loads((HERE / "settings.json").read_text(encoding="utf-8"))
+TOKENIZER = Tokenizer.from_file(str(HERE / "tokenizer.json"))
+SIDE = (TOKENIZER.truncation or {"direction": "right"})["direction"]
+TOKENIZER.no_padding()
+TOKENIZER.enable_truncation(SETTINGS["max_length"], direction=SIDE)
 
 
 def main() -> None:
@@ -24,31 +28,12 @@ def main() -> None:
         print(line(one))
 
 
-def predict(
-    texts: list[str] | list[tuple[str, str]] | list[list[str]],
-    logits_of: Callable[[dict[str, np.ndarray]], np.ndarray],
-) -> Iterator[Any]:
-    """Yield the `values` of each text."""
-    tokenizer = load_tokenizer()
-    for start in range(0, len(texts), SETTINGS["batch_size"]):
-        yield from evaluate(texts[start : start + SETTINGS["batch_size"]], tokenizer, logits_of)
-
-
-def load_tokenizer() -> Tokenizer:
-    """Return the tokenizer. It cuts texts, and does not pad them."""
-    tokenizer = Tokenizer.from_file(str(HERE / "tokenizer.json"))
-    side = (tokenizer.truncation or {"direction": "right"})["direction"]
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(SETTINGS["max_length"], direction=side)
-    return tokenizer
-
-
-def evaluate(
-    call: list[Any], tokenizer: Tokenizer, logits_of: Callable[[dict[str, np.ndarray]], np.ndarray]
-) -> Iterable[Any]:
-    """Return the `values` of the texts of one call."""
-    encodings = tokenizer.encode_batch(call, is_pretokenized=isinstance(call[0], list))  # a list of words
-    return values(logits_of(padded(encodings)), call, encodings)
+def predict(texts: Any, logits_of: Callable[..., np.ndarray], size: int = SETTINGS["batch_size"]) -> Iterator[Any]:
+    """Yield the `values` of each text in a list. A call has `size` texts, pairs of texts, or lists of words."""
+    for start in range(0, len(texts), size):
+        call = texts[start : start + size]
+        encodings = TOKENIZER.encode_batch(call, is_pretokenized=isinstance(call[0], list))  # a list of words
+        yield from values(logits_of(padded(encodings)), call, encodings)
 
 
 def padded(encodings: list[Encoding]) -> dict[str, np.ndarray]:

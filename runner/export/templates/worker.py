@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from runner.export.templates.onnxruntime import load
-from runner.export.templates.predict import HERE, SETTINGS, evaluate, load_tokenizer
+from runner.export.templates.predict import HERE, SETTINGS, predict
 from runner.trial.loop import Queue, Request, serve
 
 SERVICE = SETTINGS["service"]
@@ -94,13 +94,12 @@ def pin(number: int) -> None:
 
 def load_answer() -> Callable[[Sequence[Any]], list[str]]:
     """Load the model, and return the function that turns the texts of a batch into answers in JSON."""
-    logits_of, tokenizer = load(HERE, SETTINGS["threads"]), load_tokenizer()
-    as_json = AS_JSON[SERVICE["kind"]]
+    logits_of, as_json = load(HERE, SETTINGS["threads"]), AS_JSON[SERVICE["kind"]]
 
     def answer(texts: Sequence[Any]) -> list[str]:
         call = [tuple(text) for text in texts] if SERVICE["input"] == "pair" else list(texts)
         try:
-            return [json.dumps(as_json(one), allow_nan=False) for one in evaluate(call, tokenizer, logits_of)]
+            return [json.dumps(as_json(one), allow_nan=False) for one in predict(call, logits_of, len(call))]
         except Exception:  # the next batch may do better
             traceback.print_exc()
             return [""] * len(texts)
