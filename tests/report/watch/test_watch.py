@@ -114,8 +114,9 @@ def test_it_rests_while_a_trial_has_all_cores(tmp_path: Path, growing: Path, who
     _add(growing, trials[-1], whole)
     thread.join(PATIENCE_SECONDS)
     assert not thread.is_alive()
-    assert lines[1].startswith("15 of 15")
-    assert len(lines) == 2
+    written = lines[1:]  # two if the last trial came in between two reads of the same look: it is seen again next time
+    assert written
+    assert all(line.startswith("15 of 15") for line in written)
 
 
 def test_a_round_that_is_added_at_the_end_is_waited_for(growing: Path, whole: Path) -> None:
