@@ -10,6 +10,7 @@ medicines ask for (ICH E9, 1998).
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -20,8 +21,8 @@ from scipy.special import bdtr, gammaln, ndtri, stdtr, xlog1py, xlogy
 from runner.results.statistics import ALPHA, StudentT, Z
 
 POWER: Final = 0.8  # the probability with which a number of texts is to decide
-BETTER, EQUIVALENT, WORSE, UNDECIDED = QUALITY_VERDICTS = ("better", "equivalent", "worse", "undecided")
-CERTIFIED: Final = (BETTER, EQUIVALENT)
+QUALITY_VERDICTS: Final = ("better", "equivalent", "worse", "undecided")
+CERTIFIED: Final = ("better", "equivalent")
 
 _Z_POWER = float(ndtri(POWER))
 _TOLERANCE = 1e-9  # of a score statistic: rounding must not leave the observed outcome out
@@ -177,6 +178,16 @@ class PairedMeans:
         return self.deviation
 
 
+def paired_shares(baseline: Sequence[bool], variant: Sequence[bool]) -> PairedShares:
+    """Return how often only one of the sides is right.
+
+    Args:
+        baseline, variant: whether each unit is right, in the same order.
+    """
+    pairs = Counter(zip(baseline, variant, strict=True))
+    return PairedShares(len(baseline), pairs[True, False], pairs[False, True])
+
+
 def paired_mean_difference(baseline: Sequence[float], variant: Sequence[float]) -> PairedMeans:
     """Return the difference of the mean of two scores of each unit, such as nDCG of each query.
 
@@ -192,7 +203,7 @@ def paired_mean_difference(baseline: Sequence[float], variant: Sequence[float]) 
 def paired_score_difference(score: Callable[[np.ndarray], float], units: int) -> PairedMeans:
     """Return the difference of a score that is no mean over units, such as F1 or a correlation.
 
-    Jackknife: the score is computed once without each unit, which shows by how much each of them shifts it (J. W. Tukey,
+    Jackknife: the score is computed once without each unit, which shows by how much each unit shifts it (J. W. Tukey,
     Ann. Math. Statist. 29, 1958; B. Efron, C. Stein, Ann. Statist. 9, 1981).
 
     Args:
@@ -217,10 +228,10 @@ def quality_verdict(difference: float, p_value: float, inferiority_p_value: floa
         inferiority_p_value: the p-value of 'the variant is worse by the margin or more', adjusted.
     """
     if difference > 0 and p_value < ALPHA:
-        return BETTER
+        return "better"
     if inferiority_p_value < ALPHA:
-        return EQUIVALENT
-    return WORSE if p_value < ALPHA else UNDECIDED
+        return "equivalent"
+    return "worse" if p_value < ALPHA else "undecided"
 
 
 def units_needed(paired: Paired, margin: float, undecided: int = 1) -> int | None:
@@ -245,8 +256,17 @@ def units_needed(paired: Paired, margin: float, undecided: int = 1) -> int | Non
 
 
 def detectable_difference(paired: Paired) -> float:
-    """Return the smallest difference that so many units with this scatter show with 80% probability."""
-    return (Z + _Z_POWER) * paired.deviation / math.sqrt(paired.units)
+    """Return the smallest margin that so many units with this scatter certify with 80% probability.
+
+    That is for a variant that loses nothing. A loss as large as that is about the smallest one that they show. Without
+    any losses and gains it is above 0, because a few of them could have been missed.
+    """
+    low, high, root = 0.0, 1.0, math.sqrt(paired.units)
+    for _ in range(30):
+        middle = (low + high) / 2
+        is_certified = middle * root > Z * paired.null_deviation(-middle) + _Z_POWER * paired.deviation
+        low, high = (low, middle) if is_certified else (middle, high)
+    return high
 
 
 def _loss_rate(loss_share: float, gain_share: float, difference: float) -> float:

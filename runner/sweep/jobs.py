@@ -17,6 +17,7 @@ _NOT_IDENTITY = (
     "grid",
     "measure",
     "metrics",
+    "quality",
     "slots",
     "store",
     "downloads",
