@@ -12,9 +12,10 @@ import pytest
 
 from runner.cli.pinbox import main
 from runner.errors import UserError
+from runner.recommend.choose import choose
 from runner.recommend.decision_data import decision_data
 from runner.recommend.limits import MEASURES, read_limits, read_price
-from runner.recommend.margin import Margin, losses
+from runner.recommend.margin import Margin
 from runner.recommend.messages import LATENCY, memory_line
 from runner.report.outcomes import MAX_CHARACTERS
 from runner.report.recommendation import page_data, recommend_section
@@ -167,12 +168,14 @@ def test_another_margin_than_the_sweep_s_is_tested_anew(run, certified: Path) ->
 
 
 def test_an_undecided_variant_whose_estimate_is_beyond_the_margin_does_not_count(tmp_path: Path) -> None:
-    tables = collect(write_sweep(tmp_path, [BASELINE, Job("onnx", 0.05, flips=0.3)]))
-    lost = losses(tables.jobs, Margin(0.001, allow_undecided=True))
+    tables = collect(write_sweep(tmp_path, [BASELINE, Job("onnx", 0.05, flips=0.5)]))
     row = tables.jobs[1]
-    assert row["quality_verdict"] == "undecided"
-    assert lost[BASELINE.key] == (0.0, "")
-    assert lost[row["job"]].value == pytest.approx(max(0.0, -row["accuracy_difference"]))
+    assert (row["quality_verdict"], row["accuracy_difference"]) == ("undecided", pytest.approx(-1 / 60))
+    for margin, winner in ((0.01, "torch-eager"), (0.02, "onnx")):
+        (data,) = decision_data(tables, Margin(margin, allow_undecided=True))
+        chosen = choose(data, {"loss": margin})
+        assert chosen.winner is not None
+        assert data.variants[chosen.winner].label == winner
 
 
 def test_without_labels_nothing_is_within_a_margin(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
