@@ -53,7 +53,9 @@ def capacity(
     from runner.config import schema
     from runner.config.paths import CONF, check_own_conf
     from runner.console import say
+    from runner.machine.topology import physical_cores
     from runner.recommend.capacity import Objective
+    from runner.results.format import pluralize
     from runner.sweep.search.catalogue import fitting
     from runner.sweep.serving.configuration import Wanted
     from runner.sweep.serving.find import find_configuration
@@ -64,6 +66,11 @@ def capacity(
     check_own_conf()
     if not slo_p99_ms > 0:
         raise UserError(f"--slo-p99-ms is {slo_p99_ms:g}, but must be above 0.")
+    if cores >= (most := len(physical_cores())):
+        raise UserError(
+            f"--cores is {cores}, but only {pluralize(most, 'physical core')} may be used here, and the load generator "
+            f"needs one. {f'Give at most {most - 1}.' if most > 1 else 'Run it on a machine with more.'}"
+        )
     seconds = budget_seconds(budget)
     job = [f"model={model}", f"task={task}", *overrides]
     load = ["load=open", f"load.workers={cores}", f"load.slo.milliseconds={slo_p99_ms:g}"]

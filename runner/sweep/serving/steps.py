@@ -70,7 +70,8 @@ class Proposals:
         new = [variant for variant in self.wanted.variants if variant not in known.calls.keys() | known.failed]
         if new:
             threads = listed([str(number) for number in self.wanted.threads])
-            title = f"Calls of {pluralize(len(self.wanted.techniques), 'technique')}, with {threads} threads."
+            threads += " thread" if self.wanted.threads == [1] else " threads"
+            title = f"Calls of {pluralize(len(self.wanted.techniques), 'technique')}, with {threads}."
             return Step(title, [variant.block for variant in new], is_open=False)
         variants = self.variants(known)
         new = [variant for variant in variants if variant not in known.batched]
