@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 import time
 from abc import ABC, abstractmethod
 from array import array
@@ -89,6 +90,7 @@ class LoadGenerator(ABC):
     def __init__(self, texts: int, slots: int, slo: Settings, folder: Path) -> None:
         self._texts, self._slots, self._slo, self._folder = texts, slots, slo, folder
         self._run = _Run()
+        self._counting = threading.Lock()  # answers may come from several threads
 
     @abstractmethod
     def waiting(self) -> int | None:
@@ -111,7 +113,8 @@ class LoadGenerator(ABC):
         done = []
         for number, answered_ns, batch in answers:
             if answered_ns is None:
-                self._run.rejected += 1
+                with self._counting:
+                    self._run.rejected += 1
             else:
                 self._run.answered_ns[number], self._run.batch[number] = answered_ns, batch or 0
             done.append(loadgen.QuerySampleResponse(self._run.ids[number], 0, 0))
