@@ -12,9 +12,10 @@ from runner.console import minutes, say
 from runner.errors import UserError
 from runner.report.write import collect_and_report
 from runner.results.collect import collect
+from runner.results.records.search import State, read_state
 from runner.results.tables import Tables
 from runner.store.sweep_folder import SweepFolder
-from runner.sweep.search.state import State, gather, read_state, write_state
+from runner.sweep.search.state import gather, write_state
 from runner.sweep.serving.configuration import Wanted
 from runner.sweep.serving.measured import Measured, measured
 from runner.sweep.serving.steps import ROUNDS, Proposals, Step
