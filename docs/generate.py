@@ -48,7 +48,7 @@ def _configuration() -> str:
     lines = [
         "# Every configuration key",
         "",
-        "Generated from `runner/config/schema.py` by `python -m docs.generate`. Keys are set in the YAML of `conf/`, "
+        "Generated from `runner/config/` by `python -m docs.generate`. Keys are set in the YAML of `conf/`, "
         "in a grid, or on the command line (`threads=2`, `workload.batch_size=8`). An unknown key or a wrong type is "
         "refused before anything starts.",
     ]

@@ -86,7 +86,9 @@ def recommend(
             fits.append(chosen.winner is not None)
         else:
             at = choose_for_rate(data, chosen, requests, objective)
-            print_rate(data, chosen, at, allowed, pricing, predictions(tables, data, at, MAX_ROWS), console)
+            shown = (data.variants[one.place] for one in [*at.fitting, *at.servings][:MAX_ROWS])
+            capacities = {variant.job: variant.capacity for variant in shown if variant.capacity}
+            print_rate(data, chosen, at, allowed, pricing, predictions(tables, capacities), console)
             fits.append(at.winner is not None)
     return 0 if all(fits) else 1
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from runner.recommend.names import labels_of
 from runner.report.columns import COLUMNS, QUALITY, Cell, Column, columns_for
 from runner.report.metrics import by_name, metric_columns
 from runner.report.noise import floor_sentence, raw_times_sentence, rounds_sentence, slots_sentence, turns_sentence
 from runner.report.quality import is_certified, not_certified, quality_sentence, within
 from runner.results.format import UNKNOWN, milliseconds, pluralize
-from runner.results.labels import conditions, group_label, job_label, quota
+from runner.results.labels import conditions, job_label, quota
 from runner.results.saturation import saturation_sentence
 from runner.results.tables import Row, Tables
 
@@ -124,11 +124,11 @@ def failures_by_reason(tables: Tables) -> dict[tuple[str, str], list[Failure]]:
 
 def _group(rows: Sequence[Row], trials: Mapping[str, Sequence[Row]]) -> Group:
     ranked, columns = sorted(rows, key=_speed), [*columns_for(rows, COLUMNS), *metric_columns(rows)]
-    labels = Counter(map(group_label, rows))
+    labels = labels_of(rows)
     variants = [
         Variant(
             row,
-            group_label(row) if labels[group_label(row)] == 1 else f"{group_label(row)} ({row['job']})",
+            labels[row["job"]],
             _verdict(row),
             _problem(row) if row["status"] != "ok" else "",
             {column.title: column.cell(row) for column in columns},
