@@ -53,7 +53,8 @@ def _configuration() -> str:
         "refused before anything starts.",
     ]
     for prefix, schema in _groups(Config, ""):
-        place = f"`conf/{prefix.rstrip('.').split('.')[0]}/`. " if prefix else ""
+        group = prefix.split(".")[0]
+        place = f"`conf/{group}/`. " if group and (DOCS.parent / "conf" / group).is_dir() else ""
         lines += ["", f"## {prefix.rstrip('.') or 'A job'}", "", f"{place}{_summary(schema)}", ""]
         lines += ["| key | type | default | meaning |", "|---|---|---|---|"]
         comments, types = _comments(schema), get_type_hints(schema)

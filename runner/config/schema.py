@@ -15,6 +15,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 
 from runner.config.checks import at_least, check_name
 from runner.config.load import LoadConfig
+from runner.config.quality import QualityConfig
 from runner.config.task_kinds import EMBEDDING, KINDS, MULTI_LABEL, SINGLE_LABEL, TOKENS
 from runner.errors import UserError, did_you_mean
 
@@ -296,6 +297,7 @@ class Config:
     prepare_timeout_seconds: float = 7200.0  # the time limit of a step; a step that takes longer is killed
     control_texts: int = 32  # the texts on which predictions are first compared with those of transformers; 0: none
     metrics: list[str] = field(default_factory=list)  # your own metrics, plugins/metrics/NAME.py, shown beside accuracy
+    quality: QualityConfig = field(default_factory=QualityConfig)
     grid: GridConfig = field(default_factory=GridConfig)
 
     def __post_init__(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from runner.report.quality import quality_hint, quality_note
 from runner.results.format import (
     UNKNOWN,
     gigaflops,
@@ -21,6 +22,7 @@ from runner.results.format import (
 from runner.results.tables import Row
 
 RANDOM_WEIGHTS = "random weights"
+QUALITY = "Quality"
 
 
 @dataclass(frozen=True)
@@ -204,6 +206,13 @@ COLUMNS = (
         "with its 95% interval (Wilson); of texts with several labels, all are right; of tagged texts, each word",
         _accuracy_cell,
         "accuracy",
+    ),
+    Column(
+        QUALITY,
+        "whether a loss against the baseline is shown to be below the margin, adjusted for the number of variants",
+        lambda r: Cell(r["quality_verdict"] or UNKNOWN, quality_note(r), quality_hint(r)),
+        "quality_p_value_holm",
+        needs=("quality_verdict",),
     ),
     Column(
         "Agreement",

@@ -20,6 +20,7 @@ from runner.report.charts.memory import memory_chart
 from runner.report.charts.rounds import rounds_chart
 from runner.report.charts.scaling import scaling_chart
 from runner.report.charts.speed import peak_chart, speedup_chart
+from runner.report.columns import QUALITY
 from runner.report.examples import prediction_groups
 from runner.report.gallery import gallery, matrices
 from runner.report.lineage import lineages
@@ -42,6 +43,7 @@ _ANSWERED = {
     "Latency p50": "wide bare",
     "Speedup": "",
     "Accuracy": "",
+    QUALITY: "",
     "Changed": "wide",
     "Disk": "",
     "Memory peak": "wide",

@@ -77,7 +77,7 @@ def _group(group: view.Group) -> list[str]:
         f"{escape(group.caption)} Speedup is baseline ÷ variant, with its 95% interval; ×0.25 is a figure ÷ the "
         f"baseline's. {escape(group.noise)}".rstrip(),
         _table(titles, rows),
-        *([escape(group.saturation)] if group.saturation else []),
+        *(escape(said) for said in (group.quality, group.saturation) if said),
     ]
 
 

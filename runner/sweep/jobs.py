@@ -18,6 +18,7 @@ _NOT_IDENTITY = (
     "grid",
     "measure",
     "metrics",
+    "quality",
     "slots",
     "store",
     "downloads",
