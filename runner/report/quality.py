@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import median
 
-from runner.results.format import in_points, pluralize, significant, texts_needed
+from runner.results.format import in_points, listed, pluralize, points, significant, texts_needed
 from runner.results.non_inferiority import CERTIFIED, QUALITY_VERDICTS, PairedShares, detectable_difference
+from runner.results.statistics import ALPHA
 from runner.results.tables import Row
 
 
@@ -63,11 +64,22 @@ def quality_sentence(rows: Sequence[Row]) -> str:
     verdicts = ", ".join(f"{counts[verdict]} {verdict}" for verdict in QUALITY_VERDICTS if counts[verdict])
     typical = median(row["quality_detectable"] for row in tested)
     smallest = detectable_difference(PairedShares(first["quality_texts"], 0, 0))
-    return (
+    said = (
         f"Quality ({_score(first)}, margin {in_points(first['quality_margin'])}): {verdicts} (95%, Holm). "
         f"{pluralize(first['quality_texts'], 'text')} can certify margins from {in_points(max(typical, smallest))} for "
         f"the median variant (80% power), and from {in_points(smallest)} where no prediction changes."
     )
+    return " ".join([said, *filter(None, [_slices_sentence(tested)])])
+
+
+def _slices_sentence(rows: Sequence[Row]) -> str:
+    """Return which certified variants are worse on a slice of the texts; empty if none is."""
+    worse = [
+        f"{row['model']} · {row['technique']} ({row['slice_worst']}, {points(row['slice_accuracy_difference'])} points)"
+        for row in rows
+        if is_certified(row) and (row["slice_p_value_holm"] or 1.0) < ALPHA and row["slice_accuracy_difference"] < 0
+    ]
+    return f"As good over all texts, but worse on a slice: {listed(worse, '; ')}." if worse else ""
 
 
 def _score(row: Row) -> str:

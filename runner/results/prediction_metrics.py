@@ -27,6 +27,7 @@ from runner.results.predictions import Evaluation, Name, comparable_vectors
 from runner.results.quality import set_difference
 from runner.results.records.summary import PredictionFigures
 from runner.results.similarity import cosines, mean_interval, neighbour_agreement
+from runner.results.slices import slices_of, worst_slice
 from runner.results.statistics import wilson_interval
 from runner.results.token_metrics import difference, entity_f1, per_text, share_interval, tells_entities
 
@@ -130,6 +131,10 @@ def _add_differences(
 ) -> None:
     right = [_right(labels, side.predictions) for side in (baseline, evaluation)]
     _add_accuracy_difference(figures, paired_shares(*right))
+    worst = worst_slice(slices_of(evaluation.texts, labels), *right)
+    if worst is not None:
+        for name, value in vars(worst).items():
+            setattr(figures, name, value)
     f1s = macro_f1_difference(labels, baseline.predictions, evaluation.predictions)
     figures.macro_f1_difference = f1s.value
     figures.macro_f1_difference_low, figures.macro_f1_difference_high = f1s.low, f1s.high

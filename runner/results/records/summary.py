@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 from runner.results.records.job import ArtifactFacts, Assembled, JobIdentity
 from runner.results.records.quality import Quality, QualityBasis
+from runner.results.records.slices import WorstSlice
 from runner.results.records.trial import CAPACITY_REASON, Measurements
 
 VERDICTS: Final = ("faster", "slower", "tie", "disturbed")
@@ -277,7 +278,7 @@ class BatchSensitivity:
 
 
 @dataclass(kw_only=True)
-class PredictionFigures(Accuracy, AccuracyAgainstBaseline, QualityBasis, BatchSensitivity):
+class PredictionFigures(Accuracy, AccuracyAgainstBaseline, QualityBasis, WorstSlice, BatchSensitivity):
     """All that is said about the predictions of a job."""
 
 
@@ -297,6 +298,7 @@ class JobSummary(
     AccuracyAgainstBaseline,
     QualityBasis,
     Quality,
+    WorstSlice,
     BatchSensitivity,
     Assembled,
 ):
