@@ -13,7 +13,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
-from runner.config.task_kinds import EMBEDDING, KINDS, MULTI_LABEL, SINGLE_LABEL, TOKENS
+from runner.config.task_kinds import EMBEDDING, KINDS, MULTI_LABEL, SIMILARITY, SINGLE_LABEL, TOKENS
 from runner.errors import UserError, did_you_mean
 
 PRECISIONS = ("float32", "bfloat16", "int8")
@@ -136,7 +136,7 @@ class TaskConfig:
 
     name: str = MISSING  # the name in tables and reports
     source: str = MISSING  # a module of runner/tasks or plugins/tasks
-    kind: str = SINGLE_LABEL  # how texts are evaluated: single-label, multi-label, embedding or tokens
+    kind: str = SINGLE_LABEL  # how texts are evaluated; see runner/config/task_kinds.py
     path: str | None = None  # a CSV, TSV, JSONL or Parquet file, if source is file; it may end in .gz, .zst or .zip
     encoding: str | None = None  # the file's encoding, such as cp1252; null takes its byte order mark's, or UTF-8
     delimiter: Delimiter | None = None  # the file's delimiter; null takes the one between the names in its header
@@ -148,7 +148,7 @@ class TaskConfig:
     test_split: str | None = "test"  # its split for testing
     text_column: str = "text"  # the column of the texts in the file or the data set
     text_pair_column: str | None = None  # the column of the second texts, if the texts are pairs
-    label_column: str | None = "label"  # the column of the labels; null if there are none
+    label_column: str | None = "label"  # the column of the labels, or of the scores of pairs; null if there are none
     labels: list[str] | None = None  # all labels in the order of the model's outputs; null matches them by name
     label_separator: str = "|"  # the separator between several labels of a text, if they are not a list
     max_test_texts: int | None = None  # the most test texts that are evaluated, a fair sample; null takes all
@@ -166,6 +166,12 @@ class TaskConfig:
             raise UserError(
                 f"task.kind of '{self.name}' is {EMBEDDING}: vectors are compared with the baseline's, and labels are "
                 "not read. Say task.label_column=null."
+            )
+        if self.kind == SIMILARITY and (self.text_pair_column is None or self.label_column is None):
+            key = "text_pair_column" if self.text_pair_column is None else "label_column"
+            raise UserError(
+                f"task.kind of '{self.name}' is {SIMILARITY}, but task.{key} is null. Name the columns of the second "
+                "texts and of the scores, such as task.text_pair_column=sentence2 task.label_column=score."
             )
         if self.kind == TOKENS and self.text_pair_column is not None:
             raise UserError(

@@ -5,6 +5,7 @@
 | `single-label` | one label | the most probable label (softmax) | the text's label |
 | `multi-label` | any number, or none | all labels with a probability above 0.5 (sigmoid) | exactly the text's labels |
 | `embedding` | none | a vector | it is compared with the baseline's by their cosine |
+| `similarity` | a score for each pair of texts | a vector | the cosines of the pairs are in the order of the scores |
 | `tokens` | a tag for each word | the most probable tag at each word's first token (softmax) | the word's tag |
 
 A word that `max_length` cuts off, or that has no token, has no prediction, which counts as wrong.
@@ -15,12 +16,15 @@ from __future__ import annotations
 SINGLE_LABEL = "single-label"
 MULTI_LABEL = "multi-label"
 EMBEDDING = "embedding"
+SIMILARITY = "similarity"
 CLASSIFIED = (SINGLE_LABEL, MULTI_LABEL)
 TOKENS = "tokens"
-WHOLE = (*CLASSIFIED, EMBEDDING)  # a text is evaluated as a whole
+VECTORS = (EMBEDDING, SIMILARITY)  # the model gives a vector for each text
+WHOLE = (*CLASSIFIED, *VECTORS)  # a text is evaluated as a whole
 KINDS = (*WHOLE, TOKENS)
 
 THRESHOLD = 0.5  # the probability above which a label of a multi-label task is predicted
+LABELLED = (*CLASSIFIED, TOKENS)  # the model predicts labels
 NONE = "(none)"  # the name for no label
 
 

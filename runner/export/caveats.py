@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runner.config.task_kinds import EMBEDDING, MULTI_LABEL, TOKENS
+from runner.config.task_kinds import EMBEDDING, MULTI_LABEL, SIMILARITY, TOKENS
 from runner.export.variant import Variant
 from runner.machine.int8 import ADVICE, EIGHT_BITS
 from runner.results.format import pluralize, significant
@@ -87,6 +87,8 @@ def _of_what_it_is_worth(variant: Variant) -> str:
             f"Of its vectors is known how near they are to the baseline's, on {texts}. How well they serve a search or "
             "a comparison of texts was not evaluated."
         )
+    if variant.kind == SIMILARITY:
+        return f"Its correlation with people's scores is that on {texts}; on other texts it may be another."
     if row["accuracy"] is None:
         return "Accuracy is not known: its task has no labels."
     whole = " A text counts as right only if all of its labels are." if variant.kind == MULTI_LABEL else ""
@@ -94,7 +96,7 @@ def _of_what_it_is_worth(variant: Variant) -> str:
 
 
 def _example(variant: Variant) -> str:
-    return "word" if variant.kind == TOKENS else "text"
+    return {TOKENS: "word", SIMILARITY: "pair"}.get(variant.kind, "text")
 
 
 def _of_int8(variant: Variant) -> Iterator[str]:

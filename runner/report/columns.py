@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from runner.report.judged import JUDGED, judged_texts
 from runner.results.format import (
     UNKNOWN,
     gigaflops,
@@ -111,6 +113,11 @@ def _cosine_cell(row: Row) -> Cell:
     return Cell(f"{row['cosine_mean']:.4f}", ends, f"the least is {row['cosine_least']:.4f}")
 
 
+def _judged_cell(row: Row, name: str) -> Cell:
+    text, note = judged_texts(row, name)
+    return Cell(text, RANDOM_WEIGHTS if row["weights"] == "random" else note)
+
+
 def _changed_cell(row: Row) -> Cell:
     if row["weights"] == "random":
         return Cell(UNKNOWN, RANDOM_WEIGHTS)
@@ -204,6 +211,7 @@ COLUMNS = (
         "with its 95% interval (Wilson); of texts with several labels, all are right; of tagged texts, each word",
         _accuracy_cell,
         "accuracy",
+        unless=tuple(JUDGED),
     ),
     Column(
         "Agreement",
@@ -227,7 +235,17 @@ COLUMNS = (
         "neighbour_agreement",
         needs=("neighbour_agreement",),
     ),
-    Column("Changed", "predictions other than the baseline's", _changed_cell, "changed_predictions"),
+    *(
+        Column(title, explanation, partial(_judged_cell, name=name), name, needs=(name,))
+        for name, (title, explanation) in JUDGED.items()
+    ),
+    Column(
+        "Changed",
+        "predictions other than the baseline's",
+        _changed_cell,
+        "changed_predictions",
+        unless=tuple(JUDGED),
+    ),
     Column("Disk", "size of the artifact; masked: many weights are 0, but all are there", _disk_cell, "disk_bytes"),
     Column(
         "Compressed",

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from runner.config.task_kinds import EMBEDDING, MULTI_LABEL, TOKENS
+from runner.config.task_kinds import EMBEDDING, MULTI_LABEL, SIMILARITY, TOKENS
 from runner.results.accuracy import (
     accuracy,
     brier_score,
@@ -22,6 +22,7 @@ from runner.results.accuracy import (
 )
 from runner.results.accuracy_difference import Difference, mcnemar, paired_differences
 from runner.results.cores import cores
+from runner.results.judged_metrics import add_correlation
 from runner.results.predictions import Evaluation, Name, comparable_vectors
 from runner.results.records.summary import PredictionFigures
 from runner.results.similarity import cosines, mean_interval, neighbour_agreement
@@ -72,6 +73,10 @@ def _compared(evaluation: Evaluation | None, baseline: Evaluation | None) -> Pre
     figures.examples = len(evaluation.texts)
     if labelled:
         _add_accuracy(figures, labels, evaluation)
+    if evaluation.kind == SIMILARITY:
+        if evaluation.trained:
+            add_correlation(figures, evaluation, _judged_alike(evaluation, baseline))
+        return figures
     if baseline is None or baseline.texts != evaluation.texts:
         return figures
     if evaluation.kind == EMBEDDING:
@@ -95,6 +100,13 @@ def _compared(evaluation: Evaluation | None, baseline: Evaluation | None) -> Pre
             figures, labels, baseline, evaluation
         )
     return figures
+
+
+def _judged_alike(evaluation: Evaluation, baseline: Evaluation | None) -> Evaluation | None:
+    """Return the baseline if it was evaluated with trained weights on the same examples, and is not the job itself."""
+    if baseline is None or baseline is evaluation or not baseline.trained or baseline.kind != evaluation.kind:
+        return None
+    return baseline if baseline.texts == evaluation.texts else None
 
 
 def _add_accuracy(figures: PredictionFigures, labels: list[Name], evaluation: Evaluation) -> None:

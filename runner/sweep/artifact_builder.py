@@ -13,7 +13,7 @@ from typing import Any
 
 from runner.config.paths import CODE
 from runner.config.schema import Config, ModelConfig
-from runner.config.task_kinds import TOKENS
+from runner.config.task_kinds import TOKENS, VECTORS
 from runner.engines.engine import FORMATS
 from runner.isolation.box import Box, BoxOrder
 from runner.machine.provenance import lock_sha256
@@ -235,6 +235,7 @@ class ArtifactBuilder:
         settings = {
             "texts": cfg.control_texts,
             "kind": cfg.task.kind,
+            "vectors": cfg.task.kind in VECTORS,
             "normalized": bool(config.get("vector_normalized")),
             "pooling": getattr(model_steps[0], "head", None) if raw_weights else config.get("vector_pooling"),
             "max_length": cfg.workload.max_length,

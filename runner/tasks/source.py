@@ -18,6 +18,7 @@ from runner.errors import UserError, did_you_mean
 from runner.store import plugins
 from runner.store.plugins import Plugin
 from runner.store.source_code import source_hash
+from runner.tasks.judgements import limited
 from runner.tasks.texts import Texts
 
 SOURCES = ("alice", "file", "hub", "tweets")
@@ -34,7 +35,7 @@ def load_texts(task: TaskConfig, downloads: Path) -> Texts:
         UserError: if there is no such task, if its file is at fault, or if a package cannot be downloaded.
     """
     texts: Texts = _module(task).load(task, downloads)
-    texts = replace(texts, test=texts.test[: task.max_test_texts])
+    texts = limited(texts, task.max_test_texts)
     return replace(texts, kind=task.kind) if task.kind == EMBEDDING and not texts.labels else texts
 
 

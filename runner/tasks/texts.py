@@ -15,6 +15,19 @@ UNLABELLED = "unlabelled"
 NUMBER_PATTERN = re.compile(r"[+-]?\d{1,18}(\.\d{0,18})?")  # a label that is a plain number
 
 
+class Judgement(NamedTuple):
+    """How people judge two texts.
+
+    Attributes:
+        first, second: the places of the two texts.
+        score: how alike they are; any scale will do.
+    """
+
+    first: int
+    second: int
+    score: float
+
+
 class Example(NamedTuple):
     """One text of a task, or a pair of texts.
 
@@ -47,7 +60,7 @@ class Texts:
     """A task's texts. Each split is in a fixed shuffled order, so its first N are a fair sample of it.
 
     Attributes:
-        labels: the names of the labels. They are empty if the task has none; then only `test` has texts.
+        labels: the names of the labels. They are empty if the task has none.
         train: the texts for training.
         validation: the texts for choosing between epochs.
         test: the texts for measuring and evaluating, and for nothing else.
@@ -56,6 +69,8 @@ class Texts:
         drawn: whether `test` was drawn from texts without a split.
         stated: whether the user or the data set stated the order of the labels. If not, it is alphabetical and has no
             meaning.
+        judgements: how people judge the test texts, for the kinds that compare two texts: of the kind similarity, each
+            pair of test texts that follow each other.
         notes: remarks for the user on how the texts were read.
     """
 
@@ -67,11 +82,14 @@ class Texts:
     kind: str = SINGLE_LABEL
     drawn: bool = False
     stated: bool = True
+    judgements: list[Judgement] = field(default_factory=list)
     notes: tuple[str, ...] = field(default=(), compare=False)
 
 
 def write_texts(texts: Texts, folder: Path) -> None:
     """Write a file for each split, unlabelled.jsonl, labels.json, kind.json and stated.json into `folder`.
+
+    If people judged the texts, write judgements.json, too.
 
     The same texts always give the same bytes.
     """
@@ -81,6 +99,8 @@ def write_texts(texts: Texts, folder: Path) -> None:
     (folder / "labels.json").write_text(json.dumps(texts.labels, ensure_ascii=False) + "\n", encoding="utf-8")
     (folder / "kind.json").write_text(json.dumps(texts.kind) + "\n", encoding="utf-8")
     (folder / "stated.json").write_text(json.dumps(texts.stated) + "\n", encoding="utf-8")
+    if texts.judgements:
+        (folder / "judgements.json").write_text(json.dumps(texts.judgements) + "\n", encoding="utf-8")
 
 
 def read_split(folder: Path, split: str) -> list[Example]:
@@ -114,6 +134,12 @@ def read_labels(folder: Path) -> list[str]:
     """Return the names of the labels in a folder that `write_texts` filled; empty for a task without labels."""
     labels: list[str] = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
     return labels
+
+
+def read_judgements(folder: Path) -> list[Judgement]:
+    """Return how people judged the texts in a folder that `write_texts` filled; empty if they did not."""
+    path = folder / "judgements.json"
+    return [Judgement(*entry) for entry in json.loads(path.read_text(encoding="utf-8"))] if path.exists() else []
 
 
 def read_stated(folder: Path) -> bool:

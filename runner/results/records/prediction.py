@@ -32,6 +32,8 @@ class Prediction:
     baseline_prediction: Annotated[str | None, "What the baseline predicts."]
     baseline_probability: Annotated[float | None, "Probability of the baseline's prediction."]
     cosine: Annotated[float | None, "For a task of vectors: cosine of the text's vector with the baseline's."]
+    score: Annotated[float | None, "For pairs with scores: the score that people gave the pair."]
+    similarity: Annotated[float | None, "For pairs with scores: cosine of the two texts' vectors."]
     total_variation: Annotated[
         float | None,
         "Total variation distance from the baseline's probabilities or, with several labels, the largest change of a "

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Final
 
 from runner.results.records.job import ArtifactFacts, Assembled, JobIdentity
+from runner.results.records.judged import Correlation
 from runner.results.records.trial import CAPACITY_REASON, Measurements
 
 VERDICTS: Final = ("faster", "slower", "tie", "disturbed")
@@ -273,7 +274,7 @@ class BatchSensitivity:
 
 
 @dataclass(kw_only=True)
-class PredictionFigures(Accuracy, AccuracyAgainstBaseline, BatchSensitivity):
+class PredictionFigures(Accuracy, AccuracyAgainstBaseline, Correlation, BatchSensitivity):
     """All that is said about the predictions of a job."""
 
 
@@ -291,6 +292,7 @@ class JobSummary(
     ThreadScaling,
     Accuracy,
     AccuracyAgainstBaseline,
+    Correlation,
     BatchSensitivity,
     Assembled,
 ):

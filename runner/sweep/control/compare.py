@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from runner.config.task_kinds import EMBEDDING, MULTI_LABEL, TOKENS, joined
+from runner.config.task_kinds import LABELLED, MULTI_LABEL, TOKENS, joined
 from runner.results.format import pluralize
 from runner.tasks.texts import Example
 from runner.techniques.importing.labels import ORDER
@@ -182,7 +182,7 @@ def _text(example: Example, word: int) -> str:
 
 def _predicted(row: Sequence[float], names: Sequence[str], kind: str) -> str:
     """Return the label that a row of logits predicts. A vector predicts none."""
-    if kind == EMBEDDING or len(row) != len(names):
+    if kind not in LABELLED or len(row) != len(names):
         return ""
     if not all(map(math.isfinite, row)):
         return _NO_LABEL

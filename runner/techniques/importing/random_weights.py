@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from runner.config.task_kinds import EMBEDDING, KINDS, TOKENS
+from runner.config.task_kinds import KINDS, TOKENS, VECTORS
 from runner.errors import UserError, did_you_mean
 from runner.models.architectures import ARCHITECTURES
 from runner.tasks.texts import SPLITS, read_kind, read_labels, read_split
@@ -32,8 +32,8 @@ class RandomWeights(Step):
     """Nothing → checkpoint.
 
     The tokenizer is a byte-level BPE trained on the task's texts. It gives more tokens per text than a trained model's
-    tokenizer. For a task without labels the model has two outputs. For a task of kind embedding it has no head and
-    takes the mean of the tokens' vectors.
+    tokenizer. For a task without labels the model has two outputs. For a task of vectors it has no head and takes
+    the mean of the tokens' vectors.
 
     Attributes:
         shape: the model_type (see runner/models/architectures.py) and fields of its config in transformers. Fields that
@@ -84,7 +84,7 @@ class RandomWeights(Step):
         _train_tokenizer(texts, _SPECIAL[self.shape["model_type"]], config).save(str(target / "tokenizer.json"))
         torch.manual_seed(self.seed)
         kind = read_kind(inputs.texts)
-        if kind == EMBEDDING:
+        if kind in VECTORS:
             config.vector_pooling = "mean"
             architecture = transformers.AutoModel._model_mapping[type(config)]
             encoder = architecture._from_config(config, dtype=torch.float32, **without_pooler(architecture))

@@ -1,0 +1,66 @@
+"""Make the content of a job's predictions file, which can be read without the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from runner.config.schema import Config
+from runner.config.task_kinds import SIMILARITY
+from runner.results.lineage import labels_of_head, other_outputs
+from runner.results.similarity import cosines
+from runner.store.sweep_folder import SCHEMA
+from runner.sweep.prepare import PreparedFiles
+from runner.tasks.texts import read_judgements, read_labels, read_pairs, read_split
+
+
+def predictions_of(cfg: Config, job: str, prepared: PreparedFiles) -> dict[str, Any]:
+    """Return the texts, their labels or scores, and what the job makes of them; see runner/results/predictions.py.
+
+    Args:
+        cfg: the job's config.
+        job: the job's key.
+        prepared: what was prepared for the job.
+    """
+    labels, lineage = read_labels(prepared.texts.path), prepared.artifact.lineage
+    return {
+        "schema": SCHEMA,
+        "artifact": prepared.artifact.content,
+        "model": cfg.model.name,
+        "family": cfg.model.family,
+        "weights": cfg.model.weights.value,
+        "technique": cfg.technique.name,
+        "task": cfg.task.name,
+        "workload": cfg.workload.name,
+        "jobs": [job],
+        "labels": labels or labels_of_head(lineage),
+        "other_outputs": other_outputs(lineage, labels),
+        "kind": cfg.task.kind,
+        "pairs": read_pairs(prepared.texts.path),
+        **(_similarity if cfg.task.kind == SIMILARITY else _logits)(prepared.texts.path, prepared.logits),
+        "batch_sensitivity": prepared.batch_sensitivity,
+        "lineage": lineage,
+    }
+
+
+def _logits(texts: Path, logits: list[list[float]]) -> dict[str, Any]:
+    """Return each text with its label and its logits."""
+    examples = read_split(texts, "test")
+    of_words = examples[0].words is not None
+    return {
+        "texts": [example.whole for example in examples],
+        "label": [example.label for example in examples],
+        **({"words": [example.words for example in examples]} if of_words else {}),
+        "logits": logits,
+    }
+
+
+def _similarity(texts: Path, vectors: list[list[float]]) -> dict[str, Any]:
+    """Return each pair of texts with its score as the label, and the cosine of its vectors as the only logit."""
+    examples, judgements = read_split(texts, "test"), read_judgements(texts)
+    firsts, seconds = ([vectors[judgement[side]] for judgement in judgements] for side in (0, 1))
+    return {
+        "texts": [f"{examples[first].text}\n{examples[second].text}" for first, second, _ in judgements],
+        "label": [judgement.score for judgement in judgements],
+        "logits": [[cosine] for cosine in cosines(firsts, seconds)],
+    }
