@@ -6,7 +6,7 @@ from runner.results.format import UNKNOWN, signed
 from runner.results.tables import Row
 
 _ENDS = ("_difference", "_difference_low", "_difference_high")
-_DIFFERENCE = "and its difference to the baseline's with its 95% interval (paired bootstrap, BCa)"
+_DIFFERENCE = "and its difference to the baseline's on the same examples, with its 95% interval"
 
 #: The title and the explanation of each figure, by its column of the summary.
 JUDGED = {

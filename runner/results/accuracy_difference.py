@@ -69,7 +69,7 @@ def paired_differences(
     resamples = np.random.default_rng(seed).multinomial(len(labels), counts / counts.sum(), RESAMPLES).astype(float)
     without_one = counts - np.eye(len(counts))  # for each stratum: the sample less one of its examples
     accuracies, f1s = (
-        bca(score(counts), score(resamples), score(without_one), counts)
+        _bca(score(counts), score(resamples), score(without_one), counts)
         for score in (_AccuracyDifference(list(strata)), _F1Difference(list(strata)))
     )
     return accuracies, f1s
@@ -115,7 +115,7 @@ class _F1Difference:
         return mean
 
 
-def bca(value: np.ndarray, resamples: np.ndarray, jackknife: np.ndarray, counts: np.ndarray) -> Difference:
+def _bca(value: np.ndarray, resamples: np.ndarray, jackknife: np.ndarray, counts: np.ndarray) -> Difference:
     """Return the 95% BCa interval; as in `scipy.stats.bootstrap`, resamples equal to the value count half.
 
     Args:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
-from runner.results.accuracy_difference import Difference
-from runner.results.paired_bootstrap import Ranked, correlation, correlation_differences
+from runner.results import correlation
+from runner.results.correlation import correlation_difference
+from runner.results.non_inferiority import Paired
 from runner.results.predictions import Evaluation
 from runner.results.records.judged import Correlation
 
@@ -22,25 +22,19 @@ def add_correlation(figures: Correlation, evaluation: Evaluation, baseline: Eval
         baseline: the baseline's on the same pairs, or None if there is none or if it is the same one.
     """
     scores, cosines = evaluation.by_example["score"], evaluation.by_example["similarity"]
+    before = None if baseline is None else baseline.by_example["similarity"]
     if not np.isfinite(cosines).all():
         return
-    whole = np.ones((1, len(scores)))
-    ranks = (Ranked(side).ranks(whole) for side in (scores, cosines))
-    figures.spearman = _known(correlation(*ranks, whole)[0])
-    figures.pearson = _known(correlation(scores, cosines, whole)[0])
-    if baseline is None or not np.isfinite(baseline.by_example["similarity"]).all():
-        return
-    spearman, pearson = correlation_differences(scores, baseline.by_example["similarity"], cosines)
-    add_difference(figures, "spearman", spearman)
-    add_difference(figures, "pearson", pearson)
+    for name, measure in (("spearman", correlation.spearman), ("pearson", correlation.pearson)):
+        value = measure(scores, cosines)
+        setattr(figures, name, value if math.isfinite(value) else None)
+        if before is not None and np.isfinite(before).all():
+            _add_difference(figures, name, correlation_difference(measure, scores, before, cosines))
 
 
-def add_difference(figures: Any, name: str, difference: Difference) -> None:
-    """Set the columns of a figure's difference to the baseline's. An end that is not a number is not known."""
-    setattr(figures, f"{name}_difference", _known(difference.value))
-    setattr(figures, f"{name}_difference_low", _known(difference.low))
-    setattr(figures, f"{name}_difference_high", _known(difference.high))
-
-
-def _known(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
+def _add_difference(figures: Correlation, name: str, paired: Paired | None) -> None:
+    """Set the columns of a figure's difference to the baseline's, if it is known."""
+    if paired is not None:
+        low, high = paired.interval
+        for ending, value in {"": paired.value, "_low": low, "_high": high}.items():
+            setattr(figures, f"{name}_difference{ending}", value)

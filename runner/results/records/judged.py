@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-_LOW = "Lower end of its 95% interval (paired bootstrap by pair, BCa)."
+_LOW = "Lower end of its 95% interval (Student's t over the pairs, by the jackknife)."
 _HIGH = "Upper end of its 95% interval."
 
 
