@@ -131,13 +131,31 @@ class TechniqueConfig:
 
 
 @dataclass
+class CollectionConfig:
+    """The files of a test collection, if task.source is collection. Those not named are those of the folder task.path.
+
+    Documents and queries are tables, and so are judgements, unless the name of their file ends in .qrels or .txt.
+    """
+
+    documents: str | None = None  # the file of the documents; null takes corpus.jsonl in the folder
+    queries: str | None = None  # the file of the queries; null takes queries.jsonl in the folder
+    judgements: str | None = None  # the file of the judgements; null takes qrels/test.tsv in the folder
+    id_column: str = "_id"  # the column of the ids of documents and queries
+    title_column: str | None = "title"  # the column of the documents' titles, if the file has it; null: no titles
+    query_column: str = "query-id"  # the column of the queries' ids in a table of judgements
+    document_column: str = "corpus-id"  # the column of the documents' ids in a table of judgements
+    grade_column: str = "score"  # the column of the grades in a table of judgements; above 0 is relevant
+    leave_out_unjudged: bool = False  # whether queries without a judgement are left out; otherwise they are refused
+
+
+@dataclass
 class TaskConfig:
     """The texts, their labels and their splits."""
 
     name: str = MISSING  # the name in tables and reports
     source: str = MISSING  # a module of runner/tasks or plugins/tasks
     kind: str = SINGLE_LABEL  # how texts are evaluated; see runner/config/task_kinds.py
-    path: str | None = None  # a CSV, TSV, JSONL or Parquet file, if source is file; it may end in .gz, .zst or .zip
+    path: str | None = None  # a CSV, TSV, JSONL or Parquet file, or one in .gz, .zst or .zip, if source is file
     encoding: str | None = None  # the file's encoding, such as cp1252; null takes its byte order mark's, or UTF-8
     delimiter: Delimiter | None = None  # the file's delimiter; null takes the one between the names in its header
     hub_id: str | None = None  # owner/name of a data set of the Hugging Face hub, if source is hub
@@ -152,6 +170,7 @@ class TaskConfig:
     labels: list[str] | None = None  # all labels in the order of the model's outputs; null matches them by name
     label_separator: str = "|"  # the separator between several labels of a text, if they are not a list
     max_test_texts: int | None = None  # the most test texts that are evaluated, a fair sample; null takes all
+    collection: CollectionConfig = field(default_factory=CollectionConfig)
 
     def __post_init__(self) -> None:
         _check_name("task.name", self.name)

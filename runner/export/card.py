@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from runner.config.task_kinds import CLASSIFIED, EMBEDDING, MULTI_LABEL, SIMILARITY, TOKENS, VECTORS
+from runner.config.task_kinds import CLASSIFIED, EMBEDDING, MULTI_LABEL, RETRIEVAL, SIMILARITY, TOKENS, VECTORS
 from runner.export.caveats import caveats
 from runner.export.variant import Variant
 from runner.report.accuracy import accuracy_detail
@@ -33,6 +33,7 @@ _OF_THE_SWEEP = ("Measured", "Rounds asked for")  # among its facts
 _PIPELINES = dict.fromkeys(CLASSIFIED, "text-classification") | {  # of the hub
     EMBEDDING: "feature-extraction",
     SIMILARITY: "sentence-similarity",
+    RETRIEVAL: "sentence-similarity",
     TOKENS: "token-classification",
 }
 _RIGHT = {MULTI_LABEL: "Accuracy: all labels of a text right", TOKENS: "Accuracy of words"}
@@ -83,6 +84,8 @@ def _front_matter(variant: Variant) -> str:
         ("f1", "Entity F1", "entity_f1"),
         ("spearmanr", "Spearman", "spearman"),
         ("pearsonr", "Pearson", "pearson"),
+        ("ndcg_at_10", "nDCG@10", "ndcg_at_10"),
+        ("recall_at_100", "Recall@100", "recall_at_100"),
     ]
     pipeline = _PIPELINES[variant.kind]
     evaluated = [

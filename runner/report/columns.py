@@ -297,6 +297,13 @@ COLUMNS = (
     ),
     Column("Throughput", "texts per second", _throughput_cell, "examples_per_second", detail=True),
     Column(
+        "Documents per second",
+        "that the engine encodes in batches, without tokenizing; not timed in turns",
+        lambda r: Cell(per_second(r["documents_per_second"])),
+        "documents_per_second",
+        needs=("documents_per_second",),
+    ),
+    Column(
         "Of peak",
         "share of the rate that this machine reached in matrix products of this precision with these threads, "
         "padding included",

@@ -11,6 +11,10 @@ _DIFFERENCE = "and its difference to the baseline's on the same examples, with i
 #: The title and the explanation of each figure, by its column of the summary.
 JUDGED = {
     "spearman": ("Spearman", f"rank correlation of the cosines of pairs with people's scores, {_DIFFERENCE}"),
+    "ndcg_at_10": ("nDCG@10", f"of the documents ranked for a query, mean over the queries, {_DIFFERENCE}"),
+    "mrr_at_10": ("MRR@10", f"mean of 1 ÷ the rank of the first relevant document, {_DIFFERENCE}"),
+    "recall_at_10": ("Recall@10", f"share of relevant documents among the first 10, {_DIFFERENCE}"),
+    "recall_at_100": ("Recall@100", f"share of relevant documents among the first 100, {_DIFFERENCE}"),
     "pearson": ("Pearson", f"correlation of the cosines of pairs with people's scores, {_DIFFERENCE}"),
 }
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from runner.config.task_kinds import SIMILARITY
+from runner.config.task_kinds import RANKED, SIMILARITY
+from runner.results.ranking import ndcg, recall, reciprocal_rank
 
-BY_EXAMPLE = ("score", "similarity")  # the columns of predictions that only such tasks have
+RANKING = ("ndcg_at_10", "mrr_at_10", "recall_at_10", "recall_at_100")  # of a query
+BY_EXAMPLE = ("score", "similarity", *RANKING)  # the columns of predictions that only such tasks have
 
 
 def figures_by_example(content: Mapping[str, Any], values: np.ndarray, kind: str) -> dict[str, np.ndarray]:
@@ -21,10 +23,29 @@ def figures_by_example(content: Mapping[str, Any], values: np.ndarray, kind: str
         kind: the kind of the task; see `runner.config.task_kinds`.
 
     Raises:
-        ValueError: if the file does not hold one number for each example.
+        ValueError: if the file does not hold one number, or one ranking, for each example.
     """
-    if kind != SIMILARITY:
+    if kind == SIMILARITY:
+        if values.shape[1:] != (1,):
+            raise ValueError("a pair of texts does not have one cosine")
+        return {"score": np.array(content["label"], dtype=float), "similarity": values[:, 0]}
+    if kind not in RANKED:
         return {}
-    if values.shape[1:] != (1,):
-        raise ValueError("a pair of texts does not have one cosine")
-    return {"score": np.array(content["label"], dtype=float), "similarity": values[:, 0]}
+    rows = [_of_query(*query) for query in zip(content["rankings"], content["judged"], strict=True)]
+    if len(rows) != len(values):
+        raise ValueError("texts and rankings differ in length")
+    return dict(zip(RANKING, np.array(rows, dtype=float).reshape(-1, len(RANKING)).T, strict=True))
+
+
+def _of_query(ranking: Sequence[int] | None, judged: Sequence[tuple[int, float]]) -> tuple[float, ...]:
+    """Return the figures of a query in the order of `RANKING`; not a number where it has no ranking."""
+    if ranking is None:
+        return (float("nan"),) * len(RANKING)
+    grade_of = dict(judged)
+    ranked, grades = [grade_of.get(place, 0.0) for place in ranking], list(grade_of.values())
+    return (
+        ndcg(ranked, grades, 10),
+        reciprocal_rank(ranked, 10),
+        recall(ranked, grades, 10),
+        recall(ranked, grades, 100),
+    )

@@ -8,9 +8,10 @@ import numpy as np
 
 from runner.results import correlation
 from runner.results.correlation import correlation_difference
-from runner.results.non_inferiority import Paired
+from runner.results.judged import RANKING
+from runner.results.non_inferiority import Paired, paired_mean_difference
 from runner.results.predictions import Evaluation
-from runner.results.records.judged import Correlation
+from runner.results.records.judged import Correlation, Ranking
 
 
 def add_correlation(figures: Correlation, evaluation: Evaluation, baseline: Evaluation | None) -> None:
@@ -32,7 +33,19 @@ def add_correlation(figures: Correlation, evaluation: Evaluation, baseline: Eval
             _add_difference(figures, name, correlation_difference(measure, scores, before, cosines))
 
 
-def _add_difference(figures: Correlation, name: str, paired: Paired | None) -> None:
+def add_ranking(figures: Ranking, evaluation: Evaluation, baseline: Evaluation | None) -> None:
+    """Add how well documents are ranked; the arguments are those of `add_correlation`."""
+    for name in RANKING:
+        own = evaluation.by_example[name]
+        if not np.isfinite(own).all():
+            continue
+        setattr(figures, name, float(own.mean()))
+        before = None if baseline is None else baseline.by_example[name]
+        if before is not None and np.isfinite(before).all() and len(own) > 1:
+            _add_difference(figures, name, paired_mean_difference(before, own))
+
+
+def _add_difference(figures: Correlation | Ranking, name: str, paired: Paired | None) -> None:
     """Set the columns of a figure's difference to the baseline's, if it is known."""
     if paired is not None:
         low, high = paired.interval

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from runner.config.task_kinds import EMBEDDING, MULTI_LABEL, SIMILARITY, TOKENS
+from runner.config.task_kinds import EMBEDDING, JUDGED, MULTI_LABEL, SIMILARITY, TOKENS
 from runner.results.accuracy import (
     accuracy,
     brier_score,
@@ -22,7 +22,7 @@ from runner.results.accuracy import (
 )
 from runner.results.accuracy_difference import Difference, mcnemar, paired_differences
 from runner.results.cores import cores
-from runner.results.judged_metrics import add_correlation
+from runner.results.judged_metrics import add_correlation, add_ranking
 from runner.results.predictions import Evaluation, Name, comparable_vectors
 from runner.results.records.summary import PredictionFigures
 from runner.results.similarity import cosines, mean_interval, neighbour_agreement
@@ -73,9 +73,10 @@ def _compared(evaluation: Evaluation | None, baseline: Evaluation | None) -> Pre
     figures.examples = len(evaluation.texts)
     if labelled:
         _add_accuracy(figures, labels, evaluation)
-    if evaluation.kind == SIMILARITY:
+    if evaluation.kind in JUDGED:
         if evaluation.trained:
-            add_correlation(figures, evaluation, _judged_alike(evaluation, baseline))
+            add = add_correlation if evaluation.kind == SIMILARITY else add_ranking
+            add(figures, evaluation, _judged_alike(evaluation, baseline))
         return figures
     if baseline is None or baseline.texts != evaluation.texts:
         return figures

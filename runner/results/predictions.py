@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from runner.config.task_kinds import EMBEDDING, LABELLED, MULTI_LABEL, SINGLE_LABEL, THRESHOLD, TOKENS, joined
+from runner.config.task_kinds import EMBEDDING, LABELLED, MULTI_LABEL, RANKED, SINGLE_LABEL, THRESHOLD, TOKENS, joined
 from runner.results.accuracy import sigmoid, softmax, total_variation
 from runner.results.cores import parallel_map
 from runner.results.json_files import read_json
@@ -126,7 +126,8 @@ def _parse(content: Mapping[str, Any]) -> Evaluation:
     of_text = np.arange(len(content["texts"]))
     if content.get("kind") == TOKENS:
         content, of_text = by_word(content)
-    logits, texts, others = content["logits"], content["texts"], content.get("other_outputs") or []
+    texts, others = content["texts"], content.get("other_outputs") or []
+    logits = [[] for _ in texts] if content.get("kind") in RANKED else content["logits"]
     if not len(logits) == len(texts) == len(content["label"]):
         raise ValueError("texts, label and logits differ in length")
     if not all(isinstance(name, str) for name in (*content["jobs"], *content["labels"], *others)):
@@ -135,6 +136,7 @@ def _parse(content: Mapping[str, Any]) -> Evaluation:
     pairs, texts = bool(content.get("pairs")), tuple(map(str, texts))
     values = _matrix(logits)
     outputs = _of_classes(values, content, kind) if kind in LABELLED else _without_labels(values, kind)
+    by_example = figures_by_example(content, values, kind)
     identity = repr((trained, kind, pairs, texts, outputs.names, content["label"])).encode()
     return Evaluation(
         jobs=list(content["jobs"]),
@@ -152,9 +154,9 @@ def _parse(content: Mapping[str, Any]) -> Evaluation:
         predictions=outputs.predictions,
         metrics={},
         vectors=outputs.vectors,
-        by_example=figures_by_example(content, values, kind),
+        by_example=by_example,
         batch_sensitivity=content.get("batch_sensitivity") or {},
-        digest=hashlib.sha256(identity + values.tobytes()).hexdigest(),
+        digest=hashlib.sha256(b"".join([identity, *(a.tobytes() for a in (values, *by_example.values()))])).hexdigest(),
     )
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from runner.config.schema import Config
-from runner.config.task_kinds import SIMILARITY
+from runner.config.task_kinds import RETRIEVAL, SIMILARITY
 from runner.results.lineage import labels_of_head, other_outputs
+from runner.results.ranking import nearest
 from runner.results.similarity import cosines
 from runner.store.sweep_folder import SCHEMA
 from runner.sweep.prepare import PreparedFiles
@@ -37,13 +41,13 @@ def predictions_of(cfg: Config, job: str, prepared: PreparedFiles) -> dict[str, 
         "other_outputs": other_outputs(lineage, labels),
         "kind": cfg.task.kind,
         "pairs": read_pairs(prepared.texts.path),
-        **(_similarity if cfg.task.kind == SIMILARITY else _logits)(prepared.texts.path, prepared.logits),
+        **_OF_KINDS.get(cfg.task.kind, _labelled)(prepared.texts.path, prepared.logits),
         "batch_sensitivity": prepared.batch_sensitivity,
         "lineage": lineage,
     }
 
 
-def _logits(texts: Path, logits: list[list[float]]) -> dict[str, Any]:
+def _labelled(texts: Path, logits: np.ndarray) -> dict[str, Any]:
     """Return each text with its label and its logits."""
     examples = read_split(texts, "test")
     of_words = examples[0].words is not None
@@ -51,11 +55,11 @@ def _logits(texts: Path, logits: list[list[float]]) -> dict[str, Any]:
         "texts": [example.whole for example in examples],
         "label": [example.label for example in examples],
         **({"words": [example.words for example in examples]} if of_words else {}),
-        "logits": logits,
+        "logits": logits.tolist(),
     }
 
 
-def _similarity(texts: Path, vectors: list[list[float]]) -> dict[str, Any]:
+def _similarity(texts: Path, vectors: np.ndarray) -> dict[str, Any]:
     """Return each pair of texts with its score as the label, and the cosine of its vectors as the only logit."""
     examples, judgements = read_split(texts, "test"), read_judgements(texts)
     firsts, seconds = ([vectors[judgement[side]] for judgement in judgements] for side in (0, 1))
@@ -64,3 +68,23 @@ def _similarity(texts: Path, vectors: list[list[float]]) -> dict[str, Any]:
         "label": [judgement.score for judgement in judgements],
         "logits": [[cosine] for cosine in cosines(firsts, seconds)],
     }
+
+
+def _retrieval(texts: Path, vectors: np.ndarray) -> dict[str, Any]:
+    """Return each query with its judgements and with the documents nearest to it, both by the documents' places."""
+    queries = read_split(texts, "test")
+    judged: list[list[tuple[int, float]]] = [[] for _ in queries]
+    for query, document, grade in read_judgements(texts):
+        judged[query].append((document, grade))
+    return {
+        "texts": [query.text for query in queries],
+        "label": [None] * len(queries),
+        "judged": judged,
+        "rankings": nearest(vectors[: len(queries)], vectors[len(queries) :]),
+    }
+
+
+_OF_KINDS: dict[str, Callable[[Path, np.ndarray], dict[str, Any]]] = {
+    SIMILARITY: _similarity,
+    RETRIEVAL: _retrieval,
+}

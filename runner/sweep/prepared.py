@@ -21,8 +21,8 @@ from runner.sweep.artifact_builder import PrepareError
 from runner.sweep.control.check import WrongError, check
 from runner.sweep.predictions_file import predictions_of
 from runner.sweep.prepare import PreparedFiles, prepare
-from runner.tasks.texts import read_labels, read_split
-from runner.trial.inputs import load_inputs
+from runner.tasks.texts import DOCUMENTS, read_labels, read_split
+from runner.trial.inputs import TEXTS_FILE, load_inputs
 
 
 def read_prepared(sweep: SweepFolder, job: str) -> PreparedJob | None:
@@ -93,7 +93,7 @@ def write_log(text: str | None, folder: Path, sweep: SweepFolder) -> str | None:
 def _record(cfg: Config, prepared: PreparedFiles, control: Control | None) -> PreparedJob:
     artifact, flops = prepared.artifact, None
     if prepared.flops:
-        batches = load_inputs(prepared.inputs.path / "inputs.npz", cfg.measure.batches)
+        batches = load_inputs(prepared.inputs.path / TEXTS_FILE, cfg.measure.batches)
         flops = prepared.flops.per_call([inputs[1] for inputs in batches])
     return PreparedJob(
         status="ok",
@@ -135,7 +135,7 @@ def _control(cfg: Config, prepared: PreparedFiles) -> Control | None:
     if prepared.reference is None:
         return None
     logits, of = (prepared.logits, "job") if prepared.model_logits is None else (prepared.model_logits, "model")
-    examples = read_split(prepared.texts.path, "test")
+    examples = read_split(prepared.texts.path, "test") + read_split(prepared.texts.path, DOCUMENTS)
     label_outputs = next(
         (n["label_outputs"] for n in notes_of(prepared.artifact.lineage) if "label_outputs" in n), None
     )

@@ -66,17 +66,18 @@ def judged_pairs(rows: Sequence[Row], task: TaskConfig, where: Source, split: st
 
 
 def limited(texts: Texts, count: int | None) -> Texts:
-    """Return the texts with only the first test texts, or the first pairs of test texts that were judged.
+    """Return the texts with only the first test texts, which may be queries, or the first pairs of test texts.
 
     Args:
         texts: the texts of a task.
-        count: the number of texts or pairs; None for all.
+        count: the number of texts, queries or pairs; None for all.
     """
     if count is None:
         return texts
     if texts.kind == SIMILARITY:
         return replace(texts, test=texts.test[: 2 * count], judgements=texts.judgements[:count])
-    return replace(texts, test=texts.test[:count])
+    judgements = [judgement for judgement in texts.judgements if judgement.first < count]
+    return replace(texts, test=texts.test[:count], judgements=judgements)
 
 
 def _shuffled(rows: Sequence[Row], task: TaskConfig) -> list[Row]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from runner.config.task_kinds import SINGLE_LABEL
 
 SPLITS = ("train", "validation", "test")
-UNLABELLED = "unlabelled"
+UNLABELLED, DOCUMENTS = "unlabelled", "documents"
 NUMBER_PATTERN = re.compile(r"[+-]?\d{1,18}(\.\d{0,18})?")  # a label that is a plain number
 
 
@@ -19,8 +19,10 @@ class Judgement(NamedTuple):
     """How people judge two texts.
 
     Attributes:
-        first, second: the places of the two texts.
-        score: how alike they are; any scale will do.
+        first, second: the places of the two texts among the test texts. In a task of kind retrieval, they are the place
+            of a query among the test texts, and of a document among the documents.
+        score: how alike the texts are, or how relevant the document is. Any scale will do, but only a document above 0
+            is relevant.
     """
 
     first: int
@@ -69,8 +71,9 @@ class Texts:
         drawn: whether `test` was drawn from texts without a split.
         stated: whether the user or the data set stated the order of the labels. If not, it is alphabetical and has no
             meaning.
-        judgements: how people judge the test texts, for the kinds that compare two texts: of the kind similarity, each
-            pair of test texts that follow each other.
+        documents: what the test texts, which are queries, are to find. They are empty for other kinds than retrieval.
+        judgements: how people judge the texts. For the kind similarity, each is of two test texts that follow each
+            other.
         notes: remarks for the user on how the texts were read.
     """
 
@@ -82,6 +85,7 @@ class Texts:
     kind: str = SINGLE_LABEL
     drawn: bool = False
     stated: bool = True
+    documents: list[Example] = field(default_factory=list)
     judgements: list[Judgement] = field(default_factory=list)
     notes: tuple[str, ...] = field(default=(), compare=False)
 
@@ -89,11 +93,11 @@ class Texts:
 def write_texts(texts: Texts, folder: Path) -> None:
     """Write a file for each split, unlabelled.jsonl, labels.json, kind.json and stated.json into `folder`.
 
-    If people judged the texts, write judgements.json, too.
+    If people judged the texts, write judgements.json, too, and documents.jsonl if there are documents.
 
     The same texts always give the same bytes.
     """
-    for split in (*SPLITS, UNLABELLED):
+    for split in (*SPLITS, UNLABELLED, *([DOCUMENTS] if texts.documents else [])):
         lines = [_line(example) for example in getattr(texts, split)]
         (folder / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8")
     (folder / "labels.json").write_text(json.dumps(texts.labels, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -104,9 +108,24 @@ def write_texts(texts: Texts, folder: Path) -> None:
 
 
 def read_split(folder: Path, split: str) -> list[Example]:
-    """Return the examples of a split, or the unlabelled ones, from a folder that `write_texts` filled."""
-    with (folder / f"{split}.jsonl").open(encoding="utf-8") as lines:
+    """Return the examples of a split, or others by their name, from a folder that `write_texts` filled."""
+    path = folder / f"{split}.jsonl"
+    if split == DOCUMENTS and not path.exists():
+        return []
+    with path.open(encoding="utf-8") as lines:
         return [_example(json.loads(line)) for line in lines]
+
+
+def texts_to_learn_from(folder: Path) -> tuple[str, list[Example]]:
+    """Return texts for steps that need no labels, and where they are from: train, documents, or else test.
+
+    Documents are known before the first query arrives.
+
+    Args:
+        folder: a folder that `write_texts` filled.
+    """
+    found = ((split, read_split(folder, split)) for split in ("train", DOCUMENTS))
+    return next(((split, examples) for split, examples in found if examples), ("test", read_split(folder, "test")))
 
 
 def _example(values: dict[str, Any]) -> Example:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from transformers import AutoModel, AutoTokenizer
 import runner.sweep.prepared
 from runner.config.schema import Config
 from runner.store.sweep_folder import SweepFolder
+from runner.sweep.prepare import texts_of
 from runner.sweep.prepared import prepare_job
 from runner.sweep.validation import check_job
+from runner.tasks.texts import read_split
 from tests.architectures.models import save_tiny
 from tests.sweep.control.here import CONF, HereBox
 
@@ -47,7 +50,7 @@ def _cosine(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _prepare(monkeypatch: pytest.MonkeyPatch, folder: Path, model: Path, *overrides: str) -> dict[str, Any]:
-    """Check and prepare one job, and return the content of its predictions file."""
+    """Check and prepare one job, and return the content of its predictions file and the folder of its texts."""
     monkeypatch.setattr(torch, "set_num_interop_threads", lambda count: None)  # torch allows it once in a process
     monkeypatch.setattr(runner.sweep.prepared, "make_box", lambda isolation: HereBox())
     settings = ["model=folder", f"model.path={model}", "isolation=process", f"store={folder}/store", *overrides]
@@ -62,7 +65,7 @@ def _prepare(monkeypatch: pytest.MonkeyPatch, folder: Path, model: Path, *overri
     assert ready.control is not None
     assert ready.control.texts > 0
     predictions: dict[str, Any] = json.loads(sweep.predictions_of("job").read_text())
-    return predictions
+    return predictions | {"store": texts_of(cfg).path}
 
 
 def test_similarity(encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,3 +86,58 @@ def test_similarity(encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert not found["pairs"], "an encoder takes one text at a time"
     notes = [record["notes"] for record in found["lineage"]]
     assert [n["calibration_split"] for n in notes if "calibration_split" in n] == ["train"]
+
+
+PROMPTS = {"query": "good good: ", "passage": "bad bad: "}
+
+
+def test_retrieval(encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Queries and documents get the prompts of the model's folder, and are ranked by their cosines."""
+    model = tmp_path / "model"
+    shutil.copytree(encoder, model)
+    _make_sentence_transformer(model)
+    documents, queries = {f"d{i}": text for i, text in enumerate(TEXTS[8:])}, {f"q{i}": TEXTS[i] for i in range(8)}
+    judged = {(f"q{i}", f"d{(7 * i + 3 * j) % 32}"): j for i in range(8) for j in range(1 + i % 3)}
+    _write_beir(tmp_path / "set", documents, queries, judged)
+    settings = ("task=collection", f"task.path={tmp_path}/set", "model.steps=[{step: import-checkpoint, head: mean}]")
+    of_documents = _vectors(model, [PROMPTS["passage"] + text for text in documents.values()])
+    for technique, agreement in (("torch-eager", 1.0), ("onnx-int8", 0.5)):
+        found = _prepare(monkeypatch, tmp_path, model, *settings, f"technique={technique}")
+        texts = read_split(Path(found["store"]), "documents")
+        place_of = {example.text: place for place, example in enumerate(texts)}
+        assert sorted(found["texts"]) == sorted(queries.values())
+        agree = []
+        for text, own, ranking in zip(found["texts"], found["judged"], found["rankings"], strict=True):
+            key = next(key for key, query in queries.items() if query == text)
+            expected = {place_of[documents[name]]: grade for (query, name), grade in judged.items() if query == key}
+            assert dict(own) == expected
+            cosines = [_cosine(_vectors(model, [PROMPTS["query"] + text])[0], vector) for vector in of_documents]
+            nearest = [place_of[list(documents.values())[i]] for i in np.argsort(cosines)[::-1]]
+            assert sorted(ranking) == list(range(32))
+            agree.append(ranking[:3] == nearest[:3])
+        assert np.mean(agree) >= agreement
+    notes = [record["notes"] for record in found["lineage"]]
+    assert [n["prompts"] for n in notes if "prompts" in n] == [list(PROMPTS.values())]
+
+
+def _make_sentence_transformer(folder: Path) -> None:
+    modules = [("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize")]
+    entries = [
+        {"idx": i, "path": path, "type": f"sentence_transformers.models.{kind}"}
+        for i, (path, kind) in enumerate(modules)
+    ]
+    (folder / "modules.json").write_text(json.dumps(entries))
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode_mean_tokens": True}))
+    (folder / "config_sentence_transformers.json").write_text(json.dumps({"prompts": PROMPTS}))
+
+
+def _write_beir(
+    folder: Path, documents: dict[str, str], queries: dict[str, str], judged: dict[tuple[str, str], int]
+) -> None:
+    (folder / "qrels").mkdir(parents=True)
+    for name, rows in (("corpus", documents), ("queries", queries)):
+        lines = [json.dumps({"_id": key, "text": text}) + "\n" for key, text in rows.items()]
+        (folder / f"{name}.jsonl").write_text("".join(lines))
+    rows_of_judgements = [f"{query}\t{document}\t{grade}\n" for (query, document), grade in judged.items()]
+    (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(rows_of_judgements))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Final
 
 from runner.results.records.job import ArtifactFacts, Assembled, JobIdentity
-from runner.results.records.judged import Correlation
+from runner.results.records.judged import Correlation, Ranking
 from runner.results.records.trial import CAPACITY_REASON, Measurements
 
 VERDICTS: Final = ("faster", "slower", "tie", "disturbed")
@@ -274,7 +274,7 @@ class BatchSensitivity:
 
 
 @dataclass(kw_only=True)
-class PredictionFigures(Accuracy, AccuracyAgainstBaseline, Correlation, BatchSensitivity):
+class PredictionFigures(Accuracy, AccuracyAgainstBaseline, Correlation, Ranking, BatchSensitivity):
     """All that is said about the predictions of a job."""
 
 
@@ -293,6 +293,7 @@ class JobSummary(
     Accuracy,
     AccuracyAgainstBaseline,
     Correlation,
+    Ranking,
     BatchSensitivity,
     Assembled,
 ):

@@ -40,8 +40,7 @@ def main() -> None:
     request = json.loads(Path(sys.argv[1]).read_text())
     paths = {name: Path(path) for name, path in request["paths"].items()}
     torch.set_num_threads(request["threads"])
-    with (paths["texts"] / "test.jsonl").open(encoding="utf-8") as lines:
-        examples = [json.loads(line) for line in lines]
+    examples = read_examples(paths["texts"], prompts_of(paths["model"]) if request["kind"] == "retrieval" else ("", ""))
     chosen = sample(examples, request["texts"])
     try:
         reference = {"texts": chosen} | predict([examples[number] for number in chosen], paths, request)
@@ -53,8 +52,34 @@ def main() -> None:
     (paths["output"] / "notes.json").write_text(json.dumps({"notes": {"texts": len(chosen)}}))
 
 
+def read_examples(texts: Path, prompts: tuple[str, str]) -> list[dict[str, Any]]:
+    """Return the test texts, and then the documents that they are to find, if there are any, each after its prompt."""
+    examples = []
+    for name, prompt in zip(("test", "documents"), prompts, strict=True):
+        path = texts / f"{name}.jsonl"
+        if path.exists():
+            with path.open(encoding="utf-8") as lines:
+                read = [json.loads(line) for line in lines]
+            examples += [example | {"text": prompt + example["text"]} for example in read]
+    return examples
+
+
+def prompts_of(folder: Path) -> tuple[str, str]:
+    """Return what comes before a query and before a document, as sentence-transformers or Pinbox wrote it down."""
+    path, config = folder / "config_sentence_transformers.json", json.loads((folder / "config.json").read_text())
+    if not path.is_file():
+        query, document = config.get("vector_prompts") or ("", "")
+        return query, document
+    named = json.loads(path.read_text(encoding="utf-8")).get("prompts") or {}
+    document = next((named[name] for name in ("document", "passage", "corpus") if name in named), "")
+    return named.get("query") or "", document or ""
+
+
 def sample(examples: Sequence[dict[str, Any]], first: int) -> list[int]:
-    """Return the indices of the first texts, which are in random order, and of the longest other texts."""
+    """Return the indices of the first texts, which are in random order, and of the longest other texts.
+
+    In a task of kind retrieval, these are queries and documents.
+    """
     others = sorted(range(first, len(examples)), key=lambda number: -_characters(examples[number]))
     return [*range(min(first, len(examples))), *sorted(others[:_LONGEST])]
 

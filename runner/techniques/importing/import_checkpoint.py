@@ -11,7 +11,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from runner.config.task_kinds import CLASSIFIED, TOKENS, VECTORS
+from runner.config.task_kinds import CLASSIFIED, RETRIEVAL, TOKENS, VECTORS
 from runner.errors import UserError, did_you_mean, first_line
 from runner.models.architectures import ARCHITECTURES
 from runner.models.signatures import BASE, OF_TEXTS, check_architecture, check_inputs_of
@@ -20,7 +20,7 @@ from runner.techniques.importing.heads import check_head, read_config, tensors_o
 from runner.techniques.importing.labels import LabelMatch, match_labels
 from runner.techniques.importing.model_folder import check_folder, remark_on
 from runner.techniques.importing.model_tokenizer import check_tokenizer_files, import_tokenizer
-from runner.techniques.importing.sentence_vectors import check_vectors
+from runner.techniques.importing.sentence_vectors import check_vectors, prompts_of
 from runner.techniques.importing.weights import check_finite, check_tensors
 from runner.techniques.shape import Shape
 from runner.techniques.step import Step, StepInputs, step
@@ -115,7 +115,7 @@ class ImportCheckpoint(Step):
         Raises:
             UserError: if transformers cannot load the files, or if the head does not fit the task's labels.
         """
-        from runner.engines.checkpoint import save_checkpoint
+        from runner.engines.checkpoint import PROMPTS, save_checkpoint
 
         assert inputs.source is not None
         fit = self._fit(inputs.source, inputs.texts, "model")
@@ -127,6 +127,9 @@ class ImportCheckpoint(Step):
             notes["label_outputs"] = fit.match.notes()
         if fit.normalized:
             model.config.vector_normalized = True
+        if read_kind(inputs.texts) == RETRIEVAL and any(prompts := prompts_of(inputs.source)):
+            setattr(model.config, PROMPTS, list(prompts))
+            notes["prompts"] = list(prompts)
         if fit.unused:
             notes["unused_files"] = fit.unused
         import_tokenizer(inputs.source, target, inputs.texts, model.config)

@@ -10,7 +10,7 @@ from typing import Any
 from runner.config.task_kinds import KINDS, TOKENS, VECTORS
 from runner.errors import UserError, did_you_mean
 from runner.models.architectures import ARCHITECTURES
-from runner.tasks.texts import SPLITS, read_kind, read_labels, read_split
+from runner.tasks.texts import DOCUMENTS, SPLITS, read_kind, read_labels, read_split
 from runner.techniques.shape import Shape, shape_of_config
 from runner.techniques.step import Step, StepInputs, step
 from runner.techniques.training.pairs import note_token_types
@@ -80,7 +80,7 @@ class RandomWeights(Step):
 
         labels = read_labels(inputs.texts) or ["LABEL_0", "LABEL_1"]
         config = _config(self.shape, labels)
-        texts = (example.whole for split in SPLITS for example in read_split(inputs.texts, split))
+        texts = (example.whole for split in (*SPLITS, DOCUMENTS) for example in read_split(inputs.texts, split))
         _train_tokenizer(texts, _SPECIAL[self.shape["model_type"]], config).save(str(target / "tokenizer.json"))
         torch.manual_seed(self.seed)
         kind = read_kind(inputs.texts)
