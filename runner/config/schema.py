@@ -140,6 +140,7 @@ class CollectionConfig:
     documents: str | None = None  # the file of the documents; null takes corpus.jsonl in the folder
     queries: str | None = None  # the file of the queries; null takes queries.jsonl in the folder
     judgements: str | None = None  # the file of the judgements; null takes qrels/test.tsv in the folder
+    candidates: str | None = None  # the documents that a reranker scores, as a table or TREC's run; null: those judged
     id_column: str = "_id"  # the column of the ids of documents and queries
     title_column: str | None = "title"  # the column of the documents' titles, if the file has it; null: no titles
     query_column: str = "query-id"  # the column of the queries' ids in a table of judgements

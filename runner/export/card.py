@@ -10,7 +10,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from runner.config.task_kinds import CLASSIFIED, EMBEDDING, MULTI_LABEL, RETRIEVAL, SIMILARITY, TOKENS, VECTORS
+from runner.config.task_kinds import (
+    CLASSIFIED,
+    EMBEDDING,
+    MULTI_LABEL,
+    RANKED,
+    RERANK,
+    RETRIEVAL,
+    SIMILARITY,
+    TOKENS,
+    VECTORS,
+)
 from runner.export.caveats import caveats
 from runner.export.variant import Variant
 from runner.report.accuracy import accuracy_detail
@@ -34,6 +44,7 @@ _PIPELINES = dict.fromkeys(CLASSIFIED, "text-classification") | {  # of the hub
     EMBEDDING: "feature-extraction",
     SIMILARITY: "sentence-similarity",
     RETRIEVAL: "sentence-similarity",
+    RERANK: "text-ranking",
     TOKENS: "token-classification",
 }
 _RIGHT = {MULTI_LABEL: "Accuracy: all labels of a text right", TOKENS: "Accuracy of words"}
@@ -131,6 +142,8 @@ def _told(variant: Variant) -> str:
     each, labels = "each pair of texts" if variant.pairs else "each text", ", ".join(variant.labels)
     if variant.kind in VECTORS:
         return f"gives {each} a vector"
+    if variant.kind == RERANK:
+        return "gives each query and document a score"
     if variant.kind == TOKENS:
         return f"gives each word of a text one of these tags: {labels}"
     return f"tells of {each} which of these it {'has' if variant.kind == MULTI_LABEL else 'is'}: {labels}"
@@ -194,7 +207,7 @@ def _verdict(group: Group, variant: Variant) -> str:
 def _measured(group: Group, variant: Variant) -> str:
     """Return the table of the variant's figures beside the baseline's."""
     ordered = sorted(group.variants, key=lambda one: one.row["job"] != variant.row["job"])
-    left_out = _NOT_OF_VECTORS if variant.kind in VECTORS else ()
+    left_out = _NOT_OF_VECTORS if variant.kind in (*VECTORS, *RANKED) else ()
     titles = [column.title for column in group.columns if column.title not in left_out]
     rows = [(title, *(_text(one.cells[title]) for one in ordered)) for title in titles]
     detail = accuracy_detail(group, variant.labels)

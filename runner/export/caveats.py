@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runner.config.task_kinds import EMBEDDING, MULTI_LABEL, RANKED, RETRIEVAL, SIMILARITY, TOKENS
+from runner.config.task_kinds import EMBEDDING, MULTI_LABEL, RANKED, RERANK, RETRIEVAL, SIMILARITY, TOKENS
 from runner.export.variant import Variant
 from runner.machine.int8 import ADVICE, EIGHT_BITS
 from runner.results.format import pluralize, significant
@@ -104,7 +104,7 @@ def _of_what_it_is_worth(variant: Variant) -> str:
 
 
 def _example(variant: Variant) -> str:
-    return {TOKENS: "word", SIMILARITY: "pair", RETRIEVAL: "query"}.get(variant.kind, "text")
+    return {TOKENS: "word", SIMILARITY: "pair", RETRIEVAL: "query", RERANK: "query"}.get(variant.kind, "text")
 
 
 def _of_int8(variant: Variant) -> Iterator[str]:

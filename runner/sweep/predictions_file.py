@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from runner.config.schema import Config
-from runner.config.task_kinds import RETRIEVAL, SIMILARITY
+from runner.config.task_kinds import RERANK, RETRIEVAL, SIMILARITY
 from runner.results.lineage import labels_of_head, other_outputs
-from runner.results.ranking import nearest
+from runner.results.ranking import nearest, ranking
 from runner.results.similarity import cosines
 from runner.store.sweep_folder import SCHEMA
 from runner.sweep.prepare import PreparedFiles
@@ -84,7 +85,27 @@ def _retrieval(texts: Path, vectors: np.ndarray) -> dict[str, Any]:
     }
 
 
+def _rerank(texts: Path, scores: np.ndarray) -> dict[str, Any]:
+    """Return each query with its judgements and with its candidates, best first, both by the places of the pairs."""
+    pairs = read_split(texts, "test")
+    judged: dict[int, list[tuple[int, float]]] = defaultdict(list)
+    for query, place, grade in read_judgements(texts):
+        judged[query].append((place, grade))
+    candidates = [[place for place, _ in judged[query] if place >= 0] for query in sorted(judged)]
+    return {
+        "texts": [pairs[places[0]].text for places in candidates],
+        "label": [None] * len(candidates),
+        "judged": [judged[query] for query in sorted(judged)],
+        "rankings": [_ranked(places, scores[places, 0]) for places in candidates],
+    }
+
+
+def _ranked(places: list[int], scores: np.ndarray) -> list[int] | None:
+    return [places[best] for best in ranking(scores)] if np.isfinite(scores).all() else None
+
+
 _OF_KINDS: dict[str, Callable[[Path, np.ndarray], dict[str, Any]]] = {
     SIMILARITY: _similarity,
     RETRIEVAL: _retrieval,
+    RERANK: _rerank,
 }

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from runner.config.schema import TaskConfig
-from runner.config.task_kinds import RETRIEVAL
+from runner.config.task_kinds import RANKED, RERANK, RETRIEVAL
 from runner.errors import UserError
-from runner.tasks.collection_files import Entry, file_of, read_entries, read_judged
+from runner.tasks.collection_files import Entry, file_of, read_candidates, read_entries, read_judged
 from runner.tasks.rows import Source
 from runner.tasks.split import shuffled
 from runner.tasks.texts import Example, Judgement, Texts
@@ -35,9 +35,11 @@ class _Judged:
 def load(task: TaskConfig, downloads: Path) -> Texts:
     """Return the queries as test texts, the documents, and the judgements.
 
+    For a reranker, the test texts are pairs of a query and a candidate, and there are no other documents.
+
     Raises:
         UserError: if a file is missing or cannot be read, if an id occurs twice, if there are no documents, if a
-            judgement names a query or a document that is not there, or if a query has no judgement.
+            judgement names a query or a document that is not there, or if a query has no judgement or no candidate.
     """
     _check_kind(task)
     paths = _paths(task)
@@ -45,7 +47,9 @@ def load(task: TaskConfig, downloads: Path) -> Texts:
     queries = _by_id(read_entries(task, "queries", paths["queries"]), paths["queries"])
     judged = _judgements(task, paths["judgements"], queries, documents)
     queries = _judged_queries(task, queries, {judgement.query for judgement in judged}, paths["queries"])
-    return _retrieval(queries, documents, judged)
+    if task.kind == RETRIEVAL:
+        return _retrieval(queries, documents, judged)
+    return _rerank(queries, documents, judged, _candidates(task, queries, documents, judged))
 
 
 def identity(task: TaskConfig) -> dict[str, Any]:
@@ -61,15 +65,22 @@ def identity(task: TaskConfig) -> dict[str, Any]:
 
 
 def _check_kind(task: TaskConfig) -> None:
-    if task.kind != RETRIEVAL:
+    if task.kind not in RANKED:
         raise UserError(
-            f"task.source of '{task.name}' is collection, but task.kind is {task.kind}. Say task.kind={RETRIEVAL}."
+            f"task.source of '{task.name}' is collection, but task.kind is {task.kind}. Say task.kind={RETRIEVAL}, or "
+            f"task.kind={RERANK} for a cross-encoder."
+        )
+    if task.kind == RETRIEVAL and task.collection.candidates is not None:
+        raise UserError(
+            f"task.collection.candidates is set, but with task.kind={RETRIEVAL} all documents are searched. Remove it, "
+            f"or say task.kind={RERANK}."
         )
 
 
 def _paths(task: TaskConfig) -> dict[str, Source]:
     """Return the file of each part of the collection, with the key that names it."""
-    return {name: file_of(task, name) for name in ("documents", "queries", "judgements")}
+    more = ["candidates"] if task.collection.candidates is not None else []
+    return {name: file_of(task, name) for name in ("documents", "queries", "judgements", *more)}
 
 
 def _by_id(entries: Iterable[Entry], where: Source) -> dict[str, Entry]:
@@ -141,6 +152,60 @@ def _judged_queries(
             "each, or remove them. If they belong to another split, say task.collection.leave_out_unjudged=true."
         )
     return {key: entry for key, entry in queries.items() if key in judged}
+
+
+def _candidates(
+    task: TaskConfig, queries: Mapping[str, Entry], documents: Mapping[str, Entry], judged: Iterable[_Judged]
+) -> dict[str, list[str]]:
+    """Return the ids of each query's candidates. Without a file of them, they are the documents that were judged.
+
+    Raises:
+        UserError: if the file names a document that is not there or twice for a query, or if a query has none.
+    """
+    found: dict[str, dict[str, str]] = {key: {} for key in queries}
+    if task.collection.candidates is None:
+        for judgement in judged:
+            found[judgement.query][judgement.document] = ""
+        return {key: list(own) for key, own in found.items()}
+    where = file_of(task, "candidates")
+    for place, query, document in read_candidates(task, where):
+        if query not in found:
+            continue  # it is of another split
+        _check_known("document", document, documents, f"{where}, {place}")
+        if first := found[query].get(document):
+            raise UserError(
+                f"{where}, {place}: the document '{document:.50}' is a candidate of the query '{query:.50}' twice; "
+                f"the first one is in {first}. Remove one."
+            )
+        found[query][document] = place
+    for key, own in found.items():
+        if not own:
+            raise UserError(
+                f"{where}: the query '{key:.50}' has no candidate. Add its documents, or remove its judgements and set "
+                "task.collection.leave_out_unjudged=true."
+            )
+    return {key: list(own) for key, own in found.items()}
+
+
+def _rerank(
+    queries: Mapping[str, Entry],
+    documents: Mapping[str, Entry],
+    judged: Iterable[_Judged],
+    candidates: Mapping[str, Collection[str]],
+) -> Texts:
+    """Return the pairs of queries and candidates in a shuffled order, and how each was judged; 0 if it was not."""
+    grade_of = {(one.query, one.document): one.grade for one in judged}
+    asked = [(query, document) for query, own in candidates.items() for document in own]
+    numbered = [
+        Example(queries[q].text, number, f"{documents[d].text}\n{q}\n{d}") for number, (q, d) in enumerate(asked)
+    ]
+    pairs = [asked[example.label] for example in shuffled(numbered) if isinstance(example.label, int)]
+    number_of = {key: number for number, key in enumerate(_shuffled(queries))}
+    judgements = [Judgement(number_of[q], place, grade_of.get((q, d), 0.0)) for place, (q, d) in enumerate(pairs)]
+    others = grade_of.keys() - set(pairs)
+    judgements += [Judgement(number_of[q], -1 - place, grade_of[q, d]) for place, (q, d) in enumerate(sorted(others))]
+    examples = [Example(queries[q].text, None, documents[d].text) for q, d in pairs]
+    return Texts([], [], [], examples, judgements=sorted(judgements), kind=RERANK)
 
 
 def _retrieval(queries: Mapping[str, Entry], documents: Mapping[str, Entry], judged: Iterable[_Judged]) -> Texts:

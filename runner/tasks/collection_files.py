@@ -20,8 +20,9 @@ _IN_FOLDER = {  # as BEIR has them
     "queries": ("queries.jsonl",),
     "judgements": ("qrels/test.tsv", "qrels/test.jsonl"),
 }
-_TREC = (".qrels", ".qrel", ".trec", ".txt")
-_FIELDS = ("query", "iteration", "document", "grade")  # of a line of TREC's qrels
+_TREC = (".qrels", ".qrel", ".run", ".trec", ".txt")
+_QRELS = ("query", "iteration", "document", "grade")  # the fields of a line of TREC's qrels
+_RUN = ("query", "Q0", "document", "rank", "score", "tag")  # the fields of a line of TREC's run
 
 #: Where a judgement is in its file, the ids of its query and its document, and its grade.
 Judged = tuple[str, str, str, float]
@@ -41,7 +42,7 @@ def file_of(task: TaskConfig, name: str) -> Source:
 
     Args:
         task: the task's config.
-        name: documents, queries or judgements.
+        name: documents, queries, judgements or candidates.
 
     Raises:
         UserError: if no key names it, or if it cannot be read.
@@ -96,32 +97,62 @@ def read_judged(task: TaskConfig, where: Source) -> Iterator[Judged]:
     Raises:
         UserError: if the file lacks a column or a field, or if a grade is not a number.
     """
-    if Path(where.name).suffix.lower() in _TREC:
-        yield from _trec(task, where)
+    if _is_trec(where):
+        for place, (query, _, document, grade) in _trec(task, where, _QRELS):
+            yield place, query, document, _grade(grade, f"{where}, {place}")
         return
-    columns = task.collection
-    needed = {f"task.collection.{key}": getattr(columns, key) for key in ("query_column", "document_column")}
-    needed["task.collection.grade_column"] = columns.grade_column
-    for row in _rows(task, where, needed):
+    for row, query, document in _named_in(task, where, "grade_column"):
+        yield row.where, query, document, _grade(row.values.get(task.collection.grade_column), f"{where}, {row.where}")
+
+
+def read_candidates(task: TaskConfig, where: Source) -> Iterator[tuple[str, str, str]]:
+    """Yield candidates from a table or from TREC's run: where each is in its file, and the ids of query and document.
+
+    Raises:
+        UserError: if the file lacks a column or a field.
+    """
+    if _is_trec(where):
+        for place, (query, _, document, *_) in _trec(task, where, _RUN):
+            yield place, query, document
+        return
+    for row, query, document in _named_in(task, where):
+        yield row.where, query, document
+
+
+def _is_trec(where: Source) -> bool:
+    return Path(where.name).suffix.lower() in _TREC
+
+
+def _named_in(task: TaskConfig, where: Source, *more: str) -> Iterator[tuple[Row, str, str]]:
+    """Yield the rows of a table that names queries and documents, with their ids.
+
+    Args:
+        task: the task's config, which names the columns.
+        where: the file.
+        more: the keys of other columns that the table must have.
+    """
+    keys = ("query_column", "document_column", *more)
+    query, document, *_ = columns = [getattr(task.collection, key) for key in keys]
+    for row in _rows(task, where, {f"task.collection.{key}": name for key, name in zip(keys, columns, strict=True)}):
         place = f"{where}, {row.where}"
-        query, document = (_id(row, column, place) for column in (columns.query_column, columns.document_column))
-        yield row.where, query, document, _grade(row.values.get(columns.grade_column), place)
+        yield row, _id(row, query, place), _id(row, document, place)
 
 
-def _trec(task: TaskConfig, where: Source) -> Iterator[Judged]:
+def _trec(task: TaskConfig, where: Source, names: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """Yield where each line is, and its fields, which have these names."""
     lines = text_file(content_of(Path(where.name), where, _TREC), task.encoding).lines()
     for line in lines:
         fields = line.split()
         if not fields:
             continue
         place = f"line {lines.number}"
-        if len(fields) != len(_FIELDS):
+        if len(fields) != len(names):
+            kind = "qrels" if names is _QRELS else "run"
             raise UserError(
-                f"{where}, {place}: it has {len(fields)} fields, but a line of TREC's qrels has {len(_FIELDS)}: "
-                f"{', '.join(_FIELDS)}. Correct the line. A table needs a name that ends in {', '.join(TABLES)}."
+                f"{where}, {place}: it has {len(fields)} fields, but a line of TREC's {kind} has {len(names)}: "
+                f"{', '.join(names)}. Correct the line. A table needs a name that ends in {', '.join(TABLES)}."
             )
-        query, _, document, grade = fields
-        yield place, query, document, _grade(grade, f"{where}, {place}")
+        yield place, fields
 
 
 def _rows(task: TaskConfig, where: Source, needed: dict[str, str], optional: Sequence[str] = ()) -> Iterator[Row]:

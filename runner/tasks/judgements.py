@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from runner.config.schema import TaskConfig
-from runner.config.task_kinds import SIMILARITY
+from runner.config.task_kinds import RERANK, SIMILARITY
 from runner.errors import UserError
 from runner.tasks.rows import Row, Source
 from runner.tasks.split import shuffled
@@ -66,7 +66,7 @@ def judged_pairs(rows: Sequence[Row], task: TaskConfig, where: Source, split: st
 
 
 def limited(texts: Texts, count: int | None) -> Texts:
-    """Return the texts with only the first test texts, which may be queries, or the first pairs of test texts.
+    """Return the texts with only the first test texts, pairs of test texts, or queries with their candidates.
 
     Args:
         texts: the texts of a task.
@@ -77,6 +77,11 @@ def limited(texts: Texts, count: int | None) -> Texts:
     if texts.kind == SIMILARITY:
         return replace(texts, test=texts.test[: 2 * count], judgements=texts.judgements[:count])
     judgements = [judgement for judgement in texts.judgements if judgement.first < count]
+    if texts.kind == RERANK:
+        kept = sorted({judgement.second for judgement in judgements if judgement.second >= 0})
+        place_of = {place: number for number, place in enumerate(kept)}
+        renumbered = [one._replace(second=place_of.get(one.second, one.second)) for one in judgements]
+        return replace(texts, test=[texts.test[place] for place in kept], judgements=renumbered)
     return replace(texts, test=texts.test[:count], judgements=judgements)
 
 

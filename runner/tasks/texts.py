@@ -20,7 +20,9 @@ class Judgement(NamedTuple):
 
     Attributes:
         first, second: the places of the two texts among the test texts. In a task of kind retrieval, they are the place
-            of a query among the test texts, and of a document among the documents.
+            of a query among the test texts, and of a document among the documents. In a task of kind rerank, they are
+            the number of a query, and the place of its pair with a document among the test texts. It is below 0 for a
+            document that is not among the candidates.
         score: how alike the texts are, or how relevant the document is. Any scale will do, but only a document above 0
             is relevant.
     """

@@ -240,7 +240,7 @@ def test_a_technique_that_takes_whole_texts(technique: str, step: str, refused: 
         (["task.kind=multi-label"], "task.kind is 'multi-label', but the texts of task 'alice' are single-label."),
         (
             ["task.kind=words"],
-            "task.kind of 'alice' is 'words'. Allowed: embedding, multi-label, retrieval, similarity, single-label, ",
+            "task.kind of 'alice' is 'words'. Allowed: embedding, multi-label, rerank, retrieval, similarity, ",
         ),
         (["task.kind=similarity"], "is similarity, but task.text_pair_column is null. Name the columns of the second"),
         (

@@ -12,10 +12,11 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoTokenizer
 
 import runner.sweep.prepared
 from runner.config.schema import Config
+from runner.errors import UserError
 from runner.store.sweep_folder import SweepFolder
 from runner.sweep.prepare import texts_of
 from runner.sweep.prepared import prepare_job
@@ -141,3 +142,34 @@ def _write_beir(
         (folder / f"{name}.jsonl").write_text("".join(lines))
     rows_of_judgements = [f"{query}\t{document}\t{grade}\n" for (query, document), grade in judged.items()]
     (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(rows_of_judgements))
+
+
+def test_rerank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tmp_path / "model"
+    save_tiny(model, "bert", TEXTS)
+    config = AutoConfig.from_pretrained(model, num_labels=1)
+    scorer = AutoModelForSequenceClassification.from_config(config).eval()
+    scorer.save_pretrained(model)
+    documents, queries = {f"d{i}": text for i, text in enumerate(TEXTS[8:])}, {f"q{i}": TEXTS[i] for i in range(8)}
+    judged = {(f"q{i}", f"d{(7 * i + 3 * j) % 32}"): j for i in range(8) for j in range(4)}
+    _write_beir(tmp_path / "set", documents, queries, judged)
+    settings = ("task=rerank", f"task.path={tmp_path}/set", "workload=batch-8")
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    for technique in ("torch-eager", "onnx"):
+        found = _prepare(monkeypatch, tmp_path, model, *settings, f"technique={technique}")
+        pairs = read_split(Path(found["store"]), "test")
+        assert sorted(found["texts"]) == sorted(queries.values())
+        for text, own, ranking in zip(found["texts"], found["judged"], found["rankings"], strict=True):
+            key = next(key for key, query in queries.items() if query == text)
+            candidates = {documents[name]: grade for (query, name), grade in judged.items() if query == key}
+            assert {pairs[place].pair: grade for place, grade in own} == candidates
+            with torch.inference_mode():
+                scores = {d: float(scorer(**tokenizer(text, d, return_tensors="pt")).logits[0, 0]) for d in candidates}
+            assert [pairs[place].pair for place in ranking] == sorted(scores, key=scores.__getitem__, reverse=True)
+
+
+def test_a_head_with_several_outputs_is_no_reranker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_tiny(tmp_path / "model", "bert", TEXTS)
+    _write_beir(tmp_path / "set", {"d": "a"}, {"q": "b"}, {("q", "d"): 1})
+    with pytest.raises(UserError, match="needs one output, the score of a query and a document"):
+        _prepare(monkeypatch, tmp_path, tmp_path / "model", "task=rerank", f"task.path={tmp_path}/set")

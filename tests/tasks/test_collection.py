@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from runner.config.schema import CollectionConfig, TaskConfig
-from runner.config.task_kinds import RETRIEVAL
+from runner.config.task_kinds import RERANK, RETRIEVAL
 from runner.errors import UserError
 from runner.tasks.source import load_texts, task_identity
 from runner.tasks.texts import DOCUMENTS, Texts, read_judgements, read_split, texts_to_learn_from, write_texts
@@ -39,13 +39,13 @@ def _beir(folder: Path, **contents: str) -> Path:
     return folder
 
 
-def _task(folder: Path | None, count: int | None = None, **keys: Any) -> TaskConfig:
+def _task(folder: Path | None, count: int | None = None, kind: str = RETRIEVAL, **keys: Any) -> TaskConfig:
     collection = CollectionConfig(**keys)
     path = str(folder) if folder else None
     return TaskConfig(
         name="c",
         source="collection",
-        kind=RETRIEVAL,
+        kind=kind,
         path=path,
         label_column=None,
         collection=collection,
@@ -170,3 +170,58 @@ def test_a_collection_is_for_retrieval(tmp_path: Path) -> None:
     task = TaskConfig(name="c", source="collection", path=str(_beir(tmp_path)))
     with pytest.raises(UserError, match=r"is collection, but task\.kind is single-label\. Say task\.kind=retrieval"):
         load_texts(task, tmp_path)
+
+
+def _scored(texts: Texts) -> set[tuple[str, str, float]]:
+    pairs = {place: (example.text, str(example.pair)) for place, example in enumerate(texts.test)}
+    return {(*pairs[place], grade) for _, place, grade in texts.judgements if place >= 0}
+
+
+def test_a_reranker_gets_the_judged_documents(tmp_path: Path) -> None:
+    texts = load_texts(_task(_beir(tmp_path), kind=RERANK), tmp_path)
+    assert _scored(texts) == EXPECTED
+    assert (texts.documents, texts.kind) == ([], RERANK)
+    assert len({judgement.first for judgement in texts.judgements}) == 2
+
+
+@pytest.mark.parametrize("name", ["first.run", "first.csv"])
+def test_a_reranker_gets_the_candidates_that_are_named(name: str, tmp_path: Path) -> None:
+    """Of the first query the relevant document is missing, and one was not judged. The third is of another split."""
+    asked = [("q1", "d2"), ("q1", "d3"), ("q2", "d2"), ("q3", "d1")]
+    rows = [f"{query} Q0 {document} 1 0.5 bm25" for query, document in asked]
+    table = ["query-id,corpus-id", *(",".join(row) for row in asked)]
+    (tmp_path / name).write_text("\n".join(rows if name.endswith("run") else table) + "\n")
+    texts = load_texts(_task(_beir(tmp_path), kind=RERANK, candidates=str(tmp_path / name)), tmp_path)
+    assert _scored(texts) == {
+        ("What falls?", "The sun.", 0.0),
+        ("What falls?", "", 0.0),
+        ("What shines?", "The sun.", 1.0),
+    }
+    assert [grade for _, place, grade in texts.judgements if place < 0] == [2.0]
+
+
+def test_a_reranker_s_sample_is_one_of_queries(tmp_path: Path) -> None:
+    task = _task(_beir(tmp_path), kind=RERANK, count=1)
+    texts = load_texts(task, tmp_path)
+    (query,) = {example.text for example in texts.test}
+    assert _scored(texts) == {scored for scored in EXPECTED if scored[0] == query}
+
+
+@pytest.mark.parametrize(
+    ("run", "message"),
+    [
+        ("q1 Q0 d9 1 0.5 a\n", r"first\.run, line 1: there is no document 'd9'"),
+        ("q1 Q0 d1 1 0.5 a\n", r"the query 'q2' has no candidate\. Add its documents"),
+        ("q1 Q0 d1 1 0.5 a\nq1 Q0 d1 2 0.4 a\n", r"line 2: the document 'd1' is a candidate of the query 'q1' twice"),
+        ("q1 0 d1 1\n", r"line 1: it has 4 fields, but a line of TREC's run has 6"),
+    ],
+)
+def test_candidates_that_do_not_fit_are_refused(run: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "first.run").write_text(run)
+    with pytest.raises(UserError, match=message):
+        load_texts(_task(_beir(tmp_path), kind=RERANK, candidates=str(tmp_path / "first.run")), tmp_path)
+
+
+def test_candidates_are_for_a_reranker(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"with task\.kind=retrieval all documents are searched"):
+        load_texts(_task(_beir(tmp_path), candidates="first.run"), tmp_path)

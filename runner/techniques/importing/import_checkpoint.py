@@ -11,7 +11,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from runner.config.task_kinds import CLASSIFIED, RETRIEVAL, TOKENS, VECTORS
+from runner.config.task_kinds import CLASSIFIED, RERANK, RETRIEVAL, TOKENS, VECTORS
 from runner.errors import UserError, did_you_mean, first_line
 from runner.models.architectures import ARCHITECTURES
 from runner.models.signatures import BASE, OF_TEXTS, check_architecture, check_inputs_of
@@ -71,7 +71,7 @@ class ImportCheckpoint(Step):
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of task: labels for a head, vectors without one. A new head can only be trained on whole texts."""
-        return {"load": (*CLASSIFIED, TOKENS), "new": CLASSIFIED}.get(self.head, VECTORS)
+        return {"load": (*CLASSIFIED, TOKENS, RERANK), "new": CLASSIFIED}.get(self.head, VECTORS)
 
     def check_files(self, files: Path, texts: Path, where: str) -> list[str]:
         """Check the head, labels, pooling and other files in the folder against the task, without loading the model."""
