@@ -17,6 +17,7 @@ from runner.config.task_kinds import EMBEDDING, KINDS, MULTI_LABEL, SIMILARITY, 
 from runner.errors import UserError, did_you_mean
 
 PRECISIONS = ("float32", "bfloat16", "int8")
+STORED_VECTORS = ("float32", "int8", "binary")
 MAX_QUEUE = 4096
 _LONGEST_NAME = 100
 
@@ -120,6 +121,7 @@ class TechniqueConfig:
     teacher: ModelConfig | None = None  # the teacher of steps that learn from one; null takes the job's model
     engine: str = MISSING  # the engine that runs the result; each engine loads one format
     precision: str | None = None  # the precision of matrix products that trials must have; null is not checked
+    vectors: str = "float32"  # how a search stores the documents' vectors: float32, int8 or binary; for retrieval only
 
     def __post_init__(self) -> None:
         _check_name("technique.name", self.name)
@@ -127,6 +129,10 @@ class TechniqueConfig:
             raise UserError(
                 f"technique.precision of '{self.name}' is '{self.precision}'. "
                 + did_you_mean(str(self.precision), PRECISIONS)
+            )
+        if self.vectors not in STORED_VECTORS:
+            raise UserError(
+                f"technique.vectors of '{self.name}' is '{self.vectors}'. {did_you_mean(self.vectors, STORED_VECTORS)}"
             )
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from runner.config.schema import Config
 from runner.config.task_kinds import RERANK, RETRIEVAL, SIMILARITY
 from runner.results.lineage import labels_of_head, other_outputs
-from runner.results.ranking import nearest, ranking
 from runner.results.similarity import cosines
+from runner.results.vector_index import nearest, ranking
 from runner.store.sweep_folder import SCHEMA
 from runner.sweep.prepare import PreparedFiles
 from runner.tasks.texts import read_judgements, read_labels, read_pairs, read_split
@@ -42,13 +42,13 @@ def predictions_of(cfg: Config, job: str, prepared: PreparedFiles) -> dict[str, 
         "other_outputs": other_outputs(lineage, labels),
         "kind": cfg.task.kind,
         "pairs": read_pairs(prepared.texts.path),
-        **_OF_KINDS.get(cfg.task.kind, _labelled)(prepared.texts.path, prepared.logits),
+        **_OF_KINDS.get(cfg.task.kind, _labelled)(prepared.texts.path, prepared.logits, cfg),
         "batch_sensitivity": prepared.batch_sensitivity,
         "lineage": lineage,
     }
 
 
-def _labelled(texts: Path, logits: np.ndarray) -> dict[str, Any]:
+def _labelled(texts: Path, logits: np.ndarray, cfg: Config) -> dict[str, Any]:
     """Return each text with its label and its logits."""
     examples = read_split(texts, "test")
     of_words = examples[0].words is not None
@@ -60,7 +60,7 @@ def _labelled(texts: Path, logits: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _similarity(texts: Path, vectors: np.ndarray) -> dict[str, Any]:
+def _similarity(texts: Path, vectors: np.ndarray, cfg: Config) -> dict[str, Any]:
     """Return each pair of texts with its score as the label, and the cosine of its vectors as the only logit."""
     examples, judgements = read_split(texts, "test"), read_judgements(texts)
     firsts, seconds = ([vectors[judgement[side]] for judgement in judgements] for side in (0, 1))
@@ -71,7 +71,7 @@ def _similarity(texts: Path, vectors: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _retrieval(texts: Path, vectors: np.ndarray) -> dict[str, Any]:
+def _retrieval(texts: Path, vectors: np.ndarray, cfg: Config) -> dict[str, Any]:
     """Return each query with its judgements and with the documents nearest to it, both by the documents' places."""
     queries = read_split(texts, "test")
     judged: list[list[tuple[int, float]]] = [[] for _ in queries]
@@ -81,11 +81,11 @@ def _retrieval(texts: Path, vectors: np.ndarray) -> dict[str, Any]:
         "texts": [query.text for query in queries],
         "label": [None] * len(queries),
         "judged": judged,
-        "rankings": nearest(vectors[: len(queries)], vectors[len(queries) :]),
+        "rankings": nearest(vectors[: len(queries)], vectors[len(queries) :], cfg.technique.vectors),
     }
 
 
-def _rerank(texts: Path, scores: np.ndarray) -> dict[str, Any]:
+def _rerank(texts: Path, scores: np.ndarray, cfg: Config) -> dict[str, Any]:
     """Return each query with its judgements and with its candidates, best first, both by the places of the pairs."""
     pairs = read_split(texts, "test")
     judged: dict[int, list[tuple[int, float]]] = defaultdict(list)
@@ -104,7 +104,7 @@ def _ranked(places: list[int], scores: np.ndarray) -> list[int] | None:
     return [places[best] for best in ranking(scores)] if np.isfinite(scores).all() else None
 
 
-_OF_KINDS: dict[str, Callable[[Path, np.ndarray], dict[str, Any]]] = {
+_OF_KINDS: dict[str, Callable[[Path, np.ndarray, Config], dict[str, Any]]] = {
     SIMILARITY: _similarity,
     RETRIEVAL: _retrieval,
     RERANK: _rerank,

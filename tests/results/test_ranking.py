@@ -7,7 +7,8 @@ from math import log2
 import numpy as np
 import pytest
 
-from runner.results.ranking import DEPTH, ndcg, nearest, ranking, recall, reciprocal_rank
+from runner.results.ranking import ndcg, recall, reciprocal_rank
+from runner.results.vector_index import DEPTH, nearest, ranking
 
 
 def test_measures_by_hand() -> None:
@@ -44,6 +45,35 @@ def test_what_is_no_number_has_no_ranking() -> None:
     documents = np.eye(3)
     assert nearest(np.array([[1.0, 0, 0], [np.nan, 0, 0]]), documents) == [[0, 1, 2], None]
     assert nearest(np.eye(3)[:1], np.array([[np.inf, 0, 0]])) == [None]
+
+
+def test_int8_vectors_are_nearly_the_same() -> None:
+    """Each dimension has a step of 1/255 of its range, so a cosine moves by at most about √width × range ÷ 510."""
+    chance = np.random.default_rng(3)
+    queries, documents = chance.normal(size=(20, 64)), chance.normal(size=(500, 64))
+    exact, rounded = nearest(queries, documents), nearest(queries, documents, "int8")
+    assert exact != rounded
+    shared = [len({*a[:10]} & {*b[:10]}) / 10 for a, b in zip(exact, rounded, strict=True) if a and b]
+    assert np.mean(shared) > 0.95
+
+
+def test_binary_vectors_are_ranked_by_hand() -> None:
+    """The first document has both signs of the query, the second one, and the third none."""
+    documents = np.array([[-0.9, -0.1], [0.1, -0.9], [5.0, 0.2]])
+    assert nearest(np.array([[0.3, 0.8]]), documents, "binary") == [[2, 1, 0]]
+    assert nearest(np.array([[0.8, 0.3]]), documents, "binary") == [[2, 1, 0]]
+
+
+def test_binary_vectors_find_by_signs_alone() -> None:
+    """A near document whose signs differ is not among the 400 found, although its product with the query is highest."""
+    chance = np.random.default_rng(4)
+    query = np.concatenate([[100.0], np.full(32, -0.1)])
+    alike = np.concatenate([np.ones((900, 1)) * -1, -np.abs(chance.normal(size=(900, 32)))], axis=1)
+    other = np.concatenate([[1.0], np.ones(32)])
+    (found,) = nearest(query[None], np.vstack([alike, other]), "binary")
+    assert found is not None
+    assert 900 not in found
+    assert nearest(query[None], np.vstack([alike, other]))[0][0] == 900  # type: ignore[index]
 
 
 def test_measures_are_those_of_ir_measures() -> None:

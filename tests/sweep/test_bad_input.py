@@ -248,6 +248,8 @@ def test_a_technique_that_takes_whole_texts(technique: str, step: str, refused: 
             "is similarity, but task.label_column is null.",
         ),
         (["task.kind=similarity", "task.text_pair_column=other"], "task.source=alice gives no judgements"),
+        (["technique.vectors=int4"], "is 'int4'. Did you mean 'int8'? Allowed: binary, float32, int8."),
+        (["technique.vectors=int8"], "is int8, but task 'alice' is of kind single-label, which stores no vectors."),
         (["task.kind=retrieval"], "task.source=alice gives no judgements. Take task.source=collection"),
     ],
 )
