@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from runner.config.task_kinds import EMBEDDING, MULTI_LABEL, TOKENS
+from runner.config.task_kinds import EMBEDDING, JUDGED, MULTI_LABEL, SIMILARITY, TOKENS
 from runner.results.accuracy import (
     accuracy,
     brier_score,
@@ -22,9 +22,10 @@ from runner.results.accuracy import (
 )
 from runner.results.accuracy_difference import macro_f1_difference
 from runner.results.cores import cores
+from runner.results.judged_metrics import add_correlation, add_ranking
 from runner.results.non_inferiority import Paired, paired_shares
 from runner.results.predictions import Evaluation, Name, comparable_vectors
-from runner.results.quality import set_difference
+from runner.results.quality import set_difference, set_quality_basis
 from runner.results.records.summary import PredictionFigures
 from runner.results.similarity import cosines, mean_interval, neighbour_agreement
 from runner.results.slices import slices_of, worst_slice
@@ -75,6 +76,11 @@ def _compared(evaluation: Evaluation | None, baseline: Evaluation | None) -> Pre
     figures.examples = len(evaluation.texts)
     if labelled:
         _add_accuracy(figures, labels, evaluation)
+    if evaluation.kind in JUDGED:
+        if evaluation.trained:
+            add = add_correlation if evaluation.kind == SIMILARITY else add_ranking
+            add(figures, evaluation, _judged_alike(evaluation, baseline))
+        return figures
     if baseline is None or baseline.texts != evaluation.texts:
         return figures
     if evaluation.kind == EMBEDDING:
@@ -98,6 +104,13 @@ def _compared(evaluation: Evaluation | None, baseline: Evaluation | None) -> Pre
             figures, labels, baseline, evaluation
         )
     return figures
+
+
+def _judged_alike(evaluation: Evaluation, baseline: Evaluation | None) -> Evaluation | None:
+    """Return the baseline if it was evaluated with trained weights on the same examples, and is not the job itself."""
+    if baseline is None or baseline is evaluation or not baseline.trained or baseline.kind != evaluation.kind:
+        return None
+    return baseline if baseline.texts == evaluation.texts else None
 
 
 def _add_accuracy(figures: PredictionFigures, labels: list[Name], evaluation: Evaluation) -> None:
@@ -160,6 +173,7 @@ def _add_differences_by_text(
 
 def _add_accuracy_difference(figures: PredictionFigures, accuracies: Paired) -> None:
     set_difference(figures, "accuracy", accuracies)
+    set_quality_basis(figures, "accuracy", accuracies)
     figures.accuracy_p_value = accuracies.p_value
 
 

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from runner.config.schema import TaskConfig
-from runner.config.task_kinds import MULTI_LABEL, TOKENS
+from runner.config.task_kinds import MULTI_LABEL, SIMILARITY, TOKENS
 from runner.errors import UserError, did_you_mean
+from runner.tasks.judgements import judged_pairs, score_of
 from runner.tasks.rows import Row, Rows, Source
 from runner.tasks.split import shuffled, split
 from runner.tasks.texts import NUMBER_PATTERN, SPLITS, Example, Texts
@@ -78,8 +79,10 @@ def texts_of(rows: list[Row], task: TaskConfig, where: Source, class_names: list
         class_names: the names of all labels, if the file gives their order.
 
     Raises:
-        UserError: if there is only one label, or no text to test on.
+        UserError: if there is only one label or score, or no text to test on.
     """
+    if task.kind == SIMILARITY:
+        return judged_pairs(rows, task, where, SPLIT)
     labels, stated = labels_of(rows, task, where, class_names)
     numbers = {label: number for number, label in enumerate(labels)}
     examples = [_example(row, task, numbers) for row in rows]
@@ -124,7 +127,9 @@ def _check(row: Row, task: TaskConfig, where: str) -> None:
                 "another column."
             )
         _check_characters(text, where)
-    if task.label_column is not None:
+    if task.kind == SIMILARITY:
+        score_of(row, task, where)
+    elif task.label_column is not None:
         labels = _labels(row, task, where)
         for label in labels:
             _check_characters(label, where)

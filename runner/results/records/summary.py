@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Final
 
 from runner.results.records.job import ArtifactFacts, Assembled, JobIdentity
+from runner.results.records.judged import Correlation, Ranking
 from runner.results.records.quality import Quality, QualityBasis
 from runner.results.records.slices import WorstSlice
 from runner.results.records.trial import CAPACITY_REASON, Measurements
@@ -278,7 +279,9 @@ class BatchSensitivity:
 
 
 @dataclass(kw_only=True)
-class PredictionFigures(Accuracy, AccuracyAgainstBaseline, QualityBasis, WorstSlice, BatchSensitivity):
+class PredictionFigures(
+    Accuracy, AccuracyAgainstBaseline, Correlation, Ranking, QualityBasis, WorstSlice, BatchSensitivity
+):
     """All that is said about the predictions of a job."""
 
 
@@ -296,6 +299,8 @@ class JobSummary(
     ThreadScaling,
     Accuracy,
     AccuracyAgainstBaseline,
+    Correlation,
+    Ranking,
     QualityBasis,
     Quality,
     WorstSlice,
