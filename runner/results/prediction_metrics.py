@@ -144,7 +144,7 @@ def _add_differences(
 ) -> None:
     right = [_right(labels, side.predictions) for side in (baseline, evaluation)]
     _add_accuracy_difference(figures, paired_shares(*right))
-    worst = worst_slice(slices_of(evaluation.texts, labels), *right)
+    worst = worst_slice(slices_of(evaluation.texts, labels, evaluation.slices), *right)
     if worst is not None:
         for name, value in vars(worst).items():
             setattr(figures, name, value)
