@@ -77,8 +77,15 @@ def test_a_variant_that_is_equivalent_and_worse_on_a_slice_is_named() -> None:
         "quality_measure": "accuracy",
         "quality_margin": 0.01,
         "quality_texts": 9000,
+        "examples": 9000,
     }
-    row |= {"quality_detectable": 0.004, "slice_worst": "length: long", "slice_accuracy_difference": -0.12}
+    row |= {
+        "negative_flips_fraction": 0.001,
+        "positive_flips_fraction": 0.001,
+        "quality_detectable": 0.004,
+        "slice_worst": "length: long",
+        "slice_accuracy_difference": -0.12,
+    }
     row |= {"slice_p_value_holm": 0.001, "model": "minilm-l6", "technique": "onnx-int8"}
     assert "worse on a slice: minilm-l6 · onnx-int8 (length: long, −12.0 points)." in quality_sentence([row])
     assert "slice" not in quality_sentence([row | {"slice_p_value_holm": 0.2}])
