@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from runner.cli.parameters import ConfigNames, budget_seconds, named, program
-from runner.config.task_kinds import KINDS
+from runner.config.task_kinds import EMBEDDING, LABELLED
 from runner.errors import UserError
 from runner.tasks.delimited import DELIMITERS
 
@@ -47,7 +47,7 @@ _NONE = ("none", "null")  # for a column, or for what is to be found out
 @click.option("--pair-column", metavar="NAME", help="The column of the second texts; none if texts are single.")
 @click.option("--label-column", metavar="NAME", help="The column of the labels; none if there are none.")
 @click.option("--labels", metavar="A,B", help="All labels in the order of the model's outputs, if these have no names.")
-@click.option("--kind", type=click.Choice(KINDS), help="The kind of task.")
+@click.option("--kind", type=click.Choice((*LABELLED, EMBEDDING)), help="The kind of task.")
 @click.option("--encoding", metavar="NAME", help="The encoding of the file, such as cp1252.")
 @click.option("--delimiter", type=click.Choice(list(DELIMITERS)), help="What separates the columns of the file.")
 @click.option(

@@ -16,10 +16,11 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from runner.config.checks import at_least, check_name
 from runner.config.load import LoadConfig
 from runner.config.quality import QualityConfig
-from runner.config.task_kinds import EMBEDDING, KINDS, MULTI_LABEL, SINGLE_LABEL, TOKENS
+from runner.config.task_kinds import CLASSIFIED, EMBEDDING, KINDS, MULTI_LABEL, SIMILARITY, SINGLE_LABEL, TOKENS
 from runner.errors import UserError, did_you_mean
 
 PRECISIONS = ("float32", "bfloat16", "int8")
+STORED_VECTORS = ("float32", "int8", "binary")
 
 
 class Weights(Enum):
@@ -114,6 +115,7 @@ class TechniqueConfig:
     teacher: ModelConfig | None = None  # the teacher of steps that learn from one; null takes the job's model
     engine: str = MISSING  # the engine that runs the result; each engine loads one format
     precision: str | None = None  # the precision of matrix products that trials must have; null is not checked
+    vectors: str = "float32"  # how a search stores the documents' vectors: float32, int8 or binary; for retrieval only
 
     def __post_init__(self) -> None:
         check_name("technique.name", self.name)
@@ -122,6 +124,29 @@ class TechniqueConfig:
                 f"technique.precision of '{self.name}' is '{self.precision}'. "
                 + did_you_mean(str(self.precision), PRECISIONS)
             )
+        if self.vectors not in STORED_VECTORS:
+            raise UserError(
+                f"technique.vectors of '{self.name}' is '{self.vectors}'. {did_you_mean(self.vectors, STORED_VECTORS)}"
+            )
+
+
+@dataclass
+class CollectionConfig:
+    """The files of a test collection, if task.source is collection. Those not named are those of the folder task.path.
+
+    Documents and queries are tables, and so are judgements, unless the name of their file ends in .qrels or .txt.
+    """
+
+    documents: str | None = None  # the file of the documents; null takes corpus.jsonl in the folder
+    queries: str | None = None  # the file of the queries; null takes queries.jsonl in the folder
+    judgements: str | None = None  # the file of the judgements; null takes qrels/test.tsv in the folder
+    candidates: str | None = None  # the documents that a reranker scores, as a table or TREC's run; null: those judged
+    id_column: str = "_id"  # the column of the ids of documents and queries
+    title_column: str | None = "title"  # the column of the documents' titles, if the file has it; null: no titles
+    query_column: str = "query-id"  # the column of the queries' ids in a table of judgements
+    document_column: str = "corpus-id"  # the column of the documents' ids in a table of judgements
+    grade_column: str = "score"  # the column of the grades in a table of judgements; above 0 is relevant
+    leave_out_unjudged: bool = False  # whether queries without a judgement are left out; otherwise they are refused
 
 
 @dataclass
@@ -130,8 +155,8 @@ class TaskConfig:
 
     name: str = MISSING  # the name in tables and reports
     source: str = MISSING  # a module of runner/tasks or plugins/tasks
-    kind: str = SINGLE_LABEL  # how texts are evaluated: single-label, multi-label, embedding or tokens
-    path: str | None = None  # a CSV, TSV, JSONL or Parquet file, if source is file; it may end in .gz, .zst or .zip
+    kind: str = SINGLE_LABEL  # how texts are evaluated; see runner/config/task_kinds.py
+    path: str | None = None  # a CSV, TSV, JSONL or Parquet file, or one in .gz, .zst or .zip, if source is file
     encoding: str | None = None  # the file's encoding, such as cp1252; null takes its byte order mark's, or UTF-8
     delimiter: Delimiter | None = None  # the file's delimiter; null takes the one between the names in its header
     hub_id: str | None = None  # owner/name of a data set of the Hugging Face hub, if source is hub
@@ -142,10 +167,12 @@ class TaskConfig:
     test_split: str | None = "test"  # its split for testing
     text_column: str = "text"  # the column of the texts in the file or the data set
     text_pair_column: str | None = None  # the column of the second texts, if the texts are pairs
-    label_column: str | None = "label"  # the column of the labels; null if there are none
+    label_column: str | None = "label"  # the column of the labels, or of the scores of pairs; null if there are none
     labels: list[str] | None = None  # all labels in the order of the model's outputs; null matches them by name
     label_separator: str = "|"  # the separator between several labels of a text, if they are not a list
+    slice_columns: list[str] = field(default_factory=list)  # columns whose values divide the texts, to find the worst
     max_test_texts: int | None = None  # the most test texts that are evaluated, a fair sample; null takes all
+    collection: CollectionConfig = field(default_factory=CollectionConfig)
 
     def __post_init__(self) -> None:
         check_name("task.name", self.name)
@@ -161,6 +188,12 @@ class TaskConfig:
                 f"task.kind of '{self.name}' is {EMBEDDING}: vectors are compared with the baseline's, and labels are "
                 "not read. Say task.label_column=null."
             )
+        if self.kind == SIMILARITY and (self.text_pair_column is None or self.label_column is None):
+            key = "text_pair_column" if self.text_pair_column is None else "label_column"
+            raise UserError(
+                f"task.kind of '{self.name}' is {SIMILARITY}, but task.{key} is null. Name the columns of the second "
+                "texts and of the scores, such as task.text_pair_column=sentence2 task.label_column=score."
+            )
         if self.kind == TOKENS and self.text_pair_column is not None:
             raise UserError(
                 f"task.kind of '{self.name}' is {TOKENS}, but no model tags pairs of texts. Say "
@@ -170,6 +203,11 @@ class TaskConfig:
             raise UserError(
                 f"task.labels of '{self.name}' is {self.labels}, but must name each label once, in the order of the "
                 "model's outputs."
+            )
+        if self.slice_columns and (self.label_column is None or self.kind not in CLASSIFIED):
+            raise UserError(
+                f"task.slice_columns of '{self.name}' is {self.slice_columns}, but slices compare the accuracy of "
+                f"labelled texts, and task.kind is {self.kind}. Remove task.slice_columns."
             )
         if self.max_test_texts is not None:
             at_least("task.max_test_texts", self.max_test_texts, 1)

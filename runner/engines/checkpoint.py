@@ -20,10 +20,11 @@ from runner.engines.lean_transformers import transformers
 
 WEIGHTS = "model.safetensors"
 TOKENIZER_CONFIG = "tokenizer_config.json"
-# Three keys that Pinbox adds to config.json.
+# Keys that Pinbox adds to config.json.
 TOKEN_TYPES = "takes_token_types"  # whether the model takes token types
 POOLING = "vector_pooling"  # how an encoder without a head makes a text's vector: one of POOLINGS
 NORMALIZED = "vector_normalized"  # whether the vector is divided by its length
+PROMPTS = "vector_prompts"  # what comes before each query and before each document
 
 POOLINGS = ("mean", "first")
 OF_TOKENS = "ForTokenClassification"  # the end of the names of classes whose logits are [texts, tokens, labels]

@@ -10,7 +10,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from runner.config.task_kinds import CLASSIFIED, EMBEDDING, MULTI_LABEL, TOKENS
+from runner.config.task_kinds import (
+    CLASSIFIED,
+    EMBEDDING,
+    MULTI_LABEL,
+    RANKED,
+    RERANK,
+    RETRIEVAL,
+    SIMILARITY,
+    TOKENS,
+    VECTORS,
+)
 from runner.export.caveats import caveats
 from runner.export.variant import Variant
 from runner.report.accuracy import accuracy_detail
@@ -32,6 +42,9 @@ _RUNS_ON = {  # engine -> its name, and the library that loads the artifact, as 
 _OF_THE_SWEEP = ("Measured", "Rounds asked for")  # among its facts
 _PIPELINES = dict.fromkeys(CLASSIFIED, "text-classification") | {  # of the hub
     EMBEDDING: "feature-extraction",
+    SIMILARITY: "sentence-similarity",
+    RETRIEVAL: "sentence-similarity",
+    RERANK: "text-ranking",
     TOKENS: "token-classification",
 }
 _RIGHT = {MULTI_LABEL: "Accuracy: all labels of a text right", TOKENS: "Accuracy of words"}
@@ -80,6 +93,10 @@ def _front_matter(variant: Variant) -> str:
         ("f1", "Macro-F1", "macro_f1"),
         ("f1", "Micro-F1", "micro_f1"),
         ("f1", "Entity F1", "entity_f1"),
+        ("spearmanr", "Spearman", "spearman"),
+        ("pearsonr", "Pearson", "pearson"),
+        ("ndcg_at_10", "nDCG@10", "ndcg_at_10"),
+        ("recall_at_100", "Recall@100", "recall_at_100"),
     ]
     pipeline = _PIPELINES[variant.kind]
     evaluated = [
@@ -123,8 +140,10 @@ def _lead(variant: Variant) -> str:
 
 def _told(variant: Variant) -> str:
     each, labels = "each pair of texts" if variant.pairs else "each text", ", ".join(variant.labels)
-    if variant.kind == EMBEDDING:
+    if variant.kind in VECTORS:
         return f"gives {each} a vector"
+    if variant.kind == RERANK:
+        return "gives each query and document a score"
     if variant.kind == TOKENS:
         return f"gives each word of a text one of these tags: {labels}"
     return f"tells of {each} which of these it {'has' if variant.kind == MULTI_LABEL else 'is'}: {labels}"
@@ -134,7 +153,7 @@ def _use(variant: Variant) -> str:
     given = '"One text" "The text that goes with it"' if variant.pairs else '"A text to be evaluated"'
     if variant.kind == TOKENS:
         given = '"The words of a text , a space between them"'
-    to = " > vectors.txt" if variant.kind == EMBEDDING else ""
+    to = " > vectors.txt" if variant.kind in VECTORS else ""
     return f"```\npip install -r requirements.txt\npython predict.py {given}{to}\n```"
 
 
@@ -188,7 +207,7 @@ def _verdict(group: Group, variant: Variant) -> str:
 def _measured(group: Group, variant: Variant) -> str:
     """Return the table of the variant's figures beside the baseline's."""
     ordered = sorted(group.variants, key=lambda one: one.row["job"] != variant.row["job"])
-    left_out = _NOT_OF_VECTORS if variant.kind == EMBEDDING else ()
+    left_out = _NOT_OF_VECTORS if variant.kind in (*VECTORS, *RANKED) else ()
     titles = [column.title for column in group.columns if column.title not in left_out]
     rows = [(title, *(_text(one.cells[title]) for one in ordered)) for title in titles]
     detail = accuracy_detail(group, variant.labels)

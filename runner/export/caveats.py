@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runner.config.task_kinds import EMBEDDING, MULTI_LABEL, TOKENS
+from runner.config.task_kinds import EMBEDDING, MULTI_LABEL, RANKED, RERANK, RETRIEVAL, SIMILARITY, TOKENS
 from runner.export.variant import Variant
 from runner.machine.int8 import ADVICE, EIGHT_BITS
 from runner.results.format import pluralize, significant
-from runner.results.lineage import is_masked
+from runner.results.lineage import is_masked, notes_of
 from runner.results.saturation import moved
 
 
@@ -65,6 +65,12 @@ def _of_the_predictions(variant: Variant) -> Iterator[str]:
     row = variant.row
     if row["weights"] != "random":
         yield _of_what_it_is_worth(variant)
+    prompts = next((notes["prompts"] for notes in notes_of(variant.lineage) if "prompts" in notes), None)
+    if variant.kind == RETRIEVAL and prompts:
+        yield (
+            f"It was evaluated with {prompts[0]!r} before each query and {prompts[1]!r} before each document. Write "
+            "them before your texts."
+        )
     if variant.kind == TOKENS:
         yield (
             f"It reads {row['max_length']} tokens of a text, special ones included. A word that is cut off so has no "
@@ -87,6 +93,10 @@ def _of_what_it_is_worth(variant: Variant) -> str:
             f"Of its vectors is known how near they are to the baseline's, on {texts}. How well they serve a search or "
             "a comparison of texts was not evaluated."
         )
+    if variant.kind == SIMILARITY:
+        return f"Its correlation with people's scores is that on {texts}; on other texts it may be another."
+    if variant.kind in RANKED:
+        return f"How well it ranks documents is known from {texts}; on others it may be otherwise."
     if row["accuracy"] is None:
         return "Accuracy is not known: its task has no labels."
     whole = " A text counts as right only if all of its labels are." if variant.kind == MULTI_LABEL else ""
@@ -94,7 +104,7 @@ def _of_what_it_is_worth(variant: Variant) -> str:
 
 
 def _example(variant: Variant) -> str:
-    return "word" if variant.kind == TOKENS else "text"
+    return {TOKENS: "word", SIMILARITY: "pair", RETRIEVAL: "query", RERANK: "query"}.get(variant.kind, "text")
 
 
 def _of_int8(variant: Variant) -> Iterator[str]:

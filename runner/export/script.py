@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from runner.config.task_kinds import TOKENS
+from runner.config.task_kinds import EMBEDDING, TOKENS, VECTORS
 
 _ROOM = Path(__file__).parent
 _CHECKPOINT = _ROOM.parent / "engines" / "checkpoint.py"  # imports nothing of ours but for _LEAN
@@ -34,7 +34,8 @@ def predict_script(engine: str, kind: str, pairs: bool) -> str:
     """
     common = _template("predict")
     takes = "pairs" if pairs else "words" if kind == TOKENS else "texts"
-    parts = [_part(name) for name in (takes, kind.replace("-", "_"), engine)]
+    gives = EMBEDDING if kind in VECTORS else kind
+    parts = [_part(name) for name in (takes, gives.replace("-", "_"), engine)]
     runtime = {line for part in parts for line in part.imports if line.startswith("import ") and line not in common}
     usage = "\n\n".join(part.usage for part in parts if part.usage)
     functions = "\n\n".join(part.functions for part in parts)

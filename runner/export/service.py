@@ -12,7 +12,7 @@ from typing import Any
 
 from runner.config.load import LoadConfig
 from runner.config.paths import MAKE
-from runner.config.task_kinds import TOKENS
+from runner.config.task_kinds import EMBEDDING, TOKENS, VECTORS
 from runner.errors import UserError
 from runner.export.variant import Variant
 from runner.isolation.box import environment
@@ -55,7 +55,7 @@ def service_settings(variant: Variant, load: LoadConfig) -> dict[str, Any]:
         )
     served = load if load.is_open else LoadConfig()
     return {
-        "kind": variant.kind,
+        "kind": EMBEDDING if variant.kind in VECTORS else variant.kind,
         "input": "pair" if variant.pairs else "words" if variant.kind == TOKENS else "text",
         "workers": served.workers,
         "max_batch_size": served.batching.max_batch_size,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from runner.report.judged import JUDGED, judged_texts
 from runner.report.quality import quality_hint, quality_note
 from runner.results.format import (
     UNKNOWN,
@@ -113,6 +115,11 @@ def _cosine_cell(row: Row) -> Cell:
     return Cell(f"{row['cosine_mean']:.4f}", ends, f"the least is {row['cosine_least']:.4f}")
 
 
+def _judged_cell(row: Row, name: str) -> Cell:
+    text, note = judged_texts(row, name)
+    return Cell(text, RANDOM_WEIGHTS if row["weights"] == "random" else note)
+
+
 def _changed_cell(row: Row) -> Cell:
     if row["weights"] == "random":
         return Cell(UNKNOWN, RANDOM_WEIGHTS)
@@ -206,6 +213,7 @@ COLUMNS = (
         "with its 95% interval (Wilson); of texts with several labels, all are right; of tagged texts, each word",
         _accuracy_cell,
         "accuracy",
+        unless=tuple(JUDGED),
     ),
     Column(
         QUALITY,
@@ -236,7 +244,17 @@ COLUMNS = (
         "neighbour_agreement",
         needs=("neighbour_agreement",),
     ),
-    Column("Changed", "predictions other than the baseline's", _changed_cell, "changed_predictions"),
+    *(
+        Column(title, explanation, partial(_judged_cell, name=name), name, needs=(name,))
+        for name, (title, explanation) in JUDGED.items()
+    ),
+    Column(
+        "Changed",
+        "predictions other than the baseline's",
+        _changed_cell,
+        "changed_predictions",
+        unless=tuple(JUDGED),
+    ),
     Column("Disk", "size of the artifact; masked: many weights are 0, but all are there", _disk_cell, "disk_bytes"),
     Column(
         "Compressed",
@@ -287,6 +305,13 @@ COLUMNS = (
         detail=True,
     ),
     Column("Throughput", "texts per second", _throughput_cell, "examples_per_second", detail=True),
+    Column(
+        "Documents per second",
+        "that the engine encodes in batches, without tokenizing; not timed in turns",
+        lambda r: Cell(per_second(r["documents_per_second"])),
+        "documents_per_second",
+        needs=("documents_per_second",),
+    ),
     Column(
         "Of peak",
         "share of the rate that this machine reached in matrix products of this precision with these threads, "

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from runner.config.task_kinds import EMBEDDING, SINGLE_LABEL, TOKENS
+from runner.config.task_kinds import LABELLED, SINGLE_LABEL, TOKENS
 from runner.results.accuracy import confusion_matrix
 from runner.results.labels import group_label
 from runner.results.tables import Row, Tables, coded, places_by_job
@@ -79,13 +79,13 @@ def _confusable(manifest: Mapping[str, Any]) -> dict[str, list[str]]:
 def _rows_evaluated(tables: Tables) -> dict[tuple[str, str, str], dict[tuple[str, str], Row]]:
     """Return rows of the summary by family, task and workload, then by model and technique.
 
-    Models with random weights are left out, since their predictions mean nothing. Tasks of vectors are left out, since
-    nothing is predicted.
+    Models with random weights are left out, since their predictions mean nothing. Tasks without labels to predict
+    are left out.
     """
     kinds = tables.manifest.get("kinds") or {}
     found: dict[tuple[str, str, str], dict[tuple[str, str], Row]] = {}
     for row in tables.jobs:
-        if row["examples"] and row["weights"] != "random" and kinds.get(row["task"]) != EMBEDDING:
+        if row["examples"] and row["weights"] != "random" and kinds.get(row["task"], SINGLE_LABEL) in LABELLED:
             variants = found.setdefault((row["family"], row["task"], row["workload"]), {})
             variants.setdefault((row["model"], row["technique"]), row)
     return found

@@ -6,8 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import median
 
-from runner.results.format import in_points, pluralize, significant, texts_needed
+from runner.report.judged import JUDGED
+from runner.results.format import in_points, listed, points, significant, texts_needed
+from runner.results.judged import RANKING
 from runner.results.non_inferiority import CERTIFIED, QUALITY_VERDICTS, PairedShares, detectable_difference
+from runner.results.quality import paired_of
+from runner.results.statistics import ALPHA
 from runner.results.tables import Row
 
 
@@ -61,14 +65,31 @@ def quality_sentence(rows: Sequence[Row]) -> str:
         return ""
     counts, first = Counter(row["quality_verdict"] for row in tested), tested[0]
     verdicts = ", ".join(f"{counts[verdict]} {verdict}" for verdict in QUALITY_VERDICTS if counts[verdict])
-    typical = median(row["quality_detectable"] for row in tested)
-    smallest = detectable_difference(PairedShares(first["quality_texts"], 0, 0))
-    return (
-        f"Quality ({_score(first)}, margin {in_points(first['quality_margin'])}): {verdicts} (95%, Holm). "
-        f"{pluralize(first['quality_texts'], 'text')} can certify margins from {in_points(max(typical, smallest))} for "
-        f"the median variant (80% power), and from {in_points(smallest)} where no prediction changes."
-    )
+    typical, texts = median(row["quality_detectable"] for row in tested), first["quality_texts"]
+    said = f"Quality ({_score(first)}, margin {in_points(first['quality_margin'])}): {verdicts} (95%, Holm)."
+    units = "queries" if first["quality_measure"] in RANKING else "texts"
+    can = f"{texts:,} {units} can certify margins from"
+    if isinstance(paired_of(first), PairedShares):
+        smallest = detectable_difference(PairedShares(texts, 0, 0))
+        said += (
+            f" {can} {in_points(max(typical, smallest))} for the median variant (80% power), and from "
+            f"{in_points(smallest)} where no prediction changes."
+        )
+    else:
+        said += f" {can} {in_points(typical)} for the median variant (80% power)."
+    return " ".join([said, *filter(None, [_slices_sentence(tested)])])
+
+
+def _slices_sentence(rows: Sequence[Row]) -> str:
+    """Return which certified variants are worse on a slice of the texts; empty if none is."""
+    worse = [
+        f"{row['model']} · {row['technique']} ({row['slice_worst']}, {points(row['slice_accuracy_difference'])} points)"
+        for row in rows
+        if is_certified(row) and (row["slice_p_value_holm"] or 1.0) < ALPHA and row["slice_accuracy_difference"] < 0
+    ]
+    return f"As good over all texts, but worse on a slice: {listed(worse, '; ')}." if worse else ""
 
 
 def _score(row: Row) -> str:
-    return str(row["quality_measure"]).replace("_", " ")
+    measure = str(row["quality_measure"])
+    return JUDGED[measure][0] if measure in JUDGED else measure

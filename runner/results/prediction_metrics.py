@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from runner.config.task_kinds import EMBEDDING, MULTI_LABEL, TOKENS
+from runner.config.task_kinds import EMBEDDING, JUDGED, MULTI_LABEL, SIMILARITY, TOKENS
 from runner.results.accuracy import (
     accuracy,
     brier_score,
@@ -22,11 +22,13 @@ from runner.results.accuracy import (
 )
 from runner.results.accuracy_difference import macro_f1_difference
 from runner.results.cores import cores
+from runner.results.judged_metrics import add_correlation, add_ranking
 from runner.results.non_inferiority import Paired, paired_shares
 from runner.results.predictions import Evaluation, Name, comparable_vectors
-from runner.results.quality import set_difference
+from runner.results.quality import set_difference, set_quality_basis
 from runner.results.records.summary import PredictionFigures
 from runner.results.similarity import cosines, mean_interval, neighbour_agreement
+from runner.results.slices import slices_of, worst_slice
 from runner.results.statistics import wilson_interval
 from runner.results.token_metrics import difference, entity_f1, per_text, share_interval, tells_entities
 
@@ -74,6 +76,11 @@ def _compared(evaluation: Evaluation | None, baseline: Evaluation | None) -> Pre
     figures.examples = len(evaluation.texts)
     if labelled:
         _add_accuracy(figures, labels, evaluation)
+    if evaluation.kind in JUDGED:
+        if evaluation.trained:
+            add = add_correlation if evaluation.kind == SIMILARITY else add_ranking
+            add(figures, evaluation, _judged_alike(evaluation, baseline))
+        return figures
     if baseline is None or baseline.texts != evaluation.texts:
         return figures
     if evaluation.kind == EMBEDDING:
@@ -97,6 +104,13 @@ def _compared(evaluation: Evaluation | None, baseline: Evaluation | None) -> Pre
             figures, labels, baseline, evaluation
         )
     return figures
+
+
+def _judged_alike(evaluation: Evaluation, baseline: Evaluation | None) -> Evaluation | None:
+    """Return the baseline if it was evaluated with trained weights on the same examples, and is not the job itself."""
+    if baseline is None or baseline is evaluation or not baseline.trained or baseline.kind != evaluation.kind:
+        return None
+    return baseline if baseline.texts == evaluation.texts else None
 
 
 def _add_accuracy(figures: PredictionFigures, labels: list[Name], evaluation: Evaluation) -> None:
@@ -130,6 +144,10 @@ def _add_differences(
 ) -> None:
     right = [_right(labels, side.predictions) for side in (baseline, evaluation)]
     _add_accuracy_difference(figures, paired_shares(*right))
+    worst = worst_slice(slices_of(evaluation.texts, labels, evaluation.slices), *right)
+    if worst is not None:
+        for name, value in vars(worst).items():
+            setattr(figures, name, value)
     f1s = macro_f1_difference(labels, baseline.predictions, evaluation.predictions)
     figures.macro_f1_difference = f1s.value
     figures.macro_f1_difference_low, figures.macro_f1_difference_high = f1s.low, f1s.high
@@ -155,6 +173,7 @@ def _add_differences_by_text(
 
 def _add_accuracy_difference(figures: PredictionFigures, accuracies: Paired) -> None:
     set_difference(figures, "accuracy", accuracies)
+    set_quality_basis(figures, "accuracy", accuracies)
     figures.accuracy_p_value = accuracies.p_value
 
 

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from runner.config.task_kinds import EMBEDDING, MULTI_LABEL, SINGLE_LABEL, THRESHOLD, TOKENS, joined
+from runner.config.task_kinds import EMBEDDING, LABELLED, MULTI_LABEL, RANKED, SINGLE_LABEL, THRESHOLD, TOKENS, joined
 from runner.results.accuracy import sigmoid, softmax, total_variation
 from runner.results.cores import parallel_map
 from runner.results.json_files import read_json
+from runner.results.judged import BY_EXAMPLE, figures_by_example
 from runner.results.schema import PREDICTIONS
 from runner.results.similarity import cosines
 from runner.results.token_metrics import by_word
@@ -50,7 +51,9 @@ class Evaluation:
         probabilities: [examples, labels], not a number where a logit was not finite.
         predictions: the predicted labels; None where a logit was not finite.
         metrics: the values of the user's own metrics.
-        vectors: [examples, width], for a task of vectors; empty for others, or where one is not finite.
+        vectors: [examples, width], for a task of kind embedding; empty for others, or where one is not finite.
+        slices: the value of each example in each of `task.slice_columns`.
+        by_example: for a task whose texts people judged, figures of each example by their names; empty for others.
         batch_sensitivity: how far they depend on batch and padding; see runner/trial/batch_sensitivity.py.
         digest: a hash of what was evaluated and of the result: two evaluations with the same one differ in their jobs
             only.
@@ -71,6 +74,8 @@ class Evaluation:
     predictions: list[Name | None]
     metrics: Mapping[str, float | None]
     vectors: np.ndarray
+    slices: Mapping[str, Sequence[str]]
+    by_example: Mapping[str, np.ndarray]
     batch_sensitivity: Mapping[str, Any]
     digest: str
 
@@ -123,16 +128,21 @@ def _parse(content: Mapping[str, Any]) -> Evaluation:
     of_text = np.arange(len(content["texts"]))
     if content.get("kind") == TOKENS:
         content, of_text = by_word(content)
-    logits, texts, others = content["logits"], content["texts"], content.get("other_outputs") or []
+    texts, others = content["texts"], content.get("other_outputs") or []
+    logits = [[] for _ in texts] if content.get("kind") in RANKED else content["logits"]
     if not len(logits) == len(texts) == len(content["label"]):
         raise ValueError("texts, label and logits differ in length")
+    slices = {str(column): list(map(str, values)) for column, values in (content.get("slices") or {}).items()}
+    if any(len(values) != len(texts) for values in slices.values()):
+        raise ValueError("texts and slices differ in length")
     if not all(isinstance(name, str) for name in (*content["jobs"], *content["labels"], *others)):
         raise ValueError("a job or a label has a name that is no text")
     trained, kind = content["weights"] == "trained", str(content.get("kind", SINGLE_LABEL))
     pairs, texts = bool(content.get("pairs")), tuple(map(str, texts))
     values = _matrix(logits)
-    outputs = _of_vectors(values) if kind == EMBEDDING else _of_classes(values, content, kind)
-    identity = repr((trained, kind, pairs, texts, outputs.names, content["label"])).encode()
+    outputs = _of_classes(values, content, kind) if kind in LABELLED else _without_labels(values, kind)
+    by_example = figures_by_example(content, values, kind)
+    identity = repr((trained, kind, pairs, texts, outputs.names, content["label"], slices)).encode()
     return Evaluation(
         jobs=list(content["jobs"]),
         artifact=str(content["artifact"]),
@@ -149,8 +159,10 @@ def _parse(content: Mapping[str, Any]) -> Evaluation:
         predictions=outputs.predictions,
         metrics={},
         vectors=outputs.vectors,
+        slices=slices,
+        by_example=by_example,
         batch_sensitivity=content.get("batch_sensitivity") or {},
-        digest=hashlib.sha256(identity + values.tobytes()).hexdigest(),
+        digest=hashlib.sha256(b"".join([identity, *(a.tobytes() for a in (values, *by_example.values()))])).hexdigest(),
     )
 
 
@@ -192,7 +204,7 @@ def _of_classes(logits: np.ndarray, content: Mapping[str, Any], kind: str) -> _O
     )
 
 
-def _of_vectors(vectors: np.ndarray) -> _Outputs:
+def _without_labels(vectors: np.ndarray, kind: str) -> _Outputs:
     unknown: list[Name | None] = [None] * len(vectors)
     return _Outputs(
         names=[],
@@ -200,7 +212,7 @@ def _of_vectors(vectors: np.ndarray) -> _Outputs:
         labels=tuple(unknown),
         probabilities=np.full((len(vectors), 1), np.nan),  # no label has one
         predictions=unknown,
-        vectors=vectors if np.isfinite(vectors).all() else np.zeros((0, 0)),
+        vectors=vectors if kind == EMBEDDING and np.isfinite(vectors).all() else np.zeros((0, 0)),
     )
 
 
@@ -279,6 +291,10 @@ def _job_table(job: Mapping[str, Any], evaluation: Evaluation, baseline: Evaluat
         "total_variation": _total_variation(evaluation.probabilities, base.probabilities, evaluation.kind)
         if base and outputs_alike
         else pa.nulls(n, pa.float64()),
+        **{
+            name: _known(evaluation.by_example[name]) if name in evaluation.by_example else pa.nulls(n, pa.float64())
+            for name in BY_EXAMPLE
+        },
     }
     return pa.table(values, schema=PREDICTIONS)
 

@@ -19,7 +19,7 @@ from runner.results.tables import Row
 
 
 def set_difference(figures: PredictionFigures, measure: str, paired: Paired) -> None:
-    """Set the columns of a difference to the baseline's score, which the quality is about.
+    """Set the columns of a difference to the baseline's score.
 
     Args:
         figures: the figures that are set.
@@ -29,6 +29,10 @@ def set_difference(figures: PredictionFigures, measure: str, paired: Paired) -> 
     low, high = paired.interval
     for ending, value in {"": paired.value, "_low": low, "_high": high}.items():
         setattr(figures, f"{measure}_difference{ending}", value)
+
+
+def set_quality_basis(figures: PredictionFigures, measure: str, paired: Paired) -> None:
+    """Set what the verdict on the quality rests on. The arguments are those of `set_difference`."""
     figures.quality_measure = measure
     figures.quality_texts, figures.quality_deviation = paired.units, paired.deviation
     figures.quality_detectable = detectable_difference(paired)

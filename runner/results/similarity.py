@@ -19,7 +19,7 @@ def cosines(baseline: Vectors, variant: Vectors) -> list[float]:
     Args:
         baseline, variant: [texts, width].
     """
-    a, b = _unit(baseline), _unit(variant)
+    a, b = unit(baseline), unit(variant)
     each: list[float] = np.clip((a * b).sum(axis=1), -1, 1).tolist()
     return each
 
@@ -43,19 +43,20 @@ def neighbour_agreement(baseline: Vectors, variant: Vectors) -> float | None:
     """
     if len(baseline) < 3:
         return None
-    nearest = [_nearest(_unit(side[:MAX_NEIGHBOURS])) for side in (baseline, variant)]
+    nearest = [_nearest(unit(side[:MAX_NEIGHBOURS])) for side in (baseline, variant)]
     return float((nearest[0] == nearest[1]).mean())
 
 
-def _nearest(unit: np.ndarray) -> np.ndarray:
+def _nearest(vectors: np.ndarray) -> np.ndarray:
     """Return the place of the text that is nearest to each text; the first one if several are equally near."""
-    near = unit @ unit.T
+    near = vectors @ vectors.T
     np.fill_diagonal(near, -2)
     places: np.ndarray = near.round(12).argmax(axis=1)  # so that rounding does not choose among copies of a text
     return places
 
 
-def _unit(vectors: Vectors) -> np.ndarray:
+def unit(vectors: Vectors) -> np.ndarray:
+    """Return the vectors, each divided by its length, [texts, width]."""
     array = np.asarray(vectors, dtype=float)
-    unit: np.ndarray = array / np.maximum(np.linalg.norm(array, axis=1, keepdims=True), np.finfo(float).tiny)
-    return unit
+    divided: np.ndarray = array / np.maximum(np.linalg.norm(array, axis=1, keepdims=True), np.finfo(float).tiny)
+    return divided

@@ -11,9 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from runner.config.paths import CODE
 from runner.config.schema import Config, ModelConfig
-from runner.config.task_kinds import TOKENS
+from runner.config.task_kinds import RETRIEVAL, TOKENS, VECTORS
 from runner.engines.engine import FORMATS
 from runner.isolation.box import Box, BoxOrder
 from runner.machine.provenance import lock_sha256
@@ -25,6 +27,7 @@ from runner.store.plugins import StoredPlugin
 from runner.store.source_code import source_hash
 from runner.sweep.step_progress import tail_progress
 from runner.techniques.step import PROGRESS, Step, plugin_of
+from runner.trial.inputs import LOGITS
 
 Announce = Callable[[str], None]
 _BOX_ROOMS = ("trial", "engines", "models", "tasks")  # the rooms whose code shapes inputs and predictions
@@ -150,6 +153,8 @@ class ArtifactBuilder:
             "token_types": bool(model.get("takes_token_types")),
             "words": cfg.task.kind == TOKENS,
         }
+        if cfg.task.kind == RETRIEVAL:
+            tokenizer["prompts"] = model.get("vector_prompts") or ["", ""]
         recipe = {
             "tokenize": settings | tokenizer,
             "tokenizer": digest((checkpoint.path / "tokenizer.json").read_text()),
@@ -169,8 +174,8 @@ class ArtifactBuilder:
         engine: str,
         of: str,
         plugin: StoredPlugin | None = None,
-    ) -> tuple[list[list[float]], dict[str, Any]]:
-        """Return the artifact's logits for all test texts, and the notes that runner/trial/evaluate.py wrote.
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """Return the artifact's logits for all test texts and then all documents, and the notes of the evaluation.
 
         Args:
             artifact: the artifact to evaluate.
@@ -196,12 +201,12 @@ class ArtifactBuilder:
         request = {"engine": engine, "plugin": plugin.module if plugin else None, "kind": cfg.task.kind}
         title = f"{cfg.model.name}: predictions of {of}"
         predictions = self._make(recipe, "runner.trial.evaluate", request, folders, "logits", [], title, plugin)
-        logits: list[list[float]] = json.loads((predictions.path / "logits.json").read_text())
+        logits = np.load(predictions.path / LOGITS, allow_pickle=False).astype(float)
         return logits, predictions.lineage[-1]["notes"]
 
     def control(
         self, model_steps: list[Step], technique_steps: list[Step], model: Artifact, texts: Artifact, cfg: Config
-    ) -> tuple[Artifact, list[list[float]] | None]:
+    ) -> tuple[Artifact, np.ndarray | None]:
         """Return the predictions of transformers alone, and the model's logits.
 
         The logits are None if the technique does not change predictions. Then the job's own logits are compared.
@@ -235,6 +240,7 @@ class ArtifactBuilder:
         settings = {
             "texts": cfg.control_texts,
             "kind": cfg.task.kind,
+            "vectors": cfg.task.kind in VECTORS,
             "normalized": bool(config.get("vector_normalized")),
             "pooling": getattr(model_steps[0], "head", None) if raw_weights else config.get("vector_pooling"),
             "max_length": cfg.workload.max_length,

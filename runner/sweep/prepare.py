@@ -11,6 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from runner.config.schema import Config
 from runner.console import say
 from runner.engines.engine import FORMATS
@@ -36,15 +38,15 @@ class PreparedFiles:
         artifact: the result of the chain.
         inputs: the tokenized texts in one .npz file.
         texts: the texts and labels of the task.
-        logits: the logits for all test texts, [texts, labels].
+        logits: the logits for all test texts, then for all documents, [texts, labels].
         batch_sensitivity: how much the logits depend on batch and padding; see runner/trial/batch_sensitivity.py.
         precision: the precision in which the engine multiplies by weights, or None if it cannot be determined.
         int8_weight_bits: the number of bits of int8 weights that the engine uses; see `runner.trial.weights`.
         plugin: the engine's code if the user wrote the engine.
         plugins: the names and hashes of the user's own steps, engine and task in this job.
         reference: the predictions of transformers alone for some of the texts, or None if control_texts is 0.
-        model_logits: the logits of the model from which the technique started, for all test texts. They are None if the
-            technique does not change predictions, because then `logits` can be compared with the reference.
+        model_logits: the logits of the model from which the technique started, for all these texts. They are None if
+            the technique does not change predictions, because then `logits` can be compared with the reference.
         flops: the FLOPs of one text, counted from the last checkpoint of the chain. They are None if a step changed
             them or if they cannot be counted.
     """
@@ -52,14 +54,14 @@ class PreparedFiles:
     artifact: Artifact
     inputs: Artifact
     texts: Artifact
-    logits: list[list[float]]
+    logits: np.ndarray
     batch_sensitivity: dict[str, Any]
     precision: str | None
     int8_weight_bits: int | None
     plugin: StoredPlugin | None
     plugins: list[str]
     reference: Artifact | None
-    model_logits: list[list[float]] | None
+    model_logits: np.ndarray | None
     flops: FlopCount | None
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import traceback
 from pathlib import Path
-from typing import Any
 
 from runner.config.schema import Config
-from runner.config.task_kinds import TOKENS
 from runner.console import announce, say
 from runner.errors import MachineError, UserError, storage_error
 from runner.isolation.box import is_stopping
@@ -18,12 +16,13 @@ from runner.results.lineage import is_masked, labels_of_head, notes_of, other_ou
 from runner.results.records.measured import to_json
 from runner.results.records.prepared import Control, PreparedJob
 from runner.store.artifacts import Store, verify
-from runner.store.sweep_folder import SCHEMA, SweepFolder
+from runner.store.sweep_folder import SweepFolder
 from runner.sweep.artifact_builder import PrepareError
 from runner.sweep.control.check import WrongError, check
+from runner.sweep.predictions_file import predictions_of
 from runner.sweep.prepare import PreparedFiles, prepare
-from runner.tasks.texts import read_labels, read_pairs, read_split
-from runner.trial.inputs import load_inputs
+from runner.tasks.texts import DOCUMENTS, read_labels, read_split
+from runner.trial.inputs import TEXTS_FILE, load_inputs
 
 
 def read_prepared(sweep: SweepFolder, job: str) -> PreparedJob | None:
@@ -60,7 +59,7 @@ def prepare_job(cfg: Config, job: str, sweep: SweepFolder, cpus: list[int]) -> P
     try:
         prepared = prepare(cfg, make_box(cfg.isolation), cpus, announce)
         control = _control(cfg, prepared)
-        _write_predictions(cfg, job, prepared, sweep)
+        sweep.write(sweep.predictions_of(job), json.dumps(predictions_of(cfg, job, prepared)))
         record = _record(cfg, prepared, control)
     except WrongError as failure:
         record = PreparedJob("wrong", str(failure), write_log(failure.log, folder, sweep))
@@ -82,18 +81,6 @@ def prepare_job(cfg: Config, job: str, sweep: SweepFolder, cpus: list[int]) -> P
     return record
 
 
-def names(cfg: Config) -> dict[str, str]:
-    """Return the names by which a reader recognizes a job."""
-    return {
-        "model": cfg.model.name,
-        "family": cfg.model.family,
-        "weights": cfg.model.weights.value,
-        "technique": cfg.technique.name,
-        "task": cfg.task.name,
-        "workload": cfg.workload.name,
-    }
-
-
 def write_log(text: str | None, folder: Path, sweep: SweepFolder) -> str | None:
     """Write a log into a folder, and return its path relative to the sweep's folder. Return None without a text."""
     if text is None:
@@ -106,7 +93,7 @@ def write_log(text: str | None, folder: Path, sweep: SweepFolder) -> str | None:
 def _record(cfg: Config, prepared: PreparedFiles, control: Control | None) -> PreparedJob:
     artifact, flops = prepared.artifact, None
     if prepared.flops:
-        batches = load_inputs(prepared.inputs.path / "inputs.npz", cfg.measure.batches)
+        batches = load_inputs(prepared.inputs.path / TEXTS_FILE, cfg.measure.batches)
         flops = prepared.flops.per_call([inputs[1] for inputs in batches])
     return PreparedJob(
         status="ok",
@@ -148,33 +135,9 @@ def _control(cfg: Config, prepared: PreparedFiles) -> Control | None:
     if prepared.reference is None:
         return None
     logits, of = (prepared.logits, "job") if prepared.model_logits is None else (prepared.model_logits, "model")
-    examples = read_split(prepared.texts.path, "test")
+    examples = read_split(prepared.texts.path, "test") + read_split(prepared.texts.path, DOCUMENTS)
     label_outputs = next(
         (n["label_outputs"] for n in notes_of(prepared.artifact.lineage) if "label_outputs" in n), None
     )
     names = _output_names(prepared)
     return check(prepared.reference.path, logits, names, examples, cfg.task.kind, of, label_outputs)
-
-
-def _write_predictions(cfg: Config, job: str, prepared: PreparedFiles, sweep: SweepFolder) -> None:
-    """Copy texts, labels and logits into the sweep's folder, which can then be read without the store."""
-    examples = read_split(prepared.texts.path, "test")
-    words = {"words": [example.words for example in examples]} if cfg.task.kind == TOKENS else {}
-    labels, lineage = read_labels(prepared.texts.path), prepared.artifact.lineage
-    record: dict[str, Any] = {
-        "schema": SCHEMA,
-        "artifact": prepared.artifact.content,
-        **names(cfg),
-        "jobs": [job],
-        "labels": labels or labels_of_head(lineage),
-        "other_outputs": other_outputs(lineage, labels),
-        "kind": cfg.task.kind,
-        "pairs": read_pairs(prepared.texts.path),
-        "texts": [example.whole for example in examples],
-        "label": [example.label for example in examples],
-        **words,
-        "logits": prepared.logits,
-        "batch_sensitivity": prepared.batch_sensitivity,
-        "lineage": lineage,
-    }
-    sweep.write(sweep.predictions_of(job), json.dumps(record))

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from runner.config.paths import OUT, RETRY_FAILED
 from runner.config.schema import Config, IsolationKind, ModelConfig, TechniqueConfig
+from runner.config.task_kinds import RETRIEVAL
 from runner.engines.engine import FORMATS, NEED_A_COMPILER, PACKAGES
 from runner.errors import UserError, did_you_mean
 from runner.isolation.choose import check_load, check_quota, check_threads, memory_bytes, resolve
@@ -159,6 +160,12 @@ def _check_kind(kind: str, steps: list[Step], cfg: Config) -> None:
         raise UserError(
             f"task.kind is '{cfg.task.kind}', but the texts of task '{cfg.task.name}' are {kind}. Set task.kind to "
             f"{kind}."
+        )
+    if cfg.technique.vectors != "float32" and kind != RETRIEVAL:
+        raise UserError(
+            f"technique.vectors of '{cfg.technique.name}' is {cfg.technique.vectors}, but task '{cfg.task.name}' is of "
+            f"kind {kind}, which stores no vectors. Exclude this combination in the grid, or say "
+            "technique.vectors=float32."
         )
     unable = next((step for step in steps if kind not in step.kinds), None)
     if unable:

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from runner.config.schema import TaskConfig
-from runner.config.task_kinds import MULTI_LABEL, TOKENS
+from runner.config.task_kinds import MULTI_LABEL, SIMILARITY, TOKENS
 from runner.errors import UserError, did_you_mean
+from runner.tasks.judgements import judged_pairs, score_of
 from runner.tasks.rows import Row, Rows, Source
 from runner.tasks.split import shuffled, split
 from runner.tasks.texts import NUMBER_PATTERN, SPLITS, Example, Texts
@@ -27,7 +28,8 @@ def wanted_columns(task: TaskConfig) -> dict[str, str]:
         "text_pair_column": task.text_pair_column,
         "label_column": task.label_column,
     }
-    return {key: column for key, column in named.items() if column is not None}
+    known = {key: column for key, column in named.items() if column is not None}
+    return known | {f"slice_columns[{place}]": column for place, column in enumerate(task.slice_columns)}
 
 
 def read_as(task: TaskConfig) -> dict[str, Any]:
@@ -49,6 +51,7 @@ def checked_rows(rows: Rows, task: TaskConfig, where: Source, split: bool = True
     """
     for key, column in wanted_columns(task).items():
         if column not in rows.columns:
+            key = key.partition("[")[0]
             raise UserError(
                 f"task.{key}: {where.name} has no column '{column}'. "
                 f"{did_you_mean(column, rows.columns)} Set task.{key}"
@@ -78,8 +81,10 @@ def texts_of(rows: list[Row], task: TaskConfig, where: Source, class_names: list
         class_names: the names of all labels, if the file gives their order.
 
     Raises:
-        UserError: if there is only one label, or no text to test on.
+        UserError: if there is only one label or score, or no text to test on.
     """
+    if task.kind == SIMILARITY:
+        return judged_pairs(rows, task, where, SPLIT)
     labels, stated = labels_of(rows, task, where, class_names)
     numbers = {label: number for number, label in enumerate(labels)}
     examples = [_example(row, task, numbers) for row in rows]
@@ -93,6 +98,7 @@ def texts_of(rows: list[Row], task: TaskConfig, where: Source, class_names: list
         train, validation, test = [], [], shuffled(examples)
     if not test:
         raise UserError(f"{where} has no texts to test on. Add rows, or put test into column 'split'.")
+    _check_slices(test, task, where)
     return Texts(labels, train, validation, test, kind=task.kind, drawn=drawn, stated=stated)
 
 
@@ -109,8 +115,11 @@ def labels_of(
 
 
 def _check(row: Row, task: TaskConfig, where: str) -> None:
-    for column in wanted_columns(task).values():
+    for key, column in wanted_columns(task).items():
         value = row.values.get(column)
+        if key.startswith("slice_columns"):
+            _check_slice(value, column, where)
+            continue
         may_be_empty = column == task.label_column and task.kind == MULTI_LABEL
         if value is None or (isinstance(value, str) and not value.strip() and not may_be_empty):
             raise UserError(f"{where}: column '{column}' is empty. Fill it, or remove the row.")
@@ -124,7 +133,9 @@ def _check(row: Row, task: TaskConfig, where: str) -> None:
                 "another column."
             )
         _check_characters(text, where)
-    if task.label_column is not None:
+    if task.kind == SIMILARITY:
+        score_of(row, task, where)
+    elif task.label_column is not None:
         labels = _labels(row, task, where)
         for label in labels:
             _check_characters(label, where)
@@ -133,6 +144,14 @@ def _check(row: Row, task: TaskConfig, where: str) -> None:
                 f"{where}: column '{task.text_column}' holds {len(row.values[task.text_column])} words, but column "
                 f"'{task.label_column}' holds {len(labels)} tags. Give each word one tag."
             )
+
+
+def _check_slice(value: Any, column: str, where: str) -> None:
+    if isinstance(value, list | float):
+        raise UserError(
+            f"{where}: column '{column}' holds {value!r:.50}, but task.slice_columns names columns of texts, whole "
+            "numbers, true and false. Divide other values into ranges, or name another column."
+        )
 
 
 def _words(value: Any, column: str, where: str) -> list[str]:
@@ -178,7 +197,13 @@ def _example(row: Row, task: TaskConfig, numbers: dict[str, int]) -> Example:
         words = tuple(row.values[task.text_column])
         return Example(" ".join(words), label, words=words)
     pair = None if task.text_pair_column is None else row.values[task.text_pair_column]
-    return Example(row.values[task.text_column], label, pair)
+    slices = tuple(_slice(row.values.get(column)) for column in task.slice_columns)
+    return Example(row.values[task.text_column], label, pair, slices=slices or None)
+
+
+def _slice(value: Any) -> str:
+    """Return the name of a value of a column that divides the texts."""
+    return "(empty)" if value is None or not str(value).strip() else str(value)
 
 
 def _labels(row: Row, task: TaskConfig, where: str) -> list[str]:
@@ -214,6 +239,17 @@ def _check_distinct(names: list[str], task: TaskConfig, where: str) -> None:
             f"{where}: column '{task.label_column}' holds the label '{repeated[0]:.50}' more than once. Name each of a "
             "text's labels once."
         )
+
+
+def _check_slices(test: list[Example], task: TaskConfig, where: Source) -> None:
+    """Check that the values of a column are not all different: then it does not divide the texts."""
+    for place, column in enumerate(task.slice_columns):
+        values = {example.slices[place] for example in test if example.slices}
+        if len(values) == len(test):
+            raise UserError(
+                f"task.slice_columns: column '{column}' of {where.name} has another value in each of the {len(test)} "
+                "texts to test on, so it does not divide them. Name a column with few values."
+            )
 
 
 def _check_sets(rows: list[Row], task: TaskConfig, where: Source) -> None:

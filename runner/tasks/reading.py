@@ -21,6 +21,7 @@ from runner.tasks.rows import Row, Rows, Source
 _MAX_COLUMNS = 1000
 MAX_ROWS = 2_000_000  # all rows are held in memory, and a small compressed file may hold too many
 _DELIMITED, _JSON_LINES, _PARQUET = (".csv", ".tsv"), (".jsonl", ".ndjson", ".json"), (".parquet",)
+TABLES = (*_DELIMITED, *_JSON_LINES, *_PARQUET)  # the ends of the names of files that can be read
 
 
 def open_rows(
@@ -39,7 +40,7 @@ def open_rows(
         UserError: if the file is too large, or is not what its name says. It may also be raised while the rows are
             read.
     """
-    content = content_of(path, where, (*_DELIMITED, *_JSON_LINES, *_PARQUET))
+    content = content_of(path, where, TABLES)
     if content.suffix in _PARQUET:
         rows = parquet_rows(content, wanted)
     elif content.suffix in _JSON_LINES:

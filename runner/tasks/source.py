@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from runner.config.schema import TaskConfig
-from runner.config.task_kinds import EMBEDDING
+from runner.config.task_kinds import EMBEDDING, JUDGED, SIMILARITY
 from runner.errors import UserError, did_you_mean
 from runner.store import plugins
 from runner.store.plugins import Plugin
 from runner.store.source_code import source_hash
+from runner.tasks.judgements import limited
 from runner.tasks.texts import Texts
 
-SOURCES = ("alice", "file", "hub", "tweets")
+SOURCES = ("alice", "collection", "file", "hub", "tweets")
 
 
 def load_texts(task: TaskConfig, downloads: Path) -> Texts:
@@ -34,7 +35,12 @@ def load_texts(task: TaskConfig, downloads: Path) -> Texts:
         UserError: if there is no such task, if its file is at fault, or if a package cannot be downloaded.
     """
     texts: Texts = _module(task).load(task, downloads)
-    texts = replace(texts, test=texts.test[: task.max_test_texts])
+    if task.kind in JUDGED and not texts.judgements:
+        raise UserError(
+            f"task.kind of '{task.name}' is {task.kind}, but task.source={task.source} gives no judgements. Take "
+            f"task.source={'file' if task.kind == SIMILARITY else 'collection'}, or another kind."
+        )
+    texts = limited(texts, task.max_test_texts)
     return replace(texts, kind=task.kind) if task.kind == EMBEDDING and not texts.labels else texts
 
 

@@ -11,8 +11,25 @@ from typing import Any, NamedTuple
 from runner.config.task_kinds import SINGLE_LABEL
 
 SPLITS = ("train", "validation", "test")
-UNLABELLED = "unlabelled"
+UNLABELLED, DOCUMENTS = "unlabelled", "documents"
 NUMBER_PATTERN = re.compile(r"[+-]?\d{1,18}(\.\d{0,18})?")  # a label that is a plain number
+
+
+class Judgement(NamedTuple):
+    """How people judge two texts.
+
+    Attributes:
+        first, second: the places of the two texts among the test texts. In a task of kind retrieval, they are the place
+            of a query among the test texts, and of a document among the documents. In a task of kind rerank, they are
+            the number of a query, and the place of its pair with a document among the test texts. It is below 0 for a
+            document that is not among the candidates.
+        score: how alike the texts are, or how relevant the document is. Any scale will do, but only a document above 0
+            is relevant.
+    """
+
+    first: int
+    second: int
+    score: float
 
 
 class Example(NamedTuple):
@@ -24,12 +41,14 @@ class Example(NamedTuple):
             text may have several labels, in rising order, or if the task's kind is tokens, with one place a word.
         pair: the second text of a pair.
         words: the words of the text, for the kind tokens. The text is these words with spaces between them.
+        slices: its values of `task.slice_columns`; None without such columns.
     """
 
     text: str
     label: int | tuple[int, ...] | None
     pair: str | None = None
     words: tuple[str, ...] | None = None
+    slices: tuple[str, ...] | None = None
 
     @property
     def tokenizer_input(self) -> str | tuple[str, ...]:
@@ -47,7 +66,7 @@ class Texts:
     """A task's texts. Each split is in a fixed shuffled order, so its first N are a fair sample of it.
 
     Attributes:
-        labels: the names of the labels. They are empty if the task has none; then only `test` has texts.
+        labels: the names of the labels. They are empty if the task has none.
         train: the texts for training.
         validation: the texts for choosing between epochs.
         test: the texts for measuring and evaluating, and for nothing else.
@@ -56,6 +75,9 @@ class Texts:
         drawn: whether `test` was drawn from texts without a split.
         stated: whether the user or the data set stated the order of the labels. If not, it is alphabetical and has no
             meaning.
+        documents: what the test texts, which are queries, are to find. They are empty for other kinds than retrieval.
+        judgements: how people judge the texts. For the kind similarity, each is of two test texts that follow each
+            other.
         notes: remarks for the user on how the texts were read.
     """
 
@@ -67,26 +89,47 @@ class Texts:
     kind: str = SINGLE_LABEL
     drawn: bool = False
     stated: bool = True
+    documents: list[Example] = field(default_factory=list)
+    judgements: list[Judgement] = field(default_factory=list)
     notes: tuple[str, ...] = field(default=(), compare=False)
 
 
 def write_texts(texts: Texts, folder: Path) -> None:
     """Write a file for each split, unlabelled.jsonl, labels.json, kind.json and stated.json into `folder`.
 
+    If people judged the texts, write judgements.json, too, and documents.jsonl if there are documents.
+
     The same texts always give the same bytes.
     """
-    for split in (*SPLITS, UNLABELLED):
+    for split in (*SPLITS, UNLABELLED, *([DOCUMENTS] if texts.documents else [])):
         lines = [_line(example) for example in getattr(texts, split)]
         (folder / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8")
     (folder / "labels.json").write_text(json.dumps(texts.labels, ensure_ascii=False) + "\n", encoding="utf-8")
     (folder / "kind.json").write_text(json.dumps(texts.kind) + "\n", encoding="utf-8")
     (folder / "stated.json").write_text(json.dumps(texts.stated) + "\n", encoding="utf-8")
+    if texts.judgements:
+        (folder / "judgements.json").write_text(json.dumps(texts.judgements) + "\n", encoding="utf-8")
 
 
 def read_split(folder: Path, split: str) -> list[Example]:
-    """Return the examples of a split, or the unlabelled ones, from a folder that `write_texts` filled."""
-    with (folder / f"{split}.jsonl").open(encoding="utf-8") as lines:
+    """Return the examples of a split, or others by their name, from a folder that `write_texts` filled."""
+    path = folder / f"{split}.jsonl"
+    if split == DOCUMENTS and not path.exists():
+        return []
+    with path.open(encoding="utf-8") as lines:
         return [_example(json.loads(line)) for line in lines]
+
+
+def texts_to_learn_from(folder: Path) -> tuple[str, list[Example]]:
+    """Return texts for steps that need no labels, and where they are from: train, documents, or else test.
+
+    Documents are known before the first query arrives.
+
+    Args:
+        folder: a folder that `write_texts` filled.
+    """
+    found = ((split, read_split(folder, split)) for split in ("train", DOCUMENTS))
+    return next(((split, examples) for split, examples in found if examples), ("test", read_split(folder, "test")))
 
 
 def _example(values: dict[str, Any]) -> Example:
@@ -114,6 +157,12 @@ def read_labels(folder: Path) -> list[str]:
     """Return the names of the labels in a folder that `write_texts` filled; empty for a task without labels."""
     labels: list[str] = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
     return labels
+
+
+def read_judgements(folder: Path) -> list[Judgement]:
+    """Return how people judged the texts in a folder that `write_texts` filled; empty if they did not."""
+    path = folder / "judgements.json"
+    return [Judgement(*entry) for entry in json.loads(path.read_text(encoding="utf-8"))] if path.exists() else []
 
 
 def read_stated(folder: Path) -> bool:

@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from runner.config.task_kinds import CLASSIFIED, KINDS, WHOLE
+from runner.config.task_kinds import CLASSIFIED, KINDS, RERANK, WHOLE
 from runner.errors import UserError, did_you_mean
 from runner.store.source_code import source_hash
 from runner.techniques.shape import Shape, shape_of_checkpoint, shape_of_files
@@ -76,7 +76,7 @@ class Step(ABC):
         By default, a step that reads texts or trains supports only the kinds that evaluate whole texts.
         """
         if self.first_token_only:
-            return CLASSIFIED
+            return (*CLASSIFIED, RERANK)
         return WHOLE if self.reads_texts or self.reads_labels or self.reads_teacher else KINDS
 
     @property

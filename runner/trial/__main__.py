@@ -14,6 +14,7 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean, median, quantiles
 from typing import NamedTuple
@@ -22,12 +23,14 @@ from runner.results.records.measured import CallSeries, Measured, to_json
 from runner.trial import box
 from runner.trial.cgroup import Throttling, memory_peak_bytes, throttling
 from runner.trial.idle import LIMIT_SECONDS
-from runner.trial.inputs import load_larger
+from runner.trial.inputs import DOCUMENTS_FILE, TEXTS_FILE, load_inputs, load_larger
 from runner.trial.memory import MemoryWatch
 from runner.trial.phases import Started, start
 from runner.trial.request import Paths, Settings, atomic_write, read_request, run
 from runner.trial.timing import no_garbage_collection, reference_seconds
 from runner.trial.turns import Partner, Schedule, run_turns, schedule
+
+_DOCUMENT_BATCHES = 2  # of a task of kind retrieval, for the rate at which documents are encoded
 
 
 def main() -> None:
@@ -43,7 +46,10 @@ def measure(request: Settings, paths: Paths) -> Measured:
     measured = started.measured
     with no_garbage_collection():
         _time_calls(started, request, paths, watch)
-    measured.rss_peak_tokens = _call_with_longest(started, paths["inputs"] / "inputs.npz", watch)
+    files = [path for name in (TEXTS_FILE, DOCUMENTS_FILE) if (path := paths["inputs"] / name).exists()]
+    measured.rss_peak_tokens = _call_with_longest(started, files, watch)
+    if files[1:]:
+        measured.documents_per_second = _documents_per_second(started, files[1], watch)
     measured.rss_peak_bytes, measured.rss_anon_peak_bytes = watch.total
     measured.rss_file_bytes = watch.file_bytes()
     measured.box_peak_bytes = memory_peak_bytes() if request["memory_bytes"] else None
@@ -126,13 +132,29 @@ def _summarize(started: Started, plan: Schedule) -> None:
     measured.samples.turn = [plan.turn_of(call) for call in range(len(latency))]
 
 
-def _call_with_longest(started: Started, file: Path, watch: MemoryWatch) -> int:
+def _documents_per_second(started: Started, file: Path, watch: MemoryWatch) -> float:
+    """Return how many documents per second the engine encodes, without tokenizing, in one pass over a few batches."""
+    arrays = load_inputs(file, _DOCUMENT_BATCHES)
+    batches = [started.engine.prepare(*inputs) for inputs in arrays]
+    watch.start("documents")
+    with no_garbage_collection():
+        started.engine.run(batches[0])  # a new shape may need memory and compilation
+        began = time.perf_counter()
+        for batch in batches:
+            started.engine.run(batch)
+        seconds = time.perf_counter() - began
+    watch.phase_peak()
+    return sum(len(inputs[0]) for inputs in arrays) / seconds
+
+
+def _call_with_longest(started: Started, files: Sequence[Path], watch: MemoryWatch) -> int:
     """Call the model once with each of the largest inputs, and return the length of the longest text in tokens.
 
     An input is left out if a timed input was as large. So the peaks of memory are valid for all texts of the task, not
     only for the first ones. These calls are not timed.
     """
-    larger = load_larger(file, [inputs[0].shape for inputs in started.arrays])
+    known = [inputs[0].shape for inputs in started.arrays]
+    larger = [inputs for file in files for inputs in load_larger(file, known)]
     batches = [started.engine.prepare(*inputs) for inputs in larger]
     watch.start("longest call")
     for batch in batches:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from runner.config.task_kinds import EMBEDDING, MULTI_LABEL, SINGLE_LABEL
+from runner.config.task_kinds import LABELLED, MULTI_LABEL, SINGLE_LABEL
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,7 +60,7 @@ def compare_batchings(
     difference = float(np.ptp(by_batching, axis=0).max())
     return {
         "examples": by_batching.shape[1],
-        "changed_predictions": None if kind == EMBEDDING else int(changed.sum()),
+        "changed_predictions": int(changed.sum()) if kind in LABELLED else None,
         "logit_difference": difference if np.isfinite(difference) else None,
     }
 

@@ -1,4 +1,7 @@
-"""Evaluate an artifact once: the logits of every text, how much they depend on the batch, and the precision."""
+"""Evaluate an artifact once: the logits of every text, how much they depend on the batch, and the precision.
+
+In a task of kind retrieval, the logits of the queries come first, and those of the documents after them.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +12,32 @@ import numpy as np
 from runner.config.task_kinds import TOKENS
 from runner.engines.engine import Engine, import_engine
 from runner.trial.batch_sensitivity import Batch, compare_batchings
-from runner.trial.inputs import load_evaluated, load_inputs, pad_token_id, words_with_tokens
+from runner.trial.inputs import (
+    DOCUMENTS_FILE,
+    LOGITS,
+    TEXTS_FILE,
+    load_evaluated,
+    load_inputs,
+    pad_token_id,
+    words_with_tokens,
+)
 from runner.trial.request import read_request, run
 from runner.trial.weights import int8_weight_bits
 
 
 def main() -> None:
-    """Read the request, and write `files/logits.json` and `notes.json` into the output folder."""
+    """Read the request, and write `files/logits.npy` and `notes.json` into the output folder."""
     request, paths = read_request()
     engine = import_engine(request["engine"], request["plugin"])(paths["artifact"], request["threads"])
-    file = paths["inputs"] / "inputs.npz"
+    file, documents = paths["inputs"] / TEXTS_FILE, paths["inputs"] / DOCUMENTS_FILE
     evaluate = evaluate_words if request["kind"] == TOKENS else evaluate_texts
     batches = load_evaluated(file)
     logits = np.concatenate([evaluate(engine, batch) for batch in batches])
     (paths["output"] / "files").mkdir()
-    all_logits = with_unknown(logits, words_with_tokens(file))
-    (paths["output"] / "files" / "logits.json").write_text(json.dumps(all_logits.tolist()))
+    all_logits = [with_unknown(logits, words_with_tokens(file))]
+    if documents.exists():
+        all_logits += [evaluate_texts(engine, batch) for batch in load_evaluated(documents)]
+    np.save(paths["output"] / "files" / LOGITS, np.concatenate(all_logits))
     precision = engine.precision(engine.prepare(*load_inputs(file, 1)[0]))
     notes = engine.describe() | {
         "precision": precision,

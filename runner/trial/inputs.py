@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+TEXTS_FILE, DOCUMENTS_FILE = "inputs.npz", "documents.npz"  # tokenized texts; the second is there for retrieval only
+LOGITS = "logits.npy"  # what an artifact makes of all texts; see runner/trial/evaluate.py
 WORD_STARTS = "word_starts"  # an additional input if words are evaluated, with 1 at the first token of each word
 
 

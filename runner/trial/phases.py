@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from runner.engines.engine import Engine, import_engine
 from runner.results.records.measured import Measured
 from runner.trial.box import process_start_seconds, read_bytes
-from runner.trial.inputs import load_inputs
+from runner.trial.inputs import TEXTS_FILE, load_inputs
 from runner.trial.memory import MemoryWatch
 from runner.trial.request import Paths, Settings
 from runner.trial.timing import Call, no_garbage_collection, warm_up
@@ -62,7 +62,7 @@ def start(request: Settings, paths: Paths, watch: MemoryWatch) -> Started:
         measured.tokenizer_load_seconds = time.perf_counter() - began
     watch.phase_peak()
 
-    arrays = load_inputs(paths["inputs"] / "inputs.npz", request["measure"]["batches"])
+    arrays = load_inputs(paths["inputs"] / TEXTS_FILE, request["measure"]["batches"])
     texts = in_calls(read_texts(paths["inputs"]), len(arrays[0][0]))[: len(arrays)]
     call = Call(encoder.encode, engine.run)
     with watch.watching("first call"):

@@ -2,6 +2,9 @@
 
 All batches are written end to end into one .npz file, which runner/trial/inputs.py reads. The tokenizer, the settings
 and the texts are written beside it, so that a trial can tokenize the same texts again (runner/trial/encoder.py).
+
+In a task of kind retrieval, the test texts are queries. The documents are written into another .npz file, in batches of
+their own. The setting `prompts` says what comes before each query and before each document.
 """
 
 from __future__ import annotations
@@ -15,28 +18,40 @@ import numpy as np
 from tokenizers import Encoding, Tokenizer
 
 from runner.models.architectures import positions_for_texts
-from runner.tasks.texts import Example, read_split
+from runner.tasks.texts import DOCUMENTS, Example, read_split
 from runner.tasks.tokenizer import TOKENIZER, cut_at, load_tokenizer
 from runner.trial.encoder import SETTINGS, TEXTS, Text, in_calls, input_names, pad
-from runner.trial.inputs import WORD_STARTS
+from runner.trial.inputs import DOCUMENTS_FILE, TEXTS_FILE, WORD_STARTS
 from runner.trial.request import read_request, run
+
+DOCUMENTS_A_CALL = 16  # the number of documents in a call; nobody waits for a single one
 
 
 def main() -> None:
     """Read the request, and write the folder of the inputs, `files`, and `notes.json` into the output folder."""
     request, paths = read_request()
     examples, tokenizer = read_split(paths["texts"], "test"), load_tokenizer(paths["checkpoint"])
-    texts = [example.tokenizer_input for example in examples]
+    query_prompt, document_prompt = request.get("prompts") or ("", "")
+    texts = [prompted(example.tokenizer_input, query_prompt) for example in examples]
+    documents = [prompted(example.text, document_prompt) for example in read_split(paths["texts"], DOCUMENTS)]
     arrays = tokenize(texts, tokenizer, request)
     notes = {"texts": len(examples), "remarks": remarks_on_words(examples, tokenizer) if request["words"] else []}
     files = paths["output"] / "files"
     files.mkdir()
-    np.savez(files / "inputs.npz", **arrays)  # type: ignore[arg-type]  # the stub takes `arrays` for another argument
+    np.savez(files / TEXTS_FILE, **arrays)  # type: ignore[arg-type]  # the stub takes `arrays` for another argument
+    if documents:
+        in_batches = request | {"batch_size": DOCUMENTS_A_CALL, "padding": "longest"}
+        np.savez(files / DOCUMENTS_FILE, **tokenize(documents, tokenizer, in_batches))  # type: ignore[arg-type]
     shutil.copyfile(paths["checkpoint"] / TOKENIZER, files / TOKENIZER)
     settings = {name: value for name, value in request.items() if name != "paths"}
     (files / SETTINGS).write_text(json.dumps(settings))
     (files / TEXTS).write_text(json.dumps(texts, ensure_ascii=False), encoding="utf-8")
     (paths["output"] / "notes.json").write_text(json.dumps({"notes": notes}))
+
+
+def prompted(text: Text, prompt: str) -> Text:
+    """Return a text after its prompt."""
+    return prompt + text if isinstance(text, str) else text
 
 
 def tokenize(texts: Sequence[Text], tokenizer: Tokenizer, settings: dict[str, Any]) -> dict[str, np.ndarray]:

@@ -242,8 +242,17 @@ def test_a_technique_that_takes_whole_texts(technique: str, step: str, refused: 
         (["task.kind=multi-label"], "task.kind is 'multi-label', but the texts of task 'alice' are single-label."),
         (
             ["task.kind=words"],
-            "task.kind of 'alice' is 'words'. Allowed: embedding, multi-label, single-label, tokens.",
+            "task.kind of 'alice' is 'words'. Allowed: embedding, multi-label, rerank, retrieval, similarity, ",
         ),
+        (["task.kind=similarity"], "is similarity, but task.text_pair_column is null. Name the columns of the second"),
+        (
+            ["task.kind=similarity", "task.text_pair_column=other", "task.label_column=null"],
+            "is similarity, but task.label_column is null.",
+        ),
+        (["task.kind=similarity", "task.text_pair_column=other"], "task.source=alice gives no judgements"),
+        (["technique.vectors=int4"], "is 'int4'. Did you mean 'int8'? Allowed: binary, float32, int8."),
+        (["technique.vectors=int8"], "is int8, but task 'alice' is of kind single-label, which stores no vectors."),
+        (["task.kind=retrieval"], "task.source=alice gives no judgements. Take task.source=collection"),
     ],
 )
 def test_a_kind_of_task_that_does_not_fit(arguments: list[str], message: str, refused: Refused) -> None:

@@ -144,6 +144,7 @@ AS_JSON: dict[str, Callable[[Any], Any]] = {
     "multi-label": labels,
     "embedding": vector,
     "tokens": tags,
+    "rerank": float,
 }
 
 if __name__ == "__main__":

@@ -71,6 +71,11 @@ class Figures:
     ] = None
     engine_mean_seconds: Annotated[float | None, "Mean of the engine's own part of a call."] = None
     examples_per_second: Annotated[float | None, "Texts per second, over the timed calls."] = None
+    documents_per_second: Annotated[
+        float | None,
+        "For a task of kind retrieval: documents per second that the engine encodes in batches, without tokenizing, in "
+        "one pass over a few of them. It is not timed in turns with a partner.",
+    ] = None
     tokens_per_second: Annotated[float | None, "Tokens per second, over the timed calls, without padding."] = None
     useful_tokens: Annotated[int | None, "Number of tokens in the timed inputs, without padding."] = None
     padded_tokens: Annotated[int | None, "Number of tokens in the timed inputs, including padding."] = None

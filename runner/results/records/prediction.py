@@ -32,6 +32,16 @@ class Prediction:
     baseline_prediction: Annotated[str | None, "What the baseline predicts."]
     baseline_probability: Annotated[float | None, "Probability of the baseline's prediction."]
     cosine: Annotated[float | None, "For a task of vectors: cosine of the text's vector with the baseline's."]
+    score: Annotated[float | None, "For pairs with scores: the score that people gave the pair."]
+    similarity: Annotated[float | None, "For pairs with scores: cosine of the two texts' vectors."]
+    ndcg_at_10: Annotated[
+        float | None, "For a query: normalized discounted cumulative gain of the first 10 documents, from 0 to 1."
+    ]
+    mrr_at_10: Annotated[
+        float | None, "For a query: 1 ÷ the rank of the first relevant document; 0 if none is among the first 10."
+    ]
+    recall_at_10: Annotated[float | None, "For a query: share of its relevant documents among the first 10."]
+    recall_at_100: Annotated[float | None, "For a query: share of its relevant documents among the first 100."]
     total_variation: Annotated[
         float | None,
         "Total variation distance from the baseline's probabilities or, with several labels, the largest change of a "

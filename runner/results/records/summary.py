@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Annotated, Final
 
 from runner.results.records.job import ArtifactFacts, Assembled, JobIdentity
+from runner.results.records.judged import Correlation, Ranking
 from runner.results.records.quality import Quality, QualityBasis
+from runner.results.records.slices import WorstSlice
 from runner.results.records.trial import CAPACITY_REASON, Measurements
 
 VERDICTS: Final = ("faster", "slower", "tie", "disturbed")
@@ -277,7 +279,9 @@ class BatchSensitivity:
 
 
 @dataclass(kw_only=True)
-class PredictionFigures(Accuracy, AccuracyAgainstBaseline, QualityBasis, BatchSensitivity):
+class PredictionFigures(
+    Accuracy, AccuracyAgainstBaseline, Correlation, Ranking, QualityBasis, WorstSlice, BatchSensitivity
+):
     """All that is said about the predictions of a job."""
 
 
@@ -295,8 +299,11 @@ class JobSummary(
     ThreadScaling,
     Accuracy,
     AccuracyAgainstBaseline,
+    Correlation,
+    Ranking,
     QualityBasis,
     Quality,
+    WorstSlice,
     BatchSensitivity,
     Assembled,
 ):

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from runner.results.records.prepared import Control
 from runner.sweep.control.compare import compare
 from runner.tasks.texts import Example
@@ -27,7 +29,7 @@ class WrongError(Exception):
 
 def check(
     reference: Path,
-    logits: Sequence[Sequence[float]],
+    logits: Sequence[Sequence[float]] | np.ndarray,
     names: Sequence[str],
     examples: Sequence[Example],
     kind: str,

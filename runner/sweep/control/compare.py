@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from runner.config.task_kinds import EMBEDDING, MULTI_LABEL, TOKENS, joined
+import numpy as np
+
+from runner.config.task_kinds import LABELLED, MULTI_LABEL, TOKENS, joined
 from runner.results.format import pluralize
 from runner.tasks.texts import Example
 from runner.techniques.importing.labels import ORDER
@@ -86,7 +88,7 @@ class Compared:
 
 def compare(
     reference: dict[str, Any],
-    logits: Sequence[Sequence[float]],
+    logits: Sequence[Sequence[float]] | np.ndarray,
     names: Sequence[str],
     examples: Sequence[Example],
     kind: str,
@@ -96,9 +98,9 @@ def compare(
 
     Args:
         reference: what runner/sweep/control/reference.py wrote, with logits.
-        logits: the job's logits of all test texts, or of all their words.
+        logits: the job's logits of all examples, or of all their words.
         names: the names of the job's outputs, in order. Vectors have none.
-        examples: all test texts.
+        examples: all test texts, and then all documents.
         kind: the kind of the task; see `runner.config.task_kinds`.
         noted: see `outputs_of`.
     """
@@ -108,7 +110,7 @@ def compare(
     allowed = max(_MIN_ALLOWED, TOLERANCE * max(known, default=0.0))
     largest, differences = 0.0, []
     for number, rows in zip(reference["texts"], reference["logits"], strict=True):
-        job_rows = logits[starts[number] : starts[number + 1]]
+        job_rows = [[float(value) for value in row] for row in logits[starts[number] : starts[number + 1]]]
         text_differences = []
         for word, (here, there) in enumerate(zip(job_rows, rows, strict=True)):
             ordered = [there[output] for output in outputs] if outputs else there
@@ -182,7 +184,7 @@ def _text(example: Example, word: int) -> str:
 
 def _predicted(row: Sequence[float], names: Sequence[str], kind: str) -> str:
     """Return the label that a row of logits predicts. A vector predicts none."""
-    if kind == EMBEDDING or len(row) != len(names):
+    if kind not in LABELLED or len(row) != len(names):
         return ""
     if not all(map(math.isfinite, row)):
         return _NO_LABEL

@@ -29,7 +29,6 @@ from transformers import (
 
 _LONGEST = 4  # the number of the longest texts in the sample, on which truncation shows
 _OPTIONS = {"local_files_only": True, "trust_remote_code": False}  # neither the network nor the model's own code
-_CLASSES = {"tokens": AutoModelForTokenClassification, "embedding": AutoModel}  # by the kind of the task
 
 
 def main() -> None:
@@ -41,8 +40,7 @@ def main() -> None:
     request = json.loads(Path(sys.argv[1]).read_text())
     paths = {name: Path(path) for name, path in request["paths"].items()}
     torch.set_num_threads(request["threads"])
-    with (paths["texts"] / "test.jsonl").open(encoding="utf-8") as lines:
-        examples = [json.loads(line) for line in lines]
+    examples = read_examples(paths["texts"], prompts_of(paths["model"]) if request["kind"] == "retrieval" else ("", ""))
     chosen = sample(examples, request["texts"])
     try:
         reference = {"texts": chosen} | predict([examples[number] for number in chosen], paths, request)
@@ -54,8 +52,34 @@ def main() -> None:
     (paths["output"] / "notes.json").write_text(json.dumps({"notes": {"texts": len(chosen)}}))
 
 
+def read_examples(texts: Path, prompts: tuple[str, str]) -> list[dict[str, Any]]:
+    """Return the test texts, and then the documents that they are to find, if there are any, each after its prompt."""
+    examples = []
+    for name, prompt in zip(("test", "documents"), prompts, strict=True):
+        path = texts / f"{name}.jsonl"
+        if path.exists():
+            with path.open(encoding="utf-8") as lines:
+                read = [json.loads(line) for line in lines]
+            examples += [example | {"text": prompt + example["text"]} for example in read]
+    return examples
+
+
+def prompts_of(folder: Path) -> tuple[str, str]:
+    """Return what comes before a query and before a document, as sentence-transformers or Pinbox wrote it down."""
+    path, config = folder / "config_sentence_transformers.json", json.loads((folder / "config.json").read_text())
+    if not path.is_file():
+        query, document = config.get("vector_prompts") or ("", "")
+        return query, document
+    named = json.loads(path.read_text(encoding="utf-8")).get("prompts") or {}
+    document = next((named[name] for name in ("document", "passage", "corpus") if name in named), "")
+    return named.get("query") or "", document or ""
+
+
 def sample(examples: Sequence[dict[str, Any]], first: int) -> list[int]:
-    """Return the indices of the first texts, which are in random order, and of the longest other texts."""
+    """Return the indices of the first texts, which are in random order, and of the longest other texts.
+
+    In a task of kind retrieval, these are queries and documents.
+    """
     others = sorted(range(first, len(examples)), key=lambda number: -_characters(examples[number]))
     return [*range(min(first, len(examples))), *sorted(others[:_LONGEST])]
 
@@ -70,19 +94,20 @@ def predict(examples: Sequence[dict[str, Any]], paths: dict[str, Path], request:
     Args:
         examples: the test texts, as `runner.tasks.texts` writes them.
         paths: the folders `model` and `tokenizer`.
-        request: the `kind` of the task, how vectors are made (`pooling`, `normalized`), `max_length`, and whether the
-            tokenizer's folder holds the model's own files (`raw_tokenizer`) or a tokenizer.json alone.
+        request: the `kind` of the task, whether the model gives vectors (`vectors`) and how they are made (`pooling`,
+            `normalized`), `max_length`, and whether the tokenizer's folder holds the model's own files
+            (`raw_tokenizer`) or a tokenizer.json alone.
     """
-    model = load_model(paths["model"], request["kind"])
+    model = load_model(paths["model"], request["kind"], request["vectors"])
     tokenizer = load_tokenizer(paths["tokenizer"], request["raw_tokenizer"], model.config)
     request = request | {"normalized": normalizes(paths["model"], model.config)}
     logits = [_logits(model, tokenizer, example, request) for example in examples]
     config = model.config
-    names = [] if request["kind"] == "embedding" else [str(config.id2label[i]) for i in range(config.num_labels)]
+    names = [] if request["vectors"] else [str(config.id2label[i]) for i in range(config.num_labels)]
     return {"names": names, "logits": logits}
 
 
-def load_model(folder: Path, kind: str) -> Any:
+def load_model(folder: Path, kind: str, vectors: bool) -> Any:
     """Load a model in float32.
 
     Raises:
@@ -90,14 +115,15 @@ def load_model(folder: Path, kind: str) -> Any:
     """
     config = AutoConfig.from_pretrained(folder, **_OPTIONS)
     loaded: dict[str, Any] = _OPTIONS | {"dtype": torch.float32, "output_loading_info": True}
-    if kind == "embedding" and hasattr(config, "vector_pooling"):  # Pinbox made it
+    if vectors and hasattr(config, "vector_pooling"):  # Pinbox made it
         state = load_file(folder / "model.safetensors")
         encoder = {name.removeprefix("encoder."): tensor for name, tensor in state.items()}
         model, report = AutoModel.from_pretrained(None, config=config, state_dict=encoder, **loaded)
     else:
-        head = _CLASSES.get(kind, AutoModelForSequenceClassification)
+        classifier = AutoModelForTokenClassification if kind == "tokens" else AutoModelForSequenceClassification
+        head = AutoModel if vectors else classifier
         model, report = head.from_pretrained(folder, use_safetensors=True, **loaded)
-    missing = {name for name in report["missing_keys"] if kind != "embedding" or not name.startswith("pooler.")}
+    missing = {name for name in report["missing_keys"] if not vectors or not name.startswith("pooler.")}
     if missing:
         raise ValueError(f"the files lack {len(missing)} tensors, such as {min(missing)}")
     return model.eval()
@@ -135,7 +161,7 @@ def _logits(model: Any, tokenizer: Any, example: dict[str, Any], request: dict[s
         accepted.discard("token_type_ids")  # the model has only one type
     with torch.inference_mode():
         output = model(**{name: values for name, values in encoded.items() if name in accepted})
-    if request["kind"] == "embedding":
+    if request["vectors"]:
         return [_pooled(output.last_hidden_state[0], request["pooling"], request["normalized"])]
     if not words:
         return [output.logits[0].tolist()]

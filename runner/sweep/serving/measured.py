@@ -25,7 +25,7 @@ class Measured:
         failed: the variants whose calls could not be measured.
         batched: the variants of which calls with several requests were tried.
         capacities: what a configuration holds. One that failed holds 0.
-        inaccurate: the techniques whose estimated loss of quality is larger than the margin.
+        inaccurate: the techniques that seem to lose more of the baseline's score than the margin of the quality.
     """
 
     calls: Mapping[Variant, Calls] = field(default_factory=dict)
@@ -78,7 +78,7 @@ def _capacity(row: Row, trials: Sequence[Row]) -> tuple[Configuration, Capacity]
 
 
 def _inaccurate(rows: Sequence[Row]) -> frozenset[str]:
-    """Return the techniques whose estimated loss of quality against their baseline is larger than the margin."""
+    """Return the techniques that seem to lose more of the score than the margin of the quality."""
     tested = [row for row in rows if row["quality_verdict"] is not None]
     return frozenset(
         row["technique"] for row in tested if row[f"{row['quality_measure']}_difference"] < -row["quality_margin"]

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from runner.config.task_kinds import EMBEDDING, MULTI_LABEL, SINGLE_LABEL, TOKENS
+from runner.config.task_kinds import EMBEDDING, MULTI_LABEL, RERANK, SINGLE_LABEL, TOKENS
 from runner.errors import UserError, did_you_mean
 from runner.techniques.importing.labels import listed
 
@@ -103,11 +103,17 @@ def check_head(config: Mapping[str, Any], tensors: Mapping[str, list[int]], kind
     _check_problem_type(config, kind, where)
     names = names_of_outputs(config, where)
     _check_rows(names, config, tensors, where)
-    if len(names) == 1 and kind != MULTI_LABEL:
+    if kind == RERANK and len(names) > 1:
+        raise UserError(
+            f"{where}: its head has the outputs {listed(names)}, but a task of kind {RERANK} needs one output, the "
+            "score of a query and a document. Take a cross-encoder with one output."
+        )
+    if len(names) == 1 and kind not in (MULTI_LABEL, RERANK):
         raise UserError(
             f"{where}: its head has one output ('{names[0]}'), a score such as a regression or a reranker gives. With "
             f"task.kind={kind}, its probability would be 1 for every text. Take a model with an output for every "
-            f"label. If the output says yes or no to one label, take task.kind={MULTI_LABEL}."
+            f"label. If the output says yes or no to one label, take task.kind={MULTI_LABEL}. If it scores a query and "
+            f"a document, take task.kind={RERANK}."
         )
     return names
 
@@ -202,8 +208,8 @@ def _check_architecture(config: Mapping[str, Any], kind: str, where: str) -> Non
 def _check_problem_type(config: Mapping[str, Any], kind: str, where: str) -> None:
     """Check that the head was trained for this kind of task."""
     problem_type = config.get("problem_type")
-    if problem_type is None:
-        return
+    if problem_type is None or kind == RERANK:
+        return  # a reranker is trained in several ways
     key = f"{where}: config.json: problem_type is {problem_type!r:.50}"
     if problem_type not in _PROBLEM_TYPES:
         raise UserError(f"{key}. {did_you_mean(str(problem_type), _PROBLEM_TYPES)}")

@@ -11,7 +11,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from runner.config.task_kinds import CLASSIFIED, EMBEDDING, TOKENS
+from runner.config.task_kinds import CLASSIFIED, RERANK, RETRIEVAL, TOKENS, VECTORS
 from runner.errors import UserError, did_you_mean, first_line
 from runner.models.architectures import ARCHITECTURES
 from runner.models.signatures import BASE, OF_TEXTS, check_architecture, check_inputs_of
@@ -20,7 +20,7 @@ from runner.techniques.importing.heads import check_head, read_config, tensors_o
 from runner.techniques.importing.labels import LabelMatch, match_labels
 from runner.techniques.importing.model_folder import check_folder, remark_on
 from runner.techniques.importing.model_tokenizer import check_tokenizer_files, import_tokenizer
-from runner.techniques.importing.sentence_vectors import check_vectors
+from runner.techniques.importing.sentence_vectors import check_vectors, prompts_of
 from runner.techniques.importing.weights import check_finite, check_tensors
 from runner.techniques.shape import Shape
 from runner.techniques.step import Step, StepInputs, step
@@ -51,8 +51,8 @@ class ImportCheckpoint(Step):
 
     Attributes:
         head: "load" the classification head from the files, or make a "new" one with the task's labels, which must
-            then be trained (`fine-tune`). A task of kind embedding needs no head: a text's vector is the "mean" of its
-            tokens' last hidden states, or the "first" token's.
+            then be trained (`fine-tune`). A task of vectors needs no head: a text's vector is the "mean" of its tokens'
+            last hidden states, or the "first" token's.
         seed: the seed of a new head's weights.
     """
 
@@ -71,7 +71,7 @@ class ImportCheckpoint(Step):
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of task: labels for a head, vectors without one. A new head can only be trained on whole texts."""
-        return {"load": (*CLASSIFIED, TOKENS), "new": CLASSIFIED}.get(self.head, (EMBEDDING,))
+        return {"load": (*CLASSIFIED, TOKENS, RERANK), "new": CLASSIFIED}.get(self.head, VECTORS)
 
     def check_files(self, files: Path, texts: Path, where: str) -> list[str]:
         """Check the head, labels, pooling and other files in the folder against the task, without loading the model."""
@@ -115,7 +115,7 @@ class ImportCheckpoint(Step):
         Raises:
             UserError: if transformers cannot load the files, or if the head does not fit the task's labels.
         """
-        from runner.engines.checkpoint import save_checkpoint
+        from runner.engines.checkpoint import PROMPTS, save_checkpoint
 
         assert inputs.source is not None
         fit = self._fit(inputs.source, inputs.texts, "model")
@@ -127,6 +127,9 @@ class ImportCheckpoint(Step):
             notes["label_outputs"] = fit.match.notes()
         if fit.normalized:
             model.config.vector_normalized = True
+        if read_kind(inputs.texts) == RETRIEVAL and any(prompts := prompts_of(inputs.source)):
+            setattr(model.config, PROMPTS, list(prompts))
+            notes["prompts"] = list(prompts)
         if fit.unused:
             notes["unused_files"] = fit.unused
         import_tokenizer(inputs.source, target, inputs.texts, model.config)

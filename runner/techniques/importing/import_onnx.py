@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.config.task_kinds import CLASSIFIED, TOKENS
+from runner.config.task_kinds import CLASSIFIED, RERANK, TOKENS
 from runner.errors import UserError, first_line
 from runner.models.inputs import INPUTS
 from runner.models.onnx_file import check_onnx
@@ -35,7 +35,7 @@ class ImportOnnx(Step):
 
     takes = "files"
     gives = "onnx"
-    kinds = (*CLASSIFIED, TOKENS)
+    kinds = (*CLASSIFIED, TOKENS, RERANK)
     keeps_flops = False  # a graph may be quantized or fused, so its products are not counted
     reads_texts = True  # it reads the labels, and compares tokens on the texts
     keeps_predictions = True

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from runner.config.task_kinds import EMBEDDING, KINDS, TOKENS
+from runner.config.task_kinds import KINDS, RERANK, TOKENS, VECTORS
 from runner.errors import UserError, did_you_mean
 from runner.models.architectures import ARCHITECTURES
-from runner.tasks.texts import SPLITS, read_kind, read_labels, read_split
+from runner.tasks.texts import DOCUMENTS, SPLITS, read_kind, read_labels, read_split
 from runner.techniques.shape import Shape, shape_of_config
 from runner.techniques.step import Step, StepInputs, step
 from runner.techniques.training.pairs import note_token_types
@@ -32,8 +32,8 @@ class RandomWeights(Step):
     """Nothing → checkpoint.
 
     The tokenizer is a byte-level BPE trained on the task's texts. It gives more tokens per text than a trained model's
-    tokenizer. For a task without labels the model has two outputs. For a task of kind embedding it has no head and
-    takes the mean of the tokens' vectors.
+    tokenizer. For a task without labels the model has two outputs, or one if the task is of kind rerank. For a task of
+    vectors it has no head and takes the mean of the tokens' vectors.
 
     Attributes:
         shape: the model_type (see runner/models/architectures.py) and fields of its config in transformers. Fields that
@@ -78,13 +78,13 @@ class RandomWeights(Step):
         from runner.engines.checkpoint import Embedder, save_checkpoint, without_pooler
         from runner.engines.lean_transformers import transformers
 
-        labels = read_labels(inputs.texts) or ["LABEL_0", "LABEL_1"]
+        kind = read_kind(inputs.texts)
+        labels = read_labels(inputs.texts) or ["LABEL_0", "LABEL_1"][: 1 if kind == RERANK else 2]
         config = _config(self.shape, labels)
-        texts = (example.whole for split in SPLITS for example in read_split(inputs.texts, split))
+        texts = (example.whole for split in (*SPLITS, DOCUMENTS) for example in read_split(inputs.texts, split))
         _train_tokenizer(texts, _SPECIAL[self.shape["model_type"]], config).save(str(target / "tokenizer.json"))
         torch.manual_seed(self.seed)
-        kind = read_kind(inputs.texts)
-        if kind == EMBEDDING:
+        if kind in VECTORS:
             config.vector_pooling = "mean"
             architecture = transformers.AutoModel._model_mapping[type(config)]
             encoder = architecture._from_config(config, dtype=torch.float32, **without_pooler(architecture))

@@ -15,6 +15,7 @@ from runner.errors import UserError
 MODULES = "modules.json"
 _SETTINGS, _PROMPTS = "sentence_bert_config.json", "config_sentence_transformers.json"
 _POOLINGS = {"mean": "mean", "mean_tokens": "mean", "cls": "first", "cls_token": "first"}  # the values of `head`
+_DOCUMENT_PROMPTS = ("document", "passage", "corpus")  # the first of these that a folder has
 _SAME_ORDER = (None, "cosine")  # these order neighbours as the cosine does; with vectors of length 1, all do
 
 
@@ -41,11 +42,32 @@ def check_vectors(files: Path, head: str, where: str) -> bool:
             f"{', '.join(unknown) or 'this order'} is not supported: the vectors would differ. Take a model of a "
             "Transformer, a Pooling and at most a Normalize."
         )
-    _check_pooling(_read(files, f"{modules[1][1]}/config.json"), modules[1][1], head, where)
+    pooling = _read(files, f"{modules[1][1]}/config.json")
+    _check_pooling(pooling, modules[1][1], head, where)
+    if pooling.get("include_prompt") is False and any(prompts_of(files)):
+        raise UserError(
+            f"{where}: {modules[1][1]}/config.json: include_prompt is false, which leaves a prompt's tokens out of "
+            "the vector. This is not supported. Take another model."
+        )
     if _read(files, _SETTINGS).get("do_lower_case"):
         raise UserError(f"{where}: {_SETTINGS}: do_lower_case is true, which is not supported. Take another model.")
     _check_prompts(_read(files, _PROMPTS), "Normalize" in kinds, where)
     return "Normalize" in kinds
+
+
+def prompts_of(files: Path) -> tuple[str, str]:
+    """Return what comes before each query and before each document, as sentence-transformers takes it from the folder.
+
+    Args:
+        files: the model's folder.
+
+    Raises:
+        UserError: if the file that names prompts cannot be read.
+    """
+    named = _read(files, _PROMPTS).get("prompts") if (files / MODULES).is_file() else None
+    prompts = named if isinstance(named, dict) else {}
+    document = next((prompts[name] for name in _DOCUMENT_PROMPTS if name in prompts), "")
+    return str(prompts.get("query") or ""), str(document or "")
 
 
 def pooling_of(files: Path, where: str) -> str | None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from runner.errors import UserError, did_you_mean
 from runner.models.inputs import INPUTS
-from runner.tasks.texts import read_split
+from runner.tasks.texts import texts_to_learn_from
 from runner.tasks.tokenizer import load_tokenizer
 from runner.techniques.onnx.onnx_export import MODEL
 from runner.techniques.shape import Shape, check_tokens
@@ -137,14 +137,14 @@ class OnnxStaticInt8(Step):
 
 
 def calibration_texts(folder: Path, count: int) -> tuple[str, list[RawText]]:
-    """Return the split for calibration and its first texts. The split is train, or test if there are no such texts.
+    """Return the first texts for calibration, and where they are from; see `runner.tasks.texts.texts_to_learn_from`.
 
     Args:
         folder: the task's folder; see `runner.tasks`.
         count: the number of texts.
     """
-    split = "train" if (examples := read_split(folder, "train")) else "test"
-    return split, [example.tokenizer_input for example in (examples or read_split(folder, "test"))[:count]]
+    split, examples = texts_to_learn_from(folder)
+    return split, [example.tokenizer_input for example in examples[:count]]
 
 
 def encode(texts: Sequence[RawText], checkpoint: Path, max_length: int) -> list[dict[str, np.ndarray]]:

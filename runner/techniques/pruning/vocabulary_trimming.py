@@ -16,7 +16,7 @@ from typing import Any
 
 from runner.errors import UserError
 from runner.models.architectures import ARCHITECTURES
-from runner.tasks.texts import SPLITS, read_split
+from runner.tasks.texts import texts_to_learn_from
 from runner.tasks.tokenizer import load_tokenizer
 from runner.techniques.shape import Shape
 from runner.techniques.step import Step, StepInputs, step
@@ -30,9 +30,9 @@ _BYTE = re.compile(r"<0x[0-9A-F]{2}>")  # the tokens for bytes of characters tha
 class VocabularyTrimming(Step):
     """checkpoint → checkpoint with fewer embeddings and a tokenizer that fits them.
 
-    The step keeps the tokens of the training texts (or of all texts, if the task has no training texts), all special
-    and added tokens, the tokens that are not made of others (single characters and bytes), and the tokens from which
-    longer kept tokens are merged.
+    The step keeps the tokens of the training texts (or of the documents or of all texts, if the task has no training
+    texts), all special and added tokens, the tokens that are not made of others (single characters and bytes), and the
+    tokens from which longer kept tokens are merged.
 
     Attributes:
         min_count: how often a token must occur in the texts.
@@ -73,8 +73,8 @@ class VocabularyTrimming(Step):
         assert inputs.source is not None
         model = load_checkpoint(inputs.source)
         tokenizer = json.loads((inputs.source / "tokenizer.json").read_text(encoding="utf-8"))
-        split = next(split for split in SPLITS if read_split(inputs.texts, split))
-        texts = [example.whole for example in read_split(inputs.texts, split)]
+        split, examples = texts_to_learn_from(inputs.texts)
+        texts = [example.whole for example in examples]
         used = used_tokens(load_tokenizer(inputs.source), texts, self.min_count)
         architecture = ARCHITECTURES.get(model.config.model_type)
         fixed = architecture is not None and architecture.numbered_from_padding
