@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from runner.report.columns import Cell, Column, columns_for
 from runner.report.view import Group
-from runner.results.format import UNKNOWN, in_points, percent, pluralize, points, signed, significant
+from runner.results.format import UNKNOWN, percent, pluralize, points, signed, significant
 from runner.results.tables import Row
 
 TITLE = "Accuracy in detail"
@@ -125,13 +125,6 @@ _COLUMNS = (
         lambda r: _p_cell(r, "quality_p_value"),
         "quality_p_value_holm",
         needs=("quality_p_value",),
-    ),
-    Column(
-        "Certifiable",
-        "the smallest margin that so many texts certify with 80% probability, if the variant loses nothing",
-        lambda r: Cell(UNKNOWN if r["quality_detectable"] is None else in_points(r["quality_detectable"])),
-        "quality_detectable",
-        needs=("quality_detectable",),
     ),
     Column("Macro-F1", "and its difference to the baseline's", _f1_cell, "macro_f1", needs=("macro_f1",)),
     Column(

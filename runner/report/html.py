@@ -43,8 +43,8 @@ _ANSWERED = {
     "Latency p50": "wide bare",
     "Speedup": "",
     "Accuracy": "",
-    QUALITY: "",
-    "Changed": "wide",
+    QUALITY: "wide bare",
+    "Changed": "wide bare",
     "Disk": "",
     "Memory peak": "wide",
 }

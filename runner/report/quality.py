@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from statistics import median
 
 from runner.report.judged import JUDGED
-from runner.results.format import in_points, listed, points, significant, texts_needed
-from runner.results.judged import RANKING
+from runner.results.format import in_points, listed, points, rounded_up, significant
 from runner.results.non_inferiority import CERTIFIED, QUALITY_VERDICTS, PairedShares, detectable_difference
-from runner.results.quality import paired_of
+from runner.results.quality import paired_of, units_of
 from runner.results.statistics import ALPHA
 from runner.results.tables import Row
 
@@ -21,19 +20,23 @@ def is_certified(row: Row) -> bool:
 
 
 def quality_note(row: Row) -> str:
-    """Return the margin that a variant is within, or how many texts would decide whether it is."""
-    if row["quality_verdict"] == "equivalent":
-        return f"within {in_points(row['quality_margin'])}"
+    """Return how many texts would decide about an undecided variant, as '2,200'; empty for others."""
     needed = row["quality_texts_needed"]
-    return "" if needed is None else f"{texts_needed(needed)} would decide"
+    return "" if needed is None else rounded_up(needed)
 
 
 def quality_hint(row: Row) -> str:
-    """Return the p-value that the verdict on a variant's quality rests on."""
+    """Return what the verdict on a variant's quality rests on."""
     p_value = row["quality_p_value_holm"]
     if p_value is None:
         return ""
-    return f"p of a loss of {in_points(row['quality_margin'])} or more: {significant(p_value, 2)}, adjusted (Holm)"
+    said = f"p of a loss of {in_points(row['quality_margin'])} or more: {significant(p_value, 2)}, adjusted (Holm)"
+    return f"{would_decide(row)}; {said}" if quality_note(row) else said
+
+
+def would_decide(row: Row) -> str:
+    """Return '2,200 texts would decide', of an undecided variant."""
+    return f"{quality_note(row)} {units_of(row)} would decide"
 
 
 def within(row: Row) -> str:
@@ -55,7 +58,7 @@ def not_certified(faster: Sequence[tuple[str, Row]]) -> str:
     if not undecided:
         return f"{said}."
     label, row = undecided[0]
-    return f"{said}. For {label}, {quality_note(row)}."
+    return f"{said}. For {label}, {would_decide(row)}."
 
 
 def quality_sentence(rows: Sequence[Row]) -> str:
@@ -67,8 +70,8 @@ def quality_sentence(rows: Sequence[Row]) -> str:
     verdicts = ", ".join(f"{counts[verdict]} {verdict}" for verdict in QUALITY_VERDICTS if counts[verdict])
     typical, texts = median(row["quality_detectable"] for row in tested), first["quality_texts"]
     said = f"Quality ({_score(first)}, margin {in_points(first['quality_margin'])}): {verdicts} (95%, Holm)."
-    units = "queries" if first["quality_measure"] in RANKING else "texts"
-    can = f"{texts:,} {units} can certify margins from"
+    said += f" Beside undecided stands how many {units_of(first)} would decide." if counts["undecided"] else ""
+    can = f"{texts:,} {units_of(first)} can certify margins from"
     if isinstance(paired_of(first), PairedShares):
         smallest = detectable_difference(PairedShares(texts, 0, 0))
         said += (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from runner.results.judged import RANKING
 from runner.results.non_inferiority import (
     Paired,
     PairedMeans,
@@ -51,6 +52,11 @@ def paired_of(row: Row) -> Paired | None:
         losses, gains = (round(fraction * texts) for fraction in flips)
         return PairedShares(texts, losses, gains)
     return PairedMeans(row[f"{measure}_difference"], row["quality_deviation"], texts)
+
+
+def units_of(row: Row) -> str:
+    """Return what the tests of a variant's quality are over: texts or queries."""
+    return "queries" if row["quality_measure"] in RANKING else "texts"
 
 
 def qualities(rows: Sequence[Row], margin: float) -> dict[str, Quality]:
