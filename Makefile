@@ -40,7 +40,7 @@ reproduce: setup ## Run a recorded sweep again, and diff: SWEEP=outputs/demo OUT
 test: setup ## Run the fast tests, in at most 4 minutes: ARGS="-k word"; those that need Docker skip where no engine answers
 	@$(pytest) -m "not (sweep or browser or architectures or slow)" $(ARGS)
 check: setup lint ## Run lint and every test, in about half an hour
-	@$(pytest) $(ARGS)
+	@$(pytest) --durations=40 --durations-min=8 $(ARGS)
 lint: .venv/.ready ## Check style, types, and that no room uses one above it
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/lint-imports --no-cache
 	@.venv/bin/mypy && cd docker && ../.venv/bin/mypy --config-file= --strict *.py

@@ -48,12 +48,13 @@ def _configuration() -> str:
     lines = [
         "# Every configuration key",
         "",
-        "Generated from `runner/config/schema.py` by `python -m docs.generate`. Keys are set in the YAML of `conf/`, "
+        "Generated from `runner/config/` by `python -m docs.generate`. Keys are set in the YAML of `conf/`, "
         "in a grid, or on the command line (`threads=2`, `workload.batch_size=8`). An unknown key or a wrong type is "
         "refused before anything starts.",
     ]
     for prefix, schema in _groups(Config, ""):
-        place = f"`conf/{prefix.rstrip('.').split('.')[0]}/`. " if prefix else ""
+        group = prefix.split(".")[0]
+        place = f"`conf/{group}/`. " if group and (DOCS.parent / "conf" / group).is_dir() else ""
         lines += ["", f"## {prefix.rstrip('.') or 'A job'}", "", f"{place}{_summary(schema)}", ""]
         lines += ["| key | type | default | meaning |", "|---|---|---|---|"]
         comments, types = _comments(schema), get_type_hints(schema)

@@ -42,7 +42,8 @@ _WHERE = (
     ),
     (
         "a verdict's rule",
-        "`runner/results/statistics.py`, the function `verdict`; for a diff, `runner/diff/change.py`.",
+        "`runner/results/statistics.py`, the function `verdict`; for the quality, `runner/results/non_inferiority.py`; "
+        "for a diff, `runner/diff/change.py`.",
     ),
     (
         "how a capacity is found",

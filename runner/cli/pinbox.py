@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import click
 
 from runner.cli.bundle import bundle
+from runner.cli.capacity import capacity
 from runner.cli.charts import charts
 from runner.cli.collect import collect
 from runner.cli.diff import diff
@@ -19,6 +20,7 @@ from runner.cli.export import export
 from runner.cli.image import image
 from runner.cli.import_results import import_results
 from runner.cli.init.command import init
+from runner.cli.load_test import load_test
 from runner.cli.recommend import recommend
 from runner.cli.report import report
 from runner.cli.reproduce import reproduce
@@ -31,8 +33,23 @@ from runner.errors import UserError, printable
 
 _HELP = ["-h", "--help"]
 VERBS = (
-    *(try_model, init, sweep, run, search, watch, collect, report, charts, diff, recommend, export, bundle),
-    *(import_results, reproduce, doctor, image),
+    *(
+        try_model,
+        init,
+        sweep,
+        run,
+        search,
+        capacity,
+        watch,
+        collect,
+        report,
+        charts,
+        diff,
+        recommend,
+        export,
+        load_test,
+    ),
+    *(load_test, bundle, import_results, reproduce, doctor, image),
 )
 for _verb in VERBS:  # a verb that is tried by itself, as completion does, knows them too
     _verb.context_settings.setdefault("help_option_names", _HELP)

@@ -24,12 +24,14 @@ def _limit_options(command: Any) -> Any:
 @click.command()
 @sweep_argument
 @_limit_options
+@click.option("--allow-undecided", is_flag=True, help="With --margin: what is not certified yet counts, too.")
 @click.option("--rate", metavar="NUMBER", help="Requests a second: names what holds them on the fewest cores.")
 @click.option("--slo-p99-ms", metavar="NUMBER", help="The objective of --rate, in ms; the sweep must have measured it.")
 @click.option("--core-hour", metavar="PRICE", help="Price of a core-hour: says what a million texts or requests cost.")
 @click.option("--prices", type=click.Path(path_type=Path), help="File with prices of instances, for --rate.")
 def recommend(
     sweep: Path,
+    allow_undecided: bool,
     rate: str | None,
     slo_p99_ms: str | None,
     core_hour: str | None,
@@ -46,6 +48,7 @@ def recommend(
     from runner.recommend.capacity import Objective
     from runner.recommend.choose import choose
     from runner.recommend.decision_data import decision_data
+    from runner.recommend.margin import Margin
     from runner.recommend.prices import read_prices
     from runner.recommend.queueing import predictions
     from runner.recommend.rate import choose_for_rate, chosen_objective
@@ -54,6 +57,9 @@ def recommend(
     from runner.results.tables import read_tables
 
     allowed = read_limits({name.replace("_", "-"): text for name, text in limits.items()})
+    margin = Margin(allowed["loss"], allow_undecided) if "loss" in allowed else None
+    if allow_undecided and margin is None:
+        raise UserError("--allow-undecided needs --margin. Give the points of accuracy that a variant may lose.")
     price = read_price(core_hour)
     requests = _positive("rate", rate, "a number of requests a second, such as 200")
     bound = _positive("slo-p99-ms", slo_p99_ms, "a number of ms, such as 50")
@@ -63,7 +69,7 @@ def recommend(
         raise UserError("Give either --core-hour or --prices, not both.")
     pricing = Pricing(price, read_prices(prices) if prices else None)
     tables = read_tables(sweep)
-    choices = decision_data(tables)
+    choices = decision_data(tables, margin)
     if not any(data.variants for data in choices):
         raise UserError(f"{sweep} has no job without failures: there is nothing to choose from.")
     if requests is not None:
@@ -80,7 +86,9 @@ def recommend(
             fits.append(chosen.winner is not None)
         else:
             at = choose_for_rate(data, chosen, requests, objective)
-            print_rate(data, chosen, at, allowed, pricing, predictions(tables, data, at, MAX_ROWS), console)
+            shown = (data.variants[one.place] for one in [*at.fitting, *at.servings][:MAX_ROWS])
+            capacities = {variant.job: variant.capacity for variant in shown if variant.capacity}
+            print_rate(data, chosen, at, allowed, pricing, predictions(tables, capacities), console)
             fits.append(at.winner is not None)
     return 0 if all(fits) else 1
 

@@ -61,6 +61,6 @@ def search(overrides: Sequence[str], model: str, task: str, budget: str, techniq
     except KeyboardInterrupt:
         say("Stopped. What was measured is kept; the same command goes on from here.")
         raise
-    print_front(front(candidates(tables.summary.to_pylist(), tables.results.to_pylist())), Console())
+    print_front(front(candidates(tables)), Console())
     print(folder / "report.html")
     return outcome(tables)

@@ -125,7 +125,7 @@ def _conclude(folder: Path, code: int | None, command: str) -> int:
 
     from runner.recommend.choose import choose
     from runner.recommend.decision_data import decision_data
-    from runner.recommend.limits import within_a_point
+    from runner.recommend.margin import Margin
     from runner.recommend.terminal import print_recommendation
     from runner.results.summary import outcome
     from runner.results.tables import read_tables
@@ -137,15 +137,17 @@ def _conclude(folder: Path, code: int | None, command: str) -> int:
             )
         return code or 2
     tables, console = read_tables(folder), Console()
-    accuracies = [row["accuracy"] for row in tables.summary.to_pylist() if row["job"] == row["baseline_job"]]
-    accuracy = next((value for value in accuracies if value is not None), None)
-    decidable = [data for data in decision_data(tables) if data.variants]
+    margin = next((row["quality_margin"] for row in tables.jobs if row["quality_margin"] is not None), None)
+    limits = {} if margin is None else {"loss": margin}
+    decidable = [data for data in decision_data(tables, None if margin is None else Margin(margin)) if data.variants]
     for data in decidable:
-        limits = within_a_point(accuracy)
         print()
         print_recommendation(data, choose(data, limits), limits, None, console)
     if not decidable:
         print("\nNothing is recommended yet: that takes all rounds of a variant, without a failure.")
+    if margin is not None and any(variant.reasons.get("loss") for data in decidable for variant in data.variants):
+        asked = f"{program()} recommend {folder} --margin {100 * margin:g} --allow-undecided"
+        print(f"\nOnly what is certified counts. This also counts what is undecided:\n{asked}")
     to_go_on = f"To go on, edit {folder.parent / 'conf'}, and run"
     print(f"\n{f'{_USED_UP}. This goes on from here' if code is None else to_go_on}:\n{command}")
     return outcome(tables)

@@ -13,13 +13,14 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
+from runner.config.checks import at_least, check_name
+from runner.config.load import LoadConfig
+from runner.config.quality import QualityConfig
 from runner.config.task_kinds import EMBEDDING, KINDS, MULTI_LABEL, SIMILARITY, SINGLE_LABEL, TOKENS
 from runner.errors import UserError, did_you_mean
 
 PRECISIONS = ("float32", "bfloat16", "int8")
 STORED_VECTORS = ("float32", "int8", "binary")
-MAX_QUEUE = 4096
-_LONGEST_NAME = 100
 
 
 class Weights(Enum):
@@ -62,13 +63,6 @@ class IsolationKind(Enum):
     process = "process"
 
 
-class LoadKind(Enum):
-    """How requests arrive: one call after the other from one caller, or at random times at a rate."""
-
-    closed = "closed"
-    open = "open"
-
-
 @dataclass
 class PackageFile:
     """Files from a pinned Python package."""
@@ -108,8 +102,8 @@ class ModelConfig:
     shape: dict[str, Any] = field(default_factory=dict)  # for random weights: the fields of transformers' config
 
     def __post_init__(self) -> None:
-        _check_name("model.name", self.name)
-        _check_name("model.family", self.family)
+        check_name("model.name", self.name)
+        check_name("model.family", self.family)
 
 
 @dataclass
@@ -124,7 +118,7 @@ class TechniqueConfig:
     vectors: str = "float32"  # how a search stores the documents' vectors: float32, int8 or binary; for retrieval only
 
     def __post_init__(self) -> None:
-        _check_name("technique.name", self.name)
+        check_name("technique.name", self.name)
         if self.precision not in (None, *PRECISIONS):
             raise UserError(
                 f"technique.precision of '{self.name}' is '{self.precision}'. "
@@ -180,7 +174,7 @@ class TaskConfig:
     collection: CollectionConfig = field(default_factory=CollectionConfig)
 
     def __post_init__(self) -> None:
-        _check_name("task.name", self.name)
+        check_name("task.name", self.name)
         if self.kind not in KINDS:
             raise UserError(f"task.kind of '{self.name}' is '{self.kind}'. {did_you_mean(self.kind, KINDS)}")
         if self.kind == MULTI_LABEL and self.label_column is None:
@@ -210,7 +204,7 @@ class TaskConfig:
                 "model's outputs."
             )
         if self.max_test_texts is not None:
-            _at_least("task.max_test_texts", self.max_test_texts, 1)
+            at_least("task.max_test_texts", self.max_test_texts, 1)
         if not self.label_separator:
             raise UserError(f"task.label_separator of '{self.name}' is empty. Take a character that no label has.")
 
@@ -229,16 +223,16 @@ class WorkloadConfig:
     bucket: int | None = None  # the multiple of tokens, for padding=bucketed
 
     def __post_init__(self) -> None:
-        _check_name("workload.name", self.name)
-        _at_least("workload.batch_size", self.batch_size, 1)
-        _at_least("workload.max_length", self.max_length, 2)
+        check_name("workload.name", self.name)
+        at_least("workload.batch_size", self.batch_size, 1)
+        at_least("workload.max_length", self.max_length, 2)
         if (self.bucket is not None) != (self.padding == Padding.bucketed):
             raise UserError(
                 f"workload '{self.name}': padding is {getattr(self.padding, 'value', self.padding)} and bucket is "
                 f"{self.bucket or 'not set'}. Only padding=bucketed uses bucket: set both, or neither."
             )
         if self.bucket is not None:
-            _at_least("workload.bucket", self.bucket, 1)
+            at_least("workload.bucket", self.bucket, 1)
 
 
 @dataclass
@@ -254,7 +248,7 @@ class DisturbanceLimits:
 
     def __post_init__(self) -> None:
         for name, limit in vars(self).items():
-            _at_least(f"measure.limits.{name}", limit, 0)
+            at_least(f"measure.limits.{name}", limit, 0)
 
 
 @dataclass
@@ -277,7 +271,7 @@ class MeasureConfig:
 
     def __post_init__(self) -> None:
         for name, least in {"rounds": 1, "reruns": 0, "max_rounds": self.rounds, "batches": 1}.items():
-            _at_least(f"measure.{name}", getattr(self, name), least)
+            at_least(f"measure.{name}", getattr(self, name), least)
         if not 0 <= self.cold_starts <= self.rounds:
             raise UserError(
                 f"measure.cold_starts is {self.cold_starts}, but must be from 0 to measure.rounds, which is "
@@ -285,70 +279,7 @@ class MeasureConfig:
             )
         for name in ("half_width", "budget_seconds", "timed_seconds", "turn_seconds", "warmup_seconds"):
             if (value := getattr(self, name)) is not None:
-                _at_least(f"measure.{name}", value, 0)
-
-
-@dataclass
-class SloConfig:
-    """The service level objective: a percentile of the latency, and the bound that it must keep."""
-
-    percentile: float = 99.0  # the share of the requests, in percent, that must be answered in time
-    milliseconds: float = 50.0  # the longest latency of these requests, from their arrival to their answer
-
-    def __post_init__(self) -> None:
-        if not 0 < self.percentile < 100:
-            raise UserError(f"load.slo.percentile is {self.percentile:g}, but must be above 0 and below 100, as 99 is.")
-        if not self.milliseconds > 0:
-            raise UserError(f"load.slo.milliseconds is {self.milliseconds:g}, but must be above 0.")
-
-    @property
-    def seconds(self) -> float:
-        """Return the bound in seconds."""
-        return self.milliseconds / 1000
-
-
-@dataclass
-class BatchingConfig:
-    """How a worker of the service groups waiting requests into a call."""
-
-    max_batch_size: int = 1  # the most requests in a call
-    max_wait_milliseconds: float = 0.0  # how long a worker waits for further requests, if the batch is not full
-
-    def __post_init__(self) -> None:
-        _at_least("load.batching.max_batch_size", self.max_batch_size, 1)
-        _at_least("load.batching.max_wait_milliseconds", self.max_wait_milliseconds, 0)
-
-
-@dataclass
-class LoadConfig:
-    """How requests arrive. Only `name` and `kind` are read if the kind is closed."""
-
-    name: str = "closed"  # the name in tables and reports
-    kind: LoadKind = LoadKind.closed  # closed: one call at a time; open: random arrivals, to find the capacity
-    slo: SloConfig = field(default_factory=SloConfig)
-    workers: int = 1  # the worker processes of the service; each has as many threads as the key threads says
-    batching: BatchingConfig = field(default_factory=BatchingConfig)
-    queue: int = 256  # the most requests that wait; one that arrives when the queue is full is rejected
-    probe_seconds: float = 3.0  # how long the requests of a probe arrive; longer where a slow rate gives too few
-
-    def __post_init__(self) -> None:
-        _check_name("load.name", self.name)
-        _at_least("load.workers", self.workers, 1)
-        _at_least("load.queue", self.queue, 1)
-        _at_least("load.probe_seconds", self.probe_seconds, 0.1)
-        if isinstance(self.queue, int) and self.queue > MAX_QUEUE:
-            raise UserError(f"load.queue is {self.queue}, but must be at most {MAX_QUEUE}, which fit into a pipe.")
-        if self.is_open and self.batching.max_wait_milliseconds >= self.slo.milliseconds:
-            raise UserError(
-                f"load.batching.max_wait_milliseconds is {self.batching.max_wait_milliseconds:g}, but "
-                f"load.slo.milliseconds is {self.slo.milliseconds:g}: a request that waits so long for others is late. "
-                "Wait for less."
-            )
-
-    @property
-    def is_open(self) -> bool:
-        """Return whether the capacity is measured."""
-        return self.kind is LoadKind.open
+                at_least(f"measure.{name}", value, 0)
 
 
 @dataclass
@@ -364,9 +295,9 @@ class IsolationConfig:
 
     def __post_init__(self) -> None:
         if self.cpus is not None:
-            _at_least("isolation.cpus", self.cpus, 0.01)  # Docker takes no less
-        _at_least("isolation.pids", self.pids, 16)
-        _at_least("isolation.timeout_seconds", self.timeout_seconds, 1)
+            at_least("isolation.cpus", self.cpus, 0.01)  # Docker takes no less
+        at_least("isolation.pids", self.pids, 16)
+        at_least("isolation.timeout_seconds", self.timeout_seconds, 1)
 
 
 @dataclass
@@ -398,12 +329,13 @@ class Config:
     prepare_timeout_seconds: float = 7200.0  # the time limit of a step; a step that takes longer is killed
     control_texts: int = 32  # the texts on which predictions are first compared with those of transformers; 0: none
     metrics: list[str] = field(default_factory=list)  # your own metrics, plugins/metrics/NAME.py, shown beside accuracy
+    quality: QualityConfig = field(default_factory=QualityConfig)
     grid: GridConfig = field(default_factory=GridConfig)
 
     def __post_init__(self) -> None:
-        _at_least("threads", self.threads, 1)
-        _at_least("prepare_timeout_seconds", self.prepare_timeout_seconds, 1)
-        _at_least("control_texts", self.control_texts, 0)
+        at_least("threads", self.threads, 1)
+        at_least("prepare_timeout_seconds", self.prepare_timeout_seconds, 1)
+        at_least("control_texts", self.control_texts, 0)
 
     @property
     def service_cores(self) -> int:
@@ -426,17 +358,3 @@ def plain_config(config: DictConfig) -> dict[str, Any]:
     plain = OmegaConf.to_container(config, resolve=True, enum_to_str=True)
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items()}
-
-
-def _check_name(key: str, name: str) -> None:
-    """Check that a name fits on a line of a terminal or a table. Other characters are escaped where it is shown."""
-    if len(name) > _LONGEST_NAME or not name.isprintable():
-        raise UserError(
-            f"{key} is '{name[:_LONGEST_NAME]}', but must be one line of at most {_LONGEST_NAME} characters, without "
-            "control characters. Take a shorter or plainer name."
-        )
-
-
-def _at_least(key: str, value: float, least: float) -> None:
-    if isinstance(value, int | float) and value < least:
-        raise UserError(f"{key} is {value}, but must be at least {least}.")

@@ -9,7 +9,7 @@ from scipy.special import ndtr
 
 from runner.diff.change import ACCURACY, PREDICTIONS, Change
 from runner.diff.join import Pair, Side
-from runner.results.accuracy_difference import mcnemar
+from runner.results.non_inferiority import Paired, paired_shares
 from runner.results.statistics import wilson_interval
 from runner.results.token_metrics import difference, per_text
 
@@ -83,9 +83,15 @@ def newcombe(right_a: int, n_a: int, right_b: int, n_b: int) -> tuple[float, flo
 def _paired(pair: Pair) -> tuple[float, float | None, float | None, float | None]:
     """Return the difference B − A on the same examples, its 95% interval and p-value."""
     right_a, right_b, a = _right(pair.a), _right(pair.b), pair.a.examples
-    if a.are_words:
-        return difference(per_text(right_a, a.of_text), per_text(right_b, a.of_text))
-    return mcnemar(right_a, right_b)
+    if not a.are_words:
+        return _with_interval(paired_shares(right_a, right_b))
+    before, after = per_text(right_a, a.of_text), per_text(right_b, a.of_text)
+    found = difference(before, after)
+    return (after.value - before.value, None, None, None) if found is None else _with_interval(found)
+
+
+def _with_interval(paired: Paired) -> tuple[float, float, float, float]:
+    return paired.value, *paired.interval, paired.p_value
 
 
 def _independent(side: Side) -> int:

@@ -13,7 +13,7 @@ from runner.results.tables import Tables
 _HASHES = ("image", "base image", "lock file")
 _CPU = ("CPU model", "instruction sets")
 #: Differences that do not make it other software; the rows of the jobs say which code of the user they ran.
-_NOT_SOFTWARE = (*_CPU, "cores", "logical CPUs", "memory (bytes)", "kernel", "code of one's own")
+_NOT_SOFTWARE = (*_CPU, "cores", "logical CPUs", "memory (bytes)", "kernel", "code of one's own", "quality margin")
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,7 @@ def _facts(tables: Tables) -> dict[str, str]:
         "code of one's own": _seen(tables, "plugins"),
         "results schema": manifest.get("schema"),
         "seed": manifest.get("seed"),
+        "quality margin": (manifest.get("quality") or {}).get("margin"),
         "slots": manifest.get("slots") or 1,
     }
     return {name: "" if value is None else str(value) for name, value in (known | measure).items()}

@@ -183,7 +183,7 @@ def notes(comparison: Diff) -> list[str]:
         )
     name = namer(comparison)
     for job in comparison.compared:
-        lines += [f"{name(job.pair.b)}: {text}" for text in _problems(job)]
+        lines += [f"{name(job.pair.b)}: {text}" for text in (*_problems(job), *_quality(job))]
     return lines + [f"{name(pair.b)}: not compared, its texts differ." for pair in comparison.other_inputs]
 
 
@@ -210,6 +210,12 @@ def _machine(change: Change) -> list[str]:
     if change.machine is None or abs(change.machine - 1) < 0.005:
         return []
     return [f"the machine itself {_percent_or_times(change.machine)}"]
+
+
+def _quality(job: Compared) -> list[str]:
+    """Return what the verdict on the quality was in A and is in B, if they differ."""
+    a, b = (side.row["quality_verdict"] for side in (job.pair.a, job.pair.b))
+    return [f"its quality against the baseline was {a} in A and is {b} in B."] if a and b and a != b else []
 
 
 def _problems(job: Compared) -> list[str]:

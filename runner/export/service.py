@@ -10,8 +10,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from runner.config.load import LoadConfig
 from runner.config.paths import MAKE
-from runner.config.schema import LoadConfig
 from runner.config.task_kinds import EMBEDDING, TOKENS, VECTORS
 from runner.errors import UserError
 from runner.export.variant import Variant

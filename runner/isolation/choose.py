@@ -8,8 +8,9 @@ import re
 import requests
 from docker.errors import DockerException
 
+from runner.config.load import LoadConfig
 from runner.config.paths import ENGINE_SCRIPT
-from runner.config.schema import IsolationConfig, IsolationKind, LoadConfig
+from runner.config.schema import IsolationConfig, IsolationKind
 from runner.errors import UserError
 from runner.isolation.box import Box
 from runner.isolation.docker import DockerBox, connect, engine_gone, remove_orphans

@@ -18,6 +18,7 @@ import numpy as np
 
 from runner.recommend.capacity import Capacity, measured_capacity
 from runner.recommend.limits import EPSILON, Measure
+from runner.recommend.margin import Loss, Margin, losses
 from runner.recommend.mistakes import Mistakes, mistakes
 from runner.recommend.names import labels_of, title_of
 from runner.results.labels import group_label
@@ -70,6 +71,7 @@ class Variant:
             name, in steps.
         capacity: the rate that it holds under an open load; None if it was not measured.
         job: the key of its job.
+        reasons: why a measure is not known, by its name.
     """
 
     label: str
@@ -83,6 +85,7 @@ class Variant:
     ratio_steps: Mapping[str, Sequence[int]]
     capacity: Capacity | None = None
     job: str = ""
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def log_latency(self) -> int:
@@ -129,8 +132,13 @@ class DecisionData:
         return core_hour * variant.threads * variant.latency_seconds / 3600 / self.batch_size * 1e6
 
 
-def decision_data(tables: Tables) -> list[DecisionData]:
-    """Return what can be chosen from, one choice after the other in the order of the plan."""
+def decision_data(tables: Tables, margin: Margin | None = None) -> list[DecisionData]:
+    """Return what can be chosen from, one choice after the other in the order of the plan.
+
+    Args:
+        tables: the tables of the sweep.
+        margin: the loss of quality that is allowed; None if it does not matter.
+    """
     trials: dict[str, list[Row]] = defaultdict(list)
     for trial in tables.results.select(_OF_TRIALS).to_pylist():
         if trial["status"] == "ok" and trial["included"]:
@@ -139,7 +147,8 @@ def decision_data(tables: Tables) -> list[DecisionData]:
     for row in tables.jobs:
         choices[tuple(row[name] for name in _SHARED)].append(row)
     evaluated = mistakes(tables, {row["job"] for row in tables.jobs if row["accuracy"] is not None})
-    return [_decision_data(rows, trials, evaluated) for rows in choices.values()]
+    lost = losses(tables.jobs, margin) if margin else {}
+    return [_decision_data(rows, trials, evaluated, lost) for rows in choices.values()]
 
 
 def to_steps(value: float) -> int:
@@ -148,7 +157,10 @@ def to_steps(value: float) -> int:
 
 
 def _decision_data(
-    rows: Sequence[Row], trials: Mapping[str, Sequence[Row]], evaluated: Mapping[str, Mistakes]
+    rows: Sequence[Row],
+    trials: Mapping[str, Sequence[Row]],
+    evaluated: Mapping[str, Mistakes],
+    lost: Mapping[str, Loss],
 ) -> DecisionData:
     labels = labels_of(rows)
     by_job = {row["job"]: row for row in rows}
@@ -164,7 +176,8 @@ def _decision_data(
         baseline = by_job.get(baseline_job)
         block = _block(jobs, rounds, trials[baseline_job], own, baseline, labels.get(baseline_job, ""))
         variants += [
-            _variant(row, labels[row["job"]], block, baseline, trials, rounds, own.get(row["job"])) for row in jobs
+            _variant(row, labels[job], block, baseline, trials, rounds, own.get(job), lost.get(job))
+            for job, row in ((row["job"], row) for row in jobs)
         ]
     place = {labels[row["job"]]: number for number, row in enumerate(measured)}
     some = next(iter(own.values()), None)
@@ -190,6 +203,7 @@ def _variant(
     trials: Mapping[str, Sequence[Row]],
     rounds: Sequence[int],
     evaluated: Mistakes | None,
+    loss: Loss | None,
 ) -> Variant:
     latency_seconds, paired = _latency(row, baseline)
     own = trials[row["job"]]
@@ -199,6 +213,7 @@ def _variant(
         seconds, by_round = _tail(tail, row, baseline, trials, rounds)
         ratios[f"p{tail}_seconds"] = by_round
         values |= {f"p{tail}_seconds": seconds} if seconds is not None else {}
+    values |= {"loss": loss.value} if loss is not None and loss.value is not None else {}
     return Variant(
         label=label,
         threads=row["threads"],
@@ -211,6 +226,7 @@ def _variant(
         ratio_steps={name: _deviations(values, lambda _: 1.0) for name, values in ratios.items()},
         capacity=measured_capacity(row, own),
         job=row["job"],
+        reasons={"loss": loss.reason} if loss else {},
     )
 
 

@@ -13,7 +13,6 @@ from typing import Final, Literal
 from runner.errors import UserError
 from runner.results.format import significant
 
-A_POINT: Final = 0.01  # of accuracy, which few would notice
 EPSILON: Final = 1e-9  # a limit that was typed as it was read is kept
 
 #: Limits by the name of their measure, in the units of the tables: seconds, bytes, fractions.
@@ -53,7 +52,9 @@ class Measure:
 
     def bound(self, limit: float) -> str:
         """Return a limit, as 'p90 ≤ 20 ms'."""
-        return f"{self.title} {'≥' if self.at_least else '≤'} {limit / self.factor:.10g}{self._space}{self.unit}"
+        number = f"{limit / self.factor:.10g}"
+        unit = self.unit.removesuffix("s") if number == "1" and self.unit == "points" else self.unit
+        return f"{self.title} {'≥' if self.at_least else '≤'} {number}{self._space}{unit}"
 
     def miss(self, value: float | None, limit: float) -> str:
         """Return how a value misses its limit, as 'p90 27.7 ms > 20 ms', with digits enough to tell them apart."""
@@ -76,6 +77,7 @@ MEASURES: Final = (
     Measure("disk_bytes", "disk", "max-disk-mb", "MB", 1e6, "nothing"),
     Measure("rss_bytes", "memory", "max-rss-mb", "MB", 1e6, "rounds"),
     Measure("accuracy", "accuracy", "min-accuracy", "%", 1e-2, "examples", at_least=True),
+    Measure("loss", "loss of quality", "margin", "points", 1e-2, "nothing", smallest=1e-2, optional=True),
     Measure("negative_flips", "negative flips", "max-negative-flips", "%", 1e-2, "examples", smallest=1e-2),
 )
 
@@ -88,11 +90,6 @@ def read_limits(typed: Mapping[str, str | None]) -> dict[str, float]:
     """
     given = ((measure, typed.get(measure.option)) for measure in MEASURES)
     return {measure.name: _limit(measure, text) for measure, text in given if text is not None}
-
-
-def within_a_point(baseline_accuracy: float | None) -> dict[str, float]:
-    """Return the limit that a variant loses at most a point of accuracy; none if the baseline's is not known."""
-    return {} if baseline_accuracy is None else {"accuracy": max(0.0, baseline_accuracy - A_POINT)}
 
 
 def read_price(typed: str | None) -> float | None:
@@ -115,8 +112,9 @@ def read_positive(option: str, typed: str, wanted: str) -> float:
 def _limit(measure: Measure, text: str) -> float:
     percent = measure.unit == "%"
     wanted = "a percentage, such as 80" if measure.at_least else f"a number of {measure.unit}, such as 20"
+    wanted = "a number of points, such as 1" if measure.unit == "points" else wanted
     value = _number(measure.option, text, "a percentage, such as 2" if percent and not measure.at_least else wanted)
-    if percent and value > 100:
+    if measure.unit in ("%", "points") and value > 100:
         raise UserError(f"--{measure.option}={text} is above 100%. Give {wanted}.")
     if measure.at_least and 0 < value <= 1:
         raise UserError(f"--{measure.option}={text} is in percent. Did you mean {100 * value:.10g}?")

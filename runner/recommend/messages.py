@@ -98,8 +98,9 @@ def memory_line(choices: Iterable[DecisionData]) -> str:
 def misses(data: DecisionData, chosen: Recommendation, place: int, limits: Limits) -> str:
     """Return which limits a variant misses and how; empty if it misses none."""
     missed = [measure for measure in MEASURES if measure.name in chosen.fails[place]]
-    values = data.variants[place].values
-    return ", ".join(measure.miss(values.get(measure.name), limits[measure.name]) for measure in missed)
+    values, reasons = data.variants[place].values, data.variants[place].reasons
+    misses = (measure.miss(values.get(measure.name), limits[measure.name]) for measure in missed)
+    return ", ".join(reasons.get(measure.name) or miss for measure, miss in zip(missed, misses, strict=True))
 
 
 def share(fraction: float | None) -> str:

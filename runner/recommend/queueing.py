@@ -12,7 +12,7 @@ import heapq
 import math
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean, median
@@ -20,8 +20,6 @@ from statistics import fmean, median
 import numpy as np
 
 from runner.recommend.capacity import Capacity, Objective
-from runner.recommend.decision_data import DecisionData
-from runner.recommend.rate import RateChoice
 from runner.results.tables import Row, Tables
 
 _REQUESTS = 20_000  # of a simulation
@@ -133,7 +131,8 @@ def measured_calls(tables: Tables, jobs: Collection[str]) -> dict[str, Calls]:
                 seconds[job].append(latency)
     batches = _offline_batches(tables, single)
     return {
-        job: Calls(np.array(own), _growth(fmean(own), single[job], batches.get(job))) for job, own in seconds.items()
+        job: Calls(np.array(own), _offline_growth(fmean(own), single[job], batches.get(job)))
+        for job, own in seconds.items()
     }
 
 
@@ -146,13 +145,23 @@ def _offline_batches(tables: Tables, jobs: Collection[str]) -> dict[str, tuple[f
     return {job: (median(b for b, _ in probes), median(rate for _, rate in probes)) for job, probes in known.items()}
 
 
-def _growth(mean_seconds: float, row: Row, offline: tuple[float, float] | None) -> float:
-    """Return what a further request adds to a call, as a fraction of it: from the full batches of the offline probe."""
+def _offline_growth(mean_seconds: float, row: Row, offline: tuple[float, float] | None) -> float:
+    """Return the growth of calls (see `Calls`) from the full batches of the offline probe; 1 without such batches."""
     if offline is None or offline[0] <= 1:
         return 1.0
     batch, rate = offline
-    seconds = (row["workers"] or 1) * batch / rate
-    return max(0.0, (seconds / mean_seconds - 1) / (batch - 1))
+    return growth((row["workers"] or 1) * batch / rate, mean_seconds, batch)
+
+
+def growth(batch_seconds: float, single_seconds: float, requests: float) -> float:
+    """Return what a further request adds to a call, as a fraction of the time of a call with one request.
+
+    Args:
+        batch_seconds: the time of a call with several requests.
+        single_seconds: the time of a call with one.
+        requests: how many the call with several has, which is more than 1.
+    """
+    return max(0.0, (batch_seconds / single_seconds - 1) / (requests - 1))
 
 
 def error(predicted: float, measured: float) -> float | None:
@@ -165,23 +174,18 @@ class Prediction:
     """What the model expects of one replica.
 
     Attributes:
+        model: the model.
         per_second: its capacity.
-        error: by which fraction this is above the measured capacity; None if no rate keeps the objective.
-        latency_seconds: its latency at the percentile of the objective, when all replicas share the rate.
     """
 
+    model: Model
     per_second: float
-    error: float | None
-    latency_seconds: float
 
 
-def predictions(tables: Tables, data: DecisionData, at: RateChoice, most: int) -> dict[int, Prediction]:
-    """Return what the model expects of the first variants that hold a rate, by their place."""
-    servings = {data.variants[one.place].job: one for one in [*at.fitting, *at.servings][:most]}
+def predictions(tables: Tables, capacities: Mapping[str, Capacity]) -> dict[str, Prediction]:
+    """Return what the model expects of the measured capacities of jobs, by the key of the job."""
     found = {}
-    for job, calls in measured_calls(tables, servings).items():
-        one, model = servings[job], model_of(servings[job].capacity, calls)
-        expected = model.capacity(at.objective)
-        latency_seconds = model.latency(at.rate / one.replicas, at.objective.percentile)
-        found[one.place] = Prediction(expected, error(expected, one.capacity.per_second), latency_seconds)
+    for job, calls in measured_calls(tables, capacities).items():
+        model = model_of(capacities[job], calls)
+        found[job] = Prediction(model, model.capacity(capacities[job].objective))
     return found

@@ -11,11 +11,12 @@ from rich.table import Table
 
 from runner.console import styled
 from runner.recommend import messages
+from runner.recommend.capacity import Capacity
 from runner.recommend.choose import Recommendation
 from runner.recommend.decision_data import DecisionData
 from runner.recommend.limits import Limits
 from runner.recommend.prices import Prices
-from runner.recommend.queueing import Prediction
+from runner.recommend.queueing import Prediction, error
 from runner.recommend.rate import Fleet, RateChoice, Serving, fleets, per_million
 from runner.results.format import UNKNOWN, listed, milliseconds, per_second, pluralize, signed, significant
 
@@ -63,7 +64,7 @@ def print_rate(
     at: RateChoice,
     limits: Limits,
     pricing: Pricing,
-    predicted: Mapping[int, Prediction],
+    predicted: Mapping[str, Prediction],
     console: Console,
 ) -> None:
     """Print one choice: the variant with the fewest cores, why, what that costs, and what the others need."""
@@ -80,7 +81,7 @@ def print_rate(
         console.print(styled(f"→ {data.variants[winner.place].label}: {_needs(winner)}", "bold green"))
         for sentence in [
             *_reasons(data, at, winner),
-            *_model(at, winner, predicted),
+            *_model(at, winner, predicted.get(data.variants[winner.place].job)),
             *_costs(data, at, winner, pricing),
         ]:
             console.print(Padding(styled(sentence), (0, 0, 0, 2)))
@@ -100,7 +101,7 @@ def _reasons(data: DecisionData, at: RateChoice, winner: Serving) -> list[str]:
         margin = f"A replica holds {held}. One round gives no interval, so it is counted without a margin."
     else:
         margin = (
-            f"A replica holds {held} (95% interval {_interval(winner)}) and is counted with the lower end, so that "
+            f"A replica holds {held} (95% interval {interval(capacity)}) and is counted with the lower end, so that "
             f"{pluralize(winner.replicas, 'replica')} will do for {per_second(winner.replicas * capacity.low)}."
         )
         if capacity.rounds < messages.FEW_ROUNDS:
@@ -120,8 +121,9 @@ def _needs(serving: Serving) -> str:
     return f"{replicas}, {pluralize(serving.cores, 'core')}"
 
 
-def _interval(serving: Serving) -> str:
-    low, high = serving.capacity.low, serving.capacity.high
+def interval(capacity: Capacity) -> str:
+    """Return the 95% interval of a capacity, as '102 to 110'."""
+    low, high = capacity.low, capacity.high
     return UNKNOWN if low is None or high is None else f"{significant(low)} to {significant(high)}"
 
 
@@ -130,21 +132,23 @@ def _tie(serving: Serving) -> str:
     return cores if serving.cores == serving.least_cores else f"{serving.least_cores} to {cores}"
 
 
-def _model(at: RateChoice, winner: Serving, predicted: Mapping[int, Prediction]) -> list[str]:
+def _model(at: RateChoice, winner: Serving, expected: Prediction | None) -> list[str]:
     """Return what the queueing model expects, so that one sees how far it is from what was measured."""
-    if winner.place not in predicted:
+    if expected is None:
         return []
-    expected, each = predicted[winner.place], per_second(at.rate / winner.replicas)
-    latency = f"p{at.objective.percentile:g} of {milliseconds(expected.latency_seconds)} at {each}"
-    return [f"A queueing model of its single calls expects {_expected(expected)} of a replica, and a {latency}."]
+    each, percentile = at.rate / winner.replicas, at.objective.percentile
+    seconds = expected.model.latency(each, percentile)
+    held = expectation(expected.per_second, winner.capacity.per_second)
+    latency = f"p{percentile:g} of {milliseconds(seconds)} at {per_second(each)}"
+    return [f"A queueing model of its single calls expects {held} of a replica, and a {latency}."]
 
 
-def _expected(prediction: Prediction | None) -> str:
+def expectation(predicted: float | None, measured: float) -> str:
     """Return a predicted capacity with its error, as '588 /s (−4.5%)'."""
-    if prediction is None:
+    if predicted is None:
         return UNKNOWN
-    error = "" if prediction.error is None else f" ({signed(100 * prediction.error, 1)}%)"
-    return f"{per_second(prediction.per_second)}{error}"
+    off = error(predicted, measured)
+    return per_second(predicted) + ("" if off is None else f" ({signed(100 * off, 1)}%)")
 
 
 def _costs(data: DecisionData, at: RateChoice, winner: Serving, pricing: Pricing) -> list[str]:
@@ -181,7 +185,7 @@ def _table(
     at: RateChoice,
     limits: Limits,
     pricing: Pricing,
-    predicted: Mapping[int, Prediction],
+    predicted: Mapping[str, Prediction],
 ) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("Variant", overflow="fold", min_width=_VARIANT_WIDTH)
@@ -192,8 +196,14 @@ def _table(
     failing = [serving for serving in at.servings if chosen.fails[serving.place]]
     for serving in [*at.fitting, *failing][:MAX_ROWS]:
         price = [pricing.per_million(data, serving, at.rate)] if pricing.is_given else []
-        cells = [data.variants[serving.place].label, per_second(serving.capacity.per_second), _interval(serving)]
-        cells += [_expected(predicted.get(serving.place)), f"{serving.replicas:,}", f"{serving.cores:,}", *price]
+        cells = [
+            data.variants[serving.place].label,
+            per_second(serving.capacity.per_second),
+            interval(serving.capacity),
+        ]
+        model = predicted.get(data.variants[serving.place].job)
+        cells.append(expectation(model and model.per_second, serving.capacity.per_second))
+        cells += [f"{serving.replicas:,}", f"{serving.cores:,}", *price]
         cells.append(messages.misses(data, chosen, serving.place, limits))
         style = "bold green" if serving == at.winner else "bright_black" if chosen.fails[serving.place] else ""
         table.add_row(*(styled(cell, style) for cell in cells))

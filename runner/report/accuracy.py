@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 from runner.report.columns import Cell, Column, columns_for
 from runner.report.view import Group
-from runner.results.format import UNKNOWN, percent, points, signed, significant
+from runner.results.format import UNKNOWN, in_points, percent, points, signed, significant
 from runner.results.tables import Row
 
 TITLE = "Accuracy in detail"
 EXPLAINED = (
-    "Differences are to the baseline on the same examples, in percentage points or F1, with 95% intervals (paired "
-    "bootstrap, BCa). p is McNemar's exact test, each variant by itself. Of tagged texts every word is an example; "
-    "intervals and p are then Student's t over the texts."
+    "Differences are to the baseline on the same examples, in percentage points or F1, each with its own 95% interval "
+    "(Tango's score interval; F1: paired bootstrap, BCa). p is McNemar's exact test of no difference, and p of a loss "
+    "is the score test of a loss of the margin or more; both are adjusted for the number of variants (Holm). Of tagged "
+    "texts every word is an example; intervals and p are then Student's t over the texts."
 )
 
 
@@ -46,9 +47,13 @@ def _accuracy_cell(row: Row) -> Cell:
     return Cell(points(row["accuracy_difference"]), "" if ends[0] is None else " to ".join(map(points, ends)))
 
 
-def _p_cell(row: Row) -> Cell:
-    p = row["accuracy_p_value"]
-    return Cell(UNKNOWN if p is None else "<0.001" if p < 0.001 else f"{p:.3f}")
+def _p_cell(row: Row, name: str) -> Cell:
+    p, adjusted = row[name], row[f"{name}_holm"]
+    return Cell(UNKNOWN) if p is None or adjusted is None else Cell(_p(adjusted), f"alone {_p(p)}")
+
+
+def _p(value: float) -> str:
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _f1_cell(row: Row, name: str = "macro_f1") -> Cell:
@@ -95,7 +100,27 @@ _COLUMNS = (
     Column(
         "Δ accuracy", "accuracy − the baseline's", _accuracy_cell, "accuracy_difference", needs=("accuracy_difference",)
     ),
-    Column("p", "that the accuracies are equal", _p_cell, "accuracy_p_value", needs=("accuracy_p_value",)),
+    Column(
+        "p",
+        "that the accuracies are equal, adjusted",
+        lambda r: _p_cell(r, "accuracy_p_value"),
+        "accuracy_p_value_holm",
+        needs=("accuracy_p_value",),
+    ),
+    Column(
+        "p of a loss",
+        "that the loss is the margin or more, adjusted",
+        lambda r: _p_cell(r, "quality_p_value"),
+        "quality_p_value_holm",
+        needs=("quality_p_value",),
+    ),
+    Column(
+        "Certifiable",
+        "the smallest margin that so many texts certify with 80% probability, if the variant loses nothing",
+        lambda r: Cell(UNKNOWN if r["quality_detectable"] is None else in_points(r["quality_detectable"])),
+        "quality_detectable",
+        needs=("quality_detectable",),
+    ),
     Column("Macro-F1", "and its difference to the baseline's", _f1_cell, "macro_f1", needs=("macro_f1",)),
     Column(
         "Micro-F1",

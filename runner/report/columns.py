@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from runner.report.judged import JUDGED, judged_texts
+from runner.report.quality import quality_hint, quality_note
 from runner.results.format import (
     UNKNOWN,
     gigaflops,
@@ -23,6 +24,7 @@ from runner.results.format import (
 from runner.results.tables import Row
 
 RANDOM_WEIGHTS = "random weights"
+QUALITY = "Quality"
 
 
 @dataclass(frozen=True)
@@ -212,6 +214,13 @@ COLUMNS = (
         _accuracy_cell,
         "accuracy",
         unless=tuple(JUDGED),
+    ),
+    Column(
+        QUALITY,
+        "whether a loss against the baseline is shown to be below the margin, adjusted for the number of variants",
+        lambda r: Cell(r["quality_verdict"] or UNKNOWN, quality_note(r), quality_hint(r)),
+        "quality_p_value_holm",
+        needs=("quality_verdict",),
     ),
     Column(
         "Agreement",

@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from runner.report import accuracy, seed_study, threads, view, waterfall
+from runner.report import accuracy, seed_study, serving, threads, view, waterfall
 from runner.report import external as elsewhere
 from runner.report.accuracy import accuracy_detail
 from runner.report.charts.chart import Chart
@@ -20,6 +20,7 @@ from runner.report.charts.memory import memory_chart
 from runner.report.charts.rounds import rounds_chart
 from runner.report.charts.scaling import scaling_chart
 from runner.report.charts.speed import peak_chart, speedup_chart
+from runner.report.columns import QUALITY
 from runner.report.examples import prediction_groups
 from runner.report.gallery import gallery, matrices
 from runner.report.lineage import lineages
@@ -42,6 +43,7 @@ _ANSWERED = {
     "Latency p50": "wide bare",
     "Speedup": "",
     "Accuracy": "",
+    QUALITY: "",
     "Changed": "wide",
     "Disk": "",
     "Memory peak": "wide",
@@ -104,6 +106,8 @@ def render_html(tables: Tables, refresh_seconds: int | None = None) -> str:
             evaluated_in_all=evaluated_in_all,
             seed=seed_study,
             seed_studies=seed_study.seed_studies(tables),
+            serving=serving,
+            served=serving.serving_rows(tables),
             elsewhere=elsewhere,
             measured_elsewhere=elsewhere.elsewhere_rows(tables),
             lineages=made,

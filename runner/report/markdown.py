@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
-from runner.report import accuracy, seed_study, view, waterfall
+from runner.report import accuracy, seed_study, serving, view, waterfall
 from runner.report import external as elsewhere
 from runner.report.examples import EvaluatedVariant, prediction_groups, shown_text
 from runner.report.recordings import ok_trials
@@ -40,6 +40,9 @@ def render_markdown(tables: Tables) -> str:
         parts += [*_group(group), *_accuracy_detail(detail), *_trial_time(trial_time(group, ok))]
     for scaling in scalings(tables)[:_MAX_GROUPS]:
         parts += _scaling(scaling)
+    if served := serving.serving_rows(tables):
+        rows = [[f"{text} {_small(note)}".rstrip() for text, note in row] for row in served[:_MAX_ROWS]]
+        parts += [f"## {serving.TITLE}", escape(serving.EXPLAINED), _table(serving.COLUMNS, rows)]
     if rows := elsewhere.elsewhere_rows(tables):
         parts += [f"## {elsewhere.TITLE}", elsewhere.CAVEAT, _table(elsewhere.COLUMNS, rows)]
     for prediction_group in prediction_groups(tables)[0]:
@@ -74,7 +77,7 @@ def _group(group: view.Group) -> list[str]:
         f"{escape(group.caption)} Speedup is baseline ÷ variant, with its 95% interval; ×0.25 is a figure ÷ the "
         f"baseline's. {escape(group.noise)}".rstrip(),
         _table(titles, rows),
-        *([escape(group.saturation)] if group.saturation else []),
+        *(escape(said) for said in (group.quality, group.saturation) if said),
     ]
 
 

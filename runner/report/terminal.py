@@ -11,6 +11,7 @@ from rich.text import Text
 
 from runner.console import styled
 from runner.report import view
+from runner.report.columns import QUALITY
 from runner.report.run import notes
 from runner.results.format import pluralize
 from runner.results.tables import Tables
@@ -24,6 +25,7 @@ _WIDE = (
     "±",
     "Capacity",
     "Accuracy",
+    QUALITY,
     "Agreement",
     "Cosine",
     "Same nearest",
@@ -76,7 +78,7 @@ def _print_hidden(number: int, what: str, console: Console) -> None:
 
 def _group_table(group: view.Group, shown: tuple[str, ...], width: int, interim: bool = False) -> Table:
     """Return the table of a group. An interim one has no notes, and its trials to come do not count as missing."""
-    captions = (group.caption, group.noise, group.saturation)
+    captions = (group.caption, group.noise, group.quality, group.saturation)
     table = Table(
         title=styled(group.title),
         title_justify="left",
@@ -107,7 +109,8 @@ def _figures(variant: view.Variant, titles: Sequence[str], interim: bool) -> lis
     is_known = variant.verdict == "not measured" or (interim and variant.row["trials_missing"])
     problem = "" if is_known else variant.problem
     verdict = f"{variant.verdict}, {problem}" if problem else variant.verdict
-    return [*(f"{cell.text} {cell.note}".strip() for cell in cells), verdict]
+    notes = ["" if title == QUALITY else cell.note for title, cell in zip(titles, cells, strict=True)]  # that is long
+    return [*(f"{cell.text} {note}".strip() for cell, note in zip(cells, notes, strict=True)), verdict]
 
 
 def _folded(names: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[list[str]]:

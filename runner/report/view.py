@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from runner.recommend.limits import A_POINT
-from runner.report.columns import COLUMNS, Cell, Column, columns_for
+from runner.recommend.names import labels_of
+from runner.report.columns import COLUMNS, QUALITY, Cell, Column, columns_for
 from runner.report.metrics import by_name, metric_columns
 from runner.report.noise import floor_sentence, raw_times_sentence, rounds_sentence, slots_sentence, turns_sentence
-from runner.results.format import UNKNOWN, milliseconds, percent, pluralize
-from runner.results.labels import conditions, group_label, job_label, quota
+from runner.report.quality import is_certified, not_certified, quality_sentence, within
+from runner.results.format import UNKNOWN, milliseconds, pluralize
+from runner.results.labels import conditions, job_label, quota
 from runner.results.saturation import saturation_sentence
 from runner.results.tables import Row, Tables
 
@@ -35,12 +35,13 @@ class Group:
     Fastest first.
 
     Attributes:
-        answers: the first things to know, as pairs of a title and a variant: the fastest, the fastest that keeps
-            accuracy, and the baseline.
+        answers: the first things to know, as pairs of a title and a variant: the fastest, the fastest whose quality is
+            certified, and the baseline.
         shortfall: a sentence if one of the first two does not exist.
         caption: what was measured.
         noise: how far the figures can be trusted.
         saturation: which variants' int8 products may saturate on this CPU; empty if none may.
+        quality: how the qualities compare with the baseline's; empty without labels.
     """
 
     title: str
@@ -49,6 +50,7 @@ class Group:
     caption: str
     noise: str
     saturation: str
+    quality: str
     columns: list[Column]
     variants: list[Variant]
 
@@ -122,11 +124,11 @@ def failures_by_reason(tables: Tables) -> dict[tuple[str, str], list[Failure]]:
 
 def _group(rows: Sequence[Row], trials: Mapping[str, Sequence[Row]]) -> Group:
     ranked, columns = sorted(rows, key=_speed), [*columns_for(rows, COLUMNS), *metric_columns(rows)]
-    labels = Counter(map(group_label, rows))
+    labels = labels_of(rows)
     variants = [
         Variant(
             row,
-            group_label(row) if labels[group_label(row)] == 1 else f"{group_label(row)} ({row['job']})",
+            labels[row["job"]],
             _verdict(row),
             _problem(row) if row["status"] != "ok" else "",
             {column.title: column.cell(row) for column in columns},
@@ -139,7 +141,8 @@ def _group(rows: Sequence[Row], trials: Mapping[str, Sequence[Row]]) -> Group:
     said = [floor_sentence(rows), slots_sentence(rows, own), turns_sentence(own), rounds_sentence(own)]
     noise = " ".join(filter(None, [*said, raw_times_sentence(rows)]))
     saturation = saturation_sentence((one.label, one.row) for one in variants)
-    return Group(title, *_answers(variants), _caption(rows), noise, saturation, columns, variants)
+    quality = quality_sentence(rows)
+    return Group(title, *_answers(variants), _caption(rows), noise, saturation, quality, columns, variants)
 
 
 def _speed(row: Row) -> tuple[bool, bool, float]:
@@ -174,15 +177,15 @@ def _answers(variants: Sequence[Variant]) -> tuple[list[tuple[str, Variant]], st
     baseline = [("Baseline", v) for v in variants if v.verdict == "baseline"]
     if not faster:
         return baseline, "No variant was shown to be faster than the baseline."
-    found = [("Fastest", faster[0])]
-    asked = next((v.row["accuracy"] for _, v in baseline), None)
-    if asked is None or faster[0].row["accuracy"] is None or faster[0].row["accuracy"] >= asked - A_POINT:
-        return found + baseline, ""
-    near = next((v for v in faster if (v.row["accuracy"] or 0.0) >= asked - A_POINT), None)
-    if near is None:
-        said = f"No faster variant keeps accuracy within a point of the baseline's {percent(asked)}."
-        return found + baseline, said
-    return [*found, ("Fastest within a point of the baseline's accuracy", near), *baseline], ""
+    fastest = faster[0]
+    if all(v.row["quality_verdict"] is None for v in variants):
+        return [("Fastest", fastest), *baseline], ""
+    certified = next((v for v in faster if is_certified(v.row)), None)
+    if certified is None:
+        return [("Fastest", fastest), *baseline], not_certified([(v.label, v.row) for v in faster])
+    if certified is fastest:
+        return [(f"Fastest, and certified {within(certified.row)}", certified), *baseline], ""
+    return [("Fastest", fastest), (f"Fastest certified {within(certified.row)}", certified), *baseline], ""
 
 
 def _praise(variant: Variant) -> str:
@@ -190,6 +193,8 @@ def _praise(variant: Variant) -> str:
     parts = [f"{variant.label}, {cells['Speedup'].text} ({cells['Speedup'].note or 'not evaluated'})"]
     if variant.row["accuracy"] is not None:
         parts.append(f"accuracy {cells['Accuracy'].text}")
+    if variant.row["quality_texts_needed"] is not None:
+        parts.append(f"not certified yet: {cells[QUALITY].note}")
     parts += [
         f"{cells[title].text} of {title.lower().removesuffix(' peak')}{f' ({note})' if note else ''}"
         for title in ("Disk", "Memory peak")

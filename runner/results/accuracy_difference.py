@@ -1,39 +1,22 @@
-"""How far the accuracy of two sides differs on the same examples, with intervals and tests.
+"""How far the macro-F1 of two sides differs on the same examples, with its interval.
 
-The comparisons are paired: both sides evaluated the same examples, so that an easy or a hard sample cancels.
+The comparison is paired: both sides evaluated the same examples, so that an easy or a hard sample cancels. Differences
+of accuracies are in runner/results/non_inferiority.py.
 """
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import bdtr, ndtr, ndtri
+from scipy.special import ndtr, ndtri
 
-from runner.results.accuracy import Label, Labels, Predictions, accuracy, macro_f1, names_in
+from runner.results.accuracy import Label, Labels, Predictions, macro_f1, names_in
 from runner.results.statistics import ALPHA
 
 RESAMPLES = 2000  # enough for BCa (B. Efron, R. J. Tibshirani, "An Introduction to the Bootstrap", 1993, ch. 14)
-
-
-def mcnemar(right_a: Sequence[bool], right_b: Sequence[bool]) -> tuple[float, float, float, float]:
-    """Return accuracy B − A on the same examples, its 95% interval and p-value (Q. McNemar, Psychometrika 12, 1947).
-
-    Exact test: of the examples that only one side has right, B's share is binomial with ½ if nothing changed. Interval:
-    adjusted Wald for paired proportions (D. G. Bonett, R. M. Price, J. Educ. Behav. Statist. 37, 2012).
-    """
-    n, pairs = len(right_a), list(zip(right_a, right_b, strict=True))
-    only_a, only_b = sum(a and not b for a, b in pairs), sum(b and not a for a, b in pairs)
-    if only_a + only_b == 0:
-        return 0.0, 0.0, 0.0, 1.0
-    share_a, share_b = (only_a + 1) / (n + 2), (only_b + 1) / (n + 2)
-    centre = share_b - share_a
-    half = float(ndtri(1 - ALPHA / 2)) * math.sqrt((share_a + share_b - centre**2) / (n + 2))
-    p_value = min(1.0, 2 * float(bdtr(min(only_a, only_b), only_a + only_b, 0.5)))
-    return (only_b - only_a) / n, centre - half, centre + half, p_value
 
 
 @dataclass(frozen=True)
@@ -45,45 +28,29 @@ class Difference:
     high: float
 
 
-def paired_differences(
-    labels: Labels, baseline: Predictions, variant: Predictions, seed: int = 0
-) -> tuple[Difference, Difference]:
-    """Return the differences of accuracy and of macro-F1, variant − baseline, with bootstrap intervals.
+def macro_f1_difference(labels: Labels, baseline: Predictions, variant: Predictions, seed: int = 0) -> Difference:
+    """Return the difference of macro-F1, variant − baseline, with its bootstrap interval.
 
     Examples are resampled with replacement, each with its label and both its predictions (paired bootstrap; for such
-    scores: T. Berg-Kirkpatrick et al., EMNLP 2012). Intervals are bias-corrected and accelerated (BCa: B. Efron,
+    scores: T. Berg-Kirkpatrick et al., EMNLP 2012). The interval is bias-corrected and accelerated (BCa: B. Efron,
     J. Am. Statist. Assoc. 82, 1987). Examples of one stratum, which have the same label and the same two predictions,
     cannot be told apart. So it is enough to resample how many examples each stratum has, from a multinomial
-    distribution: this is the same bootstrap, a hundred times as fast. Where no prediction differs, both intervals are
-    0 to 0.
+    distribution: this is the same bootstrap, a hundred times as fast. Where no prediction differs, the interval is 0 to
+    0.
 
     Args:
         labels, baseline, variant: per example.
-        seed: seed of the resampling; the same seed gives the same intervals.
+        seed: seed of the resampling; the same seed gives the same interval.
     """
     strata = Counter(zip(labels, baseline, variant, strict=True))
     if len(strata) == 1 or all(before == after for _, before, after in strata):  # nothing to resample
-        right, f1 = (score(labels, variant) - score(labels, baseline) for score in (accuracy, macro_f1))
-        return Difference(right, right, right), Difference(f1, f1, f1)
+        f1 = macro_f1(labels, variant) - macro_f1(labels, baseline)
+        return Difference(f1, f1, f1)
     counts = np.array(list(strata.values()), dtype=float)
     resamples = np.random.default_rng(seed).multinomial(len(labels), counts / counts.sum(), RESAMPLES).astype(float)
     without_one = counts - np.eye(len(counts))  # for each stratum: the sample less one of its examples
-    accuracies, f1s = (
-        _bca(score(counts), score(resamples), score(without_one), counts)
-        for score in (_AccuracyDifference(list(strata)), _F1Difference(list(strata)))
-    )
-    return accuracies, f1s
-
-
-class _AccuracyDifference:
-    """Accuracy of the second less that of the first prediction, from counts of strata, [..., strata]."""
-
-    def __init__(self, strata: list[tuple[Label, Label | None, Label | None]]) -> None:
-        self._gain = np.array([float(after == label) - float(before == label) for label, before, after in strata])
-
-    def __call__(self, counts: np.ndarray) -> np.ndarray:
-        difference: np.ndarray = counts @ self._gain / counts.sum(axis=-1)
-        return difference
+    score = _F1Difference(list(strata))
+    return _bca(score(counts), score(resamples), score(without_one), counts)
 
 
 class _F1Difference:

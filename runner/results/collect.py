@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,9 @@ def collect(sweep: Path) -> Tables:
     tables = Tables(
         folder=sweep,
         results=results,
-        summary=summarize(jobs, Counter(trial.job for trial in plan.trials), results, evaluations),
+        summary=summarize(
+            jobs, Counter(trial.job for trial in plan.trials), results, evaluations, plan.quality.fraction
+        ),
         **{name: LongTable(name, folder.table(name)) for name in LONG},
         manifest=_manifest(sweep, plan, evaluations, [*warnings, *unknown, *_unplanned(folder, planned)]),
     )
@@ -122,6 +124,7 @@ def _manifest(
     return {
         "schema": VERSION,
         **{key: getattr(plan, key) for key in copied},
+        "quality": asdict(plan.quality),
         "environment": environment_of_nodes(plan.environment, nodes_of(sweep)),
         "nodes": nodes_of(sweep),
         "metrics": code_of(plan.metrics),

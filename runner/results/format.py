@@ -59,6 +59,18 @@ def points(fraction: float | None) -> str:
     return UNKNOWN if fraction is None else signed(fraction * 100, 1)
 
 
+def in_points(fraction: float) -> str:
+    """Return a difference of two fractions, which is not negative, as '1 point' or '0.8 points'."""
+    number = f"{100 * fraction:.2g}"
+    return f"{number} point" if number == "1" else f"{number} points"
+
+
+def texts_needed(number: int) -> str:
+    """Return a number of texts that is not known exactly: two digits, rounded up."""
+    step = 10 ** max(0, len(str(number)) - 2)
+    return pluralize(math.ceil(number / step) * step, "text")
+
+
 def signed(value: float, decimals: int) -> str:
     """Return a difference with its sign; one that rounds to zero has none."""
     text = f"{value:+.{decimals}f}"

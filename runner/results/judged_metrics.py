@@ -11,10 +11,14 @@ from runner.results.correlation import correlation_difference
 from runner.results.judged import RANKING
 from runner.results.non_inferiority import Paired, paired_mean_difference
 from runner.results.predictions import Evaluation
-from runner.results.records.judged import Correlation, Ranking
+from runner.results.quality import set_difference
+from runner.results.records.summary import PredictionFigures
+
+_CORRELATIONS = {"pearson": correlation.pearson, "spearman": correlation.spearman}
+_QUALITY = ("spearman", "ndcg_at_10")  # the figures that the verdict on the quality is about
 
 
-def add_correlation(figures: Correlation, evaluation: Evaluation, baseline: Evaluation | None) -> None:
+def add_correlation(figures: PredictionFigures, evaluation: Evaluation, baseline: Evaluation | None) -> None:
     """Add how the cosines of pairs follow people's scores.
 
     Args:
@@ -26,14 +30,14 @@ def add_correlation(figures: Correlation, evaluation: Evaluation, baseline: Eval
     before = None if baseline is None else baseline.by_example["similarity"]
     if not np.isfinite(cosines).all():
         return
-    for name, measure in (("spearman", correlation.spearman), ("pearson", correlation.pearson)):
+    for name, measure in _CORRELATIONS.items():
         value = measure(scores, cosines)
         setattr(figures, name, value if math.isfinite(value) else None)
         if before is not None and np.isfinite(before).all():
             _add_difference(figures, name, correlation_difference(measure, scores, before, cosines))
 
 
-def add_ranking(figures: Ranking, evaluation: Evaluation, baseline: Evaluation | None) -> None:
+def add_ranking(figures: PredictionFigures, evaluation: Evaluation, baseline: Evaluation | None) -> None:
     """Add how well documents are ranked; the arguments are those of `add_correlation`."""
     for name in RANKING:
         own = evaluation.by_example[name]
@@ -45,9 +49,13 @@ def add_ranking(figures: Ranking, evaluation: Evaluation, baseline: Evaluation |
             _add_difference(figures, name, paired_mean_difference(before, own))
 
 
-def _add_difference(figures: Correlation | Ranking, name: str, paired: Paired | None) -> None:
+def _add_difference(figures: PredictionFigures, name: str, paired: Paired | None) -> None:
     """Set the columns of a figure's difference to the baseline's, if it is known."""
-    if paired is not None:
-        low, high = paired.interval
-        for ending, value in {"": paired.value, "_low": low, "_high": high}.items():
-            setattr(figures, f"{name}_difference{ending}", value)
+    if paired is None:
+        return
+    if name in _QUALITY:
+        set_difference(figures, name, paired)
+        return
+    low, high = paired.interval
+    for ending, value in {"": paired.value, "_low": low, "_high": high}.items():
+        setattr(figures, f"{name}_difference{ending}", value)

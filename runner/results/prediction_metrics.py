@@ -20,14 +20,16 @@ from runner.results.accuracy import (
     micro_f1,
     recall_changes,
 )
-from runner.results.accuracy_difference import Difference, mcnemar, paired_differences
+from runner.results.accuracy_difference import macro_f1_difference
 from runner.results.cores import cores
 from runner.results.judged_metrics import add_correlation, add_ranking
+from runner.results.non_inferiority import Paired, paired_shares
 from runner.results.predictions import Evaluation, Name, comparable_vectors
+from runner.results.quality import set_difference
 from runner.results.records.summary import PredictionFigures
 from runner.results.similarity import cosines, mean_interval, neighbour_agreement
 from runner.results.statistics import wilson_interval
-from runner.results.token_metrics import TextDifference, difference, entity_f1, per_text, share_interval, tells_entities
+from runner.results.token_metrics import difference, entity_f1, per_text, share_interval, tells_entities
 
 
 def prediction_figures(pairs: Sequence[tuple[Evaluation | None, Evaluation | None]]) -> list[PredictionFigures]:
@@ -139,9 +141,9 @@ def _add_flips_and_recall(
 def _add_differences(
     figures: PredictionFigures, labels: list[Name], baseline: Evaluation, evaluation: Evaluation
 ) -> None:
-    accuracies, f1s = paired_differences(labels, baseline.predictions, evaluation.predictions)
-    _add_accuracy_difference(figures, accuracies)
-    figures.accuracy_p_value = mcnemar(*(_right(labels, side.predictions) for side in (baseline, evaluation)))[3]
+    right = [_right(labels, side.predictions) for side in (baseline, evaluation)]
+    _add_accuracy_difference(figures, paired_shares(*right))
+    f1s = macro_f1_difference(labels, baseline.predictions, evaluation.predictions)
     figures.macro_f1_difference = f1s.value
     figures.macro_f1_difference_low, figures.macro_f1_difference_high = f1s.low, f1s.high
 
@@ -150,18 +152,23 @@ def _add_differences_by_text(
     figures: PredictionFigures, labels: list[Name], baseline: Evaluation, evaluation: Evaluation
 ) -> None:
     sides, of_text = (baseline.predictions, evaluation.predictions), evaluation.of_text
-    accuracies = difference(*(per_text(_right(labels, side), of_text) for side in sides))
+    before, after = (per_text(_right(labels, side), of_text) for side in sides)
+    accuracies = difference(before, after)
+    if accuracies is None:
+        figures.accuracy_difference = after.value - before.value
+        return
     _add_accuracy_difference(figures, accuracies)
-    figures.accuracy_p_value = accuracies.p_value
-    if tells_entities(evaluation.names):
-        f1s = difference(*(entity_f1(labels, side, of_text) for side in sides))
+    if not tells_entities(evaluation.names):
+        return
+    f1s = difference(*(entity_f1(labels, side, of_text) for side in sides))
+    if f1s is not None:
         figures.entity_f1_difference = f1s.value
-        figures.entity_f1_difference_low, figures.entity_f1_difference_high = f1s.low, f1s.high
+        figures.entity_f1_difference_low, figures.entity_f1_difference_high = f1s.interval
 
 
-def _add_accuracy_difference(figures: PredictionFigures, accuracies: Difference | TextDifference) -> None:
-    figures.accuracy_difference = accuracies.value
-    figures.accuracy_difference_low, figures.accuracy_difference_high = accuracies.low, accuracies.high
+def _add_accuracy_difference(figures: PredictionFigures, accuracies: Paired) -> None:
+    set_difference(figures, "accuracy", accuracies)
+    figures.accuracy_p_value = accuracies.p_value
 
 
 def _add_similarity(figures: PredictionFigures, baseline: Evaluation, evaluation: Evaluation) -> None:

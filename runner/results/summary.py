@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from runner.results.prediction_metrics import prediction_figures
 from runner.results.predictions import Evaluation
+from runner.results.quality import adjusted, qualities
 from runner.results.records.job import ArtifactFacts
 from runner.results.records.plan import Role
 from runner.results.records.summary import JobSummary
@@ -26,7 +27,6 @@ from runner.results.statistics import (
     TAILS,
     Estimate,
     estimate_ratio,
-    holm,
     noise_floor,
     verdict,
 )
@@ -45,7 +45,9 @@ _SETTINGS += [*(field.name for field in fields(ArtifactFacts)), "capacity_reason
 _OF_TRIALS = [*_SETTINGS, "round", "role", "status", "error", "log", "included", *MEASURED]
 
 
-def summarize(jobs: Sequence[Row], planned: Mapping[str, int], results: Any, evaluations: Sequence[Evaluation]) -> Any:
+def summarize(
+    jobs: Sequence[Row], planned: Mapping[str, int], results: Any, evaluations: Sequence[Evaluation], margin: float
+) -> Any:
     """Build the summary table: one row for each job of the plan, in its order.
 
     Args:
@@ -53,6 +55,7 @@ def summarize(jobs: Sequence[Row], planned: Mapping[str, int], results: Any, eva
         planned: how many trials of each job the plan has.
         results: the table of trials, evaluated.
         evaluations: the predictions of the artifacts.
+        margin: the margin within which qualities are equivalent.
     """
     summaries = {job["job"]: _planned(job) for job in jobs}
     not_run = dict(summaries)
@@ -66,6 +69,7 @@ def summarize(jobs: Sequence[Row], planned: Mapping[str, int], results: Any, eva
     trials_of = _by_key(results.select(_TO_COMPARE).to_pylist(), itemgetter("job"))
     for baseline_job, sharing in _by_key(summaries.values(), attrgetter("baseline_job")).items():
         _add_latency_ratios(baseline_job, sharing, trials_of)
+        _add_quality(sharing, margin)
     for key, scaling in thread_scaling(list(summaries.values()), trials_of).items():
         summaries[key].add(scaling)
     return pa.Table.from_pylist(list(map(vars, summaries.values())), schema=SUMMARY)
@@ -182,10 +186,20 @@ def _add_capacity_ratios(
         summary.capacity_verdict = verdict(estimate, p_value_holm, floor, disturbed, ("lower", "higher"))
 
 
+def _add_quality(sharing: Sequence[JobSummary], margin: float) -> None:
+    """Add verdicts on the quality to all jobs that share a baseline: Holm adjusts across its variants."""
+    found = qualities(list(map(vars, sharing)), margin)
+    p_values = {str(s.job): s.accuracy_p_value for s in sharing if s.accuracy_p_value is not None}
+    p_values_holm = adjusted(p_values)
+    for summary in sharing:
+        summary.accuracy_p_value_holm = p_values_holm.get(str(summary.job))
+        if str(summary.job) in found:
+            summary.add(found[str(summary.job)])
+
+
 def _adjusted(estimates: Mapping[str, Estimate | None]) -> dict[str, float]:
     """Return the p-value of each job that has one, adjusted across all of them."""
-    p_values = {job: e.p_value for job, e in estimates.items() if e is not None and e.p_value is not None}
-    return dict(zip(p_values, holm(list(p_values.values())), strict=True))
+    return adjusted({job: e.p_value for job, e in estimates.items() if e is not None and e.p_value is not None})
 
 
 def _estimate(job: str, baseline_job: str, trials: Sequence[Row], column: str = "latency_ratio") -> Estimate | None:

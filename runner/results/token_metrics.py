@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from runner.results.statistics import StudentT, wilson_interval
+from runner.results.non_inferiority import PairedMeans
+from runner.results.statistics import wilson_interval
 
 OUTSIDE = "O"  # the tag of a word that is of no entity
 AROUND = 8  # words that are shown on each side of one
@@ -67,15 +68,6 @@ class Ratio(NamedTuple):
         return values
 
 
-class TextDifference(NamedTuple):
-    """A ratio less another one on the same texts, with its 95% interval and p-value; None for a single text."""
-
-    value: float
-    low: float | None
-    high: float | None
-    p_value: float | None
-
-
 def per_text(values: Sequence[bool], of_text: np.ndarray) -> Ratio:
     """Return of each text how many of its words this is true of, and how many it has.
 
@@ -99,14 +91,16 @@ def share_interval(share: Ratio) -> tuple[float, float]:
     return wilson_interval(p * n, n)
 
 
-def difference(before: Ratio, after: Ratio) -> TextDifference:
-    """Return after − before, both of the same texts: Student's t over the influence values of the difference."""
-    value, texts = after.value - before.value, len(after.parts)
+def difference(before: Ratio, after: Ratio) -> PairedMeans | None:
+    """Return after − before, both of the same texts: Student's t over the influence values of the difference.
+
+    A single text shows no scatter: then it is None.
+    """
+    texts = len(after.parts)
     if texts < 2:
-        return TextDifference(value, None, None, None)
-    error = math.sqrt(_variance(after.influence_values - before.influence_values))
-    found = StudentT(value, error, texts - 1)
-    return TextDifference(value, found.low, found.high, found.p_value)
+        return None
+    variance = texts * _variance(after.influence_values - before.influence_values)
+    return PairedMeans(after.value - before.value, math.sqrt(variance), texts)
 
 
 def tells_entities(names: Iterable[str]) -> bool:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from runner.config.schema import Config, LoadConfig, LoadKind
+from runner.config.load import LoadConfig, LoadKind
+from runner.config.schema import Config
 from runner.errors import UserError, did_you_mean
 from runner.results.records.plan import Role, TrialSpec
 from runner.store.artifacts import digest
@@ -17,6 +18,7 @@ _NOT_IDENTITY = (
     "grid",
     "measure",
     "metrics",
+    "quality",
     "slots",
     "store",
     "downloads",

@@ -102,6 +102,7 @@ class Plan:
             seed=self.config.seed,
             metrics=self.config.metrics,
             control_texts=self.config.control_texts,
+            quality=self.config.quality,
             isolation=self.isolation,
             isolation_note=self.isolation_note,
             measure=asdict(self.config.measure),

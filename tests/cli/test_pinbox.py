@@ -54,6 +54,9 @@ def test_help_imports_nothing_heavy() -> None:
         ("export a onnx", "Missing argument 'TO'."),
         ("search --model tiny --task alice --budget 3", "--budget is '3', but must be a time such as 90s"),
         ("search --model tiny --task alice --techniques onx", "there is no technique 'onx'. Did you mean 'onnx'?"),
+        ("capacity --model tiny --task alice --slo-p99-ms 0", "--slo-p99-ms is 0, but must be above 0"),
+        ("capacity --model tiny --task alice --cores 4096", "--cores is 4096, but only"),
+        ("load-test absent onnx http://127.0.0.1:8000", "absent"),
         ("report \x1b[2Jabsent", "pinbox:  [2Jabsent"),
     ],
 )

@@ -87,7 +87,7 @@ def test_a_first_answer_and_the_yaml_of_exactly_that_sweep(folder: Path) -> None
     assert done.returncode == 0, done.stderr
     assert "Labels: column 'verdict' (negative, neutral, positive)" in done.stderr
     assert "→ " in done.stdout, "the recommendation"
-    assert "Limits: accuracy ≥" in done.stdout
+    assert "Limits: loss of quality ≤ 1 point" in done.stdout
     command = done.stdout.splitlines()[-1].split()
     sweep = SweepFolder(folder / command[-1])
     plan = read_plan(sweep)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 
 from runner.diff.change import TIME_FLOOR
@@ -67,6 +68,20 @@ def test_one_changed_prediction_is_real_on_the_same_cpu_only() -> None:
     after = [TORCH, ONNX, replace(INT8, wrong=INT8.wrong + 1)]
     assert _real(diff(sweep(), sweep(after))) == {"onnx-int8": {"predictions": "predictions"}}
     assert exit_code(diff(sweep(), sweep(after, cpu_model="Other CPU"))) == 0
+
+
+def test_another_verdict_on_the_quality_is_a_note() -> None:
+    before, after = (_with_verdicts(sweep(), verdict) for verdict in ("equivalent", "undecided"))
+    (note,) = [line for line in notes(diff(before, after)) if "quality" in line]
+    assert note == "onnx · 1 thread: its quality against the baseline was equivalent in A and is undecided in B."
+    assert not [line for line in notes(diff(before, before)) if "quality" in line]
+
+
+def _with_verdicts(tables: Tables, verdict: str) -> Tables:
+    """Return a sweep whose second job has a verdict on its quality."""
+    place = tables.summary.schema.get_field_index("quality_verdict")
+    verdicts = pa.array([None, verdict, None], pa.string())
+    return replace(tables, summary=tables.summary.set_column(place, "quality_verdict", verdicts))
 
 
 def test_another_cpu_is_said_first_and_no_times_are_judged() -> None:

@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 
-from runner.config.schema import BatchingConfig, LoadConfig, LoadKind
+from runner.config.load import BatchingConfig, LoadConfig, LoadKind
 from runner.errors import UserError
 from runner.export.service import service_files, service_settings
 from runner.results.tables import Tables

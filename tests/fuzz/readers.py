@@ -190,7 +190,7 @@ def _predictions(folder: Path) -> Reader:
     def read(_: Path) -> None:
         evaluations, _warnings = read_evaluations(folder)
         list(predictions_parts(jobs, evaluations))
-        summarize(jobs, {}, RESULTS.empty_table(), evaluations)
+        summarize(jobs, {}, RESULTS.empty_table(), evaluations, 0.01)
 
     return Reader(path, read, [path.read_bytes()])
 

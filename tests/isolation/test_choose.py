@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from runner.config.schema import IsolationConfig, IsolationKind, LoadConfig, LoadKind
+from runner.config.load import LoadConfig, LoadKind
+from runner.config.schema import IsolationConfig, IsolationKind
 from runner.errors import UserError
 from runner.isolation import choose
 from runner.machine.topology import choose_cpus, physical_cores

@@ -9,7 +9,7 @@ from statistics import fmean
 import numpy as np
 import pytest
 
-from runner.config.schema import LoadConfig, LoadKind
+from runner.config.load import LoadConfig, LoadKind
 from runner.recommend import queueing
 from runner.recommend.capacity import Objective
 from runner.recommend.queueing import Calls, Model, error, measured_calls

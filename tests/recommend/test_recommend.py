@@ -12,8 +12,10 @@ import pytest
 
 from runner.cli.pinbox import main
 from runner.errors import UserError
+from runner.recommend.choose import choose
 from runner.recommend.decision_data import decision_data
 from runner.recommend.limits import MEASURES, read_limits, read_price
+from runner.recommend.margin import Margin
 from runner.recommend.messages import LATENCY, memory_line
 from runner.report.outcomes import MAX_CHARACTERS
 from runner.report.recommendation import page_data, recommend_section
@@ -21,7 +23,7 @@ from runner.results.collect import collect
 from runner.results.tables import Tables
 from tests.recommend.sweeps import JOBS
 from tests.results.in_memory import changed
-from tests.results.synthetic import Job, write_sweep
+from tests.results.synthetic import BASELINE, Job, write_sweep
 
 
 @pytest.fixture
@@ -137,3 +139,60 @@ def _size(data: object) -> int:
 
 def _without_variants(tables: Tables) -> Tables:
     return changed(tables, lambda table, _: table.filter(pa.compute.equal(table["job"], JOBS[0].key)))
+
+
+@pytest.fixture
+def certified(tmp_path: Path) -> Path:
+    """A sweep of 800 texts in which one variant is certified, one is undecided, and two are worse."""
+    collect(write_sweep(tmp_path, rounds=6, texts=[f"text {number}" for number in range(800)]))
+    return tmp_path
+
+
+def test_only_what_is_certified_is_within_the_margin(run, certified: Path) -> None:  # type: ignore[no-untyped-def]
+    code, text = run(certified, "--margin=1")
+    said = " ".join(text.split())
+    assert (code, "→ torchscript" in text) == (0, True)
+    assert "Limits: loss of quality ≤ 1 point" in text
+    assert "onnx-int8 (worse by 5.5 points); onnx (undecided within 1 point: 2,200 texts would decide)" in said
+
+
+def test_what_is_undecided_counts_if_that_is_allowed_and_what_is_worse_never(run, certified: Path) -> None:  # type: ignore[no-untyped-def]
+    code, text = run(certified, "--margin=1", "--allow-undecided")
+    assert (code, "→ onnx\n" in text) == (0, True)
+    assert "onnx-int8 (worse by 5.5 points)" in " ".join(text.split())
+
+
+def test_another_margin_than_the_sweep_s_is_tested_anew(run, certified: Path) -> None:  # type: ignore[no-untyped-def]
+    assert "→ onnx-int8" in run(certified, "--margin=9")[1]
+    assert "→ torch-eager" in run(certified, "--margin=0.1")[1]
+
+
+def test_an_undecided_variant_whose_estimate_is_beyond_the_margin_does_not_count(tmp_path: Path) -> None:
+    tables = collect(write_sweep(tmp_path, [BASELINE, Job("onnx", 0.05, flips=0.5)]))
+    row = tables.jobs[1]
+    assert (row["quality_verdict"], row["accuracy_difference"]) == ("undecided", pytest.approx(-1 / 60))
+    for margin, winner in ((0.01, "torch-eager"), (0.02, "onnx")):
+        (data,) = decision_data(tables, Margin(margin, allow_undecided=True))
+        chosen = choose(data, {"loss": margin})
+        assert chosen.winner is not None
+        assert data.variants[chosen.winner].label == winner
+
+
+def test_without_labels_nothing_is_within_a_margin(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    collect(write_sweep(tmp_path, labels=[]))
+    code, text = run(tmp_path, "--margin=1")
+    assert (code, "loss of quality not known" in " ".join(text.split())) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--allow-undecided"], "--allow-undecided needs --margin"),
+        (["--margin=0"], "--margin=0 would allow nothing. Give a number of points, such as 1."),
+        (["--margin=-1"], "--margin=-1 is not allowed"),
+        (["--margin=101"], "--margin=101 is above 100%"),
+    ],
+)
+def test_margins_that_cannot_be_meant(run, certified: Path, options: list[str], said: str) -> None:  # type: ignore[no-untyped-def]
+    code, text = run(certified, *options)
+    assert (code, said in " ".join(text.split())) == (2, True)

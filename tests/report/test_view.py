@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import json
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from plotly.graph_objects import Figure
 from rich.console import Console
 
+from runner.report.accuracy import accuracy_detail
 from runner.report.charts.chart import log_axis
 from runner.report.charts.front import front_charts
 from runner.report.charts.latency import latency_chart
@@ -18,6 +20,8 @@ from runner.report.charts.rounds import rounds_chart
 from runner.report.charts.speed import speedup_chart
 from runner.report.columns import Cell
 from runner.report.examples import prediction_groups
+from runner.report.html import render_html
+from runner.report.markdown import render_markdown
 from runner.report.recordings import recordings
 from runner.report.run import facts, notes
 from runner.report.seed_study import COLUMNS, PUBLISHED, seed_studies
@@ -70,6 +74,69 @@ def test_a_group_is_sorted_fastest_first_and_shows_the_summary(tmp_path: Path) -
     assert best.cells["±"].text == f"±{100 * row['latency_half_width']:.1f}%"
     assert best.cells["Changed"].text == str(row["changed_predictions"])
     assert group.lead.startswith(f"Fastest: onnx-int8, {speedup(row['latency_ratio'])}")
+
+
+WITHIN = "within 1 point of the baseline's accuracy"
+TEXTS = [f"text {number}" for number in range(800)]
+
+
+def test_the_answer_names_the_fastest_and_the_fastest_certified_variant(tmp_path: Path) -> None:
+    jobs = [BASELINE, Job("onnx-int8", 0.03, flips=0.5), Job("onnx", 0.05)]
+    (group,) = groups(collect(write_sweep(tmp_path, jobs, texts=TEXTS)))
+    assert [(what, variant.label) for what, variant in group.answers] == [
+        ("Fastest", "onnx-int8"),
+        (f"Fastest certified {WITHIN}", "onnx"),
+        ("Baseline", "torch-eager"),
+    ]
+    assert group.shortfall == ""
+    assert [variant.cells["Quality"].text for variant in group.variants] == ["worse", "equivalent", "–"]
+    assert group.variants[1].cells["Quality"].note == "within 1 point"
+
+
+def test_a_fastest_variant_that_is_certified_is_named_once(tmp_path: Path) -> None:
+    (group,) = groups(collect(write_sweep(tmp_path, [BASELINE, Job("onnx", 0.05)], texts=TEXTS)))
+    assert [what for what, _ in group.answers] == [f"Fastest, and certified {WITHIN}", "Baseline"]
+
+
+def test_what_is_not_certified_yet_says_how_many_texts_would_decide(tmp_path: Path) -> None:
+    (group,) = groups(collect(write_sweep(tmp_path, texts=TEXTS)))
+    row = next(v.row for v in group.variants if v.label == "onnx")
+    assert row["quality_texts_needed"] == 2135
+    said = f"Not yet: no faster variant is certified {WITHIN}. For onnx, 2,200 texts would decide."
+    assert group.shortfall == said
+    assert group.lead.endswith(said)
+    assert [what for what, _ in group.answers] == ["Fastest", "Baseline"]
+
+
+def test_every_report_counts_the_verdicts_and_says_what_the_task_can_show(tmp_path: Path) -> None:
+    tables = collect(write_sweep(tmp_path, texts=TEXTS))
+    (group,) = groups(tables)
+    assert group.quality.startswith(
+        "Quality (accuracy, margin 1 point): 1 equivalent, 2 worse, 1 undecided (95%, Holm)."
+    )
+    assert group.quality.endswith("and from 0.48 points where no prediction changes.")
+    console = Console(file=io.StringIO(), width=200)
+    print_summary(tables, console)
+    console.file.seek(0)
+    printed = console.file.read()
+    for page in (printed, html.unescape(render_html(tables)), html.unescape(render_markdown(tables))):
+        assert "1 equivalent, 2 worse, 1 undecided" in " ".join(page.split())
+    assert "undecided" in next(line for line in printed.splitlines() if line.startswith("onnx "))
+    (unlabelled,) = groups(collect(write_sweep(tmp_path / "unlabelled", labels=[])))
+    assert (unlabelled.quality, "Quality" in unlabelled.variants[0].cells) == ("", False)
+    assert [what for what, _ in unlabelled.answers] == ["Fastest", "Baseline"]
+
+
+def test_accuracy_in_detail_has_both_p_values_adjusted_and_the_certifiable_margin(tmp_path: Path) -> None:
+    (group,) = groups(collect(write_sweep(tmp_path, texts=TEXTS)))
+    detail = accuracy_detail(group, [])
+    assert detail is not None
+    titles = [column.title for column in detail.columns]
+    cells = next(dict(zip(titles, cells, strict=True)) for label, _, cells in detail.rows if label == "torchscript")
+    assert cells["Δ accuracy"] == Cell("0.0", "−0.5 to +0.5")
+    assert cells["p"] == Cell("1.000", "alone 1.000")
+    assert cells["p of a loss"] == Cell("0.003", "alone <0.001")
+    assert cells["Certifiable"] == Cell("0.48 points")
 
 
 def test_a_masked_variant_is_marked_and_only_its_compressed_files_are_smaller(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from runner.results.accuracy import (
     recall_changes,
     sigmoid,
 )
-from runner.results.accuracy_difference import paired_differences
+from runner.results.accuracy_difference import macro_f1_difference
 from runner.results.collect import collect
 from tests.results.synthetic import BASELINE, Job, write_sweep
 
@@ -47,13 +47,11 @@ def test_of_one_label_each_micro_f1_is_the_accuracy() -> None:
     assert micro_f1(labels, predictions) == accuracy(labels, predictions)
 
 
-def test_differences_have_intervals() -> None:
-    right, f1 = paired_differences(LABELS * 25, BEFORE * 25, AFTER * 25)
-    assert right.value == -0.25
-    assert right.low < right.value < right.high
+def test_the_difference_of_f1_has_an_interval() -> None:
+    f1 = macro_f1_difference(LABELS * 25, BEFORE * 25, AFTER * 25)
     assert f1.value == pytest.approx(macro_f1(LABELS, AFTER) - macro_f1(LABELS, BEFORE))
     assert f1.low < f1.value < f1.high
-    assert paired_differences(LABELS[:1], AFTER[:1], BEFORE[:1])[1].value == pytest.approx(0.5)
+    assert macro_f1_difference(LABELS[:1], AFTER[:1], BEFORE[:1]).value == pytest.approx(0.5)
 
 
 def test_the_divergence_is_that_of_every_label_by_itself() -> None:
@@ -86,6 +84,8 @@ def test_tables_hold_exact_matches(sweep: Path) -> None:
     assert 0 < row["macro_f1"] < 1 > row["micro_f1"] > row["accuracy"]
     assert row["accuracy_difference"] == pytest.approx(row["accuracy"] - baseline["accuracy"])
     assert row["positive_flips_fraction"] - row["negative_flips_fraction"] == pytest.approx(row["accuracy_difference"])
+    assert (row["quality_measure"], row["quality_texts"]) == ("accuracy", len(own)), "exactly the text's labels, or not"
+    assert row["quality_verdict"] == "worse"
     assert (row["brier_score"], row["calibration_error"]) == (None, None)
     assert row["kl_mean_nats"] > 0
     first, logits = own[0], _first(sweep)["logits"][0]

@@ -92,7 +92,7 @@ def test_the_summary_has_it_in_every_row_of_the_block_and_its_medians_are_of_rou
     rows = evaluated(rounds(), ROUNDS)
     empty = dict.fromkeys(RESULTS.names)
     results = pa.Table.from_pylist([empty | row for row in rows], schema=RESULTS)
-    table = summarize(jobs, {"baseline": 4 * ROUNDS, "variant": ROUNDS}, results, []).to_pylist()
+    table = summarize(jobs, {"baseline": 4 * ROUNDS, "variant": ROUNDS}, results, [], 0.01).to_pylist()
     assert [row["beside_ratio"] for row in table] == [pytest.approx(COST)] * 2
     assert [row["trials_ok"] for row in table] == [4 * ROUNDS, ROUNDS]
     assert [row["rounds_included"] for row in table] == [ROUNDS, ROUNDS]

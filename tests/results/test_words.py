@@ -78,18 +78,19 @@ def test_intervals_cover_what_is_true() -> None:
         before, after = ((generator.random(len(of_text)) < easy * share).tolist() for share in (1.0, 0.9))
         low, high = share_interval(per_text(before, of_text))
         found = difference(per_text(before, of_text), per_text(after, of_text))
-        assert found.low is not None
-        assert found.high is not None
+        assert found is not None
         covered["share"] += low < 0.8 < high
-        covered["difference"] += found.low < -0.08 < found.high
+        covered["difference"] += found.interval[0] < -0.08 < found.interval[1]
     assert all(0.92 <= count / 400 <= 0.98 for count in covered.values()), covered
 
 
 def test_a_difference_needs_two_texts_and_is_nothing_where_nothing_differs() -> None:
     one = Ratio(np.array([1.0]), np.array([2.0]))
-    assert difference(one, one) == (0, None, None, None)
+    assert difference(one, one) is None
     two = Ratio(np.array([1.0, 2.0]), np.array([2.0, 2.0]))
-    assert difference(two, two) == (0, 0, 0, 1)
+    same = difference(two, two)
+    assert same is not None
+    assert (same.value, same.interval, same.p_value) == (0, (0, 0), 1)
 
 
 def test_every_word_is_an_example_in_its_context() -> None:
@@ -132,11 +133,19 @@ def test_the_summary_counts_words_and_entities(tables: Tables) -> None:
     assert own["accuracy_difference"] == pytest.approx(-5 / 120)
     assert own["accuracy_difference_low"] < -5 / 120 < own["accuracy_difference_high"]
     assert own["accuracy_p_value"] > 0.2, "five words against none, but nearly all of one text"
+    assert (own["quality_texts"], own["quality_verdict"]) == (30, "undecided")
+    assert own["quality_deviation"] == pytest.approx(_deviation_over_texts())
+    assert own["quality_texts_needed"] > 30
     assert base["entity_f1"] == pytest.approx(2 * 30 / (30 + 31))
     assert own["entity_f1"] == pytest.approx(2 * 28 / (30 + 33))
     assert own["entity_f1_difference"] == pytest.approx(own["entity_f1"] - base["entity_f1"])
     assert own["macro_f1_difference"] is None
     assert tables.manifest["kinds"] == {"tweets": "tokens"}
+
+
+def _deviation_over_texts() -> float:
+    """Return the standard deviation of the share of each text's words that is lost, all of which have 4 words."""
+    return float(np.std([-0.25, *[0.0] * 28, -1.0], ddof=1))
 
 
 def test_the_table_has_a_row_for_every_word(tables: Tables) -> None:

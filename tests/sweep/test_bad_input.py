@@ -69,6 +69,8 @@ CASES = {
     "memory": (["isolation.memory=1MiB"], "too small for any engine to start"),
     "not memory": (["isolation.memory=much"], "not a size"),
     "fewer rounds at most": (["measure.max_rounds=1"], "measure.max_rounds is 1, but must be at least"),
+    "margin": (["quality.margin=-1"], "quality.margin is -1, but must be at least 0"),
+    "no margin": (["quality.margin=nan"], "quality.margin is nan, but must be at least 0"),
     "limit": (["measure.limits.steal_fraction=-1"], "measure.limits.steal_fraction is -1"),
     "rounds": (["measure.rounds=0"], "measure.rounds is 0, but must be at least 1."),
     "chain": (

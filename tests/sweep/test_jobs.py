@@ -37,7 +37,7 @@ def a_job(*args: Any, **kwargs: Any) -> Job:
 
 
 def test_key_ignores_what_makes_no_other_job() -> None:
-    changed = a_config() | {"slots": "auto", "store": "another", "measure": {"rounds": 9}}
+    changed = a_config() | {"slots": "auto", "store": "another", "measure": {"rounds": 9}, "quality": {"margin": 2.0}}
     assert job_key(changed) == job_key(a_config())
     assert job_key(a_config(threads=2)) != job_key(a_config())
 

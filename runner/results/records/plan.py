@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from runner.config.quality import QualityConfig
 from runner.errors import UserError
 from runner.store.sweep_folder import SCHEMA, SweepFolder
 
@@ -142,6 +143,7 @@ class PlanRecord(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         created_at: when the sweep was started, or last continued.
         grid, seed, metrics, measure: from the config.
         control_texts: how many texts are compared with transformers' own predictions; None if that is not known.
+        quality: when the quality of a variant counts as equivalent to its baseline's.
         isolation: the kind of all boxes.
         isolation_note: why the boxes are lesser ones than Docker's.
         slots: how many rounds are measured at once.
@@ -159,6 +161,7 @@ class PlanRecord(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     seed: int
     metrics: list[str] = []
     control_texts: int | None = None
+    quality: QualityConfig = msgspec.field(default_factory=QualityConfig)
     isolation: str
     isolation_note: str | None = None
     measure: dict[str, Any]

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 from runner.results.records.job import ArtifactFacts, Assembled, JobIdentity
 from runner.results.records.judged import Correlation, Ranking
+from runner.results.records.quality import Quality, QualityBasis
 from runner.results.records.trial import CAPACITY_REASON, Measurements
 
 VERDICTS: Final = ("faster", "slower", "tie", "disturbed")
@@ -223,13 +224,16 @@ class AccuracyAgainstBaseline:
     accuracy_difference: Annotated[float | None, "accuracy − the baseline's, on the same examples."] = None
     accuracy_difference_low: Annotated[
         float | None,
-        "Lower end of its 95% interval (paired bootstrap, BCa; for words Student's t over the texts).",
+        "Lower end of its 95% interval (Tango's score interval; for words Student's t over the texts).",
     ] = None
     accuracy_difference_high: Annotated[float | None, "Upper end of its 95% interval."] = None
     accuracy_p_value: Annotated[
         float | None,
         "Two-sided p-value of the hypothesis that both are equally accurate (exact McNemar test; for words Student's t "
-        "over the texts), not adjusted.",
+        "over the texts), for this job alone.",
+    ] = None
+    accuracy_p_value_holm: Annotated[
+        float | None, "The same p-value, adjusted (Holm) for the number of variants of the baseline."
     ] = None
     macro_f1_difference: Annotated[float | None, "macro_f1 − the baseline's."] = None
     macro_f1_difference_low: Annotated[float | None, "Lower end of its 95% interval (paired bootstrap, BCa)."] = None
@@ -274,7 +278,7 @@ class BatchSensitivity:
 
 
 @dataclass(kw_only=True)
-class PredictionFigures(Accuracy, AccuracyAgainstBaseline, Correlation, Ranking, BatchSensitivity):
+class PredictionFigures(Accuracy, AccuracyAgainstBaseline, Correlation, Ranking, QualityBasis, BatchSensitivity):
     """All that is said about the predictions of a job."""
 
 
@@ -294,6 +298,8 @@ class JobSummary(
     AccuracyAgainstBaseline,
     Correlation,
     Ranking,
+    QualityBasis,
+    Quality,
     BatchSensitivity,
     Assembled,
 ):

@@ -18,7 +18,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from runner.config.schema import LoadConfig, SloConfig
+from runner.config.load import LoadConfig, SloConfig
 from runner.results.records.load import Probe
 
 _FIRST = 0.8  # of the offline throughput

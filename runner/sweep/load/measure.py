@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
-from runner.config.schema import LoadConfig
+from runner.config.load import LoadConfig
 from runner.isolation.box import Box, BoxOrder
 from runner.results.records.load import Probe
 from runner.results.records.plan import Role

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import msgspec
 
-from runner.config.schema import LoadConfig
+from runner.config.load import LoadConfig
 from runner.errors import MachineError
 from runner.isolation.box import Box, BoxEnd, BoxOrder, stop
 from runner.results.records.load import Probe

@@ -18,10 +18,11 @@ from runner.console import say
 from runner.errors import UserError
 from runner.report.write import collect_and_report
 from runner.results.format import pluralize
+from runner.results.records.search import Rung, State, read_state
 from runner.results.tables import Tables
 from runner.store.sweep_folder import SweepFolder
 from runner.sweep.search.pareto import candidates, front
-from runner.sweep.search.state import Rung, State, gather, read_state, write_state
+from runner.sweep.search.state import gather, write_state
 from runner.sweep.timed import run_within
 
 ROUNDS = (3, 6, 12)  # the number of rounds after each rung, including those of earlier rungs
@@ -94,6 +95,6 @@ def _collected(folder: Path, state: State) -> Tables:
 
 def _survivors(tables: Tables, techniques: Sequence[str]) -> list[str]:
     """Return the techniques that have a job on the Pareto front."""
-    best = front(candidates(tables.summary.to_pylist(), tables.results.to_pylist()))
+    best = front(candidates(tables))
     names = {candidate.row["technique"] for candidate in best}
     return [technique for technique in techniques if technique in names]

@@ -1,14 +1,17 @@
-"""Find the candidates that no other candidate dominates. Pure functions of the rows of the summary and of trials."""
+"""Find the candidates that no other candidate dominates. Pure functions of the tables of a sweep."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from runner.results.halves import Halves, accuracies_by_half
 from runner.results.pareto import Interval, dominates
-from runner.results.tables import Row
+from runner.results.tables import Row, Tables
+
+_OF_TRIALS = ["job", "status", "included", "rss_peak_bytes"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,9 @@ class Candidate:
         latency: the 95% interval of the ratio to the baseline, or from 0 to infinity if there is none yet.
         disk: the size in bytes.
         memory: the lowest and the highest peak of the process in bytes, over the included trials.
-        error: 1 − accuracy. It is 0 if there is no accuracy, because then no candidate has one.
+        error: 1 − the accuracy on the texts that the choice may see. It is 0 if there is no accuracy, because then no
+            candidate has one.
+        halves: the accuracy on both halves of the texts; None if there is none.
     """
 
     row: Row
@@ -31,6 +36,7 @@ class Candidate:
     disk: Interval
     memory: Interval
     error: Interval
+    halves: Halves | None = None
 
     @property
     def objectives(self) -> tuple[Interval, ...]:
@@ -43,14 +49,19 @@ class Candidate:
         return same_baseline and dominates(self.objectives, other.objectives)
 
 
-def candidates(summary: Sequence[Row], trials: Iterable[Row]) -> list[Candidate]:
+def candidates(tables: Tables) -> list[Candidate]:
     """Return the jobs that were measured without a failure, including the baselines."""
     memory: dict[str, list[float]] = defaultdict(list)
-    for trial in trials:
+    for trial in tables.results.select(_OF_TRIALS).to_pylist():
         if trial["status"] == "ok" and trial["included"] and trial["rss_peak_bytes"]:
             memory[trial["job"]].append(float(trial["rss_peak_bytes"]))
-    measured = [row for row in summary if row["latency_ratio"] and row["disk_bytes"] and memory[row["job"]]]
-    return [_candidate(row, memory[row["job"]]) for row in measured if row["status"] in ("ok", "missing")]
+    halves = accuracies_by_half(tables, tables.manifest["seed"])
+    measured = [row for row in tables.jobs if row["latency_ratio"] and row["disk_bytes"] and memory[row["job"]]]
+    return [
+        _candidate(row, memory[row["job"]], halves.get(row["job"]))
+        for row in measured
+        if row["status"] in ("ok", "missing")
+    ]
 
 
 def front(among: Sequence[Candidate]) -> list[Candidate]:
@@ -59,11 +70,11 @@ def front(among: Sequence[Candidate]) -> list[Candidate]:
     return sorted(best, key=lambda candidate: float(candidate.row["latency_ratio"]))
 
 
-def _candidate(row: Row, memory: Sequence[float]) -> Candidate:
+def _candidate(row: Row, memory: Sequence[float], halves: Halves | None) -> Candidate:
     low, high = row["latency_ratio_low"], row["latency_ratio_high"]
     latency = (float(low), float(high)) if low is not None and high is not None else (0.0, math.inf)
     if row["job"] == row["baseline_job"]:
         latency = (1.0, 1.0)
     disk = float(row["disk_bytes"])
-    error = 1 - row["accuracy"] if row["accuracy"] is not None else 0.0
-    return Candidate(row, latency, (disk, disk), (min(memory), max(memory)), (error, error))
+    error = 1 - halves.selection if halves else 0.0
+    return Candidate(row, latency, (disk, disk), (min(memory), max(memory)), (error, error), halves)

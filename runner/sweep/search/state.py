@@ -1,45 +1,13 @@
-"""Read and write the state of a search in its folder: search.json, and one plan for all rungs."""
+"""Write the state of a search into its folder, with one plan for all of its sweeps."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass, field
 
 import msgspec
 from msgspec.structs import replace
 
 from runner.results.records.plan import PlanRecord, read_plan, write_plan
+from runner.results.records.search import State
 from runner.store.sweep_folder import SweepFolder
-
-
-@dataclass(frozen=True)
-class Rung:
-    """A completed rung."""
-
-    rounds: int
-    techniques: list[str]
-    survivors: list[str]
-
-
-@dataclass
-class State:
-    """The content of search.json.
-
-    Attributes:
-        spent_seconds: the part of the budget that all calls so far have spent.
-        rungs: the completed rungs.
-        plan: the plan of all rungs. Each trial stays as the rung that ran it has planned it.
-    """
-
-    spent_seconds: float = 0.0
-    rungs: list[Rung] = field(default_factory=list)
-    plan: PlanRecord | None = None
-
-
-def read_state(folder: SweepFolder) -> State:
-    """Return the state of the search in a folder, which is empty if there is no search.json."""
-    if not folder.search.exists():
-        return State()
-    return msgspec.json.decode(folder.search.read_bytes(), type=State)
 
 
 def write_state(folder: SweepFolder, state: State) -> None:

@@ -8,13 +8,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from runner.results.format import megabytes, milliseconds, percent, speedup, speedup_interval
+from runner.results.format import UNKNOWN, megabytes, milliseconds, percent, pluralize, speedup, speedup_interval
 from runner.results.labels import group_label
 from runner.sweep.search.pareto import Candidate
 
 
 def print_front(candidates: Sequence[Candidate], console: Console) -> None:
-    """Print the candidates of the Pareto front, the fastest first."""
+    """Print the candidates of the Pareto front, the fastest first, with their accuracy on the held-out texts."""
     table = Table(
         title="Pareto front: no other is at least as fast, as small on disk and in memory, and as accurate",
         title_justify="left",
@@ -23,7 +23,8 @@ def print_front(candidates: Sequence[Candidate], console: Console) -> None:
     )
     for title in ("Variant", "Latency p50", "Speedup", "Disk", "Memory peak", "Accuracy", "Negative flips", "Rounds"):
         table.add_column(title, justify="left" if title == "Variant" else "right", overflow="fold")
-    for row in (candidate.row for candidate in candidates):
+    for candidate in candidates:
+        row = candidate.row
         interval = speedup_interval(row["latency_ratio_low"], row["latency_ratio_high"])
         cells = (
             group_label(row),
@@ -31,9 +32,12 @@ def print_front(candidates: Sequence[Candidate], console: Console) -> None:
             f"{speedup(row['latency_ratio'])} {interval}".rstrip(),
             megabytes(row["disk_bytes"]),
             megabytes(row["rss_peak_bytes"]),
-            percent(row["accuracy"]),
+            candidate.halves.text if candidate.halves else UNKNOWN,
             percent(row["negative_flips_fraction"]),
             str(row["rounds_included"]),
         )
         table.add_row(*map(Text, cells))
     console.print(table)
+    examples = next((one.halves.held_out_examples for one in candidates if one.halves), None)
+    if examples:
+        console.print(f"Accuracy: on {pluralize(examples, 'text')} that the search did not choose by.")

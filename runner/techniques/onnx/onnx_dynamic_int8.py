@@ -7,6 +7,7 @@ other texts in its batch.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,23 +45,42 @@ class OnnxDynamicInt8(Step):
     def __post_init__(self) -> None:
         if isinstance(self.weight_type, str) and self.weight_type not in _WEIGHT_TYPES:
             hint = did_you_mean(self.weight_type, _WEIGHT_TYPES)
-            raise UserError(f"step 'onnx-dynamic-int8': weight_type is '{self.weight_type}'. {hint}")
+            raise UserError(f"step '{self.name}': weight_type is '{self.weight_type}'. {hint}")
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
         """Quantize the graph. ONNX Runtime fuses a plain graph when it loads it."""
         import onnx
-        from onnxruntime.quantization import QuantType, quantize_dynamic
-        from onnxruntime.quantization.registry import CommonOpsRegistry, IntegerOpsRegistry
 
         assert inputs.source is not None
-        operators = sorted({*CommonOpsRegistry, *IntegerOpsRegistry})
+        # with a path it would write into the file's folder, which is read-only
+        self.quantize(onnx.load(inputs.source / MODEL), target / MODEL)
+        return {}
+
+    def quantize(self, model: Any, path: Path, left: Sequence[str] = ()) -> None:
+        """Quantize a graph, and write it.
+
+        Args:
+            model: a float32 `onnx.ModelProto`, which changes.
+            path: the file to write.
+            left: the names of the nodes that stay in float32.
+        """
+        import onnx
+        from onnxruntime.quantization import QuantType, quantize_dynamic
+
         quantize_dynamic(
-            onnx.load(inputs.source / MODEL),  # with a path it would write into the file's folder, which is read-only
-            target / MODEL,
-            op_types_to_quantize=[name for name in operators if self.embeddings or name not in _EMBEDDINGS],
+            model,
+            path,
+            op_types_to_quantize=self.operators(),
+            nodes_to_exclude=list(left),
             weight_type=QuantType.QInt8 if self.weight_type == "int8" else QuantType.QUInt8,
             per_channel=self.per_channel,
             reduce_range=self.reduce_range,
             extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
         )
-        return {}
+
+    def operators(self) -> list[str]:
+        """Return the types of the operators that are quantized."""
+        from onnxruntime.quantization.registry import CommonOpsRegistry, IntegerOpsRegistry
+
+        known = sorted({*CommonOpsRegistry, *IntegerOpsRegistry})
+        return [name for name in known if self.embeddings or name not in _EMBEDDINGS]

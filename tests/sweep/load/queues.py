@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from runner.config.schema import LoadConfig
+from runner.config.load import LoadConfig
 from runner.results.records.load import Probe
 from runner.sweep.load.capacity import seconds_of_probe
 

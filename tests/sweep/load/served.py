@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from runner.config.schema import BatchingConfig, LoadConfig, LoadKind, SloConfig
+from runner.config.load import BatchingConfig, LoadConfig, LoadKind, SloConfig
 from runner.isolation.box import Box, BoxOrder
 from runner.isolation.process import ProcessBox
 from runner.sweep.load.service import Service, service_orders

@@ -6,7 +6,7 @@ from statistics import fmean, stdev
 
 import pytest
 
-from runner.config.schema import LoadConfig, LoadKind, SloConfig
+from runner.config.load import LoadConfig, LoadKind, SloConfig
 from runner.results.records.load import Probe
 from runner.sweep.load.capacity import Capacity, find_capacity, missed_fraction, seconds_of_probe
 from tests.sweep.load.queues import Queue

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runner.config.schema import LoadConfig, LoadKind, SloConfig
+from runner.config.load import LoadConfig, LoadKind, SloConfig
 from runner.isolation.box import BoxOrder
 from runner.isolation.process import ProcessBox
 from runner.results.records.load import Probe

@@ -34,11 +34,11 @@ def test_the_front_of_a_sweep(tmp_path: Any) -> None:
     worse = Job("worse", 0.2, flips=1.5)
     broken = Job("broken", 0.01, failure=("oom", "killed", (0, 1, 2, 3)))
     tables = collect(write_sweep(tmp_path, [BASELINE, fast, small, worse, broken], rounds=4, noise=0.001))
-    found = candidates(tables.summary.to_pylist(), tables.results.to_pylist())
+    found = candidates(tables)
     assert {one.row["technique"] for one in found} == {"torch-eager", "fast", "small", "worse"}
     assert [one.row["technique"] for one in front(found)] == ["fast", "small"]
 
 
 def test_one_round_excludes_nothing_by_latency(tmp_path: Any) -> None:
     tables = collect(write_sweep(tmp_path, [BASELINE, Job("a", 0.05), Job("b", 0.5)], rounds=1))
-    assert len(front(candidates(tables.summary.to_pylist(), tables.results.to_pylist()))) >= 2
+    assert len(front(candidates(tables))) >= 2

@@ -1,0 +1,1 @@
+"""The search for a configuration that serves the most requests a second: variant, workers, threads and batching."""

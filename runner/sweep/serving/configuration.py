@@ -1,0 +1,93 @@
+"""Name the configurations of a service, and say what is wanted of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from runner.recommend.capacity import Capacity, Objective
+
+BATCH = 8  # requests in a call, where batching is tried
+_WAITS = (0.0, 0.1)  # of the objective's bound, for which a worker waits for further requests
+
+
+@dataclass(frozen=True, order=True)
+class Variant:
+    """A technique with a number of threads: what one worker of a service runs."""
+
+    technique: str
+    threads: int
+
+    @property
+    def block(self) -> dict[str, Any]:
+        """Return its block of a grid."""
+        return {"technique": self.technique, "threads": self.threads}
+
+
+@dataclass(frozen=True, order=True)
+class Configuration:
+    """A service: how many workers run a variant, and how each of them groups requests into calls."""
+
+    variant: Variant
+    workers: int
+    max_batch_size: int
+    max_wait_milliseconds: float
+
+    @property
+    def block(self) -> dict[str, Any]:
+        """Return its block of a grid."""
+        return self.variant.block | {
+            "load.workers": self.workers,
+            "load.batching.max_batch_size": self.max_batch_size,
+            "load.batching.max_wait_milliseconds": self.max_wait_milliseconds,
+        }
+
+    @property
+    def label(self) -> str:
+        """Return its name in a line of the terminal."""
+        batches = ""
+        if self.max_batch_size > 1:
+            wait = f", waiting {self.max_wait_milliseconds:g} ms" if self.max_wait_milliseconds else ""
+            batches = f", batches of up to {self.max_batch_size}{wait}"
+        return f"{self.variant.technique}, {self.workers} × {self.variant.threads}{batches}"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is looked for.
+
+    Attributes:
+        techniques: the names of the candidates.
+        cores: the cores of the service.
+        objective: what the latency must keep.
+    """
+
+    techniques: Sequence[str]
+    cores: int
+    objective: Objective
+
+    @property
+    def variants(self) -> list[Variant]:
+        """Return the candidates with 1, 2, 4 … threads, as many as fit on the cores, and with all of them."""
+        return [Variant(technique, threads) for technique in self.techniques for threads in self.threads]
+
+    @property
+    def threads(self) -> list[int]:
+        """Return the numbers of threads that a worker may have."""
+        powers = (2**power for power in range(self.cores.bit_length()))
+        return sorted({threads for threads in powers if threads <= self.cores} | {self.cores})
+
+    def configurations(self, variant: Variant) -> Iterator[Configuration]:
+        """Yield the configurations of a variant that use as many of the cores as they can, the plain one first."""
+        workers = self.cores // variant.threads
+        yield Configuration(variant, workers, 1, 0.0)
+        for wait in _WAITS:
+            yield Configuration(variant, workers, BATCH, round(wait * 1000 * self.objective.seconds, 3))
+
+
+def configuration_of(technique: str, capacity: Capacity) -> Configuration:
+    """Return the configuration in which a capacity was measured."""
+    wait_milliseconds = round(1000 * capacity.max_wait_seconds, 3)
+    variant = Variant(technique, capacity.threads)
+    return Configuration(variant, capacity.workers, capacity.max_batch_size, wait_milliseconds)

@@ -1,0 +1,97 @@
+"""Run the search for a configuration: one sweep after the other in one folder, until the budget is spent."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from runner.config.overrides import quoted
+from runner.console import minutes, say
+from runner.errors import UserError
+from runner.report.write import collect_and_report
+from runner.results.collect import collect
+from runner.results.records.search import State, read_state
+from runner.results.tables import Tables
+from runner.store.sweep_folder import SweepFolder
+from runner.sweep.search.state import gather, write_state
+from runner.sweep.serving.configuration import Wanted
+from runner.sweep.serving.measured import Measured, measured
+from runner.sweep.serving.steps import ROUNDS, Proposals, Step
+from runner.sweep.timed import run_within
+
+_TRIAL_SECONDS = 90.0  # of a trial under an open load, before the first one has run
+_MEASURE = ("measure=quick", "measure.reruns=0", "measure.peaks=false")
+
+
+def find_configuration(folder: Path, job: Sequence[str], wanted: Wanted, budget_seconds: float) -> Tables:
+    """Look for the configuration that holds the most, and collect what was measured.
+
+    The same call goes on where an earlier one ended: what to do next follows from the folder's tables alone. The budget
+    holds for all calls with one folder together, and includes the preparation.
+
+    Args:
+        folder: the folder of the sweeps.
+        job: Hydra's overrides for a job without its technique, threads and load.
+        wanted: what is looked for.
+        budget_seconds: the budget of wall time.
+
+    Raises:
+        UserError: if a sweep cannot start, or if the budget ended before anything was measured.
+        KeyboardInterrupt: if it was stopped from outside. What was measured stays in the folder.
+    """
+    state = read_state(SweepFolder(folder))
+    proposals, trial_seconds, last = Proposals(wanted), _TRIAL_SECONDS, None
+    while True:
+        known = measured(collect(folder)) if state.plan and state.plan.trials else Measured()
+        left = budget_seconds - state.spent_seconds
+        step = proposals.next_step(known, can_explore=left > trial_seconds * (1 + 2 * (ROUNDS - 1)))
+        if step is None or step == last:  # a step that changes nothing would not do so the next time either
+            break
+        if left <= 0:
+            say("The time budget is spent. Give more with --budget … to go on.")
+            break
+        say(f"{step.title} {minutes(left)} left.")
+        began = time.monotonic()
+        if not _run(folder, [*job, *_overrides(step, wanted)], left, state):
+            say("The time budget is spent in the middle of a step.")
+            break
+        if step.is_open and step.rounds == 1:
+            trial_seconds = (time.monotonic() - began) / len(step.blocks)
+        last = step
+    if not (state.plan and state.plan.trials):
+        raise UserError("The time budget ended before anything was measured. Give more with --budget …")
+    return collect_and_report(folder)
+
+
+def _overrides(step: Step, wanted: Wanted) -> list[str]:
+    """Return the overrides of a step's sweep."""
+    percentile, milliseconds = wanted.objective.percentile, 1000 * wanted.objective.seconds
+    load = ["load=open", f"load.slo.percentile={percentile:g}", f"load.slo.milliseconds={milliseconds:g}"]
+    return [
+        *_MEASURE,
+        "workload.batch_size=1",  # the blocks of calls with several requests say otherwise
+        f"measure.rounds={step.rounds}",
+        *(load if step.is_open else []),
+        f"grid.union=[{','.join(map(_block, step.blocks))}]",
+    ]
+
+
+def _block(block: dict[str, Any]) -> str:
+    return "{" + ",".join(f"{key}:{value}" for key, value in block.items()) + "}"
+
+
+def _run(folder: Path, arguments: Sequence[str], seconds: float, state: State) -> bool:
+    """Run one sweep for at most so long, and return whether it was completed."""
+    began = time.monotonic()
+    try:
+        code = run_within(seconds, [*arguments, f"hydra.sweep.dir={quoted(folder)}"])
+    finally:
+        state.spent_seconds += time.monotonic() - began
+        gather(SweepFolder(folder), state)
+        if state.plan:
+            write_state(SweepFolder(folder), state)
+    if code == 2:
+        raise UserError("A sweep of the search could not run. The lines above give the reason.")
+    return code is not None

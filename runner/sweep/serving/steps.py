@@ -1,0 +1,148 @@
+"""Decide what to measure next in the search for a configuration. Pure functions of what is known.
+
+The search goes from coarse to fine. It measures the calls of all variants, which takes seconds, and lets a queueing
+model rank their configurations. Real load, which takes a minute or two for a configuration, is then put on the best
+ones only, the most promising first. Whatever it shows corrects the model: the measured capacity ÷ the predicted one of
+a variant also holds for its other configurations. The search ends where nothing is left that the corrected model
+expects to be better, and the best configurations get further rounds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+from runner.recommend.queueing import Model
+from runner.results.format import listed, pluralize
+from runner.sweep.serving.configuration import BATCH, Configuration, Variant, Wanted
+from runner.sweep.serving.measured import BATCHES, Measured
+
+ROUNDS = 3  # of the best configurations
+_NEAR = 2.0  # a variant is left out if the model expects the best one to hold so many times as much
+_MOST_VARIANTS = 6  # that get real load
+_OPTIMISM = 1.35  # times what the model expects, as long as no real load has corrected it: its errors reach a third
+_WORTH = 1.05  # times the best; less would not be worth a trial
+_CONTENDERS = 2  # configurations that get further rounds
+_CLOSE = 0.85  # of the best, above which a configuration is a contender
+_AT_ONCE = 2  # configurations in a step, so that it can correct the model soon
+
+
+@dataclass(frozen=True)
+class Step:
+    """A sweep of the search.
+
+    Attributes:
+        title: what it is for, in a line.
+        blocks: the blocks of its grid.
+        is_open: whether the load is open.
+        rounds: the number of rounds, with those of earlier steps.
+    """
+
+    title: str
+    blocks: list[dict[str, Any]]
+    is_open: bool
+    rounds: int = 1
+
+
+@dataclass
+class Proposals:
+    """The configurations that are worth real load, and what the model expects of them.
+
+    Attributes:
+        wanted: what is looked for.
+        expected: what each configuration should hold, in requests a second. It is kept, because a simulation takes a
+            second and its result does not change.
+    """
+
+    wanted: Wanted
+    _expected: dict[tuple[Configuration, float], float] = field(default_factory=dict)
+
+    def next_step(self, known: Measured, can_explore: bool) -> Step | None:
+        """Return what to measure next; None if the search is over.
+
+        Args:
+            known: what is measured.
+            can_explore: whether there is time to try another configuration, beside that for further rounds.
+        """
+        new = [variant for variant in self.wanted.variants if variant not in known.calls.keys() | known.failed]
+        if new:
+            threads = listed([str(number) for number in self.wanted.threads])
+            threads += " thread" if self.wanted.threads == [1] else " threads"
+            title = f"Calls of {pluralize(len(self.wanted.techniques), 'technique')}, with {threads}."
+            return Step(title, [variant.block for variant in new], is_open=False)
+        variants = self.variants(known)
+        new = [variant for variant in variants if variant not in known.batched]
+        if new:
+            title = f"Calls with several requests, of the {pluralize(len(new), 'best variant')}."
+            workload = {"workload.name": BATCHES, "workload.batch_size": BATCH}
+            return Step(title, [variant.block | workload for variant in new], is_open=False)
+        promising = self._promising(known, variants)[:_AT_ONCE]
+        if promising and (can_explore or not known.capacities):
+            names = [f"{one.label} (expected: {self.corrected(known, one):.3g}/s)" for one in promising]
+            return Step(f"Real load on {listed(names, '; ')}.", [one.block for one in promising], is_open=True)
+        contenders = [one for one in contenders_of(known) if known.capacities[one].rounds < ROUNDS]
+        if contenders:
+            title = f"Further rounds of {listed([one.label for one in contenders], '; ')}."
+            return Step(title, [one.block for one in contenders], is_open=True, rounds=ROUNDS)
+        return None
+
+    def variants(self, known: Measured) -> list[Variant]:
+        """Return the variants that get real load, the best first."""
+        plain = {
+            variant: self.expected(known, next(self.wanted.configurations(variant)))
+            for variant in self.wanted.variants
+            if variant in known.calls and variant.technique not in known.inaccurate
+        }
+        best = max(plain.values(), default=0.0)
+        near = [variant for variant, expected in plain.items() if expected > 0 and expected * _NEAR >= best]
+        return sorted(near, key=lambda variant: -plain[variant])[:_MOST_VARIANTS]
+
+    def expected(self, known: Measured, one: Configuration) -> float:
+        """Return what the model alone expects of a configuration."""
+        calls = known.calls[one.variant]
+        key = one, calls.growth
+        if key not in self._expected:
+            model = Model(calls, one.workers, one.max_batch_size, one.max_wait_milliseconds / 1000)
+            self._expected[key] = model.capacity(self.wanted.objective)
+        return self._expected[key]
+
+    def corrected(self, known: Measured, one: Configuration) -> float:
+        """Return what the model expects of a configuration, corrected by what real load has shown of it."""
+        return self.expected(known, one) * self._correction(known, [one.variant, *known.calls])
+
+    def _correction(self, known: Measured, variants: Sequence[Variant]) -> float:
+        """Return the measured capacity ÷ the predicted one: that of the first variant, or else the median of all."""
+        own = self._corrections(known, variants[:1])
+        return median(own or self._corrections(known, variants) or [1.0])
+
+    def _corrections(self, known: Measured, variants: Iterable[Variant]) -> list[float]:
+        wanted = set(variants)
+        pairs = [
+            (capacity.per_second, self.expected(known, one))
+            for one, capacity in known.capacities.items()
+            if one.variant in wanted & known.calls.keys()
+        ]
+        return [held / expected for held, expected in pairs if held > 0 and expected > 0]
+
+    def _promising(self, known: Measured, variants: Sequence[Variant]) -> list[Configuration]:
+        """Return one configuration of each variant that may well be the best one of all, the most promising first."""
+        best = max((capacity.per_second for capacity in known.capacities.values()), default=0.0)
+        hopes: list[tuple[float, Configuration]] = []
+        for variant in variants:
+            optimism = 1.0 if self._corrections(known, [variant]) else _OPTIMISM
+            untried = [one for one in self.wanted.configurations(variant) if one not in known.capacities]
+            expected = {one: optimism * self.corrected(known, one) for one in untried}
+            first = max(untried, key=lambda one: expected[one], default=None)  # the plain one, of equal ones
+            if first is not None and expected[first] > _WORTH * best:
+                hopes.append((expected[first], first))
+        return [one for _, one in sorted(hopes, key=lambda hope: -hope[0])]
+
+
+def contenders_of(known: Measured) -> list[Configuration]:
+    """Return the configurations that hold the most, and about as much as the best one."""
+    ranked = sorted(known.capacities, key=lambda one: -known.capacities[one].per_second)
+    best = max((capacity.per_second for capacity in known.capacities.values()), default=math.inf)
+    return [one for one in ranked if known.capacities[one].per_second >= _CLOSE * best > 0][:_CONTENDERS]
