@@ -43,7 +43,7 @@ _ANSWERED = {
     "Latency p50": "wide bare",
     "Speedup": "",
     "Accuracy": "",
-    QUALITY: "",
+    QUALITY: "bare",
     "Changed": "wide",
     "Disk": "",
     "Memory peak": "wide",
