@@ -46,7 +46,7 @@ def add_ranking(figures: PredictionFigures, evaluation: Evaluation, baseline: Ev
         setattr(figures, name, float(own.mean()))
         before = None if baseline is None else baseline.by_example[name]
         if before is not None and np.isfinite(before).all() and len(own) > 1:
-            _add_difference(figures, name, paired_mean_difference(before, own))
+            _add_difference(figures, name, paired_mean_difference(before.tolist(), own.tolist()))
 
 
 def _add_difference(figures: PredictionFigures, name: str, paired: Paired | None) -> None:
