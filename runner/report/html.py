@@ -44,7 +44,6 @@ _ANSWERED = {
     "Speedup": "",
     "Accuracy": "",
     QUALITY: "bare",
-    "Changed": "wide",
     "Disk": "",
     "Memory peak": "wide",
 }
