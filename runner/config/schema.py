@@ -14,6 +14,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from runner.config.checks import at_least, check_name
+from runner.config.collection import CollectionConfig
 from runner.config.load import LoadConfig
 from runner.config.quality import QualityConfig
 from runner.config.task_kinds import CLASSIFIED, EMBEDDING, KINDS, MULTI_LABEL, SIMILARITY, SINGLE_LABEL, TOKENS
@@ -128,25 +129,6 @@ class TechniqueConfig:
             raise UserError(
                 f"technique.vectors of '{self.name}' is '{self.vectors}'. {did_you_mean(self.vectors, STORED_VECTORS)}"
             )
-
-
-@dataclass
-class CollectionConfig:
-    """The files of a test collection, if task.source is collection. Those not named are those of the folder task.path.
-
-    Documents and queries are tables, and so are judgements, unless the name of their file ends in .qrels or .txt.
-    """
-
-    documents: str | None = None  # the file of the documents; null takes corpus.jsonl in the folder
-    queries: str | None = None  # the file of the queries; null takes queries.jsonl in the folder
-    judgements: str | None = None  # the file of the judgements; null takes qrels/test.tsv in the folder
-    candidates: str | None = None  # the documents that a reranker scores, as a table or TREC's run; null: those judged
-    id_column: str = "_id"  # the column of the ids of documents and queries
-    title_column: str | None = "title"  # the column of the documents' titles, if the file has it; null: no titles
-    query_column: str = "query-id"  # the column of the queries' ids in a table of judgements
-    document_column: str = "corpus-id"  # the column of the documents' ids in a table of judgements
-    grade_column: str = "score"  # the column of the grades in a table of judgements; above 0 is relevant
-    leave_out_unjudged: bool = False  # whether queries without a judgement are left out; otherwise they are refused
 
 
 @dataclass

@@ -43,8 +43,7 @@ _ANSWERED = {
     "Latency p50": "wide bare",
     "Speedup": "",
     "Accuracy": "",
-    QUALITY: "wide bare",
-    "Changed": "wide bare",
+    QUALITY: "bare",
     "Disk": "",
     "Memory peak": "wide",
 }

@@ -14,6 +14,7 @@ from runner.results.predictions import Evaluation
 from runner.results.quality import set_difference, set_quality_basis
 from runner.results.records.summary import PredictionFigures
 
+_CORRELATIONS = {"pearson": correlation.pearson, "spearman": correlation.spearman}
 _QUALITY = ("spearman", "ndcg_at_10")  # the figures that the verdict on the quality is about
 
 
@@ -29,7 +30,7 @@ def add_correlation(figures: PredictionFigures, evaluation: Evaluation, baseline
     before = None if baseline is None else baseline.by_example["similarity"]
     if not np.isfinite(cosines).all():
         return
-    for name, measure in (("spearman", correlation.spearman), ("pearson", correlation.pearson)):
+    for name, measure in _CORRELATIONS.items():
         value = measure(scores, cosines)
         setattr(figures, name, value if math.isfinite(value) else None)
         if before is not None and np.isfinite(before).all():
@@ -45,7 +46,7 @@ def add_ranking(figures: PredictionFigures, evaluation: Evaluation, baseline: Ev
         setattr(figures, name, float(own.mean()))
         before = None if baseline is None else baseline.by_example[name]
         if before is not None and np.isfinite(before).all() and len(own) > 1:
-            _add_difference(figures, name, paired_mean_difference(before, own))
+            _add_difference(figures, name, paired_mean_difference(before.tolist(), own.tolist()))
 
 
 def _add_difference(figures: PredictionFigures, name: str, paired: Paired | None) -> None:

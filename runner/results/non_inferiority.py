@@ -190,7 +190,9 @@ def paired_shares(baseline: Sequence[bool], variant: Sequence[bool]) -> PairedSh
     return PairedShares(len(baseline), pairs[True, False], pairs[False, True])
 
 
-def paired_mean_difference(baseline: Sequence[float], variant: Sequence[float]) -> PairedMeans:
+def paired_mean_difference(
+    baseline: Sequence[float] | np.ndarray, variant: Sequence[float] | np.ndarray
+) -> PairedMeans:
     """Return the difference of the mean of two scores of each unit, such as nDCG of each query.
 
     (Student's t for scores of queries: M. D. Smucker et al., CIKM 2007.)

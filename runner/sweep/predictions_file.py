@@ -67,11 +67,11 @@ def _labelled(texts: Path, logits: np.ndarray, cfg: Config) -> dict[str, Any]:
 def _similarity(texts: Path, vectors: np.ndarray, cfg: Config) -> dict[str, Any]:
     """Return each pair of texts with its score as the label, and the cosine of its vectors as the only logit."""
     examples, judgements = read_split(texts, "test"), read_judgements(texts)
-    firsts, seconds = ([vectors[judgement[side]] for judgement in judgements] for side in (0, 1))
+    firsts, seconds = [one.first for one in judgements], [one.second for one in judgements]
     return {
         "texts": [f"{examples[first].text}\n{examples[second].text}" for first, second, _ in judgements],
         "label": [judgement.score for judgement in judgements],
-        "logits": [[cosine] for cosine in cosines(firsts, seconds)],
+        "logits": [[cosine] for cosine in cosines(vectors[firsts], vectors[seconds])],
     }
 
 

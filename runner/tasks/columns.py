@@ -12,6 +12,7 @@ from runner.config.task_kinds import MULTI_LABEL, SIMILARITY, TOKENS
 from runner.errors import UserError, did_you_mean
 from runner.tasks.judgements import judged_pairs, score_of
 from runner.tasks.rows import Row, Rows, Source
+from runner.tasks.slices import check_slices, check_value, slice_name
 from runner.tasks.split import shuffled, split
 from runner.tasks.texts import NUMBER_PATTERN, SPLITS, Example, Texts
 
@@ -98,7 +99,7 @@ def texts_of(rows: list[Row], task: TaskConfig, where: Source, class_names: list
         train, validation, test = [], [], shuffled(examples)
     if not test:
         raise UserError(f"{where} has no texts to test on. Add rows, or put test into column 'split'.")
-    _check_slices(test, task, where)
+    check_slices(test, task, where)
     return Texts(labels, train, validation, test, kind=task.kind, drawn=drawn, stated=stated)
 
 
@@ -118,7 +119,7 @@ def _check(row: Row, task: TaskConfig, where: str) -> None:
     for key, column in wanted_columns(task).items():
         value = row.values.get(column)
         if key.startswith("slice_columns"):
-            _check_slice(value, column, where)
+            check_value(value, column, where)
             continue
         may_be_empty = column == task.label_column and task.kind == MULTI_LABEL
         if value is None or (isinstance(value, str) and not value.strip() and not may_be_empty):
@@ -144,14 +145,6 @@ def _check(row: Row, task: TaskConfig, where: str) -> None:
                 f"{where}: column '{task.text_column}' holds {len(row.values[task.text_column])} words, but column "
                 f"'{task.label_column}' holds {len(labels)} tags. Give each word one tag."
             )
-
-
-def _check_slice(value: Any, column: str, where: str) -> None:
-    if isinstance(value, list | float):
-        raise UserError(
-            f"{where}: column '{column}' holds {value!r:.50}, but task.slice_columns names columns of texts, whole "
-            "numbers, true and false. Divide other values into ranges, or name another column."
-        )
 
 
 def _words(value: Any, column: str, where: str) -> list[str]:
@@ -197,13 +190,8 @@ def _example(row: Row, task: TaskConfig, numbers: dict[str, int]) -> Example:
         words = tuple(row.values[task.text_column])
         return Example(" ".join(words), label, words=words)
     pair = None if task.text_pair_column is None else row.values[task.text_pair_column]
-    slices = tuple(_slice(row.values.get(column)) for column in task.slice_columns)
+    slices = tuple(slice_name(row.values.get(column)) for column in task.slice_columns)
     return Example(row.values[task.text_column], label, pair, slices=slices or None)
-
-
-def _slice(value: Any) -> str:
-    """Return the name of a value of a column that divides the texts."""
-    return "(empty)" if value is None or not str(value).strip() else str(value)
 
 
 def _labels(row: Row, task: TaskConfig, where: str) -> list[str]:
@@ -239,17 +227,6 @@ def _check_distinct(names: list[str], task: TaskConfig, where: str) -> None:
             f"{where}: column '{task.label_column}' holds the label '{repeated[0]:.50}' more than once. Name each of a "
             "text's labels once."
         )
-
-
-def _check_slices(test: list[Example], task: TaskConfig, where: Source) -> None:
-    """Check that the values of a column are not all different: then it does not divide the texts."""
-    for place, column in enumerate(task.slice_columns):
-        values = {example.slices[place] for example in test if example.slices}
-        if len(values) == len(test):
-            raise UserError(
-                f"task.slice_columns: column '{column}' of {where.name} has another value in each of the {len(test)} "
-                "texts to test on, so it does not divide them. Name a column with few values."
-            )
 
 
 def _check_sets(rows: list[Row], task: TaskConfig, where: Source) -> None:

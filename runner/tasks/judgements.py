@@ -62,7 +62,8 @@ def judged_pairs(rows: Sequence[Row], task: TaskConfig, where: Source, split: st
         )
     texts = {name: [example for row in side for example in _texts(row, task)] for name, side in ordered.items()}
     judgements = [Judgement(2 * place, 2 * place + 1, score) for place, score in enumerate(scores)]
-    return Texts([], **texts, kind=SIMILARITY, judgements=judgements)
+    train, validation, test = (texts[name] for name in SPLITS)
+    return Texts([], train, validation, test, judgements=judgements, kind=SIMILARITY)
 
 
 def limited(texts: Texts, count: int | None) -> Texts:

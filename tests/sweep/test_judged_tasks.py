@@ -14,6 +14,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoTokenizer
 
+import runner.engines.torch
 import runner.sweep.prepared
 from runner.config.schema import Config
 from runner.errors import UserError

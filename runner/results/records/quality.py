@@ -10,7 +10,10 @@ from runner.results.non_inferiority import QUALITY_VERDICTS
 
 @dataclass(kw_only=True)
 class QualityBasis:
-    """What the tests of the quality rest on. The columns are null for the baseline, and where there are no labels."""
+    """What the tests of the quality rest on.
+
+    The columns are null for the baseline, and where neither labels nor judgements say what is right.
+    """
 
     quality_measure: Annotated[
         str | None,
