@@ -43,7 +43,7 @@ _ANSWERED = {
     "Latency p50": "wide bare",
     "Speedup": "",
     "Accuracy": "",
-    QUALITY: "bare",
+    QUALITY: "wide bare",
     "Disk": "",
     "Memory peak": "wide",
 }
