@@ -70,7 +70,7 @@ def quality_sentence(rows: Sequence[Row]) -> str:
     verdicts = ", ".join(f"{counts[verdict]} {verdict}" for verdict in QUALITY_VERDICTS if counts[verdict])
     typical, texts = median(row["quality_detectable"] for row in tested), first["quality_texts"]
     said = f"Quality ({_score(first)}, margin {in_points(first['quality_margin'])}): {verdicts} (95%, Holm)."
-    said += f" Beside undecided stands how many {units_of(first)} would decide." if counts["undecided"] else ""
+    said += f" A number beside undecided says how many {units_of(first)} would decide." if counts["undecided"] else ""
     can = f"{texts:,} {units_of(first)} can certify margins from"
     if isinstance(paired_of(first), PairedShares):
         smallest = detectable_difference(PairedShares(texts, 0, 0))
