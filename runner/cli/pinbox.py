@@ -33,22 +33,7 @@ from runner.errors import UserError, printable
 
 _HELP = ["-h", "--help"]
 VERBS = (
-    *(
-        try_model,
-        init,
-        sweep,
-        run,
-        search,
-        capacity,
-        watch,
-        collect,
-        report,
-        charts,
-        diff,
-        recommend,
-        export,
-        load_test,
-    ),
+    *(try_model, init, sweep, run, search, capacity, watch, collect, report, charts, diff, recommend, export),
     *(load_test, bundle, import_results, reproduce, doctor, image),
 )
 for _verb in VERBS:  # a verb that is tried by itself, as completion does, knows them too

@@ -17,7 +17,7 @@ from runner.config.checks import at_least, check_name
 from runner.config.collection import CollectionConfig
 from runner.config.load import LoadConfig
 from runner.config.quality import QualityConfig
-from runner.config.task_kinds import EMBEDDING, KINDS, MULTI_LABEL, SIMILARITY, SINGLE_LABEL, TOKENS
+from runner.config.task_kinds import CLASSIFIED, EMBEDDING, KINDS, MULTI_LABEL, SIMILARITY, SINGLE_LABEL, TOKENS
 from runner.errors import UserError, did_you_mean
 
 PRECISIONS = ("float32", "bfloat16", "int8")
@@ -152,6 +152,7 @@ class TaskConfig:
     label_column: str | None = "label"  # the column of the labels, or of the scores of pairs; null if there are none
     labels: list[str] | None = None  # all labels in the order of the model's outputs; null matches them by name
     label_separator: str = "|"  # the separator between several labels of a text, if they are not a list
+    slice_columns: list[str] = field(default_factory=list)  # columns whose values divide the texts, to find the worst
     max_test_texts: int | None = None  # the most test texts that are evaluated, a fair sample; null takes all
     collection: CollectionConfig = field(default_factory=CollectionConfig)
 
@@ -184,6 +185,11 @@ class TaskConfig:
             raise UserError(
                 f"task.labels of '{self.name}' is {self.labels}, but must name each label once, in the order of the "
                 "model's outputs."
+            )
+        if self.slice_columns and (self.label_column is None or self.kind not in CLASSIFIED):
+            raise UserError(
+                f"task.slice_columns of '{self.name}' is {self.slice_columns}, but slices compare the accuracy of "
+                f"labelled texts, and task.kind is {self.kind}. Remove task.slice_columns."
             )
         if self.max_test_texts is not None:
             at_least("task.max_test_texts", self.max_test_texts, 1)

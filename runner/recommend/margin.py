@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from runner.results.format import in_points, texts_needed
+from runner.results.format import in_points, rounded_up
 from runner.results.non_inferiority import CERTIFIED
-from runner.results.quality import qualities
+from runner.results.quality import qualities, units_of
 from runner.results.records.quality import Quality
 from runner.results.tables import Row
 
@@ -57,5 +57,5 @@ def _loss(row: Row, quality: Quality, margin: Margin) -> Loss:
     if verdict == "worse":
         return Loss(None, f"worse by {in_points(-difference)}")
     needed = quality.quality_texts_needed
-    decided = f": {texts_needed(needed)} would decide" if needed is not None else ""
+    decided = f": {rounded_up(needed)} {units_of(row)} would decide" if needed is not None else ""
     return Loss(None, f"undecided within {in_points(margin.fraction)}{decided}")

@@ -202,7 +202,7 @@ def _table(
             interval(serving.capacity),
         ]
         model = predicted.get(data.variants[serving.place].job)
-        cells.append(expectation(model and model.per_second, serving.capacity.per_second))
+        cells.append(expectation(None if model is None else model.per_second, serving.capacity.per_second))
         cells += [f"{serving.replicas:,}", f"{serving.cores:,}", *price]
         cells.append(messages.misses(data, chosen, serving.place, limits))
         style = "bold green" if serving == at.winner else "bright_black" if chosen.fails[serving.place] else ""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from runner.report.columns import Cell, Column, columns_for
 from runner.report.view import Group
-from runner.results.format import UNKNOWN, in_points, percent, points, signed, significant
+from runner.results.format import UNKNOWN, percent, pluralize, points, signed, significant
 from runner.results.tables import Row
 
 TITLE = "Accuracy in detail"
@@ -88,6 +88,18 @@ def _recall_cell(row: Row) -> Cell:
     )
 
 
+def _slice_cell(row: Row) -> Cell:
+    if row["slice_accuracy_difference"] is None:
+        return Cell(UNKNOWN)
+    low, high = (points(row[f"slice_accuracy_difference_{end}"]) for end in ("low", "high"))
+    p = "" if row["slice_p_value_holm"] is None else f", p {_p(row['slice_p_value_holm'])}"
+    return Cell(
+        points(row["slice_accuracy_difference"]),
+        row["slice_worst"],
+        f"{low} to {high} on {pluralize(row['slice_texts'], 'text')}{p}",
+    )
+
+
 def _batch_cell(row: Row) -> Cell:
     changed, difference = row["batch_changed_predictions"], row["batch_logit_difference"]
     if changed is None:
@@ -113,13 +125,6 @@ _COLUMNS = (
         lambda r: _p_cell(r, "quality_p_value"),
         "quality_p_value_holm",
         needs=("quality_p_value",),
-    ),
-    Column(
-        "Certifiable",
-        "the smallest margin that so many texts certify with 80% probability, if the variant loses nothing",
-        lambda r: Cell(UNKNOWN if r["quality_detectable"] is None else in_points(r["quality_detectable"])),
-        "quality_detectable",
-        needs=("quality_detectable",),
     ),
     Column("Macro-F1", "and its difference to the baseline's", _f1_cell, "macro_f1", needs=("macro_f1",)),
     Column(
@@ -156,6 +161,13 @@ _COLUMNS = (
         _recall_cell,
         "worst_recall_change",
         needs=("worst_recall_change",),
+    ),
+    Column(
+        "Worst slice",
+        "of labels, lengths and the task's own columns, the one with the largest loss; p is adjusted for all of them",
+        _slice_cell,
+        "slice_accuracy_difference",
+        needs=("slice_accuracy_difference",),
     ),
     Column(
         "KL, nats",

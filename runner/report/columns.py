@@ -217,7 +217,8 @@ COLUMNS = (
     ),
     Column(
         QUALITY,
-        "whether a loss against the baseline is shown to be below the margin, adjusted for the number of variants",
+        "whether a loss against the baseline is shown to be below the margin, adjusted for the number of variants; "
+        "beside undecided: how many texts would decide",
         lambda r: Cell(r["quality_verdict"] or UNKNOWN, quality_note(r), quality_hint(r)),
         "quality_p_value_holm",
         needs=("quality_verdict",),

@@ -43,8 +43,7 @@ _ANSWERED = {
     "Latency p50": "wide bare",
     "Speedup": "",
     "Accuracy": "",
-    QUALITY: "",
-    "Changed": "wide",
+    QUALITY: "bare",
     "Disk": "",
     "Memory peak": "wide",
 }

@@ -41,8 +41,8 @@ def render_markdown(tables: Tables) -> str:
     for scaling in scalings(tables)[:_MAX_GROUPS]:
         parts += _scaling(scaling)
     if served := serving.serving_rows(tables):
-        rows = [[f"{text} {_small(note)}".rstrip() for text, note in row] for row in served[:_MAX_ROWS]]
-        parts += [f"## {serving.TITLE}", escape(serving.EXPLAINED), _table(serving.COLUMNS, rows)]
+        cells = [[f"{text} {_small(note)}".rstrip() for text, note in row] for row in served]
+        parts += [f"## {serving.TITLE}", escape(serving.EXPLAINED), _table(serving.COLUMNS, cells)]
     if rows := elsewhere.elsewhere_rows(tables):
         parts += [f"## {elsewhere.TITLE}", elsewhere.CAVEAT, _table(elsewhere.COLUMNS, rows)]
     for prediction_group in prediction_groups(tables)[0]:

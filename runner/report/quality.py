@@ -6,8 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import median
 
-from runner.results.format import in_points, pluralize, significant, texts_needed
+from runner.report.judged import JUDGED
+from runner.results.format import in_points, listed, points, rounded_up, significant
 from runner.results.non_inferiority import CERTIFIED, QUALITY_VERDICTS, PairedShares, detectable_difference
+from runner.results.quality import paired_of, units_of
+from runner.results.statistics import ALPHA
 from runner.results.tables import Row
 
 
@@ -17,19 +20,23 @@ def is_certified(row: Row) -> bool:
 
 
 def quality_note(row: Row) -> str:
-    """Return the margin that a variant is within, or how many texts would decide whether it is."""
-    if row["quality_verdict"] == "equivalent":
-        return f"within {in_points(row['quality_margin'])}"
+    """Return how many texts would decide about an undecided variant, as '2,200'; empty for others."""
     needed = row["quality_texts_needed"]
-    return "" if needed is None else f"{texts_needed(needed)} would decide"
+    return "" if needed is None else rounded_up(needed)
 
 
 def quality_hint(row: Row) -> str:
-    """Return the p-value that the verdict on a variant's quality rests on."""
+    """Return what the verdict on a variant's quality rests on."""
     p_value = row["quality_p_value_holm"]
     if p_value is None:
         return ""
-    return f"p of a loss of {in_points(row['quality_margin'])} or more: {significant(p_value, 2)}, adjusted (Holm)"
+    said = f"p of a loss of {in_points(row['quality_margin'])} or more: {significant(p_value, 2)}, adjusted (Holm)"
+    return f"{would_decide(row)}; {said}" if quality_note(row) else said
+
+
+def would_decide(row: Row) -> str:
+    """Return '2,200 texts would decide', of an undecided variant."""
+    return f"{quality_note(row)} {units_of(row)} would decide"
 
 
 def within(row: Row) -> str:
@@ -51,7 +58,7 @@ def not_certified(faster: Sequence[tuple[str, Row]]) -> str:
     if not undecided:
         return f"{said}."
     label, row = undecided[0]
-    return f"{said}. For {label}, {quality_note(row)}."
+    return f"{said}. For {label}, {would_decide(row)}."
 
 
 def quality_sentence(rows: Sequence[Row]) -> str:
@@ -61,14 +68,31 @@ def quality_sentence(rows: Sequence[Row]) -> str:
         return ""
     counts, first = Counter(row["quality_verdict"] for row in tested), tested[0]
     verdicts = ", ".join(f"{counts[verdict]} {verdict}" for verdict in QUALITY_VERDICTS if counts[verdict])
-    typical = median(row["quality_detectable"] for row in tested)
-    smallest = detectable_difference(PairedShares(first["quality_texts"], 0, 0))
-    return (
-        f"Quality ({_score(first)}, margin {in_points(first['quality_margin'])}): {verdicts} (95%, Holm). "
-        f"{pluralize(first['quality_texts'], 'text')} can certify margins from {in_points(max(typical, smallest))} for "
-        f"the median variant (80% power), and from {in_points(smallest)} where no prediction changes."
-    )
+    typical, texts = median(row["quality_detectable"] for row in tested), first["quality_texts"]
+    said = f"Quality ({_score(first)}, margin {in_points(first['quality_margin'])}): {verdicts} (95%, Holm)."
+    said += f" Beside undecided stands how many {units_of(first)} would decide." if counts["undecided"] else ""
+    can = f"{texts:,} {units_of(first)} can certify margins from"
+    if isinstance(paired_of(first), PairedShares):
+        smallest = detectable_difference(PairedShares(texts, 0, 0))
+        said += (
+            f" {can} {in_points(max(typical, smallest))} for the median variant (80% power), and from "
+            f"{in_points(smallest)} where no prediction changes."
+        )
+    else:
+        said += f" {can} {in_points(typical)} for the median variant (80% power)."
+    return " ".join([said, *filter(None, [_slices_sentence(tested)])])
+
+
+def _slices_sentence(rows: Sequence[Row]) -> str:
+    """Return which certified variants are worse on a slice of the texts; empty if none is."""
+    worse = [
+        f"{row['model']} · {row['technique']} ({row['slice_worst']}, {points(row['slice_accuracy_difference'])} points)"
+        for row in rows
+        if is_certified(row) and (row["slice_p_value_holm"] or 1.0) < ALPHA and row["slice_accuracy_difference"] < 0
+    ]
+    return f"As good over all texts, but worse on a slice: {listed(worse, '; ')}." if worse else ""
 
 
 def _score(row: Row) -> str:
-    return str(row["quality_measure"]).replace("_", " ")
+    measure = str(row["quality_measure"])
+    return JUDGED[measure][0] if measure in JUDGED else measure

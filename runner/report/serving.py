@@ -34,7 +34,7 @@ def serving_rows(tables: Tables) -> list[list[tuple[str, str]]]:
 
 def _row(variant: Variant, capacity: Capacity, expected: Prediction | None) -> list[tuple[str, str]]:
     held = per_second(capacity.per_second) if capacity.per_second else "no rate"
-    model = expectation(expected and expected.per_second, capacity.per_second)
+    model = expectation(None if expected is None else expected.per_second, capacity.per_second)
     return [
         (variant.label, ""),
         (capacity.configuration, ""),

@@ -109,8 +109,7 @@ def _figures(variant: view.Variant, titles: Sequence[str], interim: bool) -> lis
     is_known = variant.verdict == "not measured" or (interim and variant.row["trials_missing"])
     problem = "" if is_known else variant.problem
     verdict = f"{variant.verdict}, {problem}" if problem else variant.verdict
-    notes = ["" if title == QUALITY else cell.note for title, cell in zip(titles, cells, strict=True)]  # that is long
-    return [*(f"{cell.text} {note}".strip() for cell, note in zip(cells, notes, strict=True)), verdict]
+    return [*(f"{cell.text} {cell.note}".strip() for cell in cells), verdict]
 
 
 def _folded(names: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[list[str]]:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from runner.recommend.names import labels_of
-from runner.report.columns import COLUMNS, QUALITY, Cell, Column, columns_for
+from runner.report.columns import COLUMNS, Cell, Column, columns_for
 from runner.report.metrics import by_name, metric_columns
 from runner.report.noise import floor_sentence, raw_times_sentence, rounds_sentence, slots_sentence, turns_sentence
-from runner.report.quality import is_certified, not_certified, quality_sentence, within
+from runner.report.quality import is_certified, not_certified, quality_sentence, within, would_decide
 from runner.results.format import UNKNOWN, milliseconds, pluralize
 from runner.results.labels import conditions, job_label, quota
 from runner.results.saturation import saturation_sentence
@@ -194,7 +194,7 @@ def _praise(variant: Variant) -> str:
     if variant.row["accuracy"] is not None:
         parts.append(f"accuracy {cells['Accuracy'].text}")
     if variant.row["quality_texts_needed"] is not None:
-        parts.append(f"not certified yet: {cells[QUALITY].note}")
+        parts.append(f"not certified yet: {would_decide(variant.row)}")
     parts += [
         f"{cells[title].text} of {title.lower().removesuffix(' peak')}{f' ({note})' if note else ''}"
         for title in ("Disk", "Memory peak")

@@ -65,10 +65,10 @@ def in_points(fraction: float) -> str:
     return f"{number} point" if number == "1" else f"{number} points"
 
 
-def texts_needed(number: int) -> str:
-    """Return a number of texts that is not known exactly: two digits, rounded up."""
+def rounded_up(number: int) -> str:
+    """Return a number that is not known exactly: two digits, rounded up."""
     step = 10 ** max(0, len(str(number)) - 2)
-    return pluralize(math.ceil(number / step) * step, "text")
+    return f"{math.ceil(number / step) * step:,}"
 
 
 def signed(value: float, decimals: int) -> str:

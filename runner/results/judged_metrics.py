@@ -11,7 +11,7 @@ from runner.results.correlation import correlation_difference
 from runner.results.judged import RANKING
 from runner.results.non_inferiority import Paired, paired_mean_difference
 from runner.results.predictions import Evaluation
-from runner.results.quality import set_difference
+from runner.results.quality import set_difference, set_quality_basis
 from runner.results.records.summary import PredictionFigures
 
 _CORRELATIONS = {"pearson": correlation.pearson, "spearman": correlation.spearman}
@@ -53,9 +53,6 @@ def _add_difference(figures: PredictionFigures, name: str, paired: Paired | None
     """Set the columns of a figure's difference to the baseline's, if it is known."""
     if paired is None:
         return
+    set_difference(figures, name, paired)
     if name in _QUALITY:
-        set_difference(figures, name, paired)
-        return
-    low, high = paired.interval
-    for ending, value in {"": paired.value, "_low": low, "_high": high}.items():
-        setattr(figures, f"{name}_difference{ending}", value)
+        set_quality_basis(figures, name, paired)

@@ -13,12 +13,14 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import numpy as np
 from scipy.special import bdtr, gammaln, ndtri, stdtr, xlog1py, xlogy
 
 from runner.results.statistics import ALPHA, StudentT, Z
+
+Numbers = TypeVar("Numbers", float, np.ndarray)
 
 POWER: Final = 0.8  # the probability with which a number of texts is to decide
 QUALITY_VERDICTS: Final = ("better", "equivalent", "worse", "undecided")
@@ -188,7 +190,9 @@ def paired_shares(baseline: Sequence[bool], variant: Sequence[bool]) -> PairedSh
     return PairedShares(len(baseline), pairs[True, False], pairs[False, True])
 
 
-def paired_mean_difference(baseline: Sequence[float], variant: Sequence[float]) -> PairedMeans:
+def paired_mean_difference(
+    baseline: Sequence[float] | np.ndarray, variant: Sequence[float] | np.ndarray
+) -> PairedMeans:
     """Return the difference of the mean of two scores of each unit, such as nDCG of each query.
 
     (Student's t for scores of queries: M. D. Smucker et al., CIKM 2007.)
@@ -269,26 +273,20 @@ def detectable_difference(paired: Paired) -> float:
     return high
 
 
-def _loss_rate(loss_share: float, gain_share: float, difference: float) -> float:
-    """Return the rate of losses that is the most likely one, if the true difference of the rates is this one.
-
-    The arguments may be arrays.
-    """
+def _loss_rate(loss_share: Numbers, gain_share: Numbers, difference: float) -> Numbers:
+    """Return the rate of losses that is the most likely one, if the true difference of the rates is this one."""
     half = (2 - gain_share + loss_share) * difference - gain_share - loss_share
     root = np.sqrt(half**2 + 8 * loss_share * difference * (1 - difference))
-    rate: float = np.maximum((root - half) / 4, max(0.0, -difference))
+    rate: Numbers = np.maximum((root - half) / 4, max(0.0, -difference))
     return rate
 
 
-def _score(units: float, losses: float, gains: float, difference: float) -> float:
-    """Return Tango's score statistic: how many standard errors the estimate is above a difference.
-
-    The arguments may be arrays.
-    """
+def _score(units: int, losses: Numbers, gains: Numbers, difference: float) -> Numbers:
+    """Return Tango's score statistic: how many standard errors the estimate is above a difference."""
     rate = _loss_rate(losses / units, gains / units, difference)
     variance = 2 * rate + difference - difference**2
     distance = (gains - losses) / units - difference
-    statistic: float = distance * math.sqrt(units) / np.sqrt(np.maximum(variance, np.finfo(float).tiny))
+    statistic: Numbers = distance * math.sqrt(units) / np.sqrt(np.maximum(variance, np.finfo(float).tiny))
     return statistic
 
 

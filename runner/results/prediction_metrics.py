@@ -25,9 +25,10 @@ from runner.results.cores import cores
 from runner.results.judged_metrics import add_correlation, add_ranking
 from runner.results.non_inferiority import Paired, paired_shares
 from runner.results.predictions import Evaluation, Name, comparable_vectors
-from runner.results.quality import set_difference
+from runner.results.quality import set_difference, set_quality_basis
 from runner.results.records.summary import PredictionFigures
 from runner.results.similarity import cosines, mean_interval, neighbour_agreement
+from runner.results.slices import slices_of, worst_slice
 from runner.results.statistics import wilson_interval
 from runner.results.token_metrics import difference, entity_f1, per_text, share_interval, tells_entities
 
@@ -143,6 +144,10 @@ def _add_differences(
 ) -> None:
     right = [_right(labels, side.predictions) for side in (baseline, evaluation)]
     _add_accuracy_difference(figures, paired_shares(*right))
+    worst = worst_slice(slices_of(evaluation.texts, labels, evaluation.slices), *right)
+    if worst is not None:
+        for name, value in vars(worst).items():
+            setattr(figures, name, value)
     f1s = macro_f1_difference(labels, baseline.predictions, evaluation.predictions)
     figures.macro_f1_difference = f1s.value
     figures.macro_f1_difference_low, figures.macro_f1_difference_high = f1s.low, f1s.high
@@ -168,6 +173,7 @@ def _add_differences_by_text(
 
 def _add_accuracy_difference(figures: PredictionFigures, accuracies: Paired) -> None:
     set_difference(figures, "accuracy", accuracies)
+    set_quality_basis(figures, "accuracy", accuracies)
     figures.accuracy_p_value = accuracies.p_value
 
 

@@ -52,6 +52,7 @@ class Evaluation:
         predictions: the predicted labels; None where a logit was not finite.
         metrics: the values of the user's own metrics.
         vectors: [examples, width], for a task of kind embedding; empty for others, or where one is not finite.
+        slices: the value of each example in each of `task.slice_columns`.
         by_example: for a task whose texts people judged, figures of each example by their names; empty for others.
         batch_sensitivity: how far they depend on batch and padding; see runner/trial/batch_sensitivity.py.
         digest: a hash of what was evaluated and of the result: two evaluations with the same one differ in their jobs
@@ -73,6 +74,7 @@ class Evaluation:
     predictions: list[Name | None]
     metrics: Mapping[str, float | None]
     vectors: np.ndarray
+    slices: Mapping[str, Sequence[str]]
     by_example: Mapping[str, np.ndarray]
     batch_sensitivity: Mapping[str, Any]
     digest: str
@@ -130,6 +132,9 @@ def _parse(content: Mapping[str, Any]) -> Evaluation:
     logits = [[] for _ in texts] if content.get("kind") in RANKED else content["logits"]
     if not len(logits) == len(texts) == len(content["label"]):
         raise ValueError("texts, label and logits differ in length")
+    slices = {str(column): list(map(str, values)) for column, values in (content.get("slices") or {}).items()}
+    if any(len(values) != len(texts) for values in slices.values()):
+        raise ValueError("texts and slices differ in length")
     if not all(isinstance(name, str) for name in (*content["jobs"], *content["labels"], *others)):
         raise ValueError("a job or a label has a name that is no text")
     trained, kind = content["weights"] == "trained", str(content.get("kind", SINGLE_LABEL))
@@ -137,7 +142,7 @@ def _parse(content: Mapping[str, Any]) -> Evaluation:
     values = _matrix(logits)
     outputs = _of_classes(values, content, kind) if kind in LABELLED else _without_labels(values, kind)
     by_example = figures_by_example(content, values, kind)
-    identity = repr((trained, kind, pairs, texts, outputs.names, content["label"])).encode()
+    identity = repr((trained, kind, pairs, texts, outputs.names, content["label"], slices)).encode()
     return Evaluation(
         jobs=list(content["jobs"]),
         artifact=str(content["artifact"]),
@@ -154,6 +159,7 @@ def _parse(content: Mapping[str, Any]) -> Evaluation:
         predictions=outputs.predictions,
         metrics={},
         vectors=outputs.vectors,
+        slices=slices,
         by_example=by_example,
         batch_sensitivity=content.get("batch_sensitivity") or {},
         digest=hashlib.sha256(b"".join([identity, *(a.tobytes() for a in (values, *by_example.values()))])).hexdigest(),

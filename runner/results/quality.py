@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from runner.results.judged import RANKING
 from runner.results.non_inferiority import (
     Paired,
     PairedMeans,
@@ -19,7 +20,7 @@ from runner.results.tables import Row
 
 
 def set_difference(figures: PredictionFigures, measure: str, paired: Paired) -> None:
-    """Set the columns of a difference to the baseline's score, which the quality is about.
+    """Set the columns of a difference to the baseline's score.
 
     Args:
         figures: the figures that are set.
@@ -29,6 +30,10 @@ def set_difference(figures: PredictionFigures, measure: str, paired: Paired) -> 
     low, high = paired.interval
     for ending, value in {"": paired.value, "_low": low, "_high": high}.items():
         setattr(figures, f"{measure}_difference{ending}", value)
+
+
+def set_quality_basis(figures: PredictionFigures, measure: str, paired: Paired) -> None:
+    """Set what the verdict on the quality rests on. The arguments are those of `set_difference`."""
     figures.quality_measure = measure
     figures.quality_texts, figures.quality_deviation = paired.units, paired.deviation
     figures.quality_detectable = detectable_difference(paired)
@@ -47,6 +52,11 @@ def paired_of(row: Row) -> Paired | None:
         losses, gains = (round(fraction * texts) for fraction in flips)
         return PairedShares(texts, losses, gains)
     return PairedMeans(row[f"{measure}_difference"], row["quality_deviation"], texts)
+
+
+def units_of(row: Row) -> str:
+    """Return what the tests of a variant's quality are over: texts or queries."""
+    return "queries" if row["quality_measure"] in RANKING else "texts"
 
 
 def qualities(rows: Sequence[Row], margin: float) -> dict[str, Quality]:

@@ -191,8 +191,10 @@ def _add_quality(sharing: Sequence[JobSummary], margin: float) -> None:
     found = qualities(list(map(vars, sharing)), margin)
     p_values = {str(s.job): s.accuracy_p_value for s in sharing if s.accuracy_p_value is not None}
     p_values_holm = adjusted(p_values)
+    on_slices = adjusted({str(s.job): s.slice_p_value for s in sharing if s.slice_p_value is not None})
     for summary in sharing:
         summary.accuracy_p_value_holm = p_values_holm.get(str(summary.job))
+        summary.slice_p_value_holm = on_slices.get(str(summary.job))
         if str(summary.job) in found:
             summary.add(found[str(summary.job)])
 

@@ -56,6 +56,10 @@ def _labelled(texts: Path, logits: np.ndarray, cfg: Config) -> dict[str, Any]:
         "texts": [example.whole for example in examples],
         "label": [example.label for example in examples],
         **({"words": [example.words for example in examples]} if of_words else {}),
+        "slices": {
+            column: [example.slices[place] for example in examples if example.slices]
+            for place, column in enumerate(cfg.task.slice_columns)
+        },
         "logits": logits.tolist(),
     }
 

@@ -12,6 +12,7 @@ from runner.config.task_kinds import MULTI_LABEL, SIMILARITY, TOKENS
 from runner.errors import UserError, did_you_mean
 from runner.tasks.judgements import judged_pairs, score_of
 from runner.tasks.rows import Row, Rows, Source
+from runner.tasks.slices import check_slices, check_value, slice_name
 from runner.tasks.split import shuffled, split
 from runner.tasks.texts import NUMBER_PATTERN, SPLITS, Example, Texts
 
@@ -28,7 +29,8 @@ def wanted_columns(task: TaskConfig) -> dict[str, str]:
         "text_pair_column": task.text_pair_column,
         "label_column": task.label_column,
     }
-    return {key: column for key, column in named.items() if column is not None}
+    known = {key: column for key, column in named.items() if column is not None}
+    return known | {f"slice_columns[{place}]": column for place, column in enumerate(task.slice_columns)}
 
 
 def read_as(task: TaskConfig) -> dict[str, Any]:
@@ -50,6 +52,7 @@ def checked_rows(rows: Rows, task: TaskConfig, where: Source, split: bool = True
     """
     for key, column in wanted_columns(task).items():
         if column not in rows.columns:
+            key = key.partition("[")[0]
             raise UserError(
                 f"task.{key}: {where.name} has no column '{column}'. "
                 f"{did_you_mean(column, rows.columns)} Set task.{key}"
@@ -96,6 +99,7 @@ def texts_of(rows: list[Row], task: TaskConfig, where: Source, class_names: list
         train, validation, test = [], [], shuffled(examples)
     if not test:
         raise UserError(f"{where} has no texts to test on. Add rows, or put test into column 'split'.")
+    check_slices(test, task, where)
     return Texts(labels, train, validation, test, kind=task.kind, drawn=drawn, stated=stated)
 
 
@@ -112,8 +116,11 @@ def labels_of(
 
 
 def _check(row: Row, task: TaskConfig, where: str) -> None:
-    for column in wanted_columns(task).values():
+    for key, column in wanted_columns(task).items():
         value = row.values.get(column)
+        if key.startswith("slice_columns"):
+            check_value(value, column, where)
+            continue
         may_be_empty = column == task.label_column and task.kind == MULTI_LABEL
         if value is None or (isinstance(value, str) and not value.strip() and not may_be_empty):
             raise UserError(f"{where}: column '{column}' is empty. Fill it, or remove the row.")
@@ -183,7 +190,8 @@ def _example(row: Row, task: TaskConfig, numbers: dict[str, int]) -> Example:
         words = tuple(row.values[task.text_column])
         return Example(" ".join(words), label, words=words)
     pair = None if task.text_pair_column is None else row.values[task.text_pair_column]
-    return Example(row.values[task.text_column], label, pair)
+    slices = tuple(slice_name(row.values.get(column)) for column in task.slice_columns)
+    return Example(row.values[task.text_column], label, pair, slices=slices or None)
 
 
 def _labels(row: Row, task: TaskConfig, where: str) -> list[str]:

@@ -41,12 +41,14 @@ class Example(NamedTuple):
             text may have several labels, in rising order, or if the task's kind is tokens, with one place a word.
         pair: the second text of a pair.
         words: the words of the text, for the kind tokens. The text is these words with spaces between them.
+        slices: its values of `task.slice_columns`; None without such columns.
     """
 
     text: str
     label: int | tuple[int, ...] | None
     pair: str | None = None
     words: tuple[str, ...] | None = None
+    slices: tuple[str, ...] | None = None
 
     @property
     def tokenizer_input(self) -> str | tuple[str, ...]:

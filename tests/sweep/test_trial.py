@@ -12,12 +12,11 @@ import pytest
 from omegaconf import OmegaConf
 
 from runner.config.job_file import write_jobs
+from runner.config.load import LoadConfig, LoadKind
 from runner.config.schema import (
     Config,
     IsolationConfig,
     IsolationKind,
-    LoadConfig,
-    LoadKind,
     MeasureConfig,
     ModelConfig,
     TaskConfig,

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 from runner.results.records.job import ArtifactFacts, Assembled, JobIdentity
 from runner.results.records.judged import Correlation, Ranking
 from runner.results.records.quality import Quality, QualityBasis
+from runner.results.records.slices import WorstSlice
 from runner.results.records.trial import CAPACITY_REASON, Measurements
 
 VERDICTS: Final = ("faster", "slower", "tie", "disturbed")
@@ -278,7 +279,9 @@ class BatchSensitivity:
 
 
 @dataclass(kw_only=True)
-class PredictionFigures(Accuracy, AccuracyAgainstBaseline, Correlation, Ranking, QualityBasis, BatchSensitivity):
+class PredictionFigures(
+    Accuracy, AccuracyAgainstBaseline, Correlation, Ranking, QualityBasis, WorstSlice, BatchSensitivity
+):
     """All that is said about the predictions of a job."""
 
 
@@ -300,6 +303,7 @@ class JobSummary(
     Ranking,
     QualityBasis,
     Quality,
+    WorstSlice,
     BatchSensitivity,
     Assembled,
 ):

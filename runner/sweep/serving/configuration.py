@@ -21,8 +21,8 @@ class Variant:
 
     @property
     def block(self) -> dict[str, Any]:
-        """Return its block of a grid."""
-        return {"technique": self.technique, "threads": self.threads}
+        """Return its block of a grid, with one request in a call."""
+        return {"technique": self.technique, "threads": self.threads, "workload.batch_size": 1}
 
 
 @dataclass(frozen=True, order=True)

@@ -71,7 +71,6 @@ def _overrides(step: Step, wanted: Wanted) -> list[str]:
     load = ["load=open", f"load.slo.percentile={percentile:g}", f"load.slo.milliseconds={milliseconds:g}"]
     return [
         *_MEASURE,
-        "workload.batch_size=1",  # the blocks of calls with several requests say otherwise
         f"measure.rounds={step.rounds}",
         *(load if step.is_open else []),
         f"grid.union=[{','.join(map(_block, step.blocks))}]",
@@ -84,7 +83,7 @@ def _block(block: dict[str, Any]) -> str:
 
 def _run(folder: Path, arguments: Sequence[str], seconds: float, state: State) -> bool:
     """Run one sweep for at most so long, and return whether it was completed."""
-    began = time.monotonic()
+    began, before = time.monotonic(), _trials(state)
     try:
         code = run_within(seconds, [*arguments, f"hydra.sweep.dir={quoted(folder)}"])
     finally:
@@ -92,6 +91,10 @@ def _run(folder: Path, arguments: Sequence[str], seconds: float, state: State) -
         gather(SweepFolder(folder), state)
         if state.plan:
             write_state(SweepFolder(folder), state)
-    if code == 2:
+    if code == 2 and _trials(state) == before:
         raise UserError("A sweep of the search could not run. The lines above give the reason.")
     return code is not None
+
+
+def _trials(state: State) -> int:
+    return len(state.plan.trials) if state.plan else 0

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from runner.recommend.capacity import Capacity, measured_capacity
-from runner.recommend.limits import within_a_point
 from runner.recommend.queueing import Calls, growth, measured_calls
 from runner.results.tables import Row, Tables
 from runner.sweep.serving.configuration import Configuration, Variant, configuration_of
@@ -26,7 +25,7 @@ class Measured:
         failed: the variants whose calls could not be measured.
         batched: the variants of which calls with several requests were tried.
         capacities: what a configuration holds. One that failed holds 0.
-        inaccurate: the techniques that lose more than a point of the baseline's accuracy.
+        inaccurate: the techniques that seem to lose more of the baseline's score than the margin of the quality.
     """
 
     calls: Mapping[Variant, Calls] = field(default_factory=dict)
@@ -79,11 +78,8 @@ def _capacity(row: Row, trials: Sequence[Row]) -> tuple[Configuration, Capacity]
 
 
 def _inaccurate(rows: Sequence[Row]) -> frozenset[str]:
-    """Return the techniques whose accuracy is more than a point below that of their baseline."""
-    of_job = {row["job"]: row["accuracy"] for row in rows}
+    """Return the techniques that seem to lose more of the score than the margin of the quality."""
+    tested = [row for row in rows if row["quality_verdict"] is not None]
     return frozenset(
-        row["technique"]
-        for row in rows
-        if row["accuracy"] is not None
-        and row["accuracy"] < within_a_point(of_job.get(row["baseline_job"])).get("accuracy", 0.0)
+        row["technique"] for row in tested if row[f"{row['quality_measure']}_difference"] < -row["quality_margin"]
     )

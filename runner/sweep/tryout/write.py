@@ -51,9 +51,10 @@ def task_yaml(task: TaskConfig, rows: str) -> str:
     }
     shown = {"name", "source", "kind", "label_column"} | ({"text_column"} if task.source != OWN_TEXTS else set())
     lines = [f"# {rows}"]
+    plain = TaskConfig()
     for field in fields(task):
         value = getattr(task, field.name)
-        if field.name in shown or value != field.default:
+        if field.name in shown or value != getattr(plain, field.name):
             lines.append(_line(field.name, value.value if isinstance(value, Enum) else value, notes.get(field.name)))
     return "\n".join(lines) + "\n"
 

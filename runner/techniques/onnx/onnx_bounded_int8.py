@@ -116,7 +116,7 @@ class _Trials:
         self._calls = encode(texts.texts, inputs.checkpoint, bounded.max_length)
         model = self.load()
         weights = {tensor.name for tensor in model.graph.initializer if len(tensor.dims) > 1}
-        operators = set(bounded.operators())
+        operators = {*bounded.operators(), "Gemm"}
         self.layers = [
             node.name for node in model.graph.node if node.op_type in operators and weights.intersection(node.input)
         ]

@@ -71,7 +71,10 @@ class OnnxDynamicInt8(Step):
             model,
             path,
             op_types_to_quantize=self.operators(),
-            nodes_to_exclude=list(left),
+            nodes_to_exclude=[
+                *left,
+                *(f"{name}_MatMul" for name in left),
+            ],  # a Gemm is first made a MatMul of that name
             weight_type=QuantType.QInt8 if self.weight_type == "int8" else QuantType.QUInt8,
             per_channel=self.per_channel,
             reduce_range=self.reduce_range,

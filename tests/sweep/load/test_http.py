@@ -43,8 +43,11 @@ def server(reply: Any) -> Iterator[str]:
         def log_message(self, *arguments: Any) -> None:
             """Say nothing."""
 
-    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    running.daemon_threads = True
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 128  # as real servers have; all connections are opened at once
+        daemon_threads = True
+
+    running = Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:

@@ -15,7 +15,7 @@ from runner.sweep.serving.find import find_configuration
 from runner.sweep.serving.measured import measured
 from runner.sweep.serving.terminal import print_configurations
 
-TINY = ["model=tiny", "task=alice", "workload=smoke", "isolation=process", "grid.baseline=onnx"]
+TINY = ["model=tiny", "task=alice", "workload=smoke", "isolation=process"]
 WANTED = Wanted(["onnx"], 1, Objective(99.0, 0.05))
 
 
