@@ -18,6 +18,7 @@ from runner.machine.cpu import instruction_sets
 from runner.tasks.texts import read_split
 from runner.techniques.chain import make_step
 from runner.techniques.onnx.onnx_static_int8 import encode
+from runner.techniques.onnx.selection import selection_texts
 from tests.techniques.conftest import apply_step
 from tests.techniques.onnx_models import batch
 
@@ -106,6 +107,23 @@ def test_static_int8_is_near(smooth_quant: float, plain: Path, bert: Path, texts
 def test_static_int8_without_training_texts(plain: Path, bert: Path, unlabelled: Path, tmp_path: Path) -> None:
     _, notes = static(tmp_path / "made", plain, bert, unlabelled)
     assert notes == {"calibration_texts": 2, "calibration_split": "test"}
+
+
+@pytest.mark.slow
+def test_static_int8_within_a_bound_is_judged_on_validation_texts(
+    plain: Path, bert: Path, texts: Path, tmp_path: Path
+) -> None:
+    made, notes = static(tmp_path / "made", plain, bert, texts, margin=0.0, reduce_range=True)
+    assert (notes["selection_texts"], notes["selection_split"]) == (60, "validation")
+    chosen = selection_texts(texts, 60)
+    calls = encode(chosen.texts, bert, 128)
+    exact, bounded = (
+        chosen.accuracy(np.concatenate([evaluate(engine, **call) for call in calls]))
+        for engine in (Engine(plain, 1), Engine(made, 1))
+    )
+    assert bounded >= exact
+    with pytest.raises(UserError, match=r"margin is -0\.1, but must be from 0"):
+        make_step({"step": "openvino-static-int8", "margin": -0.1}, "test")
 
 
 @pytest.mark.slow
