@@ -187,6 +187,8 @@ class PinboxSweeper(BasicSweeper):
 
     def _with_baselines(self, jobs: list[Job], cfg: Config) -> list[Job]:
         """Add a baseline to every block of jobs without one, because a ratio needs it."""
+        if cfg.grid.baseline is None:
+            return jobs
         missing = [block[0] for block in blocks(jobs) if find_baselines(block, cfg.grid.baseline)[block[0].key] is None]
         baseline = f"technique={cfg.grid.baseline}"
         return [*jobs, *(self._job([*self._overrides[job.key], baseline]) for job in missing)]

@@ -294,7 +294,7 @@ class GridConfig:
 
     union: list[dict[str, Any]] = field(default_factory=list)  # the sub-grids, which sweep over the values of each list
     exclude: list[dict[str, Any]] = field(default_factory=list)  # leave out jobs that match all keys of an entry
-    baseline: str = "torch-eager"  # the technique with which the others are compared
+    baseline: str | None = "torch-eager"  # the technique with which the others are compared; null: with none
     waterfall: list[dict[str, Any]] = field(default_factory=list)  # a sequence of jobs, each a step from the one before
 
 

@@ -117,7 +117,7 @@ def matches(config: dict[str, Any], key: str, expected: Any, where: str) -> bool
     return value in (expected if isinstance(expected, list) else [expected])
 
 
-def find_baselines(jobs: list[Job], technique: str) -> dict[str, str | None]:
+def find_baselines(jobs: list[Job], technique: str | None) -> dict[str, str | None]:
     """Return the key of each job's baseline, or None if its block has no baseline.
 
     The baseline is the job that has `technique` and the model with the family's name. If there is no such job, the

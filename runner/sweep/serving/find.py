@@ -73,6 +73,7 @@ def _overrides(step: Step, wanted: Wanted) -> list[str]:
         *_MEASURE,
         f"measure.rounds={step.rounds}",
         *(load if step.is_open else []),
+        *([] if step.has_baseline else ["grid.baseline=null"]),  # the capacity of a slow one takes minutes
         f"grid.union=[{','.join(map(_block, step.blocks))}]",
     ]
 

@@ -39,12 +39,14 @@ class Step:
         blocks: the blocks of its grid.
         is_open: whether the load is open.
         rounds: the number of rounds, with those of earlier steps.
+        has_baseline: whether the baseline is measured, too. The quality is compared with its own.
     """
 
     title: str
     blocks: list[dict[str, Any]]
     is_open: bool
     rounds: int = 1
+    has_baseline: bool = False
 
 
 @dataclass
@@ -72,7 +74,7 @@ class Proposals:
             threads = listed([str(number) for number in self.wanted.threads])
             threads += " thread" if self.wanted.threads == [1] else " threads"
             title = f"Calls of {pluralize(len(self.wanted.techniques), 'technique')}, with {threads}."
-            return Step(title, [variant.block for variant in new], is_open=False)
+            return Step(title, [variant.block for variant in new], is_open=False, has_baseline=True)
         variants = self.variants(known)
         new = [variant for variant in variants if variant not in known.batched]
         if new:

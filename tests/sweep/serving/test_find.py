@@ -28,7 +28,9 @@ def test_it_finds_a_service_and_goes_on_from_there(tmp_path: Path, monkeypatch: 
     job = [*TINY, f"store={tmp_path / 'store'}", "load.probe_seconds=0.2"]
     tables = find_configuration(folder, job, WANTED, 900)
     known = measured(tables)
-    assert known.calls.keys() == known.batched == {Variant("onnx", 1)}
+    assert known.calls.keys() == {Variant("onnx", 1), Variant("torch-eager", 1)}
+    assert known.batched == {Variant("onnx", 1)}
+    assert {one.variant for one in known.capacities} == {Variant("onnx", 1)}
     assert known.capacities
     assert max(held.per_second for held in known.capacities.values()) > 10
 
