@@ -114,7 +114,7 @@ def test_pytorch_rounds_activations_to_seven_bits() -> None:
 def test_openvino_saturates_too(reduce_range: bool, tmp_path: Path) -> None:
     onnx.save(product(), tmp_path / "product.onnx")
     step, core = OpenVinoStaticInt8(reduce_range=reduce_range), openvino.Core()
-    model = step._quantize(core.read_model(tmp_path / "product.onnx"), [{"x": activations()}])
+    model = step.quantize(core.read_model(tmp_path / "product.onnx"), [{"x": activations()}])
     openvino.save_model(model, tmp_path / "model.xml", compress_to_fp16=False)
     assert int8_weight_bits(tmp_path, "int8") == (7 if reduce_range else 8)
     compiled = core.compile_model(tmp_path / "model.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})

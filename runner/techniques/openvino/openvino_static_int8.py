@@ -94,7 +94,7 @@ class OpenVinoStaticInt8(Step):
         split, texts = calibration_texts(inputs.texts, self.samples)
         calls, notes = encode(texts, inputs.checkpoint, self.max_length), dict[str, Any]()
         if self.margin is None:
-            made = import_nncf().quantize(read(inputs.source), **self._settings(calls))
+            made = self.quantize(read(inputs.source), calls)
         else:
             chosen = selection_texts(inputs.texts, self.selection_samples)
             evaluated = encode(chosen.texts, inputs.checkpoint, self.max_length)
@@ -102,6 +102,10 @@ class OpenVinoStaticInt8(Step):
             notes = {"selection_texts": len(chosen.labels), "selection_split": chosen.split}
         save(made, target)
         return {"calibration_texts": len(texts), "calibration_split": split, **notes}
+
+    def quantize(self, model: Any, calls: list[Any]) -> Any:
+        """Return a model with all products quantized, with ranges that are measured on calls."""
+        return import_nncf().quantize(model, **self._settings(calls))
 
     def _bounded(self, model: Any, calls: list[Any], chosen: SelectionTexts, evaluated: list[Any]) -> Any:
         """Return the quantized model, in which the layers that cost too much accuracy are left in float32."""
