@@ -105,7 +105,7 @@ class HttpGenerator(LoadGenerator):
         while request := self._requests.get():
             number, text = request
             try:
-                status, reply = self._post(connection, self._bodies[text])
+                status, reply = self._post_again(connection, self._bodies[text])
             except (OSError, http.client.HTTPException) as error:
                 self._failure = f"{self._url} ended a connection: {type(error).__name__}: {error}."
                 connection.close()  # it connects again with the next request
@@ -115,6 +115,14 @@ class HttpGenerator(LoadGenerator):
                 self._failure = f"{self._url} answers a text with status {status}: {reply[:200]!r}."
             self.answered([Answer(number, answered_ns if status == http.client.OK else None)])
         connection.close()
+
+    def _post_again(self, connection: http.client.HTTPConnection, body: bytes) -> tuple[int, bytes]:
+        """Send a text. Servers close connections that were idle for some seconds, and then it is sent once more."""
+        try:
+            return self._post(connection, body)
+        except ConnectionError:
+            connection.close()  # it connects again
+            return self._post(connection, body)
 
     def _connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(self._host, self._port, timeout=_TIMEOUT_SECONDS)

@@ -26,11 +26,12 @@ TEXTS = ["one", "two", ["a", "pair"]]
 
 
 @contextmanager
-def server(reply: Any) -> Iterator[str]:
-    """Serve POST /predict with `reply(text)`, which returns a status and a body."""
+def server(reply: Any, idle_seconds: float | None = None) -> Iterator[str]:
+    """Serve POST /predict with `reply(text)`, which returns a status and a body. Idle connections are closed."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        timeout = idle_seconds
 
         def do_POST(self) -> None:
             text = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["inputs"]
@@ -102,6 +103,16 @@ def test_a_full_queue_is_a_rejected_request(tmp_path: Any) -> None:
     assert probe.rejected == probe.queries == 10
     assert probe.slo_latency_seconds is None
     assert not probe.holds
+
+
+def test_a_connection_that_the_server_has_closed_is_opened_again(tmp_path: Any) -> None:
+    with server(lambda text: (200, b"{}"), idle_seconds=0.05) as url:
+        generator = HttpGenerator(url, TEXTS, LOAD, tmp_path)
+        for _ in range(3):
+            probe = generator.probe({"scenario": "server", "per_second": 300, "seed": 1, "seconds": 0.5})
+            assert probe.completed == probe.queries == 150
+            time.sleep(0.3)
+        generator.close()
 
 
 def test_another_status_is_an_error(tmp_path: Any) -> None:
