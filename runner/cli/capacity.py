@@ -7,20 +7,22 @@ from pathlib import Path
 
 import click
 
-from runner.cli.parameters import ConfigNames, Override, budget_seconds, named, program
+from runner.cli.parameters import (
+    ConfigNames,
+    budget_seconds,
+    model_option,
+    named,
+    overrides_argument,
+    program,
+    task_option,
+)
 from runner.errors import UserError
 
 
 @click.command()
-@click.argument(
-    "overrides",
-    nargs=-1,
-    type=Override(),
-    metavar="[KEY=VALUE]...",
-    help="Hydra's overrides, such as isolation=process, each with one value.",
-)
-@click.option("--model", required=True, type=ConfigNames("model"), metavar="NAME", help="A model of conf/model.")
-@click.option("--task", required=True, type=ConfigNames("task"), metavar="NAME", help="A task of conf/task.")
+@overrides_argument
+@model_option
+@task_option
 @click.option("--cores", default=1, show_default=True, type=click.IntRange(1), help="Cores of the service.")
 @click.option("--slo-p99-ms", default=50.0, show_default=True, metavar="NUMBER", help="99% are answered in so many ms.")
 @click.option("--budget", default="20m", show_default=True, help="Wall time in all, such as 90s, 30m or 2h.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -27,16 +28,13 @@ def load_test(sweep: Path, variant: str, url: str) -> int:
     arrivals of the sweep. The exit code is 0 if it holds at least 90% of the recorded capacity, 1 if less, 2 if it
     could not be measured.
     """
-    from importlib.util import find_spec
-
-    from runner.config.job_file import read_job
-
     if find_spec("mlperf_loadgen") is None:
         raise UserError(
             "load-test needs the package mlcommons-loadgen, and it is not installed. There are wheels of it for x86-64 "
             "and Python 3.11 to 3.13."
         )
 
+    from runner.config.job_file import read_job
     from runner.console import say
     from runner.export.variant import find_variant
     from runner.recommend.capacity import measured_capacity

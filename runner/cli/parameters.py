@@ -84,6 +84,19 @@ class _Bash(BashComplete):
 
 add_completion_class(_Bash)
 
+model_option = click.option(
+    "--model", required=True, type=ConfigNames("model"), metavar="NAME", help="A model of conf/model."
+)
+task_option = click.option(
+    "--task", required=True, type=ConfigNames("task"), metavar="NAME", help="A task of conf/task."
+)
+overrides_argument = click.argument(
+    "overrides",
+    nargs=-1,
+    type=Override(),
+    metavar="[KEY=VALUE]...",
+    help="Hydra's overrides, such as isolation=process, each with one value.",
+)
 sweep_argument = click.argument("sweep", type=SweepPath(), help="The folder of a sweep, such as outputs/demo.")
 
 

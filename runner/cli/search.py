@@ -7,20 +7,14 @@ from pathlib import Path
 
 import click
 
-from runner.cli.parameters import ConfigNames, Override, budget_seconds, named
+from runner.cli.parameters import ConfigNames, budget_seconds, model_option, named, overrides_argument, task_option
 from runner.errors import UserError
 
 
 @click.command()
-@click.argument(
-    "overrides",
-    nargs=-1,
-    type=Override(),
-    metavar="[KEY=VALUE]...",
-    help="Hydra's overrides, such as threads=2, each with one value.",
-)
-@click.option("--model", required=True, type=ConfigNames("model"), metavar="NAME", help="A model of conf/model.")
-@click.option("--task", required=True, type=ConfigNames("task"), metavar="NAME", help="A task of conf/task.")
+@overrides_argument
+@model_option
+@task_option
 @click.option("--budget", default="30m", show_default=True, help="Wall time in all, such as 90s, 30m or 2h.")
 @click.option(
     "--techniques",

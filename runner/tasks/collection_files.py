@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from runner.errors import UserError, did_you_mean
 from runner.tasks.content import content_of
 from runner.tasks.lines import text_file
 from runner.tasks.reading import TABLES, open_rows
-from runner.tasks.rows import Row, Source
+from runner.tasks.rows import Row, Source, check_characters, finite_number
 
 _IN_FOLDER = {  # as BEIR has them
     "documents": ("corpus.jsonl",),
@@ -180,17 +179,13 @@ def _text(row: Row, column: str, where: str) -> str:
         return ""
     if not isinstance(value, str):
         raise UserError(f"{where}: column '{column}' holds {value!r:.50}, which is not a text. Name another column.")
-    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
-        raise UserError(f"{where}: a text contains a NUL or half a character. Correct or remove the row.")
+    check_characters(value, where)
     return value.strip()
 
 
 def _grade(value: Any, where: str) -> float:
-    try:
-        grade = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
-        grade = math.nan
-    if not math.isfinite(grade):
+    grade = finite_number(value)
+    if grade is None:
         raise UserError(
             f"{where}: the grade is {value!r:.50}, but must be a number: 0 or less for a document that is not "
             "relevant, and more the better it is. Correct it."

@@ -11,7 +11,7 @@ from runner.config.schema import TaskConfig
 from runner.config.task_kinds import MULTI_LABEL, SIMILARITY, TOKENS
 from runner.errors import UserError, did_you_mean
 from runner.tasks.judgements import judged_pairs, score_of
-from runner.tasks.rows import Row, Rows, Source
+from runner.tasks.rows import Row, Rows, Source, check_characters
 from runner.tasks.slices import check_slices, check_value, slice_name
 from runner.tasks.split import shuffled, split
 from runner.tasks.texts import NUMBER_PATTERN, SPLITS, Example, Texts
@@ -133,13 +133,13 @@ def _check(row: Row, task: TaskConfig, where: str) -> None:
                 f"{where}: column '{column}' holds {text!r:.50}, which is not a text. Convert it, or name "
                 "another column."
             )
-        _check_characters(text, where)
+        check_characters(text, where)
     if task.kind == SIMILARITY:
         score_of(row, task, where)
     elif task.label_column is not None:
         labels = _labels(row, task, where)
         for label in labels:
-            _check_characters(label, where)
+            check_characters(label, where)
         if task.kind == TOKENS and len(labels) != len(row.values[task.text_column]):
             raise UserError(
                 f"{where}: column '{task.text_column}' holds {len(row.values[task.text_column])} words, but column "
@@ -172,12 +172,6 @@ def _check_split(row: Row, where: str, known: bool) -> None:
         )
     if known and row.values.get(SPLIT) not in SPLITS:
         raise UserError(f"{where}: split is '{row.values.get(SPLIT)!s:.50}'. Allowed: {', '.join(SPLITS)}.")
-
-
-def _check_characters(text: str, where: str) -> None:
-    """Check for characters that JSON can write but neither UTF-8 nor a tokenizer can represent."""
-    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise UserError(f"{where}: a text contains a NUL or half a character. Correct or remove the row.")
 
 
 def _example(row: Row, task: TaskConfig, numbers: dict[str, int]) -> Example:

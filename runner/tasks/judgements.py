@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 from runner.config.schema import TaskConfig
 from runner.config.task_kinds import RERANK, SIMILARITY
 from runner.errors import UserError
-from runner.tasks.rows import Row, Source
+from runner.tasks.rows import Row, Source, finite_number
 from runner.tasks.split import shuffled
 from runner.tasks.texts import SPLITS, Example, Judgement, Texts
 
@@ -21,11 +20,8 @@ def score_of(row: Row, task: TaskConfig, where: str) -> float:
         UserError: if it is not a finite number.
     """
     value = row.values[task.label_column or ""]
-    try:
-        score = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
-        score = math.nan
-    if not math.isfinite(score):
+    score = finite_number(value)
+    if score is None:
         raise UserError(
             f"{where}: column '{task.label_column}' holds {value!r:.50}, but with task.kind={SIMILARITY} must hold a "
             "number: how alike the two texts are. Correct it, or name another column."

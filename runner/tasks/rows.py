@@ -5,9 +5,12 @@ A value is a text, a whole number, a boolean or a list of these, or None if it i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+
+from runner.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -44,3 +47,22 @@ class Rows:
     rows: Iterator[Row]
     class_names: dict[str, list[str]] = field(default_factory=dict)
     read_as: tuple[str, ...] = ()
+
+
+def check_characters(text: str, where: str) -> None:
+    """Check for characters that JSON can write but neither UTF-8 nor a tokenizer can represent.
+
+    Raises:
+        UserError: if there is one.
+    """
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise UserError(f"{where}: a text contains a NUL or half a character. Correct or remove the row.")
+
+
+def finite_number(value: Any) -> float | None:
+    """Return a value as a number; None if it is not a finite one. Numbers may be written as text."""
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None

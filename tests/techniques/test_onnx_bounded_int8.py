@@ -34,7 +34,7 @@ def bounded(target: Path, trained: tuple[Path, Path], texts: Path, **entry: Any)
 
 
 def test_nothing_stays_if_nothing_is_lost(trained: tuple[Path, Path], texts: Path, tmp_path: Path) -> None:
-    _, notes = bounded(tmp_path / "made", trained, texts, margin=0.9)
+    _, notes = bounded(tmp_path / "made", trained, texts, margin=90.0)
     assert notes["left_in_float32"] == []
     assert notes["layers"] > 10
     assert (notes["texts"], notes["split"]) == (60, "validation")
@@ -83,7 +83,7 @@ def test_the_texts_are_those_of_validation_and_never_of_the_test(texts: Path) ->
     assert chosen.accuracy(np.eye(3)[list(chosen.labels)]) == 1.0
 
 
-@pytest.mark.parametrize(("key", "value"), [("margin", -0.1), ("margin", 1.0), ("samples", 0), ("max_length", 2)])
+@pytest.mark.parametrize(("key", "value"), [("margin", -0.1), ("margin", 100.0), ("samples", 0), ("max_length", 2)])
 def test_wrong_values_are_refused_with_the_key(key: str, value: float) -> None:
     with pytest.raises(UserError, match=f"step 'onnx-bounded-int8': {key} is"):
         make_step({"step": "onnx-bounded-int8", key: value}, "test")

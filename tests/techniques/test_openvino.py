@@ -122,7 +122,7 @@ def test_static_int8_within_a_bound_is_judged_on_validation_texts(
         for engine in (Engine(plain, 1), Engine(made, 1))
     )
     assert bounded >= exact
-    with pytest.raises(UserError, match=r"margin is -0\.1, but must be from 0"):
+    with pytest.raises(UserError, match=r"margin is -0\.1, but must be null, or from 0 to below 100"):
         make_step({"step": "openvino-static-int8", "margin": -0.1}, "test")
 
 

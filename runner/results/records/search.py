@@ -33,6 +33,11 @@ class State:
     rungs: list[Rung] = field(default_factory=list)
     plan: PlanRecord | None = None
 
+    @property
+    def has_trials(self) -> bool:
+        """Return whether anything was measured."""
+        return bool(self.plan and self.plan.trials)
+
 
 def read_state(folder: SweepFolder) -> State:
     """Return the state of the search in a folder, which is empty if there is no search.json."""

@@ -12,6 +12,7 @@ Watson & Pelli, Percept. Psychophys. 33, 1983). Without noise, it halves the int
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -73,6 +74,16 @@ def find_capacity(probe: Callable[[float], Probe], offline: Probe, load: LoadCon
     if belief.is_lowest:
         return Capacity(0.0, _no_rate_holds(probes, top, load.slo), [offline, *probes], limit)
     return Capacity(rate, belief.doubt, [offline, *probes], limit)
+
+
+def seed_of_probe(round_: str, number: int) -> int:
+    """Return the seed of a probe: all services get the same arrivals in the same order, only at other rates.
+
+    Args:
+        round_: a text that is the same for all services that are compared.
+        number: the number of the probe in its search.
+    """
+    return random.Random(f"{round_}-{number}").getrandbits(31)
 
 
 def seconds_of_probe(rate: float, load: LoadConfig) -> float:

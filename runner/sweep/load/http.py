@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import random
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -18,7 +17,7 @@ from urllib.parse import urlsplit
 from runner.config.load import LoadConfig
 from runner.errors import UserError
 from runner.results.records.load import Probe
-from runner.sweep.load.capacity import Capacity, find_capacity, seconds_of_probe
+from runner.sweep.load.capacity import Capacity, find_capacity, seconds_of_probe, seed_of_probe
 from runner.trial.loadgen import Answer, LoadGenerator, Used
 
 _CONNECTIONS = 64  # a request that finds all of them busy waits for one, which its latency includes
@@ -142,7 +141,7 @@ def capacity_over_http(
         url: where it answers.
         texts: the texts, as the service takes them.
         load: the load, which has the objective.
-        round_: a text that fixes the arrivals; see `runner.sweep.load.measure`.
+        round_: a text that fixes the arrivals; see `seed_of_probe`.
         say: gets each probe.
 
     Raises:
@@ -158,7 +157,7 @@ def capacity_over_http(
             return made
 
         def at_rate(rate: float) -> Probe:
-            seed = random.Random(f"{round_}-{next(rates)}").getrandbits(31)
+            seed = seed_of_probe(round_, next(rates))
             seconds = seconds_of_probe(rate, load)
             return probe({"scenario": "server", "per_second": rate, "seed": seed, "seconds": seconds})
 

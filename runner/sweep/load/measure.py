@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -12,7 +11,7 @@ from runner.isolation.box import Box, BoxOrder
 from runner.results.records.load import Probe
 from runner.results.records.plan import Role
 from runner.results.records.trial import TrialRecord
-from runner.sweep.load.capacity import find_capacity, is_disturbed, seconds_of_probe
+from runner.sweep.load.capacity import find_capacity, is_disturbed, seconds_of_probe, seed_of_probe
 from runner.sweep.load.service import Service, ServiceFailedError, service_orders
 
 _CURVE = (0.25, 0.5, 0.75)  # of the capacity: where the search did not probe, so that a report can draw the whole curve
@@ -80,7 +79,7 @@ class _Prober:
 
     def server(self, rate: float) -> Probe:
         """Let requests arrive at random at a rate."""
-        seed = random.Random(f"{self._round}-{next(self._rates)}").getrandbits(31)
+        seed = seed_of_probe(self._round, next(self._rates))
         seconds = seconds_of_probe(rate, self._load)
         return self._undisturbed(lambda: self._service.probe(rate, seed, seconds))
 

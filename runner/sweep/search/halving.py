@@ -9,21 +9,17 @@ ordinary sweep in the same folder with more rounds and fewer techniques. Its tab
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner.config.overrides import quoted
 from runner.console import say
-from runner.errors import UserError
-from runner.report.write import collect_and_report
 from runner.results.format import pluralize
-from runner.results.records.search import Rung, State, read_state
+from runner.results.records.search import Rung, read_state
 from runner.results.tables import Tables
 from runner.store.sweep_folder import SweepFolder
+from runner.sweep.search.budget import collected, run_sweep
 from runner.sweep.search.pareto import candidates, front
-from runner.sweep.search.state import gather, write_state
-from runner.sweep.timed import run_within
+from runner.sweep.search.state import write_state
 
 ROUNDS = (3, 6, 12)  # the number of rounds after each rung, including those of earlier rungs
 
@@ -58,39 +54,16 @@ def search(folder: Path, overrides: Sequence[str], techniques: list[str], budget
             break
         share = f"{len(survivors)} of {pluralize(len(techniques), 'technique')}"
         say(f"Rung of {pluralize(rounds, 'round')}: {share}, {pluralize(round(left / 60), 'minute')} left.")
-        complete = _run_rung(folder, overrides, survivors, rounds, left, state)
-        tables = _collected(folder, state)
+        arguments = [*overrides, f"technique={','.join(survivors)}", f"measure.rounds={rounds}"]
+        complete = run_sweep(folder, arguments, left, state)
+        tables = collected(folder, state)
         if not complete:
             say("The time budget is spent in the middle of a rung.")
             break
         state.rungs.append(Rung(rounds, survivors, _survivors(tables, survivors)))
         survivors = state.rungs[-1].survivors
         write_state(sweep, state)
-    return _collected(folder, state)
-
-
-def _run_rung(
-    folder: Path, overrides: Sequence[str], techniques: Sequence[str], rounds: int, seconds: float, state: State
-) -> bool:
-    """Run one sweep for at most `seconds`, and return whether it was completed."""
-    arguments = [*overrides, f"technique={','.join(techniques)}", f"measure.rounds={rounds}"]
-    began = time.monotonic()
-    try:
-        code = run_within(seconds, [*arguments, f"hydra.sweep.dir={quoted(folder)}"])
-    finally:
-        state.spent_seconds += time.monotonic() - began
-        gather(SweepFolder(folder), state)
-        if state.plan:
-            write_state(SweepFolder(folder), state)
-    if code == 2 and not (state.plan and state.plan.trials):
-        raise UserError("The sweep could not run. The lines above give the reason.")
-    return code is not None
-
-
-def _collected(folder: Path, state: State) -> Tables:
-    if not state.plan or not state.plan.trials:
-        raise UserError("The time budget ended before anything was measured. Give more with --budget …")
-    return collect_and_report(folder)
+    return collected(folder, state)
 
 
 def _survivors(tables: Tables, techniques: Sequence[str]) -> list[str]:

@@ -7,19 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from runner.config.overrides import quoted
 from runner.console import minutes, say
-from runner.errors import UserError
-from runner.report.write import collect_and_report
 from runner.results.collect import collect
-from runner.results.records.search import State, read_state
+from runner.results.records.search import read_state
 from runner.results.tables import Tables
 from runner.store.sweep_folder import SweepFolder
-from runner.sweep.search.state import gather, write_state
+from runner.sweep.search.budget import collected, run_sweep
 from runner.sweep.serving.configuration import Wanted
 from runner.sweep.serving.measured import Measured, measured
 from runner.sweep.serving.steps import ROUNDS, Proposals, Step
-from runner.sweep.timed import run_within
 
 _TRIAL_SECONDS = 90.0  # of a trial under an open load, before the first one has run
 _MEASURE = ("measure=quick", "measure.reruns=0", "measure.peaks=false")
@@ -44,7 +40,7 @@ def find_configuration(folder: Path, job: Sequence[str], wanted: Wanted, budget_
     state = read_state(SweepFolder(folder))
     proposals, trial_seconds, last = Proposals(wanted), _TRIAL_SECONDS, None
     while True:
-        known = measured(collect(folder)) if state.plan and state.plan.trials else Measured()
+        known = measured(collect(folder)) if state.has_trials else Measured()
         left = budget_seconds - state.spent_seconds
         step = proposals.next_step(known, can_explore=left > trial_seconds * (1 + 2 * (ROUNDS - 1)))
         if step is None or step == last:  # a step that changes nothing would not do so the next time either
@@ -54,15 +50,13 @@ def find_configuration(folder: Path, job: Sequence[str], wanted: Wanted, budget_
             break
         say(f"{step.title} {minutes(left)} left.")
         began = time.monotonic()
-        if not _run(folder, [*job, *_overrides(step, wanted)], left, state):
+        if not run_sweep(folder, [*job, *_overrides(step, wanted)], left, state):
             say("The time budget is spent in the middle of a step.")
             break
         if step.is_open and step.rounds == 1:
             trial_seconds = (time.monotonic() - began) / len(step.blocks)
         last = step
-    if not (state.plan and state.plan.trials):
-        raise UserError("The time budget ended before anything was measured. Give more with --budget …")
-    return collect_and_report(folder)
+    return collected(folder, state)
 
 
 def _overrides(step: Step, wanted: Wanted) -> list[str]:
@@ -80,22 +74,3 @@ def _overrides(step: Step, wanted: Wanted) -> list[str]:
 
 def _block(block: dict[str, Any]) -> str:
     return "{" + ",".join(f"{key}:{value}" for key, value in block.items()) + "}"
-
-
-def _run(folder: Path, arguments: Sequence[str], seconds: float, state: State) -> bool:
-    """Run one sweep for at most so long, and return whether it was completed."""
-    began, before = time.monotonic(), _trials(state)
-    try:
-        code = run_within(seconds, [*arguments, f"hydra.sweep.dir={quoted(folder)}"])
-    finally:
-        state.spent_seconds += time.monotonic() - began
-        gather(SweepFolder(folder), state)
-        if state.plan:
-            write_state(SweepFolder(folder), state)
-    if code == 2 and _trials(state) == before:
-        raise UserError("A sweep of the search could not run. The lines above give the reason.")
-    return code is not None
-
-
-def _trials(state: State) -> int:
-    return len(state.plan.trials) if state.plan else 0

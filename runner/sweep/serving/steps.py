@@ -10,7 +10,7 @@ expects to be better, and the best configurations get further rounds.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
@@ -113,19 +113,18 @@ class Proposals:
 
     def corrected(self, known: Measured, one: Configuration) -> float:
         """Return what the model expects of a configuration, corrected by what real load has shown of it."""
-        return self.expected(known, one) * self._correction(known, [one.variant, *known.calls])
+        return self.expected(known, one) * self._correction(known, one.variant)
 
-    def _correction(self, known: Measured, variants: Sequence[Variant]) -> float:
-        """Return the measured capacity ÷ the predicted one: that of the first variant, or else the median of all."""
-        own = self._corrections(known, variants[:1])
-        return median(own or self._corrections(known, variants) or [1.0])
+    def _correction(self, known: Measured, variant: Variant) -> float:
+        """Return the measured capacity ÷ the predicted one: the median of a variant, or else that of all."""
+        own = self._corrections(known, {variant})
+        return median(own or self._corrections(known, known.calls.keys()) or [1.0])
 
-    def _corrections(self, known: Measured, variants: Iterable[Variant]) -> list[float]:
-        wanted = set(variants)
+    def _corrections(self, known: Measured, variants: Set[Variant]) -> list[float]:
         pairs = [
             (capacity.per_second, self.expected(known, one))
             for one, capacity in known.capacities.items()
-            if one.variant in wanted & known.calls.keys()
+            if one.variant in variants & known.calls.keys()
         ]
         return [held / expected for held, expected in pairs if held > 0 and expected > 0]
 
@@ -134,7 +133,7 @@ class Proposals:
         best = max((capacity.per_second for capacity in known.capacities.values()), default=0.0)
         hopes: list[tuple[float, Configuration]] = []
         for variant in variants:
-            optimism = 1.0 if self._corrections(known, [variant]) else _OPTIMISM
+            optimism = 1.0 if self._corrections(known, {variant}) else _OPTIMISM
             untried = [one for one in self.wanted.configurations(variant) if one not in known.capacities]
             expected = {one: optimism * self.corrected(known, one) for one in untried}
             first = max(untried, key=lambda one: expected[one], default=None)  # the plain one, of equal ones

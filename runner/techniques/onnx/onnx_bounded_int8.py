@@ -33,7 +33,7 @@ class OnnxBoundedInt8(OnnxDynamicInt8):
     `margin` is lost on the validation texts.
 
     Attributes:
-        margin: the largest loss of accuracy that is allowed, as a fraction: 0.01 is a point.
+        margin: the largest loss of accuracy that is allowed, in points as quality.margin.
         samples: the most validation texts to evaluate.
         max_length: the number of tokens to which a text is cut.
     """
@@ -43,14 +43,14 @@ class OnnxBoundedInt8(OnnxDynamicInt8):
     reads_labels = True
     reads_tokenizer = True
 
-    margin: float = 0.01
+    margin: float = 1.0
     samples: int = 500
     max_length: int = 128
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.margin, float) and not 0 <= self.margin < 1:
-            raise UserError(f"step '{self.name}': margin is {self.margin:g}, but must be from 0 to below 1.")
+        if isinstance(self.margin, float) and not 0 <= self.margin < 100:
+            raise UserError(f"step '{self.name}': margin is {self.margin:g}, but must be from 0 to below 100 points.")
         for key, least in (("samples", 1), ("max_length", 3)):
             value = getattr(self, key)
             if isinstance(value, int) and value < least:
@@ -81,7 +81,7 @@ class OnnxBoundedInt8(OnnxDynamicInt8):
 
     def _left(self, trials: _Trials, inputs: StepInputs) -> tuple[Sequence[str], float]:
         """Return the layers that stay in float32, and the accuracy with them."""
-        enough = trials.texts.accuracy(trials.exact) - self.margin
+        enough = trials.texts.accuracy(trials.exact) - self.margin / 100
         accuracy = trials.accuracy(())
         if accuracy >= enough:
             return (), accuracy

@@ -39,8 +39,8 @@ class OpenVinoStaticInt8(Step):
             1 (alpha of Xiao et al., "SmoothQuant", ICML 2023); -1 for none.
         reduce_range: whether weights have 7 bits. On CPUs without VNNI, 8-bit weights can overflow the 16-bit sums of
             the kernel.
-        margin: the largest loss of accuracy on the validation texts that is allowed, as a fraction: 0.01 is a point.
-            What costs the most stays in float32 until the bound is kept (NNCF's `quantize_with_accuracy_control`). Null
+        margin: the largest loss of accuracy on the validation texts that is allowed, in points as quality.margin. What
+            costs the most stays in float32 until the bound is kept (NNCF's `quantize_with_accuracy_control`). Null
             quantizes everything.
         selection_samples: the most validation texts to evaluate for that.
     """
@@ -73,9 +73,9 @@ class OpenVinoStaticInt8(Step):
         if isinstance(self.preset, str) and self.preset not in _PRESETS:
             hint = did_you_mean(self.preset, _PRESETS)
             raise UserError(f"step 'openvino-static-int8': preset is '{self.preset}'. {hint}")
-        if isinstance(self.margin, float) and not 0 <= self.margin < 1:
+        if isinstance(self.margin, float) and not 0 <= self.margin < 100:
             raise UserError(
-                f"step 'openvino-static-int8': margin is {self.margin:g}, but must be from 0 to below 1, or null."
+                f"step 'openvino-static-int8': margin is {self.margin:g}, but must be null, or from 0 to below 100."
             )
         for key, least in (("samples", 1), ("max_length", 3), ("selection_samples", 1)):
             value = getattr(self, key)
@@ -109,6 +109,7 @@ class OpenVinoStaticInt8(Step):
 
     def _bounded(self, model: Any, calls: list[Any], chosen: SelectionTexts, evaluated: list[Any]) -> Any:
         """Return the quantized model, in which the layers that cost too much accuracy are left in float32."""
+        assert self.margin is not None
         nncf = import_nncf()
 
         def validate(compiled: Any, items: Iterable[Any]) -> tuple[float, list[float]]:
@@ -122,7 +123,7 @@ class OpenVinoStaticInt8(Step):
             settings.pop("calibration_dataset"),
             nncf.Dataset(evaluated),
             validate,
-            max_drop=self.margin,
+            max_drop=self.margin / 100,
             drop_type=nncf.DropType.ABSOLUTE,
             advanced_quantization_parameters=settings.pop("advanced_parameters"),
             **settings,
