@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from runner.config.schema import TaskConfig
-from runner.config.task_kinds import MULTI_LABEL, SIMILARITY, TOKENS
+from runner.config.task_kinds import CLASSIFIED, MULTI_LABEL, SIMILARITY, TOKENS
 from runner.errors import UserError, did_you_mean
 from runner.tasks.judgements import judged_pairs, score_of
 from runner.tasks.rows import Row, Rows, Source, check_characters
 from runner.tasks.slices import check_slices, check_value, slice_name
 from runner.tasks.split import shuffled, split
-from runner.tasks.texts import NUMBER_PATTERN, SPLITS, Example, Texts
+from runner.tasks.texts import NUMBER_PATTERN, SPLITS, UNLABELLED, Example, Texts
 
 SPLIT = "split"
 _OR_NULL = {"label_column": ", or null if there are no labels", "text_pair_column": ", or null if texts are single"}
@@ -64,7 +64,7 @@ def checked_rows(rows: Rows, task: TaskConfig, where: Source, split: bool = True
     for row in rows.rows:
         _check(row, task, f"{where}, {row.where}")
         if split:
-            _check_split(row, f"{where}, {row.where}", SPLIT in rows.columns)
+            _check_split(row, task, f"{where}, {row.where}", SPLIT in rows.columns)
         checked.append(row)
     if not checked:
         raise UserError(f"{where} holds no rows. Add texts.")
@@ -90,17 +90,22 @@ def texts_of(rows: list[Row], task: TaskConfig, where: Source, class_names: list
     numbers = {label: number for number, label in enumerate(labels)}
     examples = [_example(row, task, numbers) for row in rows]
     drawn = bool(labels) and SPLIT not in rows[0].values
+    train: list[Example] = []
+    validation: list[Example] = []
+    unlabelled: list[Example] = []
     if SPLIT in rows[0].values:
-        sides = [[e for e, row in zip(examples, rows, strict=True) if row.values[SPLIT] == side] for side in SPLITS]
-        train, validation, test = map(shuffled, sides)
+        sides: dict[str, list[Example]] = {side: [] for side in (*SPLITS, UNLABELLED)}
+        for example, row in zip(examples, rows, strict=True):
+            sides[row.values[SPLIT]].append(example)
+        train, validation, test, unlabelled = map(shuffled, sides.values())
     elif drawn:
         train, validation, test = split(examples)
     else:
-        train, validation, test = [], [], shuffled(examples)
+        test = shuffled(examples)
     if not test:
         raise UserError(f"{where} has no texts to test on. Add rows, or put test into column 'split'.")
     check_slices(test, task, where)
-    return Texts(labels, train, validation, test, kind=task.kind, drawn=drawn, stated=stated)
+    return Texts(labels, train, validation, test, unlabelled, kind=task.kind, drawn=drawn, stated=stated)
 
 
 def labels_of(
@@ -121,6 +126,8 @@ def _check(row: Row, task: TaskConfig, where: str) -> None:
         if key.startswith("slice_columns"):
             check_value(value, column, where)
             continue
+        if key == "label_column" and _is_unlabelled(row):
+            continue
         may_be_empty = column == task.label_column and task.kind == MULTI_LABEL
         if value is None or (isinstance(value, str) and not value.strip() and not may_be_empty):
             raise UserError(f"{where}: column '{column}' is empty. Fill it, or remove the row.")
@@ -136,7 +143,7 @@ def _check(row: Row, task: TaskConfig, where: str) -> None:
         check_characters(text, where)
     if task.kind == SIMILARITY:
         score_of(row, task, where)
-    elif task.label_column is not None:
+    elif task.label_column is not None and not _is_unlabelled(row):
         labels = _labels(row, task, where)
         for label in labels:
             check_characters(label, where)
@@ -164,19 +171,25 @@ def _check_split_column(columns: list[str], where: Source) -> None:
         raise UserError(f"{where} has a column '{misspelled[0]}', but it must be called '{SPLIT}'. Rename it.")
 
 
-def _check_split(row: Row, where: str, known: bool) -> None:
+def _is_unlabelled(row: Row) -> bool:
+    """Return whether a row is for steps that learn from a teacher. Its label is not read."""
+    return row.values.get(SPLIT) == UNLABELLED
+
+
+def _check_split(row: Row, task: TaskConfig, where: str, known: bool) -> None:
     """Check a row's split. `known` says whether the file has such a column."""
     if SPLIT in row.values and not known:
         raise UserError(
             f"{where}: this line has a split, but the first has none. Give a split to every line, or to none."
         )
-    if known and row.values.get(SPLIT) not in SPLITS:
-        raise UserError(f"{where}: split is '{row.values.get(SPLIT)!s:.50}'. Allowed: {', '.join(SPLITS)}.")
+    allowed = (*SPLITS, UNLABELLED) if task.kind in CLASSIFIED else SPLITS
+    if known and row.values.get(SPLIT) not in allowed:
+        raise UserError(f"{where}: split is '{row.values.get(SPLIT)!s:.50}'. Allowed: {', '.join(allowed)}.")
 
 
 def _example(row: Row, task: TaskConfig, numbers: dict[str, int]) -> Example:
     label: int | tuple[int, ...] | None = None
-    if task.label_column is not None:
+    if task.label_column is not None and not _is_unlabelled(row):
         labels = [numbers[name] for name in _labels(row, task, row.where)]
         several = {MULTI_LABEL: tuple(sorted(labels)), TOKENS: tuple(labels)}
         label = several[task.kind] if task.kind in several else labels[0]
@@ -227,9 +240,10 @@ def _check_sets(rows: list[Row], task: TaskConfig, where: Source) -> None:
     """Check that not every row says yes or no to each of two labels, such as [1, 0]; of more, one would stand twice."""
     if task.kind != MULTI_LABEL or task.label_column is None or len(rows) < 2:
         return
-    first = _labels(rows[0], task, rows[0].where)
-    if all(len(names) == 2 and _are_bits(names) for names in (_labels(row, task, row.where) for row in rows)):
-        raise UserError(_bits_message(first, task, f"{where}, {rows[0].where}"))
+    labelled = [row for row in rows if not _is_unlabelled(row)]
+    sets = [_labels(row, task, row.where) for row in labelled]
+    if sets and all(len(names) == 2 and _are_bits(names) for names in sets):
+        raise UserError(_bits_message(sets[0], task, f"{where}, {labelled[0].where}"))
 
 
 def _are_bits(names: list[str]) -> bool:
@@ -270,7 +284,7 @@ def _label_names(rows: Iterable[Row], task: TaskConfig, where: Source) -> list[s
     """
     if task.label_column is None:
         return []
-    names = {name for row in rows for name in _labels(row, task, row.where)}
+    names = {name for row in rows if not _is_unlabelled(row) for name in _labels(row, task, row.where)}
     if not names:
         raise UserError(f"task.label_column: no row of {where.name} has a label in column '{task.label_column}'.")
     if task.labels:

@@ -21,7 +21,8 @@ from runner.tasks.texts import Texts
 def load(task: TaskConfig, downloads: Path) -> Texts:
     """Return the file's texts.
 
-    A column `split` with train, validation or test says to which split each row belongs. Without it, 70% of the texts
+    A column `split` with train, validation or test says to which split each row belongs. Rows whose split is unlabelled
+    are for steps that learn from a teacher, and their labels are not read. Without the column, 70% of the texts
     are for training, 10% for validation and 20% for testing, and near-duplicates stay together. If `label_column` is
     null, only the agreement with the baseline is evaluated, and all texts without another split are for testing.
 

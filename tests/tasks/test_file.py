@@ -38,6 +38,20 @@ def test_a_split_column_decides(tmp_path: Path) -> None:
     assert sorted(texts.test) == [Example("b", 2), Example("d", 1)]
 
 
+def test_unlabelled_rows_need_no_label_and_name_none(tmp_path: Path) -> None:
+    content = "split,text,label\nunlabelled,u,\ntrain,a,good\ntest,b,bad\nunlabelled,v,not a class\n"
+    texts = _load(tmp_path, content)
+    assert texts.labels == ["bad", "good"]
+    assert sorted(texts.unlabelled) == [Example("u", None), Example("v", None)]
+    assert (texts.train, texts.validation, texts.test) == ([Example("a", 1)], [], [Example("b", 0)])
+
+
+@pytest.mark.parametrize("content", ["split,text,label\nunlabelled,u,\n", "split,text,label\nunlabelled,u,good\n"])
+def test_a_file_of_unlabelled_rows_alone_is_refused(tmp_path: Path, content: str) -> None:
+    with pytest.raises(UserError, match=r"no row of .*texts\.csv has a label in column 'label'"):
+        _load(tmp_path, content)
+
+
 def test_without_labels_all_texts_are_tested(tmp_path: Path) -> None:
     texts = _load(tmp_path, 'body\n"one, two"\nthree\n', text_column="body", label_column=None)
     assert (texts.labels, texts.train, texts.validation) == ([], [], [])
