@@ -82,6 +82,11 @@ def _engine_cell(row: Row) -> Cell:
     return Cell(speedup(row["engine_ratio"]), interval)
 
 
+def _float32_cell(row: Row) -> Cell:
+    interval = speedup_interval(row["float32_ratio_low"], row["float32_ratio_high"])
+    return Cell(speedup(row["float32_ratio"]), interval)
+
+
 def _tail_cell(row: Row, percentile: int) -> Cell:
     """Return a raw percentile of the latency, and its ratio to the baseline's by turns and rounds."""
     return Cell(milliseconds(row[f"latency_p{percentile}_seconds"]), of_baseline(row[f"latency_p{percentile}_ratio"]))
@@ -167,6 +172,16 @@ COLUMNS = (
         "latency_p50_seconds",
     ),
     Column("Speedup", "baseline ÷ variant, with its 95% interval", _speedup_cell, "latency_ratio", inverted=True),
+    Column(
+        "Over float32",
+        "speedup against the fastest variant that predicts the same in float32, with its 95% interval: what is left "
+        "for other means than the engine",
+        _float32_cell,
+        "float32_ratio",
+        needs=("float32_ratio",),
+        detail=True,
+        inverted=True,
+    ),
     Column(
         "Capacity",
         "highest rate of requests at which the service keeps its objective, and its ratio to the baseline's with its "

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
+from runner.results.float32 import against_float32
 from runner.results.prediction_metrics import prediction_figures
 from runner.results.predictions import Evaluation
 from runner.results.quality import adjusted, qualities
@@ -38,7 +39,7 @@ V = TypeVar("V")
 #: The columns that jobs are compared by, which all trials are needed for at once.
 _TO_COMPARE = ["job", "round", "role", "status", "included", "latency_ratio", "partner_ratio", "latency_p50_seconds"]
 _OTHER_RATIOS = [*(f"latency_p{tail}_ratio" for tail in TAILS), "engine_ratio"]
-_TO_COMPARE += ["disturbance", "beside", *_OTHER_RATIOS, "capacity_per_second", "capacity_ratio"]
+_TO_COMPARE += ["precision", "disturbance", "beside", *_OTHER_RATIOS, "capacity_per_second", "capacity_ratio"]
 #: The columns that are alike in all trials of a job, or of which the first value says enough.
 _SETTINGS = ["sweep", "weights", "batch_size", "padding", "max_length", "bucket"]
 _SETTINGS += [*(field.name for field in fields(ArtifactFacts)), "capacity_reason"]
@@ -70,6 +71,8 @@ def summarize(
     for baseline_job, sharing in _by_key(summaries.values(), attrgetter("baseline_job")).items():
         _add_latency_ratios(baseline_job, sharing, trials_of)
         _add_quality(sharing, margin)
+        for key, comparison in against_float32(sharing, trials_of).items():
+            summaries[key].add(comparison)
     for key, scaling in thread_scaling(list(summaries.values()), trials_of).items():
         summaries[key].add(scaling)
     return pa.Table.from_pylist(list(map(vars, summaries.values())), schema=SUMMARY)

@@ -84,6 +84,24 @@ class LatencyRatio:
 
 
 @dataclass(kw_only=True)
+class AgainstFloat32:
+    """How fast a job is, compared with the fastest job that computes the baseline's predictions in float32."""
+
+    float32_job: Annotated[
+        str | None,
+        "Key of the fastest job of the same baseline, or the baseline itself, that computed in float32 and predicts "
+        "every text as the baseline does; null if there is none.",
+    ] = None
+    float32_ratio: Annotated[
+        float | None, "latency_ratio ÷ that of float32_job: what is left for other means than the engine."
+    ] = None
+    float32_ratio_low: Annotated[
+        float | None, "Lower end of its 95% interval (Student's t on log ratios of the same rounds)."
+    ] = None
+    float32_ratio_high: Annotated[float | None, "Upper end of its 95% interval."] = None
+
+
+@dataclass(kw_only=True)
 class CapacityRatio:
     """How many requests a second a job holds, compared with its baseline; null if the load was closed."""
 
@@ -292,6 +310,7 @@ class JobSummary(
     ArtifactFacts,
     Measurements,
     LatencyRatio,
+    AgainstFloat32,
     CapacityRatio,
     SlotCost,
     AgainstBaseline,
