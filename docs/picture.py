@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 PICTURES = {colours: ROOT / "docs" / "pictures" / f"report-{colours}.png" for colours in ("light", "dark")}
 _WIDTH, _HEIGHT, _MARGIN = 1250, 1000, 8  # pixels of the page: so wide that the first table fits
 _TITLES = ("Speedup", "Over float32", "Latency p50", "Accuracy", "Quality", "Disk", "Memory peak")
+_WITH_NOTES = ("Speedup", "Over float32", "Accuracy", "Quality")
 _TABLE = re.compile(r"(?<=<!-- table -->\n\n).*?(?=\n<!-- /table -->)", re.DOTALL)
 
 
@@ -55,7 +56,11 @@ def demo_table(jobs: list[dict[str, Any]]) -> str:
 def _cell(title: str, job: Mapping[str, Any]) -> str:
     """Return the figure that the report shows, with an interval, or with what a quality's verdict lacks."""
     cell = next(column for column in COLUMNS if column.title == title).cell(job)
-    return f"{cell.text} ({cell.note})" if title in ("Speedup", "Over float32", "Accuracy", "Quality") and cell.note else cell.text
+    return (
+        f"{cell.text} ({cell.note})"
+        if title in ("Speedup", "Over float32", "Accuracy", "Quality") and cell.note
+        else cell.text
+    )
 
 
 if __name__ == "__main__":

@@ -250,7 +250,7 @@ class MeasureConfig:
     max_rounds: int = 20  # the most rounds, with half_width
     budget_seconds: float | None = None  # start no round after the trials have taken this long
     batches: int = 32  # the number of distinct inputs; a trial always runs whole passes over all of them
-    timed_seconds: float = 2.0  # the timed calls of a trial's box and its partner together; at least one pass
+    timed_seconds: float = 2.0  # the timed calls of a trial and its partner together; twice this with several threads
     turn_seconds: float = 0.04  # the length of a turn of the slower of the two; at least one call
     warmup_seconds: float = 0.5  # the longest warm-up; it ends when calls no longer get faster
     cold_starts: int = 0  # the rounds that end with a start of each job from an empty page cache

@@ -30,6 +30,7 @@ from runner.sweep.prepare_all import measure_peaks, prepare_all, usual_seconds
 from runner.sweep.prepared import read_prepared
 from runner.sweep.rounds import AfterRound, Launch, Rounds
 from runner.sweep.validation import check_writable
+from runner.trial.turns import timed_seconds
 
 Call = Callable[..., None]  # a function and its arguments
 
@@ -195,8 +196,9 @@ def _headline(plan: Plan, trials: list[TrialSpec], missing: list[TrialSpec]) -> 
 def _usual_seconds(plan: Plan, trials: list[TrialSpec]) -> float:
     """Return how long these trials usually take: mostly the import of the engine, and the timed calls of both sides."""
     uses_torch = {job.key: job.cfg.technique.engine not in _QUICK_ENGINES for job in plan.jobs}
+    timed = {job.key: timed_seconds(plan.config.measure.timed_seconds, job.cfg.threads) for job in plan.jobs}
     imports = sum(_TORCH_SECONDS if uses_torch[trial.job] else _ENGINE_SECONDS for trial in trials)
-    return imports + len(trials) * plan.config.measure.timed_seconds
+    return imports + sum(timed[trial.job] for trial in trials)
 
 
 _QUICK_ENGINES, _ENGINE_SECONDS, _TORCH_SECONDS = ("onnxruntime", "openvino"), 1.0, 5.0

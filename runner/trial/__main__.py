@@ -28,7 +28,7 @@ from runner.trial.memory import MemoryWatch
 from runner.trial.phases import Started, start
 from runner.trial.request import Paths, Settings, atomic_write, read_request, run
 from runner.trial.timing import no_garbage_collection, reference_seconds
-from runner.trial.turns import Partner, Schedule, run_turns, schedule
+from runner.trial.turns import Partner, Schedule, run_turns, schedule, timed_seconds
 
 _DOCUMENT_BATCHES = 2  # of a task of kind retrieval, for the rate at which documents are encoded
 
@@ -71,7 +71,7 @@ def _time_calls(started: Started, request: Settings, paths: Paths, watch: Memory
         whose = "the partner's" if side.goes_idle else "the engine's"
         measured.no_turns = f"{whose} threads do not go idle within {LIMIT_SECONDS} seconds after a call"
         partner, partner_call_seconds = None, 0.0
-    times = settings["timed_seconds"], settings["turn_seconds"]
+    times = timed_seconds(settings["timed_seconds"], side.threads), settings["turn_seconds"]
     plan = schedule(side.call_seconds, partner_call_seconds, batches, *times)
     side.expect(plan.calls)
     if partner:

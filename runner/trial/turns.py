@@ -226,8 +226,21 @@ class Schedule:
         return call // self.per_turn
 
 
+def timed_seconds(configured: float, threads: int) -> float:
+    """Return the time for the timed calls of a trial and its partner together.
+
+    With several threads it is twice the configured time, because the ratios of single calls then have about twice the
+    variance.
+
+    Args:
+        configured: measure.timed_seconds.
+        threads: the number of the engine's threads.
+    """
+    return 2 * configured if threads > 1 else configured
+
+
 def schedule(call_seconds: float, partner_call_seconds: float, batches: int, timed: float, turn: float) -> Schedule:
-    """Return the schedule for as many whole passes over the batches as fit into the time, at least one.
+    """Return the schedule for about as many whole passes over the batches as fit into the time, at least one.
 
     Args:
         call_seconds: the duration of a call of the trial.
@@ -236,7 +249,7 @@ def schedule(call_seconds: float, partner_call_seconds: float, batches: int, tim
         timed: the time in seconds for the timed calls of both.
         turn: the duration in seconds of a turn of the slower one.
     """
-    passes = max(1, int(timed / (batches * (call_seconds + partner_call_seconds))))
+    passes = max(1, round(timed / (batches * (call_seconds + partner_call_seconds))))
     per_turn = max(1, round(turn / max(call_seconds, partner_call_seconds)))
     return Schedule(passes * batches, min(per_turn, passes * batches))
 

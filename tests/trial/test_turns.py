@@ -150,6 +150,7 @@ def test_long_calls_need_no_lead_in() -> None:
     [
         (0.01, 0.01, 32, Schedule(96, 4)),  # three passes fit 2 s
         (0.01, 0.02, 32, Schedule(64, 2)),  # a turn is as long as the slower one allows
+        (0.02, 0.02, 32, Schedule(64, 2)),  # 1.6 passes fit, which is nearer to two
         (1.0, 1.5, 8, Schedule(8, 1)),  # one pass at least, one call at least
         (0.0001, 0.0, 4, Schedule(20000, 400)),
         (0.001, 0.001, 2, Schedule(1000, 40)),
