@@ -46,25 +46,32 @@ def lock_cores(cpus: list[int], sweep: Path) -> Iterator[None]:
     """Lock cores within the context, so that no other sweep of this machine uses them.
 
     If another sweep uses a core, print a line with its name and wait for it. The cores are locked in ascending order,
-    so that two sweeps that need the same cores never wait for each other.
+    so that two sweeps that need the same cores never wait for each other. Whoever waits for a core holds a second lock,
+    which must be had first: a sweep that releases a core cannot have it again before one that waits for it.
 
     Args:
         cpus: the numbers of the CPUs.
         sweep: the sweep's folder, which other sweeps show while they wait.
     """
+    owner = f"{sweep}, process {os.getpid()}"
     with ExitStack() as locks:
         for cpu in sorted(cpus):
-            locks.callback(close, _wait_for(CORES / f"pinbox-core-{cpu}.lock", cpu, f"{sweep}, process {os.getpid()}"))
+            core = CORES / f"pinbox-core-{cpu}.lock"
+            turn = _wait_for(CORES / f"pinbox-core-{cpu}-next.lock", owner, cpu, core)
+            try:
+                locks.callback(close, _wait_for(core, owner, cpu, core))
+            finally:
+                close(turn)
         yield
 
 
-def _wait_for(path: Path, cpu: int, owner: str) -> int | None:
+def _wait_for(path: Path, owner: str, cpu: int, core: Path) -> int | None:
     while not is_stopping():
         try:
             return lock_file(path, owner)
         except BlockingIOError:
-            user = path.read_text()
-            if user not in _reported:
+            user = core.read_text() if core.exists() else ""
+            if user and user not in _reported and user != owner:
                 _reported.add(user)
                 say(f"Core {cpu} is used by another sweep ({user}). Both sweeps take turns on it.")
         time.sleep(_POLL_SECONDS)

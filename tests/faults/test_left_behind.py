@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ from runner.machine import topology
 from runner.store.artifacts import Store
 from runner.store.recovery import clean_partial_files, clear_failed
 from runner.store.sweep_folder import SweepFolder
-from tests.patience import wait_until
+from tests.patience import PATIENCE_SECONDS, wait_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -76,6 +77,29 @@ def test_a_core_is_waited_for_by_name_and_given_back_by_the_dead(
             pass
     expected = f"Core 0 is used by another sweep (outputs/other, process {first.pid}). Both sweeps take turns on it."
     assert said == [expected]
+
+
+def test_a_core_that_is_locked_again_and_again_is_had_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = """
+import sys, time; from pathlib import Path; from runner.isolation import exclusive
+exclusive.CORES = Path(sys.argv[1]); exclusive.say = lambda line: None
+print("in", flush=True)
+while True:
+    with exclusive.lock_cores([0], Path("outputs/other")): time.sleep(0.3)
+"""
+    monkeypatch.setattr(exclusive, "CORES", tmp_path)
+    monkeypatch.setattr(exclusive, "say", lambda line: None)
+
+    def lock_thrice() -> None:
+        for _ in range(3):
+            with exclusive.lock_cores([0], tmp_path):
+                pass
+
+    with another(code, tmp_path):
+        waiting = threading.Thread(target=lock_thrice, daemon=True)
+        waiting.start()
+        waiting.join(PATIENCE_SECONDS)
+        assert not waiting.is_alive()
 
 
 def test_workplaces_of_the_dead_go_and_those_of_the_living_stay(tmp_path: Path) -> None:
