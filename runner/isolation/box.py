@@ -134,9 +134,11 @@ _running: dict[int, Callable[[], None]] = {}  # for each thread's number, a func
 
 @contextmanager
 def stoppable(kill: Callable[[], None]) -> Iterator[None]:
-    """Let `stop` and `stop_all` kill a box within the context."""
+    """Let `stop` and `stop_all` kill a box within the context. Kill it at once if `stop_all` was called before."""
     _running[threading.get_ident()] = kill
     try:
+        if is_stopping():
+            kill()
         yield
     finally:
         del _running[threading.get_ident()]
