@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -17,6 +18,7 @@ import requests
 from docker.errors import APIError
 
 from runner.errors import MachineError
+from runner.isolation import box as box_module
 from runner.isolation import docker as docker_box_module
 from runner.isolation.box import Box, BoxEnd, BoxOrder
 from runner.isolation.docker import MANAGED, DockerBox, connect, remove_orphans
@@ -141,6 +143,16 @@ def test_a_hanging_box_is_killed(box: Box, tmp_path: Path) -> None:
         if "going to sleep" in end.log:
             break
     assert "going to sleep" in end.log
+
+
+def test_a_box_that_a_stopped_sweep_still_begins_ends_at_once(
+    box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(box_module, "_stopping", threading.Event())
+    box_module.stop_all()
+    end, _ = run(box, tmp_path, "hang")
+    assert end.exit_code != 0
+    assert not end.timed_out
 
 
 def test_a_core_that_is_not_there_stops_the_sweep(box: Box, tmp_path: Path) -> None:
