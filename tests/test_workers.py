@@ -14,13 +14,21 @@ def _item(file: str, *marks: str) -> Any:
 
 
 def test_sweeps_come_first_and_other_long_tests_last() -> None:
-    items = [_item("quick"), _item("mixed"), _item("mixed", "slow"), _item("long", "slow"), _item("long", "browser")]
+    items = [
+        *[_item("quick")] * 4,
+        _item("one"),
+        _item("mixed"),
+        _item("mixed", "slow"),
+        _item("long", "slow"),
+        _item("long", "browser"),
+    ]
     items += [_item("sweep", "sweep"), _item("sweeps"), _item("sweeps", "sweep"), _item("sweeps", "sweep", "docker")]
     sort_for_workers(items)
     assert [item.path.name for item in items] == [
         *["sweeps"] * 3,
         "sweep",
-        "quick",
+        "one",
+        *["quick"] * 4,
         *["mixed"] * 2,
         *["long"] * 2,
     ]

@@ -17,16 +17,17 @@ _LONG = {"slow", "browser", "architectures"}  # the marks of other tests that ta
 
 
 def sort_for_workers(items: list[pytest.Item]) -> None:
-    """Put the files with the most sweeps first and those with the most other long tests last.
+    """Put the files with the most sweeps first, and those with the most other long tests, or the most tests, last.
 
     The workers meet at the short files between them, so they end at nearly the same time.
     """
-    sweeps, long = Counter[Path](), Counter[Path]()
+    sweeps, long, tests = Counter[Path](), Counter[Path](), Counter[Path]()
     for item in items:
         marks = {mark.name for mark in item.iter_markers()}
         sweeps[item.path] += "sweep" in marks
         long[item.path] += bool(marks & _LONG)
-    items.sort(key=lambda item: (-sweeps[item.path], long[item.path]))
+        tests[item.path] += 1
+    items.sort(key=lambda item: (-sweeps[item.path], long[item.path], tests[item.path]))
 
 
 class FromBothEnds(LoadFileScheduling):
