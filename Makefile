@@ -17,7 +17,7 @@ typed = $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(
 value = $(if $(filter-out $(flags),$(1)),='$($(1))')
 option = $(shell echo '--$(1)' | tr A-Z_ a-z-)$(value)
 options = $(foreach name,$(typed),$(if $($(name)),$(call option,$(name))))
-pytest = .venv/bin/python -m pytest -n 2 --dist loadfile --max-worker-restart 0
+pytest = .venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 .DEFAULT_GOAL := help
 .PHONY: help sweep report diff recommend reproduce test check lint setup image image-if-engine image-in-background python
 

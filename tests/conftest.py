@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Generator
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
 
 from runner.config import schema as config
 from runner.errors import UserError
@@ -14,6 +16,7 @@ from runner.isolation.docker import DockerBox, connect
 from runner.isolation.process import ProcessBox
 from tests.browser import browser, open_page
 from tests.signal_stack import signal_stack
+from tests.workers import FromBothEnds, sort_for_workers
 
 __all__ = ["browser", "open_page", "signal_stack"]
 
@@ -42,12 +45,20 @@ def _why_no_docker() -> str | None:
     return None
 
 
-@pytest.hookimpl(tryfirst=True)  # before `-m` chooses by the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what opens a browser or runs a sweep. Skip the docker tests, or let them fail where they are required."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # before `-m` chooses by the marks, and after pytest has sorted the tests
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
+    """Mark what opens a browser or runs a sweep, skip the docker tests without an engine, and sort for the workers."""
     for item in items:
         for fixture in MARKS.keys() & getattr(item, "fixturenames", ()):
             item.add_marker(MARKS[fixture])
+    _skip_without_engine(items)
+    yield
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        sort_for_workers(items)
+
+
+def _skip_without_engine(items: list[pytest.Item]) -> None:
+    """Skip the docker tests where no engine answers, or let them fail if they are required."""
     wanted = [item for item in items if item.get_closest_marker("docker")]
     if not wanted or os.environ.get("PINBOX_REQUIRE_DOCKER"):
         return
@@ -55,6 +66,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if reason:
         for item in wanted:
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FromBothEnds | None:
+    return FromBothEnds(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_try import folder
+from tests.cli.test_try import folder, shorten_measuring
 from tests.patience import PATIENCE_SECONDS
 
 __all__ = ["folder"]
@@ -44,6 +44,7 @@ def test_each_command_works_after_the_one_before(
 ) -> None:
     shutil.copytree(folder / "critic", tmp_path / "my-model")
     (tmp_path / "reviews.csv").write_bytes((folder / "films.csv").read_bytes())
+    shorten_measuring(tmp_path)
     environment = os.environ | {"DOCKER_HOST": f"unix://{tmp_path}/none.sock", "PYTHONPATH": str(ROOT)}
     for command in commands():
         more = FEW if command[1] == "try" else []

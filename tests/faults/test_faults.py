@@ -10,7 +10,7 @@ from tests.faults.recovery import Recovery
 from tests.faults.sweeps import ROOT, SmallSweep, filled
 from tests.faults.table import FAULTS
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.sweep
 
 IN_PROCESSES = ("killed during a trial", "engine crashes")
 IN_CONTAINERS = ("container killed, in Docker", "out of memory in a child, in Docker")

@@ -30,10 +30,9 @@ def pinbox(out: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 class Sweep:
     """A sweep that ran: its kind of box, its folder, what it printed."""
 
-    def __init__(self, kind: str, folder: Path, arguments: Sequence[str] = ()) -> None:
+    def __init__(self, kind: str, folder: Path, store: Path, arguments: Sequence[str] = ()) -> None:
         self.kind, self.folder = kind, folder
-        self.store = folder / "store"
-        self.arguments = [f"isolation={kind}", f"store={self.store}", *arguments]
+        self.arguments = [f"isolation={kind}", f"store={store}", *arguments]
         self.done = self.again()
 
     def again(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -43,9 +42,15 @@ class Sweep:
         return pd.read_parquet(self.folder / "sweep" / f"{table}.parquet")
 
 
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store of all sweeps here: the first one makes the artifacts."""
+    return tmp_path_factory.mktemp("store")
+
+
 @pytest.fixture(scope="session", params=[pytest.param("docker", marks=pytest.mark.docker), "process"])
-def swept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Sweep:
-    return Sweep(request.param, tmp_path_factory.mktemp(request.param))
+def swept(request: pytest.FixtureRequest, store: Path, tmp_path_factory: pytest.TempPathFactory) -> Sweep:
+    return Sweep(request.param, tmp_path_factory.mktemp(request.param), store)
 
 
 def test_every_trial_is_a_row(swept: Sweep) -> None:
@@ -138,10 +143,10 @@ def test_a_sweep_with_other_settings_is_not_mixed_in(swept: Sweep) -> None:
 
 
 @pytest.fixture(scope="session")
-def failing(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
+def failing(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Sweep:
     """A sweep in which no trial can end in time."""
     arguments = ["grid.union=[{technique: [torch-eager, onnx]}]", "measure.rounds=1", "isolation.timeout_seconds=1"]
-    return Sweep("process", tmp_path_factory.mktemp("failing"), [*arguments, "measure.timed_seconds=30"])
+    return Sweep("process", tmp_path_factory.mktemp("failing"), store, [*arguments, "measure.timed_seconds=30"])
 
 
 def test_a_failed_trial_is_a_row_with_a_reason_and_a_log(failing: Sweep) -> None:
@@ -170,8 +175,9 @@ def test_fresh_moves_the_old_sweep_aside(failing: Sweep) -> None:
 
 
 def test_an_interrupted_sweep_goes_on_where_it_stopped(tmp_path: Path, swept: Sweep) -> None:
-    out = tmp_path / "sweep"
-    command = [sys.executable, "-m", "runner", "-m", "grid=smoke", f"hydra.sweep.dir={out}", *swept.arguments]
+    out, trials = tmp_path / "sweep", 4 * (1 + 2)
+    quick = ["grid.union=[{technique: [onnx, onnx-int8]}]", "grid.baseline=onnx", "measure.rounds=4"]
+    command = [sys.executable, "-m", "runner", "-m", "grid=smoke", f"hydra.sweep.dir={out}", *swept.arguments, *quick]
     running = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env=os.environ)
     wait_until(lambda: len(list(out.glob("trials/*/trial.json"))) >= 2 or running.poll() is not None, "two trials")
     running.send_signal(signal.SIGINT)
@@ -179,20 +185,19 @@ def test_an_interrupted_sweep_goes_on_where_it_stopped(tmp_path: Path, swept: Sw
     assert running.returncode == 130, said
     assert "the same command goes on from here" in said
     kept = len(list(out.glob("trials/*/trial.json")))
-    assert 2 <= kept < 10
+    assert 2 <= kept < trials
     assert len(pd.read_parquet(out / "results.parquet")) == kept
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
     assert done.returncode == 0, done.stderr
     assert f"{kept} of them done before" in done.stderr
-    assert len(pd.read_parquet(out / "results.parquet")) == 10
+    assert len(pd.read_parquet(out / "results.parquet")) == trials
 
 
 def test_a_round_on_a_busy_cpu_is_run_again(tmp_path: Path, swept: Sweep) -> None:
     spin = f"import os; os.sched_setaffinity(0, {choose_cpus(1)})\nwhile True: pass"
     alone = ["grid.union=[{technique: onnx}]", "grid.baseline=onnx", "measure.rounds=1", "measure.reruns=1"]
     with subprocess.Popen([sys.executable, "-c", spin]) as neighbour:
-        arguments = [f"isolation={swept.kind}", f"store={swept.store}", *alone, "measure.timed_seconds=1"]
-        done = pinbox(tmp_path, *arguments)
+        done = pinbox(tmp_path, *swept.arguments, *alone, "measure.timed_seconds=1")
         neighbour.kill()
     assert done.returncode == 0, done.stderr
     assert "Round 2 is needed: the machine was disturbed" in done.stderr
@@ -203,9 +208,9 @@ def test_a_round_on_a_busy_cpu_is_run_again(tmp_path: Path, swept: Sweep) -> Non
 
 
 @pytest.mark.docker
-def test_running_out_of_memory_is_a_row(tmp_path: Path) -> None:
+def test_running_out_of_memory_is_a_row(tmp_path: Path, store: Path) -> None:
     arguments = ["grid.union=[{technique: torch-eager}]", "measure.rounds=1", "isolation.memory=64MiB"]
-    sweep = Sweep("docker", tmp_path, arguments)
+    sweep = Sweep("docker", tmp_path, store, arguments)
     assert sweep.done.returncode == 2
     results = sweep.read("results")
     assert set(results.status) == {"oom"}
@@ -213,9 +218,9 @@ def test_running_out_of_memory_is_a_row(tmp_path: Path) -> None:
 
 
 @pytest.mark.docker
-def test_openvino_is_fair_on_one_thread(tmp_path: Path) -> None:
+def test_openvino_is_fair_on_one_thread(tmp_path: Path, store: Path) -> None:
     """It starts more threads than it computes on."""
     arguments = ["grid.union=[{technique: [torch-eager, openvino, openvino-int8-weights]}]", "measure.rounds=1"]
-    results = Sweep("docker", tmp_path, [*arguments, "threads=1"]).read("results")
+    results = Sweep("docker", tmp_path, store, [*arguments, "threads=1"]).read("results")
     assert set(results.technique) == {"torch-eager", "openvino", "openvino-int8-weights"}
     assert set(results.status) == {"ok"}
