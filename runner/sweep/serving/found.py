@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import fmean
 
 from runner.recommend.rate_terminal import interval
-from runner.results.format import UNKNOWN, listed, milliseconds, per_second, pluralize, significant
+from runner.results.format import listed, milliseconds, per_second, pluralize, significant
 from runner.sweep.serving.configuration import BATCH
 from runner.sweep.serving.measured import Measured
 
@@ -55,11 +55,9 @@ def _capacities(before: Measured, after: Measured) -> list[str]:
     sentences = []
     for one in ranked:
         capacity = after.capacities[one]
-        ends = f" ({ends})" if (ends := interval(capacity)) != UNKNOWN else ""
-        held = (
-            f"holds {per_second(capacity.per_second)}{ends}"
-            if capacity.per_second
-            else "does not keep the objective at any rate"
-        )
-        sentences.append(f"{one.label}: {held}.")
+        if not capacity.per_second:
+            sentences.append(f"{one.label}: does not keep the objective at any rate.")
+            continue
+        ends = "" if capacity.low is None else f" ({interval(capacity)})"
+        sentences.append(f"{one.label}: holds {per_second(capacity.per_second)}{ends}.")
     return sentences
