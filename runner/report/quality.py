@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import median
 
-from runner.report.judged import JUDGED
 from runner.results.format import in_points, listed, points, rounded_up, significant
 from runner.results.non_inferiority import CERTIFIED, QUALITY_VERDICTS, PairedShares, detectable_difference
 from runner.results.quality import paired_of, units_of
+from runner.results.score import SCORE_OF_COLUMN
 from runner.results.statistics import ALPHA
 from runner.results.tables import Row
 
@@ -94,5 +94,4 @@ def _slices_sentence(rows: Sequence[Row]) -> str:
 
 
 def _score(row: Row) -> str:
-    measure = str(row["quality_measure"])
-    return JUDGED[measure][0] if measure in JUDGED else measure
+    return SCORE_OF_COLUMN[row["quality_measure"]].title
