@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pyarrow.compute as pc
 
 from runner.results.format import gibibytes, listed, pluralize, short_id
-from runner.results.halves import accuracies_by_half
+from runner.results.halves import scores_by_half
 from runner.results.records.search import read_state
 from runner.results.tables import Row, Tables
 from runner.store.sweep_folder import SweepFolder
@@ -83,18 +83,20 @@ def notes(tables: Tables) -> list[str]:
 
 
 def _search(tables: Tables) -> list[str]:
-    """Return which techniques a search has chosen, and how accurate they are on texts that it did not choose by."""
+    """Return which techniques a search has chosen, and how good they are on texts that it did not choose by."""
     rungs = read_state(SweepFolder(tables.folder)).rungs
     if not rungs:
         return []
     chosen = [row for row in tables.jobs if row["technique"] in rungs[-1].survivors]
-    halves = accuracies_by_half(tables, tables.manifest["seed"])
+    halves = scores_by_half(tables, tables.manifest["seed"])
     found = [f"{row['technique']} {halves[row['job']].text}" for row in chosen if row["job"] in halves]
     if not found:
         return []
+    score = next(one.score for one in halves.values())
     return [
-        f"A search chose {listed(found)} by speed, size and the accuracy on half of the texts. These accuracies are on "
-        "the other half. Those in the tables are on all texts, and so a little too high for what was chosen."
+        f"A search chose {listed(found)} by speed, size and the {score.title} on half of the texts. These figures are "
+        "on the other half. Those in the tables, and verdicts and limits of the quality, are on all texts, and so a "
+        "little too good for what was chosen."
     ]
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from runner.diff.accuracy import accuracy_change
+
 from runner.diff.join import Pair, sides
 from runner.recommend.decision_data import decision_data
 from runner.report.examples import prediction_groups

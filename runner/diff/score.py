@@ -1,48 +1,49 @@
-"""How the accuracy and the predictions of a job changed."""
+"""How the score and the predictions of a job changed."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 from scipy.special import ndtr
 
-from runner.diff.change import ACCURACY, PREDICTIONS, Change
+from runner.diff.change import PREDICTIONS, SCORE, Change
 from runner.diff.join import Pair, Side
-from runner.results.non_inferiority import Paired, paired_shares
+from runner.results.correlation import correlation_difference, spearman
+from runner.results.non_inferiority import Paired, paired_mean_difference, paired_shares
+from runner.results.score import score_of
 from runner.results.statistics import wilson_interval
-from runner.results.token_metrics import difference, per_text
+from runner.results.token_metrics import difference as words_difference
+from runner.results.token_metrics import per_text
 
 ROUNDING = "evaluated by accuracy: another CPU may round otherwise"
+OTHER_EXAMPLES = "not the same labelled examples"
+_NONE = np.zeros(0)
 
 
-def accuracy_change(pair: Pair) -> Change | None:
-    """Compare accuracies: example by example where both sides evaluated the same examples, else as two proportions.
+def score_change(pair: Pair) -> Change | None:
+    """Compare scores on the same examples where both sides have them, and accuracies else as two proportions.
 
     In tagged texts every word is an example, but only the texts are independent of each other.
     """
-    a, b = pair.a.row, pair.b.row
-    if a["accuracy"] is None or b["accuracy"] is None:
+    score = score_of(pair.a.row)
+    if score is None or score is not score_of(pair.b.row):
         return None
-    if _same_labelled_examples(pair):
-        change, low, high, p_value = _paired(pair)
-        note = ""
-    else:
+    a, b = (score.value(side.row) or 0.0 for side in (pair.a, pair.b))
+    change = Change(SCORE, a=a, b=b, n_a=pair.a.row["examples"], n_b=pair.b.row["examples"], score=score)
+    if not _same_judged_examples(pair):
+        if score.column != "accuracy":
+            return replace(change, difference=b - a, not_evaluated=OTHER_EXAMPLES)
         counts = [(round(side.row["accuracy"] * _independent(side)), _independent(side)) for side in (pair.a, pair.b)]
-        change, low, high, p_value = newcombe(*counts[0], *counts[1])
-        note = "not the same labelled examples"
-    return Change(
-        ACCURACY,
-        a=a["accuracy"],
-        b=b["accuracy"],
-        n_a=a["examples"],
-        n_b=b["examples"],
-        difference=change,
-        low=low,
-        high=high,
-        p_value=p_value,
-        note=note,
-    )
+        difference, low, high, p_value = newcombe(*counts[0], *counts[1])
+        return replace(change, difference=difference, low=low, high=high, p_value=p_value, note=OTHER_EXAMPLES)
+    paired = _PAIRED[score.column](pair)
+    if paired is None:
+        return replace(change, difference=b - a)
+    low, high = paired.interval
+    return replace(change, difference=paired.value, low=low, high=high, p_value=paired.p_value)
 
 
 def predictions_change(pair: Pair, same_cpu: bool) -> Change | None:
@@ -80,18 +81,29 @@ def newcombe(right_a: int, n_a: int, right_b: int, n_b: int) -> tuple[float, flo
     return b - a, low, high, p_value
 
 
-def _paired(pair: Pair) -> tuple[float, float | None, float | None, float | None]:
-    """Return the difference B − A on the same examples, its 95% interval and p-value."""
+def _paired_accuracy(pair: Pair) -> Paired | None:
+    """Return the difference B − A on the same examples; None for the words of a single text."""
     right_a, right_b, a = _right(pair.a), _right(pair.b), pair.a.examples
     if not a.are_words:
-        return _with_interval(paired_shares(right_a, right_b))
-    before, after = per_text(right_a, a.of_text), per_text(right_b, a.of_text)
-    found = difference(before, after)
-    return (after.value - before.value, None, None, None) if found is None else _with_interval(found)
+        return paired_shares(right_a, right_b)
+    return words_difference(per_text(right_a, a.of_text), per_text(right_b, a.of_text))
 
 
-def _with_interval(paired: Paired) -> tuple[float, float, float, float]:
-    return paired.value, *paired.interval, paired.p_value
+def _paired_spearman(pair: Pair) -> Paired | None:
+    a, b = pair.a.examples.judged, pair.b.examples.judged
+    return correlation_difference(spearman, a["score"], a["similarity"], b["similarity"])
+
+
+def _paired_ndcg(pair: Pair) -> Paired | None:
+    a, b = (side.examples.judged["ndcg_at_10"] for side in (pair.a, pair.b))
+    return paired_mean_difference(a, b) if len(a) > 1 else None
+
+
+_PAIRED: Mapping[str, Callable[[Pair], Paired | None]] = {  # by the column of the score
+    "accuracy": _paired_accuracy,
+    "spearman": _paired_spearman,
+    "ndcg_at_10": _paired_ndcg,
+}
 
 
 def _independent(side: Side) -> int:
@@ -100,9 +112,12 @@ def _independent(side: Side) -> int:
     return texts if side.examples.are_words else int(side.row["examples"])
 
 
-def _same_labelled_examples(pair: Pair) -> bool:
+def _same_judged_examples(pair: Pair) -> bool:
+    """Return whether both sides have the same examples with the same labels, or with the same judgements."""
     a, b = pair.a.examples, pair.b.examples
     same = np.array_equal(a.text, b.text) and np.array_equal(a.label, b.label)
+    if a.judged:
+        return bool(len(a) and same and np.array_equal(*(one.judged.get("score", _NONE) for one in (a, b))))
     return bool(len(a) and same and (a.label >= 0).all())
 
 
