@@ -18,7 +18,7 @@ import numpy as np
 
 from runner.recommend.capacity import Capacity, measured_capacity
 from runner.recommend.limits import EPSILON, MEASURES, Measure
-from runner.recommend.margin import Loss, Margin, losses
+from runner.recommend.margin import Loss, Margin, losses, margin_of
 from runner.recommend.mistakes import Mistakes, mistakes
 from runner.recommend.names import labels_of, title_of
 from runner.results.labels import group_label
@@ -73,6 +73,7 @@ class Variant:
         capacity: the rate that it holds under an open load; None if it was not measured.
         job: the key of its job.
         reasons: why a measure is not known, by its name.
+        tested: the loss of quality, with a value only if it is certified; None for a baseline and if it is not known.
     """
 
     label: str
@@ -87,6 +88,7 @@ class Variant:
     capacity: Capacity | None = None
     job: str = ""
     reasons: Mapping[str, str] = field(default_factory=dict)
+    tested: Loss | None = None
 
     @property
     def log_latency(self) -> int:
@@ -111,6 +113,7 @@ class DecisionData:
         longest_tokens: the longest input that the memory peaks cover; None if one of them does not say so.
         saturation: a sentence that names the variants whose int8 products may saturate; empty if there is none.
         score: what the quality is measured by; None if nothing says what is right.
+        margin: the margin that the quality is tested at; None if nothing was tested.
     """
 
     title: str
@@ -123,6 +126,7 @@ class DecisionData:
     longest_tokens: int | None
     saturation: str
     score: Score | None = None
+    margin: float | None = None
 
     @cached_property
     def measures(self) -> list[Measure]:
@@ -150,7 +154,8 @@ def decision_data(tables: Tables, margin: Margin | None = None) -> list[Decision
 
     Args:
         tables: the tables of the sweep.
-        margin: the loss of quality that is allowed; None if it does not matter.
+        margin: the loss of quality that is allowed; None if it does not matter. The quality is tested at this margin,
+            or else at that of the sweep.
     """
     trials: dict[str, list[Row]] = defaultdict(list)
     for trial in tables.results.select(_OF_TRIALS).to_pylist():
@@ -160,8 +165,11 @@ def decision_data(tables: Tables, margin: Margin | None = None) -> list[Decision
     for row in tables.jobs:
         choices[tuple(row[name] for name in _SHARED)].append(row)
     evaluated = mistakes(tables, {row["job"] for row in tables.jobs if row["accuracy"] is not None})
+    fraction = margin.fraction if margin else margin_of(tables.jobs)
+    tested = losses(tables.jobs, Margin(fraction)) if fraction is not None else {}
     lost = losses(tables.jobs, margin) if margin else {}
-    return [_decision_data(rows, trials, evaluated, lost) for rows in choices.values()]
+    found = (_decision_data(rows, trials, evaluated, tested, lost) for rows in choices.values())
+    return [replace(data, margin=fraction) for data in found]
 
 
 def measures_with(score: Score | None) -> list[Measure]:
@@ -181,6 +189,7 @@ def _decision_data(
     rows: Sequence[Row],
     trials: Mapping[str, Sequence[Row]],
     evaluated: Mapping[str, Mistakes],
+    tested: Mapping[str, Loss],
     lost: Mapping[str, Loss],
 ) -> DecisionData:
     labels = labels_of(rows)
@@ -197,7 +206,10 @@ def _decision_data(
         baseline = by_job.get(baseline_job)
         block = _block(jobs, rounds, trials[baseline_job], own, baseline, labels.get(baseline_job, ""))
         variants += [
-            _variant(row, labels[job], block, baseline, trials, rounds, own.get(job), lost.get(job))
+            replace(
+                _variant(row, labels[job], block, baseline, trials, rounds, own.get(job), lost.get(job)),
+                tested=tested.get(job) if job != baseline_job else None,
+            )
             for job, row in ((row["job"], row) for row in jobs)
         ]
     place = {labels[row["job"]]: number for number, row in enumerate(measured)}

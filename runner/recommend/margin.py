@@ -34,6 +34,11 @@ class Loss(NamedTuple):
     reason: str
 
 
+def margin_of(rows: Sequence[Row]) -> float | None:
+    """Return the margin that a sweep has tested its variants at; None if none was tested."""
+    return next((row["quality_margin"] for row in rows if row["quality_margin"] is not None), None)
+
+
 def losses(rows: Sequence[Row], margin: Margin) -> dict[str, Loss]:
     """Return the loss of each job of a sweep that has a score. A baseline loses nothing to itself."""
     blocks: dict[str | None, list[Row]] = defaultdict(list)

@@ -10,7 +10,7 @@ from runner.recommend.choose import Recommendation
 from runner.recommend.decision_data import Block, DecisionData
 from runner.recommend.limits import Limits
 from runner.recommend.resamples import RESAMPLES
-from runner.results.format import UNKNOWN, listed, milliseconds, pluralize, significant
+from runner.results.format import UNKNOWN, in_points, listed, milliseconds, pluralize, significant
 
 LATENCY: Final = (
     "Latency, p90, p95 and p99 are the baseline's × the ratio to it. The baseline's own depend on how fast the machine "
@@ -25,6 +25,8 @@ SENTENCES: Final = {
     "no limit": "The fastest of {variants}; no limit was given.",
     "only one": "The only one that keeps every limit, out of {variants}.",
     "fastest": "The fastest of {fitting} that keep every limit, out of {variants}.",
+    "certified": "Quality certified: it loses less than {margin} of {score} (95%).",
+    "not certified": "Quality not certified: {reason}.",
     "faster": "Faster, but: {faster}.",
     "one round": "One round does not say how sure that is.",
     "too large": "The report is too large to hold how sure that is: the command `pinbox recommend` tells it.",
@@ -50,7 +52,7 @@ def why(data: DecisionData, chosen: Recommendation, limits: Limits, core_hour: f
     if chosen.winner is None:
         return [_nearest(data, chosen, limits), *_nearest_share(data, chosen)]
     own = figures(data, chosen.winner, limits)
-    sentences = [own[0].upper() + own[1:], _reason(data, chosen, limits)]
+    sentences = [own[0].upper() + own[1:], *_quality(data, chosen.winner), _reason(data, chosen, limits)]
     sentences += [_best_share(data, chosen, chosen.winner), *_ties(data, chosen, chosen.winner)]
     return sentences if core_hour is None else [*sentences, _cost(data, chosen, chosen.winner, core_hour)]
 
@@ -114,6 +116,16 @@ def share(fraction: float | None) -> str:
 def price(amount: float) -> str:
     """Return an amount in the currency of the price that was given."""
     return significant(amount)
+
+
+def _quality(data: DecisionData, place: int) -> list[str]:
+    """Return whether the quality of a variant is certified; nothing for a baseline and where it is not known."""
+    tested = data.variants[place].tested
+    if tested is None or data.margin is None or data.score is None:
+        return []
+    if tested.value is None:
+        return [SENTENCES["not certified"].format(reason=tested.reason)]
+    return [SENTENCES["certified"].format(margin=in_points(data.margin), score=data.score.title)]
 
 
 def _reason(data: DecisionData, chosen: Recommendation, limits: Limits) -> str:

@@ -34,6 +34,22 @@ def quality_hint(row: Row) -> str:
     return f"{would_decide(row)}; {said}" if quality_note(row) else said
 
 
+def certificate(row: Row) -> str:
+    """Return whether a variant's quality is certified, as 'certified: loses less than 1 point of accuracy (95%)'.
+
+    It is empty for a baseline, and where nothing says what is right.
+    """
+    verdict = row["quality_verdict"]
+    if verdict is None:
+        return ""
+    if is_certified(row):
+        return f"certified: loses less than {in_points(row['quality_margin'])} of {_score(row)} (95%)"
+    if verdict == "worse":
+        lost = -row[f"{row['quality_measure']}_difference"]
+        return f"worse: loses {in_points(lost)} of {_score(row)}"
+    return f"not certified: {would_decide(row)}" if quality_note(row) else "not certified"
+
+
 def would_decide(row: Row) -> str:
     """Return '2,200 texts would decide', of an undecided variant."""
     return f"{quality_note(row)} {units_of(row)} would decide"

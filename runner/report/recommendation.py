@@ -14,7 +14,7 @@ from markupsafe import Markup
 from runner.recommend.choose import choose
 from runner.recommend.decision_data import DecisionData, Variant, decision_data, measures_with
 from runner.recommend.limits import EPSILON, LOSS, MEASURES, Measure
-from runner.recommend.margin import Loss, Margin, losses
+from runner.recommend.margin import Loss, Margin, losses, margin_of
 from runner.recommend.messages import FEW_ROUNDS, SENTENCES, headline, latency_line, memory_line, why
 from runner.recommend.resamples import RESAMPLES, Resamples
 from runner.report.outcomes import OutcomeEncoder, PackedOutcomes, packed_set, shortened
@@ -43,7 +43,9 @@ class PageChoice(TypedDict):
         measures: what can be limited, as people read it.
         core_hours: what a million texts take: all cores of a variant at full use.
         values: per measure; None where it is not known.
-        reasons: why the loss of quality is not known, where it is not.
+        reasons: why the quality is not certified, where it is not.
+        untested: the places of the variants whose quality is not tested, the baselines among them.
+        score: the name of the score.
         block: the place of the variant's block in `rounds` and `noise_floor`.
         rounds, noise_floor: per block; a noise floor that is not known is 1.
         resampled: what the resamples are of.
@@ -57,6 +59,8 @@ class PageChoice(TypedDict):
     core_hours: list[float]
     values: dict[str, list[float | None]]
     reasons: list[str]
+    untested: list[int]
+    score: str
     block: list[int]
     rounds: list[int]
     noise_floor: list[float]
@@ -73,6 +77,7 @@ class PageData(TypedDict):
     max_named: int
     few_rounds: int
     margin: float | None
+    margin_text: str
     sentences: Mapping[str, str]
     measures: list[dict[str, Any]]
     choices: list[PageChoice]
@@ -99,7 +104,7 @@ def recommend_section(tables: Tables, max_open: int = 3) -> Section | None:
         tables: the tables of the sweep.
         max_open: how many choices are open. The others are folded, and are made when they are opened.
     """
-    margin = next((row["quality_margin"] for row in tables.jobs if row["quality_margin"] is not None), None)
+    margin = margin_of(tables.jobs)
     choices = [data for data in decision_data(tables, None if margin is None else Margin(margin)) if data.variants]
     if not choices:
         return None
@@ -133,6 +138,7 @@ def _page_data(choices: Sequence[DecisionData], tested: _Tested) -> PageData:
         max_named=MAX_NAMED,
         few_rounds=FEW_ROUNDS,
         margin=tested.margin,
+        margin_text="" if tested.margin is None else in_points(tested.margin),
         sentences=SENTENCES,
         measures=_page_measures(known),
         choices=[_page_choice(data, names, encoder, tested) for data in choices],
@@ -173,6 +179,8 @@ def _page_choice(data: DecisionData, names: Collection[str], encoder: OutcomeEnc
         core_hours=[shortened(data.cost(place, core_hour=1.0), 9) for place in range(len(variants))],
         values=values | {_ALLOWING.name: [None if loss.value is None else shortened(loss.value) for loss in allowing]},
         reasons=[variant.reasons.get(LOSS.name, "") for variant in variants],
+        untested=[place for place, variant in enumerate(variants) if variant.tested is None],
+        score=data.score.title if data.score else "",
         block=[blocks.index(variant.block) for variant in variants],
         rounds=[block.rounds for block in blocks],
         noise_floor=[shortened(block.noise_floor or 1.0) for block in blocks],

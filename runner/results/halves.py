@@ -12,8 +12,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from runner.results.format import listed
+from runner.results.records.search import read_state
 from runner.results.score import Figures, Interval, Score, score_of
 from runner.results.tables import Tables
+from runner.store.sweep_folder import SweepFolder
 
 _LEFT_OUT = re.compile(r"https?://\S+|[@#]\w+|[\W\d_]+")  # addresses, names, marks, digits and punctuation
 
@@ -84,3 +87,21 @@ def _by_half(tables: Tables, score: Score, jobs: Sequence[str], seed: int) -> di
 def _halves(score: Score, seen: Sequence[Figures], unseen: Sequence[Figures]) -> Halves:
     held_out, interval = score.of(unseen)
     return Halves(score, score.of(seen)[0], held_out, interval, len(unseen))
+
+
+def search_note(tables: Tables) -> list[str]:
+    """Return which techniques a search has chosen, and how good they are on texts that it did not choose by."""
+    rungs = read_state(SweepFolder(tables.folder)).rungs
+    if not rungs:
+        return []
+    chosen = [row for row in tables.jobs if row["technique"] in rungs[-1].survivors]
+    halves = scores_by_half(tables, tables.manifest["seed"])
+    found = [f"{row['technique']} {halves[row['job']].text}" for row in chosen if row["job"] in halves]
+    if not found:
+        return []
+    score = next(one.score for one in halves.values())
+    return [
+        f"A search chose {listed(found)} by speed, size and the {score.title} on half of the texts. These figures are "
+        "on the other half. Those in the tables, and verdicts and limits of the quality, are on all texts, and so a "
+        "little too good for what was chosen."
+    ]

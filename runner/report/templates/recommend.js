@@ -66,6 +66,10 @@
 
     const fitting = chosen.fails.flatMap((fails, place) => (fails.length ? [] : [place]));
     const variants = pluralize(chosen.fails.length, "variant"), written = [capital(figures(winner))];
+    if (!choice.untested.includes(winner)) {
+      const { margin_text: margin } = data, { score } = choice, reason = choice.reasons[winner];
+      written.push(reason ? sentence("not certified", { reason }) : sentence("certified", { margin, score }));
+    }
     if (!Object.keys(limits).length) {
       written.push(sentence("no limit", { variants }));
     } else {

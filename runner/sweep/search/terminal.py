@@ -43,3 +43,5 @@ def print_front(candidates: Sequence[Candidate], console: Console) -> None:
     console.print(table)
     if halves:
         console.print(f"{heading}: on {pluralize(halves.held_out_examples, 'text')} that the search did not choose by.")
+        if any(one.row["negative_flips_fraction"] is not None for one in candidates):
+            console.print("Negative flips: on all texts, half of which the search chose by, and so a little too few.")
