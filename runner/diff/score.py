@@ -13,7 +13,7 @@ from runner.diff.change import PREDICTIONS, SCORE, Change
 from runner.diff.join import Pair, Side
 from runner.results.correlation import correlation_difference, spearman
 from runner.results.non_inferiority import Paired, paired_mean_difference, paired_shares
-from runner.results.score import score_of
+from runner.results.score import Score, score_of
 from runner.results.statistics import wilson_interval
 from runner.results.token_metrics import difference as words_difference
 from runner.results.token_metrics import per_text
@@ -33,7 +33,7 @@ def score_change(pair: Pair) -> Change | None:
         return None
     a, b = (score.value(side.row) or 0.0 for side in (pair.a, pair.b))
     change = Change(SCORE, a=a, b=b, n_a=pair.a.row["examples"], n_b=pair.b.row["examples"], score=score)
-    if not _same_judged_examples(pair):
+    if not _same_examples(pair, score):
         if score.column != "accuracy":
             return replace(change, difference=b - a, not_evaluated=OTHER_EXAMPLES)
         counts = [(round(side.row["accuracy"] * _independent(side)), _independent(side)) for side in (pair.a, pair.b)]
@@ -112,13 +112,15 @@ def _independent(side: Side) -> int:
     return texts if side.examples.are_words else int(side.row["examples"])
 
 
-def _same_judged_examples(pair: Pair) -> bool:
-    """Return whether both sides have the same examples with the same labels, or with the same judgements."""
+def _same_examples(pair: Pair, score: Score) -> bool:
+    """Return whether both sides have the same examples with the same labels, or with the same scores from people."""
     a, b = pair.a.examples, pair.b.examples
-    same = np.array_equal(a.text, b.text) and np.array_equal(a.label, b.label)
-    if a.judged:
-        return bool(len(a) and same and np.array_equal(*(one.judged.get("score", _NONE) for one in (a, b))))
-    return bool(len(a) and same and (a.label >= 0).all())
+    if not len(a) or not np.array_equal(a.text, b.text):
+        return False
+    if score.column == "accuracy":
+        return bool(np.array_equal(a.label, b.label) and (a.label >= 0).all())
+    judged_a, judged_b = (one.judged.get("score", _NONE) for one in (a, b))
+    return np.array_equal(judged_a, judged_b, equal_nan=True)
 
 
 def _right(side: Side) -> list[bool]:
