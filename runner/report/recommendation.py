@@ -169,7 +169,8 @@ def _without_limits(data: DecisionData) -> tuple[str, list[str]]:
 def _page_choice(data: DecisionData, names: Collection[str], encoder: OutcomeEncoder, tested: _Tested) -> PageChoice:
     variants, blocks = data.variants, data.blocks
     allowing = [tested.allowing.get(variant.job, Loss(None, "")) for variant in variants]
-    resamples = Resamples(_either_way(data, allowing))
+    either_way = _either_way(data, allowing)
+    resamples = Resamples(either_way)
     winners = [place for place, dominating in enumerate(resamples.dominating) if not dominating]
     values = {measure.name: [_value(variant, measure.name) for variant in variants] for measure in MEASURES}
     return PageChoice(
@@ -186,7 +187,7 @@ def _page_choice(data: DecisionData, names: Collection[str], encoder: OutcomeEnc
         noise_floor=[shortened(block.noise_floor or 1.0) for block in blocks],
         resampled=data.resampled,
         ties={place: packed for place in winners if (packed := packed_set(resamples.ties(place), after=place))},
-        outcomes=encoder.encode(data, resamples),
+        outcomes=encoder.encode(either_way, resamples),
     )
 
 
