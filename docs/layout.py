@@ -54,7 +54,7 @@ _WHERE = (
     (
         "an error message",
         "the file that raises it. For a key or a name in YAML that is `runner/config/messages.py` or "
-        "`runner/config/schema.py`; for a job that cannot run, `runner/sweep/validation.py`.",
+        "`runner/config/schema.py` or a file beside it; for a job that cannot run, `runner/sweep/validation.py`.",
     ),
     ("the split of the tweets", "`runner/tasks/tweets.py`; `runner/tasks/split.py` keeps near-duplicates together."),
     (

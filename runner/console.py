@@ -26,13 +26,23 @@ def say(line: str) -> None:
     console.print(escape(printable(line)))
 
 
+def detail(line: str) -> None:
+    """Print a plain line on the course of a command, unless the command only shows its status."""
+    if not _region.only_status:
+        say(line)
+
+
 def announce(line: str) -> None:
     """Show what the command is doing now: in the status line of a terminal, or else as a plain line."""
-    line = printable(line)
     if console.is_terminal:
-        _region.show(status=line)
+        _region.show(status=printable(line))
     else:
-        console.print(escape(line))
+        detail(line)
+
+
+def show_only_status() -> None:
+    """Leave out the lines on the course of the command, because the command that called it prints lines of its own."""
+    _region.only_status = True
 
 
 def show_table(table: RenderableType) -> None:
@@ -54,14 +64,14 @@ def stage(title: str, usual_seconds: float) -> Iterator[None]:
 
     On a terminal, the status line shows the elapsed time within the context.
     """
-    say(f"{title}: usually {minutes(usual_seconds)}")
+    detail(f"{title}: usually {minutes(usual_seconds)}")
     began, ended = time.monotonic(), threading.Event()
     clock = threading.Thread(target=_region.tick, args=(title, began, usual_seconds, ended), daemon=True)
     if console.is_terminal:
         clock.start()
     try:
         yield
-        say(f"{title}: done, {minutes(time.monotonic() - began)}")
+        detail(f"{title}: done, {minutes(time.monotonic() - began)}")
     finally:
         ended.set()
 
@@ -79,9 +89,14 @@ def minutes(seconds: float) -> str:
 
 
 class _Region:
-    """The region at the bottom of the terminal, with a table and a status line."""
+    """The region at the bottom of the terminal, with a table and a status line.
+
+    Attributes:
+        only_status: whether the command shows nothing else of its course.
+    """
 
     def __init__(self) -> None:
+        self.only_status = False
         self._table: RenderableType | None = None
         self._status = self._clock = ""
         self._live: Live | None = None

@@ -18,6 +18,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     """Stand in for a file to which the output goes."""
     file = io.StringIO()
     monkeypatch.setattr(console, "console", Console(file=file, width=60, soft_wrap=True))
+    monkeypatch.setattr(console, "_region", console._Region())
     return file
 
 
@@ -82,3 +83,21 @@ def test_the_cursor_is_never_hidden(terminal: io.StringIO) -> None:
     """A command that is killed could not show it again."""
     console.announce("first")
     assert terminal.getvalue().rpartition("\x1b[?25l")[2].count("\x1b[?25h") == 1
+
+
+def test_only_the_status_of_a_command_can_be_shown(log: io.StringIO) -> None:
+    """A command that runs another one prints lines of its own."""
+    console.show_only_status()
+    with console.stage("image", 100):
+        console.announce("trial 1")
+        console.detail("2 rounds")
+        console.say("onnx failed")
+    assert log.getvalue() == "onnx failed\n"
+
+
+def test_the_status_is_shown_on_a_terminal(terminal: io.StringIO) -> None:
+    console.show_only_status()
+    console.announce("trial 1")
+    console.detail("2 rounds")
+    assert "trial 1" in terminal.getvalue()
+    assert "2 rounds" not in terminal.getvalue()

@@ -26,7 +26,7 @@ from runner.config.messages import explain, in_own_file
 from runner.config.overrides import override_line, quoted
 from runner.config.paths import FRESH
 from runner.config.schema import Config, IsolationKind
-from runner.console import say
+from runner.console import say, show_only_status
 from runner.errors import MachineError, UserError, exit_code_of, stop_before
 from runner.isolation.choose import resolve
 from runner.results.records.plan import TrialSpec
@@ -49,11 +49,14 @@ class PinboxSweeperConf:
     Attributes:
         fresh: whether to rename the old folder and begin a new sweep.
         retry: `failed` to run failed trials again.
+        collect: whether to collect the results, and print them. A search collects the results of all its sweeps
+            together, and says itself what it tries.
     """
 
     _target_: str = "hydra_plugins.pinbox_sweeper.sweeper.PinboxSweeper"
     fresh: bool = False
     retry: str | None = None
+    collect: bool = True
 
 
 ConfigStore.instance().store(group="hydra/sweeper", name="pinbox", node=PinboxSweeperConf, provider="pinbox")
@@ -62,9 +65,11 @@ ConfigStore.instance().store(group="hydra/sweeper", name="pinbox", node=PinboxSw
 class PinboxSweeper(BasicSweeper):
     """Hydra's sweeper for Pinbox; see the module."""
 
-    def __init__(self, fresh: bool, retry: str | None) -> None:
+    def __init__(self, fresh: bool, retry: str | None, collect: bool) -> None:
         super().__init__(max_batch_size=None)
-        self._fresh, self._retry = fresh, retry
+        self._fresh, self._retry, self._collect = fresh, retry, collect
+        if not collect:
+            show_only_status()
 
     def sweep(self, arguments: list[str]) -> Any:
         """Plan and prepare the sweep, run every round, and end the process with the sweep's exit code.
@@ -79,15 +84,17 @@ class PinboxSweeper(BasicSweeper):
                 self._cluster.begin(resume=not self._fresh)
             call = self._cluster.call if self._cluster else None
             launch = InSlots(plan.slots, plan.blocks, self._launch) if plan.slots else self._launch
-            one_by_one = type(self.launcher) is BasicLauncher and not plan.slots
+            one_by_one = self._collect and type(self.launcher) is BasicLauncher and not plan.slots
             run(plan, folder, launch, self._fresh, self._retry, call_on_node=call, one_by_one=one_by_one)
             stop = None
         except BaseException as error:
             stop = stop_before(error)
             if stop is None:
-                if isinstance(error, MachineError):
+                if self._collect and isinstance(error, MachineError):
                     self._report_if_possible(folder)
                 raise
+        if not self._collect:
+            raise SystemExit(exit_code_of(stop) if stop else 0)
         if stop:
             without = f", without {FRESH}," if self._fresh else ""
             say(f"Stopped. What was measured is kept, and the same command{without} goes on from here.")

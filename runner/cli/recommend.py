@@ -45,6 +45,7 @@ def recommend(
     """
     from rich.console import Console
 
+    from runner.console import styled
     from runner.recommend.capacity import Objective
     from runner.recommend.choose import choose
     from runner.recommend.decision_data import decision_data
@@ -54,6 +55,7 @@ def recommend(
     from runner.recommend.rate import choose_for_rate, chosen_objective
     from runner.recommend.rate_terminal import MAX_ROWS, Pricing, print_rate
     from runner.recommend.terminal import print_recommendation
+    from runner.results.halves import search_note
     from runner.results.tables import read_tables
 
     allowed = read_limits({name.replace("_", "-"): text for name, text in limits.items()})
@@ -90,6 +92,8 @@ def recommend(
             capacities = {variant.job: variant.capacity for variant in shown if variant.capacity}
             print_rate(data, chosen, at, allowed, pricing, predictions(tables, capacities), console)
             fits.append(at.winner is not None)
+    for note in search_note(tables):
+        console.print(styled(f"\n{note}"))
     return 0 if all(fits) else 1
 
 

@@ -125,7 +125,7 @@ def _conclude(folder: Path, code: int | None, command: str) -> int:
 
     from runner.recommend.choose import choose
     from runner.recommend.decision_data import decision_data
-    from runner.recommend.margin import Margin
+    from runner.recommend.margin import Margin, margin_of
     from runner.recommend.terminal import print_recommendation
     from runner.results.summary import outcome
     from runner.results.tables import read_tables
@@ -137,7 +137,7 @@ def _conclude(folder: Path, code: int | None, command: str) -> int:
             )
         return code or 2
     tables, console = read_tables(folder), Console()
-    margin = next((row["quality_margin"] for row in tables.jobs if row["quality_margin"] is not None), None)
+    margin = margin_of(tables.jobs)
     limits = {} if margin is None else {"loss": margin}
     decidable = [data for data in decision_data(tables, None if margin is None else Margin(margin)) if data.variants]
     for data in decidable:

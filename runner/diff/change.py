@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from runner.results.score import Score
 from runner.results.statistics import ALPHA, holm
 
 #: Identical code needs the same anonymous memory within 0.3%, whatever the state of the page cache.
@@ -44,12 +45,12 @@ MEMORY = Measure("memory", "Own memory", "bytes", "larger", "smaller")
 DISK = Measure("disk", "Disk", "bytes", "larger", "smaller")
 LOAD = Measure("load", "Load", "seconds", "slower", "faster")
 FIRST_CALL = Measure("first_call", "First call", "seconds", "slower", "faster")
-ACCURACY = Measure("accuracy", "Accuracy", "fraction", "more-accurate", "less-accurate")
+SCORE = Measure("score", "Score", "fraction", "higher-score", "lower-score")
 PREDICTIONS = Measure("predictions", "Predictions", "examples", "predictions", "predictions")
 
 MEASURES = (
     *(SETTINGS, STATUS, RATIO, LATENCY, CAPACITY_RATIO, CAPACITY, MEMORY, DISK, LOAD, FIRST_CALL),
-    *(ACCURACY, PREDICTIONS),
+    *(SCORE, PREDICTIONS),
 )
 
 
@@ -60,7 +61,7 @@ class Change:
     Attributes:
         a, b: the figure in A and in B, in the measure's unit.
         n_a, n_b: the number of trials or examples behind each figure.
-        ratio, difference: B ÷ A, or B − A (accuracy; for predictions the number that changed); one of them is None.
+        ratio, difference: B ÷ A, or B − A (score; for predictions the number that changed); one of them is None.
         low, high: the 95% interval of the ratio or the difference.
         p_value, p_value_holm: the two-sided p-value of 'no change', alone and adjusted across the jobs.
         floor: the ratio above 1 that a real change must exceed; None for none.
@@ -69,6 +70,7 @@ class Change:
         not_evaluated: why the change is not evaluated; empty if it is.
         note: anything else, such as the settings that differ.
         real: whether the change is real.
+        score: which score it is of; None for other measures.
     """
 
     measure: Measure
@@ -88,6 +90,12 @@ class Change:
     not_evaluated: str = ""
     note: str = ""
     real: bool = False
+    score: Score | None = None
+
+    @property
+    def title(self) -> str:
+        """Return the title of the measure, or that of the score."""
+        return self.score.heading if self.score else self.measure.title
 
     @property
     def size(self) -> float:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 
 from runner.diff import messages
 from runner.diff.change import (
-    ACCURACY,
     CAPACITY,
     CAPACITY_RATIO,
     DISK,
@@ -17,6 +16,7 @@ from runner.diff.change import (
     LOAD,
     MEMORY,
     RATIO,
+    SCORE,
     Change,
     Measure,
 )
@@ -24,7 +24,7 @@ from runner.diff.compare import Diff
 from runner.report.charts.chart import GREY, MAX_ROWS, VERDICT_COLOURS, Chart, Figure, plain
 
 _ALWAYS = (RATIO, LATENCY)  # the first of these that any job has
-_IF_REAL = (LATENCY, CAPACITY_RATIO, CAPACITY, MEMORY, DISK, LOAD, FIRST_CALL, ACCURACY)
+_IF_REAL = (LATENCY, CAPACITY_RATIO, CAPACITY, MEMORY, DISK, LOAD, FIRST_CALL, SCORE)
 _COLOURS = {"worse": VERDICT_COLOURS["slower"], "better": VERDICT_COLOURS["faster"]}
 _ROW_PIXELS = 34  # two lines of a name
 _LINE_LETTERS = 22
@@ -42,7 +42,7 @@ def charts(comparison: Diff) -> list[Chart]:
 
 
 def _chart(comparison: Diff, measure: Measure, is_wide: bool) -> Chart:
-    size = "B − A" if measure is ACCURACY else "B ÷ A on a logarithmic axis"
+    size = "B − A" if measure is SCORE else "B ÷ A on a logarithmic axis"
     explanation = f"{size}; to the right is {measure.up.replace('-', ' ')}."
     rows = _changes(comparison, measure)
     if len(rows) > MAX_ROWS:
@@ -54,7 +54,7 @@ def _chart(comparison: Diff, measure: Measure, is_wide: bool) -> Chart:
 def _dots(changes: Sequence[tuple[str, Change]], measure: Measure) -> Figure:
     """Return a figure with one dot per job and its 95% interval, the largest on top; ratios on a logarithmic axis."""
     rows = sorted(changes, key=lambda row: -row[1].size)
-    is_ratio = measure is not ACCURACY
+    is_ratio = measure is not SCORE
     shown: Callable[[float], float] = (lambda size: math.exp(size)) if is_ratio else (lambda size: 100 * size)
     scale = math.log if is_ratio else float
     lows = [scale(change.low) if change.low is not None else change.size for _, change in rows]
@@ -119,7 +119,7 @@ def _changes(comparison: Diff, measure: Measure) -> list[tuple[str, Change]]:
 
 
 def _may_have_changed(change: Change) -> bool:
-    is_drawn = change.ratio is not None or change.measure is ACCURACY  # a ratio to a capacity of 0 is none
+    is_drawn = change.ratio is not None or change.measure is SCORE  # a ratio to a capacity of 0 is none
     return is_drawn and (change.size != 0 or change.low != change.high)
 
 

@@ -7,5 +7,5 @@ FAIL_ON = {
     "any": None,
     "slower": ("slower", "less-capacity", "broken"),
     "larger": ("larger", "broken"),
-    "less-accurate": ("less-accurate", "broken"),
+    "lower-score": ("lower-score", "broken"),
 }

@@ -99,7 +99,7 @@ def _line(change: Change) -> Line:
     if change.real:
         verdict = "changed" if messages.tone(change) == "changed" else change.direction.replace("-", " ")
     return Line(
-        title=change.measure.title,
+        title=change.title,
         verdict=verdict,
         tone=messages.tone(change),
         change=change.note if is_note else messages.relative(change),

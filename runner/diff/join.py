@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
 
+from runner.results.score import score_of
 from runner.results.tables import Row, Tables, coded, places_by_job, rows_by_job
 
 _OF_TRIALS = ["job", "round", "latency_ratio", "latency_p50_seconds", "rss_peak_bytes", "rss_anon_peak_bytes"]
@@ -33,13 +34,15 @@ _NAMES = ("model", "technique", "task", "workload", "isolation", "quota_cpus", "
 class Examples:
     """The inputs and predictions of a job, example by example: strings of both sweeps as numbers, −1 for none.
 
-    `of_text` is the number of each example's text: in tagged texts, every word is an example.
+    `of_text` is the number of each example's text: in tagged texts, every word is an example. `judged` holds what the
+    score of a judged task is computed from, by its column of predictions.
     """
 
     of_text: np.ndarray
     text: np.ndarray
     label: np.ndarray
     prediction: np.ndarray
+    judged: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.text)
@@ -153,11 +156,19 @@ def sides(tables: Tables, known: dict[str, int]) -> list[Side]:
 
 def _examples(tables: Tables, known: dict[str, int]) -> dict[str, Examples]:
     arrays: dict[str, list[list[np.ndarray]]] = defaultdict(list)
-    for part in tables.predictions.parts(["job", "example", "of_text", *_CODED]):
+    scores = {score for row in tables.jobs if (score := score_of(row)) is not None}
+    judged = sorted({name for score in scores for name in score.of_example if name not in _CODED})
+    for part in tables.predictions.parts(["job", "example", "of_text", *_CODED, *judged]):
         columns = [part["of_text"].to_numpy(), *(coded(part[name], known).astype(np.int32) for name in _CODED)]
+        columns += [part[name].to_numpy() for name in judged]
         for job, rows in places_by_job(part):
             arrays[job].append([column[rows] for column in columns])
-    return {job: Examples(*map(np.concatenate, zip(*parts, strict=True))) for job, parts in arrays.items()}
+    found = {job: [np.concatenate(own) for own in zip(*parts, strict=True)] for job, parts in arrays.items()}
+    coded_columns = 1 + len(_CODED)
+    return {
+        job: Examples(*columns[:coded_columns], dict(zip(judged, columns[coded_columns:], strict=True)))
+        for job, columns in found.items()
+    }
 
 
 def join(a: Sequence[Side], b: Sequence[Side]) -> Join:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 
 from runner.diff import messages
 from runner.diff.change import (
-    ACCURACY,
     CAPACITY,
     CAPACITY_RATIO,
     DISK,
@@ -17,13 +16,14 @@ from runner.diff.change import (
     PREDICTIONS,
     RATIO,
     RULE,
+    SCORE,
 )
 from runner.diff.compare import Diff, exit_code
 from runner.report.markdown import escape
 
 _COLUMNS = (
     *(RATIO, LATENCY, CAPACITY_RATIO, CAPACITY, MEMORY, DISK, LOAD, FIRST_CALL),
-    *(ACCURACY, PREDICTIONS),
+    *(SCORE, PREDICTIONS),
 )
 
 

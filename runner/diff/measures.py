@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from runner.diff.accuracy import accuracy_change, predictions_change
 from runner.diff.change import (
     CAPACITY,
     CAPACITY_RATIO,
@@ -26,6 +25,7 @@ from runner.diff.change import (
     Measure,
 )
 from runner.diff.join import Pair, Side
+from runner.diff.score import predictions_change, score_change
 from runner.results.statistics import compare
 
 ONE_ROUND = "not evaluated: that takes two rounds"
@@ -67,7 +67,7 @@ def changes(pair: Pair, baseline: Pair | None, same_cpu: bool) -> list[Change]:
         _disk(pair),
         _over_trials(LOAD, pair, baseline, "load_seconds", TIME_FLOOR, times),
         _over_trials(FIRST_CALL, pair, baseline, "first_call_seconds", TIME_FLOOR, times),
-        accuracy_change(pair),
+        score_change(pair),
         predictions_change(pair, same_cpu),
     ]
     return [change for change in candidates if change is not None]

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from runner.diff.change import (
-    ACCURACY,
     CAPACITY,
     CAPACITY_RATIO,
     PREDICTIONS,
     RATIO,
+    SCORE,
     SETTINGS,
     STATUS,
     Change,
@@ -26,7 +26,6 @@ from runner.results.format import (
     milliseconds,
     of_baseline,
     per_second,
-    percent,
     pluralize,
     seconds,
     significant,
@@ -44,11 +43,10 @@ _FIGURES: dict[str, Callable[[float | None], str]] = {
     "disk": megabytes,
     "load": seconds,
     "first_call": milliseconds,
-    "accuracy": percent,
 }
 
-_TONES = dict.fromkeys(("slower", "less-capacity", "larger", "less-accurate", "broken"), "worse") | dict.fromkeys(
-    ("faster", "more-capacity", "smaller", "more-accurate", "mended"), "better"
+_TONES = dict.fromkeys(("slower", "less-capacity", "larger", "lower-score", "broken"), "worse") | dict.fromkeys(
+    ("faster", "more-capacity", "smaller", "higher-score", "mended"), "better"
 )
 
 
@@ -82,7 +80,7 @@ def relative(change: Change) -> str:
     """Return the size of a change: +12.9%, ×2.31, −1.7 points, or a number of examples."""
     if change.ratio is not None:
         return _percent_or_times(change.ratio)
-    if change.measure is ACCURACY:
+    if change.measure is SCORE:
         return f"{_signed(100 * (change.difference or 0.0))} points"
     return f"{change.difference or 0:,.0f}"
 
@@ -98,22 +96,24 @@ def interval(change: Change) -> str:
 
 def sentence(change: Change) -> str:
     """Return a change in one line, as 'Own memory 180 MB → 240 MB, +33.3% (+32.9% to +33.8%), larger'."""
-    title = change.measure.title
+    title = change.title
     if change.measure in (SETTINGS, STATUS):
         return f"{title}: {change.note}"
     if change.measure is PREDICTIONS:
         return f"{relative(change)} of {change.n_b:,} predictions changed"
-    figure = _FIGURES[change.measure.name]
+    a, b = figures(change)
     name = "Speedup" if change.measure is RATIO else title
     ends = interval(change)
     size = f"latency {relative(change)}" if change.measure is RATIO else relative(change)
-    parts = [f"{name} {figure(change.a)} → {figure(change.b)}", size + (f" ({ends})" if ends else "")]
+    parts = [f"{name} {a} → {b}", size + (f" ({ends})" if ends else "")]
     parts += _machine(change)
     return ", ".join([*parts, *([change.direction] if change.real else []), *([change.note] if change.note else [])])
 
 
 def figures(change: Change) -> tuple[str, str]:
     """Return the figures in A and in B, UNKNOWN if there are none; latency against the baseline is a speedup."""
+    if change.score and change.a is not None and change.b is not None:
+        return change.score.text(change.a), change.score.text(change.b)
     figure = _FIGURES.get(change.measure.name)
     return (figure(change.a), figure(change.b)) if figure else (UNKNOWN, UNKNOWN)
 

@@ -9,7 +9,6 @@ from rich.text import Text
 from runner.console import styled
 from runner.diff import messages
 from runner.diff.change import (
-    ACCURACY,
     CAPACITY,
     CAPACITY_RATIO,
     DISK,
@@ -19,13 +18,14 @@ from runner.diff.change import (
     PREDICTIONS,
     RATIO,
     RULE,
+    SCORE,
     Change,
 )
 from runner.diff.compare import Compared, Diff, exit_code
 
 _NARROW_WIDTH = 100  # columns of the terminal below which the narrow set is shown
-_NARROW = (RATIO, CAPACITY_RATIO, MEMORY, ACCURACY, PREDICTIONS)
-_WIDE = (RATIO, LATENCY, CAPACITY_RATIO, CAPACITY, MEMORY, DISK, LOAD, ACCURACY, PREDICTIONS)
+_NARROW = (RATIO, CAPACITY_RATIO, MEMORY, SCORE, PREDICTIONS)
+_WIDE = (RATIO, LATENCY, CAPACITY_RATIO, CAPACITY, MEMORY, DISK, LOAD, SCORE, PREDICTIONS)
 _HEADS = {"latency_ratio": "Latency", "latency": "Raw", "memory": "Memory", "predictions": "Changed"}
 _HEADS |= {"capacity_ratio": "Capacity", "capacity": "Raw capacity"}
 _REAL, _NOISE = "yellow", "bright_black"

@@ -24,11 +24,14 @@ from runner.config.task_kinds import (
 from runner.export.caveats import caveats
 from runner.export.variant import Variant
 from runner.report.accuracy import accuracy_detail
-from runner.report.columns import Cell
+from runner.report.columns import QUALITY, Cell
 from runner.report.markdown import escape
+from runner.report.quality import certificate
 from runner.report.run import facts
 from runner.report.view import Group, groups
+from runner.report.view import Variant as Measured
 from runner.results.format import UNKNOWN, pluralize, seconds, short_id
+from runner.results.halves import search_note
 from runner.results.tables import Tables
 
 _RUNS_ON = {  # engine -> its name, and the library that loads the artifact, as the hub calls it
@@ -72,7 +75,7 @@ def render_card(tables: Tables, variant: Variant, service: Mapping[str, Any] | N
         _measured(group, variant),
         escape(f"In brackets: 95% intervals, and × a figure ÷ the baseline's. {group.caption} {group.noise}".rstrip()),
         "## Before you rely on it",
-        "\n".join(f"- {escape(caveat)}" for caveat in caveats(variant)),
+        "\n".join(f"- {escape(caveat)}" for caveat in (*caveats(variant), *search_note(tables))),
         "## Where it was measured",
         _table(("", ""), [pair for pair in facts(tables) if pair[0] not in _OF_THE_SWEEP]),
         "## How it was made",
@@ -201,7 +204,9 @@ def _verdict(group: Group, variant: Variant) -> str:
     shown = next(one for one in group.variants if one.row["job"] == variant.row["job"])
     if shown.verdict == "baseline":
         return "This is the baseline itself: what the others of its sweep were measured against."
-    return f"Verdict: {shown.verdict}. Speedup {_text(shown.cells['Speedup'])} against the baseline."
+    quality = certificate(variant.row)
+    said = f" Quality {quality}." if quality else ""
+    return f"Verdict: {shown.verdict}. Speedup {_text(shown.cells['Speedup'])} against the baseline.{said}"
 
 
 def _measured(group: Group, variant: Variant) -> str:
@@ -209,7 +214,7 @@ def _measured(group: Group, variant: Variant) -> str:
     ordered = sorted(group.variants, key=lambda one: one.row["job"] != variant.row["job"])
     left_out = _NOT_OF_VECTORS if variant.kind in (*VECTORS, *RANKED) else ()
     titles = [column.title for column in group.columns if column.title not in left_out]
-    rows = [(title, *(_text(one.cells[title]) for one in ordered)) for title in titles]
+    rows = [(title, *(_figure(one, title) for one in ordered)) for title in titles]
     detail = accuracy_detail(group, variant.labels)
     if detail:
         by_label = {label: cells for label, _, cells in detail.rows}
@@ -217,6 +222,10 @@ def _measured(group: Group, variant: Variant) -> str:
             rows.append((column.title, *(_text(by_label[one.label][place]) for one in ordered)))
     heads = ["", "This", "Baseline"][: len(ordered) + 1]
     return _table(heads, [row for row in rows if set(row[1:]) != {UNKNOWN}])
+
+
+def _figure(one: Measured, title: str) -> str:
+    return certificate(one.row) or UNKNOWN if title == QUALITY else _text(one.cells[title])
 
 
 def _text(cell: Cell) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from statistics import fmean, median
 from typing import Any, Final
@@ -17,12 +17,13 @@ from typing import Any, Final
 import numpy as np
 
 from runner.recommend.capacity import Capacity, measured_capacity
-from runner.recommend.limits import EPSILON, Measure
-from runner.recommend.margin import Loss, Margin, losses
+from runner.recommend.limits import EPSILON, MEASURES, Measure
+from runner.recommend.margin import Loss, Margin, losses, margin_of
 from runner.recommend.mistakes import Mistakes, mistakes
 from runner.recommend.names import labels_of, title_of
 from runner.results.labels import group_label
 from runner.results.saturation import saturation_sentence
+from runner.results.score import Score, score_of, score_of_all
 from runner.results.statistics import TAILS
 from runner.results.tables import Row, Tables
 
@@ -72,6 +73,7 @@ class Variant:
         capacity: the rate that it holds under an open load; None if it was not measured.
         job: the key of its job.
         reasons: why a measure is not known, by its name.
+        tested: the loss of quality, with a value only if it is certified; None for a baseline and if it is not known.
     """
 
     label: str
@@ -86,6 +88,7 @@ class Variant:
     capacity: Capacity | None = None
     job: str = ""
     reasons: Mapping[str, str] = field(default_factory=dict)
+    tested: Loss | None = None
 
     @property
     def log_latency(self) -> int:
@@ -109,6 +112,8 @@ class DecisionData:
         examples: how many of their examples have a bit in the packed mistakes.
         longest_tokens: the longest input that the memory peaks cover; None if one of them does not say so.
         saturation: a sentence that names the variants whose int8 products may saturate; empty if there is none.
+        score: what the quality is measured by; None if nothing says what is right.
+        margin: the margin that the quality is tested at; None if nothing was tested.
     """
 
     title: str
@@ -120,6 +125,18 @@ class DecisionData:
     examples: int
     longest_tokens: int | None
     saturation: str
+    score: Score | None = None
+    margin: float | None = None
+
+    @cached_property
+    def measures(self) -> list[Measure]:
+        """Return what can be limited, with the score by its own name and in its own unit."""
+        return measures_with(self.score)
+
+    @property
+    def resampled(self) -> str:
+        """Return what the bootstrap resamples. The texts of judged tasks are not resampled."""
+        return "rounds and texts" if self.examples else "rounds"
 
     @cached_property
     def blocks(self) -> list[Block]:
@@ -137,7 +154,8 @@ def decision_data(tables: Tables, margin: Margin | None = None) -> list[Decision
 
     Args:
         tables: the tables of the sweep.
-        margin: the loss of quality that is allowed; None if it does not matter.
+        margin: the loss of quality that is allowed; None if it does not matter. The quality is tested at this margin,
+            or else at that of the sweep.
     """
     trials: dict[str, list[Row]] = defaultdict(list)
     for trial in tables.results.select(_OF_TRIALS).to_pylist():
@@ -147,8 +165,19 @@ def decision_data(tables: Tables, margin: Margin | None = None) -> list[Decision
     for row in tables.jobs:
         choices[tuple(row[name] for name in _SHARED)].append(row)
     evaluated = mistakes(tables, {row["job"] for row in tables.jobs if row["accuracy"] is not None})
+    fraction = margin.fraction if margin else margin_of(tables.jobs)
+    tested = losses(tables.jobs, Margin(fraction)) if fraction is not None else {}
     lost = losses(tables.jobs, margin) if margin else {}
-    return [_decision_data(rows, trials, evaluated, lost) for rows in choices.values()]
+    found = (_decision_data(rows, trials, evaluated, tested, lost) for rows in choices.values())
+    return [replace(data, margin=fraction) for data in found]
+
+
+def measures_with(score: Score | None) -> list[Measure]:
+    """Return what can be limited, with this score by its own name and in its own unit."""
+    if score is None:
+        return [*MEASURES]
+    own = {"title": score.title, "unit": score.unit, "factor": score.factor}
+    return [replace(measure, **own) if measure.name == "score" else measure for measure in MEASURES]
 
 
 def to_steps(value: float) -> int:
@@ -160,6 +189,7 @@ def _decision_data(
     rows: Sequence[Row],
     trials: Mapping[str, Sequence[Row]],
     evaluated: Mapping[str, Mistakes],
+    tested: Mapping[str, Loss],
     lost: Mapping[str, Loss],
 ) -> DecisionData:
     labels = labels_of(rows)
@@ -176,7 +206,10 @@ def _decision_data(
         baseline = by_job.get(baseline_job)
         block = _block(jobs, rounds, trials[baseline_job], own, baseline, labels.get(baseline_job, ""))
         variants += [
-            _variant(row, labels[job], block, baseline, trials, rounds, own.get(job), lost.get(job))
+            replace(
+                _variant(row, labels[job], block, baseline, trials, rounds, own.get(job), lost.get(job)),
+                tested=tested.get(job) if job != baseline_job else None,
+            )
             for job, row in ((row["job"], row) for row in jobs)
         ]
     place = {labels[row["job"]]: number for number, row in enumerate(measured)}
@@ -192,6 +225,7 @@ def _decision_data(
         examples=some.kept if some else 0,
         longest_tokens=_longest_tokens(measured),
         saturation=saturation_sentence((group_label(row), row) for row in measured),
+        score=score_of_all(rows),
     )
 
 
@@ -255,7 +289,7 @@ def _values(row: Row) -> dict[str, float]:
         "cold_start_seconds": row["cold_start_seconds"],
         "disk_bytes": row["disk_bytes"],
         "rss_bytes": row["rss_peak_bytes"],
-        "accuracy": row["accuracy"],
+        "score": score.value(row) if (score := score_of(row)) else None,
         "negative_flips": flips,
     }
     return {name: float(value) for name, value in values.items() if value is not None}

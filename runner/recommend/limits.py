@@ -34,6 +34,7 @@ class Measure:
         smallest: a smaller limit is taken as this one when an excess is put in proportion to it, so that also 0 can be
             missed by little.
         optional: whether only some sweeps measure it.
+        only_limited: whether it is told only where it is limited.
     """
 
     name: str
@@ -45,6 +46,12 @@ class Measure:
     at_least: bool = False
     smallest: float = 0.0
     optional: bool = False
+    only_limited: bool = False
+
+    @property
+    def heading(self) -> str:
+        """Return the name at the head of a column."""
+        return self.title if self.title != self.title.lower() else self.title.capitalize()
 
     def text(self, value: float, digits: int = 3) -> str:
         """Return a value with its unit, as '27.7 ms'."""
@@ -66,9 +73,13 @@ class Measure:
 
     @property
     def _space(self) -> str:
-        return "" if self.unit == "%" else " "
+        return "" if self.unit in ("%", "") else " "
 
 
+LOSS: Final = Measure(
+    "loss", "loss of quality", "margin", "points", 1e-2, "nothing", smallest=1e-2, optional=True, only_limited=True
+)
+#: The score is the accuracy, Spearman's correlation or nDCG@10, according to the task.
 MEASURES: Final = (
     Measure("p90_seconds", "p90", "max-p90-ms", "ms", 1e-3, "rounds"),
     Measure("p95_seconds", "p95", "max-p95-ms", "ms", 1e-3, "rounds"),
@@ -76,8 +87,8 @@ MEASURES: Final = (
     Measure("cold_start_seconds", "cold start", "max-cold-start-ms", "ms", 1e-3, "nothing", optional=True),
     Measure("disk_bytes", "disk", "max-disk-mb", "MB", 1e6, "nothing"),
     Measure("rss_bytes", "memory", "max-rss-mb", "MB", 1e6, "rounds"),
-    Measure("accuracy", "accuracy", "min-accuracy", "%", 1e-2, "examples", at_least=True),
-    Measure("loss", "loss of quality", "margin", "points", 1e-2, "nothing", smallest=1e-2, optional=True),
+    Measure("score", "score", "min-score", "%", 1e-2, "examples", at_least=True),
+    LOSS,
     Measure("negative_flips", "negative flips", "max-negative-flips", "%", 1e-2, "examples", smallest=1e-2),
 )
 
@@ -111,13 +122,17 @@ def read_positive(option: str, typed: str, wanted: str) -> float:
 
 def _limit(measure: Measure, text: str) -> float:
     percent = measure.unit == "%"
-    wanted = "a percentage, such as 80" if measure.at_least else f"a number of {measure.unit}, such as 20"
+    wanted = (
+        "a percentage, such as 80, or a fraction, such as 0.8"
+        if measure.at_least
+        else f"a number of {measure.unit}, such as 20"
+    )
     wanted = "a number of points, such as 1" if measure.unit == "points" else wanted
     value = _number(measure.option, text, "a percentage, such as 2" if percent and not measure.at_least else wanted)
     if measure.unit in ("%", "points") and value > 100:
         raise UserError(f"--{measure.option}={text} is above 100%. Give {wanted}.")
-    if measure.at_least and 0 < value <= 1:
-        raise UserError(f"--{measure.option}={text} is in percent. Did you mean {100 * value:.10g}?")
+    if measure.at_least and value <= 1:
+        return value  # a score is a fraction, and is typed as it is read
     if not percent and value == 0:
         raise UserError(f"--{measure.option}={text} would allow nothing. Give {wanted}.")
     return value * measure.factor

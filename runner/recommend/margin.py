@@ -11,6 +11,7 @@ from runner.results.format import in_points, rounded_up
 from runner.results.non_inferiority import CERTIFIED
 from runner.results.quality import qualities, units_of
 from runner.results.records.quality import Quality
+from runner.results.score import score_of
 from runner.results.tables import Row
 
 
@@ -33,6 +34,11 @@ class Loss(NamedTuple):
     reason: str
 
 
+def margin_of(rows: Sequence[Row]) -> float | None:
+    """Return the margin that a sweep has tested its variants at; None if none was tested."""
+    return next((row["quality_margin"] for row in rows if row["quality_margin"] is not None), None)
+
+
 def losses(rows: Sequence[Row], margin: Margin) -> dict[str, Loss]:
     """Return the loss of each job of a sweep that has a score. A baseline loses nothing to itself."""
     blocks: dict[str | None, list[Row]] = defaultdict(list)
@@ -44,7 +50,7 @@ def losses(rows: Sequence[Row], margin: Margin) -> dict[str, Loss]:
         for row in sharing:
             if row["job"] in tested:
                 found[row["job"]] = _loss(row, tested[row["job"]], margin)
-            elif row["job"] == baseline_job and (tested or row["accuracy"] is not None):
+            elif row["job"] == baseline_job and (tested or score_of(row)):
                 found[row["job"]] = Loss(0.0, "")
     return found
 

@@ -8,9 +8,9 @@ from typing import Final
 
 from runner.recommend.choose import Recommendation
 from runner.recommend.decision_data import Block, DecisionData
-from runner.recommend.limits import MEASURES, Limits
+from runner.recommend.limits import Limits
 from runner.recommend.resamples import RESAMPLES
-from runner.results.format import UNKNOWN, listed, milliseconds, pluralize, significant
+from runner.results.format import UNKNOWN, in_points, listed, milliseconds, pluralize, significant
 
 LATENCY: Final = (
     "Latency, p90, p95 and p99 are the baseline's × the ratio to it. The baseline's own depend on how fast the machine "
@@ -25,11 +25,13 @@ SENTENCES: Final = {
     "no limit": "The fastest of {variants}; no limit was given.",
     "only one": "The only one that keeps every limit, out of {variants}.",
     "fastest": "The fastest of {fitting} that keep every limit, out of {variants}.",
+    "certified": "Quality certified: it loses less than {margin} of {score} (95%).",
+    "not certified": "Quality not certified: {reason}.",
     "faster": "Faster, but: {faster}.",
     "one round": "One round does not say how sure that is.",
     "too large": "The report is too large to hold how sure that is: the command `pinbox recommend` tells it.",
-    "nearest share": "It keeps them all, and is the fastest, in {share} of {resamples} resamples of rounds and texts.",
-    "best share": "Best in {share} of {resamples} resamples of rounds and texts{others}.",
+    "nearest share": "It keeps them all, and is the fastest, in {share} of {resamples} resamples of {resampled}.",
+    "best share": "Best in {share} of {resamples} resamples of {resampled}{others}.",
     "next": "; next {label}, {share}",
     "none share": "; none fits in {share}",
     "few rounds": "{rounds}: take that as rough.",
@@ -48,23 +50,24 @@ def headline(data: DecisionData, chosen: Recommendation) -> str:
 def why(data: DecisionData, chosen: Recommendation, limits: Limits, core_hour: float | None) -> list[str]:
     """Return the reason for a choice, how sure it is, which others come near, and what it costs."""
     if chosen.winner is None:
-        return [_nearest(data, chosen, limits), *_nearest_share(chosen)]
-    own = figures(data, chosen.winner)
-    sentences = [own[0].upper() + own[1:], _reason(data, chosen, limits)]
+        return [_nearest(data, chosen, limits), *_nearest_share(data, chosen)]
+    own = figures(data, chosen.winner, limits)
+    sentences = [own[0].upper() + own[1:], *_quality(data, chosen.winner), _reason(data, chosen, limits)]
     sentences += [_best_share(data, chosen, chosen.winner), *_ties(data, chosen, chosen.winner)]
     return sentences if core_hour is None else [*sentences, _cost(data, chosen, chosen.winner, core_hour)]
 
 
-def limits_line(limits: Limits) -> str:
+def limits_line(data: DecisionData, limits: Limits) -> str:
     """Return the limits in one line."""
-    bounds = [measure.bound(limits[measure.name]) for measure in MEASURES if measure.name in limits]
+    bounds = [measure.bound(limits[measure.name]) for measure in data.measures if measure.name in limits]
     return ", ".join(bounds) or "none"
 
 
-def figures(data: DecisionData, place: int) -> str:
-    """Return all known figures of a variant, as 'latency 4.31 ms, p90 7.15 ms, disk 23.0 MB, …'."""
+def figures(data: DecisionData, place: int, limits: Limits) -> str:
+    """Return the known figures of a variant, as 'latency 4.31 ms, p90 7.15 ms, disk 23.0 MB, …'."""
     variant = data.variants[place]
-    known = [measure for measure in MEASURES if measure.name in variant.values]
+    told = [measure for measure in data.measures if measure.name in limits or not measure.only_limited]
+    known = [measure for measure in told if measure.name in variant.values]
     parts = [f"{measure.title} {measure.text(variant.values[measure.name])}" for measure in known]
     return ", ".join([f"latency {milliseconds(variant.latency_seconds)}", *parts])
 
@@ -97,7 +100,7 @@ def memory_line(choices: Iterable[DecisionData]) -> str:
 
 def misses(data: DecisionData, chosen: Recommendation, place: int, limits: Limits) -> str:
     """Return which limits a variant misses and how; empty if it misses none."""
-    missed = [measure for measure in MEASURES if measure.name in chosen.fails[place]]
+    missed = [measure for measure in data.measures if measure.name in chosen.fails[place]]
     values, reasons = data.variants[place].values, data.variants[place].reasons
     misses = (measure.miss(values.get(measure.name), limits[measure.name]) for measure in missed)
     return ", ".join(reasons.get(measure.name) or miss for measure, miss in zip(missed, misses, strict=True))
@@ -113,6 +116,16 @@ def share(fraction: float | None) -> str:
 def price(amount: float) -> str:
     """Return an amount in the currency of the price that was given."""
     return significant(amount)
+
+
+def _quality(data: DecisionData, place: int) -> list[str]:
+    """Return whether the quality of a variant is certified; nothing for a baseline and where it is not known."""
+    tested = data.variants[place].tested
+    if tested is None or data.margin is None or data.score is None:
+        return []
+    if tested.value is None:
+        return [SENTENCES["not certified"].format(reason=tested.reason)]
+    return [SENTENCES["certified"].format(margin=in_points(data.margin), score=data.score.title)]
 
 
 def _reason(data: DecisionData, chosen: Recommendation, limits: Limits) -> str:
@@ -134,7 +147,9 @@ def _best_share(data: DecisionData, chosen: Recommendation, winner: int) -> str:
         others += SENTENCES["next"].format(label=data.variants[-place].label, share=share(won))
     if chosen.none_fits:
         others += SENTENCES["none share"].format(share=share(chosen.none_fits))
-    best = SENTENCES["best share"].format(share=share(chosen.shares[winner]), resamples=f"{RESAMPLES:,}", others=others)
+    best = SENTENCES["best share"].format(
+        share=share(chosen.shares[winner]), resamples=f"{RESAMPLES:,}", resampled=data.resampled, others=others
+    )
     rounds = min(block.rounds for block in data.blocks)
     few = SENTENCES["few rounds"].format(rounds=pluralize(rounds, "round"))
     return f"{best} {few}" if rounds < FEW_ROUNDS else best
@@ -147,16 +162,17 @@ def _nearest(data: DecisionData, chosen: Recommendation, limits: Limits) -> str:
         label=data.variants[chosen.nearest].label,
         misses=misses(data, chosen, chosen.nearest, limits),
         excess=f"{float(f'{100 * (chosen.excess or 0):.3g}'):.15g}%",
-        figures=figures(data, chosen.nearest),
+        figures=figures(data, chosen.nearest, limits),
     )
 
 
-def _nearest_share(chosen: Recommendation) -> list[str]:
+def _nearest_share(data: DecisionData, chosen: Recommendation) -> list[str]:
     if chosen.none_fits is None:
         return [SENTENCES["one round"]]
     if chosen.nearest not in chosen.shares:
         return []
-    return [SENTENCES["nearest share"].format(share=share(chosen.shares[chosen.nearest]), resamples=f"{RESAMPLES:,}")]
+    own = share(chosen.shares[chosen.nearest])
+    return [SENTENCES["nearest share"].format(share=own, resamples=f"{RESAMPLES:,}", resampled=data.resampled)]
 
 
 def _ties(data: DecisionData, chosen: Recommendation, winner: int) -> list[str]:

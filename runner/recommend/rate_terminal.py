@@ -72,7 +72,7 @@ def print_rate(
     if not data.variants:
         console.print(styled("Nothing was measured: there is nothing to choose from.", "red"))
         return
-    also = f", {messages.limits_line(limits)}" if limits else ""
+    also = f", {messages.limits_line(data, limits)}" if limits else ""
     console.print(styled(f"Wanted: {per_second(at.rate)} with {at.objective}{also}"))
     winner = at.winner
     if winner is None:

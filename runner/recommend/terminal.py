@@ -10,7 +10,7 @@ from runner.console import styled
 from runner.recommend import messages
 from runner.recommend.choose import Recommendation
 from runner.recommend.decision_data import DecisionData
-from runner.recommend.limits import MEASURES, Limits
+from runner.recommend.limits import Limits
 from runner.results.format import UNKNOWN, milliseconds, pluralize
 
 _NARROW_WIDTH = 120  # columns of the terminal below which the narrow set is shown
@@ -26,7 +26,7 @@ def print_recommendation(
     if not data.variants:
         console.print(styled("Nothing was measured: there is nothing to choose from.", "red"))
     else:
-        console.print(styled(f"Limits: {messages.limits_line(limits)}"))
+        console.print(styled(f"Limits: {messages.limits_line(data, limits)}"))
         style = "bold red" if chosen.winner is None else "bold green"
         console.print(styled(f"→ {messages.headline(data, chosen)}", style))
         for sentence in messages.why(data, chosen, limits, core_hour):
@@ -44,9 +44,9 @@ def print_recommendation(
 def _table(data: DecisionData, chosen: Recommendation, limits: Limits, core_hour: float | None, wide: bool) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("Variant", overflow="fold")
-    shown = [m for m in MEASURES if wide and (m.name in limits or not m.optional)]
+    shown = [m for m in data.measures if wide and (m.name in limits or not m.optional)]
     costs = ["Per million"] if core_hour is not None else []
-    for title in ("Latency", *(measure.title.capitalize() for measure in shown), *costs, "Best in"):
+    for title in ("Latency", *(measure.heading for measure in shown), *costs, "Best in"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("Fails on", overflow="fold")
     failing = [place for place, fails in enumerate(chosen.fails) if fails]

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import median
 
-from runner.report.judged import JUDGED
 from runner.results.format import in_points, listed, points, rounded_up, significant
 from runner.results.non_inferiority import CERTIFIED, QUALITY_VERDICTS, PairedShares, detectable_difference
 from runner.results.quality import paired_of, units_of
+from runner.results.score import SCORE_OF_COLUMN
 from runner.results.statistics import ALPHA
 from runner.results.tables import Row
 
@@ -32,6 +32,22 @@ def quality_hint(row: Row) -> str:
         return ""
     said = f"p of a loss of {in_points(row['quality_margin'])} or more: {significant(p_value, 2)}, adjusted (Holm)"
     return f"{would_decide(row)}; {said}" if quality_note(row) else said
+
+
+def certificate(row: Row) -> str:
+    """Return whether a variant's quality is certified, as 'certified: loses less than 1 point of accuracy (95%)'.
+
+    It is empty for a baseline, and where nothing says what is right.
+    """
+    verdict = row["quality_verdict"]
+    if verdict is None:
+        return ""
+    if is_certified(row):
+        return f"certified: loses less than {in_points(row['quality_margin'])} of {_score(row)} (95%)"
+    if verdict == "worse":
+        lost = -row[f"{row['quality_measure']}_difference"]
+        return f"worse: loses {in_points(lost)} of {_score(row)}"
+    return f"not certified: {would_decide(row)}" if quality_note(row) else "not certified"
 
 
 def would_decide(row: Row) -> str:
@@ -94,5 +110,4 @@ def _slices_sentence(rows: Sequence[Row]) -> str:
 
 
 def _score(row: Row) -> str:
-    measure = str(row["quality_measure"])
-    return JUDGED[measure][0] if measure in JUDGED else measure
+    return SCORE_OF_COLUMN[row["quality_measure"]].title

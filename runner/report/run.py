@@ -7,11 +7,9 @@ from collections.abc import Sequence
 
 import pyarrow.compute as pc
 
-from runner.results.format import gibibytes, listed, pluralize, short_id
-from runner.results.halves import accuracies_by_half
-from runner.results.records.search import read_state
+from runner.results.format import gibibytes, pluralize, short_id
+from runner.results.halves import search_note
 from runner.results.tables import Row, Tables
-from runner.store.sweep_folder import SweepFolder
 
 
 def facts(tables: Tables) -> list[tuple[str, str]]:
@@ -74,28 +72,12 @@ def notes(tables: Tables) -> list[str]:
             "accuracy would mean nothing and is left out."
         )
     said += _control(manifest.get("control"))
-    said += _search(tables)
+    said += search_note(tables)
     if missing:
         said.append(f"The sweep is unfinished: {pluralize(missing, 'planned trial')} left no file.")
     if _rounds(manifest) == 1:
         said.append("One round only: speedups have no interval and are not evaluated.")
     return said + [str(warning) for warning in manifest.get("warnings") or []]
-
-
-def _search(tables: Tables) -> list[str]:
-    """Return which techniques a search has chosen, and how accurate they are on texts that it did not choose by."""
-    rungs = read_state(SweepFolder(tables.folder)).rungs
-    if not rungs:
-        return []
-    chosen = [row for row in tables.jobs if row["technique"] in rungs[-1].survivors]
-    halves = accuracies_by_half(tables, tables.manifest["seed"])
-    found = [f"{row['technique']} {halves[row['job']].text}" for row in chosen if row["job"] in halves]
-    if not found:
-        return []
-    return [
-        f"A search chose {listed(found)} by speed, size and the accuracy on half of the texts. These accuracies are on "
-        "the other half. Those in the tables are on all texts, and so a little too high for what was chosen."
-    ]
 
 
 def _control(control: Row | None) -> list[str]:

@@ -14,6 +14,7 @@ from runner.report.quality import is_certified, not_certified, quality_sentence,
 from runner.results.format import UNKNOWN, milliseconds, pluralize
 from runner.results.labels import conditions, job_label, quota
 from runner.results.saturation import saturation_sentence
+from runner.results.score import score_of
 from runner.results.tables import Row, Tables
 
 
@@ -191,8 +192,8 @@ def _answers(variants: Sequence[Variant]) -> tuple[list[tuple[str, Variant]], st
 def _praise(variant: Variant) -> str:
     cells = variant.cells
     parts = [f"{variant.label}, {cells['Speedup'].text} ({cells['Speedup'].note or 'not evaluated'})"]
-    if variant.row["accuracy"] is not None:
-        parts.append(f"accuracy {cells['Accuracy'].text}")
+    if score := score_of(variant.row):
+        parts.append(f"{score.title} {cells[score.heading].text}")
     if variant.row["quality_texts_needed"] is not None:
         parts.append(f"not certified yet: {would_decide(variant.row)}")
     parts += [

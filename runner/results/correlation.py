@@ -31,6 +31,18 @@ def mean_ranks(values: Values) -> np.ndarray:
     return ranks
 
 
+def correlation_interval(correlation: Correlation, x: Values, y: Values) -> tuple[float, float]:
+    """Return the 95% interval of a correlation (Student's t over the units, by the jackknife).
+
+    It is from −1 to 1 if there are fewer than three units, or if a correlation without one of them is not a number.
+    """
+    a, b = (np.asarray(side, dtype=float) for side in (x, y))
+    if len(a) < 3:
+        return -1.0, 1.0
+    low, high = paired_score_difference(lambda places: correlation(a[places], b[places]), len(a)).interval
+    return (max(low, -1.0), min(high, 1.0)) if np.isfinite([low, high]).all() else (-1.0, 1.0)
+
+
 def correlation_difference(
     correlation: Correlation, scores: Values, baseline: Values, variant: Values
 ) -> PairedMeans | None:

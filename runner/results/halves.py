@@ -1,6 +1,6 @@
 """Divide the test texts into those that a choice may see, and those that are held out to report what was chosen.
 
-Whoever picks the best of many variants by their accuracy on some texts, and reports its accuracy on the same texts,
+Whoever picks the best of many variants by their score on some texts, and reports its score on the same texts,
 reports too much: the best one was also lucky (G. C. Cawley, N. L. C. Talbot, J. Mach. Learn. Res. 11, 2010).
 """
 
@@ -9,36 +9,40 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean
 
-from runner.results.format import percent
-from runner.results.statistics import wilson_interval
+from runner.results.format import listed
+from runner.results.records.search import read_state
+from runner.results.score import Figures, Interval, Score, score_of
 from runner.results.tables import Tables
+from runner.store.sweep_folder import SweepFolder
 
 _LEFT_OUT = re.compile(r"https?://\S+|[@#]\w+|[\W\d_]+")  # addresses, names, marks, digits and punctuation
-_COLUMNS = ["job", "task", "of_text", "text", "label", "prediction"]
 
 
 @dataclass(frozen=True)
 class Halves:
-    """The accuracy of a job on both halves of the texts.
+    """The score of a job on both halves of the texts.
 
     Attributes:
-        selection: on the texts that a choice may see.
-        held_out: on the others.
+        score: what the quality is measured by.
+        selection: the score on the texts that a choice may see.
+        held_out: the score on the others.
+        interval: its 95% interval.
         held_out_examples: the number of examples in the second half.
     """
 
+    score: Score
     selection: float
     held_out: float
+    interval: Interval
     held_out_examples: int
 
     @property
     def text(self) -> str:
-        """Return the accuracy on the held-out texts with its 95% interval, as '80.1% (77.2–82.7)'."""
-        low, high = wilson_interval(self.held_out * self.held_out_examples, self.held_out_examples)
-        return f"{percent(self.held_out)} ({100 * low:.1f}–{100 * high:.1f})"
+        """Return the score on the held-out texts with its 95% interval, as '80.1% (77.2–82.7)'."""
+        return self.score.text_with_interval(self.held_out, self.interval)
 
 
 def is_held_out(text: str, seed: int) -> bool:
@@ -55,20 +59,49 @@ def is_held_out(text: str, seed: int) -> bool:
     return bool(hashlib.sha256(f"{seed}\n{words}".encode()).digest()[0] & 1)
 
 
-def accuracies_by_half(tables: Tables, seed: int) -> dict[str, Halves]:
-    """Return the accuracy of each job on both halves. Jobs without labels, and those with an empty half, are left out.
+def scores_by_half(tables: Tables, seed: int) -> dict[str, Halves]:
+    """Return the score of each job on both halves. Jobs without a score, and those with an empty half, are left out.
 
     All words of a tagged text are in the half of its first one.
     """
+    jobs: dict[Score, list[str]] = defaultdict(list)
+    for row in tables.jobs:
+        if (score := score_of(row)) is not None:
+            jobs[score].append(row["job"])
+    return {job: halves for score, own in jobs.items() for job, halves in _by_half(tables, score, own, seed).items()}
+
+
+def _by_half(tables: Tables, score: Score, jobs: Sequence[str], seed: int) -> dict[str, Halves]:
     held_out: dict[tuple[str, int], bool] = {}
-    right: dict[str, list[list[bool]]] = defaultdict(lambda: [[], []])
-    labelled = [row["job"] for row in tables.jobs if row["accuracy"] is not None]
-    for part in tables.predictions.parts(_COLUMNS, labelled):
-        rows = zip(*(part[name].to_pylist() for name in _COLUMNS), strict=True)
-        for job, task, of_text, text, label, prediction in rows:
+    examples: dict[str, tuple[list[Figures], list[Figures]]] = defaultdict(lambda: ([], []))
+    columns = ["job", "task", "of_text", "text", *score.of_example]
+    for part in tables.predictions.parts(columns, jobs):
+        rows = zip(*(part[name].to_pylist() for name in columns), strict=True)
+        for job, task, of_text, text, *figures in rows:
             if (task, of_text) not in held_out:
                 held_out[task, of_text] = is_held_out(text, seed)
-            right[job][held_out[task, of_text]].append(label == prediction)
-    return {
-        job: Halves(fmean(seen), fmean(unseen), len(unseen)) for job, (seen, unseen) in right.items() if seen and unseen
-    }
+            examples[job][held_out[task, of_text]].append(figures)
+    return {job: _halves(score, seen, unseen) for job, (seen, unseen) in examples.items() if seen and unseen}
+
+
+def _halves(score: Score, seen: Sequence[Figures], unseen: Sequence[Figures]) -> Halves:
+    held_out, interval = score.of(unseen)
+    return Halves(score, score.of(seen)[0], held_out, interval, len(unseen))
+
+
+def search_note(tables: Tables) -> list[str]:
+    """Return which techniques a search has chosen, and how good they are on texts that it did not choose by."""
+    rungs = read_state(SweepFolder(tables.folder)).rungs
+    if not rungs:
+        return []
+    chosen = [row for row in tables.jobs if row["technique"] in rungs[-1].survivors]
+    halves = scores_by_half(tables, tables.manifest["seed"])
+    found = [f"{row['technique']} {halves[row['job']].text}" for row in chosen if row["job"] in halves]
+    if not found:
+        return []
+    score = next(one.score for one in halves.values())
+    return [
+        f"A search chose {listed(found)} by speed, size and the {score.title} on half of the texts. These figures are "
+        "on the other half. Those in the tables, and verdicts and limits of the quality, are on all texts, and so a "
+        "little too good for what was chosen."
+    ]

@@ -13,9 +13,9 @@ from runner.results.non_inferiority import Paired, paired_mean_difference
 from runner.results.predictions import Evaluation
 from runner.results.quality import set_difference, set_quality_basis
 from runner.results.records.summary import PredictionFigures
+from runner.results.score import SCORE_OF_COLUMN
 
 _CORRELATIONS = {"pearson": correlation.pearson, "spearman": correlation.spearman}
-_QUALITY = ("spearman", "ndcg_at_10")  # the figures that the verdict on the quality is about
 
 
 def add_correlation(figures: PredictionFigures, evaluation: Evaluation, baseline: Evaluation | None) -> None:
@@ -54,5 +54,5 @@ def _add_difference(figures: PredictionFigures, name: str, paired: Paired | None
     if paired is None:
         return
     set_difference(figures, name, paired)
-    if name in _QUALITY:
+    if name in SCORE_OF_COLUMN:
         set_quality_basis(figures, name, paired)

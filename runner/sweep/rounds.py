@@ -7,7 +7,7 @@ from dataclasses import asdict
 from itertools import count
 from typing import Any
 
-from runner.console import say
+from runner.console import detail
 from runner.isolation.box import Box
 from runner.results.records.plan import TrialSpec, write_plan
 from runner.store.sweep_folder import SweepFolder
@@ -103,7 +103,7 @@ class Rounds:
         if added:
             self.trials += added
             self.write_plan()
-            say(f"Round {number + 1} is needed: {self._why(blocks, needing)}.")
+            detail(f"Round {number + 1} is needed: {self._why(blocks, needing)}.")
         return planned + added
 
     def _why(self, blocks: dict[str, list[dict[str, Any]]], needing: set[str]) -> str:

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from runner.config.job_file import write_jobs
 from runner.config.paths import FRESH, OUT
-from runner.console import announce, console, end_region, minutes, say, show_table, stage
+from runner.console import announce, console, detail, end_region, minutes, say, show_table, stage
 from runner.errors import UserError
 from runner.isolation.box import Box
 from runner.isolation.exclusive import lock_sweep
@@ -90,9 +90,9 @@ def _run_locked(
         clear_failed(folder)
     write_jobs(folder, {job.key: job.config for job in plan.jobs})
     rounds.write_plan()
-    say(_headline(plan, rounds.trials, rounds.missing()))
+    detail(_headline(plan, rounds.trials, rounds.missing()))
     for note in filter(None, (plan.isolation_note, plan.slots_note)):
-        say(note)
+        detail(note)
     todo = {trial.job for trial in rounds.missing()}
     needed = todo | {plan.baselines[job] for job in todo}
     needed |= {job.key for job in plan.jobs if not folder.prepared(job.key).exists()}

@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from runner.config.schema import TaskConfig
+from runner.config.task import TaskConfig
 from runner.config.task_kinds import SINGLE_LABEL, TOKENS
 from runner.tasks.texts import Example, Texts
 

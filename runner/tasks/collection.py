@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.config.schema import TaskConfig
+from runner.config.task import TaskConfig
 from runner.config.task_kinds import RANKED, RERANK, RETRIEVAL
 from runner.errors import UserError
 from runner.tasks.collection_files import Entry, file_of, read_candidates, read_entries, read_judged

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from runner.config.schema import TaskConfig
+from runner.config.task import TaskConfig
 from runner.config.task_kinds import CLASSIFIED, MULTI_LABEL, SIMILARITY, TOKENS
 from runner.errors import UserError, did_you_mean
 from runner.tasks.judgements import judged_pairs, score_of

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from runner.config.schema import TaskConfig
+from runner.config.task import TaskConfig
 from runner.errors import UserError
 from runner.tasks.columns import SPLIT, checked_rows, read_as, texts_of, wanted_columns
 from runner.tasks.reading import open_rows

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from runner.config.schema import TaskConfig
+from runner.config.task import TaskConfig
 from runner.errors import UserError, first_line
 from runner.tasks.columns import SPLIT, checked_rows, read_as, texts_of, wanted_columns
 from runner.tasks.content import MAX_BYTES

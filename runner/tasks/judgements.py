@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from runner.config.schema import TaskConfig
+from runner.config.task import TaskConfig
 from runner.config.task_kinds import RERANK, SIMILARITY
 from runner.errors import UserError
 from runner.tasks.rows import Row, Source, finite_number

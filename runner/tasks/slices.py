@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from runner.config.schema import TaskConfig
+from runner.config.task import TaskConfig
 from runner.errors import UserError
 from runner.tasks.rows import Source
 from runner.tasks.texts import Example

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from runner.config.schema import TaskConfig
+from runner.config.task import TaskConfig
 from runner.config.task_kinds import EMBEDDING, JUDGED, SIMILARITY
 from runner.errors import UserError, did_you_mean
 from runner.store import plugins

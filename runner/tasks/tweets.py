@@ -26,7 +26,7 @@ import tarfile
 from pathlib import Path
 from typing import IO, Any
 
-from runner.config.schema import TaskConfig
+from runner.config.task import TaskConfig
 from runner.errors import UserError
 from runner.store.downloads import archive
 from runner.tasks.split import near_duplicates, shuffled, split

@@ -50,7 +50,7 @@ def test_help_imports_nothing_heavy() -> None:
         ("sweep --fersh", "Did you mean '--fresh'?"),
         ("sweep --fresh", "Nothing is named that could be measured. Name a grid, such as grid=demo"),
         ("sweep --retry all", "'all' is not 'failed'."),
-        ("diff a b --fail-on slowr", "'slowr' is not one of 'any', 'slower', 'larger', 'less-accurate'."),
+        ("diff a b --fail-on slowr", "'slowr' is not one of 'any', 'slower', 'larger', 'lower-score'."),
         ("export a onnx", "Missing argument 'TO'."),
         ("search --model tiny --task alice --budget 3", "--budget is '3', but must be a time such as 90s"),
         ("search --model tiny --task alice --techniques onx", "there is no technique 'onx'. Did you mean 'onnx'?"),

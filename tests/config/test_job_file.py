@@ -16,11 +16,11 @@ from runner.config.schema import (
     MeasureConfig,
     ModelConfig,
     Padding,
-    TaskConfig,
     TechniqueConfig,
     WorkloadConfig,
     plain_config,
 )
+from runner.config.task import TaskConfig
 from runner.errors import UserError
 from runner.store.sweep_folder import SweepFolder
 

@@ -60,7 +60,7 @@ def test_each_measure_is_found() -> None:
     ]
     assert _real(diff(sweep(), sweep(after, seed=1))) == {
         "onnx": {"latency_ratio": "slower", "memory": "smaller", "load": "slower"},
-        "onnx-int8": {"disk": "larger", "accuracy": "less-accurate", "predictions": "predictions"},
+        "onnx-int8": {"disk": "larger", "score": "lower-score", "predictions": "predictions"},
     }
 
 
@@ -147,7 +147,7 @@ def test_a_job_that_no_longer_runs_is_real_whatever_is_asked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "codes"), [("any", (1, 1, 1)), ("slower", (1, 0, 0)), ("larger", (0, 1, 0)), ("less-accurate", (0, 0, 1))]
+    ("word", "codes"), [("any", (1, 1, 1)), ("slower", (1, 0, 0)), ("larger", (0, 1, 0)), ("lower-score", (0, 0, 1))]
 )
 def test_fail_on(word: str, codes: tuple[int, ...]) -> None:
     changed = (replace(ONNX, latency_ratio=0.7), replace(ONNX, disk_bytes=91_000_000), replace(ONNX, wrong=80))
@@ -176,7 +176,7 @@ def test_what_cannot_be_compared() -> None:
 def test_without_labels_or_with_one_round_what_is_left_is_compared() -> None:
     found = diff(sweep(labelled=False, rounds=1), sweep(labelled=False, rounds=1, seed=1))
     assert exit_code(found) == 0
-    assert found.compared[1].change("accuracy") is None
+    assert found.compared[1].change("score") is None
     ratio = found.compared[1].change("latency_ratio")
     assert ratio is not None
     assert "two rounds" in ratio.not_evaluated

@@ -99,7 +99,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     for arguments, told in (
         ("a absent", "is no folder"),
         ("a .", "holds no collected results"),
-        ("a b --fail-on bigger", "less-accurate"),
+        ("a b --fail-on bigger", "lower-score"),
     ):
         code, error = run(*arguments.split())
         assert code == 2

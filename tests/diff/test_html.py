@@ -83,7 +83,7 @@ def test_a_measure_of_a_job_has_its_figures_in_the_table(found: Diff, folder: Pa
 
 def test_charts_hold_the_ratios_and_their_intervals(found: Diff) -> None:
     drawn = {chart.name: chart.figure for chart in charts(found)}
-    assert list(drawn) == ["latency_ratio", "memory", "disk", "first_call", "accuracy"]
+    assert list(drawn) == ["latency_ratio", "memory", "disk", "first_call", "score"]
     axis, trace = drawn["latency_ratio"]["layout"]["xaxis"], drawn["latency_ratio"]["data"][0]
     assert axis["type"] == "log"
     assert "logarithmic" in axis["title"]["text"]
@@ -102,7 +102,7 @@ def test_charts_hold_the_ratios_and_their_intervals(found: Diff) -> None:
         assert is_grey == (not change.real)
         assert 10 ** axis["range"][0] < trace["x"][place] < 10 ** axis["range"][1]
     assert drawn["disk"]["data"][0]["x"] == pytest.approx([20 / 23]), "what did not change at all is left out"
-    assert drawn["accuracy"]["layout"]["xaxis"]["type"] == "linear"
+    assert drawn["score"]["layout"]["xaxis"]["type"] == "linear"
 
 
 def test_a_wild_interval_does_not_hide_the_others(found: Diff) -> None:

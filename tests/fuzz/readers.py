@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 import zstandard
 from onnx import TensorProto, helper, numpy_helper
 
-from runner.config.schema import TaskConfig
+from runner.config.task import TaskConfig
 from runner.models.onnx_file import check_onnx
 from runner.models.package import extract
 from runner.models.raw_files import check_files, check_weights

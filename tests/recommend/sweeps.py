@@ -22,7 +22,7 @@ _RANGES = {
     "p90_seconds": (0.02, 0.14),
     "disk_bytes": (20e6, 95e6),
     "rss_bytes": (170e6, 520e6),
-    "accuracy": (0.4, 0.9),
+    "score": (0.4, 0.9),
     "negative_flips": (0.0, 0.3),
 }
 

@@ -51,7 +51,7 @@ def _by_hand(folder: Path) -> pd.DataFrame:
             "p90_seconds": summary.latency_p90_ratio * base_p90,
             "disk_bytes": summary.disk_bytes,
             "rss_bytes": summary.rss_peak_bytes,
-            "accuracy": right.groupby(texts.job).mean(),
+            "score": right.groupby(texts.job).mean(),
             "negative_flips": (right_before & ~right).groupby(texts.job).mean(),
         }
     )
@@ -60,7 +60,7 @@ def _by_hand(folder: Path) -> pd.DataFrame:
 
 def _excesses(frame: pd.DataFrame, limits: Mapping[str, float]) -> pd.DataFrame:
     missed = {
-        name: (limit - frame.accuracy if name == "accuracy" else frame[name] - limit)
+        name: (limit - frame.score if name == "score" else frame[name] - limit)
         / (max(limit, 0.01) if name == "negative_flips" else limit)
         for name, limit in limits.items()
     }
@@ -111,7 +111,7 @@ def _resampled_by_hand(limits: Mapping[str, float], frame: pd.DataFrame, folder:
         rounds, examples = chance.integers(len(ratios), size=len(ratios)), chance.integers(len(wide), size=len(wide))
         moved = (ratios.iloc[rounds].mean() - ratios.mean()) * widening
         latency = np.log(frame.latency[variants]) + moved
-        fits = wide.iloc[examples].mean()[variants] >= limits["accuracy"]
+        fits = wide.iloc[examples].mean()[variants] >= limits["score"]
         fits &= p90s.iloc[rounds].median() <= limits["p90_seconds"]
         if fits.any():
             wins[latency[fits].idxmin()] += 1
@@ -123,7 +123,7 @@ def test_the_shares_are_those_of_a_bootstrap_by_hand(tmp_path: Path) -> None:
     jobs = [job for job in JOBS if job.threads == 1 and not job.failure]
     data = _data(tmp_path, *jobs, rounds=6, noise=0.05)
     frame = _by_hand(tmp_path)
-    limits = {"accuracy": float(frame.accuracy.median()) - 0.03, "p90_seconds": 0.040}
+    limits = {"score": float(frame.score.median()) - 0.03, "p90_seconds": 0.040}
     latencies = [variant.latency_seconds for variant in data.variants]
     chosen, expected = choose(data, limits), _resampled_by_hand(limits, frame, tmp_path)
     assert (expected > 0.1).sum() >= 2, "the case must not be clear"
@@ -142,10 +142,10 @@ def test_shares_add_up(sweep: Path) -> None:
 
 def test_a_limit_on_what_is_not_known_is_missed(tmp_path: Path) -> None:
     data = _data(tmp_path, *JOBS[:3], weights="random")
-    chosen = choose(data, {"accuracy": 0.1})
+    chosen = choose(data, {"score": 0.1})
     assert chosen.winner is None
     assert chosen.nearest is None, "nobody can say who is near"
-    assert all(fails == ["accuracy"] for fails in chosen.fails)
+    assert all(fails == ["score"] for fails in chosen.fails)
     assert choose(data, {"p90_seconds": 1.0}).winner is not None
 
 
@@ -208,10 +208,10 @@ def test_more_examples_than_are_resampled_scatter_as_all_would(tmp_path: Path) -
     data = _data(tmp_path, BASELINE, Job("quick", 0.05, flips=1.0), texts=texts)
     assert (data.texts, data.examples) == (4000, 1000)
     quick = _place(data, "quick")
-    accuracy = data.variants[quick].values["accuracy"]
+    accuracy = data.variants[quick].values["score"]
     error = (accuracy * (1 - accuracy) / 4000) ** 0.5
     for errors, below in ((-1.0, 0.16), (0.0, 0.5), (1.0, 0.84)):
-        chosen = choose(data, {"accuracy": accuracy + errors * error})
+        chosen = choose(data, {"score": accuracy + errors * error})
         assert 1 - chosen.shares[quick] == pytest.approx(below, abs=0.05)
 
 

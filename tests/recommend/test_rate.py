@@ -186,7 +186,7 @@ def test_the_command(sweep: Path, capsys: pytest.CaptureFixture[str], monkeypatc
     assert "A million requests at this rate cost 0.100, at 0.036 per core-hour." in text
     assert "no rate keeps p99 ≤ 50.0 ms in every round" in text
     assert "A queueing model of its single calls expects" in text
-    code, text = run(capsys, monkeypatch, sweep, "--rate=200", "--min-accuracy=100", "--prices", CONF / "prices.yaml")
+    code, text = run(capsys, monkeypatch, sweep, "--rate=200", "--min-score=100", "--prices", CONF / "prices.yaml")
     assert (code, "→ onnx-int8" in text) == (1, False)
     code, text = run(capsys, monkeypatch, sweep, "--rate=200", "--prices", CONF / "prices.yaml")
     assert code == 0

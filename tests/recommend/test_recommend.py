@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -18,7 +20,7 @@ from runner.recommend.limits import MEASURES, read_limits, read_price
 from runner.recommend.margin import Margin
 from runner.recommend.messages import LATENCY, memory_line
 from runner.report.outcomes import MAX_CHARACTERS
-from runner.report.recommendation import page_data, recommend_section
+from runner.report.recommendation import recommend_section
 from runner.results.collect import collect
 from runner.results.tables import Tables
 from tests.recommend.sweeps import JOBS
@@ -98,8 +100,7 @@ def test_not_a_sweep(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-de
         ("max-p90-ms", "0", "would allow nothing"),
         ("max-disk-mb", "-1", "--max-disk-mb=-1 is not allowed"),
         ("max-rss-mb", "nan", "--max-rss-mb=nan is not allowed"),
-        ("min-accuracy", "0.8", "Did you mean 80?"),
-        ("min-accuracy", "101", "above 100%"),
+        ("min-score", "101", "above 100%"),
         ("max-negative-flips", "inf", "--max-negative-flips=inf is not allowed"),
     ],
 )
@@ -109,7 +110,8 @@ def test_limits_that_cannot_be_meant(option: str, text: str, said: str) -> None:
 
 
 def test_limits_in_the_units_of_the_tables() -> None:
-    assert read_limits({"max-p90-ms": "20", "min-accuracy": None}) == {"p90_seconds": 0.02}
+    assert read_limits({"max-p90-ms": "20", "min-score": None}) == {"p90_seconds": 0.02}
+    assert read_limits({"min-score": "80"}) == read_limits({"min-score": "0.8"}) == {"score": 0.8}
     assert read_limits({"max-disk-mb": "23.5", "max-negative-flips": "0"}) == {
         "disk_bytes": 23.5e6,
         "negative_flips": 0,
@@ -127,10 +129,18 @@ def test_ten_thousand_jobs_stay_small(tmp_path: Path) -> None:
     chance = random.Random(0)
     jobs = [JOBS[0], *(Job(f"variant-{i}", chance.uniform(0.02, 0.2), flips=chance.random()) for i in range(40))]
     tables = collect(write_sweep(tmp_path, jobs, rounds=8, texts=[f"text {i}" for i in range(800)]))
-    data, empty = (page_data(decision_data(sweep)) for sweep in (tables, _without_variants(tables)))
+    data, empty = (_page_data(sweep) for sweep in (tables, _without_variants(tables)))
     outcomes = [choice.pop("outcomes") for choice in (*data["choices"], *empty["choices"])]
     assert len(outcomes[0]["variants"]) < 40, "only those that may be the best"
     assert (_size(data) - _size(empty)) / 40 * 10_000 + MAX_CHARACTERS < 4.5e6
+
+
+def _page_data(tables: Tables) -> Any:
+    section = recommend_section(tables)
+    assert section is not None
+    found = re.search(r'id="recommend-data">(.*?)</script>', section.html, re.DOTALL)
+    assert found is not None
+    return json.loads(found[1])
 
 
 def _size(data: object) -> int:

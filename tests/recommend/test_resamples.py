@@ -61,7 +61,7 @@ def test_ratios_are_the_medians_of_the_resampled_rounds(data: DecisionData, resa
 
 def test_accuracies_are_those_of_the_resampled_examples(data: DecisionData, resamples: Resamples) -> None:
     drawn = _drawn(2, data.examples)
-    accuracy = next(measure for measure in MEASURES if measure.name == "accuracy")
+    accuracy = next(measure for measure in MEASURES if measure.name == "score")
     for variant in data.variants:
         assert variant.mistakes is not None
         wrong = unpack(variant.mistakes, data.examples)

@@ -14,6 +14,7 @@ import pytest
 from runner.recommend.choose import choose
 from runner.recommend.decision_data import DecisionData, decision_data
 from runner.recommend.limits import Limits
+from runner.recommend.margin import Margin
 from runner.recommend.messages import LATENCY, SENTENCES, why
 from runner.recommend.resamples import Resamples
 from runner.report.outcomes import OutcomeEncoder, packed_set
@@ -24,7 +25,10 @@ from runner.results.tables import Tables
 from tests.browser import PHONE, OpenPage
 from tests.recommend.sweeps import JOBS, random_limits
 from tests.report.recommendation_pages import write_page
-from tests.results.synthetic import Job, write_sweep
+from tests.results.synthetic import DEMO, Job, write_sweep
+
+#: Variants near the fastest of the demo.
+SIMILAR = (Job("near-a", 0.0365, flips=0.02), Job("near-b", 0.05, flips=0.1))
 
 #: In the page: what choose.js chooses under each of a list of limits, and how long that took in milliseconds.
 _CHOOSE = """limits => {
@@ -136,7 +140,7 @@ def test_a_number_and_a_slider_change_the_answer(tables: Tables, open_page: Open
     page.get_by_label("Price (per core-hour)").fill("0.04")
     assert shown()[1:] == expected({"disk_bytes": 50e6}, 0.04)
     page.get_by_label("accuracy at least (%)").fill("99")
-    limits = {"disk_bytes": 50e6, "accuracy": 99 * 1e-2}
+    limits = {"disk_bytes": 50e6, "score": 99 * 1e-2}
     assert shown() == ["No variant keeps every limit.", *expected(limits, 0.04)]
 
     page.get_by_role("button", name="No limits").click()
@@ -146,6 +150,44 @@ def test_a_number_and_a_slider_change_the_answer(tables: Tables, open_page: Open
     assert shown()[1:] == expected({"p90_seconds": typed * 1e-3})
     assert shown()[0] != "No variant keeps every limit.", "the strict end lets the best one through"
     assert not opened.errors
+
+
+@pytest.fixture(scope="module")
+def certified(tmp_path_factory: pytest.TempPathFactory) -> Tables:
+    """A sweep of 800 texts, enough for one variant to be certified; the others are undecided or worse."""
+    texts = [f"text {number}" for number in range(800)]
+    return collect(write_sweep(tmp_path_factory.mktemp("certified"), [*DEMO, *SIMILAR], rounds=6, texts=texts))
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "allow_undecided"),
+    [("only certified quality", "loss", False), ("certified or undecided", "loss_allowing_undecided", True)],
+)
+def test_only_certified_quality_is_what_recommend_counts(
+    certified: Tables, open_page: OpenPage, tmp_path: Path, option: str, name: str, allow_undecided: bool
+) -> None:
+    (data,) = decision_data(certified, Margin(0.01, allow_undecided))
+    opened = open_page(write_page(certified, tmp_path / "page.html"))
+    page = opened.page
+    page.get_by_label("Quality (a loss below 1 point, 95%)").select_option(option)
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    limits = {"loss": 0.01}
+    assert page.locator(".said p").all_inner_texts()[1:] == why(data, choose(data, limits), limits, None)
+    others = [{}, {"disk_bytes": 50e6}, *random_limits(60, seed=3)]
+    found = page.evaluate(_CHOOSE, [{**own, name: 0.01} for own in others])
+    for own, (chosen, _) in zip(others, found, strict=True):
+        chosen["fails"] = [["loss" if fail == name else fail for fail in fails] for fails in chosen["fails"]]
+        if chosen["excess_measure"] == name:
+            chosen["excess_measure"] = "loss"
+        assert chosen == _chosen(data, {**own, "loss": 0.01}), own
+    page.get_by_role("button", name="No limits").click()
+    assert page.locator("#quality").input_value() == ""
+    assert not opened.errors
+
+
+def test_a_sweep_without_verdicts_on_the_quality_has_no_such_control(open_page: OpenPage, tmp_path: Path) -> None:
+    tables = collect(write_sweep(tmp_path, JOBS, weights="random"))
+    assert open_page(write_page(tables, tmp_path / "page.html")).page.locator("#quality").count() == 0
 
 
 def test_the_folded_list_says_what_each_fails_on(tables: Tables, open_page: OpenPage, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from runner.results.collect import collect
-from runner.results.halves import accuracies_by_half, is_held_out
+from runner.results.halves import is_held_out, scores_by_half
 from runner.results.tables import read_tables
 from tests.results.synthetic import BASELINE, Job, write_sweep
 
@@ -32,7 +32,7 @@ def test_accuracies_of_both_halves_make_up_the_whole(tmp_path: Path) -> None:
     texts = [f"word {first}{second}" for first in letters for second in letters]
     collect(write_sweep(tmp_path, [BASELINE, Job("onnx-int8", flips=1.5)], texts=texts))
     tables = read_tables(tmp_path)
-    found = accuracies_by_half(tables, 0)
+    found = scores_by_half(tables, 0)
     assert found.keys() == {row["job"] for row in tables.jobs}
     for row in tables.jobs:
         halves = found[row["job"]]

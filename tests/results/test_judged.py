@@ -15,32 +15,21 @@ from runner.report.markdown import render_markdown
 from runner.report.terminal import print_summary
 from runner.results.collect import collect
 from runner.results.ranking import ndcg
-from tests.results.synthetic import BASELINE, Job, edit, write_sweep
-
-INT8 = Job("onnx-int8", 0.04)
-SCORES = [float(place % 6) for place in range(60)]
-
-
-def _cosines(job: Job) -> list[float]:
-    noise = np.random.default_rng(0 if job is BASELINE else 1).normal(size=60)
-    return (np.array(SCORES) / 6 + (0.2 if job is BASELINE else 0.6) * noise).tolist()
+from tests.results.judged import INT8, SCORES, cosines_of, ranked, write_pairs, write_queries
+from tests.results.synthetic import BASELINE, edit, write_sweep
 
 
 @pytest.fixture
 def pairs(tmp_path: Path) -> Path:
     """A sweep on pairs with scores."""
-    folder = write_sweep(tmp_path, [BASELINE, INT8], labels=[], texts=[f"text {i}\nother {i}" for i in range(60)])
-    for job in (BASELINE, INT8):
-        cosines = [[cosine] for cosine in _cosines(job)]
-        edit(folder / "predictions" / f"{job.key}.json", kind="similarity", label=SCORES, logits=cosines)
-    return folder
+    return write_pairs(tmp_path)
 
 
 def test_correlations_and_their_differences_are_in_the_tables(pairs: Path) -> None:
     tables = collect(pairs)
     baseline, row = tables.summary.to_pylist()
     for name, by_scipy in (("spearman", stats.spearmanr), ("pearson", stats.pearsonr)):
-        before, after = (by_scipy(SCORES, _cosines(job)).statistic for job in (BASELINE, INT8))
+        before, after = (by_scipy(SCORES, cosines_of(job)).statistic for job in (BASELINE, INT8))
         assert (baseline[name], row[name]) == pytest.approx((before, after))
         assert row[f"{name}_difference"] == pytest.approx(after - before)
         assert row[f"{name}_difference_low"] < after - before < row[f"{name}_difference_high"] < 0
@@ -49,7 +38,7 @@ def test_correlations_and_their_differences_are_in_the_tables(pairs: Path) -> No
     assert row["accuracy"] is row["agreement"] is row["changed_predictions"] is row["cosine_mean"] is None
     own = [p for p in tables.predictions.read().to_pylist() if p["job"] == INT8.key]
     assert [p["score"] for p in own] == SCORES
-    assert [p["similarity"] for p in own] == _cosines(INT8)
+    assert [p["similarity"] for p in own] == cosines_of(INT8)
     assert {p["cosine"] for p in own} == {p["label"] for p in own} == {None}
 
 
@@ -82,31 +71,10 @@ def test_random_weights_have_no_correlation(tmp_path: Path) -> None:
     assert {row["spearman"] for row in collect(folder).summary.to_pylist()} == {None}
 
 
-def _ranked(job: Job) -> tuple[list[list[int]], list[list[tuple[int, float]]]]:
-    """Return rankings of 120 documents for 60 queries, and the judgements of 5 documents of each."""
-    chance = np.random.default_rng(2)
-    judged = [
-        [(place, float(chance.integers(-1, 4))) for place in chance.permutation(120)[:5].tolist()] for _ in range(60)
-    ]
-    noise = np.random.default_rng(0 if job is BASELINE else 1)
-    rankings = []
-    for own in judged:
-        scores = noise.normal(size=120)
-        for place, grade in own:
-            scores[place] += grade * (1.5 if job is BASELINE else 0.7)
-        rankings.append(np.argsort(-scores)[:100].tolist())
-    return rankings, judged
-
-
 @pytest.fixture
 def queries(tmp_path: Path) -> Path:
     """A sweep on queries with judged documents."""
-    folder = write_sweep(tmp_path, [BASELINE, INT8], labels=[])
-    for job in (BASELINE, INT8):
-        rankings, judged = _ranked(job)
-        file = folder / "predictions" / f"{job.key}.json"
-        edit(file, kind="retrieval", label=[None] * 60, rankings=rankings, judged=judged)
-    return folder
+    return write_queries(tmp_path)
 
 
 def test_rankings_and_their_differences_are_in_the_tables(queries: Path) -> None:
@@ -125,7 +93,7 @@ def test_rankings_and_their_differences_are_in_the_tables(queries: Path) -> None
     assert row["ndcg_at_10_difference_high"] < 0
     assert 0 < row["recall_at_10"] < row["recall_at_100"] < 1
     assert row["spearman"] is row["accuracy"] is row["cosine_mean"] is None
-    rankings, judged = _ranked(INT8)
+    rankings, judged = ranked(INT8)
     grades = dict(judged[0])
     assert per_query[INT8.key][0]["ndcg_at_10"] == pytest.approx(
         ndcg([grades.get(p, 0) for p in rankings[0]], list(grades.values()), 10)
@@ -141,7 +109,7 @@ def test_the_report_shows_rankings(queries: Path) -> None:
 
 
 def test_a_query_without_a_ranking(queries: Path) -> None:
-    rankings = [None, *_ranked(INT8)[0][1:]]
+    rankings = [None, *ranked(INT8)[0][1:]]
     edit(queries / "predictions" / f"{INT8.key}.json", rankings=rankings)
     row = collect(queries).summary.to_pylist()[1]
     assert row["ndcg_at_10"] is row["recall_at_100_difference"] is None

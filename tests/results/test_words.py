@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runner.diff.accuracy import accuracy_change
 from runner.diff.join import Pair, sides
+from runner.diff.score import score_change
 from runner.recommend.decision_data import decision_data
 from runner.report.examples import prediction_groups
 from runner.report.markdown import render_markdown
@@ -173,7 +173,7 @@ def test_a_choice_scatters_by_texts(tables: Tables) -> None:
 
 def test_a_diff_takes_the_text_as_the_unit(tables: Tables) -> None:
     before, after = sides(tables, {})
-    same, other = accuracy_change(Pair(before, before)), accuracy_change(Pair(before, after))
+    same, other = score_change(Pair(before, before)), score_change(Pair(before, after))
     assert same is not None
     assert (same.difference, same.p_value) == (0, 1)
     assert other is not None

@@ -62,7 +62,7 @@ def _costs(folder: Path, trials: int, console: Console) -> dict[str, Cost]:
         "collect B": ["collect", b],
         "report": ["report", a],
         "diff": ["diff", a, b],
-        "recommend": ["recommend", a, "--max-p90-ms", "15", "--min-accuracy", "70"],
+        "recommend": ["recommend", a, "--max-p90-ms", "15", "--min-score", "70"],
     }
     costs = {}
     for name, command in commands.items():

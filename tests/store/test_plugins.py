@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.config.schema import TaskConfig, TechniqueConfig
+from runner.config.schema import TechniqueConfig
+from runner.config.task import TaskConfig
 from runner.errors import UserError
 from runner.store import plugins
 from runner.store.artifacts import Store

@@ -19,11 +19,11 @@ from runner.config.schema import (
     IsolationKind,
     MeasureConfig,
     ModelConfig,
-    TaskConfig,
     TechniqueConfig,
     WorkloadConfig,
     plain_config,
 )
+from runner.config.task import TaskConfig
 from runner.isolation.box import Box, BoxEnd, BoxOrder
 from runner.results.json_files import read_record
 from runner.results.records.measured import to_json

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from runner.config.collection import CollectionConfig
-from runner.config.schema import TaskConfig
+from runner.config.task import TaskConfig
 from runner.config.task_kinds import RERANK, RETRIEVAL
 from runner.errors import UserError
 from runner.tasks.source import load_texts, task_identity

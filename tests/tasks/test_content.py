@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from runner.config.schema import TaskConfig
+from runner.config.task import TaskConfig
 from runner.errors import UserError
 from runner.tasks import content, reading
 from runner.tasks.source import load_texts

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.config.schema import Delimiter, TaskConfig
+from runner.config.task import Delimiter, TaskConfig
 from runner.errors import UserError
 from runner.tasks import lines
 from runner.tasks.source import load_texts

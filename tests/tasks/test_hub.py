@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from runner.config.schema import TaskConfig
+from runner.config.task import TaskConfig
 from runner.errors import UserError
 from runner.tasks import hub
 from runner.tasks.source import load_texts, task_identity

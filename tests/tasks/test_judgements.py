@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.config.schema import TaskConfig
+from runner.config.task import TaskConfig
 from runner.config.task_kinds import SIMILARITY
 from runner.errors import UserError
 from runner.tasks.source import load_texts

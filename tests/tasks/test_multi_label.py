@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from runner.config.schema import TaskConfig
+from runner.config.task import TaskConfig
 from runner.config.task_kinds import MULTI_LABEL
 from runner.errors import UserError
 from runner.tasks.source import load_texts

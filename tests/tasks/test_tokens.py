@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from runner.config.schema import TaskConfig
+from runner.config.task import TaskConfig
 from runner.config.task_kinds import TOKENS
 from runner.errors import UserError
 from runner.tasks.source import load_texts

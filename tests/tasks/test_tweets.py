@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runner.config.schema import TaskConfig
+from runner.config.task import TaskConfig
 from runner.errors import UserError
 from runner.tasks import tweets
 from runner.tasks.source import load_texts

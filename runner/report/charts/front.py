@@ -1,4 +1,4 @@
-"""The Pareto fronts: latency against accuracy, disk and memory."""
+"""The Pareto fronts: latency against the score, disk and memory."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from runner.report.charts.chart import GREY, VERDICT_COLOURS, Chart, Figure, log
 from runner.report.charts.labels import label_places
 from runner.report.view import Group, Variant
 from runner.results.pareto import ParetoStatus, Point, pareto_status
+from runner.results.score import SCORES, Score, score_of_all
 from runner.results.tables import Row
 
 _MAX_POINTS, _MAX_NAMES, _MAX_WHISKERS = 300, 60, 80  # of each trace
-_POINTS_SHOWN = 20.0  # of accuracy, below the best
+_SHOWN = 0.2  # of the score, below the best
 _WIDTH, _HEIGHT = 1040, 440  # pixels: of a wide chart's plane, of any chart
 _BLUE = VERDICT_COLOURS["faster"]
 _EXPLAINED = (
@@ -31,6 +32,7 @@ class _Measure:
         value: returns the figure in the unit of the axis; None where it is not known.
         interval: returns how far below and above the figure its 95% interval reaches; None where there is none.
         sign: −1 where more is better.
+        shown: how far below the best value the axis reaches; None for as far as there are values.
     """
 
     name: str
@@ -41,11 +43,19 @@ class _Measure:
     interval: Callable[[Row], tuple[float, float] | None]
     sign: int
     explanation: str = ""
+    shown: float | None = None
+
+    @property
+    def is_wide(self) -> bool:
+        """Return whether the chart has the whole width of the page."""
+        return self.shown is not None
 
 
 def front_charts(group: Group) -> list[Chart]:
     """Return one chart per measure in which the variants differ."""
-    return [chart for measure in _MEASURES if (chart := _front_chart(group, measure))]
+    score = score_of_all(variant.row for variant in group.variants)
+    measures = [*([_measure_of(score)] if score else []), *_OTHERS]
+    return [chart for measure in measures if (chart := _front_chart(group, measure))]
 
 
 def _front_chart(group: Group, measure: _Measure) -> Chart | None:
@@ -62,10 +72,10 @@ def _front_chart(group: Group, measure: _Measure) -> Chart | None:
     explanation = f"{_EXPLAINED.format(good=measure.good)} {measure.explanation}".strip()
     explanation += drawn.left_out()
     if min(values) < axes.floor:
-        explanation += f" Triangles at the lower edge are below {axes.floor:.0f}."
+        explanation += f" Triangles at the lower edge are below {axes.floor:.3g}."
     layout = {"height": _HEIGHT, "xaxis": axes.x, "yaxis": axes.y, "hovermode": "closest"}
-    wide = measure.name == "accuracy"
-    return Chart(f"front-{measure.name}", measure.title, explanation, {"data": data, "layout": layout}, wide)
+    figure = {"data": data, "layout": layout}
+    return Chart(f"front-{measure.name}", measure.title, explanation, figure, measure.is_wide)
 
 
 @dataclass(frozen=True)
@@ -86,10 +96,10 @@ def _axes(
 ) -> _Axes:
     """Return the axes of a chart.
 
-    Accuracy is cut off far below the best value, because useless variants would flatten all others. Its axis has room
+    The score is cut off far below the best value, because useless variants would flatten all others. Its axis has room
     for the whiskers: without them a difference of two texts would fill the chart.
     """
-    floor = max(values) - _POINTS_SHOWN if measure.sign < 0 else 0.0
+    floor = 0.0 if measure.shown is None else max(values) - measure.shown
     title = "latency, ms: the baseline's p50 ÷ speedup"
     x = log_axis(title, min(latencies), max(latencies))
     reach = [span if span and value >= floor else (0.0, 0.0) for value, span in zip(values, spans, strict=True)]
@@ -167,7 +177,7 @@ class _Drawn:
             texts[own] = f"{self.variants[own].label}, the baseline"
         shown = list(texts)
         places = [self.axes.place(self.points[i].latency, self.values[i]) for i in shown]
-        width = _WIDTH if self.measure.name == "accuracy" else _WIDTH / 2
+        width = _WIDTH if self.measure.is_wide else _WIDTH / 2
         positions = label_places(places, list(texts.values()), width, _HEIGHT - 100, rising=self.measure.sign < 0)
         return {i: (plain(texts[i]), position) for i, position in zip(shown, positions, strict=True)}
 
@@ -257,21 +267,36 @@ def _whiskers(spans: Sequence[tuple[float, float]]) -> Figure:
 
 def _hover(variant: Variant) -> tuple[str, str]:
     cells = variant.cells
-    speed, others = cells["Speedup"], ("Accuracy", "Disk", "Memory peak")
+    speed, others = cells["Speedup"], (*(score.heading for score in SCORES), "Disk", "Memory peak")
     first = f"{speed.text} {f'({speed.note}) ' if speed.note else ''}{variant.verdict}"
     return first, ", ".join(f"{name.lower()} {cells[name].text}" for name in others if name in cells)
 
 
-def _percent(row: Row) -> float | None:
-    return None if row["accuracy"] is None else 100 * row["accuracy"]
+def _measure_of(score: Score) -> _Measure:
+    """Return the score as a measure, with the interval of its difference to the baseline's on the same texts."""
 
+    def value(row: Row) -> float | None:
+        known = score.value(row)
+        return None if known is None else known / score.factor
 
-def _percent_interval(row: Row) -> tuple[float, float] | None:
-    """Return the interval of the paired difference to the baseline: what the same texts say about two models."""
-    if row["accuracy_difference_low"] is None:
-        return None
-    low, middle, high = (100 * row[f"accuracy_difference{end}"] for end in ("_low", "", "_high"))
-    return middle - low, high - middle
+    def interval(row: Row) -> tuple[float, float] | None:
+        difference = score.difference(row)
+        if difference is None:
+            return None
+        middle, low, high = (end / score.factor for end in difference)
+        return middle - low, high - middle
+
+    return _Measure(
+        "score",
+        "Fast and accurate.",
+        f"{score.title}, {score.unit}" if score.unit else score.title,
+        "accurate",
+        value,
+        interval,
+        -1,
+        f"Whiskers are 95% intervals; those of {score.title} are of the difference to the baseline on the same texts.",
+        _SHOWN / score.factor,
+    )
 
 
 def _megabytes(name: str) -> Callable[[Row], float | None]:
@@ -282,17 +307,7 @@ def _none(_: Row) -> None:
     return None
 
 
-_MEASURES = (
-    _Measure(
-        "accuracy",
-        "Fast and accurate.",
-        "accuracy, %",
-        "accurate",
-        _percent,
-        _percent_interval,
-        -1,
-        "Whiskers are 95% intervals; those of accuracy are of the difference to the baseline on the same texts.",
-    ),
+_OTHERS = (
     _Measure("disk", "Fast and small.", "disk, MB", "small", _megabytes("disk_bytes"), _none, 1),
     _Measure("memory", "Fast and lean.", "memory peak, MB", "lean in memory", _megabytes("rss_peak_bytes"), _none, 1),
 )

@@ -15,7 +15,7 @@
     return Number(value.toPrecision(digits)).toLocaleString("en-US", shown);
   }
   const text = (measure, value, digits) =>
-    significant(value / measure.factor, digits) + (measure.unit === "%" ? "" : " ") + measure.unit;
+    significant(value / measure.factor, digits) + (["%", ""].includes(measure.unit) ? "" : " ") + measure.unit;
   const milliseconds = (seconds) => `${significant(seconds * 1e3)} ms`;
   const percent = (share) =>
     share === undefined ? "–" : share && share < 0.01 ? "<1%" : `${Math.round(100 * share)}%`;
@@ -33,15 +33,26 @@
     return `${measure.title} ${text(measure, value, digits)} ${sign} ${text(measure, limit, digits)}`;
   }
 
+  // What is told of a choice: the loss of quality only where it is limited.
+  const toldOf = (choice, limits) =>
+    choice.measures.filter(({ name, only_limited: only }) => name in limits || !only);
+
+  // How a variant misses each limit that it does not keep.
+  const missesOf = (choice, value, chosen, limits, place) => choice.measures
+    .filter(({ name }) => chosen.fails[place].includes(name))
+    .map((measure) => [measure, value(place, measure.name)])
+    .map(([measure, known]) => (measure.only_limited && known === null && choice.reasons[place])
+      || miss(measure, known, limits[measure.name]));
+
   // The sentences of runner/recommend/messages.py.
   function sentences({ choice, value, noiseFloor, cost }, chosen, limits, coreHour) {
-    const label = (place) => choice.label[place];
-    const misses = (place) => data.measures.filter((measure) => chosen.fails[place].includes(measure.name))
-      .map((measure) => miss(measure, value(place, measure.name), limits[measure.name])).join(", ");
-    const figures = (place) => [`latency ${milliseconds(choice.latency_seconds[place])}`, ...data.measures
+    const label = (place) => choice.label[place], told = toldOf(choice, limits);
+    const misses = (place) => missesOf(choice, value, chosen, limits, place).join(", ");
+    const figures = (place) => [`latency ${milliseconds(choice.latency_seconds[place])}`, ...told
       .map((measure) => [measure, value(place, measure.name)]).filter(([, own]) => own !== null)
       .map(([measure, own]) => `${measure.title} ${text(measure, own)}`)].join(", ");
-    const resamples = data.resamples.toLocaleString("en-US"), { winner, nearest, shares } = chosen;
+    const resamples = data.resamples.toLocaleString("en-US"), { resampled } = choice;
+    const { winner, nearest, shares } = chosen;
     const unsure = chosen.too_large ? sentence("too large") : chosen.none_fits === null ? sentence("one round") : null;
 
     if (winner === null) {
@@ -50,11 +61,15 @@
       const values = { label: label(nearest), misses: misses(nearest), excess: by, figures: figures(nearest) };
       if (unsure) return [sentence("nearest", values), unsure];
       if (!(nearest in shares)) return [sentence("nearest", values)]; // no resample moves the limit that it misses
-      return [sentence("nearest", values), sentence("nearest share", { share: percent(shares[nearest]), resamples })];
+      return [sentence("nearest", values), sentence("nearest share", { share: percent(shares[nearest]), resamples, resampled })];
     }
 
     const fitting = chosen.fails.flatMap((fails, place) => (fails.length ? [] : [place]));
     const variants = pluralize(chosen.fails.length, "variant"), written = [capital(figures(winner))];
+    if (!choice.untested.includes(winner)) {
+      const { margin_text: margin } = data, { score } = choice, reason = choice.reasons[winner];
+      written.push(reason ? sentence("not certified", { reason }) : sentence("certified", { margin, score }));
+    }
     if (!Object.keys(limits).length) {
       written.push(sentence("no limit", { variants }));
     } else {
@@ -70,7 +85,7 @@
       const next = rivals.length ? rivals.reduce((best, place) => (shares[place] > shares[best] ? place : best)) : null;
       const others = (next === null ? "" : sentence("next", { label: label(next), share: percent(shares[next]) }))
         + (chosen.none_fits ? sentence("none share", { share: percent(chosen.none_fits) }) : "");
-      const best = sentence("best share", { share: percent(shares[winner]), resamples, others });
+      const best = sentence("best share", { share: percent(shares[winner]), resamples, resampled, others });
       const fewest = Math.min(...choice.rounds), few = sentence("few rounds", { rounds: pluralize(fewest, "round") });
       written.push(fewest < data.few_rounds ? `${best} ${few}` : best);
     }
@@ -98,7 +113,7 @@
 
   function drawTable(table, { choice, value, cost }, chosen, limits, coreHour) {
     const head = document.createElement("tr"), body = document.createElement("tbody");
-    const titles = ["Latency", ...data.measures.map((measure) => capital(measure.title))];
+    const told = toldOf(choice, limits), titles = ["Latency", ...told.map((measure) => measure.heading)];
     if (coreHour !== null) titles.push("Per million texts");
     head.append(element("th", "Variant", "first"), ...[...titles, "Best in"].map((title) => element("th", title)));
     const places = choice.label.map((_, place) => place), fits = (place) => !chosen.fails[place].length;
@@ -107,13 +122,12 @@
       const row = document.createElement("tr"), name = element("th", choice.label[place]);
       name.scope = "row";
       row.className = fits(place) ? "" : "misses";
-      const values = data.measures.map((measure) => [measure, value(place, measure.name)]);
+      const values = told.map((measure) => [measure, value(place, measure.name)]);
       const cells = [milliseconds(choice.latency_seconds[place]),
         ...values.map(([measure, known]) => (known === null ? "–" : text(measure, known)))];
       if (coreHour !== null) cells.push(significant(cost(place, coreHour)));
       cells.push(percent(chosen.shares[place]));
-      const missed = values.filter(([measure]) => chosen.fails[place].includes(measure.name))
-        .map(([measure, known]) => miss(measure, known, limits[measure.name]));
+      const missed = missesOf(choice, value, chosen, limits, place);
       if (missed.length) name.append(element("small", missed.join(", ")));
       row.append(name, ...cells.map((cell) => element("td", cell)));
       body.append(row);
@@ -151,7 +165,8 @@
   }
 
   const number = (field) => (field.value.trim() === "" || !field.validity.valid ? null : field.valueAsNumber);
-  const controls = data.measures.map((measure) => {
+  const quality = document.getElementById("quality"); // missing where no quality was tested
+  const controls = data.measures.filter((measure) => !measure.only_limited).map((measure) => {
     const place = form.querySelector(`[data-measure="${measure.name}"]`);
     return { measure, place, slider: place.querySelector("[type=range]"), field: place.querySelector("[type=number]") };
   });
@@ -161,6 +176,7 @@
     for (const { measure, field } of controls) {
       if (number(field) !== null) limits[measure.name] = number(field) * measure.factor;
     }
+    if (quality?.value) limits[quality.value] = data.margin;
     return { limits, coreHour: number(document.getElementById("core-hour")) };
   }
 
@@ -178,7 +194,7 @@
       logarithmic ? Math.log(limit / low) / Math.log(high / low) : (limit - low) / (high - low);
     const shown = () => (number(field) === null ? "any" : `${field.value} ${measure.unit}`);
     const describe = () => slider.setAttribute("aria-valuetext", shown());
-    if (measure.at_least) field.max = 100;
+    if (measure.at_least) field.max = 1 / measure.factor;
     slider.value = loose;
     describe();
     slider.addEventListener("input", () => {
@@ -201,7 +217,8 @@
 
   controls.forEach(connect);
   document.getElementById("core-hour").addEventListener("input", drawSoon);
-  form.addEventListener("reset", drawSoon);
+  quality?.addEventListener("change", drawSoon);
+  form.addEventListener("reset", () => { if (quality) quality.value = ""; drawSoon(); });
   form.addEventListener("submit", (event) => event.preventDefault());
   form.hidden = false;
   section.querySelector(".more")?.addEventListener("toggle", draw);

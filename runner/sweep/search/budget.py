@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from runner.config.overrides import quoted
@@ -16,8 +17,23 @@ from runner.sweep.search.state import gather, write_state
 from runner.sweep.timed import run_within
 
 
-def run_sweep(folder: Path, arguments: Sequence[str], seconds: float, state: State) -> bool:
-    """Run one sweep for at most so long, and return whether it was completed.
+@dataclass(frozen=True)
+class Ran:
+    """What came of a sweep.
+
+    Attributes:
+        is_complete: whether all its trials were run within the time.
+        trials: the number of trials that it has added.
+        tables: the tables of all sweeps in the folder.
+    """
+
+    is_complete: bool
+    trials: int
+    tables: Tables
+
+
+def run_sweep(folder: Path, arguments: Sequence[str], seconds: float, state: State) -> Ran:
+    """Run one sweep for at most so long, and collect what all sweeps in the folder have measured.
 
     Args:
         folder: the folder of the sweep.
@@ -26,20 +42,33 @@ def run_sweep(folder: Path, arguments: Sequence[str], seconds: float, state: Sta
         state: the state of the search, to which the time and the trials are added.
 
     Raises:
-        UserError: if the sweep could not run, and none before it did.
+        UserError: if the sweep could not run, or the time ended before it measured anything, and none before it did.
         KeyboardInterrupt: if it was stopped from outside. What was measured stays in the folder.
     """
-    began, sweep = time.monotonic(), SweepFolder(folder)
+    before, began = _count(state), time.monotonic()
     try:
-        code = run_within(seconds, [*arguments, f"hydra.sweep.dir={quoted(folder)}"])
-    finally:
-        state.spent_seconds += time.monotonic() - began
-        gather(sweep, state)
-        if state.plan:
-            write_state(sweep, state)
+        code = run_within(seconds, [*arguments, "hydra.sweeper.collect=false", f"hydra.sweep.dir={quoted(folder)}"])
+    except KeyboardInterrupt:
+        _keep(folder, state, time.monotonic() - began)
+        if state.has_trials:
+            collect_and_report(folder)
+        raise
+    _keep(folder, state, time.monotonic() - began)
     if code == 2 and not state.has_trials:
         raise UserError("The sweep could not run. The lines above give the reason.")
-    return code is not None
+    return Ran(code is not None, _count(state) - before, collected(folder, state))
+
+
+def _keep(folder: Path, state: State, seconds: float) -> None:
+    """Add a sweep and the time that it took to the state of the search, and write the state."""
+    state.spent_seconds += seconds
+    gather(SweepFolder(folder), state)
+    if state.plan:
+        write_state(SweepFolder(folder), state)
+
+
+def _count(state: State) -> int:
+    return len(state.plan.trials) if state.plan else 0
 
 
 def collected(folder: Path, state: State) -> Tables:

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner.console import say
-from runner.results.format import pluralize
+from runner.console import minutes, say
+from runner.results.format import listed, pluralize
 from runner.results.records.search import Rung, read_state
 from runner.results.tables import Tables
 from runner.store.sweep_folder import SweepFolder
@@ -53,17 +53,23 @@ def search(folder: Path, overrides: Sequence[str], techniques: list[str], budget
         if not survivors:
             break
         share = f"{len(survivors)} of {pluralize(len(techniques), 'technique')}"
-        say(f"Rung of {pluralize(rounds, 'round')}: {share}, {pluralize(round(left / 60), 'minute')} left.")
+        say(f"Rung of {pluralize(rounds, 'round')}: {share}; {minutes(left)} left.")
         arguments = [*overrides, f"technique={','.join(survivors)}", f"measure.rounds={rounds}"]
-        complete = run_sweep(folder, arguments, left, state)
-        tables = collected(folder, state)
-        if not complete:
-            say("The time budget is spent in the middle of a rung.")
+        ran = run_sweep(folder, arguments, left, state)
+        if not ran.is_complete:
+            say(f"  {pluralize(ran.trials, 'trial')}. The time budget is spent in the middle of this rung.")
             break
-        state.rungs.append(Rung(rounds, survivors, _survivors(tables, survivors)))
+        state.rungs.append(Rung(rounds, survivors, _survivors(ran.tables, survivors)))
         survivors = state.rungs[-1].survivors
+        say(f"  {pluralize(ran.trials, 'trial')}. {_outcome(survivors)}")
         write_state(sweep, state)
     return collected(folder, state)
+
+
+def _outcome(survivors: Sequence[str]) -> str:
+    if not survivors:
+        return "No technique has a job without a failure."
+    return f"No other dominates {listed(survivors)}."
 
 
 def _survivors(tables: Tables, techniques: Sequence[str]) -> list[str]:

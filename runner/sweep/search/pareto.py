@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from runner.results.halves import Halves, accuracies_by_half
+from runner.results.halves import Halves, scores_by_half
 from runner.results.pareto import Interval, dominates
 from runner.results.tables import Row, Tables
 
@@ -18,7 +18,7 @@ _OF_TRIALS = ["job", "status", "included", "rss_peak_bytes"]
 class Candidate:
     """A measured job, and the interval of its value for each objective. Lower is better in all objectives.
 
-    The intervals of disk and accuracy are points, because further rounds do not change the artifact. So a difference of
+    The intervals of disk and score are points, because further rounds do not change the artifact. So a difference of
     one example decides.
 
     Attributes:
@@ -26,9 +26,9 @@ class Candidate:
         latency: the 95% interval of the ratio to the baseline, or from 0 to infinity if there is none yet.
         disk: the size in bytes.
         memory: the lowest and the highest peak of the process in bytes, over the included trials.
-        error: 1 − the accuracy on the texts that the choice may see. It is 0 if there is no accuracy, because then no
+        error: 1 − the score on the texts that the choice may see. It is 0 if there is no score, because then no
             candidate has one.
-        halves: the accuracy on both halves of the texts; None if there is none.
+        halves: the score on both halves of the texts; None if there is none.
     """
 
     row: Row
@@ -55,7 +55,7 @@ def candidates(tables: Tables) -> list[Candidate]:
     for trial in tables.results.select(_OF_TRIALS).to_pylist():
         if trial["status"] == "ok" and trial["included"] and trial["rss_peak_bytes"]:
             memory[trial["job"]].append(float(trial["rss_peak_bytes"]))
-    halves = accuracies_by_half(tables, tables.manifest["seed"])
+    halves = scores_by_half(tables, tables.manifest["seed"])
     measured = [row for row in tables.jobs if row["latency_ratio"] and row["disk_bytes"] and memory[row["job"]]]
     return [
         _candidate(row, memory[row["job"]], halves.get(row["job"]))

@@ -10,18 +10,21 @@ from rich.text import Text
 
 from runner.results.format import UNKNOWN, megabytes, milliseconds, percent, pluralize, speedup, speedup_interval
 from runner.results.labels import group_label
+from runner.results.score import SCORES
 from runner.sweep.search.pareto import Candidate
 
 
 def print_front(candidates: Sequence[Candidate], console: Console) -> None:
-    """Print the candidates of the Pareto front, the fastest first, with their accuracy on the held-out texts."""
+    """Print the candidates of the Pareto front, the fastest first, with their score on the held-out texts."""
+    halves = next((one.halves for one in candidates if one.halves), None)
+    heading = halves.score.heading if halves else SCORES[0].heading
     table = Table(
-        title="Pareto front: no other is at least as fast, as small on disk and in memory, and as accurate",
+        title="Pareto front: no other is at least as fast, as small on disk and in memory, and as good in quality",
         title_justify="left",
         box=None,
         pad_edge=False,
     )
-    for title in ("Variant", "Latency p50", "Speedup", "Disk", "Memory peak", "Accuracy", "Negative flips", "Rounds"):
+    for title in ("Variant", "Latency p50", "Speedup", "Disk", "Memory peak", heading, "Negative flips", "Rounds"):
         table.add_column(title, justify="left" if title == "Variant" else "right", overflow="fold")
     for candidate in candidates:
         row = candidate.row
@@ -38,6 +41,7 @@ def print_front(candidates: Sequence[Candidate], console: Console) -> None:
         )
         table.add_row(*map(Text, cells))
     console.print(table)
-    examples = next((one.halves.held_out_examples for one in candidates if one.halves), None)
-    if examples:
-        console.print(f"Accuracy: on {pluralize(examples, 'text')} that the search did not choose by.")
+    if halves:
+        console.print(f"{heading}: on {pluralize(halves.held_out_examples, 'text')} that the search did not choose by.")
+        if any(one.row["negative_flips_fraction"] is not None for one in candidates):
+            console.print("Negative flips: on all texts, half of which the search chose by, and so a little too few.")

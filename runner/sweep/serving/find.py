@@ -9,11 +9,13 @@ from typing import Any
 
 from runner.console import minutes, say
 from runner.results.collect import collect
+from runner.results.format import pluralize
 from runner.results.records.search import read_state
 from runner.results.tables import Tables
 from runner.store.sweep_folder import SweepFolder
 from runner.sweep.search.budget import collected, run_sweep
 from runner.sweep.serving.configuration import Wanted
+from runner.sweep.serving.found import found
 from runner.sweep.serving.measured import Measured, measured
 from runner.sweep.serving.steps import ROUNDS, Proposals, Step
 
@@ -39,8 +41,8 @@ def find_configuration(folder: Path, job: Sequence[str], wanted: Wanted, budget_
     """
     state = read_state(SweepFolder(folder))
     proposals, trial_seconds, last = Proposals(wanted), _TRIAL_SECONDS, None
+    known = measured(collect(folder)) if state.has_trials else Measured()
     while True:
-        known = measured(collect(folder)) if state.has_trials else Measured()
         left = budget_seconds - state.spent_seconds
         step = proposals.next_step(known, can_explore=left > trial_seconds * (1 + 2 * (ROUNDS - 1)))
         if step is None or step == last:  # a step that changes nothing would not do so the next time either
@@ -50,8 +52,11 @@ def find_configuration(folder: Path, job: Sequence[str], wanted: Wanted, budget_
             break
         say(f"{step.title} {minutes(left)} left.")
         began = time.monotonic()
-        if not run_sweep(folder, [*job, *_overrides(step, wanted)], left, state):
-            say("The time budget is spent in the middle of a step.")
+        ran = run_sweep(folder, [*job, *_overrides(step, wanted)], left, state)
+        before, known = known, measured(ran.tables)
+        say(f"  {pluralize(ran.trials, 'trial')}. {found(before, known)}")
+        if not ran.is_complete:
+            say("The time budget is spent in the middle of this step.")
             break
         if step.is_open and step.rounds == 1:
             trial_seconds = (time.monotonic() - began) / len(step.blocks)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from runner.config.schema import TaskConfig
+from runner.config.task import TaskConfig
 from runner.config.task_kinds import CLASSIFIED, EMBEDDING, MULTI_LABEL, TOKENS
 from runner.errors import UserError, did_you_mean
 from runner.sweep.tryout.model import OwnModel

@@ -12,7 +12,8 @@ from tempfile import TemporaryDirectory
 
 from runner.config.overrides import quoted
 from runner.config.paths import CONF, choices
-from runner.config.schema import Config, Delimiter, TaskConfig
+from runner.config.schema import Config
+from runner.config.task import Delimiter, TaskConfig
 from runner.console import announce, console, say
 from runner.errors import UserError
 from runner.isolation.choose import check_threads

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from runner.config.schema import TaskConfig
+from runner.config.task import TaskConfig
 from runner.errors import UserError
 from runner.sweep.tryout.grid import BASELINE, GRAPH_TECHNIQUES, Choice
 from runner.sweep.tryout.guess import OWN_TEXTS

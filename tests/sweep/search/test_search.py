@@ -42,7 +42,9 @@ def test_a_trial_stays_as_the_first_plan_placed_it() -> None:
 
 
 @pytest.mark.sweep
-def test_rungs_of_one_folder_are_one_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rungs_of_one_folder_are_one_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(halving, "ROUNDS", (1, 2))
     monkeypatch.setattr(halving, "_survivors", lambda tables, alive: [name for name in alive if name != "onnx"])
     folder, techniques = tmp_path / "search", ["onnx", "onnx-int8"]
@@ -54,6 +56,14 @@ def test_rungs_of_one_folder_are_one_sweep(tmp_path: Path, monkeypatch: pytest.M
     state = json.loads((folder / "search.json").read_text())
     assert [rung["techniques"] for rung in state["rungs"]] == [techniques, ["onnx-int8"]]
     assert not tables.manifest["warnings"]
+    assert (folder / "report.html").exists()
+    lines = [line for line in "".join(capfd.readouterr()).splitlines() if line]
+    assert [line.partition(";")[0] for line in lines] == [
+        "Rung of 1 round: 2 of 2 techniques",
+        "  4 trials. No other dominates onnx-int8.",
+        "Rung of 2 rounds: 1 of 2 techniques",
+        "  3 trials. No other dominates onnx-int8.",
+    ]
 
     trials = {path: path.stat().st_mtime_ns for path in folder.glob("trials/*/trial.json")}
     again = halving.search(*arguments, 600)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from scipy import stats
 
-from runner.diff.accuracy import newcombe
+from runner.diff.score import newcombe
 
 
 def test_newcombe_by_the_published_example() -> None:
