@@ -17,6 +17,7 @@ import yaml
 
 from runner.config.task_kinds import KINDS, TOKENS
 from runner.export.card import render_card
+from runner.export.layouts.pinbox import run_script
 from runner.export.script import predict_script
 from runner.export.variant import find_variant
 from runner.export.write import export
@@ -218,7 +219,8 @@ def test_the_card_tells_the_measures_of_its_kind(task: str, swept: Tables) -> No
         evaluated |= {"cosine_mean": 0.98764, "cosine_low": 0.98, "cosine_high": 0.99, "cosine_least": 0.9}
     rows = [row | (evaluated if row["task"] == task else {}) for row in swept.summary.to_pylist()]
     tables = replace(swept, summary=pa.Table.from_pylist(rows, schema=SUMMARY))
-    card = render_card(tables, find_variant(tables, _job(swept, task, "onnx")))
+    variant = find_variant(tables, _job(swept, task, "onnx"))
+    card = render_card(tables, variant, [run_script(variant)])
     for said in CARDS[task]:
         assert said in card
     front = yaml.safe_load(card.split("---\n")[1])
