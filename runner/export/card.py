@@ -48,6 +48,12 @@ _PIPELINES = dict.fromkeys(CLASSIFIED, "text-classification") | {  # of the hub
     TOKENS: "token-classification",
 }
 _RIGHT = {MULTI_LABEL: "Accuracy: all labels of a text right", TOKENS: "Accuracy of words"}
+_MEASURED = (  # for the model-index: what it is, with its unit, the column, and the factor from the column's unit
+    ("latency", "Latency p50 (ms)", "latency_p50_seconds", 1e3),
+    ("latency_ratio", "Latency ÷ the baseline's", "latency_ratio", 1),
+    ("disk", "Size on disk (MB)", "disk_bytes", 1e-6),
+    ("memory", "Peak of the resident memory (MB)", "rss_peak_bytes", 1e-6),
+)
 _NOT_OF_VECTORS = ("Accuracy", "Changed")  # among the columns of a group
 
 
@@ -97,10 +103,12 @@ def _front_matter(variant: Variant) -> str:
         ("recall_at_100", "Recall@100", "recall_at_100"),
     ]
     pipeline = _PIPELINES[variant.kind]
+    found = [(metric, title, row[column]) for metric, title, column in figures]
+    found += [(name, title, row[column] and row[column] * unit) for name, title, column, unit in _MEASURED]
     evaluated = [
-        EvalResult(pipeline, task, task, metric, row[column], dataset_split="test", metric_name=title)
-        for metric, title, column in figures
-        if row[column] is not None
+        EvalResult(pipeline, task, task, metric, value, dataset_split="test", metric_name=title)
+        for metric, title, value in found
+        if value is not None
     ]
     tags = [row["artifact_format"], variant.trial["precision"], "cpu"]
     card = ModelCardData(

@@ -32,6 +32,27 @@ def other_files(handover: Handover) -> list[Path]:
     return [*handover.sources.artifact.glob(f"{_ONNX}?*")]
 
 
+def output_shape(handover: Handover) -> list[int]:
+    """Return the shape of the model's output. A size that is free is -1."""
+    if handover.variant.engine == "openvino":
+        model = import_openvino().Core().read_model(handover.sources.artifact / _XML)
+        return [-1 if size.is_dynamic else size.get_length() for size in model.outputs[0].get_partial_shape()]
+    from onnx import shape_inference
+
+    graph = load_onnx(handover)
+    return _sizes(graph.graph.output[0]) or _sizes(shape_inference.infer_shapes(graph).graph.output[0])
+
+
+def free_batch(handover: Handover) -> bool:
+    """Return whether the inputs of an ONNX graph take any number of texts."""
+    graph = load_onnx(handover).graph
+    return all(_sizes(end)[0] == -1 for end in graph.input if end.name in handover.sources.inputs)
+
+
+def _sizes(end: Any) -> list[int]:
+    return [size.dim_value or -1 for size in end.type.tensor_type.shape.dim]
+
+
 def write_onnx(handover: Handover, path: Path) -> None:
     """Write the graph, and the files of its tensors beside it. Its output gets the name that loaders read."""
     path.parent.mkdir(parents=True, exist_ok=True)

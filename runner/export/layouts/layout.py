@@ -99,7 +99,7 @@ def check_engine(layout: Layout, handover: Handover, *engines: str) -> None:
         raise refused(
             layout,
             handover,
-            f"It was measured with {ENGINES[engine]}, but {layout.loaded_by} runs {names}. Export a variant of {names}, "
+            f"It was measured with {ENGINES[engine]}, but {layout.loaded_by} runs {names}. Export a variant of those, "
             "or take --layout pinbox.",
         )
 

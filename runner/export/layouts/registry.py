@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 PINBOX = "pinbox"
 LAYOUTS = {  # the class of each layout, by its name; its module has the name, too, as far as Python allows
     PINBOX: "Pinbox",
+    "sentence-transformers": "SentenceTransformers",
     "optimum": "Optimum",
+    "tei": "Tei",
+    "openvino-model-server": "OpenvinoModelServer",
+    "triton": "Triton",
+    "transformers.js": "TransformersJs",
+    "hub": "Hub",
 }
 
 
