@@ -15,6 +15,7 @@ from runner.errors import UserError
 from runner.export.card import render_card
 from runner.export.layouts.layout import Handover, as_json
 from runner.export.layouts.registry import PINBOX, layout_of
+from runner.export.service import service_settings
 from runner.export.settings import predict_settings
 from runner.export.sources import find_sources
 from runner.export.variant import Variant, find_variant
@@ -38,7 +39,12 @@ def export(tables: Tables, asked: str, to: Path, layout: str = PINBOX, with_serv
         UserError: if that is not one measured job, its files are gone from the store or changed, the layout cannot hold
             it, or `to` is not free or cannot be written.
     """
-    chosen = layout_of(layout, with_service)
+    chosen = layout_of(layout)
+    if with_service and layout != PINBOX:
+        raise UserError(
+            f"--service writes a service of Pinbox, but the layout '{layout}' is for another server. Leave out "
+            "--service or --layout."
+        )
     variant = find_variant(tables, asked)
     sources = find_sources(variant, recorded(tables).store, tables.folder)
     if variant.engine not in FORMATS:
@@ -48,15 +54,17 @@ def export(tables: Tables, asked: str, to: Path, layout: str = PINBOX, with_serv
             f"{variant.stored_at}."
         )
     load = read_job(SweepFolder(tables.folder), variant.row["job"]).load
-    environment = tables.manifest.get("environment") or {}
-    handover = Handover(variant, sources, predict_settings(variant, sources), load, environment)
+    settings = predict_settings(variant, sources)
+    if with_service:
+        settings["service"] = service_settings(variant, load)
+    handover = Handover(variant, sources, settings, load, tables.manifest.get("environment") or {})
     chosen.check(handover)
     with new_folder(to) as folder:
         chosen.write(handover, folder)
         card = render_card(tables, variant, chosen.use(handover))
         (folder / "README.md").write_text(card, encoding="utf-8")
         figures = measurements(tables, variant)
-        described = {"layout": chosen.name, "settings": handover.settings, "files": _hashes(folder)}
+        described = {"layout": chosen.name, "settings": settings, "files": _hashes(folder)}
         (folder / "measurements.json").write_text(as_json(figures | described), encoding="utf-8")
     return variant
 

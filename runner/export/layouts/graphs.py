@@ -70,7 +70,7 @@ def write_onnx(handover: Handover, path: Path) -> None:
 def _name_output(graph: Any, wanted: str) -> None:
     from onnx import TensorProto, helper
 
-    (output,) = graph.output
+    output = graph.output[0]
     if wanted == _STATES:
         shape = helper.make_tensor(f"{wanted}_shape", TensorProto.INT64, [3], [0, 1, -1])  # 0 keeps the batch size
         graph.initializer.append(shape)

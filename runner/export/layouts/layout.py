@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from runner.config.load import LoadConfig
+from runner.config.task_kinds import RERANK
 from runner.errors import UserError
 from runner.export.sources import Sources
 from runner.export.variant import Variant
@@ -33,7 +34,8 @@ class Handover:
     Attributes:
         variant: the variant.
         sources: its folders of the store.
-        settings: how texts became calls when it was measured; see `runner.export.settings`.
+        settings: how texts became calls when it was measured, and the service if the folder gets one; see
+            `runner.export.settings` and `runner.export.service`.
         load: the load under which it was measured.
         environment: the environment in manifest.json.
     """
@@ -48,6 +50,11 @@ class Handover:
     def workers(self) -> int:
         """Return the number of workers that were measured. A closed load has one caller."""
         return self.load.workers if self.load.is_open else 1
+
+    @property
+    def takes_two_texts(self) -> bool:
+        """Return whether the model reads two texts together."""
+        return self.variant.pairs or self.variant.kind == RERANK
 
     @property
     def slug(self) -> str:

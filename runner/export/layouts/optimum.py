@@ -47,7 +47,7 @@ class Optimum:
         kind = handover.variant.kind
         task = {TOKENS: "TokenClassification"} | dict.fromkeys(VECTORS, "FeatureExtraction")
         name = f"{prefix}ModelFor{task.get(kind, 'SequenceClassification')}"
-        text = '"One text", "The text that goes with it"' if handover.variant.pairs else '"A text to be evaluated"'
+        text = '"One text", "The text that goes with it"' if handover.takes_two_texts else '"A text to be evaluated"'
         if kind == TOKENS:
             text = '["The", "words", "of", "a", "text"], is_split_into_words=True'
         output = "last_hidden_state[:, 0]  # the model pools by itself" if kind in VECTORS else "logits"

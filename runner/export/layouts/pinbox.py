@@ -5,36 +5,27 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from runner.config.task_kinds import TOKENS, VECTORS
 from runner.export.layouts.layout import Handover, as_json, code
 from runner.export.script import own_modules, predict_script
-from runner.export.service import PACKAGES, service_files, service_settings
+from runner.export.service import PACKAGES, service_files
 from runner.export.settings import requirements
 from runner.export.variant import Variant
 from runner.report.markdown import escape
 from runner.results.format import pluralize
 
 
-@dataclass(frozen=True)
 class Pinbox:
-    """A folder that needs nothing of Pinbox.
-
-    Attributes:
-        with_service: whether it has a service; see `runner.export.service`.
-    """
+    """A folder that needs nothing of Pinbox. It has a service if the settings have one; see `runner.export.service`."""
 
     name: ClassVar[str] = "pinbox"
     loaded_by: ClassVar[str] = "its own predict.py"
-    with_service: bool = False
 
     def check(self, handover: Handover) -> None:
-        """Add the settings of the service, which checks that it can run the variant."""
-        if self.with_service:
-            handover.settings["service"] = service_settings(handover.variant, handover.load)
+        """Accept every variant."""
 
     def write(self, handover: Handover, folder: Path) -> None:
         """Write the artifact, the tokenizer, the script, and the service if there is one."""

@@ -23,25 +23,16 @@ LAYOUTS = {  # the class of each layout, by its name; its module has the name, t
 }
 
 
-def layout_of(name: str, with_service: bool = False) -> Layout:
-    """Return a layout.
-
-    Args:
-        name: its name.
-        with_service: whether the folder gets a service too; only the layout `pinbox` can have one.
+def layout_of(name: str) -> Layout:
+    """Return the layout of this name.
 
     Raises:
-        UserError: if there is no such layout, or if it cannot have a service.
+        UserError: if there is none.
     """
     if name not in LAYOUTS:
         raise UserError(f"--layout is '{name}', but must be one of {', '.join(LAYOUTS)}.")
-    if with_service and name != PINBOX:
-        raise UserError(
-            f"--service writes a service of Pinbox, and the layout '{name}' is for another server. Leave out --service "
-            "or --layout."
-        )
     module = importlib.import_module(f"runner.export.layouts.{name.translate(_MODULE_NAMES)}")
-    made: Layout = getattr(module, LAYOUTS[name])(*([with_service] if name == PINBOX else []))
+    made: Layout = getattr(module, LAYOUTS[name])()
     return made
 
 

@@ -43,6 +43,7 @@ class SentenceTransformers:
         if handover.variant.kind in VECTORS:
             write_transformers_files(handover, folder)
             write_modules(handover, folder)
+            write_length(handover, folder)
         else:
             no_sigmoid = {"activation_fn": "torch.nn.modules.linear.Identity"}  # scores as they were recorded
             write_transformers_files(handover, folder, sentence_transformers=no_sigmoid)
@@ -77,7 +78,7 @@ class SentenceTransformers:
 
 
 def write_modules(handover: Handover, folder: Path) -> None:
-    """Write the files that turn a text into a vector: the modules, the pooling, the length and the prompts.
+    """Write the files that turn a text into a vector: the modules, the pooling and the prompts.
 
     The pooling takes the first token, because the graph pools by itself; see `runner.export.layouts.graphs`.
     """
@@ -96,11 +97,13 @@ def write_modules(handover: Handover, folder: Path) -> None:
             "pooling_mode_mean_sqrt_len_tokens": False,
         },
     )
-    write_json(
-        folder / "sentence_bert_config.json",
-        {"max_seq_length": handover.settings["max_length"], "do_lower_case": False},
-    )
     prompts: list[str] = model_config(handover).get("vector_prompts") or ["", ""]
     settings: dict[str, Any] = {"similarity_fn_name": "cosine", "default_prompt_name": None}
     settings["prompts"] = dict(zip(("query", "document"), prompts, strict=True))
     write_json(folder / "config_sentence_transformers.json", settings)
+
+
+def write_length(handover: Handover, folder: Path) -> None:
+    """Write the number of tokens at which texts are cut."""
+    length = {"max_seq_length": handover.settings["max_length"], "do_lower_case": False}
+    write_json(folder / "sentence_bert_config.json", length)

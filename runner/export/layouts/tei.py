@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 
 from runner.config.task_kinds import RERANK, SINGLE_LABEL, VECTORS
 from runner.export.layouts.graphs import write_onnx
-from runner.export.layouts.layout import Handover, check_engine, check_kind, code, refused, write_json
+from runner.export.layouts.layout import Handover, check_engine, check_kind, code, refused
 from runner.export.layouts.needs import needs
-from runner.export.layouts.sentence_transformers import write_modules
+from runner.export.layouts.sentence_transformers import write_length, write_modules
 from runner.export.layouts.transformers_files import (
     check_padding,
     model_config,
@@ -66,11 +66,9 @@ class Tei:
         config = model_config(handover)
         write_transformers_files(handover, folder, **{key: _value(config, key) for key in _NEEDED})
         write_onnx(handover, folder / "onnx" / "model.onnx")
-        length = {"max_seq_length": handover.settings["max_length"], "do_lower_case": False}
+        write_length(handover, folder)
         if handover.variant.kind in VECTORS:
             write_modules(handover, folder)
-        else:
-            write_json(folder / "sentence_bert_config.json", length)
 
     def use(self, handover: Handover) -> Iterator[str]:
         """Yield how to start the server, and what a client sends."""

@@ -84,7 +84,7 @@ class TransformersJs:
         model = "AutoModel" if variant.kind in VECTORS else "AutoModelForSequenceClassification"
         texts = '"A text to be evaluated"'
         cut = "{ truncation: true }"
-        if variant.pairs or variant.kind == RERANK:
+        if handover.takes_two_texts:
             texts, cut = '"One text"', '{ text_pair: "The text that goes with it", truncation: true }'
         output = "last_hidden_state  // the model pools by itself" if variant.kind in VECTORS else "logits"
         yield code("npm install @huggingface/transformers")

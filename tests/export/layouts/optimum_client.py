@@ -39,7 +39,12 @@ def main() -> None:
         output = model(**inputs)
         values = output.last_hidden_state[:, 0] if task == "FeatureExtraction" else output.logits
         label = model.config.id2label[int(values[0].argmax(-1))] if task == "SequenceClassification" else None
-        printed.append({"values": values[0].tolist(), "label": label})
+        if words:  # those of the first token of each word, None for a word that was cut off
+            starts = {word: place for place, word in reversed([*enumerate(inputs.word_ids())]) if word is not None}
+            tokens = [values[0][starts[word]].tolist() if word in starts else None for word in range(len(text))]
+            printed.append({"values": tokens, "label": None})
+        else:
+            printed.append({"values": values[0].tolist(), "label": label})
     print(json.dumps(printed))
 
 
