@@ -104,7 +104,7 @@ def _front_matter(variant: Variant) -> str:
     ]
     pipeline = _PIPELINES[variant.kind]
     found = [(metric, title, row[column]) for metric, title, column in figures]
-    found += [(name, title, row[column] and row[column] * unit) for name, title, column, unit in _MEASURED]
+    found += [(name, title, row[column] and round(row[column] * unit, 6)) for name, title, column, unit in _MEASURED]
     evaluated = [
         EvalResult(pipeline, task, task, metric, value, dataset_split="test", metric_name=title)
         for metric, title, value in found

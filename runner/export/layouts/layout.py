@@ -106,15 +106,17 @@ def check_engine(layout: Layout, handover: Handover, *engines: str) -> None:
         raise refused(
             layout,
             handover,
-            f"It was measured with {ENGINES[engine]}, but {layout.loaded_by} runs {names}. Export a variant of those, "
-            "or take --layout pinbox.",
+            f"It was measured with {ENGINES[engine]}, but {layout.loaded_by} runs {names}. Export one that was measured "
+            "with that, or take --layout pinbox.",
         )
 
 
 def check_kind(layout: Layout, handover: Handover, kinds: Sequence[str], why: str) -> None:
-    """Check that the variant's task is of one of these kinds. `why` says what the others lack, in one sentence."""
+    """Check that the variant's task is of one of these kinds. `why` says what its server does, as a verb."""
     if handover.variant.kind not in kinds:
-        raise refused(layout, handover, f"Its task is of the kind {handover.variant.kind}: {why} Take --layout pinbox.")
+        kind = handover.variant.kind
+        why = f"Its task is of the kind {kind}, but {layout.loaded_by} {why}. Take --layout pinbox."
+        raise refused(layout, handover, why)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -43,7 +43,7 @@ class Tei:
             self,
             handover,
             (SINGLE_LABEL, *VECTORS, RERANK),
-            "it makes probabilities of the logits of a whole text, with softmax.",
+            "makes probabilities of the logits of a whole text, with softmax",
         )
         check_padding(self, handover)
         config = model_config(handover)

@@ -44,9 +44,7 @@ class TransformersJs:
     def check(self, handover: Handover) -> None:
         """Check that it has the engine, and that it can tokenize as it was measured."""
         check_engine(self, handover, "onnxruntime")
-        check_kind(
-            self, handover, (*CLASSIFIED, *VECTORS, RERANK), "it cannot tokenize a text that is split into words."
-        )
+        check_kind(self, handover, (*CLASSIFIED, *VECTORS, RERANK), "cannot tokenize a text that is split into words")
         check_padding(self, handover)
         if other_files(handover):
             raise refused(

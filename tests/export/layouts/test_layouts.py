@@ -61,7 +61,7 @@ REFUSED = {  # task, technique, layout -> the reason
     ("single", "openvino", "triton"): "takes no inputs of variable length. Take --layout openvino-model-server",
     ("single", "onnx", "openvino-model-server"): "measured with ONNX Runtime, but OpenVINO Model Server runs OpenVINO",
     ("single", "onnx", "sentence-transformers"): "this model evaluates one text .*Take --layout optimum",
-    ("several", "onnx", "tei"): "kind multi-label: it makes probabilities .* with softmax",
+    ("several", "onnx", "tei"): "kind multi-label, but Text Embeddings Inference makes probabilities .* with softmax",
     ("tagged", "onnx", "tei"): "kind tokens",
     ("tagged", "onnx", "transformers.js"): "cannot tokenize a text that is split into words",
 }
