@@ -106,8 +106,8 @@ def check_engine(layout: Layout, handover: Handover, *engines: str) -> None:
         raise refused(
             layout,
             handover,
-            f"It was measured with {ENGINES[engine]}, but {layout.loaded_by} runs {names}. Export one that was measured "
-            "with that, or take --layout pinbox.",
+            f"It was measured with {ENGINES[engine]}, but {layout.loaded_by} runs {names}. Export one that was "
+            "measured with that, or take --layout pinbox.",
         )
 
 
