@@ -15,12 +15,14 @@ from tests.export.conftest import ROOT
 
 PLACES = ["by the river", "in town", "on a hill", "far away"]
 TEXTS = [f"there was a {thing} {place}" for thing in ("horse", "table", "cloud", "stone") for place in PLACES]
+LONG = "so " * 80  # it is cut
+PAIRS = ["was it a horse?", f"it was {LONG}"]
 ROWS: dict[str, list[dict[str, Any]]] = {
     "single": [{"text": text, "label": str("horse" in text)} for text in TEXTS],
-    "pairs": [{"text": text, "pair": "was it a horse?", "label": str("horse" in text)} for text in TEXTS],
+    "pairs": [{"text": text, "pair": pair, "label": str("horse" in text)} for text in TEXTS for pair in PAIRS],
     "several": [{"text": text, "label": [word for word in ("horse", "hill") if word in text]} for text in TEXTS],
-    "vectors": [{"text": text} for text in TEXTS],
-    "tagged": [{"text": text.split(), "label": ["O"] * len(text.split())} for text in TEXTS],
+    "vectors": [{"text": text} for text in [*TEXTS, LONG]],
+    "tagged": [{"text": text.split(), "label": ["O"] * len(text.split())} for text in [*TEXTS, LONG]],
 }
 SETTINGS = {
     "single": {},
@@ -51,7 +53,9 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Tables:
         union.append(f"{{task: file{keys}, technique: [torch-eager, {', '.join(TECHNIQUES[name])}]}}")
     command = [sys.executable, "-m", "runner", "-m", "grid=smoke", f"hydra.sweep.dir={place / 'sweep'}"]
     command += [f"grid.union=[{', '.join(union)}]", f"store={place / 'store'}", "isolation=process"]
-    done = subprocess.run([*command, "measure.rounds=1"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [*command, "measure.rounds=1", "workload.max_length=64"], cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     return read_tables(place / "sweep")
 

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from runner.export.variant import find_variant
 from runner.export.write import export
 from runner.results.tables import Tables
+from runner.tasks.tokenizer import load_tokenizer
 from tests.export.layouts.environments import HERE, folder_of_transformers_js, python_of_the_clients
 from tests.patience import PATIENCE_SECONDS
 
@@ -31,18 +33,35 @@ OPTIMUM = [
 ]
 
 
-def _same(swept: Tables, job: str, task: str, folder: Path, command: list[str], cwd: Path) -> None:
-    """Check what a client prints against what the sweep recorded."""
+def _same(swept: Tables, job: str, task: str, folder: Path, command: list[str], cwd: Path, whole: bool = False) -> None:
+    """Check what a client prints against what the sweep recorded.
+
+    Args:
+        swept: the sweep.
+        job: the key of the job.
+        task: the name of its task.
+        folder: the exported folder.
+        command: the command that runs the client, without the folder.
+        cwd: the folder in which it runs.
+        whole: whether texts that are cut are left out.
+    """
     recorded = json.loads((swept.folder / "predictions" / f"{job}.json").read_text())
     texts: list[Any] = recorded["words"] if task == "tagged" else recorded["texts"]
     texts = [text.split("\n") for text in texts] if task == "pairs" else texts
+    expected = np.array(recorded["logits"], dtype=float)
+    if whole:
+        tokenizer, limit = load_tokenizer(folder), find_variant(swept, job).row["max_length"]
+        lengths = [len(tokenizer.encode(*(text if task == "pairs" else [text]))) for text in texts]
+        fits = np.array(lengths) <= limit
+        texts, expected = [text for text, fit in zip(texts, fits, strict=True) if fit], expected[fits]
+        assert len(texts) >= 16
     given = json.dumps({"task": CLASSES.get(task, "SequenceClassification"), "texts": texts})
     done = subprocess.run(
         [*command, str(folder)], cwd=cwd, input=given, capture_output=True, text=True, timeout=PATIENCE_SECONDS
     )
     assert done.returncode == 0, done.stderr
     printed = json.loads(done.stdout.splitlines()[-1])
-    values, expected = [one["values"] for one in printed], np.array(recorded["logits"], dtype=float)
+    values = [one["values"] for one in printed]
     if task == "tagged":
         values = [word for words in values for word in words]
         known = ~np.isnan(expected).any(-1)
@@ -81,4 +100,4 @@ def test_transformers_js(task: str, technique: str, swept: Tables, job: Job, tmp
     script = place / "transformers_js_client.mjs"  # Node.js looks for packages beside the script
     script.write_bytes((HERE / script.name).read_bytes())
     export(swept, job(task, technique), tmp_path / "out", "transformers.js")
-    _same(swept, job(task, technique), task, tmp_path / "out", ["node", str(script)], tmp_path)
+    _same(swept, job(task, technique), task, tmp_path / "out", ["node", str(script)], tmp_path, whole=True)
