@@ -15,7 +15,7 @@ from tests.export.conftest import ROOT
 
 PLACES = ["by the river", "in town", "on a hill", "far away"]
 TEXTS = [f"there was a {thing} {place}" for thing in ("horse", "table", "cloud", "stone") for place in PLACES]
-LONG = "so " * 80  # it is cut
+LONG = " ".join(["so"] * 80)  # it is cut
 PAIRS = ["was it a horse?", f"it was {LONG}"]
 ROWS: dict[str, list[dict[str, Any]]] = {
     "single": [{"text": text, "label": str("horse" in text)} for text in TEXTS],
@@ -54,7 +54,10 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Tables:
     command = [sys.executable, "-m", "runner", "-m", "grid=smoke", f"hydra.sweep.dir={place / 'sweep'}"]
     command += [f"grid.union=[{', '.join(union)}]", f"store={place / 'store'}", "isolation=process"]
     done = subprocess.run(
-        [*command, "measure.rounds=1", "workload.max_length=64"], cwd=ROOT, capture_output=True, text=True
+        [*command, "measure.rounds=1", "workload.max_length=64", "workload.batch_size=1"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     return read_tables(place / "sweep")
