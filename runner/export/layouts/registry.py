@@ -21,6 +21,7 @@ LAYOUTS = {  # the class of each layout, by its name; its module has the name, t
     "transformers.js": "TransformersJs",
     "hub": "Hub",
 }
+_MODULE_NAMES = str.maketrans("-.", "__")
 
 
 def layout_of(name: str) -> Layout:
@@ -34,6 +35,3 @@ def layout_of(name: str) -> Layout:
     module = importlib.import_module(f"runner.export.layouts.{name.translate(_MODULE_NAMES)}")
     made: Layout = getattr(module, LAYOUTS[name])()
     return made
-
-
-_MODULE_NAMES = str.maketrans("-.", "__")
