@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from runner.config.load import LoadConfig
 from runner.config.task_kinds import RERANK
@@ -70,8 +70,8 @@ class Handover:
 class Layout(Protocol):
     """A layout. All methods get the same handover, in this order."""
 
-    name: str
-    loaded_by: str
+    name: ClassVar[str]
+    loaded_by: ClassVar[str]
 
     def check(self, handover: Handover) -> None:
         """Check that this layout can hold the variant. Nothing has been written yet.

@@ -256,7 +256,9 @@ def test_triton_gets_the_batching_that_was_measured(swept: Tables, job: Job, tmp
         (end.name, 9, [-1])
         for end in graph.input  # 9 is TYPE_INT64
     ]
-    assert [(one.name, one.data_type, [*one.dims]) for one in config.output] == [("logits", 11, [2])]  # TYPE_FP32
+    assert [(one.name, one.data_type, [*one.dims]) for one in config.output] == [
+        ("logits", 11, [len(handover.variant.labels)])  # 11 is TYPE_FP32
+    ]
     assert [(group.count, group.kind) for group in config.instance_group] == [(2, 2)]  # KIND_CPU
     assert config.dynamic_batching.max_queue_delay_microseconds == 2500
     assert config.dynamic_batching.default_queue_policy.max_queue_size == 64
