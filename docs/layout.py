@@ -59,7 +59,8 @@ _WHERE = (
     ("the split of the tweets", "`runner/tasks/tweets.py`; `runner/tasks/split.py` keeps near-duplicates together."),
     (
         "a server's export layout",
-        "`runner/export/write.py` writes the folder; `runner/export/templates/` holds the parts of its `predict.py`.",
+        "`runner/export/layouts/`, one file for each; `runner/export/layouts/layout.py` is the contract. "
+        "`runner/export/templates/` holds the parts of `predict.py`.",
     ),
     (
         "the Slurm job's options",

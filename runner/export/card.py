@@ -5,8 +5,7 @@ Its front matter is that of the Hugging Face hub (https://huggingface.co/docs/hu
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +21,7 @@ from runner.config.task_kinds import (
     VECTORS,
 )
 from runner.export.caveats import caveats
+from runner.export.layouts.layout import ENGINES
 from runner.export.variant import Variant
 from runner.report.accuracy import accuracy_detail
 from runner.report.columns import QUALITY, Cell
@@ -30,17 +30,17 @@ from runner.report.quality import certificate
 from runner.report.run import facts
 from runner.report.view import Group, groups
 from runner.report.view import Variant as Measured
-from runner.results.format import UNKNOWN, pluralize, seconds, short_id
+from runner.results.format import UNKNOWN, seconds, short_id
 from runner.results.halves import search_note
 from runner.results.tables import Tables
 
-_RUNS_ON = {  # engine -> its name, and the library that loads the artifact, as the hub calls it
-    "onnxruntime": ("ONNX Runtime", "onnx"),
-    "openvino": ("OpenVINO", "openvino"),
-    "torch": ("PyTorch", "transformers"),
-    "torch_compile": ("PyTorch, compiled at every load", "transformers"),
-    "torchscript": ("PyTorch (TorchScript)", "pytorch"),
-    "aot_inductor": ("PyTorch (AOTInductor)", "pytorch"),
+_LIBRARIES = {  # engine -> the library that loads its artifacts, as the hub calls it
+    "onnxruntime": "onnx",
+    "openvino": "openvino",
+    "torch": "transformers",
+    "torch_compile": "transformers",
+    "torchscript": "pytorch",
+    "aot_inductor": "pytorch",
 }
 _OF_THE_SWEEP = ("Measured", "Rounds asked for")  # among its facts
 _PIPELINES = dict.fromkeys(CLASSIFIED, "text-classification") | {  # of the hub
@@ -51,25 +51,29 @@ _PIPELINES = dict.fromkeys(CLASSIFIED, "text-classification") | {  # of the hub
     TOKENS: "token-classification",
 }
 _RIGHT = {MULTI_LABEL: "Accuracy: all labels of a text right", TOKENS: "Accuracy of words"}
+_MEASURED = (  # for the model-index: what it is, with its unit, the column, and the factor from the column's unit
+    ("latency", "Latency p50 (ms)", "latency_p50_seconds", 1e3),
+    ("latency_ratio", "Latency ÷ the baseline's", "latency_ratio", 1),
+    ("disk", "Size on disk (MB)", "disk_bytes", 1e-6),
+    ("memory", "Peak of the resident memory (MB)", "rss_peak_bytes", 1e-6),
+)
 _NOT_OF_VECTORS = ("Accuracy", "Changed")  # among the columns of a group
 
 
-def render_card(tables: Tables, variant: Variant, service: Mapping[str, Any] | None = None) -> str:
+def render_card(tables: Tables, variant: Variant, use: Iterable[str] = ()) -> str:
     """Return README.md. Every text is escaped, so that none can become markup.
 
     Args:
         tables: the tables of the sweep.
         variant: the variant.
-        service: the settings of the service in the folder, if there is one; see `runner.export.service`.
+        use: the parts that say how to load the folder; see `runner.export.layouts.layout`.
     """
     group = _group_of(tables, variant)
     parts = [
         f"---\n{_front_matter(variant)}\n---",
         f"# {escape(variant.name)}",
         escape(_lead(variant)),
-        _use(variant),
-        escape(_how_called(variant)),
-        *([*_serve(service, variant)] if service else []),
+        *use,
         "## Measured",
         escape(_verdict(group, variant)),
         _measured(group, variant),
@@ -102,14 +106,16 @@ def _front_matter(variant: Variant) -> str:
         ("recall_at_100", "Recall@100", "recall_at_100"),
     ]
     pipeline = _PIPELINES[variant.kind]
+    found = [(metric, title, row[column]) for metric, title, column in figures]
+    found += [(name, title, row[column] and round(row[column] * unit, 6)) for name, title, column, unit in _MEASURED]
     evaluated = [
-        EvalResult(pipeline, task, task, metric, row[column], dataset_split="test", metric_name=title)
-        for metric, title, column in figures
-        if row[column] is not None
+        EvalResult(pipeline, task, task, metric, value, dataset_split="test", metric_name=title)
+        for metric, title, value in found
+        if value is not None
     ]
     tags = [row["artifact_format"], variant.trial["precision"], "cpu"]
     card = ModelCardData(
-        library_name=_RUNS_ON[variant.engine][1],
+        library_name=_LIBRARIES[variant.engine],
         pipeline_tag=pipeline,
         base_model=_origin(variant).get("hub_id"),
         tags=[tag for tag in tags if tag],
@@ -136,7 +142,7 @@ def _lead(variant: Variant) -> str:
     row = variant.row
     precision = f", computing in {variant.trial['precision']}" if variant.trial["precision"] else ""
     return (
-        f"The model {row['model']} after the technique {row['technique']}, for {_RUNS_ON[variant.engine][0]} on a "
+        f"The model {row['model']} after the technique {row['technique']}, for {ENGINES[variant.engine]} on a "
         f"CPU{precision}. It started from {_source(_origin(variant))}, and {_told(variant)}."
     )
 
@@ -150,44 +156,6 @@ def _told(variant: Variant) -> str:
     if variant.kind == TOKENS:
         return f"gives each word of a text one of these tags: {labels}"
     return f"tells of {each} which of these it {'has' if variant.kind == MULTI_LABEL else 'is'}: {labels}"
-
-
-def _use(variant: Variant) -> str:
-    given = '"One text" "The text that goes with it"' if variant.pairs else '"A text to be evaluated"'
-    if variant.kind == TOKENS:
-        given = '"The words of a text , a space between them"'
-    to = " > vectors.txt" if variant.kind in VECTORS else ""
-    return f"```\npip install -r requirements.txt\npython predict.py {given}{to}\n```"
-
-
-def _how_called(variant: Variant) -> str:
-    row, rest = variant.row, json.loads(variant.trial["box_rest"] or "{}")
-    python = f"Python {rest['python']}" if rest.get("python") else "an unknown Python"
-    return (
-        f"predict.py needs nothing but this folder and these packages. It calls the model as it was called when it was "
-        f"measured, with {pluralize(row['threads'], 'thread')} (settings.json); that was on {python}. The CPUs were "
-        "pinned, which is up to you, such as with taskset."
-    )
-
-
-def _serve(service: Mapping[str, Any], variant: Variant) -> Iterator[str]:
-    one: Any = "A text to be evaluated"
-    one = {"text": one, "pair": ["One text", "The text that goes with it"], "words": one.split()}[service["input"]]
-    body = json.dumps({"inputs": one})
-    yield "## Serve it"
-    yield (
-        "```\npip install -r requirements.txt\npython service.py --port 8000\n"
-        f"curl http://127.0.0.1:8000/predict -d '{body}'\n```"
-    )
-    threads = pluralize(variant.row["threads"], "thread")
-    batches = f"batches of up to {service['max_batch_size']}" if service["max_batch_size"] > 1 else "one text at a time"
-    yield escape(
-        f"The service has {pluralize(service['workers'], 'worker')}. Each worker is a process with {threads}, and "
-        f"answers {batches}. Up to {pluralize(service['queue'], 'text')} wait (settings.json); one that arrives when "
-        "the queue is full is rejected with status 503. GET /health says whether all workers run, and GET /metrics "
-        "counts for Prometheus. The service ends when a worker ends: let something start it again, such as Docker's "
-        "--restart=always. The Dockerfile makes an image of it."
-    )
 
 
 def _group_of(tables: Tables, variant: Variant) -> Group:

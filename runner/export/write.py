@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,9 +13,10 @@ from runner.config.job_file import read_job
 from runner.engines.engine import FORMATS
 from runner.errors import UserError
 from runner.export.card import render_card
-from runner.export.script import own_modules, predict_script
-from runner.export.service import PACKAGES, service_files, service_settings
-from runner.export.settings import predict_settings, requirements
+from runner.export.layouts.layout import Handover, as_json
+from runner.export.layouts.registry import PINBOX, layout_of
+from runner.export.service import service_settings
+from runner.export.settings import predict_settings
 from runner.export.sources import find_sources
 from runner.export.variant import Variant, find_variant
 from runner.results.recorded import recorded
@@ -26,50 +25,47 @@ from runner.results.tables import Tables
 from runner.store.sweep_folder import SweepFolder
 
 
-def export(tables: Tables, asked: str, to: Path, with_service: bool = False) -> Variant:
+def export(tables: Tables, asked: str, to: Path, layout: str = PINBOX, with_service: bool = False) -> Variant:
     """Export a variant of a sweep, and return it.
 
     Args:
         tables: the tables of the sweep.
         asked: the name of the job; see `find_variant`.
         to: the folder to make. It must not exist, or must be empty.
+        layout: the name of the layout; see `runner.export.layouts`.
         with_service: whether the folder gets a service too; see `runner.export.service`.
 
     Raises:
-        UserError: if that is not one measured job, its files are gone from the store or changed, or `to` is not free
-            or cannot be written.
+        UserError: if that is not one measured job, its files are gone from the store or changed, the layout cannot hold
+            it, or `to` is not free or cannot be written.
     """
+    chosen = layout_of(layout)
+    if with_service and layout != PINBOX:
+        raise UserError(
+            f"--service writes a service of Pinbox, but the layout '{layout}' is for another server. Leave out "
+            "--service or --layout."
+        )
     variant = find_variant(tables, asked)
     sources = find_sources(variant, recorded(tables).store, tables.folder)
-    settings = predict_settings(variant, sources)
     if variant.engine not in FORMATS:
         raise UserError(
             f"{variant.name} runs on an engine of your own, '{variant.engine}', and how that loads a model cannot be "
             "written into a script. The artifact itself is "
             f"{variant.stored_at}."
         )
+    load = read_job(SweepFolder(tables.folder), variant.row["job"]).load
+    settings = predict_settings(variant, sources)
     if with_service:
-        job = read_job(SweepFolder(tables.folder), variant.row["job"])
-        settings["service"] = service_settings(variant, job.load)
-    service = settings.get("service")
-    script = predict_script(variant.engine, variant.kind, variant.pairs)
-    texts = {
-        "predict.py": script,
-        **own_modules(script),
-        "settings.json": _json(settings),
-        "requirements.txt": requirements(
-            variant, tables.manifest.get("environment") or {}, PACKAGES if service else ()
-        ),
-        "README.md": render_card(tables, variant, service),
-        **(service_files(variant, service) if service else {}),
-    }
+        settings["service"] = service_settings(variant, load)
+    handover = Handover(variant, sources, settings, load, tables.manifest.get("environment") or {})
+    chosen.check(handover)
     with new_folder(to) as folder:
-        shutil.copytree(sources.artifact, folder, dirs_exist_ok=True, copy_function=shutil.copyfile)
-        shutil.copyfile(sources.tokenizer, folder / "tokenizer.json")
-        for name, text in texts.items():
-            (folder / name).write_text(text, encoding="utf-8")
-        measured = measurements(tables, variant) | {"settings": settings, "files": _hashes(folder)}
-        (folder / "measurements.json").write_text(_json(measured), encoding="utf-8")
+        chosen.write(handover, folder)
+        card = render_card(tables, variant, chosen.use(handover))
+        (folder / "README.md").write_text(card, encoding="utf-8")
+        figures = measurements(tables, variant)
+        described = {"layout": chosen.name, "settings": settings, "files": _hashes(folder)}
+        (folder / "measurements.json").write_text(as_json(figures | described), encoding="utf-8")
     return variant
 
 
@@ -121,7 +117,3 @@ def _hashes(folder: Path) -> dict[str, dict[str, Any]]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"

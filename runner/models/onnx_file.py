@@ -13,7 +13,8 @@ from typing import Any
 
 from runner.errors import UserError
 
-_DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")  # ONNX Runtime has the operators of these domains
+_ONNX_DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
+_DOMAINS = (*_ONNX_DOMAINS, "com.microsoft")  # ONNX Runtime has the operators of these domains
 # The bits of an element, by its type's number in TensorProto.DataType. Strings (8) have no fixed size.
 _BITS = {1: 32, 2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 7: 64, 9: 8, 10: 16, 11: 64, 12: 32, 13: 64, 14: 64, 15: 128, 16: 16,
          17: 8, 18: 8, 19: 8, 20: 8, 21: 4, 22: 4, 23: 4, 24: 8, 25: 2, 26: 2}  # fmt: skip
@@ -59,6 +60,11 @@ def check_onnx(path: Path, where: str) -> None:
 def onnx_weights(path: Path) -> list[list[int]]:
     """Return the sizes of a graph's own tensors, which are its weights."""
     return [list(tensor.dims) for tensor in _read(path, str(path)).graph.initializer]
+
+
+def other_operators(model: Any) -> set[str]:
+    """Return the operators of an `onnx.ModelProto` that are not ONNX's own, such as com.microsoft.MatMulNBits."""
+    return {f"{node.domain}.{node.op_type}" for node in _nodes(model) if node.domain not in _ONNX_DOMAINS}
 
 
 def _read(path: Path, where: str) -> Any:

@@ -1,0 +1,1 @@
+"""Folders as servers and libraries load them, one file for each layout."""

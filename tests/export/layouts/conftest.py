@@ -1,0 +1,72 @@
+"""What the tests of layouts share: a sweep of every kind of task, and a handover of one of its variants."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from runner.results.tables import Tables, read_tables
+from tests.export.conftest import ROOT
+
+PLACES = ["by the river", "in town", "on a hill", "far away"]
+TEXTS = [f"there was a {thing} {place}" for thing in ("horse", "table", "cloud", "stone") for place in PLACES]
+LONG = " ".join(["so"] * 80)  # it is cut
+PAIRS = ["was it a horse?", f"it was {LONG}"]
+ROWS: dict[str, list[dict[str, Any]]] = {
+    "single": [{"text": text, "label": str("horse" in text)} for text in TEXTS],
+    "pairs": [{"text": text, "pair": pair, "label": str("horse" in text)} for text in TEXTS for pair in PAIRS],
+    "several": [{"text": text, "label": [word for word in ("horse", "hill") if word in text]} for text in TEXTS],
+    "vectors": [{"text": text} for text in [*TEXTS, LONG]],
+    "tagged": [{"text": text.split(), "label": ["O"] * len(text.split())} for text in [*TEXTS, LONG]],
+}
+SETTINGS = {
+    "single": {},
+    "pairs": {"task.text_pair_column": "pair"},
+    "several": {"task.kind": "multi-label"},
+    "vectors": {"task.kind": "embedding", "task.label_column": "null"},
+    "tagged": {"task.kind": "tokens"},
+}
+TECHNIQUES = {
+    "single": ["onnx", "onnx-int8", "onnx-weights-4bit", "openvino", "torchscript"],
+    "pairs": ["onnx-int8", "openvino"],
+    "several": ["onnx"],
+    "vectors": ["onnx", "onnx-int8", "openvino"],
+    "tagged": ["onnx"],
+}
+
+
+@pytest.fixture(scope="session")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Tables:
+    """One round of a tiny random model on a task of each kind."""
+    place = tmp_path_factory.mktemp("layouts")
+    union = []
+    for name, rows in ROWS.items():
+        path = place / f"{name}.jsonl"
+        path.write_text("".join(json.dumps(row | {"split": "test"}) + "\n" for row in rows))
+        settings = {"task.name": name, "task.path": str(path), **SETTINGS[name]}
+        keys = "".join(f", {key}: {value}" for key, value in settings.items())
+        union.append(f"{{task: file{keys}, technique: [torch-eager, {', '.join(TECHNIQUES[name])}]}}")
+    command = [sys.executable, "-m", "runner", "-m", "grid=smoke", f"hydra.sweep.dir={place / 'sweep'}"]
+    command += [f"grid.union=[{', '.join(union)}]", f"store={place / 'store'}", "isolation=process"]
+    done = subprocess.run(
+        [*command, "measure.rounds=1", "workload.max_length=64", "workload.batch_size=1"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return read_tables(place / "sweep")
+
+
+@pytest.fixture(scope="session")
+def job(swept: Tables) -> Callable[[str, str], str]:
+    """Return the key of the job of a task and a technique."""
+    rows = swept.summary.to_pylist()
+    return lambda task, technique: next(
+        str(row["job"]) for row in rows if (row["task"], row["technique"]) == (task, technique)
+    )
