@@ -23,9 +23,10 @@ FORMATS = {  # by the name of the engine and its module: the format that it load
     "aot_inductor": "pt2",
     "onnxruntime": "onnx",
     "openvino": "openvino",
+    "llamacpp": "gguf",
 }
 NEED_A_COMPILER = ("torch_compile",)  # they need a C++ compiler where they run; the image of the boxes has none
-PACKAGES = {"openvino": ("openvino",)}  # what they import that is not made for every machine
+PACKAGES = {"openvino": ("openvino",), "llamacpp": ("xllamacpp",)}  # what they import that is not made for every machine
 Input = TypeVar("Input")
 
 

@@ -34,6 +34,7 @@ from runner.results.tables import Tables
 _RUNS_ON = {  # engine -> its name, and the library that loads the artifact, as the hub calls it
     "onnxruntime": ("ONNX Runtime", "onnx"),
     "openvino": ("OpenVINO", "openvino"),
+    "llamacpp": ("llama.cpp", "gguf"),
     "torch": ("PyTorch", "transformers"),
     "torch_compile": ("PyTorch, compiled at every load", "transformers"),
     "torchscript": ("PyTorch (TorchScript)", "pytorch"),
