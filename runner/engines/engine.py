@@ -26,7 +26,10 @@ FORMATS = {  # by the name of the engine and its module: the format that it load
     "llamacpp": "gguf",
 }
 NEED_A_COMPILER = ("torch_compile",)  # they need a C++ compiler where they run; the image of the boxes has none
-PACKAGES = {"openvino": ("openvino",), "llamacpp": ("xllamacpp",)}  # what they import that is not made for every machine
+PACKAGES = {  # what they import that is not made for every machine
+    "openvino": ("openvino",),
+    "llamacpp": ("xllamacpp",),
+}
 Input = TypeVar("Input")
 
 

@@ -38,7 +38,7 @@ load_openmp()
 import xllamacpp  # noqa: E402
 
 MODEL = "model.gguf"
-SETTINGS = "settings.json"  # beside the model: what a call has to know, but llama.cpp does not
+SETTINGS = "gguf.json"  # beside the model: what a call has to know, but llama.cpp does not
 # Products of weights of these types are floating point. Of all other types, they are products of 8-bit integers:
 # activations are rounded by the same blocks as the weights.
 _TYPE_NAMES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}

@@ -102,12 +102,12 @@ def _check_graph(config: Any) -> None:
     Raises:
         UserError: if it does not.
     """
-    for key, allowed in (("hidden_act", ("gelu",)), ("position_embedding_type", ("absolute", None))):
-        value = getattr(config, key, None)
-        if value not in allowed:
+    for key, computed in (("hidden_act", "gelu"), ("position_embedding_type", "absolute")):
+        value = getattr(config, key, computed)
+        if value != computed:
             raise UserError(
-                f"step 'gguf-export': llama.cpp's BERT has {key} {allowed[0]}, but the model's config.json has {value}. "
-                "Take another technique."
+                f"step 'gguf-export': llama.cpp's BERT computes {key} {computed}, but the model's config.json has "
+                f"{value}. Take another technique."
             )
 
 
@@ -130,23 +130,19 @@ def _add_vocabulary(writer: Any, tokenizer: dict[str, Any], config: Any) -> None
     """Write the tokens of a WordPiece tokenizer, in the order of their ids."""
     import gguf
 
-    ids: dict[str, int] = tokenizer["model"]["vocab"] | {
-        token["content"]: token["id"] for token in tokenizer["added_tokens"]
-    }
-    special = {token["content"] for token in tokenizer["added_tokens"] if token["special"]}
+    added = tokenizer["added_tokens"]
+    ids: dict[str, int] = tokenizer["model"]["vocab"] | {token["content"]: token["id"] for token in added}
+    special = {token["id"] for token in added if token["special"]}
     prefix = tokenizer["model"]["continuing_subword_prefix"]
-    by_id = {number: token for token, number in ids.items()}
-    tokens = [by_id.get(number, f"[unused-{number}]") for number in range(config.vocab_size)]
-    marked = [
-        token if token in special or number not in by_id else token.removeprefix(prefix) if token.startswith(prefix) else _WORD + token
-        for number, token in enumerate(tokens)
-    ]
+    tokens = [f"[unused {number}]" for number in range(config.vocab_size)]  # for the ids that the tokenizer lacks
+    for token, number in ids.items():
+        within = token.startswith(prefix)
+        tokens[number] = token if number in special else token.removeprefix(prefix) if within else _WORD + token
+    kinds = gguf.TokenType
     writer.add_tokenizer_model("bert")
     writer.add_tokenizer_pre("default")
-    writer.add_token_list(marked)
-    writer.add_token_types(
-        [gguf.TokenType.CONTROL if token in special else gguf.TokenType.NORMAL for token in tokens]
-    )
+    writer.add_token_list(tokens)
+    writer.add_token_types([kinds.CONTROL if number in special else kinds.NORMAL for number in range(len(tokens))])
     for token, add in (
         ("[UNK]", writer.add_unk_token_id),
         ("[SEP]", writer.add_sep_token_id),
