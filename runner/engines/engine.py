@@ -30,6 +30,7 @@ PACKAGES = {  # what they import that is not made for every machine
     "openvino": ("openvino",),
     "llamacpp": ("xllamacpp",),
 }
+NOT_IN_THE_IMAGE = ("xllamacpp",)  # because it is large; an extra of pyproject.toml installs it for process boxes
 Input = TypeVar("Input")
 
 

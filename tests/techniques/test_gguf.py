@@ -7,21 +7,23 @@ import re
 from pathlib import Path
 from typing import Any
 
-import gguf
 import numpy as np
 import pytest
 import torch
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from runner.config.task_kinds import EMBEDDING, RERANK, VECTORS
 from runner.engines.checkpoint import load_checkpoint, save_checkpoint
-from runner.engines.llamacpp import MODEL, Engine
 from runner.errors import UserError
 from runner.tasks.texts import Example, Texts, write_texts
 from runner.techniques.chain import make_step
 from runner.techniques.gguf.gguf_files import quantize
 from runner.techniques.shape import Shape
 from tests.techniques.conftest import SHAPE, apply_step
+
+gguf = pytest.importorskip("gguf", reason="the extra llamacpp is not installed")
+pytest.importorskip("xllamacpp", reason="the extra llamacpp is not installed")
+from runner.engines.llamacpp import MODEL, Engine  # noqa: E402
 
 LENGTHS = (1, 7, 20, 60)
 
@@ -42,7 +44,23 @@ def encoder(plain: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def random_encoder(plain: Path, target: Path, **sizes: int) -> Path:
-    return apply_step(target, None, plain, step="random-weights", shape={"model_type": "bert", **SHAPE, **sizes})[0]
+    """Make an encoder with random weights and a WordPiece tokenizer."""
+    shape = {"model_type": "bert", **SHAPE, **sizes}
+    made, _ = apply_step(target, None, plain, step="random-weights", shape=shape)
+    word_pieces().save(str(made / "tokenizer.json"))
+    return made
+
+
+def word_pieces() -> Tokenizer:
+    """Return a tokenizer as BERT has it, which knows letters and a few words."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{letter}" for letter in letters)]
+    tokens += [*",.!", "one", "text", "river", "##ing", "##rs"]
+    made = Tokenizer(models.WordPiece({token: number for number, token in enumerate(tokens)}, unk_token="[UNK]"))
+    made.normalizer, made.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+    made.add_special_tokens(tokens[:5])
+    made.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    return made
 
 
 def export(checkpoint: Path, plain: Path, target: Path, quantization: str) -> tuple[Path, dict[str, Any]]:
