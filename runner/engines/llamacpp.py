@@ -37,6 +37,7 @@ def load_openmp() -> None:
 load_openmp()
 import xllamacpp  # noqa: E402
 
+LIBRARY: str = xllamacpp.xllamacpp.__file__  # llama.cpp itself, with its quantizer
 MODEL = "model.gguf"
 SETTINGS = "gguf.json"  # beside the model: what a call has to know, but llama.cpp does not
 # Products of weights of these types are floating point. Of all other types, they are products of 8-bit integers:

@@ -69,14 +69,14 @@ def quantize(weights: np.ndarray, kind: Any) -> np.ndarray:
     """
     import gguf
 
-    from runner.engines.llamacpp import xllamacpp
+    from runner.engines.llamacpp import LIBRARY
 
     if kind == gguf.GGMLQuantizationType.F32:
         return weights
     rows, width = weights.shape
     weights = np.ascontiguousarray(weights, np.float32)
     out = np.empty(gguf.quant_shape_to_byte_shape(weights.shape, kind), np.uint8)
-    call = ctypes.CDLL(xllamacpp.xllamacpp.__file__).ggml_quantize_chunk
+    call = ctypes.CDLL(LIBRARY).ggml_quantize_chunk
     call.restype = ctypes.c_size_t
     call.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_int64] * 3, ctypes.c_void_p]
     written = call(int(kind), weights.ctypes.data, out.ctypes.data, 0, rows, width, None)
