@@ -23,9 +23,14 @@ FORMATS = {  # by the name of the engine and its module: the format that it load
     "aot_inductor": "pt2",
     "onnxruntime": "onnx",
     "openvino": "openvino",
+    "llamacpp": "gguf",
 }
 NEED_A_COMPILER = ("torch_compile",)  # they need a C++ compiler where they run; the image of the boxes has none
-PACKAGES = {"openvino": ("openvino",)}  # what they import that is not made for every machine
+PACKAGES = {  # what they import that is not made for every machine
+    "openvino": ("openvino",),
+    "llamacpp": ("xllamacpp",),
+}
+NOT_IN_THE_IMAGE = ("xllamacpp",)  # because it is large; an extra of pyproject.toml installs it for process boxes
 Input = TypeVar("Input")
 
 

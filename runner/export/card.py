@@ -37,6 +37,7 @@ from runner.results.tables import Tables
 _LIBRARIES = {  # engine -> the library that loads its artifacts, as the hub calls it
     "onnxruntime": "onnx",
     "openvino": "openvino",
+    "llamacpp": "gguf",
     "torch": "transformers",
     "torch_compile": "transformers",
     "torchscript": "pytorch",

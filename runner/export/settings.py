@@ -17,6 +17,7 @@ from runner.results.tables import Row
 _PACKAGES = {  # of each engine, besides those of the tokenizing
     "onnxruntime": ("onnxruntime",),
     "openvino": ("openvino",),
+    "llamacpp": ("xllamacpp",),
     "torchscript": ("torch",),
     "aot_inductor": ("torch",),
     "torch": ("torch", "transformers", "safetensors"),

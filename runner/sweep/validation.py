@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from runner.config.paths import OUT, RETRY_FAILED
 from runner.config.schema import Config, IsolationKind, ModelConfig, TechniqueConfig
 from runner.config.task_kinds import RETRIEVAL
-from runner.engines.engine import FORMATS, NEED_A_COMPILER, PACKAGES
+from runner.engines.engine import FORMATS, NEED_A_COMPILER, NOT_IN_THE_IMAGE, PACKAGES
 from runner.errors import UserError, did_you_mean
 from runner.isolation.choose import check_load, check_quota, check_threads, memory_bytes, resolve
 from runner.models.source import fetch_model
@@ -202,14 +202,22 @@ def _check_compiler(steps: list[Step], cfg: Config) -> None:
 
 
 def _check_packages(steps: list[Step], cfg: Config) -> None:
-    """Check that this machine has the packages that are not made for every machine. The image has them all."""
+    """Check that the boxes have the packages that the image lacks, or that are not made for every machine."""
     needed = {
         package: f"{_owner(cfg, step.name)} has the step '{step.name}'" for step in steps for package in step.packages
     }
     for package in PACKAGES.get(cfg.technique.engine, ()):
         needed[package] = f"technique '{cfg.technique.name}' has the engine '{cfg.technique.engine}'"
+    if resolve(cfg.isolation.kind)[0] is IsolationKind.docker:
+        for package in NOT_IN_THE_IMAGE:
+            if package in needed:
+                raise UserError(
+                    f"{needed[package]}, which needs the package {package}, but the image does not have it. Leave it "
+                    "out, or use isolation=process."
+                )
+        return
     missing = [package for package in needed if find_spec(package) is None]
-    if missing and resolve(cfg.isolation.kind)[0] is IsolationKind.process:
+    if missing:
         raise UserError(
             f"{needed[missing[0]]}, which needs the package {missing[0]}, and it is not installed. Install it if there "
             f"is one for this machine ({platform.machine()}, Python {platform.python_version()}), or leave the "

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from runner.config.task_kinds import KINDS, TOKENS
+from runner.engines.engine import FORMATS
 from runner.export.card import render_card
 from runner.export.layouts.pinbox import run_script
 from runner.export.script import predict_script
@@ -237,7 +238,7 @@ def test_the_card_tells_the_measures_of_its_kind(task: str, swept: Tables) -> No
     assert ("ccuracy" in card) == (task != "vectors")
 
 
-@pytest.mark.parametrize("engine", ["onnxruntime", "openvino", "torch", "torch_compile", "torchscript", "aot_inductor"])
+@pytest.mark.parametrize("engine", FORMATS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_script_is_one_page_without_the_runner(engine: str, kind: str) -> None:
     for pairs in (False,) if kind == TOKENS else (False, True):

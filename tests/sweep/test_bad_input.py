@@ -325,6 +325,13 @@ def test_what_needs_a_compiler_in_docker(technique: str, refused: Refused) -> No
     assert "needs a C++ compiler, but the image has none" in refused(f"technique={technique}", "isolation=docker")
 
 
+@pytest.mark.docker
+def test_what_the_image_does_not_have(refused: Refused) -> None:
+    said = refused("technique=gguf-q8", "isolation=docker")
+    assert "step 'gguf-export', which needs the package xllamacpp, but the image does not have it" in said
+    assert "use isolation=process" in said
+
+
 @pytest.mark.parametrize(
     ("technique", "what"), [("aot-inductor", "step 'aot-inductor'"), ("torch-compile", "engine 'torch_compile'")]
 )
@@ -339,7 +346,11 @@ def test_what_needs_a_compiler_without_one(
 
 @pytest.mark.parametrize(
     ("technique", "missing", "what"),
-    [("openvino", "openvino", "engine 'openvino'"), ("openvino-int8", "nncf", "step 'openvino-static-int8'")],
+    [
+        ("openvino", "openvino", "engine 'openvino'"),
+        ("openvino-int8", "nncf", "step 'openvino-static-int8'"),
+        ("gguf-q8", "gguf", "step 'gguf-export'"),
+    ],
 )
 def test_what_needs_a_package_that_this_machine_lacks(
     technique: str, missing: str, what: str, refused: Refused, monkeypatch: pytest.MonkeyPatch

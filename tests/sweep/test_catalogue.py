@@ -14,13 +14,14 @@ from runner.techniques.chain import check_chain, make_chain
 
 CONF = Path(__file__).parents[2] / "conf"
 NEED_A_COMPILER = ["aot-inductor", "torch-compile"]  # which the image has not
+FOR_VECTORS = ["gguf-q4", "gguf-q8"]  # and the grid's model classifies
 TECHNIQUES = sorted(path.stem for path in (CONF / "technique").glob("*.yaml"))
 
 
 def test_the_grid_has_every_technique() -> None:
     loaded: Any = OmegaConf.load(CONF / "grid" / "catalogue.yaml")
     (grid,) = loaded.grid.union
-    assert sorted([*grid["technique"], *NEED_A_COMPILER]) == TECHNIQUES
+    assert sorted([*grid["technique"], *NEED_A_COMPILER, *FOR_VECTORS]) == TECHNIQUES
 
 
 @pytest.mark.parametrize("name", TECHNIQUES)

@@ -20,6 +20,7 @@ from runner.export.variant import Variant
 ENGINES = {  # engine -> its name
     "onnxruntime": "ONNX Runtime",
     "openvino": "OpenVINO",
+    "llamacpp": "llama.cpp",
     "torch": "PyTorch",
     "torch_compile": "PyTorch, compiled at every load",
     "torchscript": "PyTorch (TorchScript)",

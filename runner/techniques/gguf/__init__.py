@@ -1,0 +1,1 @@
+"""Steps that make GGUF files, which llama.cpp runs."""
