@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from xml.etree import ElementTree as XML
+from xml.etree import ElementTree
 
 from runner.errors import UserError
 
@@ -46,23 +46,23 @@ def read_names(path: Path, where: str) -> tuple[list[str], list[str]]:
     return inputs, outputs
 
 
-def _read(path: Path, where: str) -> XML.Element:
+def _read(path: Path, where: str) -> ElementTree.Element:
     try:
         size = path.stat().st_size
-        root = XML.fromstring(path.read_bytes()) if size <= _MOST_BYTES else None
-    except (XML.ParseError, ValueError, OSError) as error:
+        root = ElementTree.fromstring(path.read_bytes()) if size <= _MOST_BYTES else None
+    except (ElementTree.ParseError, ValueError, OSError) as error:
         raise UserError(f"{where}: {path.name} is not OpenVINO's XML: {error}. Take another copy of it.") from None
     if root is None or root.tag != "net":
         raise UserError(f"{where}: {path.name} is not OpenVINO's XML. Take another copy of it.")
     return root
 
 
-def _names(layer: XML.Element, port: str | None) -> str:
+def _names(layer: ElementTree.Element, port: str | None) -> str:
     """Return the first name of a layer's output port, or of its only one; its own name if the port has none."""
     ports = [entry for entry in layer.iterfind("output/port") if port is None or entry.get("id") == port]
     names = ports[0].get("names", "") if ports else ""
     return names.split(",")[0] or _text(layer, "name")
 
 
-def _text(layer: XML.Element, key: str) -> str:
+def _text(layer: ElementTree.Element, key: str) -> str:
     return layer.get(key, "")[:100]
