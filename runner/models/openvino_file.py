@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 from runner.errors import UserError
 
 _MOST_BYTES = 256 * 2**20
-_STANDARD = re.compile(r"opset\d{1,3}|extension|ie_internal_opset|experimental")
+_OPERATORS = re.compile(r"opset\d{1,3}")
 
 
 def read_names(path: Path, where: str) -> tuple[list[str], list[str]]:
@@ -31,7 +31,7 @@ def read_names(path: Path, where: str) -> tuple[list[str], list[str]]:
         raise UserError(f"{where} needs {weights.name}, which holds its weights. Put the file beside it.")
     layers = {layer.get("id", ""): layer for layer in root.iterfind("layers/layer")}
     for layer in layers.values():
-        if not _STANDARD.fullmatch(layer.get("version", "")):
+        if not _OPERATORS.fullmatch(layer.get("version", "")):
             raise UserError(
                 f"{where}: layer '{_text(layer, 'name')}' has the operator {_text(layer, 'type')} of "
                 f"'{_text(layer, 'version')}', but only OpenVINO's own are allowed. Export the model again without it."

@@ -70,7 +70,7 @@ class ImportOpenVino(GraphImport):
             output = ops.gather(output, ops.constant(0), ops.constant(1)).output(0)
         if self.head == "mean":
             taken = next(node for node in model.get_parameters() if INPUTS[1] in node.output(0).get_names())
-            mask = ops.convert(taken, output.get_element_type().to_dtype().name)
+            mask = ops.convert(taken, output.get_element_type())
             total = ops.squeeze(ops.matmul(ops.unsqueeze(mask, [1]), output, False, False), [1])
             output = ops.divide(total, ops.reduce_sum(mask, [1], keep_dims=True)).output(0)
         if fit.normalized:
