@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,8 @@ def fetch(model: ModelConfig) -> Path:
     """Check the folder and return it.
 
     Raises:
-        UserError: if it is missing, cannot be read, lacks config.json or weights (in safetensors or ONNX), or holds a
-            file that must not be loaded.
+        UserError: if it is missing, cannot be read, lacks config.json or weights (in safetensors, ONNX or
+            OpenVINO's format), or holds a file that must not be loaded.
     """
     where = f"model '{model.name}': model.path"
     if not model.path:
@@ -48,10 +49,16 @@ def fetch(model: ModelConfig) -> Path:
             f"{where} is {model.path}, which has no config.json{hint}. Take a folder that `save_pretrained` of "
             "transformers wrote."
         )
-    if not any(folder.glob("*.safetensors")) and not any(folder.rglob("*.onnx")):
+    if not any(folder.glob("*.safetensors")) and not any(_graphs(folder)):
         raise UserError(f"{where} is {model.path}, which has {_describe_weights(folder)}")
     check_files(folder, f"model '{model.name}'", model.source.code)
     return folder
+
+
+def _graphs(folder: Path) -> Iterator[Path]:
+    """Yield the graphs in ONNX, and those of OpenVINO, whose weights lie beside them."""
+    yield from folder.rglob("*.onnx")
+    yield from (path for path in folder.rglob("*.xml") if path.with_suffix(".bin").is_file())
 
 
 def _readable(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""A classifier that is there only as ONNX gives the same predictions as before, in the order of the task's labels."""
+"""A model that is there only as ONNX gives the same predictions as before, in the order of the task's labels."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import torch
 from onnx import helper
 
+from runner.engines.checkpoint import load_checkpoint
 from runner.errors import UserError
 from runner.tasks.texts import Example, Texts, write_texts
 from runner.techniques.importing.import_onnx import ImportOnnx
 from tests.techniques.conftest import apply_step
+from tests.techniques.graph_folders import write_sentence_transformers
 
 CALL = {"input_ids": np.array([[1, 7, 8, 2], [1, 9, 2, 0]]), "attention_mask": np.array([[1, 1, 1, 1], [1, 1, 1, 0]])}
 
@@ -98,3 +101,65 @@ def test_a_graph_for_one_batch_size_is_refused(graph: Path, texts: Path, tmp_pat
     onnx.save(model, folder / "onnx/model.onnx")
     with pytest.raises(UserError, match=r"cannot be run on 3 texts of 7 tokens.*a free batch size and length"):
         apply_step(tmp_path / "i", folder, texts, step="import-onnx", file="onnx/model.onnx")
+
+
+@pytest.fixture(scope="module")
+def encoder(bert: Path, texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder as optimum exports an encoder: the tokens' vectors and another output, in an old opset."""
+    work = tmp_path_factory.mktemp("encoder")
+    made = {"head": "mean", "step": "import-checkpoint"}
+    model = load_checkpoint(apply_step(work / "checkpoint", bert, texts, **made)[0], "eager").encoder
+    folder = work / "encoder"
+    shutil.copytree(bert, folder)
+    (folder / "model.safetensors").unlink()
+    with torch.inference_mode():
+        torch.onnx.export(
+            _States(model),
+            tuple(map(torch.from_numpy, CALL.values())),
+            folder / "model.onnx",
+            input_names=list(CALL),
+            output_names=["last_hidden_state", "largest"],
+            dynamic_axes={name: {0: "texts", 1: "tokens"} for name in (*CALL, "last_hidden_state")},
+            opset_version=12,
+            dynamo=False,
+        )
+    return folder
+
+
+class _States(torch.nn.Module):
+    def __init__(self, encoder: torch.nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        return states, states.amax((1, 2))
+
+
+@pytest.mark.parametrize("normalized", [False, True])
+@pytest.mark.parametrize("head", ["mean", "first"])
+def test_an_encoder_is_pooled_as_its_checkpoint_would_be(
+    head: str, normalized: bool, encoder: Path, bert: Path, texts: Path, tmp_path: Path
+) -> None:
+    sources = []
+    for name, files in (("graph", encoder), ("checkpoint", bert)):
+        sources.append(Path(shutil.copytree(files, tmp_path / name)))
+        if normalized:
+            write_sentence_transformers(sources[-1], head)
+    folder, notes = apply_step(tmp_path / "i", sources[0], texts, step="import-onnx", head=head)
+    reference, _ = apply_step(tmp_path / "c", sources[1], texts, step="import-checkpoint", head=head)
+    with torch.inference_mode():
+        vectors = load_checkpoint(reference)(*map(torch.from_numpy, CALL.values())).logits.numpy()
+    assert logits(folder / "model.onnx") == pytest.approx(vectors, abs=1e-5)
+    assert notes["labels"] == []
+    assert json.loads((folder / "config.json").read_text()).get("vector_normalized") is normalized
+
+
+def test_a_classifier_is_no_encoder(graph: Path, texts: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"gives an output of shape \[1\]|cannot be run on 3 texts of 7 tokens"):
+        apply_step(tmp_path / "i", graph, texts, step="import-onnx", file="onnx/model.onnx", head="mean")
+
+
+def test_an_encoder_is_no_classifier(encoder: Path, texts: Path) -> None:
+    with pytest.raises(UserError, match="has the outputs last_hidden_state, largest, of which none is called logits"):
+        ImportOnnx().check_files(encoder, texts, "model 'critic'")

@@ -16,15 +16,7 @@ from runner.sweep.tryout.model import OwnModel
 
 BASELINE = "torch-eager"
 GRAPH = "onnx-as-is"  # its baseline
-GRAPH_TECHNIQUES = {  # by name, the comment, the steps and the precision; for a model that is there only as ONNX
-    GRAPH: ("Run the graph as it is.", [], None),
-    f"{GRAPH}-int8": ("Quantize the graph to ONNX Runtime's dynamic int8.", [{"step": "onnx-dynamic-int8"}], "int8"),
-    f"{GRAPH}-int8-7bit": (
-        "Quantize the graph to ONNX Runtime's dynamic int8 with 7-bit weights, for a CPU without VNNI.",
-        [{"step": "onnx-dynamic-int8", "per_channel": True, "reduce_range": True}],
-        "int8",
-    ),
-}
+GRAPH_TECHNIQUES = (GRAPH, f"{GRAPH}-int8", f"{GRAPH}-int8-7bit")  # for a model that is there only as ONNX
 CHARACTERS_PER_TOKEN = 4  # of English, and less than that of most languages
 _MAX_LENGTHS = (WorkloadConfig.max_length, 256, 512)
 _FLOPS_PER_SECOND = 4e10  # of one core in float32, roughly

@@ -77,11 +77,6 @@ class OwnModel:
         Raises:
             UserError: if it is not; see `check_head`.
         """
-        if self.graph and kind == EMBEDDING:
-            raise UserError(
-                f"{self.graph} gives vectors, but only graphs of classifiers can be measured. Name the folder with the "
-                "model's weights in safetensors."
-            )
         if kind != EMBEDDING:
             check_head(self.described, tensors_of(self.files), kind, _WHERE)
 
@@ -96,11 +91,10 @@ class OwnModel:
         Raises:
             UserError: if it gives vectors in a way that Pinbox does not follow.
         """
+        pooled = {"head": pooling_of(self.files, _WHERE) or "mean"} if kind == EMBEDDING else {}
         if self.graph:
-            return [{"step": "import-onnx", "file": self.graph}]
-        if kind != EMBEDDING:
-            return [{"step": "import-checkpoint"}]
-        return [{"step": "import-checkpoint", "head": pooling_of(self.files, _WHERE) or "mean"}]
+            return [{"step": "import-onnx", "file": self.graph, **pooled}]
+        return [{"step": "import-checkpoint", **pooled}]
 
 
 def read_model(text: str, name: str, downloads: Path) -> OwnModel:

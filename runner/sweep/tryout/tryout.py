@@ -23,7 +23,7 @@ from runner.sweep.tryout.grid import CHARACTERS_PER_TOKEN, Choice, candidates, c
 from runner.sweep.tryout.guess import Guess, Stated, guess_task, task_without_texts
 from runner.sweep.tryout.model import OwnModel, read_model
 from runner.sweep.tryout.table import Table, read_table
-from runner.sweep.tryout.write import GRID, grid_yaml, is_written, model_yaml, task_yaml, technique_yamls, write_conf
+from runner.sweep.tryout.write import GRID, grid_yaml, is_written, model_yaml, task_yaml, write_conf
 from runner.tasks.alice import SENTENCES
 
 _OWN_TASK = "sample-texts"
@@ -199,8 +199,7 @@ def _files(model: OwnModel, task: TaskConfig, table: Table | None) -> dict[str, 
     rows = "Sentences of Alice in Wonderland, without labels."
     if table is not None:
         rows = f"{table.where.name}: {describe_rows(table)}."
-    techniques = technique_yamls() if model.graph else {}
-    return techniques | {
+    return {
         f"model/{model.config.name}.yaml": model_yaml(model, model.steps(task.kind)),
         f"task/{task.name}.yaml": task_yaml(task, rows),
     }

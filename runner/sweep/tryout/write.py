@@ -12,7 +12,7 @@ import yaml
 
 from runner.config.task import TaskConfig
 from runner.errors import UserError
-from runner.sweep.tryout.grid import BASELINE, GRAPH_TECHNIQUES, Choice
+from runner.sweep.tryout.grid import BASELINE, Choice
 from runner.sweep.tryout.guess import OWN_TEXTS
 from runner.sweep.tryout.model import OwnModel
 
@@ -57,16 +57,6 @@ def task_yaml(task: TaskConfig, rows: str) -> str:
         if field.name in shown or value != getattr(plain, field.name):
             lines.append(_line(field.name, value.value if isinstance(value, Enum) else value, notes.get(field.name)))
     return "\n".join(lines) + "\n"
-
-
-def technique_yamls() -> dict[str, str]:
-    """Return the content of conf/technique/ for a model that is there only as ONNX, by path."""
-    contents = {}
-    for name, (comment, steps, precision) in GRAPH_TECHNIQUES.items():
-        values = {"name": name, "steps": steps, "engine": "onnxruntime", "precision": precision}
-        lines = [f"# {comment}", *(_line(key, value) for key, value in values.items())]
-        contents[f"technique/{name}.yaml"] = "\n".join(lines) + "\n"
-    return contents
 
 
 def grid_yaml(model: str, task: str, choice: Choice, max_length: int, written_by: str, command: str) -> str:

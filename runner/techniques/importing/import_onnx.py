@@ -1,4 +1,4 @@
-"""Import a classifier that is there only as ONNX: its graph as it is, and the tokenizer beside it."""
+"""Import a model that is there only as ONNX: its graph as it is, and the tokenizer beside it."""
 
 from __future__ import annotations
 
@@ -6,56 +6,40 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.config.task_kinds import CLASSIFIED, RERANK, TOKENS
-from runner.errors import UserError, first_line
 from runner.models.inputs import INPUTS
 from runner.models.onnx_file import check_onnx
-from runner.tasks.texts import read_kind, read_labels, read_stated
-from runner.techniques.importing.heads import check_head, read_config
-from runner.techniques.importing.labels import LabelMatch, match_labels
-from runner.techniques.importing.model_tokenizer import check_tokenizer_files, import_tokenizer
-from runner.techniques.step import Step, StepInputs, step
+from runner.tasks.texts import read_kind
+from runner.techniques.importing.graph_import import EXAMPLES, Fit, GraphImport, Signature
+from runner.techniques.step import StepInputs, step
 
 _MODEL = "model.onnx"
-_LOGITS = "logits"
-_EXAMPLES = ((1, 5), (3, 7))  # shapes of calls, [texts, tokens]
+_AXES_ARE_INPUTS = 13  # the opset from which axes are an input and no longer an attribute
+_INT64 = 7
 
 
 @step("import-onnx")
 @dataclass
-class ImportOnnx(Step):
-    """files → onnx: a classifier's graph as it is, with config.json and the tokenizer of its folder.
+class ImportOnnx(GraphImport):
+    """files → onnx: the graph of a classifier or an encoder as it is, with config.json and the tokenizer of its folder.
 
     The graph takes input_ids, attention_mask and, if it has that input, token_type_ids, of any batch size and length.
-    Its outputs are put into the order of the task's labels.
+    The outputs of a classifier are put into the order of the task's labels. Other outputs of the graph are left out.
 
     Attributes:
         file: the path of the graph in the model's folder.
+        head: "load" takes the graph's own logits. For a task of vectors, a text's vector is the "mean" of its tokens'
+            last hidden states, or the "first" token's.
     """
 
-    takes = "files"
     gives = "onnx"
-    kinds = (*CLASSIFIED, TOKENS, RERANK)
-    keeps_flops = False  # a graph may be quantized or fused, so its products are not counted
-    reads_texts = True  # it reads the labels, and compares tokens on the texts
-    keeps_predictions = True
 
     file: str = _MODEL
+    head: str = "load"
 
-    @classmethod
-    def gives_tokenizer(cls) -> bool:
-        """Return True: the tokenizer is beside the graph."""
-        return True
-
-    def check_files(self, files: Path, texts: Path, where: str) -> list[str]:
-        """Check the graph, its inputs and outputs, and the labels, without running anything."""
-        path = files / self.file
-        if not path.is_file():
-            raise UserError(f"{where}: there is no {self.file} in the model's folder. Name the graph's path in `file`.")
+    def read_signature(self, path: Path, where: str) -> Signature:
+        """Check the protobuf, and return the names of the inputs and outputs."""
         check_onnx(path, where)
-        check_tokenizer_files(files)
-        _check_signature(_read(path, external=False), self.file, where)
-        return self._match(files, texts, where).remarks()
+        return _signature(_read(path, external=False))
 
     def run(self, inputs: StepInputs, target: Path) -> dict[str, Any]:
         """Write model.onnx, config.json and tokenizer.json.
@@ -65,26 +49,31 @@ class ImportOnnx(Step):
         """
         import onnx
 
-        from runner.engines.checkpoint import TOKEN_TYPES
-        from runner.techniques.importing.import_checkpoint import load_config
-
         assert inputs.source is not None
-        model, match = _read(inputs.source / self.file), self._match(inputs.source, inputs.texts, "model")
-        names = _check_signature(model, self.file, "model")
-        _put_in_order(model, match.order)
+        model, fit = _read(inputs.source / self.file), self.fit(inputs.source, inputs.texts, "model")
+        signature = _signature(model)
+        self.check_inputs(signature, "model")
+        output = self.output_of(signature, "model")
+        element = _element(model, output)
+        if self.pools:
+            output = _pool(model, output, self.head, fit.normalized)
+        _keep_output(model, output, element, fit.order)
         onnx.save(model, target / _MODEL)
-        _check_runs(target / _MODEL, names, len(match.names))
-        config = load_config(inputs.source)
-        config.id2label = dict(enumerate(match.all_names))
-        config.label2id = {name: place for place, name in enumerate(match.all_names)}
-        import_tokenizer(inputs.source, target, inputs.texts, config)
-        setattr(config, TOKEN_TYPES, INPUTS[2] in names)
-        config.save_pretrained(target)
-        return {"head": "load", "labels": match.all_names, "label_outputs": match.notes()}
+        self._check_runs(target / _MODEL, signature, read_kind(inputs.texts), fit)
+        return self.write_rest(inputs, target, fit, signature)
 
-    def _match(self, files: Path, texts: Path, where: str) -> LabelMatch:
-        names = check_head(read_config(files, where), {}, read_kind(texts), where)
-        return match_labels(read_labels(texts), names, read_stated(texts), where)
+    def _check_runs(self, path: Path, signature: Signature, kind: str, fit: Fit) -> None:
+        """Check that a graph takes texts in batches of any size and length, and gives outputs that fit."""
+        import numpy as np
+        import onnxruntime
+
+        try:
+            session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+            calls = [{name: np.ones(shape, np.int64) for name in signature.inputs} for shape in EXAMPLES]
+            shapes = [session.run(None, call)[0].shape for call in calls]
+        except Exception as error:  # whatever the runtime raises, the file is at fault
+            raise self.cannot_run(error) from None
+        self.check_outputs(shapes, kind, fit)
 
 
 def _read(path: Path, external: bool = True) -> Any:
@@ -93,63 +82,60 @@ def _read(path: Path, external: bool = True) -> Any:
     return onnx.load(path, load_external_data=external)
 
 
-def _check_signature(model: Any, file: str, where: str) -> list[str]:
-    """Check the names of the inputs and that one output holds the logits; return the inputs."""
+def _signature(model: Any) -> Signature:
     weights = {tensor.name for tensor in model.graph.initializer}  # old graphs list them as inputs, too
-    names = [entry.name for entry in model.graph.input if entry.name not in weights]
-    if not set(INPUTS[:2]) <= set(names) <= set(INPUTS):
-        raise UserError(
-            f"{where}: {file} takes the inputs {', '.join(names) or 'none'}, but a text gives {', '.join(INPUTS)}. "
-            "Export it again with inputs of these names."
-        )
-    outputs = [entry.name for entry in model.graph.output]
-    if len(outputs) > 1 and _LOGITS not in outputs:
-        raise UserError(
-            f"{where}: {file} has the outputs {', '.join(outputs)}, of which none is called {_LOGITS}. Export it again "
-            "as a classifier."
-        )
-    return names
+    inputs = [entry.name for entry in model.graph.input if entry.name not in weights]
+    return Signature(inputs, [entry.name for entry in model.graph.output])
 
 
-def _put_in_order(model: Any, order: list[int]) -> None:
-    """Leave the logits as the only output, with the last axis in another order."""
+def _keep_output(model: Any, name: str, element: int, order: list[int] | None) -> None:
+    """Leave one output, with the last axis in another order if one is given."""
     from onnx import helper
 
     graph = model.graph
-    (logits,) = [entry for entry in graph.output if entry.name == _LOGITS] or [graph.output[0]]
-    kept = logits.name
-    if order != sorted(order):
-        ordered = f"{kept}_in_order"
-        places = helper.make_tensor(f"{ordered}_places", 7, [len(order)], order)  # 7 is int64
+    kept = [entry for entry in graph.output if entry.name == name and not order]
+    if order:
+        ordered = f"{name}_in_order"
+        places = helper.make_tensor(f"{ordered}_places", _INT64, [len(order)], order)
         graph.initializer.append(places)
-        graph.node.append(helper.make_node("Gather", [kept, places.name], [ordered], axis=-1))
-        logits = helper.make_tensor_value_info(ordered, logits.type.tensor_type.elem_type, None)
-    else:
-        logits = type(logits).FromString(logits.SerializeToString())
+        graph.node.append(helper.make_node("Gather", [name, places.name], [ordered], axis=-1))
+        name = ordered
+    output = type(kept[0]).FromString(kept[0].SerializeToString()) if kept else None
     del graph.output[:]
-    graph.output.append(logits)
+    graph.output.append(output or helper.make_tensor_value_info(name, element, None))
 
 
-def _check_runs(path: Path, names: list[str], outputs: int) -> None:
-    """Check that a graph takes texts in batches of any size and length, and gives this many outputs.
+def _pool(model: Any, states: str, head: str, normalized: bool) -> str:
+    """Add nodes that pool the tokens' vectors as `runner.engines.checkpoint.Embedder` does, and return their output."""
+    from onnx import helper
 
-    Raises:
-        UserError: if it does not.
-    """
-    import numpy as np
-    import onnxruntime
+    graph = model.graph
 
-    try:
-        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-        for shape in _EXAMPLES:
-            logits = session.run(None, {name: np.ones(shape, np.int64) for name in names})[0]
-    except Exception as error:  # whatever the runtime raises, the file is at fault
-        raise UserError(
-            f"model: {path.name} cannot be run on {_EXAMPLES[-1][0]} texts of {_EXAMPLES[-1][1]} tokens: "
-            f"{first_line(error)}. Export it again with a free batch size and length."
-        ) from None
-    if logits.shape[-1] != outputs:
-        raise UserError(
-            f"model: {path.name} has {logits.shape[-1]} outputs, but id2label in config.json names {outputs}. Name all "
-            "of them, in their order."
-        )
+    def add(operator: str, sources: list[str], over: int | None = None, **attributes: Any) -> str:
+        """Add a node, and return the name of its output. `over` is the axis for operators that take several."""
+        result = f"pooling_{len(graph.node)}"
+        if over is not None and _opset(model) < _AXES_ARE_INPUTS:
+            attributes["axes"] = [over]
+        elif over is not None:
+            graph.initializer.append(helper.make_tensor(f"{result}_axes", _INT64, [1], [over]))
+            sources = [*sources, f"{result}_axes"]
+        graph.node.append(helper.make_node(operator, sources, [result], **attributes))
+        return result
+
+    if head == "first":
+        graph.initializer.append(helper.make_tensor("pooling_first", _INT64, [], [0]))
+        vectors = add("Gather", [states, "pooling_first"], axis=1)
+    else:
+        mask = add("Cast", [INPUTS[1]], to=_element(model, states))
+        total = add("Squeeze", [add("MatMul", [add("Unsqueeze", [mask], over=1), states])], over=1)
+        vectors = add("Div", [total, add("ReduceSum", [mask], over=1)])
+    return add("LpNormalization", [vectors]) if normalized else vectors
+
+
+def _element(model: Any, output: str) -> int:
+    """Return the type of an output's elements."""
+    return next(int(entry.type.tensor_type.elem_type) for entry in model.graph.output if entry.name == output)
+
+
+def _opset(model: Any) -> int:
+    return next(int(entry.version) for entry in model.opset_import if entry.domain in ("", "ai.onnx"))

@@ -95,8 +95,8 @@ def _check_pooling(config: dict[str, Any], folder: str, head: str, where: str) -
     pooling, mode = _pooling(config, folder, where)
     if pooling != head:
         raise UserError(
-            f"{where}: {folder}/config.json pools tokens by {mode}, but the step import-checkpoint has the head "
-            f"{head}. Say model.steps=[{{step: import-checkpoint, head: {pooling}}}]."
+            f"{where}: {folder}/config.json pools tokens by {mode}, but the first of model.steps has the head {head}. "
+            f"Say head: {pooling} there."
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import onnx
@@ -159,6 +160,17 @@ def test_a_model_that_is_there_only_as_onnx_gets_techniques_of_its_own(
         assert config.grid.union[0]["control_texts"] == 0
         assert [name.partition("-int8")[0] for name in config.grid.union[0]["technique"]] == ["onnx-as-is"] * 2
     assert "BertForSequenceClassification in onnx/model.onnx" in capsys.readouterr().err
+
+
+def test_an_encoder_that_is_there_only_as_onnx_is_pooled(here: Path) -> None:
+    (here / "critic/model.safetensors").unlink()
+    described = json.loads((here / "critic/config.json").read_text()) | {"architectures": ["BertModel"]}
+    (here / "critic/config.json").write_text(json.dumps(described))
+    write_graph(here / "critic/model.onnx")
+    make_tryout(asked(techniques=[], out=here / "out"))
+    config = composed(here / "out/conf")
+    assert config.task.kind == "embedding"
+    assert config.model.steps == [{"step": "import-onnx", "file": "model.onnx", "head": "mean"}]
 
 
 def test_of_several_graphs_one_must_be_named(here: Path) -> None:
