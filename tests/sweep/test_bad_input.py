@@ -328,7 +328,7 @@ def test_what_needs_a_compiler_in_docker(technique: str, refused: Refused) -> No
 @pytest.mark.docker
 def test_what_the_image_does_not_have(refused: Refused) -> None:
     said = refused("technique=gguf-q8", "isolation=docker")
-    assert "step 'gguf-export', which needs the package xllamacpp, but the image does not have it" in said
+    assert "engine 'llamacpp', which needs the package xllamacpp, but the image does not have it" in said
     assert "use isolation=process" in said
 
 
