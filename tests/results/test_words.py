@@ -167,7 +167,7 @@ def test_the_report_tells_words(tables: Tables) -> None:
 def test_a_choice_scatters_by_texts(tables: Tables) -> None:
     (data,) = decision_data(tables)
     assert (data.examples, data.texts) == (120, 30)
-    mistakes = {variant.label: 120 * (1 - variant.values["accuracy"]) for variant in data.variants}
+    mistakes = {variant.label: 120 * (1 - variant.values["score"]) for variant in data.variants}
     assert sorted(mistakes.values()) == pytest.approx([1, 6])
 
 

@@ -51,7 +51,10 @@ const chooser = (data) => {
       if (!choice.outcomes) return { shares: {}, none_fits: null, too_large: true };
       const { variants, order, rounds: distinct } = outcomes(), width = variants.length, rivals = new Set(possible);
       const scattering = limited.filter((measure) => measure.scatters_with !== "nothing");
-      const tests = variants.map((place, variant) => rivals.has(place)
+      const fixed = limited.filter((measure) => measure.scatters_with === "nothing");
+      const keepsFixed = (place) =>
+        fixed.every((measure) => excess(value(place, measure.name), measure, limits[measure.name]) === 0);
+      const tests = variants.map((place, variant) => rivals.has(place) && keepsFixed(place)
         && scattering.map((measure) => keeps(variant, place, measure, limits[measure.name])));
       const wins = new Map(possible.map((place) => [place, 0]));
       let none = 0;
