@@ -53,7 +53,8 @@ class Examples:
         return len(np.unique(self.of_text)) < len(self)
 
 
-_NO_EXAMPLES = Examples(*(np.zeros(0, dtype=np.int32) for _ in range(4)))
+_NONE = np.zeros(0, dtype=np.int32)
+_NO_EXAMPLES = Examples(_NONE, _NONE, _NONE, _NONE)
 
 
 @dataclass(frozen=True)
@@ -163,12 +164,12 @@ def _examples(tables: Tables, known: dict[str, int]) -> dict[str, Examples]:
         columns += [part[name].to_numpy() for name in judged]
         for job, rows in places_by_job(part):
             arrays[job].append([column[rows] for column in columns])
-    found = {job: [np.concatenate(own) for own in zip(*parts, strict=True)] for job, parts in arrays.items()}
-    coded_columns = 1 + len(_CODED)
-    return {
-        job: Examples(*columns[:coded_columns], dict(zip(judged, columns[coded_columns:], strict=True)))
-        for job, columns in found.items()
-    }
+    return {job: _joined(parts, judged) for job, parts in arrays.items()}
+
+
+def _joined(parts: Sequence[Sequence[np.ndarray]], judged: Sequence[str]) -> Examples:
+    of_text, text, label, prediction, *others = (np.concatenate(own) for own in zip(*parts, strict=True))
+    return Examples(of_text, text, label, prediction, dict(zip(judged, others, strict=True)))
 
 
 def join(a: Sequence[Side], b: Sequence[Side]) -> Join:

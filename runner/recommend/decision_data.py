@@ -176,8 +176,10 @@ def measures_with(score: Score | None) -> list[Measure]:
     """Return what can be limited, with this score by its own name and in its own unit."""
     if score is None:
         return [*MEASURES]
-    own = {"title": score.title, "unit": score.unit, "factor": score.factor}
-    return [replace(measure, **own) if measure.name == "score" else measure for measure in MEASURES]
+    return [
+        replace(one, title=score.title, unit=score.unit, factor=score.factor) if one.name == "score" else one
+        for one in MEASURES
+    ]
 
 
 def to_steps(value: float) -> int:
