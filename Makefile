@@ -32,7 +32,7 @@ report: .venv/.ready ## Write a sweep's report again: SWEEP=outputs/demo
 	@.venv/bin/pinbox report $(SWEEP) $(options)
 diff: .venv/.ready ## Say what really differs between two sweeps: A=outputs/x B=outputs/y FAIL_ON=slower OUT=folder
 	@.venv/bin/pinbox diff $(A) $(B) $(options)
-recommend: .venv/.ready ## Name the variant to deploy: SWEEP=outputs/demo MAX_P90_MS=20 MIN_ACCURACY=80 CORE_HOUR=0.04 …
+recommend: .venv/.ready ## Name the variant to deploy: SWEEP=outputs/demo MAX_P90_MS=20 MIN_SCORE=80 CORE_HOUR=0.04 …
 	@.venv/bin/pinbox recommend $(SWEEP) $(options)
 reproduce: setup ## Run a recorded sweep again, and diff: SWEEP=outputs/demo OUT=outputs/demo.reproduced REBUILD=1
 	@.venv/bin/pinbox reproduce $(SWEEP) $(options)
