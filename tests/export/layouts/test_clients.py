@@ -21,16 +21,16 @@ from tests.patience import PATIENCE_SECONDS
 pytestmark = pytest.mark.slow
 Job = Callable[[str, str], str]
 CLASSES = {"vectors": "FeatureExtraction", "tagged": "TokenClassification"}
-SINGLE = [("single", technique) for technique in ("onnx", "onnx-int8", "onnx-weights-4bit")]
-VECTORS = [("vectors", "onnx"), ("vectors", "onnx-int8")]
 OPTIMUM = [
-    *SINGLE,
+    ("single", "onnx-int8"),
+    ("single", "onnx-weights-4bit"),
     ("single", "openvino"),
     ("pairs", "openvino"),
-    *VECTORS,
-    ("vectors", "openvino"),
+    ("vectors", "onnx"),
     ("tagged", "onnx"),
 ]
+SENTENCE_TRANSFORMERS = [("vectors", "onnx-int8"), ("vectors", "openvino"), ("pairs", "onnx-int8")]
+TRANSFORMERS_JS = [("single", "onnx-int8"), ("vectors", "onnx"), ("pairs", "onnx-int8"), ("several", "onnx")]
 
 
 def _same(swept: Tables, job: str, task: str, folder: Path, command: list[str], cwd: Path, whole: bool = False) -> None:
@@ -85,16 +85,14 @@ def test_optimum(task: str, technique: str, swept: Tables, job: Job, tmp_path: P
     _same(swept, job(task, technique), task, tmp_path / "out", [str(python), str(HERE / "optimum_client.py")], tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("task", "technique"), [*VECTORS, ("vectors", "openvino"), ("pairs", "onnx-int8"), ("pairs", "openvino")]
-)
+@pytest.mark.parametrize(("task", "technique"), SENTENCE_TRANSFORMERS)
 def test_sentence_transformers(task: str, technique: str, swept: Tables, job: Job, tmp_path: Path) -> None:
     client = [str(python_of_the_clients()), str(HERE / "sentence_transformers_client.py")]
     export(swept, job(task, technique), tmp_path / "out", "sentence-transformers")
     _same(swept, job(task, technique), task, tmp_path / "out", client, tmp_path)
 
 
-@pytest.mark.parametrize(("task", "technique"), [*SINGLE, *VECTORS, ("pairs", "onnx-int8"), ("several", "onnx")])
+@pytest.mark.parametrize(("task", "technique"), TRANSFORMERS_JS)
 def test_transformers_js(task: str, technique: str, swept: Tables, job: Job, tmp_path: Path) -> None:
     place = folder_of_transformers_js()
     script = place / "transformers_js_client.mjs"  # Node.js looks for packages beside the script
