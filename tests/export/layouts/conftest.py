@@ -14,7 +14,8 @@ from runner.results.tables import Tables, read_tables
 from tests.export.conftest import ROOT
 
 PLACES = ["by the river", "in town", "on a hill", "far away"]
-TEXTS = [f"there was a {thing} {place}" for thing in ("horse", "table", "cloud", "stone") for place in PLACES]
+THINGS = ["horse", "table", "cloud", "stone"]
+TEXTS = [f"there was a {thing} {place}" for thing in THINGS for place in PLACES]
 LONG = " ".join(["so"] * 80)  # it is cut
 PAIRS = ["was it a horse?", f"it was {LONG}"]
 ROWS: dict[str, list[dict[str, Any]]] = {
@@ -22,7 +23,10 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "pairs": [{"text": text, "pair": pair, "label": str("horse" in text)} for text in TEXTS for pair in PAIRS],
     "several": [{"text": text, "label": [word for word in ("horse", "hill") if word in text]} for text in TEXTS],
     "vectors": [{"text": text} for text in [*TEXTS, LONG]],
-    "tagged": [{"text": text.split(), "label": ["O"] * len(text.split())} for text in [*TEXTS, LONG]],
+    "tagged": [
+        {"text": text.split(), "label": ["THING" if word in THINGS else "O" for word in text.split()]}
+        for text in [*TEXTS, LONG]
+    ],
 }
 SETTINGS = {
     "single": {},

@@ -304,7 +304,7 @@ def test_the_hub_reads_the_measurements(technique: str, swept: Tables, job: Job,
     card = ModelCard((tmp_path / "out" / "README.md").read_text())
     row = find_variant(swept, key).row
     found = {one.metric_name: one.metric_value for one in card.data.eval_results}
-    assert found["Latency p50 (ms)"] == pytest.approx(row["latency_p50_seconds"] * 1e3)
+    assert found["Latency p50 (ms)"] == pytest.approx(row["latency_p50_seconds"] * 1e3, rel=1e-4)
     assert found["Size on disk (MB)"] == pytest.approx(row["disk_bytes"] / 1e6)
     assert {"predict.py", "settings.json", *OF_TRANSFORMERS} <= {*_files(tmp_path / "out")}
     assert yaml.safe_load(card.data.to_yaml())["model-index"][0]["results"][0]["dataset"]["split"] == "test"
