@@ -77,7 +77,7 @@ def a_sweeper(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return one with an empty plan."""
     # Hydra imports its own plugins anew, with other classes, so that their __init__ may not take ours.
     made = sweeper.PinboxSweeper.__new__(sweeper.PinboxSweeper)
-    made._fresh, made._retry, made._cluster, made.launcher = False, None, None, None
+    made._fresh, made._retry, made._collect, made._cluster, made.launcher = False, None, True, None, None
     made.config = OmegaConf.create({"hydra": {"sweep": {"dir": str(folder)}, "overrides": {"hydra": []}}})
     monkeypatch.setattr(made, "plan", lambda arguments: SimpleNamespace(slots=[], blocks=[]), raising=False)
     return made

@@ -78,9 +78,10 @@ def jobs_of(grid: str) -> list[list[str]]:
 @pytest.mark.parametrize(
     "grid", [pytest.param(grid, marks=[] if grid == "smoke" else pytest.mark.slow) for grid in GRIDS]
 )
-def test_every_job_of_a_shipped_grid_is_what_hydra_composes(grid: str) -> None:
+def test_the_jobs_of_a_shipped_grid_are_what_hydra_composes(grid: str) -> None:
+    """Compare up to twenty jobs, evenly spread over the grid: Hydra takes more than a second for each."""
     compared, jobs = Compared(CONF, f"grid={grid}"), jobs_of(grid)
-    for overrides in jobs:
+    for overrides in jobs[:: -(-len(jobs) // 20)]:
         compared.same(*overrides)
     assert compared.composed_by_hydra <= len({part for job in jobs for part in job})
 

@@ -60,7 +60,7 @@ def test_rungs_of_one_folder_are_one_sweep(
     lines = [line for line in "".join(capfd.readouterr()).splitlines() if line]
     assert [line.partition(";")[0] for line in lines] == [
         "Rung of 1 round: 2 of 2 techniques",
-        "  4 trials. No other dominates onnx-int8.",
+        "  3 trials. No other dominates onnx-int8.",
         "Rung of 2 rounds: 1 of 2 techniques",
         "  3 trials. No other dominates onnx-int8.",
     ]
