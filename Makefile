@@ -38,9 +38,9 @@ reproduce: setup ## Run a recorded sweep again, and diff: SWEEP=outputs/demo OUT
 	@.venv/bin/pinbox reproduce $(SWEEP) $(options)
 
 test: setup ## Run the fast tests, in about 6 minutes: ARGS="-k word"; those that need Docker skip where no engine answers
-	@$(pytest) -m "not (sweep or browser or architectures or slow)" $(ARGS)
-check: setup lint ## Run lint and every test, in about half an hour
-	@$(pytest) --durations=40 --durations-min=8 $(ARGS)
+	@$(pytest) -m "not (sweep or browser or architectures or slow or clients)" $(ARGS)
+check: setup lint ## Run lint and every test but those marked clients, in about half an hour
+	@$(pytest) -m "not clients" --durations=40 --durations-min=8 $(ARGS)
 lint: .venv/.ready ## Check style, types, and that no room uses one above it
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/lint-imports --no-cache
 	@.venv/bin/mypy && cd docker && ../.venv/bin/mypy --config-file= --strict *.py

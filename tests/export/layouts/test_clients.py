@@ -18,7 +18,7 @@ from runner.tasks.tokenizer import load_tokenizer
 from tests.export.layouts.environments import HERE, folder_of_transformers_js, python_of_the_clients
 from tests.patience import PATIENCE_SECONDS
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.clients
 Job = Callable[[str, str], str]
 CLASSES = {"vectors": "FeatureExtraction", "tagged": "TokenClassification"}
 OPTIMUM = [
