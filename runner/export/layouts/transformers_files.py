@@ -38,18 +38,21 @@ def model_config(handover: Handover) -> dict[str, Any]:
     return config
 
 
-def write_transformers_files(handover: Handover, folder: Path, **keys: Any) -> None:
+def write_transformers_files(
+    handover: Handover, folder: Path, tokenizer_class: str = "PreTrainedTokenizerFast", **keys: Any
+) -> None:
     """Write the three files.
 
     Args:
         handover: the variant.
         folder: the folder.
+        tokenizer_class: the class that loads tokenizer.json.
         keys: what else config.json says.
     """
     write_json(folder / CONFIG, model_config(handover) | keys)
     shutil.copyfile(handover.sources.tokenizer, folder / "tokenizer.json")
     tokenizer = {
-        "tokenizer_class": "PreTrainedTokenizerFast",
+        "tokenizer_class": tokenizer_class,
         "model_input_names": handover.sources.inputs,
         "model_max_length": handover.settings["max_length"],
         "pad_token": _pad_token(handover),

@@ -71,7 +71,9 @@ class TransformersJs:
     def write(self, handover: Handover, folder: Path) -> None:
         """Write the model under the name of its dtype, which config.json makes the default."""
         dtype = _dtype(handover)
-        write_transformers_files(handover, folder, **{"transformers.js_config": {"dtype": dtype}})
+        # Of the classes, only those of models with token types give these, which tell the two texts of a pair apart.
+        name = "BertTokenizer" if "token_type_ids" in handover.sources.inputs else "PreTrainedTokenizerFast"
+        write_transformers_files(handover, folder, name, **{"transformers.js_config": {"dtype": dtype}})
         write_onnx(handover, folder / "onnx" / f"model{_SUFFIXES[dtype]}.onnx")
 
     def use(self, handover: Handover) -> Iterator[str]:
