@@ -56,6 +56,8 @@ class Engine:
         self._length = _EUCLIDEAN if settings["normalized"] else _UNTOUCHED
         self._parameters = _parameters(self._model, threads, settings["tokens"])
         self._server = xllamacpp.Server(self._parameters)
+        # The server's destructor sometimes never ends, so the server lives as long as the process.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._server))
 
     def prepare(self, *inputs: np.ndarray) -> dict[str, Any]:
         """Return the request: the ids of each text without its padding."""
