@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from runner.recommend.decision_data import DecisionData, excess
+from runner.recommend.decision import DecisionData, excess
 from runner.recommend.limits import MEASURES, Limits
 from runner.recommend.resamples import RESAMPLES, Resamples
 

@@ -1,33 +1,25 @@
-"""What a recommendation needs to know of a sweep: the variants, their figures, and how the figures scatter.
-
-Whatever is resampled is a whole number: how far each round was from the middle of its job, in steps of 10⁻⁵, and one
-bit for each example. Sums of whole numbers are exact in any order.
-"""
+"""Read what a recommendation needs to know from the tables of a sweep."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass
 from statistics import fmean, median
-from typing import Any, Final
+from typing import Any
 
-import numpy as np
-
-from runner.recommend.capacity import Capacity, measured_capacity
-from runner.recommend.limits import EPSILON, MEASURES, Measure
+from runner.recommend.capacity import measured_capacity
+from runner.recommend.decision import Block, DecisionData, Variant, to_steps
 from runner.recommend.margin import Loss, Margin, losses, margin_of
 from runner.recommend.mistakes import Mistakes, mistakes
 from runner.recommend.names import labels_of, title_of
 from runner.results.labels import group_label
 from runner.results.saturation import saturation_sentence
-from runner.results.score import Score, score_of, score_of_all
+from runner.results.score import score_of, score_of_all
 from runner.results.statistics import TAILS
 from runner.results.tables import Row, Tables
 
-STEP: Final = 1e-5  # of a logarithm, or of a ratio to the job's median
 _SHARED = ("family", "task", "workload", "isolation", "quota_cpus", "load")
 _OF_TRIALS = ["job", "round", "role", "status", "included", "latency_ratio", "latency_p50_seconds"]
 _OF_TRIALS += ["capacity_per_second", "rss_peak_bytes"]
@@ -37,116 +29,20 @@ Middle = Callable[[Sequence[float]], float]
 
 
 @dataclass(frozen=True)
-class Block:
-    """The jobs that share a baseline, and so its rounds.
+class _Evaluated:
+    """What is known about the quality of the jobs of a sweep, by their keys.
 
     Attributes:
-        rounds: how many rounds are included.
-        clock: per round, how far the log of the baseline's median latency was from its middle, in steps.
-        noise_floor: the ratio above 1 that identical code can still show; None if it is not known.
-        mistakes: the packed mistakes of the baseline; None if they are not known.
-        baseline: the label of the baseline.
-        baseline_seconds: its latencies that the variants' are computed from, such as p99, by name.
-    """
-
-    rounds: int
-    clock: Sequence[int]
-    noise_floor: float | None
-    mistakes: bytes | None
-    baseline: str = ""
-    baseline_seconds: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A job without failures, which may be chosen.
-
-    Attributes:
-        label: its name, unique within its data.
-        latency_seconds: latency ratio × the baseline's median latency; the job's own median where there is no ratio.
-        paired: whether latency_seconds comes from a ratio, so that it scatters with the clock of its block.
-        values: the measures that are known, by name.
-        mistakes: the packed mistakes; None if they are not known.
-        latency_steps: per round, how far the log latency was from its mean, in steps.
-        ratio_steps: per round, how far the tails of the latency and the memory were from their middle, by the measure's
-            name, in steps.
-        capacity: the rate that it holds under an open load; None if it was not measured.
-        job: the key of its job.
-        reasons: why a measure is not known, by its name.
-        tested: the loss of quality, with a value only if it is certified; None for a baseline and if it is not known.
-    """
-
-    label: str
-    threads: int
-    block: Block
-    latency_seconds: float
-    paired: bool
-    values: Mapping[str, float]
-    mistakes: bytes | None
-    latency_steps: Sequence[int]
-    ratio_steps: Mapping[str, Sequence[int]]
-    capacity: Capacity | None = None
-    job: str = ""
-    reasons: Mapping[str, str] = field(default_factory=dict)
-    tested: Loss | None = None
-
-    @property
-    def log_latency(self) -> int:
-        """Return the logarithm of the latency, in steps."""
-        return to_steps(math.log(self.latency_seconds))
-
-    def excess(self, measure: Measure, limit: float) -> float:
-        """Return by which fraction of the limit the variant misses it: 0 if not at all, infinite if it is unknown."""
-        value = self.values.get(measure.name)
-        return math.inf if value is None else float(excess(np.array(value), measure, limit))
-
-
-@dataclass(frozen=True)
-class DecisionData:
-    """The jobs of one family, task, workload and isolation: what one may choose from.
-
-    Attributes:
-        variants: the jobs without failures, the fastest first.
-        failed: label and problem of the other jobs.
-        texts: how many texts were evaluated; 0 if none.
-        examples: how many of their examples have a bit in the packed mistakes.
-        longest_tokens: the longest input that the memory peaks cover; None if one of them does not say so.
-        saturation: a sentence that names the variants whose int8 products may saturate; empty if there is none.
-        score: what the quality is measured by; None if nothing says what is right.
+        mistakes: the mistakes on labelled texts.
         margin: the margin that the quality is tested at; None if nothing was tested.
+        tested: the loss at this margin.
+        lost: the loss as the limit allows it; empty without a limit.
     """
 
-    title: str
-    isolation: str
-    batch_size: int
-    variants: Sequence[Variant]
-    failed: Sequence[tuple[str, str]]
-    texts: int
-    examples: int
-    longest_tokens: int | None
-    saturation: str
-    score: Score | None = None
-    margin: float | None = None
-
-    @cached_property
-    def measures(self) -> list[Measure]:
-        """Return what can be limited, with the score by its own name and in its own unit."""
-        return measures_with(self.score)
-
-    @property
-    def resampled(self) -> str:
-        """Return what the bootstrap resamples. The texts of judged tasks are not resampled."""
-        return "rounds and texts" if self.examples else "rounds"
-
-    @cached_property
-    def blocks(self) -> list[Block]:
-        """Return the blocks of the variants, each once."""
-        return list({id(variant.block): variant.block for variant in self.variants}.values())
-
-    def cost(self, place: int, core_hour: float) -> float:
-        """Return the price of a million texts: all cores of a variant at full use, for as long as they take."""
-        variant = self.variants[place]
-        return core_hour * variant.threads * variant.latency_seconds / 3600 / self.batch_size * 1e6
+    mistakes: Mapping[str, Mistakes]
+    margin: float | None
+    tested: Mapping[str, Loss]
+    lost: Mapping[str, Loss]
 
 
 def decision_data(tables: Tables, margin: Margin | None = None) -> list[DecisionData]:
@@ -164,41 +60,22 @@ def decision_data(tables: Tables, margin: Margin | None = None) -> list[Decision
     choices: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for row in tables.jobs:
         choices[tuple(row[name] for name in _SHARED)].append(row)
-    evaluated = mistakes(tables, {row["job"] for row in tables.jobs if row["accuracy"] is not None})
     fraction = margin.fraction if margin else margin_of(tables.jobs)
-    tested = losses(tables.jobs, Margin(fraction)) if fraction is not None else {}
-    lost = losses(tables.jobs, margin) if margin else {}
-    found = (_decision_data(rows, trials, evaluated, tested, lost) for rows in choices.values())
-    return [replace(data, margin=fraction) for data in found]
+    evaluated = _Evaluated(
+        mistakes=mistakes(tables, {row["job"] for row in tables.jobs if row["accuracy"] is not None}),
+        margin=fraction,
+        tested=losses(tables.jobs, Margin(fraction)) if fraction is not None else {},
+        lost=losses(tables.jobs, margin) if margin else {},
+    )
+    return [_decision_data(rows, trials, evaluated) for rows in choices.values()]
 
 
-def measures_with(score: Score | None) -> list[Measure]:
-    """Return what can be limited, with this score by its own name and in its own unit."""
-    if score is None:
-        return [*MEASURES]
-    return [
-        replace(one, title=score.title, unit=score.unit, factor=score.factor) if one.name == "score" else one
-        for one in MEASURES
-    ]
-
-
-def to_steps(value: float) -> int:
-    """Return a difference of logarithms, or of ratios, in steps."""
-    return round(value / STEP)
-
-
-def _decision_data(
-    rows: Sequence[Row],
-    trials: Mapping[str, Sequence[Row]],
-    evaluated: Mapping[str, Mistakes],
-    tested: Mapping[str, Loss],
-    lost: Mapping[str, Loss],
-) -> DecisionData:
+def _decision_data(rows: Sequence[Row], trials: Mapping[str, Sequence[Row]], evaluated: _Evaluated) -> DecisionData:
     labels = labels_of(rows)
     by_job = {row["job"]: row for row in rows}
     measured = [row for row in rows if row["status"] == "ok" and row["latency_p50_seconds"]]
     known = {row["job"] for row in measured}
-    own = {row["job"]: evaluated[row["job"]] for row in measured if row["job"] in evaluated}
+    own = {job: evaluated.mistakes[job] for job in (row["job"] for row in measured) if job in evaluated.mistakes}
     sharing: dict[str, list[Row]] = defaultdict(list)
     for row in measured:
         sharing[row["baseline_job"]].append(row)
@@ -207,13 +84,7 @@ def _decision_data(
         rounds = sorted({trial["round"] for row in jobs for trial in trials[row["job"]]})
         baseline = by_job.get(baseline_job)
         block = _block(jobs, rounds, trials[baseline_job], own, baseline, labels.get(baseline_job, ""))
-        variants += [
-            replace(
-                _variant(row, labels[job], block, baseline, trials, rounds, own.get(job), lost.get(job)),
-                tested=tested.get(job) if job != baseline_job else None,
-            )
-            for job, row in ((row["job"], row) for row in jobs)
-        ]
+        variants += [_variant(row, labels[row["job"]], block, baseline, trials, rounds, evaluated) for row in jobs]
     place = {labels[row["job"]]: number for number, row in enumerate(measured)}
     some = next(iter(own.values()), None)
     first = rows[0]
@@ -228,6 +99,7 @@ def _decision_data(
         longest_tokens=_longest_tokens(measured),
         saturation=saturation_sentence((group_label(row), row) for row in measured),
         score=score_of_all(rows),
+        margin=evaluated.margin,
     )
 
 
@@ -238,11 +110,11 @@ def _variant(
     baseline: Row | None,
     trials: Mapping[str, Sequence[Row]],
     rounds: Sequence[int],
-    evaluated: Mistakes | None,
-    loss: Loss | None,
+    evaluated: _Evaluated,
 ) -> Variant:
     latency_seconds, paired = _latency(row, baseline)
-    own = trials[row["job"]]
+    job, own = row["job"], trials[row["job"]]
+    made, loss = evaluated.mistakes.get(job), evaluated.lost.get(job)
     logs = _by_round(own, rounds, _log_ratio if paired else _log_p50)
     values, ratios = _values(row), {"rss_bytes": _relative_by_round(own, rounds, "rss_peak_bytes", row)}
     for tail in TAILS:
@@ -257,12 +129,13 @@ def _variant(
         latency_seconds=latency_seconds,
         paired=paired,
         values=values,
-        mistakes=evaluated.own if evaluated else None,
+        mistakes=made.own if made else None,
         latency_steps=_deviations(logs, fmean, _widening(len(rounds))),
         ratio_steps={name: _deviations(values, lambda _: 1.0) for name, values in ratios.items()},
         capacity=measured_capacity(row, own),
-        job=row["job"],
+        job=job,
         reasons={"loss": loss.reason} if loss else {},
+        tested=None if job == row["baseline_job"] else evaluated.tested.get(job),
     )
 
 
@@ -373,9 +246,3 @@ def _widening(rounds: int) -> float:
     The narrowness bias (T. C. Hesterberg, "What teachers should know about the bootstrap", Am. Stat. 69, 2015).
     """
     return math.sqrt(rounds / (rounds - 1)) if rounds > 1 else 1.0
-
-
-def excess(values: np.ndarray, measure: Measure, limit: float) -> np.ndarray:
-    """Return by which fraction of the limit each value misses it; 0 if it keeps it."""
-    missed = (limit - values if measure.at_least else values - limit) / max(limit, measure.smallest)
-    return np.where(missed > EPSILON, missed, 0.0)

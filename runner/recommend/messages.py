@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from runner.recommend.choose import Recommendation
-from runner.recommend.decision_data import Block, DecisionData
+from runner.recommend.decision import Block, DecisionData
 from runner.recommend.limits import Limits
 from runner.recommend.resamples import RESAMPLES
 from runner.results.format import UNKNOWN, in_points, listed, milliseconds, pluralize, significant

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from runner.errors import UserError
 from runner.recommend.capacity import Capacity, Objective
 from runner.recommend.choose import Recommendation
-from runner.recommend.decision_data import DecisionData
+from runner.recommend.decision import DecisionData
 from runner.recommend.prices import Instance
 from runner.results.format import listed
 

@@ -13,7 +13,7 @@ from runner.console import styled
 from runner.recommend import messages
 from runner.recommend.capacity import Capacity
 from runner.recommend.choose import Recommendation
-from runner.recommend.decision_data import DecisionData
+from runner.recommend.decision import DecisionData
 from runner.recommend.limits import Limits
 from runner.recommend.prices import Prices
 from runner.recommend.queueing import Prediction, error

@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from runner.recommend.decision_data import STEP, DecisionData, Variant, to_steps
+from runner.recommend.decision import STEP, DecisionData, Variant, to_steps
 from runner.recommend.limits import MEASURES, Measure
 from runner.recommend.mistakes import unpack
 from runner.results.pareto import count_dominating

@@ -9,7 +9,7 @@ from rich.table import Table
 from runner.console import styled
 from runner.recommend import messages
 from runner.recommend.choose import Recommendation
-from runner.recommend.decision_data import DecisionData
+from runner.recommend.decision import DecisionData
 from runner.recommend.limits import Limits
 from runner.results.format import UNKNOWN, milliseconds, pluralize
 

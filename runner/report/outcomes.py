@@ -13,7 +13,7 @@ from typing import Final, TypedDict
 
 import numpy as np
 
-from runner.recommend.decision_data import DecisionData
+from runner.recommend.decision import DecisionData
 from runner.recommend.limits import MEASURES
 from runner.recommend.resamples import Outcomes, Resamples
 

@@ -12,7 +12,8 @@ from typing import Any, TypedDict
 from markupsafe import Markup
 
 from runner.recommend.choose import choose
-from runner.recommend.decision_data import DecisionData, Variant, decision_data, measures_with
+from runner.recommend.decision import DecisionData, Variant, measures_with
+from runner.recommend.decision_data import decision_data
 from runner.recommend.limits import EPSILON, LOSS, MEASURES, Measure
 from runner.recommend.margin import Loss, Margin, losses, margin_of
 from runner.recommend.messages import FEW_ROUNDS, SENTENCES, headline, latency_line, memory_line, why

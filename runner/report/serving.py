@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from runner.recommend.capacity import Capacity
-from runner.recommend.decision_data import Variant, decision_data
+from runner.recommend.decision import Variant
+from runner.recommend.decision_data import decision_data
 from runner.recommend.queueing import Prediction, predictions
 from runner.recommend.rate import per_million
 from runner.recommend.rate_terminal import expectation, interval

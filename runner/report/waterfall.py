@@ -11,6 +11,7 @@ from typing import Any
 
 from runner.results.format import UNKNOWN, pluralize, significant
 from runner.results.labels import conditions
+from runner.results.rounds import log_ratios
 from runner.results.statistics import Estimate, compare, estimate_ratio
 from runner.results.tables import Row, Tables
 
@@ -90,20 +91,15 @@ def _speed(before: Row, after: Row, trials: Mapping[str, Sequence[Row]]) -> tupl
     if before["baseline_job"] == after["baseline_job"]:
         if not before["latency_ratio"] or not after["latency_ratio"]:
             return None, ""
-        logs, own_logs = _log_ratios(before, previous), _log_ratios(after, own)
+        logs, own_logs = (
+            log_ratios(side, row["job"] == row["baseline_job"]) for row, side in ((before, previous), (after, own))
+        )
         paired = estimate_ratio([logs[number] - own_logs[number] for number in logs.keys() & own_logs.keys()])
         return before["latency_ratio"] / after["latency_ratio"], _interval(paired)
     apart = compare(_log_seconds_per_text(previous), _log_seconds_per_text(own))
     if apart is None:
         return None, ""
     return apart.ratio, ", ".join(filter(None, [_interval(apart), APART]))
-
-
-def _log_ratios(row: Row, trials: Sequence[Row]) -> dict[int, float]:
-    """Return the log latency ratio of each round. A baseline has 0, since ratios are taken against it."""
-    if row["job"] == row["baseline_job"]:
-        return {trial["round"]: 0.0 for trial in trials}
-    return {trial["round"]: math.log(trial["latency_ratio"]) for trial in trials if trial["latency_ratio"]}
 
 
 def _log_seconds_per_text(trials: Sequence[Row]) -> list[float]:

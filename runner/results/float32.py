@@ -10,13 +10,14 @@ import math
 from collections.abc import Mapping, Sequence
 
 from runner.results.records.summary import AgainstFloat32, JobSummary
+from runner.results.rounds import log_ratios
 from runner.results.statistics import estimate_ratio
 from runner.results.tables import Row
 
 _SAME_VECTORS = 0.9999  # the least cosine of vectors that differ by rounding alone
 
 
-def against_float32(sharing: Sequence[JobSummary], trials_of: Mapping[str, Sequence[Row]]) -> dict[str, AgainstFloat32]:
+def against_float32(sharing: Sequence[JobSummary], included: Mapping[str, Sequence[Row]]) -> dict[str, AgainstFloat32]:
     """Return the comparison of each job that has a latency ratio, by its key.
 
     The other job is the one with the lowest latency ratio, so its own speed is slightly overstated if several are about
@@ -24,21 +25,17 @@ def against_float32(sharing: Sequence[JobSummary], trials_of: Mapping[str, Seque
 
     Args:
         sharing: the summaries of the jobs that share a baseline, their ratios and predictions included.
-        trials_of: the rows of their trials, by the key of their job.
+        included: their ok trials in the rounds that are included, by the key of their job.
     """
-    included = {
-        str(summary.job): [t for t in trials_of[str(summary.job)] if t["status"] == "ok" and t["included"]]
-        for summary in sharing
-    }
     exact = [s for s in sharing if s.latency_ratio and _is_exact(s) and _in_float32(included[str(s.job)])]
     if not exact:
         return {}
     fastest = min(exact, key=lambda summary: summary.latency_ratio or math.inf)
-    others = _log_ratios(fastest, included)
+    others = log_ratios(included[str(fastest.job)], fastest.job == fastest.baseline_job)
     found = {}
     for summary in sharing:
         if summary.latency_ratio and fastest.latency_ratio:
-            own = _log_ratios(summary, included)
+            own = log_ratios(included[str(summary.job)], summary.job == summary.baseline_job)
             paired = estimate_ratio([own[number] - others[number] for number in own.keys() & others.keys()])
             found[str(summary.job)] = AgainstFloat32(
                 float32_job=fastest.job,
@@ -57,11 +54,3 @@ def _is_exact(summary: JobSummary) -> bool:
 
 def _in_float32(trials: Sequence[Row]) -> bool:
     return bool(trials) and all(trial["precision"] == "float32" for trial in trials)
-
-
-def _log_ratios(summary: JobSummary, included: Mapping[str, Sequence[Row]]) -> dict[int, float]:
-    """Return the log latency ratio of each round. A baseline has 0, since ratios are taken against it."""
-    trials = included[str(summary.job)]
-    if summary.job == summary.baseline_job:
-        return {trial["round"]: 0.0 for trial in trials}
-    return {trial["round"]: math.log(trial["latency_ratio"]) for trial in trials if trial["latency_ratio"]}

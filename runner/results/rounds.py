@@ -184,6 +184,18 @@ def a_a_log_ratios(baselines: Sequence[Row], column_of: Callable[[Row], str] = c
     return [end["last"] - end["first"] for end in ends.values() if len(end) == 2]
 
 
+def log_ratios(trials: Sequence[Row], is_baseline: bool) -> dict[int, float]:
+    """Return the log latency ratio of each round. A baseline has 0, since ratios are taken against it.
+
+    Args:
+        trials: the ok trials of a job in the rounds that are included.
+        is_baseline: whether the job is the baseline.
+    """
+    if is_baseline:
+        return {trial["round"]: 0.0 for trial in trials}
+    return {trial["round"]: math.log(trial["latency_ratio"]) for trial in trials if trial["latency_ratio"]}
+
+
 def included_rounds(scores: Mapping[int, float], wanted: int) -> set[int]:
     """Return the rounds with a score of at most 1; if fewer than wanted, the lowest up to that number."""
     calm = {number for number, score in scores.items() if score <= 1}

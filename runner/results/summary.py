@@ -71,7 +71,8 @@ def summarize(
     for baseline_job, sharing in _by_key(summaries.values(), attrgetter("baseline_job")).items():
         _add_latency_ratios(baseline_job, sharing, trials_of)
         _add_quality(sharing, margin)
-        for key, comparison in against_float32(sharing, trials_of).items():
+        included = {str(summary.job): _included(trials_of[str(summary.job)]) for summary in sharing}
+        for key, comparison in against_float32(sharing, included).items():
             summaries[key].add(comparison)
     for key, scaling in thread_scaling(list(summaries.values()), trials_of).items():
         summaries[key].add(scaling)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from runner.recommend.choose import choose
-from runner.recommend.decision_data import STEP, Block, DecisionData, Variant, _widening
+from runner.recommend.decision import STEP, Block, DecisionData, Variant
+from runner.recommend.decision_data import _widening
 
 SWEEPS = 400
 

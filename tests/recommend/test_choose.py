@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from runner.recommend.choose import Recommendation, choose
-from runner.recommend.decision_data import DecisionData, decision_data
+from runner.recommend.decision import DecisionData
+from runner.recommend.decision_data import decision_data
 from runner.results.collect import collect
 from tests.recommend.sweeps import JOBS, random_limits
 from tests.results.synthetic import BASELINE, Job, edit, trial_file, write_sweep

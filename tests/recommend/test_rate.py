@@ -12,7 +12,8 @@ from runner.config.paths import CONF
 from runner.errors import UserError
 from runner.recommend.capacity import Capacity, Objective, measured_capacity
 from runner.recommend.choose import choose
-from runner.recommend.decision_data import Block, DecisionData, Variant, decision_data
+from runner.recommend.decision import Block, DecisionData, Variant
+from runner.recommend.decision_data import decision_data
 from runner.recommend.prices import Instance, read_prices
 from runner.recommend.rate import choose_for_rate, chosen_objective, fleets, per_million
 from runner.results.collect import collect

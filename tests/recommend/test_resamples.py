@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from runner.recommend.decision_data import STEP, DecisionData, decision_data
+from runner.recommend.decision import STEP, DecisionData
+from runner.recommend.decision_data import decision_data
 from runner.recommend.limits import MEASURES
 from runner.recommend.mistakes import unpack
 from runner.recommend.resamples import RESAMPLES, Resamples, mulberry32

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from runner.recommend.choose import choose
-from runner.recommend.decision_data import DecisionData, decision_data
+from runner.recommend.decision import DecisionData
+from runner.recommend.decision_data import decision_data
 from runner.recommend.limits import Limits
 from runner.recommend.margin import Margin
 from runner.recommend.messages import LATENCY, SENTENCES, why

@@ -42,7 +42,7 @@ def run_sweep(folder: Path, arguments: Sequence[str], seconds: float, state: Sta
         state: the state of the search, to which the time and the trials are added.
 
     Raises:
-        UserError: if the sweep could not run, or the time ended before it measured anything, and none before it did.
+        UserError: if the sweep ended with an error, or if the time ended before anything was measured.
         KeyboardInterrupt: if it was stopped from outside. What was measured stays in the folder.
     """
     before, began = _count(state), time.monotonic()
@@ -54,8 +54,10 @@ def run_sweep(folder: Path, arguments: Sequence[str], seconds: float, state: Sta
             collect_and_report(folder)
         raise
     _keep(folder, state, time.monotonic() - began)
-    if code == 2 and not state.has_trials:
-        raise UserError("The sweep could not run. The lines above give the reason.")
+    if code == 2:
+        if state.has_trials:
+            collect_and_report(folder)
+        raise UserError("A sweep of the search could not run. The lines above give the reason.")
     return Ran(code is not None, _count(state) - before, collected(folder, state))
 
 
