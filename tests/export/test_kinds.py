@@ -23,8 +23,8 @@ from runner.export.script import predict_script
 from runner.export.variant import find_variant
 from runner.export.write import export
 from runner.results.schema import SUMMARY
-from runner.results.tables import Tables, read_tables
-from tests.export.conftest import ROOT
+from runner.results.tables import Tables
+from tests.export.conftest import sweep_of_tasks
 from tests.export.test_export import ALONE
 from tests.patience import PATIENCE_SECONDS
 
@@ -60,20 +60,8 @@ TECHNIQUES = {
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> Tables:
     """One round of a tiny random model on a task of each kind."""
-    place = tmp_path_factory.mktemp("kinds")
-    union = []
-    for name, rows in ROWS.items():
-        path = place / f"{name}.jsonl"
-        path.write_text("".join(json.dumps(row | {"split": "test"}) + "\n" for row in rows))
-        settings = {"task.name": name, "task.path": str(path), **SETTINGS[name]}
-        keys = ", ".join(f"{key}: {value}" for key, value in settings.items())
-        union.append(f"{{task: file, {keys}, technique: [{', '.join(TECHNIQUES[name])}]}}")
-    command = [sys.executable, "-m", "runner", "-m", "grid=smoke", f"hydra.sweep.dir={place / 'sweep'}"]
-    command += [f"grid.union=[{', '.join(union)}]", f"store={place / 'store'}", "isolation=process"]
-    command += ["measure.rounds=1", "grid.baseline=onnx"]  # the baseline runs most often, so it is a quick one
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return read_tables(place / "sweep")
+    # The baseline runs most often, so it is a quick technique.
+    return sweep_of_tasks(tmp_path_factory.mktemp("kinds"), ROWS, SETTINGS, TECHNIQUES, "grid.baseline=onnx")
 
 
 def _job(swept: Tables, task: str, technique: str) -> str:

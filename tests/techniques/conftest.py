@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from runner.config.task_kinds import EMBEDDING
 from runner.models.architectures import ARCHITECTURES
 from runner.tasks.texts import Example, Texts, write_texts
 from runner.techniques.chain import make_step
@@ -109,3 +110,12 @@ def checkpoint(request: pytest.FixtureRequest, texts: Path, tmp_path_factory: py
 def bert(texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny BERT."""
     return save_random(tmp_path_factory.mktemp("bert") / "model", texts, "bert")
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Texts whose model gives vectors."""
+    folder = tmp_path_factory.mktemp("plain")
+    texts = [Example(f"one text of {word}s", None) for word in ("horse", "river", "table", "cloud")]
+    write_texts(Texts([], [], [], texts, kind=EMBEDDING), folder)
+    return folder

@@ -12,20 +12,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel
 
-from runner.config.task_kinds import EMBEDDING
 from runner.engines.checkpoint import Embedder, load_checkpoint
 from runner.errors import UserError
-from runner.tasks.texts import Example, Texts, write_texts
 from tests.techniques.conftest import apply_step, random_logits, save_random
 from tests.techniques.onnx_models import logits
-
-
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("plain")
-    texts = [Example(f"one text of {word}s", None) for word in ("horse", "river", "table", "cloud")]
-    write_texts(Texts([], [], [], texts, kind=EMBEDDING), folder)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,9 @@ import pytest
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from runner.config.task_kinds import EMBEDDING, RERANK, VECTORS
+from runner.config.task_kinds import RERANK, VECTORS
 from runner.engines.checkpoint import load_checkpoint, save_checkpoint
 from runner.errors import UserError
-from runner.tasks.texts import Example, Texts, write_texts
 from runner.techniques.chain import make_step
 from runner.techniques.gguf.gguf_files import quantize
 from runner.techniques.shape import Shape
@@ -26,15 +25,6 @@ pytest.importorskip("xllamacpp", reason="the extra llamacpp is not installed")
 from runner.engines.llamacpp import MODEL, Engine  # noqa: E402
 
 LENGTHS = (1, 7, 20, 60)
-
-
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Texts whose model gives vectors."""
-    folder = tmp_path_factory.mktemp("plain")
-    texts = [Example(f"one text of {word}s", None) for word in ("horse", "river", "table", "cloud")]
-    write_texts(Texts([], [], [], texts, kind=EMBEDDING), folder)
-    return folder
 
 
 @pytest.fixture(scope="module")

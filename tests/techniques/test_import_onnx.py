@@ -18,7 +18,7 @@ from runner.errors import UserError
 from runner.tasks.texts import Example, Texts, write_texts
 from runner.techniques.importing.import_onnx import ImportOnnx
 from tests.techniques.conftest import apply_step
-from tests.techniques.graph_folders import write_sentence_transformers
+from tests.techniques.graph_folders import with_labels, write_sentence_transformers
 
 CALL = {"input_ids": np.array([[1, 7, 8, 2], [1, 9, 2, 0]]), "attention_mask": np.array([[1, 1, 1, 1], [1, 1, 1, 0]])}
 
@@ -52,11 +52,8 @@ def test_the_graph_and_its_tokenizer_are_taken(graph: Path, texts: Path, tmp_pat
 
 
 def test_outputs_are_put_into_the_order_of_the_labels(graph: Path, texts: Path, tmp_path: Path) -> None:
-    shutil.copytree(graph, tmp_path / "s")
-    config = json.loads((graph / "config.json").read_text())
-    config |= {"id2label": {"0": "positive", "1": "negative", "2": "neutral"}, "label2id": None}
-    (tmp_path / "s/config.json").write_text(json.dumps(config))
-    folder, notes = apply_step(tmp_path / "i", tmp_path / "s", texts, step="import-onnx", file="onnx/model.onnx")
+    turned = with_labels(graph, tmp_path / "s", ["positive", "negative", "neutral"])
+    folder, notes = apply_step(tmp_path / "i", turned, texts, step="import-onnx", file="onnx/model.onnx")
     assert np.array_equal(logits(folder / "model.onnx"), logits(graph / "onnx/model.onnx")[:, [1, 2, 0]])
     assert notes["label_outputs"]["positive"]["output"] == 0
     assert json.loads((folder / "config.json").read_text())["id2label"]["0"] == "negative"

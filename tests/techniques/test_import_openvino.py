@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from runner.errors import UserError
 from runner.techniques.importing.import_openvino import ImportOpenVino
 from runner.techniques.openvino.openvino_graphs import import_openvino
 from tests.techniques.conftest import apply_step
-from tests.techniques.graph_folders import write_sentence_transformers
+from tests.techniques.graph_folders import with_labels, write_sentence_transformers
 
 CALL = (np.array([[1, 7, 8, 2], [1, 9, 2, 0]]), np.array([[1, 1, 1, 1], [1, 1, 1, 0]]))
 
@@ -51,11 +50,8 @@ def test_the_graph_and_its_tokenizer_are_taken(graph: Path, texts: Path, tmp_pat
 
 
 def test_outputs_are_put_into_the_order_of_the_labels(graph: Path, texts: Path, tmp_path: Path) -> None:
-    shutil.copytree(graph, tmp_path / "s")
-    config = json.loads((graph / "config.json").read_text())
-    config |= {"id2label": {"0": "positive", "1": "negative", "2": "neutral"}, "label2id": None}
-    (tmp_path / "s/config.json").write_text(json.dumps(config))
-    folder, _ = apply_step(tmp_path / "i", tmp_path / "s", texts, step="import-openvino")
+    turned = with_labels(graph, tmp_path / "s", ["positive", "negative", "neutral"])
+    folder, _ = apply_step(tmp_path / "i", turned, texts, step="import-openvino")
     assert logits(folder) == pytest.approx(logits(graph, "openvino_model.xml")[:, [1, 2, 0]], abs=1e-6)
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from runner.results.tables import Tables, read_tables
-from tests.export.conftest import ROOT
+from runner.results.tables import Tables
+from tests.export.conftest import sweep_of_tasks
 
 PLACES = ["by the river", "in town", "on a hill", "far away"]
 THINGS = ["horse", "table", "cloud", "stone"]
@@ -28,7 +25,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         for text in [*TEXTS, LONG]
     ],
 }
-SETTINGS = {
+SETTINGS: dict[str, dict[str, str]] = {
     "single": {},
     "pairs": {"task.text_pair_column": "pair"},
     "several": {"task.kind": "multi-label"},
@@ -47,24 +44,9 @@ TECHNIQUES = {
 @pytest.fixture(scope="session")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> Tables:
     """One round of a tiny random model on a task of each kind."""
-    place = tmp_path_factory.mktemp("layouts")
-    union = []
-    for name, rows in ROWS.items():
-        path = place / f"{name}.jsonl"
-        path.write_text("".join(json.dumps(row | {"split": "test"}) + "\n" for row in rows))
-        settings = {"task.name": name, "task.path": str(path), **SETTINGS[name]}
-        keys = "".join(f", {key}: {value}" for key, value in settings.items())
-        union.append(f"{{task: file{keys}, technique: [torch-eager, {', '.join(TECHNIQUES[name])}]}}")
-    command = [sys.executable, "-m", "runner", "-m", "grid=smoke", f"hydra.sweep.dir={place / 'sweep'}"]
-    command += [f"grid.union=[{', '.join(union)}]", f"store={place / 'store'}", "isolation=process"]
-    done = subprocess.run(
-        [*command, "measure.rounds=1", "workload.max_length=64", "workload.batch_size=1"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return read_tables(place / "sweep")
+    overrides = ("workload.max_length=64", "workload.batch_size=1")
+    techniques = {name: ["torch-eager", *others] for name, others in TECHNIQUES.items()}
+    return sweep_of_tasks(tmp_path_factory.mktemp("layouts"), ROWS, SETTINGS, techniques, *overrides)
 
 
 @pytest.fixture(scope="session")
