@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 
 def run_within(seconds: float, arguments: Sequence[str]) -> int | None:
-    """Run a sweep for at most so long, and wait until it has collected what it measured.
+    """Run a sweep for at most so long, and wait until it has ended.
 
     Args:
         seconds: the wall time.
@@ -19,7 +19,7 @@ def run_within(seconds: float, arguments: Sequence[str]) -> int | None:
         The sweep's exit code; None if its time was used up.
 
     Raises:
-        KeyboardInterrupt: if it was stopped from outside, after it has collected what it measured.
+        KeyboardInterrupt: if it was stopped from outside, after the sweep has ended.
     """
     process = subprocess.Popen([sys.executable, "-m", "runner", "-m", *arguments])
     try:
