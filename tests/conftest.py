@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -31,7 +32,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a shell's background
 
 
 #: The marks of all tests that use a fixture.
-MARKS = {"browser": "browser", "swept": "sweep"}
+MARKS = {"browser": "browser", "swept": "sweep", "swept_tasks": "sweep"}
 
 
 def _why_no_docker() -> str | None:
@@ -70,6 +71,13 @@ def _skip_without_engine(items: list[pytest.Item]) -> None:
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FromBothEnds | None:
     return FromBothEnds(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store that sweeps share, those of the other workers included: the first one makes the artifacts."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "store"
 
 
 @pytest.fixture

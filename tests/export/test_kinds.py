@@ -24,56 +24,15 @@ from runner.export.variant import find_variant
 from runner.export.write import export
 from runner.results.schema import SUMMARY
 from runner.results.tables import Tables
-from tests.export.conftest import sweep_of_tasks
+from tests.export.conftest import TECHNIQUES_OF, WORDS, job_of
 from tests.export.test_export import ALONE
 from tests.patience import PATIENCE_SECONDS
 
-PLACES = ["by the river", "in town", "on a hill", "far away"]
-THINGS = ["horse", "table", "cloud", "stone"]
-TEXTS = [f"there was a {thing} {place}" for thing in THINGS for place in PLACES]
-WORDS = [  # the longest are cut off
-    [*text.split(" "), "New York", "10\u00a0km", *["so"] * number] for number, text in enumerate(TEXTS)
-]
-ROWS: dict[str, list[dict[str, Any]]] = {
-    "pairs": [{"text": text, "pair": "was it a horse?", "label": str("horse" in text)} for text in TEXTS],
-    "several": [{"text": text, "label": [word for word in ("horse", "hill") if word in text]} for text in TEXTS],
-    "vectors": [{"text": text} for text in TEXTS],
-    "plain": [{"text": text} for text in TEXTS],
-    "tagged": [{"text": words, "label": ["THING" if word in THINGS else "O" for word in words]} for words in WORDS],
-}
-SETTINGS = {
-    "pairs": {"task.text_pair_column": "pair"},
-    "several": {"task.kind": "multi-label"},
-    "vectors": {"task.kind": "embedding", "task.label_column": "null"},
-    "plain": {"task.label_column": "null"},
-    "tagged": {"task.kind": "tokens"},
-}
-TECHNIQUES = {
-    "pairs": ["torch-eager", "torchscript", "onnx", "openvino"],
-    "vectors": ["torch-eager", "onnx"],
-    "several": ["torch-eager", "onnx"],
-    "plain": ["torch-eager", "onnx"],
-    "tagged": ["torch-eager", "torchscript", "onnx", "onnx-int8", "openvino"],
-}
-
-
-@pytest.fixture(scope="module")
-def swept(tmp_path_factory: pytest.TempPathFactory) -> Tables:
-    """One round of a tiny random model on a task of each kind."""
-    # The baseline runs most often, so it is a quick technique.
-    return sweep_of_tasks(tmp_path_factory.mktemp("kinds"), ROWS, SETTINGS, TECHNIQUES, "grid.baseline=onnx")
-
-
-def _job(swept: Tables, task: str, technique: str) -> str:
-    rows = swept.summary.to_pylist()
-    return next(row["job"] for row in rows if (row["task"], row["technique"]) == (task, technique))
-
-
-def _export(swept: Tables, task: str, technique: str, to: Path) -> tuple[Path, dict[str, Any]]:
+def _export(swept_tasks: Tables, task: str, technique: str, to: Path) -> tuple[Path, dict[str, Any]]:
     """Return the exported folder, and what the sweep recorded of its predictions."""
-    job = _job(swept, task, technique)
-    export(swept, job, to)
-    recorded: dict[str, Any] = json.loads((swept.folder / "predictions" / f"{job}.json").read_text())
+    job = job_of(swept_tasks, task, technique)
+    export(swept_tasks, job, to)
+    recorded: dict[str, Any] = json.loads((swept_tasks.folder / "predictions" / f"{job}.json").read_text())
     return to, recorded
 
 
@@ -84,20 +43,20 @@ def _predict(folder: Path, *arguments: str, lines: str | None = None) -> list[st
     return done.stdout.splitlines()
 
 
-def _of(swept: Tables, task: str, technique: str) -> list[dict[str, Any]]:
-    job = _job(swept, task, technique)
-    table = pq.read_table(swept.folder / "predictions.parquet", filters=[("job", "==", job)])
+def _of(swept_tasks: Tables, task: str, technique: str) -> list[dict[str, Any]]:
+    job = job_of(swept_tasks, task, technique)
+    table = pq.read_table(swept_tasks.folder / "predictions.parquet", filters=[("job", "==", job)])
     found: list[dict[str, Any]] = table.to_pylist()
     return found
 
 
-@pytest.mark.parametrize("technique", TECHNIQUES["pairs"])
-def test_pairs_are_told_as_they_were_recorded(technique: str, swept: Tables, tmp_path: Path) -> None:
-    folder, recorded = _export(swept, "pairs", technique, tmp_path / "out")
+@pytest.mark.parametrize("technique", TECHNIQUES_OF["pairs"])
+def test_pairs_are_told_as_they_were_recorded(technique: str, swept_tasks: Tables, tmp_path: Path) -> None:
+    folder, recorded = _export(swept_tasks, "pairs", technique, tmp_path / "out")
     pairs = [text.split("\n") for text in recorded["texts"]]
-    assert len(pairs) == 16
+    assert len(pairs) == 32
     found = [line.split("\t") for line in _predict(folder, lines="".join("\t".join(pair) + "\n" for pair in pairs))]
-    rows = _of(swept, "pairs", technique)
+    rows = _of(swept_tasks, "pairs", technique)
     assert [label for label, _ in found] == [row["prediction"] for row in rows]
     assert [float(p) for _, p in found] == pytest.approx([row["probability"] for row in rows], abs=2e-6)
     assert json.loads((folder / "settings.json").read_text())["inputs"][2:] == ["token_type_ids"]
@@ -105,8 +64,8 @@ def test_pairs_are_told_as_they_were_recorded(technique: str, swept: Tables, tmp
         assert _predict(folder, *pairs[0], *pairs[1]) == ["\t".join(one) for one in found[:2]]
 
 
-def test_what_is_no_pair_is_refused(swept: Tables, tmp_path: Path) -> None:
-    folder, _ = _export(swept, "pairs", "onnx", tmp_path / "out")
+def test_what_is_no_pair_is_refused(swept_tasks: Tables, tmp_path: Path) -> None:
+    folder, _ = _export(swept_tasks, "pairs", "onnx", tmp_path / "out")
     for arguments, lines in ((["one"], None), ([], "one\ttwo\nthree\n")):
         command = [sys.executable, "-I", "-c", ALONE, *arguments]
         done = subprocess.run(command, cwd=folder, input=lines, capture_output=True, text=True)
@@ -116,9 +75,9 @@ def test_what_is_no_pair_is_refused(swept: Tables, tmp_path: Path) -> None:
         )
 
 
-@pytest.mark.parametrize("technique", TECHNIQUES["several"])
-def test_all_labels_above_the_threshold_are_told(technique: str, swept: Tables, tmp_path: Path) -> None:
-    folder, recorded = _export(swept, "several", technique, tmp_path / "out")
+@pytest.mark.parametrize("technique", TECHNIQUES_OF["several"])
+def test_all_labels_above_the_threshold_are_told(technique: str, swept_tasks: Tables, tmp_path: Path) -> None:
+    folder, recorded = _export(swept_tasks, "several", technique, tmp_path / "out")
     settings = json.loads((folder / "settings.json").read_text())
     middle = float(np.median(1 / (1 + np.exp(-np.array(recorded["logits"])))[:, 0]))
     told = set()
@@ -127,7 +86,7 @@ def test_all_labels_above_the_threshold_are_told(technique: str, swept: Tables, 
         found = [line.split("\t") if line else [] for line in _predict(folder, *recorded["texts"])]
         expected = [
             [(name, p) for name, p in zip(settings["labels"], row["probabilities"], strict=True) if p > threshold]
-            for row in _of(swept, "several", technique)
+            for row in _of(swept_tasks, "several", technique)
         ]
         assert [line[::2] for line in found] == [[name for name, _ in row] for row in expected]
         printed = [float(p) for line in found for p in line[1::2]]
@@ -135,27 +94,27 @@ def test_all_labels_above_the_threshold_are_told(technique: str, swept: Tables, 
         told |= {tuple(line[::2]) for line in found}
         if threshold == settings["threshold"]:
             names = [" + ".join(line[::2]) or "(none)" for line in found]
-            assert names == [row["prediction"] for row in _of(swept, "several", technique)]
+            assert names == [row["prediction"] for row in _of(swept_tasks, "several", technique)]
     assert len(told) > 1
 
 
-@pytest.mark.parametrize("technique", TECHNIQUES["vectors"])
-def test_vectors_are_those_that_were_recorded(technique: str, swept: Tables, tmp_path: Path) -> None:
-    folder, recorded = _export(swept, "vectors", technique, tmp_path / "out")
+@pytest.mark.parametrize("technique", TECHNIQUES_OF["vectors"])
+def test_vectors_are_those_that_were_recorded(technique: str, swept_tasks: Tables, tmp_path: Path) -> None:
+    folder, recorded = _export(swept_tasks, "vectors", technique, tmp_path / "out")
     (tmp_path / "vectors.txt").write_text("\n".join(_predict(folder, *recorded["texts"])) + "\n")
     found = np.loadtxt(tmp_path / "vectors.txt")
-    assert found.shape == (16, 32)
+    assert found.shape == (17, 32)
     np.testing.assert_allclose(found, recorded["logits"], atol=1e-6)
     assert "labels" not in json.loads((folder / "settings.json").read_text())
 
 
-@pytest.mark.parametrize("technique", TECHNIQUES["tagged"])
-def test_every_word_has_the_tag_that_was_recorded(technique: str, swept: Tables, tmp_path: Path) -> None:
-    folder, recorded = _export(swept, "tagged", technique, tmp_path / "out")
+@pytest.mark.parametrize("technique", TECHNIQUES_OF["tagged"])
+def test_every_word_has_the_tag_that_was_recorded(technique: str, swept_tasks: Tables, tmp_path: Path) -> None:
+    folder, recorded = _export(swept_tasks, "tagged", technique, tmp_path / "out")
     assert sorted(recorded["words"]) == sorted(WORDS)
     printed = _predict(folder, lines="".join("\t".join(words) + "\n" for words in recorded["words"]))
     assert [line.split("\t")[0] for line in printed] == [word for words in recorded["words"] for word in (*words, "")]
-    rows = _of(swept, "tagged", technique)
+    rows = _of(swept_tasks, "tagged", technique)
     tags, probabilities = zip(*(line.split("\t")[1:] for line in printed if line), strict=True)
     assert [tag or None for tag in tags] == [row["prediction"] for row in rows]
     cut = [row["probability"] is None for row in rows]
@@ -165,24 +124,24 @@ def test_every_word_has_the_tag_that_was_recorded(technique: str, swept: Tables,
     assert [float(p) for p in probabilities if p] == pytest.approx(recorded_ones, abs=2e-6)
 
 
-def test_words_have_spaces_between_them(swept: Tables, tmp_path: Path) -> None:
-    folder, _ = _export(swept, "tagged", "onnx", tmp_path / "out")
+def test_words_have_spaces_between_them(swept_tasks: Tables, tmp_path: Path) -> None:
+    folder, _ = _export(swept_tasks, "tagged", "onnx", tmp_path / "out")
     told = [line.split("\t")[0] for line in _predict(folder, "a  horse,  10\u00a0km ", "", "New York\tso")]
     assert told == ["a", "horse,", "10\u00a0km", "", "", "New York", "so", ""]
 
 
-def test_a_task_without_labels_has_the_outputs_of_the_model(swept: Tables, tmp_path: Path) -> None:
-    folder, recorded = _export(swept, "plain", "onnx", tmp_path / "out")
+def test_a_task_without_labels_has_the_outputs_of_the_model(swept_tasks: Tables, tmp_path: Path) -> None:
+    folder, recorded = _export(swept_tasks, "plain", "onnx", tmp_path / "out")
     found = [line.split("\t")[0] for line in _predict(folder, *recorded["texts"])]
-    assert found == [row["prediction"] for row in _of(swept, "plain", "onnx")]
+    assert found == [row["prediction"] for row in _of(swept_tasks, "plain", "onnx")]
 
 
-def test_without_labels_of_the_task_every_model_has_its_own(swept: Tables) -> None:
-    job = _job(swept, "plain", "onnx")
-    artifact = find_variant(swept, job).row["artifact"]
-    lineage = swept.manifest["lineage"]
+def test_without_labels_of_the_task_every_model_has_its_own(swept_tasks: Tables) -> None:
+    job = job_of(swept_tasks, "plain", "onnx")
+    artifact = find_variant(swept_tasks, job).row["artifact"]
+    lineage = swept_tasks.manifest["lineage"]
     steps = [{**lineage[artifact][0], "notes": {"labels": ["no", "yes"]}}, *lineage[artifact][1:]]
-    tables = replace(swept, manifest={**swept.manifest, "lineage": {**lineage, artifact: steps}})
+    tables = replace(swept_tasks, manifest={**swept_tasks.manifest, "lineage": {**lineage, artifact: steps}})
     assert find_variant(tables, job).labels == ["no", "yes"]
 
 
@@ -191,12 +150,12 @@ CARDS = {
     "several": ("each text which of these it has: hill, horse", "only if all of its labels are"),
     "vectors": ("each text a vector", "| Cosine | 0.9876"),
     "plain": ("each text which of these it is: 0, 1", "its task has no labels"),
-    "tagged": ("each word of a text one of these tags: O, THING", "16 words of the task tagged", "reads 16 tokens"),
+    "tagged": ("each word of a text one of these tags: O, THING", "16 words of the task tagged", "reads 64 tokens"),
 }
 
 
 @pytest.mark.parametrize("task", CARDS)
-def test_the_card_tells_the_measures_of_its_kind(task: str, swept: Tables) -> None:
+def test_the_card_tells_the_measures_of_its_kind(task: str, swept_tasks: Tables) -> None:
     evaluated: dict[str, Any] = {"weights": "trained", "examples": 16}
     if task in ("pairs", "several", "tagged"):
         evaluated |= {"accuracy": 0.75, "accuracy_low": 0.5, "accuracy_high": 0.9, "macro_f1": 0.7}
@@ -206,9 +165,9 @@ def test_the_card_tells_the_measures_of_its_kind(task: str, swept: Tables) -> No
         evaluated |= {"entity_f1": 0.6}
     if task == "vectors":
         evaluated |= {"cosine_mean": 0.98764, "cosine_low": 0.98, "cosine_high": 0.99, "cosine_least": 0.9}
-    rows = [row | (evaluated if row["task"] == task else {}) for row in swept.summary.to_pylist()]
-    tables = replace(swept, summary=pa.Table.from_pylist(rows, schema=SUMMARY))
-    variant = find_variant(tables, _job(swept, task, "torch-eager"))
+    rows = [row | (evaluated if row["task"] == task else {}) for row in swept_tasks.summary.to_pylist()]
+    tables = replace(swept_tasks, summary=pa.Table.from_pylist(rows, schema=SUMMARY))
+    variant = find_variant(tables, job_of(swept_tasks, task, "torch-eager"))
     card = render_card(tables, variant, [run_script(variant)])
     for said in CARDS[task]:
         assert said in card

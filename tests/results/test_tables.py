@@ -53,6 +53,7 @@ def _write(place: Path, tables: dict[str, Any], manifest: dict[str, Any]) -> Non
     write_tables(Tables(place, **tables | long, manifest=manifest))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCHEMAS)
 @settings(max_examples=25)
 @given(data=st.data(), manifest=MANIFESTS)

@@ -93,6 +93,7 @@ def test_similarity(encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 PROMPTS = {"query": "good good: ", "passage": "bad bad: "}
 
 
+@pytest.mark.slow
 def test_retrieval(encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Queries and documents get the prompts of the model's folder, and are ranked by their cosines."""
     model = tmp_path / "model"

@@ -93,9 +93,12 @@ def test_a_step_that_hangs_is_killed_and_names_the_key_of_its_limit(tmp_path: Pa
 
 
 @pytest.mark.docker
+@pytest.mark.slow
 def test_a_step_that_wants_all_memory_is_killed_and_leaves_some_to_the_machine(
     docker_box: DockerBox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Afterwards the image's files are in the page cache. Below a small limit, reading them could last for minutes.
+    prepare(_smallest(tmp_path / "unlimited"), docker_box, [0], print)
     monkeypatch.setattr(runner.sweep.artifact_builder, "total_memory_bytes", lambda: 100 * 2**20)
     with pytest.raises(PrepareError, match=r"needed more memory than the box has .* \(90% of this machine's\)"):
         prepare(_smallest(tmp_path), docker_box, [0], print)

@@ -42,12 +42,6 @@ class Sweep:
         return pd.read_parquet(self.folder / "sweep" / f"{table}.parquet")
 
 
-@pytest.fixture(scope="session")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The store of all sweeps here: the first one makes the artifacts."""
-    return tmp_path_factory.mktemp("store")
-
-
 @pytest.fixture(scope="session", params=[pytest.param("docker", marks=pytest.mark.docker), "process"])
 def swept(request: pytest.FixtureRequest, store: Path, tmp_path_factory: pytest.TempPathFactory) -> Sweep:
     return Sweep(request.param, tmp_path_factory.mktemp(request.param), store)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,11 @@ from runner.export.variant import find_variant
 from runner.export.write import export
 from runner.results.tables import Tables
 from runner.tasks.tokenizer import load_tokenizer
+from tests.export.conftest import Job
 from tests.export.layouts.environments import HERE, folder_of_transformers_js, python_of_the_clients
 from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.clients
-Job = Callable[[str, str], str]
 CLASSES = {"vectors": "FeatureExtraction", "tagged": "TokenClassification"}
 OPTIMUM = [
     ("single", "onnx-int8"),
@@ -33,11 +32,11 @@ SENTENCE_TRANSFORMERS = [("vectors", "onnx-int8"), ("vectors", "openvino"), ("pa
 TRANSFORMERS_JS = [("single", "onnx-int8"), ("vectors", "onnx"), ("pairs", "onnx-int8"), ("several", "onnx")]
 
 
-def _same(swept: Tables, job: str, task: str, folder: Path, command: list[str], cwd: Path, whole: bool = False) -> None:
+def _same(swept_tasks: Tables, job: str, task: str, folder: Path, command: list[str], cwd: Path, whole: bool = False) -> None:
     """Check what a client prints against what the sweep recorded.
 
     Args:
-        swept: the sweep.
+        swept_tasks: the sweep.
         job: the key of the job.
         task: the name of its task.
         folder: the exported folder.
@@ -45,12 +44,12 @@ def _same(swept: Tables, job: str, task: str, folder: Path, command: list[str], 
         cwd: the folder in which it runs.
         whole: whether texts that are cut are left out.
     """
-    recorded = json.loads((swept.folder / "predictions" / f"{job}.json").read_text())
+    recorded = json.loads((swept_tasks.folder / "predictions" / f"{job}.json").read_text())
     texts: list[Any] = recorded["words"] if task == "tagged" else recorded["texts"]
     texts = [text.split("\n") for text in texts] if task == "pairs" else texts
     expected = np.array(recorded["logits"], dtype=float)
     if whole:
-        tokenizer, limit = load_tokenizer(folder), find_variant(swept, job).row["max_length"]
+        tokenizer, limit = load_tokenizer(folder), find_variant(swept_tasks, job).row["max_length"]
         lengths = [len(tokenizer.encode(*(text if task == "pairs" else [text]))) for text in texts]
         fits = np.array(lengths) <= limit
         texts, expected = [text for text, fit in zip(texts, fits, strict=True) if fit], expected[fits]
@@ -79,23 +78,23 @@ def _same(swept: Tables, job: str, task: str, folder: Path, command: list[str], 
 
 
 @pytest.mark.parametrize(("task", "technique"), OPTIMUM)
-def test_optimum(task: str, technique: str, swept: Tables, job: Job, tmp_path: Path) -> None:
+def test_optimum(task: str, technique: str, swept_tasks: Tables, job: Job, tmp_path: Path) -> None:
     python = python_of_the_clients()
-    export(swept, job(task, technique), tmp_path / "out", "optimum")
-    _same(swept, job(task, technique), task, tmp_path / "out", [str(python), str(HERE / "optimum_client.py")], tmp_path)
+    export(swept_tasks, job(task, technique), tmp_path / "out", "optimum")
+    _same(swept_tasks, job(task, technique), task, tmp_path / "out", [str(python), str(HERE / "optimum_client.py")], tmp_path)
 
 
 @pytest.mark.parametrize(("task", "technique"), SENTENCE_TRANSFORMERS)
-def test_sentence_transformers(task: str, technique: str, swept: Tables, job: Job, tmp_path: Path) -> None:
+def test_sentence_transformers(task: str, technique: str, swept_tasks: Tables, job: Job, tmp_path: Path) -> None:
     client = [str(python_of_the_clients()), str(HERE / "sentence_transformers_client.py")]
-    export(swept, job(task, technique), tmp_path / "out", "sentence-transformers")
-    _same(swept, job(task, technique), task, tmp_path / "out", client, tmp_path)
+    export(swept_tasks, job(task, technique), tmp_path / "out", "sentence-transformers")
+    _same(swept_tasks, job(task, technique), task, tmp_path / "out", client, tmp_path)
 
 
 @pytest.mark.parametrize(("task", "technique"), TRANSFORMERS_JS)
-def test_transformers_js(task: str, technique: str, swept: Tables, job: Job, tmp_path: Path) -> None:
+def test_transformers_js(task: str, technique: str, swept_tasks: Tables, job: Job, tmp_path: Path) -> None:
     place = folder_of_transformers_js()
     script = place / "transformers_js_client.mjs"  # Node.js looks for packages beside the script
     script.write_bytes((HERE / script.name).read_bytes())
-    export(swept, job(task, technique), tmp_path / "out", "transformers.js")
-    _same(swept, job(task, technique), task, tmp_path / "out", ["node", str(script)], tmp_path, whole=True)
+    export(swept_tasks, job(task, technique), tmp_path / "out", "transformers.js")
+    _same(swept_tasks, job(task, technique), task, tmp_path / "out", ["node", str(script)], tmp_path, whole=True)

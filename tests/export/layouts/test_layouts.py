@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,9 +27,9 @@ from runner.export.variant import find_variant
 from runner.export.write import export
 from runner.results.tables import Tables
 from runner.tasks.tokenizer import load_tokenizer, save_tokenizer
+from tests.export.conftest import Job
 from tests.export.layouts.environments import triton_model_config
 
-Job = Callable[[str, str], str]
 FILES = {  # task, technique, layout -> the files besides README.md and measurements.json
     ("single", "onnx-int8", "optimum"): ["model.onnx"],
     ("single", "openvino", "optimum"): ["openvino_model.bin", "openvino_model.xml"],
@@ -72,20 +71,20 @@ def _files(folder: Path) -> list[str]:
     return [path for path in paths if path not in ("README.md", "measurements.json")]
 
 
-def _handover(swept: Tables, job: str, load: LoadConfig | None = None) -> Handover:
-    variant = find_variant(swept, job)
-    sources = find_sources(variant, swept.folder.parent / "store", swept.folder)
+def _handover(swept_tasks: Tables, job: str, load: LoadConfig | None = None) -> Handover:
+    variant = find_variant(swept_tasks, job)
+    sources = find_sources(variant, swept_tasks.folder.parent / "store", swept_tasks.folder)
     return Handover(variant, sources, predict_settings(variant, sources), load or LoadConfig(), {})
 
 
 @pytest.mark.parametrize(("task", "technique", "layout"), FILES)
 def test_every_file_is_where_its_loader_looks(
-    task: str, technique: str, layout: str, swept: Tables, job: Job, tmp_path: Path
+    task: str, technique: str, layout: str, swept_tasks: Tables, job: Job, tmp_path: Path
 ) -> None:
-    export(swept, job(task, technique), tmp_path / "out", layout)
+    export(swept_tasks, job(task, technique), tmp_path / "out", layout)
     assert _files(tmp_path / "out") == sorted([*FILES[task, technique, layout], *OF_TRANSFORMERS])
     tokenizer = json.loads((tmp_path / "out" / "tokenizer_config.json").read_text())
-    assert tokenizer["model_max_length"] == find_variant(swept, job(task, technique)).row["max_length"]
+    assert tokenizer["model_max_length"] == find_variant(swept_tasks, job(task, technique)).row["max_length"]
     measured = json.loads((tmp_path / "out" / "measurements.json").read_text())
     assert measured["layout"] == layout
     assert {*measured["files"]} == {*_files(tmp_path / "out"), "README.md"}
@@ -93,34 +92,34 @@ def test_every_file_is_where_its_loader_looks(
 
 @pytest.mark.parametrize(("task", "technique", "layout"), REFUSED)
 def test_what_a_layout_cannot_hold_is_refused_with_the_reason(
-    task: str, technique: str, layout: str, swept: Tables, job: Job, tmp_path: Path
+    task: str, technique: str, layout: str, swept_tasks: Tables, job: Job, tmp_path: Path
 ) -> None:
     reason = f"cannot have the layout '{layout}'.*{REFUSED[task, technique, layout]}"
     with pytest.raises(UserError, match=reason):
-        export(swept, job(task, technique), tmp_path / "out", layout)
+        export(swept_tasks, job(task, technique), tmp_path / "out", layout)
     assert not [*tmp_path.iterdir()]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_a_folder_that_is_taken_is_left_alone(layout: str, swept: Tables, job: Job, tmp_path: Path) -> None:
+def test_a_folder_that_is_taken_is_left_alone(layout: str, swept_tasks: Tables, job: Job, tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine").touch()
     technique = "openvino" if layout == "openvino-model-server" else "onnx"
     task = "vectors" if layout == "sentence-transformers" else "single"
     with pytest.raises(UserError, match="there already"):
-        export(swept, job(task, technique), tmp_path / "full", layout)
+        export(swept_tasks, job(task, technique), tmp_path / "full", layout)
     assert [path.name for path in tmp_path.rglob("*")] == ["full", "mine"]
 
 
-def test_only_the_layout_pinbox_has_a_service(swept: Tables, job: Job, tmp_path: Path) -> None:
+def test_only_the_layout_pinbox_has_a_service(swept_tasks: Tables, job: Job, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="Leave out --service or --layout"):
-        export(swept, job("single", "onnx"), tmp_path / "out", "optimum", with_service=True)
+        export(swept_tasks, job("single", "onnx"), tmp_path / "out", "optimum", with_service=True)
     with pytest.raises(UserError, match="must be one of pinbox, sentence-transformers"):
         layout_of("onxx")
 
 
-def test_the_card_says_what_the_server_needs(swept: Tables, job: Job, tmp_path: Path) -> None:
-    export(swept, job("single", "onnx-weights-4bit"), tmp_path / "out", "optimum")
+def test_the_card_says_what_the_server_needs(swept_tasks: Tables, job: Job, tmp_path: Path) -> None:
+    export(swept_tasks, job("single", "onnx-weights-4bit"), tmp_path / "out", "optimum")
     card = (tmp_path / "out" / "README.md").read_text()
     for said in (
         "opset 17",
@@ -129,20 +128,20 @@ def test_the_card_says_what_the_server_needs(swept: Tables, job: Job, tmp_path: 
         "intra_op_num_threads = 1",
     ):
         assert said in card
-    export(swept, job("single", "onnx-int8"), tmp_path / "int8", "tei")
+    export(swept_tasks, job("single", "onnx-int8"), tmp_path / "int8", "tei")
     card = (tmp_path / "int8" / "README.md").read_text()
     assert "so VNNI on x86" in card
     assert "No operators but ONNX's own" in card
-    export(swept, job("single", "openvino"), tmp_path / "openvino", "optimum")
+    export(swept_tasks, job("single", "openvino"), tmp_path / "openvino", "optimum")
     assert "INFERENCE\\_PRECISION\\_HINT=f32" in (tmp_path / "openvino" / "README.md").read_text()
 
 
 @pytest.mark.parametrize("technique", ["onnx", "openvino"])
-def test_a_vector_becomes_the_state_of_one_token(technique: str, swept: Tables, job: Job, tmp_path: Path) -> None:
+def test_a_vector_becomes_the_state_of_one_token(technique: str, swept_tasks: Tables, job: Job, tmp_path: Path) -> None:
     key = job("vectors", technique)
-    export(swept, key, tmp_path / "out", "optimum")
-    recorded = json.loads((swept.folder / "predictions" / f"{key}.json").read_text())
-    handover = _handover(swept, key)
+    export(swept_tasks, key, tmp_path / "out", "optimum")
+    recorded = json.loads((swept_tasks.folder / "predictions" / f"{key}.json").read_text())
+    handover = _handover(swept_tasks, key)
     tokenizer = load_tokenizer(handover.sources.checkpoint, handover.settings["max_length"])
     for text, vector in zip(recorded["texts"], recorded["logits"], strict=True):
         ids = np.array([tokenizer.encode(text).ids])
@@ -161,30 +160,30 @@ def test_a_vector_becomes_the_state_of_one_token(technique: str, swept: Tables, 
         np.testing.assert_allclose(states[0, 0], vector, atol=1e-5)
 
 
-def test_a_classifier_is_the_measured_one_byte_for_byte(swept: Tables, job: Job, tmp_path: Path) -> None:
+def test_a_classifier_is_the_measured_one_byte_for_byte(swept_tasks: Tables, job: Job, tmp_path: Path) -> None:
     key = job("single", "onnx-int8")
-    artifact = _handover(swept, key).sources.artifact / "model.onnx"
+    artifact = _handover(swept_tasks, key).sources.artifact / "model.onnx"
     for layout, place in (("optimum", "model.onnx"), ("transformers.js", "onnx/model_quantized.onnx")):
-        export(swept, key, tmp_path / layout, layout)
+        export(swept_tasks, key, tmp_path / layout, layout)
         assert (tmp_path / layout / place).read_bytes() == artifact.read_bytes()
 
 
-def test_labels_are_those_that_were_evaluated(swept: Tables, job: Job, tmp_path: Path) -> None:
-    export(swept, job("single", "onnx"), tmp_path / "out", "optimum")
+def test_labels_are_those_that_were_evaluated(swept_tasks: Tables, job: Job, tmp_path: Path) -> None:
+    export(swept_tasks, job("single", "onnx"), tmp_path / "out", "optimum")
     config = json.loads((tmp_path / "out" / "config.json").read_text())
     assert config["id2label"] == {"0": "False", "1": "True"}
     assert config["label2id"] == {"False": 0, "True": 1}
     assert config["problem_type"] == "single_label_classification"
 
 
-def test_transformers_js_asks_for_the_file_by_itself(swept: Tables, job: Job, tmp_path: Path) -> None:
-    export(swept, job("single", "onnx-int8"), tmp_path / "out", "transformers.js")
+def test_transformers_js_asks_for_the_file_by_itself(swept_tasks: Tables, job: Job, tmp_path: Path) -> None:
+    export(swept_tasks, job("single", "onnx-int8"), tmp_path / "out", "transformers.js")
     config = json.loads((tmp_path / "out" / "config.json").read_text())
     assert config["transformers.js_config"] == {"dtype": "q8"}
 
 
-def test_a_tokenizer_that_transformers_js_cannot_express_is_refused(swept: Tables, job: Job, tmp_path: Path) -> None:
-    handover = _handover(swept, job("single", "onnx"))
+def test_a_tokenizer_that_transformers_js_cannot_express_is_refused(swept_tasks: Tables, job: Job, tmp_path: Path) -> None:
+    handover = _handover(swept_tasks, job("single", "onnx"))
     checkpoint = tmp_path / "checkpoint"
     checkpoint.mkdir()
     for file in handover.sources.checkpoint.iterdir():
@@ -202,11 +201,11 @@ def test_a_tokenizer_that_transformers_js_cannot_express_is_refused(swept: Table
         TransformersJs().check(replace(handover, sources=sources))
 
 
-def test_the_model_server_has_the_measured_workers(swept: Tables, job: Job, tmp_path: Path) -> None:
+def test_the_model_server_has_the_measured_workers(swept_tasks: Tables, job: Job, tmp_path: Path) -> None:
     key = job("single", "openvino")
     folder = tmp_path / "out"
     layout_of("openvino-model-server").write(
-        _handover(swept, key, LoadConfig("busy", LoadKind.open, workers=3)), _made(folder)
+        _handover(swept_tasks, key, LoadConfig("busy", LoadKind.open, workers=3)), _made(folder)
     )
     (model,) = json.loads((folder / "config.json").read_text())["model_config_list"]
     name = model["config"]["name"]
@@ -222,9 +221,9 @@ def test_the_model_server_has_the_measured_workers(swept: Tables, job: Job, tmp_
         "INFERENCE_NUM_THREADS": "3",
         "INFERENCE_PRECISION_HINT": "f32",
     }
-    recorded = json.loads((swept.folder / "predictions" / f"{key}.json").read_text())
+    recorded = json.loads((swept_tasks.folder / "predictions" / f"{key}.json").read_text())
     compiled = openvino.Core().compile_model(folder / name / "1" / "model.xml", "CPU", model["config"]["plugin_config"])
-    tokenizer = load_tokenizer(folder, recorded_length(swept, key))
+    tokenizer = load_tokenizer(folder, recorded_length(swept_tasks, key))
     for text, logits in zip(recorded["texts"], recorded["logits"], strict=True):
         ids = np.array([tokenizer.encode(text).ids])
         found = compiled({"input_ids": ids, "attention_mask": np.ones_like(ids)})[0][0]
@@ -232,8 +231,8 @@ def test_the_model_server_has_the_measured_workers(swept: Tables, job: Job, tmp_
         np.testing.assert_allclose(found, logits, atol=1e-5)
 
 
-def recorded_length(swept: Tables, key: str) -> int:
-    length: int = find_variant(swept, key).row["max_length"]
+def recorded_length(swept_tasks: Tables, key: str) -> int:
+    length: int = find_variant(swept_tasks, key).row["max_length"]
     return length
 
 
@@ -242,9 +241,9 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def test_triton_gets_the_batching_that_was_measured(swept: Tables, job: Job, tmp_path: Path) -> None:
+def test_triton_gets_the_batching_that_was_measured(swept_tasks: Tables, job: Job, tmp_path: Path) -> None:
     load = LoadConfig("busy", LoadKind.open, workers=2, batching=BatchingConfig(8, 2.5), queue=64)
-    handover = _handover(swept, job("single", "onnx-int8"), load)
+    handover = _handover(swept_tasks, job("single", "onnx-int8"), load)
     layout_of("triton").check(handover)
     layout_of("triton").write(handover, _made(tmp_path / "out"))
     model = tmp_path / "out" / "model_repository" / handover.slug
@@ -263,7 +262,7 @@ def test_triton_gets_the_batching_that_was_measured(swept: Tables, job: Job, tmp
     assert config.dynamic_batching.max_queue_delay_microseconds == 2500
     assert config.dynamic_batching.default_queue_policy.max_queue_size == 64
     assert config.parameters["intra_op_thread_count"].string_value == "1"
-    closed = _handover(swept, job("single", "onnx-int8"))
+    closed = _handover(swept_tasks, job("single", "onnx-int8"))
     Triton().write(closed, _made(tmp_path / "closed"))
     path = tmp_path / "closed" / "model_repository" / handover.slug / "config.pbtxt"
     config = text_format.Parse(path.read_text(), triton_model_config()())
@@ -271,8 +270,8 @@ def test_triton_gets_the_batching_that_was_measured(swept: Tables, job: Job, tmp
     assert config.max_batch_size == closed.variant.row["batch_size"]
 
 
-def test_triton_needs_a_free_batch_size(swept: Tables, job: Job, tmp_path: Path) -> None:
-    handover = _handover(swept, job("single", "onnx"))
+def test_triton_needs_a_free_batch_size(swept_tasks: Tables, job: Job, tmp_path: Path) -> None:
+    handover = _handover(swept_tasks, job("single", "onnx"))
     model = onnx.load(handover.sources.artifact / "model.onnx")
     for end in model.graph.input:
         end.type.tensor_type.shape.dim[0].dim_value = 1
@@ -281,8 +280,8 @@ def test_triton_needs_a_free_batch_size(swept: Tables, job: Job, tmp_path: Path)
         Triton().check(replace(handover, sources=replace(handover.sources, artifact=tmp_path)))
 
 
-def test_tei_needs_what_it_reads_of_the_config(swept: Tables, job: Job, tmp_path: Path) -> None:
-    handover = _handover(swept, job("single", "onnx"))
+def test_tei_needs_what_it_reads_of_the_config(swept_tasks: Tables, job: Job, tmp_path: Path) -> None:
+    handover = _handover(swept_tasks, job("single", "onnx"))
     for file in handover.sources.checkpoint.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     config: dict[str, Any] = json.loads((tmp_path / "config.json").read_text())
@@ -298,11 +297,11 @@ def test_tei_needs_what_it_reads_of_the_config(swept: Tables, job: Job, tmp_path
 
 
 @pytest.mark.parametrize("technique", ["torch-eager", "torchscript", "onnx-int8", "openvino"])
-def test_the_hub_reads_the_measurements(technique: str, swept: Tables, job: Job, tmp_path: Path) -> None:
+def test_the_hub_reads_the_measurements(technique: str, swept_tasks: Tables, job: Job, tmp_path: Path) -> None:
     key = job("single", technique)
-    export(swept, key, tmp_path / "out", "hub")
+    export(swept_tasks, key, tmp_path / "out", "hub")
     card = ModelCard((tmp_path / "out" / "README.md").read_text())
-    row = find_variant(swept, key).row
+    row = find_variant(swept_tasks, key).row
     found = {one.metric_name: one.metric_value for one in card.data.eval_results}
     assert found["Latency p50 (ms)"] == pytest.approx(row["latency_p50_seconds"] * 1e3, rel=1e-4)
     assert found["Size on disk (MB)"] == pytest.approx(row["disk_bytes"] / 1e6)

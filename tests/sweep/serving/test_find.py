@@ -21,13 +21,13 @@ WANTED = Wanted(["onnx"], 1, Objective(99.0, 0.05))
 
 @pytest.mark.sweep
 def test_it_finds_a_service_and_goes_on_from_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, store: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(steps, "ROUNDS", 1)
     monkeypatch.setattr(steps, "_AT_ONCE", 1)
     monkeypatch.setattr(find, "_MEASURE", ("measure=smoke", "measure.reruns=0", "measure.peaks=false"))
     folder = tmp_path / "capacity"
-    job = [*TINY, f"store={tmp_path / 'store'}", "load.probe_seconds=0.2"]
+    job = [*TINY, f"store={store}", "load.probe_seconds=0.2"]
     tables = find_configuration(folder, job, WANTED, 900)
     lines = "".join(capfd.readouterr()).splitlines()
     assert any(line.startswith("Calls of 1 technique, with 1 thread.") for line in lines)
