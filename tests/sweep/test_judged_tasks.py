@@ -70,6 +70,7 @@ def _prepare(monkeypatch: pytest.MonkeyPatch, folder: Path, model: Path, *overri
     return predictions | {"store": texts_of(cfg).path}
 
 
+@pytest.mark.slow
 def test_similarity(encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [{"a": TEXTS[i], "b": TEXTS[-1 - i], "score": i / 4, "split": "test"} for i in range(20)]
     rows += [{"a": TEXTS[i], "b": TEXTS[i + 1], "score": 1, "split": "train"} for i in range(10)]
@@ -146,6 +147,7 @@ def _write_beir(
     (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(rows_of_judgements))
 
 
+@pytest.mark.slow
 def test_rerank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = tmp_path / "model"
     save_tiny(model, "bert", TEXTS)
