@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-VERSION: Final = 3
+VERSION: Final = 4
 
 
 def _column(name: str, type_: Any, description: str) -> Any:
@@ -31,8 +31,9 @@ DIFF: Final = pa.schema(
             "measure",
             pa.string(),
             "settings, status, latency_ratio (against each side's own baseline), latency, capacity_ratio (the same), "
-            "capacity, memory, disk, load, first_call, score (accuracy, Spearman or nDCG@10) or predictions.",
+            "capacity, memory, disk, load, first_call, score or predictions.",
         ),
+        _column("score", pa.string(), "Which score it is: accuracy, spearman or ndcg_at_10; null for other measures."),
         _column("unit", pa.string(), "Unit of a and b: seconds, requests per second, bytes, fraction or ratio."),
         _column("a", pa.float64(), "The figure in A: geometric mean over its included trials, or the score."),
         _column("b", pa.float64(), "The same in B."),

@@ -68,6 +68,7 @@ def _rows(job: Compared) -> list[dict[str, Any]]:
 
 def _figures(change: Change) -> dict[str, Any]:
     texts: dict[str, Any] = {
+        "score": change.score.column if change.score else None,
         "unit": change.measure.unit or None,
         "direction": change.direction or None,
         "not_evaluated": change.not_evaluated or None,

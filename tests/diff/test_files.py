@@ -71,6 +71,8 @@ def test_json_and_parquet_hold_every_change(found: Diff, tmp_path: Path) -> None
     assert record["only_a"] == ["m_onnx-int8_t1"]
     assert record["compared"] == table.to_pylist()
     assert {row["measure"] for row in table.to_pylist() if row["real"]} == {"latency_ratio"}
+    assert {row["score"] for row in table.to_pylist() if row["measure"] == "score"} == {"accuracy"}
+    assert {row["score"] for row in table.to_pylist() if row["measure"] != "score"} == {None}
     assert all(field.metadata[b"description"] for field in table.schema)
     assert table.schema.names == DIFF.names
 
