@@ -24,6 +24,7 @@ from runner.export.write import export, new_folder
 from runner.results.schema import SUMMARY
 from runner.results.tables import Tables
 from runner.tasks.tokenizer import load_tokenizer, save_tokenizer
+from runner.techniques.importing.model_folder import check_folder
 from runner.trial.tokenize import tokenize
 from tests.export.conftest import ROOT, TECHNIQUES
 from tests.patience import PATIENCE_SECONDS
@@ -106,6 +107,12 @@ def test_requirements_are_pinned_and_only_the_engines(swept: Tables, tmp_path: P
         export(swept, technique, tmp_path / technique)
         lines = (tmp_path / technique / "requirements.txt").read_text().splitlines()
         assert [line for line in lines if "==" in line] == [f"{name}=={versions[name]}" for name in packages]
+
+
+def test_an_exported_checkpoint_can_be_imported_again(swept: Tables, tmp_path: Path) -> None:
+    export(swept, "torch-eager", tmp_path / "out")
+    config = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert check_folder(tmp_path / "out", config, vectors=False, where="model") == []
 
 
 def test_the_card_and_the_figures_say_the_same(swept: Tables, tmp_path: Path) -> None:

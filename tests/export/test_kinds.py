@@ -28,6 +28,7 @@ from tests.export.conftest import TECHNIQUES_OF, WORDS, job_of
 from tests.export.test_export import ALONE
 from tests.patience import PATIENCE_SECONDS
 
+
 def _export(swept_tasks: Tables, task: str, technique: str, to: Path) -> tuple[Path, dict[str, Any]]:
     """Return the exported folder, and what the sweep recorded of its predictions."""
     job = job_of(swept_tasks, task, technique)

@@ -40,6 +40,7 @@ _HARMLESS = (  # the same weights in other formats, what training leaves behind,
     *("generation_config.json", "*.md", "*.png", "*.jpg", "*.svg", "*.pdf", "*.log", "license*", "notice*"),
     *(".*", "*/.*", "similarity_evaluation*", "*__pycache__*"),
 )
+_EXPORTED = ("checkpoint.py", "measurements.json", "predict.py", "requirements.txt", "settings.json")  # by Pinbox
 
 
 def check_folder(files: Path, config: Mapping[str, Any], vectors: bool, where: str) -> list[str]:
@@ -68,7 +69,7 @@ def check_folder(files: Path, config: Mapping[str, Any], vectors: bool, where: s
                 raise UserError(
                     f"{where}: {name} belongs to {what}: the results would be those of another model. {advice}"
                 )
-    known = (*_USED, *_HARMLESS, *(_OF_VECTORS if vectors else ()))
+    known = (*_USED, *_HARMLESS, *(_OF_VECTORS if vectors else ()), *(_EXPORTED if set(_EXPORTED) <= {*names} else ()))
     return [name for name in names if not any(fnmatch(name.lower(), pattern.lower()) for pattern in known)]
 
 

@@ -32,7 +32,9 @@ SENTENCE_TRANSFORMERS = [("vectors", "onnx-int8"), ("vectors", "openvino"), ("pa
 TRANSFORMERS_JS = [("single", "onnx-int8"), ("vectors", "onnx"), ("pairs", "onnx-int8"), ("several", "onnx")]
 
 
-def _same(swept_tasks: Tables, job: str, task: str, folder: Path, command: list[str], cwd: Path, whole: bool = False) -> None:
+def _same(
+    swept_tasks: Tables, job: str, task: str, folder: Path, command: list[str], cwd: Path, whole: bool = False
+) -> None:
     """Check what a client prints against what the sweep recorded.
 
     Args:
@@ -81,7 +83,14 @@ def _same(swept_tasks: Tables, job: str, task: str, folder: Path, command: list[
 def test_optimum(task: str, technique: str, swept_tasks: Tables, job: Job, tmp_path: Path) -> None:
     python = python_of_the_clients()
     export(swept_tasks, job(task, technique), tmp_path / "out", "optimum")
-    _same(swept_tasks, job(task, technique), task, tmp_path / "out", [str(python), str(HERE / "optimum_client.py")], tmp_path)
+    _same(
+        swept_tasks,
+        job(task, technique),
+        task,
+        tmp_path / "out",
+        [str(python), str(HERE / "optimum_client.py")],
+        tmp_path,
+    )
 
 
 @pytest.mark.parametrize(("task", "technique"), SENTENCE_TRANSFORMERS)

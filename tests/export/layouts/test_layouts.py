@@ -182,7 +182,9 @@ def test_transformers_js_asks_for_the_file_by_itself(swept_tasks: Tables, job: J
     assert config["transformers.js_config"] == {"dtype": "q8"}
 
 
-def test_a_tokenizer_that_transformers_js_cannot_express_is_refused(swept_tasks: Tables, job: Job, tmp_path: Path) -> None:
+def test_a_tokenizer_that_transformers_js_cannot_express_is_refused(
+    swept_tasks: Tables, job: Job, tmp_path: Path
+) -> None:
     handover = _handover(swept_tasks, job("single", "onnx"))
     checkpoint = tmp_path / "checkpoint"
     checkpoint.mkdir()
