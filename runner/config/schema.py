@@ -155,8 +155,8 @@ class DisturbanceLimits:
     steal_fraction: float = 0.1  # the share of the timed calls' time that the hypervisor took
     throttled_periods: float = 0.0  # periods in which the control group used up its CPU quota
     unsettled_fraction: float = 0.1  # the share of turns after which threads kept spinning into the other box's turn
-    switches_per_second: float = 200.0  # involuntary context switches per second
-    waiting_fraction: float = 0.1  # the share of its threads' time in which the box was ready but had no CPU
+    switches_per_second: float = 200.0  # involuntary context switches per second, as far as others can be the cause
+    waiting_fraction: float = 0.1  # the share of its time for which the box waited for a CPU because of others
 
     def __post_init__(self) -> None:
         for name, limit in vars(self).items():

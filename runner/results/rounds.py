@@ -24,8 +24,8 @@ EVALUATED_BY = [
     *("job", "baseline_job", "cpu", "threads", "quota_cpus", "round", "role", "status"),
     *("partner_ratio", "latency_p50_seconds", "partner_engine_ratio", "engine_p50_seconds", "capacity_per_second"),
     *(name.format(tail) for tail in TAILS for name in ("partner_p{}_ratio", "latency_p{}_seconds")),
-    *("elapsed_seconds", "partner_seconds", "waiting_seconds", "reference_seconds", "steal_seconds"),
-    *("throttled_periods", "involuntary_switches", "turns", "unsettled_turns", "no_turns"),
+    *("elapsed_seconds", "partner_seconds", "cpu_seconds", "waiting_seconds", "reference_seconds"),
+    *("steal_seconds", "throttled_periods", "involuntary_switches", "turns", "unsettled_turns", "no_turns"),
 ]
 
 
@@ -47,21 +47,39 @@ def disturbance(row: Row, limits: Mapping[str, float], usual_reference_seconds: 
     elapsed = row["elapsed_seconds"] or 0.0
     both = elapsed + (row["partner_seconds"] or 0.0)
     has_tight_quota = row["quota_cpus"] is not None and row["quota_cpus"] < row["threads"]
+    by_others = _share_of_others(row, elapsed * row["threads"])
     signs = {
         "reference_ratio": _divided(row["reference_seconds"], usual_reference_seconds),
         "throttled_periods": row["throttled_periods"] if not has_tight_quota else None,
         "steal_fraction": _divided(row["steal_seconds"], both * row["threads"]),
         "unsettled_fraction": _divided(row["unsettled_turns"], row["turns"]),
-        "switches_per_second": _divided(row["involuntary_switches"], elapsed),
-        "waiting_fraction": _divided(row["waiting_seconds"], elapsed * row["threads"]) if not has_tight_quota else None,
+        "switches_per_second": _divided(row["involuntary_switches"], elapsed, by_others),
+        "waiting_fraction": _divided(row["waiting_seconds"], elapsed * row["threads"], by_others)
+        if not has_tight_quota
+        else None,
     }
     return max(
         ((_multiple(value, limits[name]), name) for name, value in signs.items() if value is not None), default=None
     )
 
 
-def _divided(value: float | None, by: float | None) -> float | None:
-    return value / by if value is not None and by else None
+def _share_of_others(row: Row, available_seconds: float) -> float:
+    """Return for which share of the box's waiting for a CPU others may be responsible.
+
+    Some engines have more threads than cores (llama.cpp's server), and these wait for each other. Others can have taken
+    no more than the CPU time that the box did not use.
+
+    Args:
+        row: a trial that is ok.
+        available_seconds: the CPU time that the box could have used during its timed calls.
+    """
+    if not row["waiting_seconds"] or row["cpu_seconds"] is None:
+        return 1.0
+    return min(1.0, max(0.0, available_seconds - row["cpu_seconds"]) / row["waiting_seconds"])
+
+
+def _divided(value: float | None, by: float | None, times: float = 1.0) -> float | None:
+    return times * value / by if value is not None and by else None
 
 
 def _multiple(value: float, limit: float) -> float:

@@ -38,6 +38,7 @@ def a_row(round_: int = 0, job: str = "variant", **changes: Any) -> dict[str, An
         "cpu": None,
         "elapsed_seconds": 1.0,
         "partner_seconds": 1.0,
+        "cpu_seconds": None,
         "waiting_seconds": 0.08,
         "reference_seconds": 0.01,
         "steal_seconds": 0.0,
@@ -69,6 +70,9 @@ def evaluated(rows: list[dict[str, Any]], wanted: int = 3) -> list[dict[str, Any
         ({"waiting_seconds": 0.3, "threads": 2}, "waiting_fraction", 1.5),
         ({"waiting_seconds": 0.3, "throttled_periods": 9, "quota_cpus": 0.5}, "reference_ratio", 0.5),
         ({"throttled_periods": 9, "quota_cpus": 2.0}, "throttled_periods", float("inf")),
+        ({"waiting_seconds": 0.2, "involuntary_switches": 500, "cpu_seconds": 1.0}, "reference_ratio", 0.5),
+        ({"waiting_seconds": 0.2, "involuntary_switches": 500, "cpu_seconds": 0.9}, "switches_per_second", 2.5),
+        ({"waiting_seconds": 0.2, "cpu_seconds": 0.8}, "waiting_fraction", 2.0),
     ],
 )
 def test_the_worst_sign_is_named_as_a_multiple_of_its_limit(changes: Any, sign: str, multiple: float) -> None:
