@@ -37,7 +37,7 @@ recommend: .venv/.ready ## Name the variant to deploy: SWEEP=outputs/demo MAX_P9
 reproduce: setup ## Run a recorded sweep again, and diff: SWEEP=outputs/demo OUT=outputs/demo.reproduced REBUILD=1
 	@.venv/bin/pinbox reproduce $(SWEEP) $(options)
 
-test: setup ## Run the fast tests, in about 6 minutes: ARGS="-k word"; those that need Docker skip where no engine answers
+test: setup ## Run the fast tests, in about 5 minutes: ARGS="-k word"; those that need Docker skip where no engine answers
 	@$(pytest) -m "not (sweep or browser or architectures or slow or clients)" $(ARGS)
 check: setup lint ## Run lint and every test but those marked clients, in about half an hour
 	@$(pytest) -m "not clients" --durations=40 --durations-min=8 $(ARGS)
