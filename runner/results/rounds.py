@@ -73,9 +73,11 @@ def _share_of_others(row: Row, available_seconds: float) -> float:
         row: a trial that is ok.
         available_seconds: the CPU time that the box could have used during its timed calls.
     """
-    if not row["waiting_seconds"] or row["cpu_seconds"] is None:
+    waiting_seconds: float | None = row["waiting_seconds"]
+    cpu_seconds: float | None = row["cpu_seconds"]
+    if not waiting_seconds or cpu_seconds is None:
         return 1.0
-    return min(1.0, max(0.0, available_seconds - row["cpu_seconds"]) / row["waiting_seconds"])
+    return min(1.0, max(0.0, available_seconds - cpu_seconds) / waiting_seconds)
 
 
 def _divided(value: float | None, by: float | None, times: float = 1.0) -> float | None:
