@@ -67,7 +67,7 @@ def swept_tasks(tmp_path_factory: pytest.TempPathFactory) -> Tables:
         keys = {"task.name": name, "task.path": str(path), **SETTINGS[name]}
         listed = ", ".join(f"{key}: {value}" for key, value in keys.items())
         union.append(f"{{task: file, {listed}, technique: [{', '.join(TECHNIQUES_OF[name])}]}}")
-    overrides = ("workload.max_length=64", "workload.batch_size=1", "control_texts=0", "grid.baseline=null")
+    overrides = ("workload.max_length=64", "workload.batch_size=1", "grid.baseline=null")
     return _sweep(place, union, *overrides)
 
 
@@ -79,6 +79,7 @@ def job_of(tables: Tables, task: str, technique: str) -> str:
 
 @pytest.fixture(scope="session")
 def job(swept_tasks: Tables) -> Job:
+    """Return the function that finds a job of the shared sweep."""
     return partial(job_of, swept_tasks)
 
 
