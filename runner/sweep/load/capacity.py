@@ -2,11 +2,10 @@
 
 Pure functions: whoever calls them runs the probes.
 
-A probe of some seconds is noisy. Near the capacity, chance decides whether it keeps the objective, and anywhere a pause
-of the machine can spoil it. So this is a bisection that believes no single probe. It keeps a probability for each
-possible capacity, tries the median of them next, and updates all of them by what the probe shows (probabilistic
-bisection: Horstein, IEEE Trans. Inf. Theory 9, 1963; with a curve of unknown slope instead of yes or no, as in QUEST:
-Watson & Pelli, Percept. Psychophys. 33, 1983). Without noise, it halves the interval as a plain bisection does.
+All probes of a search get the same arrivals, only at other rates (common random numbers: Law, Simulation Modeling and
+Analysis, 2015, chapter 11). So chance does not favour one rate over another, nor one service over another. What is left
+is the noise of the machine: near the capacity it decides whether a probe keeps the objective, and anywhere a pause can
+spoil a probe. So the search believes no single one; see `Belief`.
 """
 
 from __future__ import annotations
@@ -17,23 +16,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-import numpy as np
-
 from runner.config.load import LoadConfig, SloConfig
 from runner.results.records.load import Probe
+from runner.sweep.load.belief import WIDTH, Belief
 
 _FIRST = 0.8  # of the offline throughput
-_LOWEST = 1 / 64  # of the offline throughput; at this rate, requests hardly ever wait for each other
-_WIDTH = 1.06  # the ratio of the 90th to the 10th percentile of the capacity, at which the search ends
-_UNSURE = 1.2  # the same ratio, above which the result says so
-_MIN_PROBES, _MAX_PROBES = 4, 14
-_CAPACITIES = 420  # of which each has a probability
-_SLOPES = (2, 4, 8, 16, 32, 64, 128)  # the power of the rate that the share of missed requests may follow
-_MOST_MISSED = 5.0  # times the share that may miss the objective; more says nothing more
-_LAPSES = 0.02  # the share of the probes that something else spoils
+_MIN_PROBES, _MAX_PROBES = 4, 10
 _MAX_LATENESS = 0.25  # of the objective's bound, for the load generator
 _MAX_WAITING = 0.02  # of the time of a probe, for a worker that had no CPU
-_MISSES = 5  # requests of a probe that may miss the objective; fewer would leave too much to chance
+_MISSES = 10  # requests of a probe that may miss the objective; fewer would leave too much to chance
+_HOPELESS = 0.5  # if more than this share of the requests miss the objective, it may be that no rate keeps it
+_FEW_MISSES = 5  # fewer than so many, and the result says that it may be too high
 _LONGEST = 5  # times load.probe_seconds
 
 
@@ -65,25 +58,27 @@ def find_capacity(probe: Callable[[float], Probe], offline: Probe, load: LoadCon
     top = offline.completed_per_second or 0.0
     if top <= 0:
         return Capacity(0.0, "the service answered no request when all of them arrived at once", [offline])
-    belief, probes, rate = _Belief(top), list[Probe](), _FIRST * top
-    while len(probes) < _MAX_PROBES and not (len(probes) >= _MIN_PROBES and belief.is_narrow):
+    belief, probes, rate = Belief(top), list[Probe](), _FIRST * top
+    while len(probes) < _MIN_PROBES or (len(probes) < _MAX_PROBES and not belief.is_clear):
         probes.append(probe(rate))
-        belief.update(rate, missed_fraction(probes[-1], load.slo) / _allowed(load.slo))
-        rate = belief.median
-    limit = _generator_limit(probes, rate, load.slo)
-    if belief.is_lowest:
+        missed = missed_fraction(probes[-1], load.slo)
+        belief.update(rate, probes[-1].queries or 0, missed, _allowed(load.slo))
+        rate = belief.lowest if _is_hopeless(probes, load.slo) else belief.median
+    capacity = belief.median
+    limit = _generator_limit(probes, capacity, load.slo)
+    if belief.is_zero:
         return Capacity(0.0, _no_rate_holds(probes, top, load.slo), [offline, *probes], limit)
-    return Capacity(rate, belief.doubt, [offline, *probes], limit)
+    doubts = [doubt for doubt in (belief.doubt, _few_requests(probes[-1], load.slo)) if doubt]
+    return Capacity(capacity, "; ".join(doubts) or None, [offline, *probes], limit)
 
 
-def seed_of_probe(round_: str, number: int) -> int:
-    """Return the seed of a probe: all services get the same arrivals in the same order, only at other rates.
+def seed_of_arrivals(round_: str) -> int:
+    """Return the seed of all probes of a round.
 
     Args:
         round_: a text that is the same for all services that are compared.
-        number: the number of the probe in its search.
     """
-    return random.Random(f"{round_}-{number}").getrandbits(31)
+    return random.Random(round_).getrandbits(31)
 
 
 def seconds_of_probe(rate: float, load: LoadConfig) -> float:
@@ -138,72 +133,19 @@ def _allowed(slo: SloConfig) -> float:
     return 1 - slo.percentile / 100
 
 
-class _Belief:
-    """A probability for each capacity that the service may have.
-
-    Args:
-        top: a rate that is above the capacity.
-    """
-
-    def __init__(self, top: float) -> None:
-        self._capacities = np.geomspace(_LOWEST * top, top, _CAPACITIES)
-        self._slopes = np.array(_SLOPES, dtype=float)[:, None]
-        self._logs = np.zeros((len(_SLOPES), _CAPACITIES))
-
-    def update(self, rate: float, missed: float) -> None:
-        """Take a probe into account.
-
-        The number of requests that miss comes in bursts, and a burst is about as large as the number that is allowed.
-        So `missed` is taken as a Poisson number, whose mean is 1 at the capacity and follows a power of the rate.
-
-        Args:
-            rate: the rate of the probe.
-            missed: the share of its requests that missed the objective ÷ the share that may.
-        """
-        seen = min(missed, _MOST_MISSED)
-        powers = self._slopes * np.log(rate / self._capacities)
-        expected = np.exp(np.minimum(powers, math.log(_MOST_MISSED)))
-        likelihood = np.exp(seen * np.minimum(powers, math.log(_MOST_MISSED)) - expected - _highest(seen))
-        self._logs += np.log((1 - _LAPSES) * likelihood + _LAPSES)
-
-    @property
-    def median(self) -> float:
-        """Return the median of the capacity."""
-        return self._quantile(0.5)
-
-    @property
-    def ends(self) -> tuple[float, float]:
-        """Return the 10th and the 90th percentile of the capacity."""
-        return self._quantile(0.1), self._quantile(0.9)
-
-    @property
-    def is_narrow(self) -> bool:
-        """Return whether the capacity is known well enough."""
-        low, high = self.ends
-        return high / low <= _WIDTH
-
-    @property
-    def doubt(self) -> str | None:
-        """Return how uncertain the capacity is, or None if it is not."""
-        low, high = self.ends
-        return (
-            f"the probes disagree: it lies between {low:.3g} and {high:.3g} a second" if high / low > _UNSURE else None
-        )
-
-    @property
-    def is_lowest(self) -> bool:
-        """Return whether the capacity is below all rates that are tried."""
-        return bool(self.median <= self._capacities[0] * _WIDTH)
-
-    def _quantile(self, share: float) -> float:
-        weights = np.exp(self._logs - self._logs.max()).sum(axis=0)
-        shares = np.cumsum(weights) / weights.sum()
-        return float(self._capacities[np.searchsorted(shares, share)])
+def _is_hopeless(probes: Sequence[Probe], slo: SloConfig) -> bool:
+    """Return whether the last two probes answered most requests too late, so that the slowest rate has to be tried."""
+    return len(probes) > 1 and all(missed_fraction(probe, slo) > _HOPELESS for probe in probes[-2:])
 
 
-def _highest(seen: float) -> float:
-    """Return the highest log likelihood that a mean can give a Poisson number, without the constant."""
-    return seen * math.log(seen) - seen if seen > 0 else 0.0
+def _few_requests(probe: Probe, slo: SloConfig) -> str | None:
+    """Return that a probe had too few requests to see the rare long waits, or None if it had enough."""
+    if probe.queries is None or probe.queries * _allowed(slo) >= _FEW_MISSES:
+        return None
+    return (
+        f"a probe had only {probe.queries} requests, and so few show the rare long waits too seldom: it may be too "
+        "high by a third or more. A longer load.probe_seconds helps"
+    )
 
 
 def _no_rate_holds(probes: Sequence[Probe], top: float, slo: SloConfig) -> str:
@@ -223,7 +165,7 @@ def _generator_limit(probes: Sequence[Probe], capacity: float, slo: SloConfig) -
 
     Only the probes up to a little above the capacity decide, since a generator may well be late at higher rates.
     """
-    near = [p for p in probes if not p.holds and (p.asked_per_second or 0.0) <= capacity * _WIDTH]
+    near = [p for p in probes if not p.holds and (p.asked_per_second or 0.0) <= capacity * WIDTH]
     if 2 * sum(_is_late(probe, slo) and _would_hold(probe, slo) for probe in near) <= len(near):
         return None
     most = max(probe.generator_late_seconds or 0.0 for probe in near)

@@ -7,7 +7,6 @@ import json
 import threading
 import time
 from collections.abc import Callable, Sequence
-from itertools import count
 from pathlib import Path
 from queue import SimpleQueue
 from tempfile import TemporaryDirectory
@@ -17,7 +16,7 @@ from urllib.parse import urlsplit
 from runner.config.load import LoadConfig
 from runner.errors import UserError
 from runner.results.records.load import Probe
-from runner.sweep.load.capacity import Capacity, find_capacity, seconds_of_probe, seed_of_probe
+from runner.sweep.load.capacity import Capacity, find_capacity, seconds_of_probe, seed_of_arrivals
 from runner.trial.loadgen import Answer, LoadGenerator, Used
 
 _CONNECTIONS = 64  # a request that finds all of them busy waits for one, which its latency includes
@@ -141,13 +140,13 @@ def capacity_over_http(
         url: where it answers.
         texts: the texts, as the service takes them.
         load: the load, which has the objective.
-        round_: a text that fixes the arrivals; see `seed_of_probe`.
+        round_: a text that fixes the arrivals; see `seed_of_arrivals`.
         say: gets each probe.
 
     Raises:
         UserError: if nothing answers there, or not as it must.
     """
-    rates = count()
+    seed = seed_of_arrivals(round_)
     with TemporaryDirectory() as folder:
         generator = HttpGenerator(url, texts, load, Path(folder))
 
@@ -157,7 +156,6 @@ def capacity_over_http(
             return made
 
         def at_rate(rate: float) -> Probe:
-            seed = seed_of_probe(round_, next(rates))
             seconds = seconds_of_probe(rate, load)
             return probe({"scenario": "server", "per_second": rate, "seed": seed, "seconds": seconds})
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import count
 from pathlib import Path
 
 from runner.config.load import LoadConfig
@@ -11,7 +10,7 @@ from runner.isolation.box import Box, BoxOrder
 from runner.results.records.load import Probe
 from runner.results.records.plan import Role
 from runner.results.records.trial import TrialRecord
-from runner.sweep.load.capacity import find_capacity, is_disturbed, seconds_of_probe, seed_of_probe
+from runner.sweep.load.capacity import find_capacity, is_disturbed, seconds_of_probe, seed_of_arrivals
 from runner.sweep.load.service import Service, ServiceFailedError, service_orders
 
 _CURVE = (0.25, 0.5, 0.75)  # of the capacity: where the search did not probe, so that a report can draw the whole curve
@@ -58,9 +57,9 @@ def measure_capacity(
 class _Prober:
     """Runs probes, and keeps each of them.
 
-    Each rate of a trial has its own seed. All jobs of a round have the same seeds in the same order, so that they get
-    the same arrivals, only at other rates. A probe that was disturbed is repeated, as long as the trial has repeats
-    left, and the last one says how the service does.
+    All probes of a round have the same seed, whatever the job, so that they have the same arrivals, only at other
+    rates. A probe that was disturbed is repeated, as long as the trial has repeats left, and the last one says how the
+    service does.
 
     Args:
         service: the service.
@@ -70,8 +69,8 @@ class _Prober:
     """
 
     def __init__(self, service: Service, load: LoadConfig, round_: str, probes: list[Probe]) -> None:
-        self._service, self._load, self._round, self._probes = service, load, round_, probes
-        self._rates, self._repeats = count(), iter(range(_MAX_REPEATS))
+        self._service, self._load, self._seed, self._probes = service, load, seed_of_arrivals(round_), probes
+        self._repeats = iter(range(_MAX_REPEATS))
 
     def offline(self) -> Probe:
         """Let all requests arrive at once."""
@@ -79,9 +78,8 @@ class _Prober:
 
     def server(self, rate: float) -> Probe:
         """Let requests arrive at random at a rate."""
-        seed = seed_of_probe(self._round, next(self._rates))
         seconds = seconds_of_probe(rate, self._load)
-        return self._undisturbed(lambda: self._service.probe(rate, seed, seconds))
+        return self._undisturbed(lambda: self._service.probe(rate, self._seed, seconds))
 
     def _undisturbed(self, probe: Callable[[], Probe]) -> Probe:
         while True:

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from runner.config.load import LoadConfig
 from runner.results.records.load import Probe
@@ -23,7 +24,9 @@ class Queue:
         variation: its standard deviation ÷ its mean.
         workers: how many requests are served at once.
         pauses: the share of the probes in which the service pauses once, for 0.15 seconds.
-        seed: of everything random.
+        seed: of the arrivals and the texts, which are the same in all probes.
+        speeds: the standard deviation of the speed of the machine from probe to probe ÷ its mean.
+        noise_seed: of the pauses and the speeds.
     """
 
     load: LoadConfig
@@ -32,18 +35,20 @@ class Queue:
     workers: int = 1
     pauses: float = 0.0
     seed: int = 0
+    speeds: float = 0.0
+    noise_seed: int = 0
     probes: list[Probe] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._random = np.random.default_rng(self.seed)
+        self._noise = np.random.default_rng((self.noise_seed, self.seed))
 
     def probe(self, rate: float) -> Probe:
         """Simulate a probe at a rate."""
         queries = max(1, int(rate * seconds_of_probe(rate, self.load)))
-        arrivals = np.cumsum(self._random.exponential(1 / rate, queries))
-        service = self._service(queries)
-        if self._random.random() < self.pauses:
-            service[self._random.integers(queries)] += 0.15
+        arrivals = np.cumsum(np.random.default_rng(self.seed).exponential(1 / rate, queries))
+        service = self._service(queries, self.seed) * (1 + self.speeds * self._noise.standard_normal())
+        if self._noise.random() < self.pauses:
+            service[self._noise.integers(queries)] += 0.15
         probe = self._record(self._latencies(arrivals, service))
         probe.asked_per_second = rate
         self.probes.append(probe)
@@ -57,8 +62,8 @@ class Queue:
 
     def capacity(self) -> float:
         """Return the rate at which the latency of very many requests is at the bound of the objective."""
-        random, queries = np.random.default_rng(1), 200_000
-        gaps, service = np.cumsum(random.exponential(1, queries)), self._service(queries)
+        queries = 200_000
+        gaps, service = np.cumsum(np.random.default_rng(1).exponential(1, queries)), self._service(queries, 1)
         low, high = 0.0, self.workers / self.seconds
         for _ in range(12):
             rate = (low + high) / 2
@@ -66,11 +71,11 @@ class Queue:
             low, high = (rate, high) if latency <= self.load.slo.seconds else (low, rate)
         return low
 
-    def _service(self, queries: int) -> np.ndarray:
+    def _service(self, queries: int, seed: int) -> NDArray[np.float64]:
         spread = math.sqrt(math.log(1 + self.variation**2))
-        return self.seconds * self._random.lognormal(-spread * spread / 2, spread, queries)
+        return self.seconds * np.random.default_rng((2, seed)).lognormal(-spread * spread / 2, spread, queries)
 
-    def _latencies(self, arrivals: np.ndarray, service: np.ndarray) -> np.ndarray:
+    def _latencies(self, arrivals: NDArray[np.float64], service: NDArray[np.float64]) -> NDArray[np.float64]:
         if self.workers == 1:  # each starts when those before it are served
             before = np.cumsum(service) - service
             return np.maximum.accumulate(arrivals - before) + before + service - arrivals
@@ -81,7 +86,7 @@ class Queue:
             heapq.heappush(free, ends[-1])
         return np.array(ends) - arrivals
 
-    def _record(self, latencies: np.ndarray) -> Probe:
+    def _record(self, latencies: NDArray[np.float64]) -> Probe:
         probe = Probe()
         probe.queries = probe.completed = len(latencies)
         shares = [0.5, 0.9, 0.99, 0.999, self.load.slo.percentile / 100]

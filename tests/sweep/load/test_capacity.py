@@ -26,7 +26,7 @@ def found(queue: Queue) -> Capacity:
     ids=["steep", "steep, varied", "M/D/1", "M/G/1", "little time to wait"],
 )
 def test_long_probes_find_the_capacity_of_a_queue(seconds: float, variation: float, milliseconds: float) -> None:
-    load = open_load(milliseconds, probe_seconds=20)
+    load = open_load(milliseconds, probe_seconds=60)
     right = Queue(load, seconds, variation).capacity()
     capacities = [found(Queue(load, seconds, variation, seed=seed)).per_second for seed in range(8)]
     assert fmean(capacities) == pytest.approx(right, rel=0.03)
@@ -39,11 +39,22 @@ def test_several_workers_hold_more_than_their_number_of_times_as_much() -> None:
     assert 2 * one < two < 200
 
 
-def test_probes_of_the_usual_length_agree() -> None:
-    found_ = [found(Queue(open_load(), 0.002, 0.5, seed=seed)).per_second for seed in range(10)]
-    right = Queue(open_load(), 0.002, 0.5).capacity()
-    assert fmean(found_) == pytest.approx(right, rel=0.05)
-    assert stdev(found_) < 0.05 * right
+@pytest.mark.parametrize("seconds", [0.002, 0.006])
+def test_probes_of_the_usual_length_are_right_on_average(seconds: float) -> None:
+    found_ = [found(Queue(open_load(), seconds, 0.5, seed=seed)).per_second for seed in range(20)]
+    right = Queue(open_load(), seconds, 0.5).capacity()
+    assert right < fmean(found_) < 1.1 * right, "the documentation says: up to a tenth too high"
+
+
+@pytest.mark.parametrize("seconds", [0.002, 0.006])
+def test_two_searches_with_the_same_arrivals_agree_on_a_noisy_machine(seconds: float) -> None:
+    def capacity(seed: int, noise_seed: int) -> float:
+        queue = Queue(open_load(), seconds, 0.5, seed=seed, speeds=0.03, pauses=0.1, noise_seed=noise_seed)
+        return found(queue).per_second
+
+    ratios = [capacity(seed, 1) / capacity(seed, 2) for seed in range(20)]
+    assert fmean(ratios) == pytest.approx(1, abs=0.02)
+    assert stdev(ratios) < 0.06
 
 
 def test_a_service_with_a_fifth_more_work_holds_a_fifth_less() -> None:
@@ -93,6 +104,13 @@ def test_a_service_that_is_fast_enough_holds_nearly_its_throughput() -> None:
     assert len(capacity.probes) < 10
 
 
+def test_a_slow_service_says_that_its_probes_had_too_few_requests() -> None:
+    capacity = found(Queue(open_load(), 0.02, 0.3, seed=1))
+    assert capacity.reason is not None
+    assert "requests, and so few show the rare long waits too seldom" in capacity.reason
+    assert found(Queue(open_load(), 0.006, 0.5, seed=1)).reason is None
+
+
 def test_no_rate_keeps_an_objective_below_the_time_of_a_call() -> None:
     queue = Queue(open_load(milliseconds=5), 0.006)
     capacity = found(queue)
@@ -133,7 +151,7 @@ def test_a_generator_that_is_late_is_named_as_the_limit() -> None:
 
 def test_a_slow_rate_is_probed_for_longer_but_not_for_minutes() -> None:
     assert seconds_of_probe(1000, open_load()) == 3
-    assert seconds_of_probe(100, open_load()) == pytest.approx(5)
+    assert seconds_of_probe(100, open_load()) == pytest.approx(10)
     assert seconds_of_probe(0.1, open_load()) == 15
 
 
