@@ -23,6 +23,7 @@ from runner.results.records.plan import PlanRecord, TrialSpec, read_plan
 from runner.store.artifacts import Store
 from runner.store.recovery import clean_partial_files, clear_failed
 from runner.store.sweep_folder import SweepFolder
+from runner.sweep.load import capacity
 from runner.sweep.missing_image import build_missing_image
 from runner.sweep.partner import close_partner
 from runner.sweep.plan import Plan
@@ -194,11 +195,12 @@ def _headline(plan: Plan, trials: list[TrialSpec], missing: list[TrialSpec]) -> 
 
 
 def _usual_seconds(plan: Plan, trials: list[TrialSpec]) -> float:
-    """Return how long these trials usually take: mostly the import of the engine, and the timed calls of both sides."""
+    """Return how long these trials usually take: to import the engine, to call it, and to find the capacity."""
     uses_torch = {job.key: job.cfg.technique.engine not in _QUICK_ENGINES for job in plan.jobs}
     timed = {job.key: timed_seconds(plan.config.measure.timed_seconds, job.cfg.threads) for job in plan.jobs}
     imports = sum(_TORCH_SECONDS if uses_torch[trial.job] else _ENGINE_SECONDS for trial in trials)
-    return imports + sum(timed[trial.job] for trial in trials)
+    searches = {job.key: capacity.usual_seconds(job.cfg.load) if job.cfg.load.is_open else 0.0 for job in plan.jobs}
+    return imports + sum(timed[trial.job] + searches[trial.job] for trial in trials)
 
 
 _QUICK_ENGINES, _ENGINE_SECONDS, _TORCH_SECONDS = ("onnxruntime", "openvino"), 1.0, 5.0

@@ -27,7 +27,7 @@ _MAX_WAITING = 0.02  # of the time of a probe, for a worker that had no CPU
 _MISSES = 10  # requests of a probe that may miss the objective; fewer would leave too much to chance
 _HOPELESS = 0.5  # if more than this share of the requests miss the objective, it may be that no rate keeps it
 _FEW_MISSES = 5  # fewer than so many, and the result says that it may be too high
-_LONGEST = 5  # times load.probe_seconds
+_LONGEST, _USUAL_LENGTH = 5, 3.5  # times load.probe_seconds
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,11 @@ def seconds_of_probe(rate: float, load: LoadConfig) -> float:
     """
     requests = _MISSES / _allowed(load.slo)
     return min(max(load.probe_seconds, requests / rate), _LONGEST * load.probe_seconds)
+
+
+def usual_seconds(load: LoadConfig) -> float:
+    """Return how long a search usually takes: all its probes, each until enough requests may miss the objective."""
+    return _MAX_PROBES * _USUAL_LENGTH * load.probe_seconds
 
 
 def is_disturbed(probe: Probe, load: LoadConfig) -> bool:

@@ -8,7 +8,7 @@ import pytest
 
 from runner.config.load import LoadConfig, LoadKind, SloConfig
 from runner.results.records.load import Probe
-from runner.sweep.load.capacity import Capacity, find_capacity, missed_fraction, seconds_of_probe
+from runner.sweep.load.capacity import Capacity, find_capacity, missed_fraction, seconds_of_probe, usual_seconds
 from tests.sweep.load.queues import Queue
 
 
@@ -153,6 +153,13 @@ def test_a_slow_rate_is_probed_for_longer_but_not_for_minutes() -> None:
     assert seconds_of_probe(1000, open_load()) == 3
     assert seconds_of_probe(100, open_load()) == pytest.approx(10)
     assert seconds_of_probe(0.1, open_load()) == 15
+
+
+def test_the_usual_time_of_a_search_is_that_of_a_service_of_ordinary_speed() -> None:
+    queue = Queue(open_load(), 0.006, 0.5)
+    found(queue)
+    took = sum(seconds_of_probe(probe.asked_per_second or 0.0, queue.load) for probe in queue.probes)
+    assert usual_seconds(open_load()) == pytest.approx(took, rel=0.5)
 
 
 def a_probe(**figures: float | None) -> Probe:
