@@ -350,8 +350,9 @@ def test_the_service_ends_when_a_worker_is_killed(serve: Callable[..., Running])
     service = serve(workers=2)
     with service.asking("a text that nobody will answer") as responses:
         service.signal_workers(signal.SIGSTOP)
-        os.kill(service.workers[0], signal.SIGKILL)
-        service.signal_workers(signal.SIGCONT)
+        killed, other = service.workers
+        os.kill(killed, signal.SIGKILL)
+        os.kill(other, signal.SIGCONT)
     assert responses
     assert service.process.wait(PATIENCE_SECONDS) == 1
     assert "Worker 0 ended with exit code -9." in service.process.communicate()[1]

@@ -46,7 +46,7 @@ class Queue:
         """Simulate a probe at a rate."""
         queries = max(1, int(rate * seconds_of_probe(rate, self.load)))
         arrivals = np.cumsum(np.random.default_rng(self.seed).exponential(1 / rate, queries))
-        service = self._service(queries, self.seed) * (1 + self.speeds * self._noise.standard_normal())
+        service = self.service_seconds(queries, self.seed) * (1 + self.speeds * self._noise.standard_normal())
         if self._noise.random() < self.pauses:
             service[self._noise.integers(queries)] += 0.15
         probe = self._record(self._latencies(arrivals, service))
@@ -63,7 +63,7 @@ class Queue:
     def capacity(self) -> float:
         """Return the rate at which the latency of very many requests is at the bound of the objective."""
         queries = 200_000
-        gaps, service = np.cumsum(np.random.default_rng(1).exponential(1, queries)), self._service(queries, 1)
+        gaps, service = np.cumsum(np.random.default_rng(1).exponential(1, queries)), self.service_seconds(queries, 1)
         low, high = 0.0, self.workers / self.seconds
         for _ in range(12):
             rate = (low + high) / 2
@@ -71,7 +71,8 @@ class Queue:
             low, high = (rate, high) if latency <= self.load.slo.seconds else (low, rate)
         return low
 
-    def _service(self, queries: int, seed: int) -> NDArray[np.float64]:
+    def service_seconds(self, queries: int, seed: int) -> NDArray[np.float64]:
+        """Return the time that each of so many requests takes alone."""
         spread = math.sqrt(math.log(1 + self.variation**2))
         return self.seconds * np.random.default_rng((2, seed)).lognormal(-spread * spread / 2, spread, queries)
 
