@@ -66,7 +66,7 @@ def test_an_objective_below_the_time_of_a_call_has_no_capacity() -> None:
 def test_it_agrees_with_the_simulated_service(workers: int, variation: float) -> None:
     load = LoadConfig("open", LoadKind.open)
     queue = Queue(load, SECONDS, variation, workers, seed=3)
-    calls = Calls(queue.service_seconds(5000, queue.seed))
+    calls = Calls(queue.service_seconds(100_000, queue.seed))
     model = Model(calls, workers=workers)
     far = error(model.capacity(Objective(load.slo.percentile, load.slo.seconds)), queue.capacity())
     assert far is not None
