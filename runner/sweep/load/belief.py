@@ -13,13 +13,13 @@ import numpy as np
 
 _LOWEST = 1 / 64  # of the offline throughput; at this rate, requests hardly ever wait for each other
 WIDTH = 1.06  # the ratio of the 90th to the 10th percentile of the capacity, at which the search ends
-_UNSURE = 1.5  # the same ratio, above which the result says so
+_UNSURE = 1.2  # the same ratio, above which the result says so
 _CAPACITIES = 420  # of which each has a probability
 _PRIOR_POWER = 3  # of the rate, which the probability of a lower capacity follows before the first probe
 _NO_RATE = 0.05  # the share of the services that keep their objective at no rate
 _SLOPES = (2, 4, 8, 16, 32, 64, 128)  # the power of the rate that the share of missed requests may follow
 _MOST_MISSED = 5.0  # times the share that may miss the objective; more says nothing more
-_LUCKY = 0.02  # the probability that a probe says nothing about the service
+_LAPSES = 0.02  # the probability that a probe says nothing about the service
 _SPOILED = 0.3  # the same probability, where a pause of the machine would explain all requests that missed
 _PAUSE_SECONDS = 0.3  # the longest pause that is likely
 
@@ -28,7 +28,7 @@ class Belief:
     """A probability for each capacity that the service may have.
 
     Before the first probe, the probability that the capacity is below a rate follows the cube of the rate, since most
-    services hold more than half of their offline throughput. But some hold the objective at no rate.
+    services hold more than half of their offline throughput. But some keep their objective at no rate.
 
     Args:
         top: a rate that is above the capacity.
@@ -63,7 +63,7 @@ class Belief:
         powers = self._slopes * np.log(rate / self._capacities)
         expected = np.exp(np.minimum(powers, math.log(_MOST_MISSED)))
         likelihood = np.exp(seen * np.minimum(powers, math.log(_MOST_MISSED)) - expected - _highest(seen))
-        lapses = _SPOILED if self._is_explained_by_a_pause(missed * queries, rate) else _LUCKY
+        lapses = _SPOILED if self._is_explained_by_a_pause(missed * queries, rate) else _LAPSES
         self._logs += np.log((1 - lapses) * likelihood + lapses)
         self._is_lowest_tried |= rate <= self.lowest
         if missed <= allowed:

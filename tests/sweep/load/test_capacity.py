@@ -108,7 +108,7 @@ def test_a_slow_service_says_that_its_probes_had_too_few_requests() -> None:
     capacity = found(Queue(open_load(), 0.02, 0.3, seed=1))
     assert capacity.reason is not None
     assert "requests, and so few show the rare long waits too seldom" in capacity.reason
-    assert found(Queue(open_load(), 0.006, 0.5, seed=1)).reason is None
+    assert "requests" not in (found(Queue(open_load(), 0.006, 0.5, seed=1)).reason or "")
 
 
 def test_no_rate_keeps_an_objective_below_the_time_of_a_call() -> None:
