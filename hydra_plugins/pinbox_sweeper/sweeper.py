@@ -23,7 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 from hydra_plugins.pinbox_slurm.launcher import PinboxSlurmLauncher
 from runner.config.composer import Parts, without_hydra
 from runner.config.messages import explain, in_own_file
-from runner.config.overrides import override_line, quoted
+from runner.config.overrides import override_line, quoted, remark_on_overridden_keys
 from runner.config.paths import FRESH
 from runner.config.schema import Config, IsolationKind
 from runner.console import say, show_only_status
@@ -117,8 +117,9 @@ class PinboxSweeper(BasicSweeper):
         self._overrides: dict[str, list[str]] = {}
         self._checks = Checks(local=self._cluster is None)
         jobs = self._with_baselines(self._expand(cfg, arguments), cfg)
-        for remark in self._checks.remarks:
-            say(remark)
+        for remark in [remark_on_overridden_keys(cfg.grid.union or [], arguments), *self._checks.remarks]:
+            if remark:
+                say(remark)
         slots, slots_note = self._slots(cfg.slots, jobs)
         return Plan(
             name=self.config.hydra.runtime.choices.get("grid") or Path(self.config.hydra.sweep.dir).name,

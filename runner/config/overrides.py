@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from runner.errors import UserError
@@ -28,6 +29,21 @@ def override_line(key: str, value: Any, where: str) -> str:
     if not values:
         raise UserError(f"{where}.{key} is an empty list, so it would give no job. Name a value or remove the key.")
     return f"{key}={','.join(map(quoted, values))}"
+
+
+def remark_on_overridden_keys(rows: Sequence[Mapping[str, Any]], arguments: Sequence[str]) -> str | None:
+    """Return a remark about the keys of sub-grids that the command line sets too, or None if there is none.
+
+    The command line wins. So it also replaces a value that makes a row what it is.
+    """
+    typed = {line.partition("=")[0] for line in arguments}
+    places = {key: [number for number, row in enumerate(rows) if key in row] for row in rows for key in row}
+    overridden = [
+        f"{key} (in grid.union{', '.join(f'[{number}]' for number in numbers)})"
+        for key, numbers in places.items()
+        if key in typed
+    ]
+    return f"The command line overrides keys of the grid: {', '.join(overridden)}." if overridden else None
 
 
 def quoted(value: Any) -> str:

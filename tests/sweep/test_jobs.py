@@ -6,11 +6,9 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.config.overrides import override_line
 from runner.config.schema import Config
 from runner.errors import UserError
 from runner.results.records.plan import Role
@@ -153,26 +151,3 @@ def test_rounds_differ_in_order_and_a_round_does_not_depend_on_others() -> None:
 def test_key_ignores_the_image() -> None:
     other = a_config() | {"isolation": {"kind": "process", "memory": "4GiB", "image": "sha256:1"}}
     assert job_key(other) == job_key(a_config() | {"isolation": {"kind": "process", "memory": "4GiB", "image": None}})
-
-
-@pytest.mark.parametrize(
-    ("value", "values"),
-    [
-        (["a", "b"], ["a", "b"]),
-        ([1, 2], [1, 2]),
-        ("it's, [odd]", ["it's, [odd]"]),
-        (True, [True]),
-        (None, [None]),
-        ("sentence-transformers/all-x", ["sentence-transformers/all-x"]),
-    ],
-)
-def test_override_line_says_to_hydra_what_yaml_says(value: Any, values: list[Any]) -> None:
-    override = OverridesParser.create().parse_override(override_line("key", value, "grid.union[0]"))
-    sweep = list(override.sweep_iterator()) if override.is_sweep_override() else [override.value()]
-    assert sweep == values
-
-
-@pytest.mark.parametrize("value", [[["a", "b"]], {"a": 1}, [], [{"a": 1}]])
-def test_override_line_refuses_what_hydra_would_misread(value: Any) -> None:
-    with pytest.raises(UserError, match=r"grid.union\[2\].technique"):
-        override_line("technique", value, "grid.union[2]")
