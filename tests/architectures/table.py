@@ -130,6 +130,11 @@ def outcome(builder: TinyBuilder, technique: str, original: Path) -> str:
     return WORKS if wrong is None else f"WRONG: {wrong}"
 
 
+def reason(outcome: str, model_type: str) -> str:
+    """Return why a technique is refused, in words that are the same for all architectures with the same reason."""
+    return re.sub(rf"\bthe model_type is {model_type}\b", "the model_type is another one", outcome)
+
+
 def markdown(outcomes: Mapping[tuple[str, str], str]) -> str:
     """Return the page.
 
@@ -142,9 +147,13 @@ def markdown(outcomes: Mapping[tuple[str, str], str]) -> str:
         cells = []
         for model_type in TINY:
             result = outcomes.get((model_type, technique))
-            if result is not None and result != WORKS and result not in reasons:
-                reasons.append(result)
-            cells.append({None: "–", WORKS: "✓"}.get(result) or f"[{reasons.index(str(result)) + 1}](#why-not)")
+            if result is None or result == WORKS:
+                cells.append("–" if result is None else "✓")
+                continue
+            why_not = reason(result, model_type)
+            if why_not not in reasons:
+                reasons.append(why_not)
+            cells.append(f"[{reasons.index(why_not) + 1}](#why-not)")
         lines.append(f"| `{technique}` | {' | '.join(cells)} |")
     titles = [tiny.title for tiny in TINY.values()]
     table = [f"| | {' | '.join(titles)} |", f"|---|{'---|' * len(titles)}", *lines]
