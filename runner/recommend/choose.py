@@ -15,15 +15,15 @@ from runner.recommend.resamples import RESAMPLES, Resamples
 
 @dataclass(frozen=True)
 class Recommendation:
-    """The choice among the variants of a DecisionData; a variant is named by its place, the fastest is 0.
+    """The choice among the variants of a DecisionData; a variant is identified by its place; the fastest is 0.
 
     Attributes:
         fails: per variant, the measures whose limit it does not keep.
         winner: the fastest variant that keeps every limit; None if there is none.
-        nearest: if there is none, the variant whose largest excess is the smallest; None too if no value is known.
-        excess, excess_measure: this excess as a fraction of the limit, and the measure that it is of.
-        shares: the share of resamples in which a variant keeps every limit and is the fastest. It is there for every
-            variant that some resample could let keep all limits; empty if a round was not repeated.
+        nearest: if there is none, the variant whose largest excess is the smallest; also None if no value is known.
+        excess, excess_measure: this excess as a fraction of the limit, and its measure.
+        shares: the share of resamples in which a variant keeps every limit and is the fastest. It is given for
+            every variant that could keep all limits in a resample; empty if there was only one round.
         none_fits: the share of resamples in which no variant keeps every limit; None without a bootstrap.
         ties: variants that keep every limit and whose latency cannot be distinguished from the winner's.
     """
@@ -46,9 +46,9 @@ class Recommendation:
 def choose(data: DecisionData, limits: Limits) -> Recommendation:
     """Choose the fastest variant that keeps every limit.
 
-    How sure that is comes from a bootstrap: rounds and examples are resampled, and the choice is repeated. It covers
-    how rounds and texts happened to turn out. It does not cover another machine or texts of another kind, and few
-    rounds say little about rounds.
+    A bootstrap shows how sure that is: rounds and examples are resampled, and the choice is repeated. It covers the
+    random variation of rounds and texts. It does not cover another machine or texts of another kind, and few rounds
+    show little of the variation between rounds.
     """
     limited = [measure for measure in MEASURES if measure.name in limits]
     excesses = [
@@ -61,7 +61,9 @@ def choose(data: DecisionData, limits: Limits) -> Recommendation:
     known = [place for place, missed in enumerate(largest) if missed < math.inf]
     nearest = min(known, key=lambda place: largest[place]) if known and not fitting else None
     resamples = Resamples(data)
-    shares, none_fits = _shares(data, resamples, limits, [place for place in known if "disk_bytes" not in fails[place]])
+    fixed = {measure.name for measure in limited if measure.scatters_with == "nothing"}
+    possible = [place for place in known if fixed.isdisjoint(fails[place])]
+    shares, none_fits = _shares(data, resamples, limits, possible)
     return Recommendation(
         fails=fails,
         winner=fitting[0] if fitting else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,19 @@ def test_the_shares_are_those_of_a_bootstrap_by_hand(tmp_path: Path) -> None:
         place = latencies.index(frame.latency[job])
         assert chosen.shares.get(place, 0.0) == pytest.approx(share, abs=0.06)
     assert chosen.none_fits == pytest.approx(1 - expected.sum(), abs=0.06)
+
+
+def test_no_resample_saves_a_variant_that_misses_a_limit_on_a_figure_that_does_not_scatter(sweep: Path) -> None:
+    (data,) = decision_data(collect(sweep))
+    for name in ("disk_bytes", "cold_start_seconds"):
+        variants = [
+            replace(variant, values=variant.values | {name: 9.0 if place == 0 else 1.0})
+            for place, variant in enumerate(data.variants)
+        ]
+        chosen = choose(replace(data, variants=variants), {name: 2.0})
+        assert chosen.fails[0] == [name]
+        assert 0 not in chosen.shares
+        assert sum(chosen.shares.values()) == pytest.approx(1)
 
 
 def test_shares_add_up(sweep: Path) -> None:

@@ -51,10 +51,7 @@ const chooser = (data) => {
       if (!choice.outcomes) return { shares: {}, none_fits: null, too_large: true };
       const { variants, order, rounds: distinct } = outcomes(), width = variants.length, rivals = new Set(possible);
       const scattering = limited.filter((measure) => measure.scatters_with !== "nothing");
-      const fixed = limited.filter((measure) => measure.scatters_with === "nothing");
-      const keepsFixed = (place) =>
-        fixed.every((measure) => excess(value(place, measure.name), measure, limits[measure.name]) === 0);
-      const tests = variants.map((place, variant) => rivals.has(place) && keepsFixed(place)
+      const tests = variants.map((place, variant) => rivals.has(place)
         && scattering.map((measure) => keeps(variant, place, measure, limits[measure.name])));
       const wins = new Map(possible.map((place) => [place, 0]));
       let none = 0;
@@ -85,12 +82,13 @@ const chooser = (data) => {
       const fitting = places.filter((place) => !fails[place].length);
       const known = places.filter((place) => largest[place] < Infinity);
       const nearer = (best, place) => (largest[place] < largest[best] ? place : best);
+      const fixed = limited.filter((measure) => measure.scatters_with === "nothing").map(({ name }) => name);
       const winner = fitting[0] ?? null, nearest = winner !== null || !known.length ? null : known.reduce(nearer);
       return {
         fails, winner, nearest,
         excess: nearest === null ? null : largest[nearest],
         excess_measure: nearest === null ? null : limited[excesses[nearest].indexOf(largest[nearest])].name,
-        ...shares(limits, limited, known.filter((place) => !fails[place].includes("disk_bytes"))),
+        ...shares(limits, limited, known.filter((place) => !fails[place].some((name) => fixed.includes(name)))),
         ties: ties(winner, fitting),
       };
     }
