@@ -1,8 +1,9 @@
 """Run MLPerf's LoadGen against a service. How requests reach the service is up to the subclass.
 
 LoadGen (Reddi et al., ISCA 2020; https://github.com/mlcommons/inference) decides when each request arrives and which
-text it brings. In its scenario Server, requests arrive as a Poisson process, whatever the service does. In its scenario
-Offline, all requests wait from the beginning. A seed fixes the arrivals and the texts, so all variants get the same.
+text it has. In its scenario Server, requests arrive as a Poisson process that does not depend on the service. In its
+scenario Offline, all requests wait from the beginning. A seed fixes the arrivals and the texts, so all variants get the
+same ones.
 
 A latency counts from the scheduled arrival to the moment of the answer, on the clock that all processes of the machine
 share. So a request that is sent late is not measured as a fast one.
@@ -26,7 +27,7 @@ from runner.results.records.load import Probe
 from runner.trial.request import Settings
 
 _REHEARSAL_PER_SECOND = 1e6
-_MAX_GROWTH = 20  # of the number of requests from one offline run to the next one
+_MAX_GROWTH = 20  # the largest factor of the number of requests from one offline run to the next one
 _TRACE, _SAMPLE = "mlperf_log_trace.json", '{"name":"Sample"'
 _SERVER, _OFFLINE = loadgen.TestScenario.Server, loadgen.TestScenario.Offline
 
@@ -52,9 +53,9 @@ class _Run:
     Attributes:
         ids: LoadGen's name of each request.
         sent_ns: when each was sent.
-        queue: the number of waiting requests that each found; None where that is not known.
+        queue: the number of waiting requests that each found, or None if it is not known.
         answered_ns: when each was answered, or 0 if it was rejected.
-        batch: the size of the batch in which each was answered; 0 where that is not known.
+        batch: the size of the batch in which each was answered, or 0 if it is not known.
         rejected: the number of rejected requests.
     """
 
@@ -94,7 +95,7 @@ class LoadGenerator(ABC):
 
     @abstractmethod
     def waiting(self) -> int | None:
-        """Return how many requests wait for the service now; None if that is not known."""
+        """Return how many requests wait for the service now, or None if it is not known."""
 
     @abstractmethod
     def send(self, number: int, text: int) -> bool:
@@ -141,25 +142,28 @@ class LoadGenerator(ABC):
         return probe
 
     def _offline(self, seconds: float, seed: int) -> Probe:
-        """Let so many requests wait from the beginning that answering them takes about so long.
+        """Let as many requests wait from the beginning as the service answers in about this many seconds.
 
-        Shorter runs come first, until it is clear how many requests that are.
+        Shorter runs come first, to find that number of requests. If the service rejects some, more of them would not
+        take longer, so the run counts as it is.
         """
         count = 4 * self._slots
         while True:
             probe, made = self._run_loadgen(_settings(_OFFLINE, seed, count), self._issue_all)
             took = (max(made.answered_ns) - made.sent_ns[0]) / 1e9
-            if took >= seconds / 2:
+            if probe.rejected or took >= seconds / 2:
                 break
             count = math.ceil(count * min(_MAX_GROWTH, seconds / took))
-        probe.scenario, probe.seed, probe.seconds, probe.completed_per_second = "offline", seed, took, count / took
+        probe.scenario, probe.seed, probe.completed_per_second = "offline", seed, 0.0
+        if probe.completed:
+            probe.seconds, probe.completed_per_second = took, probe.completed / took
         return probe
 
     def _correction(self, settings: Any) -> float:
-        """Return the rate to ask LoadGen for ÷ the rate at which the requests shall arrive.
+        """Return the factor on LoadGen's target rate with which requests arrive at the wanted rate.
 
-        The arrivals that LoadGen draws from a seed have another mean rate than it is asked for: with 100 of them, by a
-        tenth. A quick rehearsal, in which nobody answers, shows by how much.
+        The arrivals that LoadGen draws from a seed have a mean rate that differs from the target: by about a tenth for
+        100 arrivals. A quick run at a high rate, which rejects every request, shows by how much.
         """
         if settings.min_query_count == 1:
             return 1.0
@@ -186,7 +190,7 @@ class LoadGenerator(ABC):
         return probe, made
 
     def _add_latencies(self, probe: Probe, made: _Run, arrivals: Sequence[int]) -> None:
-        """Add what depends on when the requests arrived."""
+        """Add the values that depend on the arrivals of the requests."""
         answers = zip(made.answered_ns, arrivals, strict=True)
         latencies = sorted((answered - arrival) / 1e9 if answered else math.inf for answered, arrival in answers)
         answered = latencies[: probe.completed]
@@ -213,7 +217,7 @@ class LoadGenerator(ABC):
             self.answered([Answer(number, None)])
 
     def _issue_to_nobody(self, samples: Sequence[Any]) -> None:
-        """Send a request to nobody. LoadGen calls this."""
+        """Reject a request at once, without a service. LoadGen calls this."""
         self.answered([Answer(self._run.add(samples, None), None)])
 
     def _issue_all(self, samples: Sequence[Any]) -> None:
@@ -233,7 +237,7 @@ def _add_usage(probe: Probe, before: dict[int, Used], after: dict[int, Used]) ->
 
 
 def _settings(scenario: Any, seed: int, count: int) -> Any:
-    """Return LoadGen's settings for exactly so many requests."""
+    """Return LoadGen's settings for exactly `count` requests."""
     settings = loadgen.TestSettings()
     settings.scenario, settings.mode = scenario, loadgen.TestMode.PerformanceOnly
     settings.min_query_count, settings.min_duration_ms, settings.offline_expected_qps = count, 0, 1
@@ -242,7 +246,7 @@ def _settings(scenario: Any, seed: int, count: int) -> Any:
 
 
 def _log_settings(folder: Path) -> Any:
-    """Return where LoadGen writes its own logs, in memory until a run has ended."""
+    """Return the settings of LoadGen's own logs, which stay in memory until a run has ended."""
     settings = loadgen.LogSettings()
     settings.log_output.outdir = str(folder)
     settings.log_mode, settings.enable_trace = loadgen.LoggingMode.EndOfTestOnly, True
@@ -259,10 +263,10 @@ class _Arrival(NamedTuple):
 def _read_arrivals(trace: Path, made: _Run) -> array[int]:
     """Return the scheduled arrival of each request, on the clock of `time.monotonic_ns`.
 
-    LoadGen writes it into its trace, on a clock of its own. The request that reached this process fastest after LoadGen
-    had sent it shows how far the two clocks are apart.
+    LoadGen writes it into its trace, on its own clock. The request that reached this process fastest after LoadGen had
+    sent it shows the difference of the two clocks.
     """
-    with trace.open() as lines:  # each is an event, and the file as a whole is no JSON: LoadGen quotes some keys twice
+    with trace.open() as lines:  # each is an event; the whole file is not valid JSON, as LoadGen quotes some keys twice
         events = [json.loads(line.rstrip(",\n")) for line in lines if line.startswith(_SAMPLE)]
     arrivals = {
         event["args"]["sample_seq"]: _Arrival(event["ts"] * 1000, event["args"]["issue_start_ns"])

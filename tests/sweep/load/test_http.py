@@ -105,6 +105,34 @@ def test_a_full_queue_is_a_rejected_request(tmp_path: Any) -> None:
     assert not probe.holds
 
 
+def test_a_service_that_rejects_requests_that_arrive_at_once_has_the_throughput_of_the_others(tmp_path: Any) -> None:
+    service, places = OneAtATime(), threading.Semaphore(10)
+
+    def reply(text: Any) -> tuple[int, bytes]:
+        if not places.acquire(blocking=False):
+            return 503, b"full"
+        try:
+            return service(text)
+        finally:
+            places.release()
+
+    with server(reply) as url:
+        generator = HttpGenerator(url, TEXTS, LOAD, tmp_path)
+        probe = generator.probe({"scenario": "offline", "seed": 0, "seconds": 3.0})
+        generator.close()
+    assert probe.rejected
+    assert probe.completed
+    assert probe.completed_per_second == pytest.approx(probe.completed / (probe.seconds or 0.0))
+    assert 0 < probe.completed_per_second <= 1 / SECONDS
+
+
+def test_a_service_that_rejects_all_requests_has_no_capacity(tmp_path: Any) -> None:
+    answers = iter([200])
+    with server(lambda text: (next(answers, 503), b"full")) as url:
+        found = capacity_over_http(url, TEXTS, LOAD, "0-0", lambda probe: None)
+    assert (found.per_second, found.reason) == (0.0, "the service answered no request when all of them arrived at once")
+
+
 def test_a_connection_that_the_server_has_closed_is_opened_again(tmp_path: Any) -> None:
     with server(lambda text: (200, b"{}"), idle_seconds=0.05) as url:
         generator = HttpGenerator(url, TEXTS, LOAD, tmp_path)
