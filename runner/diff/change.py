@@ -9,18 +9,19 @@ from dataclasses import dataclass, replace
 from runner.results.score import Score
 from runner.results.statistics import ALPHA, holm
 
-#: Identical code needs the same anonymous memory within 0.3%, whatever the state of the page cache.
+#: Identical code needs the same anonymous memory within 0.3%, regardless of the state of the page cache.
 MEMORY_FLOOR = 1.02
-#: Times that no partner shared (raw latency, load, first call) change with the machine from one sweep to the next. On a
+#: Times without a partner (raw latency, load, first call) change with the machine from one sweep to the next. On a
 #: shared machine, medians of identical code were up to 15% apart, and loads up to 30%.
 TIME_FLOOR = 1.3
 
 RULE = (
-    "Real is what is significant (95%, Holm across the jobs) and beyond a floor: latency and capacity against the "
-    f"baseline, both noise floors together; the process's own memory {MEMORY_FLOOR - 1:.0%}; what no partner shared "
-    f"(raw latency, load, first call, raw capacity) {TIME_FLOOR - 1:.0%}. Memory and these must also differ from the "
-    "machine's own shift from A to B, whose uncertainty widens the floor: that of the job's baseline where this is the "
-    "same software, else, for times, that of the reference kernel. Disk, predictions, settings: any change."
+    "A change is real if it is significant (95%, Holm across the jobs) and beyond a floor. The floor is both noise "
+    f"floors together for latency and capacity against the baseline, {MEMORY_FLOOR - 1:.0%} for the process's own "
+    f"memory, and {TIME_FLOOR - 1:.0%} for figures without a partner (raw latency, load, first call, raw capacity). "
+    "Memory and figures without a partner must also differ from the machine's own shift from A to B, whose uncertainty "
+    "widens the floor. It is the shift of the job's baseline if that is the same software; otherwise, for times, that "
+    "of the reference kernel. Any change of disk, predictions, settings or status is real. A score has no floor."
 )
 
 
@@ -70,7 +71,7 @@ class Change:
         not_evaluated: why the change is not evaluated; empty if it is.
         note: anything else, such as the settings that differ.
         real: whether the change is real.
-        score: which score it is of; None for other measures.
+        score: the score that changed; None for other measures.
     """
 
     measure: Measure

@@ -82,6 +82,8 @@ def relative(change: Change) -> str:
         return _percent_or_times(change.ratio)
     if change.measure is SCORE:
         return f"{_signed(100 * (change.difference or 0.0))} points"
+    if change.measure is CAPACITY:
+        return f"{'−' if (change.difference or 0.0) < 0 else '+'}{per_second(abs(change.difference or 0.0))}"
     return f"{change.difference or 0:,.0f}"
 
 
