@@ -36,7 +36,7 @@ def test_the_first_job_of_each_model_goes_first(
     began: list[str] = []
     ended: list[str] = []
     in_use: set[int] = set()
-    small_went_on = threading.Event()
+    both_began, small_went_on = threading.Barrier(2), threading.Event()
 
     def prepare_job(cfg: Config, key: str, folder: SweepFolder, cpus: list[int]) -> None:
         assert len(cpus) == 1
@@ -45,6 +45,8 @@ def test_the_first_job_of_each_model_goes_first(
         if not key.endswith("-a"):
             assert f"{key.split('-')[0]}-a" in ended
         began.append(key)
+        if key.endswith("-a"):
+            both_began.wait(PATIENCE_SECONDS)
         if key == "large-a":
             assert small_went_on.wait(PATIENCE_SECONDS), "a core waits for the other model"
         if key == "small-b":
