@@ -1,7 +1,7 @@
 """The base image: the public one that docker/Dockerfile pins by digest, or a stand-in built here.
 
 The stand-in is Debian's own Python 3.11. mmdebstrap puts it together, and it is packed so that the same Debian packages
-give the same image id, byte for byte. It cannot pin which packages Debian serves on the day.
+give the same image id, byte for byte. The versions of the packages are those that Debian serves on that day.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ PACKAGES = ("python3", "python3-venv", "libgomp1", "libstdc++6")
 
 
 class Base(NamedTuple):
-    """What the Dockerfile starts from, and the label that says where an image came from."""
+    """The base image that the Dockerfile starts from, and its identity, which a label of the built image records."""
 
     reference: str
     identity: str
@@ -45,7 +45,7 @@ def public_reference() -> str:
 
 
 def pull(reference: str, seconds: int = 300) -> str | None:
-    """Pull an image unless it is here already. Return what went wrong, or None."""
+    """Pull an image unless it is already here. Return the reason if that fails, or else None."""
     if subprocess.run(["docker", "image", "inspect", reference], capture_output=True).returncode == 0:
         return None
     try:
@@ -85,7 +85,7 @@ def bootstrap(root_files: Path) -> None:
         if os.geteuid() != 0 or shutil.which("apt-get") is None:
             raise SetupError(
                 "no registry answers, and building the base here needs mmdebstrap, which is not installed.\n"
-                "  On Debian or Ubuntu: `sudo apt-get install mmdebstrap`, then again.\n"
+                "  On Debian or Ubuntu: `sudo apt-get install mmdebstrap`, then repeat the command.\n"
                 f"  Elsewhere: pull or load {public_reference()}"
             )
         say("base: installing mmdebstrap (apt-get)")

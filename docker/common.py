@@ -1,7 +1,7 @@
-"""What the set-up scripts share: where things are, one process at a time, and errors for people.
+"""Functions that the set-up scripts share: paths, a lock for one process at a time, and errors for people.
 
-These scripts run before anything is installed, so they use the standard library only. Those that `pinbox image` needs
-are in the wheel too. There, what they make goes to the user's cache.
+These scripts run before anything is installed, so they use the standard library only. The scripts that `pinbox image`
+needs are also in the wheel. An installed Pinbox writes what they make into the user's cache.
 """
 
 import fcntl
@@ -21,9 +21,9 @@ _USER_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 CACHE = _USER_CACHE / "pinbox" if INSTALLED else ROOT / ".cache"
 
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 11), (3, 14)  # as `requires-python` in pyproject.toml
-MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}  # the second name is that of Docker and Debian
+MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}  # the kernel's name, and the name in Docker and Debian
 
-# Any fixed moment will do. It becomes the time of every file and of the base image, so that they never differ.
+# Any fixed time works. Every file and the base image get this time, so that two builds do not differ.
 EPOCH = 1758240000
 
 
@@ -56,7 +56,7 @@ def run_main(main: Callable[[], None]) -> None:
 
 @contextmanager
 def lock(name: str) -> Iterator[None]:
-    """Let one process at a time into this block: the environment and the image are made side by side."""
+    """Let one process at a time run this block, because the environment and the image are made in parallel."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / f"{name}.lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Install and start a Docker engine on a bare Debian or Ubuntu, as root; do nothing where one answers already.
-# You run this yourself, if at all: of Pinbox's own scripts only .ci/run calls it.
+# Install and start a Docker engine on a bare Debian or Ubuntu, as root. Do nothing if an engine already answers.
+# Users run this script themselves if they need it. Of Pinbox's own scripts, only .ci/run calls it.
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
 LOG=${PINBOX_ENGINE_LOG:-/var/log/pinbox-dockerd.log}
@@ -8,7 +8,7 @@ LOG=${PINBOX_ENGINE_LOG:-/var/log/pinbox-dockerd.log}
 fail() { echo "error: $1" >&2; exit 2; }
 answers() { docker version >/dev/null 2>&1; }
 
-# Live process ids of a program. A defunct one, which nobody has reaped, is as dead as any.
+# Print the process ids of a running program. A zombie process does not count.
 live() {
   local status
   for status in /proc/[0-9]*/status; do
@@ -35,12 +35,12 @@ fi
 
 if ! command -v dockerd >/dev/null || ! command -v docker >/dev/null; then
   command -v apt-get >/dev/null ||
-    fail "this is neither Debian nor Ubuntu (no apt-get): install Docker as its documentation says, then run this again"
+    fail "this is not Debian or Ubuntu (no apt-get): install Docker as its documentation says, then run this again"
   echo "  engine: installing docker.io (apt-get)"
   export DEBIAN_FRONTEND=noninteractive
   packages=(docker.io iptables)
   apt-get update -qq
-  # Debian 13 has put the command line into a package of its own.
+  # In Debian 13, the command line is in a separate package.
   apt-cache show docker-cli >/dev/null 2>&1 && packages+=(docker-cli)
   apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
 fi
@@ -49,7 +49,7 @@ if [ -d /run/systemd/system ]; then
   systemctl start docker || fail "systemd could not start Docker: see \`journalctl -u docker\`"
   wait_until_ready 60 || fail "systemd started Docker, but it does not answer after 60 s: see \`journalctl -u docker\`"
 elif running=$(live dockerd) && [ -n "$running" ]; then
-  # Never a second engine beside a first: it would take the first one's network away.
+  # Do not start a second engine: it would break the network of the first one.
   wait_until_ready 30 || fail "dockerd runs (process ${running//$'\n'/ }) but does not answer: end it, then run this again"
 else
   # A killed engine leaves these behind, and the next one then refuses to start.

@@ -1,6 +1,6 @@
-"""Make .venv, the host environment: exactly the packages of docker/host.lock, and Pinbox itself, editable.
+"""Make .venv, the host environment: exactly the packages of docker/host.lock, and an editable install of Pinbox.
 
-It has the Python that runs this script. A .venv of another Python is made anew.
+It has the Python that runs this script. A .venv of another Python is replaced.
 """
 
 import sys
@@ -20,7 +20,7 @@ def main() -> None:
         if not is_of_this_python():
             uv("venv", "--quiet", "--clear", "--python", sys.executable, VENV, advice="cannot make .venv")
         install(VENV, with_wanted_torch(HOST_LOCK), "--exact")
-        # `compat` is a plain path entry: Hydra finds its plugins in a namespace package only that way.
+        # `compat` writes a plain path entry. Without it, Hydra does not find its plugins in a namespace package.
         uv(
             *("pip", "install", "--python", VENV, "--offline", "--no-deps", "--no-build-isolation"),
             *("--config-setting", "editable_mode=compat", "--editable", ROOT),

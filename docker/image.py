@@ -1,6 +1,6 @@
 """Build the pinned image, once. `make image` does nothing while the image with the right tag is there.
 
-The tag is made of the Dockerfile and the lock, so whoever has those two files knows which image is theirs.
+The tag is a hash of the Dockerfile and the lock, so these two files determine which image is used.
 """
 
 import argparse
@@ -59,7 +59,7 @@ def build(tag: str) -> None:
 def install_packages(folder: Path) -> Path:
     """Install the packages of the lock into a folder.
 
-    The files are those for the box's Python. They depend neither on where the folder is nor on the Python of this host.
+    The files are those for the box's Python. They do not depend on the folder's place or on the Python of this host.
     """
     environment = folder / "environment"
     uv("venv", "--quiet", "--relocatable", "--python", sys.executable, environment, advice="cannot make an environment")
@@ -105,7 +105,7 @@ def _reproducible(member: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 def provide(tag: str, pull: Callable[[str], bool] | None = None) -> str | None:
-    """Return the id of the image. Unless it is there, pull it if asked to, and build it if nothing was pulled."""
+    """Return the id of the image. If it is missing, pull it with `pull`, and build it if nothing was pulled."""
     if not engine_answers():
         raise SetupError(NO_ENGINE)
     with lock("image"):
@@ -118,7 +118,10 @@ def provide(tag: str, pull: Callable[[str], bool] | None = None) -> str | None:
 
 
 def begin() -> None:
-    """Let another process build the image. Whoever needs the image waits for it by the lock, and meets its errors."""
+    """Build the image in another process. A process that needs the image waits for the lock.
+
+    If the build failed, that process builds again, and shows the error.
+    """
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / "image.log").open("w") as log:
         subprocess.Popen([sys.executable, __file__, "--if-engine"], stdout=log, stderr=log)
@@ -126,11 +129,11 @@ def begin() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser("pinbox image", description="Build the pinned image, unless it is there.")
-    parser.add_argument("--if-engine", action="store_true", help="do nothing, quietly, where no Docker engine answers")
+    parser.add_argument("--if-engine", action="store_true", help="do nothing if no Docker engine answers")
     parser.add_argument("--in-background", action="store_true", help="the same, without waiting for the end")
     parser.add_argument("--pull", action="store_true", help="take the published image; build it only if there is none")
     parser.add_argument("--repository", help="with --pull: take it from this repository")
-    parser.add_argument("--signers", type=Path, help="with --pull: the file of the keys that may have signed for it")
+    parser.add_argument("--signers", type=Path, help="with --pull: the file with the keys of allowed signers")
     arguments = parser.parse_args()
     if (arguments.repository or arguments.signers) and not arguments.pull:
         raise SetupError("--repository and --signers go with --pull")

@@ -1,12 +1,12 @@
-"""Make docker/host.lock and uv.lock from pyproject.toml, and box.lock from box.in at the versions of host.lock.
+"""Make docker/host.lock and uv.lock from pyproject.toml, and box.lock from box.in with the versions of host.lock.
 
-torch-pypi.lock is what PyPI serves as the torch of host.lock.
+torch-pypi.lock pins the files that PyPI serves for the version of torch in host.lock.
 
-python3 docker/locks.py              keep what is locked where it still fits
+python3 docker/locks.py              keep the locked versions that still fit
 python3 docker/locks.py --upgrade    take the newest versions that fit
 
 A lock is for every Python and architecture that Pinbox runs on: it names one version of each package, with the hashes
-of all its files. What is needed on some of them only has a marker.
+of all its files. A package that only some of them need has a marker.
 """
 
 import re
@@ -16,7 +16,7 @@ from pathlib import Path
 from common import CACHE, DOCKER, OLDEST_PYTHON, ROOT, SetupError, run_main, say
 from packages import BOX_LOCK, HOST_LOCK, PYPI_TORCH_LOCK, UV_LOCK, entries, uv_pip
 
-# The files of the CPU build of torch, as PyTorch's index lists them: in the format of sha256sum.
+# The files of the CPU build of torch that PyTorch's index lists, in the format of sha256sum.
 TORCH_FILES = DOCKER / "torch.sha256"
 
 
@@ -30,7 +30,7 @@ def main() -> None:
 
 
 def compile_lock(lock_file: Path, *sources: str | Path) -> None:
-    """Lock what the sources ask for."""
+    """Lock the packages that the sources name."""
     uv_pip(
         "compile",
         *(*sources, *sys.argv[1:], "--output-file", lock_file, "--generate-hashes", "--python", sys.executable),
@@ -44,7 +44,7 @@ def compile_lock(lock_file: Path, *sources: str | Path) -> None:
 def add_torch_hashes(lock_file: Path) -> None:
     """Write the hashes of all files of torch's CPU build into a lock.
 
-    uv finds only those in the folder or index where it looked, and a folder of wheels may hold a single one.
+    uv finds only the hashes in the folder or index that it searched, and a folder of wheels may hold a single file.
     """
     entry = entries(lock_file)["torch"]
     version = torch_version(lock_file)
@@ -65,7 +65,7 @@ def torch_version(lock_file: Path) -> str:
 
 
 def lock_pypi_torch() -> None:
-    """Lock torch as PyPI serves it, with those of its dependencies that host.lock does not have."""
+    """Lock torch as PyPI serves it, with the dependencies that host.lock does not have."""
     host = entries(HOST_LOCK)
     wanted, constraints = CACHE / "torch.in", CACHE / "constraints.txt"
     wanted.write_text(f"torch==={torch_version(HOST_LOCK).partition('+')[0]}\n")

@@ -1,8 +1,8 @@
-"""Install what a lock file names, with uv, from the indexes and folders that pip is configured with.
+"""Install the packages of a lock file with uv, from the indexes and folders in pip's configuration.
 
-PyPI serves a CUDA build of torch, of several gigabytes, under the same number as the CPU build. The locks therefore
-name the CPU build (`2.13.0+cpu`) and its hashes, which nothing on PyPI can match. It comes from a folder or an index in
-pip's configuration, or else from PyTorch's own index. Who cannot reach either may ask for PyPI's with TORCH=pypi.
+PyPI serves a CUDA build of torch, of several gigabytes, under the same version as the CPU build. The locks therefore
+name the CPU build (`2.13.0+cpu`) and its hashes, which no file on PyPI matches. It comes from a folder or an index in
+pip's configuration, or else from PyTorch's own index. If neither can be reached, TORCH=pypi takes PyPI's build.
 """
 
 import ast
@@ -25,7 +25,7 @@ BOX_PYTHON = "3.11"
 BOX_PLATFORM = f"{platform.machine()}-manylinux_2_36"
 FOR_BOX = ("--python-version", BOX_PYTHON, "--python-platform", BOX_PLATFORM)
 
-# What the settings of pip are called in uv.
+# The names of pip's settings, and their options in uv.
 OPTIONS = {
     "index-url": "--default-index",
     "extra-index-url": "--index",
@@ -39,8 +39,8 @@ NO_TORCH = f"""cannot get the CPU build of torch for Python {{python}} on {platf
   `pip config set global.find-links FOLDER`"""
 OTHER_TORCH = """
   Or take another Python for which you have the wheel: `make setup PYTHON=python3.11`
-  Or take the CUDA build that PyPI serves: `make setup TORCH=pypi`. It runs on the CPU all the same. With the libraries
-  that it needs it is 3 GB to download and 5 GB on disk. Containers have the CPU build always."""
+  Or take the CUDA build that PyPI serves: `make setup TORCH=pypi`. It also runs on the CPU. With the libraries that it
+  needs, it is 3 GB to download and 5 GB on disk. Containers always have the CPU build."""
 
 
 @cache
@@ -76,7 +76,7 @@ def pip_settings() -> dict[str, list[str]]:
 
 
 def index_options() -> list[str]:
-    """Return the options that let uv look where pip would look."""
+    """Return the options that let uv search the same indexes and folders as pip."""
     settings = pip_settings()
     options = [text for key, name in OPTIONS.items() for value in settings.get(key, ()) for text in (name, value)]
     no_index = ["--no-index"] if settings.get("no-index", ["0"])[0].lower() in ("1", "true", "yes", "on") else []
@@ -85,14 +85,14 @@ def index_options() -> list[str]:
 
 
 def uv(*arguments: str | Path, advice: str) -> str:
-    """Run uv, with the certificates that pip is configured with."""
+    """Run uv with the certificates of pip's configuration."""
     defaults = {"UV_CACHE_DIR": str(CACHE / "uv"), "UV_PYTHON_DOWNLOADS": "never"}
     defaults |= zip(["SSL_CERT_FILE"], pip_settings().get("cert", []), strict=False)
     return run(bootstrap() / "bin" / "uv", *arguments, advice=advice, env=defaults | os.environ)
 
 
 def uv_pip(verb: str, *arguments: str | Path, advice: str) -> None:
-    """Run a verb of `uv pip` that reads indexes. It asks PyTorch's index only if the CPU build is nowhere else."""
+    """Run a verb of `uv pip` that reads indexes. Use PyTorch's index only if no other place has the CPU build."""
     command = ("pip", verb, *index_options(), *arguments)
     try:
         uv(*command, advice=f"{advice}: {NETWORK}")
@@ -105,13 +105,13 @@ def uv_pip(verb: str, *arguments: str | Path, advice: str) -> None:
 
 
 def install(environment: Path, lock_file: Path, *options: str) -> None:
-    """Install what a lock file names into an environment.
+    """Install the packages of a lock file into an environment.
 
     Args:
         environment: the folder of the environment.
         lock_file: the lock file.
-        options: more options for `uv pip install`: `--exact` removes all that the lock file does not name, and
-            `FOR_BOX` takes the files for the box's Python, whichever Python the environment has.
+        options: more options for `uv pip install`: `--exact` removes packages that the lock file does not name, and
+            `FOR_BOX` takes the files for the box's Python instead of those for the environment's Python.
     """
     # One package ships no wheel. It is built with the setuptools of the lock.
     hashed: list[str | Path] = ["--require-hashes", "--no-deps", "--build-constraints", lock_file]
@@ -127,7 +127,7 @@ def entries(lock_file: Path) -> dict[str, str]:
 
 
 def with_wanted_torch(lock_file: Path) -> Path:
-    """Return a lock file, or the same with PyPI's torch in place of the CPU build if TORCH=pypi asks for that.
+    """Return the lock file, or a copy with PyPI's torch instead of the CPU build if TORCH=pypi is set.
 
     Raises:
         SetupError: if the variable TORCH is neither empty nor `pypi`.
@@ -136,7 +136,9 @@ def with_wanted_torch(lock_file: Path) -> Path:
     if not wanted:
         return lock_file
     if wanted != "pypi":
-        raise SetupError(f"TORCH={wanted} is not known: TORCH=pypi takes PyPI's build for CUDA, no TORCH the CPU build")
+        raise SetupError(
+            f"TORCH={wanted} is not known: TORCH=pypi takes PyPI's CUDA build. Without TORCH, the CPU build is taken"
+        )
     changed = CACHE / f"{lock_file.stem}-pypi.lock"
     changed.write_text("".join((entries(lock_file) | entries(PYPI_TORCH_LOCK)).values()))
     return changed

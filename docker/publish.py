@@ -1,7 +1,7 @@
-"""Publish the pinned image: build it unless it is there, push it, record its digest, and sign the record.
+"""Publish the pinned image: build it if it is missing, push it, record its digest, and sign the record.
 
 It publishes the image of this machine's architecture. Run it on a machine of each architecture, one after the other,
-and hand on the files that it writes: `published.json`, and `published.json.sig` if a key is given.
+and copy the files that it writes to the next one: `published.json`, and `published.json.sig` if a key is given.
 """
 
 import argparse
@@ -50,7 +50,7 @@ def push_index(remote: str, references: list[str], insecure: bool) -> None:
     The client reads each image's manifest back from the registry, by its digest.
     """
     options = ["--insecure"] if insecure else []
-    subprocess.run(["docker", "manifest", "rm", remote], capture_output=True)  # what a push that failed has left behind
+    subprocess.run(["docker", "manifest", "rm", remote], capture_output=True)  # a failed push may have left one
     advice = f"cannot push the index {remote}; a registry without TLS needs --insecure"
     run("docker", "manifest", "create", *options, remote, *references, advice=advice)
     run("docker", "manifest", "push", *options, "--purge", remote, advice=advice)
@@ -76,7 +76,7 @@ def sign(content: bytes, key: Path) -> bytes:
 
 
 def check_key(key: Path | None) -> None:
-    """Refuse a key whose signature nobody would accept, and no key where a signature is expected."""
+    """Check that an allowed signer has the key, and that there is a key if the project expects a signature."""
     if key is None:
         if published.SIGNERS.exists():
             raise SetupError(f"{shown(published.SIGNERS)} says who must sign the record: give your key with --key FILE")
@@ -86,7 +86,7 @@ def check_key(key: Path | None) -> None:
         signature.flush()
         if published.SIGNERS.exists() and published.signer_of(b"", Path(signature.name), published.SIGNERS) is None:
             raise SetupError(
-                f"{shown(published.SIGNERS)} does not name the key {key}: add its public half, or take another key"
+                f"{shown(published.SIGNERS)} does not name the key {key}: add its public key, or take another key"
             )
 
 

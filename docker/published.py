@@ -1,7 +1,7 @@
 """Pull the published image by the digest that docker/publish.py recorded, and check it before it gets its tag.
 
 The record holds one digest for each image tag and architecture. A digest is a hash of the image, so it does not matter
-which registry serves it. A signature of the record says who published, to whoever knows the key of that person.
+which registry serves it. With a signature of the record, anybody who knows the publisher's key can check who published.
 """
 
 import json
@@ -19,20 +19,20 @@ RECORD = DOCKER / "published.json"
 SIGNATURE = DOCKER / "published.json.sig"
 SIGNERS = DOCKER / "allowed_signers"  # as `ssh-keygen` reads it; the project may come with one
 NAMESPACE = "pinbox-image"  # a signature that the same key made for another purpose does not count
-PULL_SECONDS = 1800  # it is some 600 MB
+PULL_SECONDS = 1800  # the image is about 600 MB
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 REPOSITORY = re.compile(r"([a-z0-9][a-z0-9.-]*(:\d+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*")
 
 
 class Record(NamedTuple):
-    """Where the images are, and the digest of each: `images[tag][architecture]`."""
+    """The repository of the images, and the digest of each image: `images[tag][architecture]`."""
 
     repository: str
     images: dict[str, dict[str, str]]
 
 
 def pull(tag: str, repository: str | None, signers: Path | None) -> bool:
-    """Pull the published image and give it its tag. If there is none to be had, say why.
+    """Pull the published image and give it its tag. If that is not possible, print the reason.
 
     Args:
         tag: the tag that the image has on this machine.
@@ -85,7 +85,7 @@ def check_repository(repository: str) -> None:
 
 
 def read(signers: Path | None = None) -> Record | None:
-    """Return the record, or None if there is none. Where it is known who may sign it, check that one of them has."""
+    """Return the record, or None if there is none. If a file names the allowed signers, check the signature."""
     if not RECORD.exists():
         return None
     content = RECORD.read_bytes()
@@ -124,7 +124,7 @@ def verify(content: bytes, signers: Path) -> str:
 
 
 def signer_of(content: bytes, signature: Path, signers: Path) -> str | None:
-    """Return who of the allowed signers has signed these bytes, or None."""
+    """Return the name of the allowed signer who has signed these bytes, or None."""
     files = ("-s", str(signature), "-f", str(signers))
     found = ssh_keygen("find-principals", *files)
     name = found.stdout.decode().partition("\n")[0].partition(",")[0]
@@ -151,7 +151,7 @@ def check_labels(reference: str) -> None:
         )
     if identity != base.public_reference() and not DIGEST.fullmatch(identity):
         raise SetupError(
-            f"{reference} was not made from the base that the Dockerfile here names, nor from a stand-in: its label "
+            f"{reference} was not made from the base that the Dockerfile here names or from a stand-in: its label "
             f"org.pinbox.base is '{identity}'"
         )
 
@@ -162,5 +162,5 @@ def inspect(reference: str, template: str) -> str:
 
 
 def shown(file: Path) -> str:
-    """Return a file's name as messages show it."""
+    """Return a file's path for messages."""
     return str(file.relative_to(ROOT)) if not INSTALLED and file.is_relative_to(ROOT) else str(file)

@@ -1,4 +1,4 @@
-"""`python -m runner`: one Hydra job. With `-m grid=NAME` a whole sweep; see conf/config.yaml for what can be set."""
+"""`python -m runner`: run one Hydra job, or a whole sweep with `-m grid=NAME`. All settings are in conf/config.yaml."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from runner.errors import exit_code_of, printable, stop_before
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def _run_one(composed: DictConfig) -> str:
-    """Run one job, or the trial of a sweep that `composed` names; Hydra calls this."""
+    """Run one job, or the trial of a sweep that `composed` names. Hydra calls this function."""
     from runner.store.sweep_folder import SweepFolder
     from runner.sweep.launching import trial_asked
     from runner.sweep.single import run_single
@@ -36,10 +36,10 @@ def _run_one(composed: DictConfig) -> str:
 
 
 def main() -> NoReturn:
-    """Run; end with 0 if all is ok, 1 if some job failed, 2 if nothing could run."""
+    """Run, and end with exit code 0 if all is ok, 1 if some job failed, or 2 if nothing could run."""
     signal.signal(signal.SIGTERM, _terminate)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell script's background jobs ignore it otherwise
-    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # so that errors reach us, to be told in our own words
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # so that Hydra raises errors, which are explained below
     register()
     try:
         check_own_conf()

@@ -27,7 +27,7 @@ def say(line: str) -> None:
 
 
 def detail(line: str) -> None:
-    """Print a plain line on the course of a command, unless the command only shows its status."""
+    """Print a plain line about the progress of a command, unless `show_only_status` was called."""
     if not _region.only_status:
         say(line)
 
@@ -41,7 +41,7 @@ def announce(line: str) -> None:
 
 
 def show_only_status() -> None:
-    """Leave out the lines on the course of the command, because the command that called it prints lines of its own."""
+    """Leave out the lines about the progress of this command, because the command that called it prints its own."""
     _region.only_status = True
 
 
@@ -92,7 +92,7 @@ class _Region:
     """The region at the bottom of the terminal, with a table and a status line.
 
     Attributes:
-        only_status: whether the command shows nothing else of its course.
+        only_status: whether the lines about the progress of the command are left out.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Launch each round of the jobs with one baseline as one Slurm job, which has a node for itself.
+"""Launch each round of the jobs that share a baseline as one Slurm job, which has a node for itself.
 
 Hydra's own submitit launcher makes a job of every trial, and stops all of them when one is lost. Here the trials of a
 lost job become rows with a reason, and the same command measures them again. A node reads the plan from the sweep's
@@ -66,7 +66,7 @@ class PinboxSlurmLauncher(Launcher):
         ends: list[slurm.Ended] = []
         slurm.wait(jobs, self._name, lambda _, ended: ends.append(ended))
         if reason := ends[0].error or ends[0].result:
-            raise UserError(f"Preparing was lost {reason} ({ends[0].log}). Repeat the command to continue.")
+            raise UserError(f"The preparation was lost {reason} ({ends[0].log}). Repeat the command to continue.")
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run trials on as many nodes as Slurm provides, up to the number of rounds. The results are files."""

@@ -50,7 +50,7 @@ class PinboxSweeperConf:
         fresh: whether to rename the old folder and begin a new sweep.
         retry: `failed` to run failed trials again.
         collect: whether to collect the results, and print them. A search collects the results of all its sweeps
-            together, and says itself what it tries.
+            together, and prints its own lines.
     """
 
     _target_: str = "hydra_plugins.pinbox_sweeper.sweeper.PinboxSweeper"

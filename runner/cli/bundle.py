@@ -1,4 +1,4 @@
-"""`pinbox bundle`: hand a sweep to somebody else."""
+"""`pinbox bundle`: pack a sweep for other people."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from runner.cli.parameters import sweep_argument
     "to", type=click.Path(path_type=Path), help="A folder that is not there yet, or a file that ends in .tar.zst."
 )
 def bundle(sweep: Path, to: Path) -> None:
-    """Hand a collected sweep to somebody else, without private paths."""
+    """Pack a collected sweep for others, without private paths."""
     from runner.export.bundle.write import write_bundle
     from runner.results.tables import read_tables
 

@@ -24,8 +24,8 @@ from runner.errors import UserError
 @model_option
 @task_option
 @click.option("--cores", default=1, show_default=True, type=click.IntRange(1), help="Cores of the service.")
-@click.option("--slo-p99-ms", default=50.0, show_default=True, metavar="NUMBER", help="99% are answered in so many ms.")
-@click.option("--budget", default="20m", show_default=True, help="Wall time in all, such as 90s, 30m or 2h.")
+@click.option("--slo-p99-ms", default=50.0, show_default=True, metavar="NUMBER", help="Limit of p99 latency, in ms.")
+@click.option("--budget", default="20m", show_default=True, help="Total wall time, such as 90s, 30m or 2h.")
 @click.option(
     "--techniques",
     type=ConfigNames("technique"),
@@ -33,7 +33,7 @@ from runner.errors import UserError
     metavar="NAME,NAME",
     help="Techniques of conf/technique (default: those that `pinbox try` begins with).",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Where it goes (default: outputs/capacity-MODEL-TASK).")
+@click.option("--out", type=click.Path(path_type=Path), help="Output folder (default: outputs/capacity-MODEL-TASK).")
 def capacity(
     overrides: Sequence[str],
     model: str,
@@ -47,8 +47,8 @@ def capacity(
     """Find the service that holds the most requests a second.
 
     It measures the calls of all variants, lets a queueing model propose workers, threads and batching, and puts real
-    load on the best proposals. One more core than --cores makes the load. The same command again goes on where it
-    stopped. The exit code is 0 if a service keeps the objective, 1 if none does, 2 if nothing could run.
+    load on the best proposals. The load generator needs one more core than --cores. The same command continues where
+    it stopped. The exit code is 0 if a service keeps the objective, 1 if none does, 2 if nothing could run.
     """
     from rich.console import Console
 

@@ -18,13 +18,13 @@ from runner.export.layouts.registry import LAYOUTS, PINBOX
     type=ConfigNames("technique"),
     help="A job's key, or its technique, or model/technique, if only one job has it.",
 )
-@click.argument("to", type=click.Path(path_type=Path), help="The folder to make; it must not exist, or be empty.")
+@click.argument("to", type=click.Path(path_type=Path), help="The folder to write. It must be missing or empty.")
 @click.option(
     "--layout",
     type=click.Choice(list(LAYOUTS)),
     default=PINBOX,
     show_default=True,
-    help="Who loads the folder: its own script, or a library or server by this name.",
+    help="What loads the folder: its own script, or the library or server of this name.",
 )
 @click.option("--service", is_flag=True, help="Write a service too: HTTP, with health, metrics and a Dockerfile.")
 def export(sweep: Path, variant: str, to: Path, layout: str, service: bool) -> None:

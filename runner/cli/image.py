@@ -11,12 +11,12 @@ from runner.config.paths import DOCKER
 
 
 @click.command()
-@click.option("--pull", is_flag=True, help="Take the published image; build it only if there is none to be had.")
+@click.option("--pull", is_flag=True, help="Pull the published image. Build it only if that is not possible.")
 @click.option("--repository", metavar="HOST/NAME", help="With --pull: take it from this repository, such as a mirror.")
 @click.option(
     "--signers",
     type=click.Path(),
-    help="With --pull: the file of the keys that may have signed for it, as `man ssh-keygen` says.",
+    help="With --pull: the file with the keys of allowed signers; see `man ssh-keygen`.",
 )
 def image(pull: bool, repository: str | None, signers: str | None) -> int:
     """Build or pull the image that boxes run, unless it is there."""

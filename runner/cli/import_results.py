@@ -1,4 +1,4 @@
-"""`pinbox import`: show what other tools measured in a sweep's report."""
+"""`pinbox import`: add measurements of other tools to a sweep's report."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from runner.cli.parameters import sweep_argument
     help="JSON of pyperf or optimum-benchmark.",
 )
 def import_results(sweep: Path, files: Sequence[Path]) -> None:
-    """Show what other tools measured in a sweep's report."""
+    """Add measurements of other tools to a sweep's report."""
     from runner.report.write import write_report
     from runner.results.external.measured import keep
     from runner.results.external.read import read

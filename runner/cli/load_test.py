@@ -10,7 +10,7 @@ import click
 from runner.cli.parameters import ConfigNames, sweep_argument
 from runner.errors import UserError
 
-_ENOUGH = 0.9  # of the recorded capacity
+_ENOUGH = 0.9  # the share of the recorded capacity that a service must hold
 
 
 @click.command("load-test")
@@ -24,14 +24,14 @@ _ENOUGH = 0.9  # of the recorded capacity
 def load_test(sweep: Path, variant: str, url: str) -> int:
     """Find the capacity of a service over HTTP, and compare it.
 
-    The service is that of `pinbox export --service`, on cores of its own. It gets the texts, the objective and the
-    arrivals of the sweep. The exit code is 0 if it holds at least 90% of the recorded capacity, 1 if less, 2 if it
-    could not be measured.
+    `pinbox export --service` writes such a service, which needs its own cores. It gets the texts, the objective and the
+    arrivals of the sweep. The exit code is 0 if it holds at least 90% of the recorded capacity, 1 if it holds less, 2
+    if its capacity could not be measured.
     """
     if find_spec("mlperf_loadgen") is None:
         raise UserError(
-            "load-test needs the package mlcommons-loadgen, and it is not installed. There are wheels of it for x86-64 "
-            "and Python 3.11 to 3.13."
+            "load-test needs the package mlcommons-loadgen, and it is not installed. Its wheels are for x86-64 and "
+            "Python 3.11 to 3.13."
         )
 
     from runner.config.job_file import read_job

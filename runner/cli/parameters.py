@@ -1,4 +1,4 @@
-"""What several verbs take, and how the shell completes it."""
+"""Define the parameters that several verbs take, and how the shell completes them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
 class SweepPath(click.Path):
-    """The folder of a sweep. The shell completes those in outputs/, and any other folder."""
+    """The folder of a sweep. The shell completes the sweeps in outputs/ and, if none matches, any other path."""
 
     def __init__(self) -> None:
         super().__init__(path_type=Path)
@@ -31,7 +31,7 @@ class SweepPath(click.Path):
 
 
 class ConfigNames(click.ParamType[str]):
-    """Names of files in one group of conf/, separated by commas. The verb checks them; the shell completes the last."""
+    """Names of files in one group of conf/, separated by commas. The shell completes the last. The verb checks all."""
 
     name = "text"
 
@@ -44,12 +44,12 @@ class ConfigNames(click.ParamType[str]):
 
 
 class Override(click.ParamType[str]):
-    """An override of Hydra's, such as threads=2. The shell completes its key and its value as Hydra does."""
+    """A Hydra override, such as threads=2. The shell completes its key and its value as Hydra does."""
 
     name = "override"
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        # Takes about a second, so nothing else imports it.
+        # These imports take about a second, so they are not at the top.
         from hydra._internal.config_loader_impl import ConfigLoaderImpl
         from hydra._internal.core_plugins.bash_completion import BashCompletion
         from hydra._internal.utils import create_config_search_path
@@ -64,7 +64,7 @@ class Override(click.ParamType[str]):
 
 
 class OverridesCommand(click.Command):
-    """A verb that takes overrides: its help ends with the choices of each group of conf/, the user's own included."""
+    """A verb that takes overrides. Its help ends with the choices of each group of conf/, including the user's own."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         from runner.config.messages import GROUPS
@@ -108,7 +108,7 @@ def budget_seconds(text: str) -> float:
     """Return a duration such as 90s, 30m or 2h in seconds.
 
     Raises:
-        UserError: if it is not one.
+        UserError: if the text is not such a duration.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
     if not match or float(match[1]) == 0:
@@ -117,10 +117,10 @@ def budget_seconds(text: str) -> float:
 
 
 def named(text: str, group: str) -> list[str]:
-    """Return names of one group of conf/ that were typed with commas between them.
+    """Return the names in a text that separates them by commas.
 
     Raises:
-        UserError: if there is no file of such a name.
+        UserError: if this group of conf/ has no file with one of the names.
     """
     known, names = choices(group), [name.strip() for name in text.split(",") if name.strip()]
     for name in names:
@@ -130,5 +130,5 @@ def named(text: str, group: str) -> list[str]:
 
 
 def program() -> str:
-    """Return what a person types to run this program."""
+    """Return the command that runs this program."""
     return "pinbox" if shutil.which("pinbox") else str(Path(sys.executable).with_name("pinbox"))

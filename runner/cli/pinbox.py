@@ -1,6 +1,6 @@
-"""The command `pinbox`: its verbs, in the order in which people meet them, and how it ends.
+"""The command `pinbox`: its verbs, in the order in which people usually need them, and its exit codes.
 
-The modules of the verbs import at their top only what is quick to import, so that help and completion are quick, too.
+At their top, the modules of the verbs import only what is quick to import, so that help and completion are quick, too.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ VERBS = (
     *(try_model, init, sweep, run, search, capacity, watch, collect, report, charts, diff, recommend, export),
     *(load_test, bundle, import_results, reproduce, doctor, image),
 )
-for _verb in VERBS:  # a verb that is tried by itself, as completion does, knows them too
+for _verb in VERBS:  # so that a verb knows them without the group, too, as completion needs it
     _verb.context_settings.setdefault("help_option_names", _HELP)
-INTERRUPTED = 130  # what a shell gives for Ctrl-C
+INTERRUPTED = 130  # the exit code of a shell after Ctrl-C
 
 
 class _Verbs(click.Group):
-    """The verbs in their own order, where click would sort them."""
+    """The verbs in the order of `VERBS`. By default, click would sort them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
@@ -60,7 +60,7 @@ class _Verbs(click.Group):
     invoke_without_command=True,
     context_settings={"help_option_names": _HELP},
     subcommand_metavar="VERB …",
-    epilog="`pinbox VERB --help` says more. All that is made goes to ./outputs. To complete what you type: "
+    epilog="`pinbox VERB --help` says more. All output goes to ./outputs. For completion in the shell: "
     'eval "$(_PINBOX_COMPLETE=bash_source pinbox)", or zsh_source, or fish_source.',
 )
 @click.version_option(package_name="pinbox", message="pinbox %(version)s")
@@ -76,13 +76,13 @@ for _verb in VERBS:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what a command line says, and print an error of the user's making, if there is one.
+    """Run a command line. Print an error message if the user made a mistake.
 
     Args:
-        arguments: without the program's name; None takes them from `sys.argv`.
+        arguments: the arguments without the program's name, or None to take them from `sys.argv`.
 
     Returns:
-        The exit code: what the verb returns, 2 for an error of the user's, 130 after Ctrl-C.
+        The exit code: the result of the verb, 2 after a user's mistake, or 130 after Ctrl-C.
     """
     try:
         return int(pinbox.main(arguments, prog_name="pinbox", standalone_mode=False) or 0)

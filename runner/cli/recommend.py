@@ -1,4 +1,4 @@
-"""`pinbox recommend`: name the variant to deploy under the limits that are given."""
+"""`pinbox recommend`: name the variant to deploy under given limits."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def _limit_options(command: Any) -> Any:
 @click.command()
 @sweep_argument
 @_limit_options
-@click.option("--allow-undecided", is_flag=True, help="With --margin: what is not certified yet counts, too.")
-@click.option("--rate", metavar="NUMBER", help="Requests a second: names what holds them on the fewest cores.")
+@click.option("--allow-undecided", is_flag=True, help="With --margin: variants that are not certified yet count, too.")
+@click.option("--rate", metavar="NUMBER", help="Requests a second that the variant must hold, on the fewest cores.")
 @click.option("--slo-p99-ms", metavar="NUMBER", help="The objective of --rate, in ms; the sweep must have measured it.")
-@click.option("--core-hour", metavar="PRICE", help="Price of a core-hour: says what a million texts or requests cost.")
+@click.option("--core-hour", metavar="PRICE", help="Price of a core-hour, for the cost of a million texts or requests.")
 @click.option("--prices", type=click.Path(path_type=Path), help="File with prices of instances, for --rate.")
 def recommend(
     sweep: Path,

@@ -17,7 +17,7 @@ from runner.cli.parameters import Override, OverridesCommand
     type=Override(),
     metavar="KEY=VALUE...",
     help="Hydra's overrides, such as model=tiny task=alice technique=onnx, and its own options, such as --cfg job. "
-    "The choices of each group are below, those of your own conf/ among them.",
+    "The choices of each group are below, including those of your own conf/.",
 )
 def run(arguments: Sequence[str]) -> None:
     """Measure one job once."""

@@ -15,7 +15,7 @@ from runner.errors import UserError
 @overrides_argument
 @model_option
 @task_option
-@click.option("--budget", default="30m", show_default=True, help="Wall time in all, such as 90s, 30m or 2h.")
+@click.option("--budget", default="30m", show_default=True, help="Total wall time, such as 90s, 30m or 2h.")
 @click.option(
     "--techniques",
     type=ConfigNames("technique"),
@@ -23,7 +23,7 @@ from runner.errors import UserError
     metavar="NAME,NAME",
     help="Techniques of conf/technique (default: all).",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Where it goes (default: outputs/search-MODEL-TASK).")
+@click.option("--out", type=click.Path(path_type=Path), help="Output folder (default: outputs/search-MODEL-TASK).")
 def search(overrides: Sequence[str], model: str, task: str, budget: str, techniques: str, out: Path | None) -> int:
     """Find the best variants of a model in a given time.
 

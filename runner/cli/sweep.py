@@ -20,11 +20,11 @@ _WITHOUT_GRID = "outputs/sweep"
     nargs=-1,
     type=Override(),
     metavar="[KEY=VALUE]...",
-    help="Hydra's overrides, such as grid=smoke, threads=1,2 or technique=onnx. They win over the grid. Without a "
-    "grid, all their combinations are run. The choices of each group are below, those of your own conf/ among them.",
+    help="Hydra's overrides, such as grid=smoke, threads=1,2 or technique=onnx. They override the grid. Without a "
+    "grid, all their combinations are run. The choices of each group are below, including those of your own conf/.",
 )
-@click.option("--out", metavar="FOLDER", help=f"Where the sweep goes (default: outputs/GRID, or {_WITHOUT_GRID}).")
-@click.option("--fresh", is_flag=True, help="Move what is there aside, and start from the beginning.")
+@click.option("--out", metavar="FOLDER", help=f"Folder of the sweep (default: outputs/GRID, or {_WITHOUT_GRID}).")
+@click.option("--fresh", is_flag=True, help="Rename the old folder, and start from the beginning.")
 @click.option("--retry", type=click.Choice(["failed"]), help="Measure failed trials again.")
 @click.option(
     "--launcher",
@@ -32,7 +32,7 @@ _WITHOUT_GRID = "outputs/sweep"
     type=ConfigNames("hydra/launcher"),
     help="Where trials run, such as slurm (default: here, one after the other).",
 )
-@click.option("--config-dir", metavar="FOLDER", help="One more folder of configs, before conf/.")
+@click.option("--config-dir", metavar="FOLDER", help="One more folder of configs, after conf/.")
 def sweep(
     overrides: Sequence[str],
     out: str | None,
@@ -41,12 +41,12 @@ def sweep(
     launcher: str | None,
     config_dir: str | None,
 ) -> None:
-    """Run a grid. The same command again goes on where the last one stopped."""
+    """Run a grid. The same command continues an interrupted sweep."""
     from runner.__main__ import main as run_hydra
 
     if not overrides:
         raise UserError(
-            "Nothing is named that could be measured. Name a grid, such as grid=demo, or what to combine, such as "
+            "There is nothing to measure. Name a grid, such as grid=demo, or values to combine, such as "
             "model=minilm-l6 technique=torch-eager,onnx. For a model of your own without any YAML: pinbox try MODEL."
         )
     folder_of_sweep = out or (None if any(text.startswith("grid=") for text in overrides) else _WITHOUT_GRID)

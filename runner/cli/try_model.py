@@ -1,4 +1,4 @@
-"""`pinbox try`: a first answer for one's own model, without any YAML."""
+"""`pinbox try`: measure a user's own model, without any YAML."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _OPTION_OF_KEY = {  # errors name the keys of the YAML, which a user of this ver
     "model.path": "MODEL",
 }
 _USED_UP = "The time (--budget) is used up"
-_SHARE_TO_MEASURE = 0.9  # of the budget; what remains is for collecting and the report
-_NONE = ("none", "null")  # for a column, or for what is to be found out
+_SHARE_TO_MEASURE = 0.9  # the share of the budget for measuring; the rest is for collecting and the report
+_NONE = ("none", "null")  # a column that does not exist, or an encoding that must be found out
 
 
 @click.command("try")
 @click.argument(
     "model",
     type=click.Path(),
-    help="A folder as save_pretrained of transformers wrote it, an ONNX file with config.json and the tokenizer beside "
+    help="A folder that save_pretrained of transformers wrote, an ONNX file with config.json and the tokenizer beside "
     "it, or a model of the Hugging Face hub: owner/name.",
 )
 @click.argument(
@@ -41,7 +41,7 @@ _NONE = ("none", "null")  # for a column, or for what is to be found out
     type=click.Path(path_type=Path),
     required=False,
     help="A file of texts and labels: CSV, TSV, JSON Lines or Parquet, also compressed. Without it, speed is measured "
-    "on sentences of Pinbox's own, and accuracy is not known.",
+    "on Pinbox's own sentences, and accuracy is not known.",
 )
 @click.option("--text-column", metavar="NAME", help="The column of the texts.")
 @click.option("--pair-column", metavar="NAME", help="The column of the second texts; none if texts are single.")
@@ -58,9 +58,9 @@ _NONE = ("none", "null")  # for a column, or for what is to be found out
     help="Techniques of conf/technique (default: as many as the budget allows).",
 )
 @click.option("--threads", metavar="N,N", default="", help="Threads (default: 1, and all cores if there is time).")
-@click.option("--budget", default="5m", show_default=True, help="Wall time in all, such as 90s, 5m or 1h.")
+@click.option("--budget", default="5m", show_default=True, help="Total wall time, such as 90s, 5m or 1h.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Where it goes (default: outputs/try-MODEL-TEXTS)."
+    "--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Output folder (default: outputs/try-MODEL-TEXTS)."
 )
 def try_model(
     model: str,
@@ -77,10 +77,10 @@ def try_model(
     budget: str,
     out: Path | None,
 ) -> int:
-    """Measure variants of your own model, and leave the YAML behind.
+    """Measure variants of your own model, and write the YAML for it.
 
-    It finds out which column holds what, says so, and runs the variants that the budget allows. The same command again
-    goes on where it stopped. The exit code is 0 if all trials are ok, 1 if some failed, 2 if nothing could run.
+    It finds out what each column holds, prints that, and runs the variants that the budget allows. The same command
+    continues where it stopped. The exit code is 0 if all trials are ok, 1 if some failed, 2 if nothing could run.
     """
     began, allowed = time.monotonic(), budget_seconds(budget)
     from runner.config import schema
@@ -114,12 +114,12 @@ def try_model(
 
 
 def _conclude(folder: Path, code: int | None, command: str) -> int:
-    """Say what to deploy and how to go on, and return the exit code.
+    """Print which variant to deploy and how to continue, and return the exit code.
 
     Args:
-        folder: of the sweep.
-        code: its exit code; None if its time was used up.
-        command: what runs it again.
+        folder: the sweep's folder.
+        code: the sweep's exit code, or None if its time was used up.
+        command: the command that runs the sweep again.
     """
     from rich.console import Console
 
@@ -144,10 +144,10 @@ def _conclude(folder: Path, code: int | None, command: str) -> int:
         print()
         print_recommendation(data, choose(data, limits), limits, None, console)
     if not decidable:
-        print("\nNothing is recommended yet: that takes all rounds of a variant, without a failure.")
+        print("\nNothing is recommended yet: no variant has all its rounds without a failure.")
     if margin is not None and any(variant.reasons.get("loss") for data in decidable for variant in data.variants):
         asked = f"{program()} recommend {folder} --margin {100 * margin:g} --allow-undecided"
-        print(f"\nOnly what is certified counts. This also counts what is undecided:\n{asked}")
+        print(f"\nOnly certified variants count. This command also counts undecided ones:\n{asked}")
     to_go_on = f"To go on, edit {folder.parent / 'conf'}, and run"
     print(f"\n{f'{_USED_UP}. This goes on from here' if code is None else to_go_on}:\n{command}")
     return outcome(tables)
@@ -164,7 +164,7 @@ def _threads(text: str) -> list[int]:
 
 
 def _in_options(message: str) -> str:
-    """Return a message with options in the place of the keys that they set."""
+    """Return a message in which options replace the keys that they set."""
     for key, option in _OPTION_OF_KEY.items():
         message = re.sub(rf"\b{re.escape(key)}\b", option, message)
     return message

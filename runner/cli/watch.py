@@ -17,18 +17,18 @@ from runner.errors import printable
 def watch(sweep: Path) -> None:
     """Keep the report of a running sweep up to date.
 
-    Type it in another terminal. It ends with the sweep, or with Ctrl-C, which leaves the sweep alone.
+    Run it in another terminal. It ends when the sweep ends, or with Ctrl-C, which does not stop the sweep.
     """
     from runner.report.watch.aside import stand_aside
 
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell script's background jobs ignore it otherwise
     cores = stand_aside()
-    from runner.report.watch.follow import Pace, follow  # numpy and pyarrow start threads: not before it stands aside
+    from runner.report.watch.follow import Pace, follow  # not earlier: numpy and pyarrow start threads
 
     try:
         follow(sweep, cores, _say, Pace())
     except KeyboardInterrupt:
-        _say("Not watched any more; the sweep itself goes on.")
+        _say("The watch has ended. The sweep itself continues.")
     else:
         _say("The sweep is complete.")
     print(sweep / "report.html")

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 
 @dataclass
 class CollectionConfig:
-    """The files of a test collection, if task.source is collection. Those not named are those of the folder task.path.
+    """The files of a test collection, if task.source is collection.
 
-    Documents and queries are tables, and so are judgements, unless the name of their file ends in .qrels or .txt.
+    Files that are not named are in the folder task.path. Documents and queries are tables. Judgements are a table, too,
+    unless the name of their file ends in .qrels, .qrel, .run, .trec or .txt.
     """
 
     documents: str | None = None  # the file of the documents; null takes corpus.jsonl in the folder
     queries: str | None = None  # the file of the queries; null takes queries.jsonl in the folder
     judgements: str | None = None  # the file of the judgements; null takes qrels/test.tsv in the folder
-    candidates: str | None = None  # the documents that a reranker scores, as a table or TREC's run; null: those judged
+    candidates: str | None = None  # the documents that a reranker scores, as a table or TREC's run; null: judged ones
     id_column: str = "_id"  # the column of the ids of documents and queries
     title_column: str | None = "title"  # the column of the documents' titles, if the file has it; null: no titles
     query_column: str = "query-id"  # the column of the queries' ids in a table of judgements

@@ -1,9 +1,10 @@
-"""Compose many jobs that are alike: Hydra composes every part of a config once, and they are put together.
+"""Compose many similar jobs: Hydra composes each part of a config once, and this module puts the parts together.
 
-A part is a top-level key of the config, such as `model`. Hydra takes some 70 ms for a job; 10,000 jobs of 60 techniques
-and 40 workloads have some 100 different parts. What comes out is what Hydra would compose, since a part is used
-again only where the same overrides of it, and of the parts that it refers to, were given, in the same order. That needs
-overrides which change one part only: where a group's choice reaches out of its own, Hydra composes the whole job.
+A part is a top-level key of the config, such as `model`. Hydra takes about 70 ms to compose a job. 10,000 jobs of 60
+techniques and 40 workloads have only about 100 different parts. The result is the same as Hydra's: a part is used again
+only if its own overrides, and those of the parts that it refers to, are the same and in the same order. Each override
+must therefore change only one part. If the choice of a config group changes other parts, too, Hydra composes the whole
+job.
 """
 
 from __future__ import annotations
@@ -26,16 +27,16 @@ from runner.config.safety import check_composed
 from runner.config.schema import Config, plain_config
 
 _Lines = tuple[str, ...]
-_REFERENCE = re.compile(r"\$\{(\w+)(?:\.\w+)*\}")  # to a key, by its full name
+_REFERENCE = re.compile(r"\$\{(\w+)(?:\.\w+)*\}")  # a reference to a key by its full name
 
 
 @dataclass
 class _Part:
-    """A part under some overrides.
+    """One part of the config, composed under certain overrides of it.
 
     Attributes:
-        refers: to which others.
-        values: what it is, as an object and as plain values, by the overrides of all parts that it depends on.
+        refers: the names of the parts that its values refer to.
+        values: the composed part, as an object and as plain values, by the overrides of all parts that it depends on.
     """
 
     refers: frozenset[str]
@@ -43,12 +44,12 @@ class _Part:
 
 
 class Parts:
-    """What was composed so far.
+    """The parts that were composed so far.
 
     Args:
-        loader: of Hydra.
-        main: the config that jobs start from, with Hydra's own part.
-        common: the overrides that all jobs have.
+        loader: Hydra's config loader.
+        main: the config that jobs start from, including Hydra's own part.
+        common: the overrides that all jobs share.
     """
 
     def __init__(self, loader: ConfigLoaderImpl, main: DictConfig, common: Sequence[str]) -> None:
@@ -61,11 +62,11 @@ class Parts:
         self._chosen: tuple[_Lines, DictConfig] | None = None
 
     def compose(self, overrides: list[str]) -> tuple[Config, dict[str, Any]]:
-        """Return a job's config, and the same as plain values; what is in them is shared with other jobs'.
+        """Return a job's config as an object and as plain values. Other jobs share the values in them.
 
         Raises:
-            HydraException, OmegaConfBaseException: as Hydra does.
-            UserError: if a value is at fault; see runner/config/schema.py and runner/config/safety.py.
+            HydraException, OmegaConfBaseException: if Hydra cannot compose the config.
+            UserError: if a value is not allowed; see runner/config/schema.py and runner/config/safety.py.
         """
         lines = self._by_part(overrides)
         if lines is not None and (known := self._known(lines)):
@@ -78,7 +79,10 @@ class Parts:
         return made, plain
 
     def _compose(self, overrides: list[str]) -> DictConfig:
-        """Compose as Hydra does: first the choices of groups, which the last job may have had too, then the values."""
+        """Compose as Hydra does: first the choices of config groups, then single values.
+
+        The result of the choices is kept for the next job, which often has the same choices.
+        """
         choices = tuple(line for line in overrides if self._is_choice(line))
         if self._chosen is None or self._chosen[0] != choices:
             composed = self._loader.load_sweep_config(self._main, list(choices))
@@ -100,7 +104,7 @@ class Parts:
         return self._parsed[line]
 
     def _by_part(self, overrides: list[str]) -> dict[str, _Lines] | None:
-        """Return each part's overrides in their order; None if one of them changes more than a part."""
+        """Return each part's overrides in their order; None if an override changes more than one part."""
         found: dict[str, _Lines] = {}
         for line in overrides:
             if line not in self._changes:
@@ -112,7 +116,7 @@ class Parts:
         return found
 
     def _known(self, lines: dict[str, _Lines]) -> dict[str, tuple[Any, Any]]:
-        """Return every part of a job, or nothing if one was not composed yet, or there is no such part."""
+        """Return all parts of a job; an empty dict if a part does not exist or was not composed yet."""
         known: dict[str, tuple[Any, Any]] = {}
         if not lines.keys() <= {*self._names}:
             return known
@@ -137,7 +141,7 @@ class Parts:
             self._parts[name, lines.get(name, ())].values[depends] = getattr(made, name), plain[name]
 
     def _depends(self, name: str, lines: dict[str, _Lines]) -> tuple[_Lines, ...] | None:
-        """Return the overrides of a part and of all that it refers to, directly or not; None if one is not known."""
+        """Return the overrides of a part and of all that it refers to, also indirectly; None if one is not known."""
         reached, waiting = set[str](), [name]
         while waiting:
             part = waiting.pop()
@@ -149,7 +153,7 @@ class Parts:
         return tuple(lines.get(part, ()) for part in self._names if part in reached)
 
     def _references(self, node: Any) -> Iterator[str]:
-        """Yield the parts that a part's values refer to; all of them where that cannot be told by a look."""
+        """Yield the parts that a value refers to. If a reference is not a plain key, yield all parts."""
         if isinstance(node, dict | list):
             for value in node.values() if isinstance(node, dict) else node:
                 yield from self._references(value)
@@ -163,14 +167,14 @@ class Parts:
         return re.split(r"[./]", override.package or override.key_or_group)[0]
 
     def _only_change(self, line: str) -> str | None:
-        """Return the part that an override changes; None if it changes any other, or one cannot tell."""
+        """Return the only part that an override changes; None if it may change other parts."""
         part = self._key(line)
         if not self._is_choice(line):
             return part
         try:
             without, chosen = self._common_configs, self._configs([*self._common, line])
         except HydraException:
-            return None  # alone, it cannot be had; Hydra says why, if it still cannot be in the job
+            return None  # Hydra cannot compose it alone; if it cannot compose the job either, it says why
         changed = (chosen - without) + (without - chosen)
         inside = all(f"{package}.".startswith(f"{part}.") for _, package in changed)
         reaches = any(default.is_override() for path, _ in changed for default in self._defaults(path))
@@ -182,7 +186,7 @@ class Parts:
         return self._configs(self._common)
 
     def _configs(self, overrides: list[str]) -> Counter[tuple[str, str]]:
-        """Return the path of every config that Hydra would merge, and the key that it would be merged at."""
+        """Count the configs that Hydra would merge, by their path and the key at which each would be merged."""
         overrides = [*self._main.hydra.overrides.hydra, *overrides]
         name = self._main.hydra.job.config_name
         found = self._loader.compute_defaults_list(name, overrides, RunMode.RUN).defaults

@@ -1,4 +1,4 @@
-"""jobs/KEY.yaml: what a job is, composed and checked by the sweep, written once, and read by each of its trials."""
+"""Write and read jobs/KEY.yaml: a job's config, which the sweep composes, and which each of its trials reads."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from runner.config.schema import Config
 from runner.errors import UserError
 from runner.store.sweep_folder import SweepFolder
 
-_OF_THE_SWEEP = ("grid",)  # no job's
+_OF_THE_SWEEP = ("grid",)  # keys that no job has
 
 
 class _Dumper(yaml.CSafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
-        """Write a value again where it is used again, as a person would."""
+        """Return True: a value that is used twice is written twice, without YAML aliases."""
         return True
 
 
 def write_jobs(folder: SweepFolder, configs: Mapping[str, Mapping[str, Any]]) -> None:
-    """Write the files of jobs; those that are as they should be stay.
+    """Write the files of jobs. A file that is already right is not written again.
 
     Most parts of a config are shared by many jobs, so each is turned into YAML once.
 
     Args:
-        folder: of the sweep.
-        configs: of each job, by its key, the config as plain values.
+        folder: the sweep's folder.
+        configs: each job's config as plain values, by the job's key.
     """
     if configs:
         folder.job("any").parent.mkdir(parents=True, exist_ok=True)
@@ -45,14 +45,14 @@ def write_jobs(folder: SweepFolder, configs: Mapping[str, Mapping[str, Any]]) ->
             parts.append(known[name, id(value)])
         path, text = folder.job(key), "".join(parts)
         if not path.exists() or path.read_bytes() != text.encode():
-            path.write_bytes(text.encode())  # no trial runs yet; a file that a power cut breaks is written again
+            path.write_bytes(text.encode())  # no trial runs yet, and a file that a power cut damages is written again
 
 
 def read_job(folder: SweepFolder, key: str) -> Config:
     """Return a job's config.
 
     Raises:
-        UserError: if there is no such file, or not as the sweep writes it.
+        UserError: if the file is missing, or is not what the sweep writes.
     """
     path = folder.job(key)
     try:

@@ -1,4 +1,4 @@
-"""Define the config group `load`: how requests arrive, and what a service makes of them."""
+"""Define the config group `load`: how requests arrive, and how a service groups and answers them."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ class LoadConfig:
     name: str = "closed"  # the name in tables and reports
     kind: LoadKind = LoadKind.closed  # closed: one call at a time; open: random arrivals, to find the capacity
     slo: SloConfig = field(default_factory=SloConfig)
-    workers: int = 1  # the worker processes of the service; each has as many threads as the key threads says
+    workers: int = 1  # the worker processes of the service; each has `threads` threads
     batching: BatchingConfig = field(default_factory=BatchingConfig)
     queue: int = 256  # the most requests that wait; one that arrives when the queue is full is rejected
-    probe_seconds: float = 3.0  # how long the requests of a probe arrive; longer where a slow rate gives too few
+    probe_seconds: float = 3.0  # how long requests arrive in a probe; longer at a low rate, to get enough of them
 
     def __post_init__(self) -> None:
         check_name("load.name", self.name)
@@ -77,5 +77,5 @@ class LoadConfig:
 
     @property
     def is_open(self) -> bool:
-        """Return whether the capacity is measured."""
+        """Return whether requests arrive at random, so that the capacity is measured."""
         return self.kind is LoadKind.open

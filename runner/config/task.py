@@ -29,9 +29,9 @@ class TaskConfig:
     name: str = MISSING  # the name in tables and reports
     source: str = MISSING  # a module of runner/tasks or plugins/tasks
     kind: str = SINGLE_LABEL  # how texts are evaluated; see runner/config/task_kinds.py
-    path: str | None = None  # a CSV, TSV, JSONL or Parquet file, or one in .gz, .zst or .zip, if source is file
-    encoding: str | None = None  # the file's encoding, such as cp1252; null takes its byte order mark's, or UTF-8
-    delimiter: Delimiter | None = None  # the file's delimiter; null takes the one between the names in its header
+    path: str | None = None  # a CSV, TSV, JSONL or Parquet file, also in .gz, .zst or .zip; the folder of a collection
+    encoding: str | None = None  # the file's encoding, such as cp1252; null detects a byte order mark, or takes UTF-8
+    delimiter: Delimiter | None = None  # the file's delimiter; null detects it in the header
     hub_id: str | None = None  # owner/name of a data set of the Hugging Face hub, if source is hub
     revision: str | None = None  # a commit of the data set: 40 hexadecimal digits
     subset: str | None = None  # the folder of the data set's files, if it has several
@@ -44,7 +44,7 @@ class TaskConfig:
     labels: list[str] | None = None  # all labels in the order of the model's outputs; null matches them by name
     label_separator: str = "|"  # the separator between several labels of a text, if they are not a list
     slice_columns: list[str] = field(default_factory=list)  # columns whose values divide the texts, to find the worst
-    max_test_texts: int | None = None  # the most test texts that are evaluated, a fair sample; null takes all
+    max_test_texts: int | None = None  # the most test texts, pairs or queries to evaluate, a fair sample; null: all
     collection: CollectionConfig = field(default_factory=CollectionConfig)
 
     def __post_init__(self) -> None:
@@ -59,7 +59,7 @@ class TaskConfig:
         if self.kind == EMBEDDING and self.label_column is not None:
             raise UserError(
                 f"task.kind of '{self.name}' is {EMBEDDING}: vectors are compared with the baseline's, and labels are "
-                "not read. Say task.label_column=null."
+                "not read. Set task.label_column=null."
             )
         if self.kind == SIMILARITY and (self.text_pair_column is None or self.label_column is None):
             key = "text_pair_column" if self.text_pair_column is None else "label_column"
@@ -69,7 +69,7 @@ class TaskConfig:
             )
         if self.kind == TOKENS and self.text_pair_column is not None:
             raise UserError(
-                f"task.kind of '{self.name}' is {TOKENS}, but no model tags pairs of texts. Say "
+                f"task.kind of '{self.name}' is {TOKENS}, but no model tags pairs of texts. Set "
                 "task.text_pair_column=null."
             )
         if self.labels is not None and (len(set(self.labels)) != len(self.labels) or not self.labels):

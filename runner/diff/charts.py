@@ -28,7 +28,7 @@ _IF_REAL = (LATENCY, CAPACITY_RATIO, CAPACITY, MEMORY, DISK, LOAD, FIRST_CALL, S
 _COLOURS = {"worse": VERDICT_COLOURS["slower"], "better": VERDICT_COLOURS["faster"]}
 _ROW_PIXELS = 34  # two lines of a name
 _LINE_LETTERS = 22
-_MIN_ROOM = math.log(1.1)  # on either side of no change, else noise would fill the chart
+_MIN_ROOM = math.log(1.1)  # on either side of no change, so that noise does not fill the chart
 _ROOM = 2.5  # times the largest change: longer whiskers are cut
 
 
@@ -119,7 +119,7 @@ def _changes(comparison: Diff, measure: Measure) -> list[tuple[str, Change]]:
 
 
 def _may_have_changed(change: Change) -> bool:
-    is_drawn = change.ratio is not None or change.measure is SCORE  # a ratio to a capacity of 0 is none
+    is_drawn = change.ratio is not None or change.measure is SCORE  # there is no ratio to a capacity of 0
     return is_drawn and (change.size != 0 or change.low != change.high)
 
 

@@ -1,4 +1,4 @@
-"""The whole comparison of two sweeps, and the exit code that it comes to."""
+"""The whole comparison of two sweeps, and its exit code."""
 
 from __future__ import annotations
 

@@ -12,13 +12,13 @@ from runner.results.tables import Tables
 
 _HASHES = ("image", "base image", "lock file")
 _CPU = ("CPU model", "instruction sets")
-#: Differences that do not make it other software; the rows of the jobs say which code of the user they ran.
+#: Differences that do not count as other software; the rows of the jobs name the user's code that they ran.
 _NOT_SOFTWARE = (*_CPU, "cores", "logical CPUs", "memory (bytes)", "kernel", "code of one's own", "quality margin")
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A fact that differs between A and B; an empty text is not known."""
+    """A fact that differs between A and B; an empty text means that it is not known."""
 
     name: str
     a: str

@@ -28,10 +28,10 @@ from runner.diff.join import Pair, Side
 from runner.diff.score import predictions_change, score_change
 from runner.results.statistics import compare
 
-ONE_ROUND = "not evaluated: that takes two rounds"
+ONE_ROUND = "not evaluated: at least two rounds are needed"
 OTHER_CPU = "not evaluated: another CPU"
 BY_RATIO = "evaluated against the baseline"
-MACHINE = "not evaluated: the baseline with the same software, so this is the machine's shift"
+MACHINE = "not evaluated: this is the baseline with the same software, so it shows the machine's shift"
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def changes(pair: Pair, baseline: Pair | None, same_cpu: bool) -> list[Change]:
     """
     ratio = _against_baseline(RATIO, pair, "latency_ratio", "noise_floor")
     capacity = _against_baseline(CAPACITY_RATIO, pair, "capacity_ratio", "capacity_noise_floor")
-    raw_counts = ratio is None or bool(pair.settings)  # else the machine's speed would be evaluated with it
+    raw_counts = ratio is None or bool(pair.settings)  # otherwise the machine's speed would be evaluated with it
     times = "" if same_cpu else OTHER_CPU
     latency = times or ("" if raw_counts else BY_RATIO)
     raw_capacity = times or ("" if capacity is None or pair.settings else BY_RATIO)
@@ -115,7 +115,7 @@ def _lost_capacity(pair: Pair) -> Change | None:
 def _over_trials(
     measure: Measure, pair: Pair, baseline: Pair | None, column: str, floor: float, not_evaluated: str = ""
 ) -> Change | None:
-    """Compare a column of trials that no partner shared.
+    """Compare a column that is measured without a partner.
 
     A real change differs from no change at all, and also from the machine's own shift, in the same direction: a job may
     share all of this shift, a part of it or none. (This is an intersection-union test, in which the higher p-value
@@ -143,7 +143,7 @@ def _over_trials(
 
 
 def _machine_shift(measure: Measure, pair: Pair, baseline: Pair | None, column: str) -> _Shift | None:
-    """Return the shift of the baseline, or for times that of the reference kernel: the same work in every trial."""
+    """Return the shift of the baseline or, for times, that of the reference kernel, which is always the same work."""
     if baseline is not None:
         shift = _Shift(_by_round(baseline.a, column), _by_round(baseline.b, column))
     elif measure not in (MEMORY, CAPACITY):
@@ -163,7 +163,7 @@ def _by_round(side: Side, column: str) -> dict[int, float]:
 
 
 def _relative(side: Side, column: str, clock: Mapping[int, float]) -> list[float]:
-    """Return the log of a column in each round less that of the clock."""
+    """Return the log of a column in each round minus that of the clock."""
     return [log - clock[number] for number, log in _by_round(side, column).items() if number in clock]
 
 

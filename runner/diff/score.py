@@ -18,13 +18,13 @@ from runner.results.statistics import wilson_interval
 from runner.results.token_metrics import difference as words_difference
 from runner.results.token_metrics import per_text
 
-ROUNDING = "evaluated by accuracy: another CPU may round otherwise"
+ROUNDING = "evaluated by accuracy: another CPU may round differently"
 OTHER_EXAMPLES = "not the same labelled examples"
 _NONE = np.zeros(0)
 
 
 def score_change(pair: Pair) -> Change | None:
-    """Compare scores on the same examples where both sides have them, and accuracies else as two proportions.
+    """Compare scores on the same examples if both sides have them; otherwise compare accuracies as two proportions.
 
     In tagged texts every word is an example, but only the texts are independent of each other.
     """
@@ -47,10 +47,10 @@ def score_change(pair: Pair) -> Change | None:
 
 
 def predictions_change(pair: Pair, same_cpu: bool) -> Change | None:
-    """Count the examples for which B predicts something else than A.
+    """Count the examples for which B predicts something other than A.
 
     On one CPU the same artifact always makes the same predictions, so any change is real. Another CPU may round
-    differently, which changes the few predictions that are nearly undecided. Then only the accuracy can tell.
+    differently, which changes the few predictions that are nearly undecided. Then only the accuracy is evaluated.
     """
     a, b = pair.a.examples.prediction, pair.b.examples.prediction
     if not len(a) or len(a) != len(b):
@@ -107,7 +107,7 @@ _PAIRED: Mapping[str, Callable[[Pair], Paired | None]] = {  # by the column of t
 
 
 def _independent(side: Side) -> int:
-    """Return the number of independent examples; for words that of their texts, as if words of a text were alike."""
+    """Return the number of independent examples; for words, the number of texts, as if words of a text were alike."""
     texts = len(np.unique(side.examples.of_text))
     return texts if side.examples.are_words else int(side.row["examples"])
 

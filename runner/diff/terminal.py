@@ -33,7 +33,7 @@ _MAX_JOBS = 60  # that really changed, and in the table of all
 
 
 def print_diff(comparison: Diff, fail_on: str, console: Console) -> None:
-    """Print what must be known first, what differs around, what really changed, and every job's changes."""
+    """Print the warnings, the differences of the environment, the real changes, and the changes of every job."""
     for warning in comparison.warnings:
         console.print(styled(warning, "bold red"))
     console.print(styled(f"A: {messages.sweep_line(comparison.a)}"))
@@ -45,7 +45,7 @@ def print_diff(comparison: Diff, fail_on: str, console: Console) -> None:
     if comparison.compared:
         console.print(_jobs(comparison, console.width))
         _print_hidden(len(comparison.compared), console)
-        console.print(styled("Latency is against each side's own baseline. Raw latency has the machine's speed in it."))
+        console.print(styled("Latency is against each side's own baseline. Raw latency includes the machine's speed."))
         console.print()
     name = messages.namer(comparison)
     for side, jobs in (("A", comparison.only_a), ("B", comparison.only_b)):

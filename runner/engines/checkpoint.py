@@ -1,4 +1,4 @@
-"""Load and save a transformers checkpoint, also one whose layers were made smaller.
+"""Load and save a transformers checkpoint, including one whose layers were made smaller.
 
 transformers cannot reload a model with pruned heads, because its config has one size for all layers. So the sizes are
 read from the tensors in the file.
@@ -28,7 +28,7 @@ PROMPTS = "vector_prompts"  # what comes before each query and before each docum
 
 POOLINGS = ("mean", "first")
 OF_TOKENS = "ForTokenClassification"  # the end of the names of classes whose logits are [texts, tokens, labels]
-_QUERIES = ("query", "query_proj")  # the queries of attention that stores its number of heads; others use the width
+_QUERIES = ("query", "query_proj")  # the query layers in attention modules that store their number of heads
 
 
 class Embedder(nn.Module):
@@ -80,7 +80,7 @@ class Embedder(nn.Module):
 
 
 def without_pooler(architecture: Any) -> dict[str, bool]:
-    """Return the arguments that make an encoder without its pooler, which only a head reads, if that is possible."""
+    """Return the arguments that leave out an encoder's pooler, which only a head reads; {} if it has none for this."""
     return {"add_pooling_layer": False} if "add_pooling_layer" in signature(architecture.__init__).parameters else {}
 
 
@@ -105,7 +105,7 @@ def load_checkpoint(folder: Path, attention: str = "sdpa") -> Any:
     config._attn_implementation = attention
     config.use_cache = False  # a decoder needs no cache, because it generates nothing
     state = load_file(folder / WEIGHTS)
-    # The file has all weights. No others are drawn, so that no memory is touched for them.
+    # The file has all weights. No random weights are drawn, which would take memory.
     with transformers.initialization.no_init_weights():
         made = architecture._from_config(
             config, attn_implementation=attention, **(without_pooler(architecture) if pooled else {})
@@ -129,7 +129,7 @@ def save_checkpoint(model: transformers.PreTrainedModel | Embedder, folder: Path
 
 
 def _write_tokenizer_config(folder: Path, config: Any) -> None:
-    """Write the config that makes AutoTokenizer take tokenizer.json as it is, whatever the model's type."""
+    """Write the config that makes AutoTokenizer take tokenizer.json as it is, for every type of model."""
     from tokenizers import Tokenizer
 
     padding = getattr(config, "pad_token_id", None)
@@ -150,8 +150,8 @@ def classifies_tokens(config: Any) -> bool:
 def input_names(config: Any) -> list[str]:
     """Return the names of the inputs of a checkpoint's model, in order.
 
-    Token types, which tell the texts of a pair apart, are among them only if the step that made the checkpoint noted it
-    in the config. Single texts do not need them: all are 0, which is the model's default.
+    Token types, which distinguish the texts of a pair, are among them only if the step that made the checkpoint noted
+    this in the config. Single texts do not need them: all are 0, which is the model's default.
     """
     return ["input_ids", "attention_mask", *(["token_type_ids"] if getattr(config, TOKEN_TYPES, False) else [])]
 

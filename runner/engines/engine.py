@@ -26,7 +26,7 @@ FORMATS = {  # by the name of the engine and its module: the format that it load
     "llamacpp": "gguf",
 }
 NEED_A_COMPILER = ("torch_compile",)  # they need a C++ compiler where they run; the image of the boxes has none
-PACKAGES = {  # what they import that is not made for every machine
+PACKAGES = {  # their imports that are not available for every machine
     "openvino": ("openvino",),
     "llamacpp": ("xllamacpp",),
 }
@@ -53,7 +53,7 @@ class Engine(Protocol):
         """
 
     def describe(self) -> dict[str, Any]:
-        """Return library versions, threads and instruction set as they really are, as far as that takes no time."""
+        """Return library versions, threads and instruction set as they really are, as far as reading them is fast."""
 
     def precision(self, batch: Any) -> str | None:
         """Return the precision of products with weights, or None if it cannot be found. A trial does not call it.

@@ -1,9 +1,9 @@
 """Import transformers without its parts for clusters, object detection and compiling: half of its import time.
 
-No forward pass in eager mode, no export and no training step of ours needs them. While transformers' base modules are
-imported, torch.distributed and scipy seem to be missing, which transformers notes for good, and the compiler
-(torch._dynamo) is a stand-in whose decorators do nothing. An engine that compiles imports torch._dynamo first, and so
-keeps it. Afterwards, torch and scipy are as they were.
+No forward pass in eager mode, no export and no training step of Pinbox needs them. While transformers' base modules
+are imported, torch.distributed and scipy are hidden. transformers stores that they are missing. The compiler
+(torch._dynamo) is replaced by a stand-in whose decorators do nothing, unless an engine that compiles has already
+imported it. Afterwards, torch and scipy are restored.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ def _import_base_modules() -> None:
     with _missing("scipy"), _no_cluster(), nullcontext() if _COMPILER in sys.modules else _no_compiler():
         for is_available in (import_utils.is_torch_distributed_available, import_utils.is_scipy_available):
             is_available.cache_clear()
-            is_available()  # transformers keeps the answer
+            is_available()  # transformers stores the answer
         for name in _BASE_MODULES:
             importlib.import_module(name)
 
 
 @contextmanager
 def _missing(name: str) -> Iterator[None]:
-    """Let a package seem to be missing."""
+    """Hide a package from imports within the context."""
     package = sys.modules.get(name)
     sys.modules[name] = None  # type: ignore[assignment]  # Python treats None as a missing module
     try:
@@ -48,7 +48,7 @@ def _missing(name: str) -> Iterator[None]:
 
 @contextmanager
 def _no_cluster() -> Iterator[None]:
-    """Let torch.distributed seem to be missing."""
+    """Let torch.distributed say that it is not available within the context."""
     is_available = torch.distributed.is_available
     torch.distributed.is_available = lambda: False
     try:
@@ -59,7 +59,7 @@ def _no_cluster() -> Iterator[None]:
 
 @contextmanager
 def _no_compiler() -> Iterator[None]:
-    """Put a stand-in in the place of torch._dynamo. The modules below it can be imported, as transformers does."""
+    """Replace torch._dynamo by a stand-in within the context. transformers can still import the modules below it."""
     disable = torch.compiler.disable
     sys.modules[_COMPILER] = _Compiler()
     torch.compiler.disable = _decorate  # type: ignore[assignment]

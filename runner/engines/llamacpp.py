@@ -1,7 +1,7 @@
 """Run a GGUF file with llama.cpp on the CPU, without torch or transformers (https://github.com/ggml-org/llama.cpp).
 
 The package xllamacpp holds llama.cpp's server as a library. It takes token ids and returns vectors as lists of numbers,
-as over HTTP, but without HTTP. The texts of a call run one after the other, without padding. The wheel's kernels were
+like the server but without HTTP. The texts of a call run one after the other, without padding. The wheel's kernels were
 chosen when it was built: AVX2 on x86-64, and the first version of Armv8 on Arm. It uses no AVX-512, VNNI or dot
 products.
 """
@@ -39,9 +39,9 @@ import xllamacpp  # noqa: E402
 
 LIBRARY: str = xllamacpp.xllamacpp.__file__  # llama.cpp itself, with its quantizer
 MODEL = "model.gguf"
-SETTINGS = "gguf.json"  # beside the model: what a call has to know, but llama.cpp does not
-# Products of weights of these types are floating point. Of all other types, they are products of 8-bit integers:
-# activations are rounded by the same blocks as the weights.
+SETTINGS = "gguf.json"  # beside the model: the settings of a call that llama.cpp does not store
+# Products with weights of these types are computed in floating point. Products with weights of all other types are
+# computed in 8-bit integers: activations are rounded by the same blocks as the weights.
 _TYPE_NAMES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 _UNTOUCHED, _EUCLIDEAN = -1, 2  # what llama.cpp does with the length of a vector
 _NO_LOG = -1
@@ -115,12 +115,12 @@ def _parameters(model: Path, threads: int, tokens: int) -> Any:
     parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = threads
     parameters.warmup = False  # the first call is measured
     parameters.verbosity = _NO_LOG
-    parameters.port = 0  # it listens even if nobody asks over HTTP; 0 is any free port of this box
+    parameters.port = 0  # the server always listens over HTTP; 0 takes any free port of this box
     parameters.n_threads_http = 1
     return parameters
 
 
 def _instruction_sets() -> list[str]:
-    """Return the instruction sets that llama.cpp names, such as AVX2, as "AVX2 = 1" stands in its description."""
+    """Return the instruction sets that llama.cpp reports as used, such as AVX2 for the entry "AVX2 = 1"."""
     entries = (entry.partition("=") for entry in xllamacpp.get_system_info().replace(":", "|").split("|"))
     return [name.strip() for name, _, value in entries if value.strip() == "1"]

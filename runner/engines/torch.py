@@ -34,7 +34,7 @@ class Engine(PyTorch):
         }
 
     def precision(self, batch: dict[str, torch.Tensor]) -> str | None:
-        """Return the type of the linear layers' weights, by size. Nothing is quantized at run time."""
+        """Return the type of the linear layers' weights, weighted by size. Nothing is quantized at run time."""
         work: Counter[str] = Counter()
         for module in self._model.modules():
             if isinstance(module, torch.nn.Linear):

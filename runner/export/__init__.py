@@ -1,1 +1,1 @@
-"""A measured variant, ready to serve: its files, a script, a card. It may use `report` and the rooms below it."""
+"""Export a measured variant: its files, a script and a model card. It may use `report` and the rooms below it."""

@@ -52,7 +52,7 @@ _PIPELINES = dict.fromkeys(CLASSIFIED, "text-classification") | {  # of the hub
     TOKENS: "token-classification",
 }
 _RIGHT = {MULTI_LABEL: "Accuracy: all labels of a text right", TOKENS: "Accuracy of words"}
-_MEASURED = (  # for the model-index: what it is, with its unit, the column, and the factor from the column's unit
+_MEASURED = (  # for the model-index: name, title with unit, column, and the factor from the column's unit
     ("latency", "Latency p50 (ms)", "latency_p50_seconds", 1e3),
     ("latency_ratio", "Latency ÷ the baseline's", "latency_ratio", 1),
     ("disk", "Size on disk (MB)", "disk_bytes", 1e-6),
@@ -78,7 +78,7 @@ def render_card(tables: Tables, variant: Variant, use: Iterable[str] = ()) -> st
         "## Measured",
         escape(_verdict(group, variant)),
         _measured(group, variant),
-        escape(f"In brackets: 95% intervals, and × a figure ÷ the baseline's. {group.caption} {group.noise}".rstrip()),
+        escape(f"In brackets: 95% intervals; × is a figure ÷ the baseline's. {group.caption} {group.noise}".rstrip()),
         "## Before you rely on it",
         "\n".join(f"- {escape(caveat)}" for caveat in (*caveats(variant), *search_note(tables))),
         "## Where it was measured",
@@ -156,7 +156,7 @@ def _told(variant: Variant) -> str:
         return "gives each query and document a score"
     if variant.kind == TOKENS:
         return f"gives each word of a text one of these tags: {labels}"
-    return f"tells of {each} which of these it {'has' if variant.kind == MULTI_LABEL else 'is'}: {labels}"
+    return f"assigns {each} {'any number' if variant.kind == MULTI_LABEL else 'one'} of these labels: {labels}"
 
 
 def _group_of(tables: Tables, variant: Variant) -> Group:
@@ -172,7 +172,7 @@ def _group_of(tables: Tables, variant: Variant) -> Group:
 def _verdict(group: Group, variant: Variant) -> str:
     shown = next(one for one in group.variants if one.row["job"] == variant.row["job"])
     if shown.verdict == "baseline":
-        return "This is the baseline itself: what the others of its sweep were measured against."
+        return "This is the baseline itself, with which the others in its sweep were compared."
     quality = certificate(variant.row)
     said = f" Quality {quality}." if quality else ""
     return f"Verdict: {shown.verdict}. Speedup {_text(shown.cells['Speedup'])} against the baseline.{said}"

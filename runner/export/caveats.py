@@ -22,11 +22,11 @@ def _of_the_ratio(variant: Variant) -> Iterator[str]:
     row = variant.row
     if row["job"] != row["baseline_job"]:
         if row["latency_ratio"] is None:
-            yield "Its latency was never compared with a baseline's: there is no speedup to go by."
+            yield "Its latency was never compared with a baseline's: its speedup is not known."
         elif row["latency_ratio_low"] is None:
-            yield "One round only: its speedup has no interval, and chance may have made it."
+            yield "There was only one round, so its speedup has no interval and may be due to chance."
         elif row["verdict"] == "tie":
-            yield "A tie: its latency cannot be told from the baseline's."
+            yield "A tie: its latency cannot be distinguished from the baseline's."
         elif row["verdict"] == "disturbed":
             yield "The machine was disturbed in most rounds: its speedup may be wrong."
         elif row["verdict"] == "slower":
@@ -41,17 +41,17 @@ def _of_the_ratio(variant: Variant) -> Iterator[str]:
 
 def _of_the_model(variant: Variant) -> Iterator[str]:
     if variant.row["weights"] == "random":
-        yield "Its weights are random: size, memory and speed are a real model's, but what it predicts is chance."
+        yield "Its weights are random: size, memory and speed are a trained model's, but its predictions are random."
     else:
         yield "Licences are not recorded: those of the model that it started from and of its training texts apply."
     if matched := _labels_renamed(variant):
-        yield f"Its labels are outputs that the model it started from calls otherwise: {', '.join(matched)}."
+        yield f"The model that it started from has other names for its labels: {', '.join(matched)}."
     if is_masked(variant.lineage):
         yield "Weights were pruned by setting them to 0. All of them are still there, so it is no smaller or faster."
     if variant.engine == "torch_compile":
         yield "It is compiled each time it is loaded, which needs a C++ compiler (g++)."
     if variant.engine == "aot_inductor":
-        yield "It holds machine code for the instruction sets of the CPU below: elsewhere it may not run at all."
+        yield "It holds machine code for the instruction sets of the CPU below: on other CPUs it may not run at all."
 
 
 def _labels_renamed(variant: Variant) -> list[str]:
@@ -73,15 +73,15 @@ def _of_the_predictions(variant: Variant) -> Iterator[str]:
         )
     if variant.kind == TOKENS:
         yield (
-            f"It reads {row['max_length']} tokens of a text, special ones included. A word that is cut off so has no "
-            "tag, which counts as wrong."
+            f"It reads {row['max_length']} tokens of a text, special ones included. A word that is cut off has no tag, "
+            "which counts as wrong."
         )
     if row["batch_changed_predictions"]:
-        moved = row["batch_logit_difference"]
-        by = f" (logits by up to {significant(moved, 2)})" if moved is not None else ""
+        difference = row["batch_logit_difference"]
+        by = f" (logits by up to {significant(difference, 2)})" if difference is not None else ""
         yield (
-            f"What it predicts depends on the texts in the same call{by}: {row['batch_changed_predictions']} of "
-            f"{pluralize(row['batch_examples'], _example(variant))} came out otherwise in another batch."
+            f"Its predictions depend on the other texts in the call{by}: {row['batch_changed_predictions']} of "
+            f"{pluralize(row['batch_examples'], _example(variant))} got another prediction in another batch."
         )
 
 
@@ -90,17 +90,17 @@ def _of_what_it_is_worth(variant: Variant) -> str:
     texts = f"{pluralize(row['examples'] or 0, _example(variant))} of the task {row['task']}"
     if variant.kind == EMBEDDING:
         return (
-            f"Of its vectors is known how near they are to the baseline's, on {texts}. How well they serve a search or "
-            "a comparison of texts was not evaluated."
+            f"Its vectors were compared only with the baseline's, on {texts}. How well they serve a search or a "
+            "comparison of texts was not evaluated."
         )
     if variant.kind == SIMILARITY:
-        return f"Its correlation with people's scores is that on {texts}; on other texts it may be another."
+        return f"Its correlation with people's scores was measured on {texts}; on other texts it may differ."
     if variant.kind in RANKED:
-        return f"How well it ranks documents is known from {texts}; on others it may be otherwise."
+        return f"How well it ranks documents was measured on {texts}; on others it may differ."
     if row["accuracy"] is None:
         return "Accuracy is not known: its task has no labels."
     whole = " A text counts as right only if all of its labels are." if variant.kind == MULTI_LABEL else ""
-    return f"Accuracy is that on {texts}; on other texts it may be another.{whole}"
+    return f"Accuracy was measured on {texts}; on other texts it may differ.{whole}"
 
 
 def _example(variant: Variant) -> str:
@@ -110,12 +110,12 @@ def _example(variant: Variant) -> str:
 def _of_int8(variant: Variant) -> Iterator[str]:
     row = variant.row
     if row["int8_may_saturate"]:
-        how = f": {said} against the baseline's, by all its steps together" if (said := moved(row)) else ""
+        how = f": {said} compared with the baseline, as the effect of all its steps" if (said := moved(row)) else ""
         yield f"Its int8 products may saturate on the CPU below, which has no VNNI{how}. {ADVICE}"
     elif row["int8_weight_bits"] == EIGHT_BITS:
         yield (
-            "Its int8 products were exact on the CPU below. On an x86 CPU without VNNI they may saturate, so that it "
-            f"predicts otherwise than here: measure there before you serve it there. {ADVICE}"
+            "Its int8 products were exact on the CPU below. On an x86 CPU without VNNI they may saturate, which "
+            f"changes predictions: measure there before you serve it there. {ADVICE}"
         )
 
 
@@ -126,5 +126,5 @@ def _of_the_machine(variant: Variant) -> Iterator[str]:
     sets = f" ({trial['box_instruction_sets']})" if trial["box_instruction_sets"] else ""
     yield (
         f"All of this was measured on {trial['box_cpu_model'] or 'an unknown CPU'}{sets}. Other CPUs rank variants "
-        "differently, int8 above all: measure there before you decide."
+        "differently, especially those in int8: measure there before you decide."
     )

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from runner.config.task_kinds import EMBEDDING, TOKENS, VECTORS
 
 _ROOM = Path(__file__).parent
-_CHECKPOINT = _ROOM.parent / "engines" / "checkpoint.py"  # imports nothing of ours but for _LEAN
+_CHECKPOINT = _ROOM.parent / "engines" / "checkpoint.py"  # of Pinbox, it imports only _LEAN
 _LEAN, _WHOLE = "from runner.engines.lean_transformers import transformers", "import transformers"
 _STAND_INS = re.compile(r"\n(from runner\.export\.templates\.\w+ import .*\n)+")
 _NUMPY = "import numpy as np"

@@ -88,8 +88,8 @@ def _python(variant: Variant) -> str:
     found = re.match(r"3\.\d+", version)
     if not found:
         raise UserError(
-            f"The sweep says that Python {version!r:.60} ran {variant.row['job']}, which is no version. It is of an "
-            f"older Pinbox, or was changed: run its grid again with {MAKE} sweep."
+            f"The sweep says that Python {version!r:.60} ran {variant.row['job']}, which is not a version. The sweep "
+            f"is from an older Pinbox, or was changed: run its grid again with {MAKE} sweep."
         )
     return found.group()
 

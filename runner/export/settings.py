@@ -1,4 +1,4 @@
-"""Write what predict.py has to know, and the packages that it needs."""
+"""Write the settings that predict.py reads, and the packages that it needs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from runner.export.sources import Sources
 from runner.export.variant import Variant
 from runner.results.tables import Row
 
-_PACKAGES = {  # of each engine, besides those of the tokenizing
+_PACKAGES = {  # of each engine, in addition to those for tokenizing
     "onnxruntime": ("onnxruntime",),
     "openvino": ("openvino",),
     "llamacpp": ("xllamacpp",),
@@ -23,7 +23,7 @@ _PACKAGES = {  # of each engine, besides those of the tokenizing
     "torch": ("torch", "transformers", "safetensors"),
     "torch_compile": ("torch", "transformers", "safetensors"),
 }
-_CPU_BUILDS = "--extra-index-url https://download.pytorch.org/whl/cpu"  # PyPI has only those for GPUs
+_CPU_BUILDS = "--extra-index-url https://download.pytorch.org/whl/cpu"  # PyPI has only builds for GPUs
 
 
 def predict_settings(variant: Variant, sources: Sources) -> dict[str, Any]:
@@ -58,12 +58,12 @@ def requirements(variant: Variant, environment: Mapping[str, Any], server: Seque
     for name in sorted({*_PACKAGES[variant.engine], "numpy", "tokenizers"}):
         if not versions.get(name):
             raise UserError(
-                f"The sweep does not record which version of {name} ran in {variant.row['job']}: it is of an older "
+                f"The sweep does not record which version of {name} ran in {variant.row['job']}: it is from an older "
                 f"Pinbox. Run its grid again with {MAKE} sweep."
             )
-        version = str(versions[name]).partition("-")[0]  # openvino's goes on after it with a build number
-        if not re.fullmatch(r"\w[\w.+]*", version):  # a line of its own could name an index to install from
-            raise UserError(f"The sweep says that {name} {version!r:.60} ran, which is no version: it was changed.")
+        version = str(versions[name]).partition("-")[0]  # openvino's version ends with a hyphen and a build number
+        if not re.fullmatch(r"\w[\w.+]*", version):  # a line break would add a line, which could name a package index
+            raise UserError(f"The sweep says that {name} {version!r:.60} ran, which is not a version: it was changed.")
         lines.append(f"{name}=={version}")
     lines = sorted([*lines, *server])
     if any(line.endswith("+cpu") for line in lines):
@@ -72,11 +72,11 @@ def requirements(variant: Variant, environment: Mapping[str, Any], server: Seque
 
 
 def _multiple(row: Row) -> int:
-    """Return the number whose multiples lengths are padded to, before they are cut at max_length."""
+    """Return the number to a multiple of which texts are padded, before they are cut at max_length."""
     if row["padding"] == "bucketed" and row["bucket"] is None:
         raise UserError(
-            f"The sweep does not record the bucket of {row['job']}: it is of an older Pinbox. Run its grid again with "
-            f"{MAKE} sweep."
+            f"The sweep does not record the bucket of {row['job']}: it is from an older Pinbox. Run its grid again "
+            f"with {MAKE} sweep."
         )
     multiples: dict[str, int] = {"longest": 1, "max_length": row["max_length"], "bucketed": row["bucket"]}
     return multiples[row["padding"]]

@@ -75,7 +75,7 @@ def last_checkpoint(lineage: list[dict[str, Any]], artifact: str) -> str:
     for record, content in reversed(list(zip(lineage, given, strict=True))):
         if step_class(record["step"], "the recorded lineage").gives_tokenizer():
             return str(content)
-    raise UserError("No step of the recorded lineage gives a tokenizer, so there is none to hand over.")
+    raise UserError("No step of the recorded lineage gives a tokenizer, so there is none to export.")
 
 
 def _find(content: str, stores: list[Path], job: str, sweep: Path) -> Path:
@@ -84,9 +84,9 @@ def _find(content: str, stores: list[Path], job: str, sweep: Path) -> Path:
     for folder in there:
         if folder_sha256(folder) == content:
             return folder
-    changed = f": its files were changed. Remove {there[0]}, then" if there else f" {stores[-1]}. To"
+    changed = f": its files were changed. Remove {there[0]}, then make" if there else f" {stores[-1]}. Make"
     raise UserError(
-        f"An artifact that {job} needs, {content}, is no longer in the store{changed} make it anew with "
+        f"An artifact that {job} needs, {content}, is no longer in the store{changed} it again with "
         f"{MAKE} reproduce of {sweep}, and repeat the command with this sweep, or with {sweep}.reproduced if that "
-        "says that the artifact is another one."
+        "says that the artifact has changed."
     )

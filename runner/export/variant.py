@@ -76,7 +76,7 @@ def find_variant(tables: Tables, asked: str) -> Variant:
     labels = (tables.manifest.get("labels") or {}).get(row["task"])
     if not note.is_file() or not lineage or labels is None:
         raise UserError(
-            f"{tables.folder} does not record how {row['job']} was made and evaluated. The sweep is of an older "
+            f"{tables.folder} does not record how {row['job']} was made and evaluated. The sweep is from an older "
             f"Pinbox, or a part of its folder was not copied ({note.relative_to(tables.folder)}, manifest.json). "
             f"Run its grid again with {MAKE} sweep."
         )
@@ -88,7 +88,7 @@ def find_variant(tables: Tables, asked: str) -> Variant:
         engine=prepared.engine,
         stored_at=prepared.artifact_path,
         lineage=lineage,
-        labels=labels_of_head(lineage) or labels,  # without labels of the task's, every model has its own
+        labels=labels_of_head(lineage) or labels,  # if the task has no labels, each model has its own
         kind=kind,
         pairs=row["task"] in (tables.manifest.get("pairs") or []),
     )
@@ -105,7 +105,7 @@ def choose(rows: Sequence[Row], asked: str, sweep: str) -> Row:
         return found[0]
     if found:
         raise UserError(
-            f"VARIANT is '{asked}', but {len(found)} jobs of {sweep} are that. Name one of them by its key: "
+            f"VARIANT is '{asked}', but {len(found)} jobs of {sweep} match it. Name one of them by its key: "
             f"{', '.join(row['job'] for row in found)}."
         )
     names = dict.fromkeys(name for row in rows for name in (*_names(row), row["job"]))

@@ -36,8 +36,8 @@ def export(tables: Tables, asked: str, to: Path, layout: str = PINBOX, with_serv
         with_service: whether the folder gets a service too; see `runner.export.service`.
 
     Raises:
-        UserError: if that is not one measured job, its files are gone from the store or changed, the layout cannot hold
-            it, or `to` is not free or cannot be written.
+        UserError: if `asked` does not name one measured job, if its files are missing from the store or were changed,
+            if the layout cannot hold it, or if `to` is not free or cannot be written.
     """
     chosen = layout_of(layout)
     if with_service and layout != PINBOX:
@@ -49,9 +49,8 @@ def export(tables: Tables, asked: str, to: Path, layout: str = PINBOX, with_serv
     sources = find_sources(variant, recorded(tables).store, tables.folder)
     if variant.engine not in FORMATS:
         raise UserError(
-            f"{variant.name} runs on an engine of your own, '{variant.engine}', and how that loads a model cannot be "
-            "written into a script. The artifact itself is "
-            f"{variant.stored_at}."
+            f"{variant.name} runs on your own engine, '{variant.engine}', for which Pinbox cannot write a script. The "
+            f"artifact itself is {variant.stored_at}."
         )
     load = read_job(SweepFolder(tables.folder), variant.row["job"]).load
     settings = predict_settings(variant, sources)

@@ -128,7 +128,7 @@ class DockerBox(Box):
             raise _machine_error(error, order) or error from None
 
     def _run(self, order: BoxOrder) -> BoxEnd:
-        name = f"pinbox-{uuid.uuid4().hex}"  # known before the container, so that a signal at any moment leaves none
+        name = f"pinbox-{uuid.uuid4().hex}"  # known before the container exists, so that no signal leaves one behind
         try:
             return self._run_named(order, name)
         except Exception:
@@ -260,7 +260,7 @@ def _remove(client: docker.DockerClient, name: str) -> None:
 
 
 def _wait_until_made(client: docker.DockerClient, name: str) -> None:
-    """Wait until the engine has a container, or until it is clear that nobody asked for it.
+    """Wait until the engine has a container, or until it is clear that it was not asked to make one.
 
     A signal may have interrupted the wait for the engine's answer, while the engine goes on making the container.
     """

@@ -46,8 +46,8 @@ def lock_cores(cpus: list[int], sweep: Path) -> Iterator[None]:
     """Lock cores within the context, so that no other sweep of this machine uses them.
 
     If another sweep uses a core, print a line with its name and wait for it. The cores are locked in ascending order,
-    so that two sweeps that need the same cores never wait for each other. Whoever waits for a core holds a second lock,
-    which must be had first: a sweep that releases a core cannot have it again before one that waits for it.
+    so that two sweeps that need the same cores never wait for each other. Each core has a second lock, which a sweep
+    must hold while it waits for the core. So a sweep that releases a core cannot lock it again before a waiting sweep.
 
     Args:
         cpus: the numbers of the CPUs.

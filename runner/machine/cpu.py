@@ -11,8 +11,8 @@ INSTRUCTION_SETS = (
     *("avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16"),
     *("asimd", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "sve2", "svei8mm", "svebf16", "sme"),
 )
-# On Arm the kernel gives numbers and no name: that of who designed the core, and that of the core. These are the cores
-# of servers, as util-linux's lscpu names them (sys-utils/lscpu-arm.c).
+# On Arm, the kernel gives no name but two numbers: for the designer of the core, and for the core. These are the names
+# of server cores in util-linux's lscpu (sys-utils/lscpu-arm.c).
 _ARM_CORES = {
     ("0x41", "0xd08"): "Cortex-A72",
     ("0x41", "0xd0b"): "Cortex-A76",
@@ -39,10 +39,10 @@ class Cpu:
     """One CPU model under one kernel.
 
     Attributes:
-        name: the name that the kernel gives, or on Arm that of the core. In a virtual machine it is often only the
-            vendor's.
-        version: the vendor, family, model and stepping, or Arm's numbers in their place. They tell CPUs with the same
-            name apart.
+        name: the name that the kernel gives, or on Arm the name of the core. In a virtual machine, it is often only the
+            vendor's name.
+        version: the vendor, family, model and stepping, or on Arm the corresponding numbers. They distinguish CPUs with
+            the same name.
         flags: all flags that the kernel lists, sorted.
         caches: the sizes of the first CPU's caches by name, such as {"L1d": "32K"}.
         kernel: the kernel's release.
@@ -73,17 +73,17 @@ def read_cpu(root: Path = Path("/")) -> Cpu:
 
 
 def cpu_info(root: Path = Path("/")) -> dict[str, str]:
-    """Return what /proc/cpuinfo below `root` says about the first CPU; nothing if it cannot be read."""
+    """Return the values for the first CPU in /proc/cpuinfo below `root`. If it cannot be read, there are none."""
     return colon_file(root / "proc/cpuinfo")
 
 
 def cpu_name(info: Mapping[str, str]) -> str | None:
-    """Return the name of a CPU of which the kernel says this; None if neither it nor its core has one."""
+    """Return the name of the CPU that `info` describes, or of its core on Arm, or None if it is not known."""
     return info.get("model name") or _ARM_CORES.get((info.get("CPU implementer", ""), info.get("CPU part", "")))
 
 
 def instruction_sets() -> list[str] | None:
-    """Return which of `INSTRUCTION_SETS` the CPU has; None if the kernel does not list them."""
+    """Return which of `INSTRUCTION_SETS` the CPU has, or None if the kernel does not list them."""
     flags = _flags(cpu_info())
     return None if flags is None else [name for name in INSTRUCTION_SETS if name in flags]
 
@@ -94,7 +94,7 @@ def _flags(info: Mapping[str, str]) -> list[str] | None:
 
 
 def colon_file(path: Path) -> dict[str, str]:
-    """Return the values in a file of `key: value` lines: the first of a repeated key, and none without a file."""
+    """Return the values in a file of `key: value` lines, or none without a file. The first of a repeated key counts."""
     values: dict[str, str] = {}
     try:
         lines = path.read_text().splitlines()
@@ -108,7 +108,7 @@ def colon_file(path: Path) -> dict[str, str]:
 
 
 def read_text(path: Path) -> str | None:
-    """Return a small file's text without surrounding space; None if it cannot be read."""
+    """Return a small file's text without surrounding space, or None if it cannot be read."""
     try:
         return path.read_text().strip()
     except OSError:

@@ -1,8 +1,8 @@
-"""Tell on which CPUs and with which weights int8 products saturate. No other module knows that.
+"""Determine on which CPUs and with which weights int8 products saturate. Only this module contains these rules.
 
 An x86 CPU without VNNI multiplies bytes with the instruction vpmaddubsw. It multiplies two unsigned activations (up to
 255) by two signed weights (up to 127) and adds the two products in 16 bits. A sum above 32,767 is clipped: it saturates
-without an error. VNNI adds in 32 bits. So do Arm's dot products, asimddp and i8mm
+without an error. VNNI adds in 32 bits, and so do Arm's dot products, asimddp and i8mm
 (https://www.intel.com/content/www/us/en/docs/onednn/developer-guide-reference/current/nuances-of-int8-computations.html).
 """
 
@@ -34,11 +34,11 @@ def saturates(instruction_sets: Collection[str]) -> bool:
 
 
 def may_saturate(weight_bits: int | None, instruction_sets: Collection[str] | None) -> bool | None:
-    """Return whether the int8 products of an artifact may saturate on a CPU; None if that is not known.
+    """Return whether the int8 products of an artifact may saturate on a CPU, or None if that is not known.
 
     Args:
-        weight_bits: the bits of `runner.trial.weights.int8_weight_bits`; None if they are not known.
-        instruction_sets: the CPU's flags, as for `saturates`; None if they are not known.
+        weight_bits: the bits of `runner.trial.weights.int8_weight_bits`, or None if they are not known.
+        instruction_sets: the CPU's flags, as for `saturates`, or None if they are not known.
     """
     if weight_bits is None or instruction_sets is None:
         return None

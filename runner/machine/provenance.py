@@ -23,7 +23,7 @@ _LIBRARIES = (
 def code_version() -> str:
     """Return `<commit>+<hash of the sources>`.
 
-    An installed package has its version in place of the commit. Without git, the hash stands alone.
+    For an installed package, the version replaces the commit. Without git, only the hash is returned.
     """
     sources = hashlib.sha256()
     for path in sorted(CODE.rglob("*.py")):

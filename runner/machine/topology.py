@@ -19,7 +19,7 @@ class CacheDomain:
     Attributes:
         cpus: the numbers of the CPUs.
         cores: the first CPU of each physical core.
-        cache_size: the size as the kernel writes it, such as 32768K; empty if the kernel does not name it.
+        cache_size: the size as the kernel writes it, such as 32768K. It is empty if the kernel does not show it.
     """
 
     cpus: list[int]

@@ -22,13 +22,13 @@ class Architecture:
         projections: the linear layers that compute the heads' inputs, queries first; some models lack the last ones.
         attended: the linear layer that takes the heads' outputs.
         into, out: the two linear layers of the feed-forward network.
-        shares: how often a projection holds every head: 3 where queries, keys and values are one layer.
-        gates: how often `into` holds every neuron: 2 where one half of its outputs is multiplied by the other.
+        shares: how many times a projection's outputs hold every head: 3 if queries, keys and values are one layer.
+        gates: how many times the outputs of `into` hold every neuron: 2 if one half is multiplied by the other.
         neurons_key: the field of the config that holds the number of neurons.
         widening: a linear layer from embeddings to wider hidden states, relative to the base model.
         sizes: the defaults of transformers for sizes that config.json lacks.
         numbered_from_padding: whether positions are numbered from the padding id on, which leaves fewer for texts.
-        one_layer_repeated: whether all layers are the same layer, which is run again and again.
+        one_layer_repeated: whether all layers are the same layer, which runs several times.
         first_layer_differs: whether the first layer lacks a part that the others have, so that it cannot be removed.
         heads_stay: the reason why no head can be removed; None if heads can be removed.
         attends_as_bert: whether its attention has the same modules as BERT's.

@@ -57,8 +57,8 @@ def newest_commit(hub_id: str) -> str:
         return Path(snapshot_download(hub_id, allow_patterns=_FILES, local_files_only=True)).name
     except (OSError, ValueError):
         raise UserError(
-            f"{hub_id} cannot be had from the hub ({reason}), and there is no folder of that name here. Correct the "
-            "name, or name the folder of a copy."
+            f"{hub_id} cannot be fetched from the hub ({reason}), and there is no folder of that name here. Correct "
+            "the name, or name the folder of a copy."
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""Check an ONNX file before a session is made of it, because it may come from an untrusted source.
+"""Check an ONNX file before a session loads it, because it may come from an untrusted source.
 
 Only the protobuf is read, without the tensors in other files.
 """

@@ -1,6 +1,6 @@
-"""Check a graph in OpenVINO's intermediate representation before OpenVINO reads it, as it may come from anywhere.
+"""Check a graph in OpenVINO's format before OpenVINO reads it, because it may come from an untrusted source.
 
-Only the XML is read, by Python's own parser: neither the weights nor the library is needed.
+Only the XML is read, by Python's own parser. The weights and the library are not needed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def read_names(path: Path, where: str) -> tuple[list[str], list[str]]:
         where: the model's name in errors.
 
     Raises:
-        UserError: if the file is no such graph, its .bin is missing, or an operator is none of OpenVINO's.
+        UserError: if the file is not such a graph, if its .bin is missing, or if an operator is not one of OpenVINO's.
     """
     root, where = _read(path, where), f"{where}: {path.name}"
     weights = path.with_suffix(".bin")
@@ -58,7 +58,7 @@ def _read(path: Path, where: str) -> ElementTree.Element:
 
 
 def _names(layer: ElementTree.Element, port: str | None) -> str:
-    """Return the first name of a layer's output port, or of its only one; its own name if the port has none."""
+    """Return the first name of a layer's output port (the first port, if `port` is None), or else its own name."""
     ports = [entry for entry in layer.iterfind("output/port") if port is None or entry.get("id") == port]
     names = ports[0].get("names", "") if ports else ""
     return names.split(",")[0] or _text(layer, "name")

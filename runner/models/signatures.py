@@ -1,6 +1,6 @@
 """Find out which architectures transformers has, and which inputs their models take.
 
-Its source is read as text, because importing it takes seconds and a job is composed without it.
+Its source is read as text, because importing it takes seconds and is not needed to compose a job.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Get a model's files from its source, and the steps that make a classifier of them.
+"""Get a model's files from its source, and the steps that turn them into a classifier.
 
 Each source has its own module. This room runs outside the boxes and may use the network. To add a model, write a YAML
 file in conf/model/. To add a source, add a module here and its name to `SourceKind` of runner/config/schema.py.

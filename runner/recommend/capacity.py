@@ -1,4 +1,4 @@
-"""What a sweep knows of the capacity of a variant: the rate that one replica of its configuration holds."""
+"""The measured capacity of a variant: the rate that one replica of its configuration holds."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def measured_capacity(row: Row, trials: Iterable[Row]) -> Capacity | None:
     """Return the capacity of a job with its 95% interval, or None if it was not measured.
 
     The interval is Student's t on the logarithms of the rounds. It is of the capacity itself, not of its ratio to the
-    baseline: so it includes that the machine was faster in one round than in another.
+    baseline, so it includes differences in the machine's speed between rounds.
 
     Args:
         row: the row of the job in the summary.

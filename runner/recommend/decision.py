@@ -1,7 +1,7 @@
-"""The variants that one may choose from, and how their figures scatter.
+"""The variants that can be chosen, and how their figures scatter.
 
-Whatever is resampled is a whole number: how far each round was from the middle of its job, in steps of 10⁻⁵, and one
-bit for each example. Sums of whole numbers are exact in any order.
+All values that are resampled are whole numbers: how far each round was from the middle of its job, in steps of 10⁻⁵,
+and one bit for each example. Sums of whole numbers are exact in any order.
 """
 
 from __future__ import annotations
@@ -89,17 +89,17 @@ class Variant:
 
 @dataclass(frozen=True)
 class DecisionData:
-    """The jobs of one family, task, workload and isolation: what one may choose from.
+    """The jobs of one family, task, workload and isolation: the variants of one choice.
 
     Attributes:
         variants: the jobs without failures, the fastest first.
         failed: label and problem of the other jobs.
         texts: how many texts were evaluated; 0 if none.
         examples: how many of their examples have a bit in the packed mistakes.
-        longest_tokens: the longest input that the memory peaks cover; None if one of them does not say so.
+        longest_tokens: the longest input that the memory peaks cover, in tokens; None if it is unknown for one.
         saturation: a sentence that names the variants whose int8 products may saturate; empty if there is none.
-        score: what the quality is measured by; None if nothing says what is right.
-        margin: the margin that the quality is tested at; None if nothing was tested.
+        score: the measure of quality; None if no variant has a score.
+        margin: the margin of the tests of the quality; None if nothing was tested.
     """
 
     title: str
@@ -116,7 +116,7 @@ class DecisionData:
 
     @cached_property
     def measures(self) -> list[Measure]:
-        """Return what can be limited, with the score by its own name and in its own unit."""
+        """Return the measures that can be limited, with the score by its own name and in its own unit."""
         return measures_with(self.score)
 
     @property
@@ -136,7 +136,7 @@ class DecisionData:
 
 
 def measures_with(score: Score | None) -> list[Measure]:
-    """Return what can be limited, with this score by its own name and in its own unit."""
+    """Return the measures that can be limited, with this score by its own name and in its own unit."""
     if score is None:
         return [*MEASURES]
     return [

@@ -34,9 +34,9 @@ class _Evaluated:
 
     Attributes:
         mistakes: the mistakes on labelled texts.
-        margin: the margin that the quality is tested at; None if nothing was tested.
+        margin: the margin of the tests of the quality; None if nothing was tested.
         tested: the loss at this margin.
-        lost: the loss as the limit allows it; empty without a limit.
+        lost: the loss, with a value only if the limit lets the variant count; empty without a limit.
     """
 
     mistakes: Mapping[str, Mistakes]
@@ -46,7 +46,7 @@ class _Evaluated:
 
 
 def decision_data(tables: Tables, margin: Margin | None = None) -> list[DecisionData]:
-    """Return what can be chosen from, one choice after the other in the order of the plan.
+    """Return the data of each choice that a sweep allows, in the order of the plan.
 
     Args:
         tables: the tables of the sweep.
@@ -194,7 +194,7 @@ def _block(
 
 
 def _longest_tokens(rows: Sequence[Row]) -> int | None:
-    """Return the length that the memory peaks of all jobs cover, in tokens; None where one does not say it."""
+    """Return the length that the memory peaks of all jobs cover, in tokens; None if it is not known for one."""
     lengths = [row["rss_peak_tokens"] for row in rows]
     return None if not lengths or None in lengths else int(min(lengths))
 
@@ -234,15 +234,15 @@ def _by_round(trials: Sequence[Row], rounds: Sequence[int], value: Callable[[Row
 
 
 def _deviations(values: Sequence[float | None], middle: Middle, widening: float = 1.0) -> list[int]:
-    """Return each value less their middle, in steps; 0 for a value that is not known."""
+    """Return each value minus the middle of all, in steps; 0 for a value that is not known."""
     known = [value for value in values if value is not None]
     centre = middle(known) if known else 0.0
     return [0 if value is None else to_steps((value - centre) * widening) for value in values]
 
 
 def _widening(rounds: int) -> float:
-    """Return √(n ÷ (n − 1)): a bootstrap of n values scatters by that much too little.
+    """Return √(n ÷ (n − 1)), the factor by which a bootstrap of n values scatters too little.
 
-    The narrowness bias (T. C. Hesterberg, "What teachers should know about the bootstrap", Am. Stat. 69, 2015).
+    This is the narrowness bias (T. C. Hesterberg, "What teachers should know about the bootstrap", Am. Stat. 69, 2015).
     """
     return math.sqrt(rounds / (rounds - 1)) if rounds > 1 else 1.0

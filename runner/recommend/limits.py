@@ -13,7 +13,7 @@ from typing import Final, Literal
 from runner.errors import UserError
 from runner.results.format import significant
 
-EPSILON: Final = 1e-9  # a limit that was typed as it was read is kept
+EPSILON: Final = 1e-9  # relative: rounding must not make a value miss a limit that equals it
 
 #: Limits by the name of their measure, in the units of the tables: seconds, bytes, fractions.
 Limits = Mapping[str, float]
@@ -29,12 +29,12 @@ class Measure:
         option: the option of the command line, without the dashes.
         unit: the unit that people type and read.
         factor: the size of this unit in the unit of the tables.
-        scatters_with: what the figure scatters with, and so what is resampled.
+        scatters_with: what makes the figure scatter, and so what is resampled.
         at_least: whether the limit is the least that is allowed, not the most.
-        smallest: a smaller limit is taken as this one when an excess is put in proportion to it, so that also 0 can be
-            missed by little.
+        smallest: an excess is a fraction of the limit, but at least of this value, so that a limit of 0 can be missed
+            by little.
         optional: whether only some sweeps measure it.
-        only_limited: whether it is told only where it is limited.
+        only_limited: whether it is shown only where it is limited.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Measure:
         return f"{self.title} {'≥' if self.at_least else '≤'} {number}{self._space}{unit}"
 
     def miss(self, value: float | None, limit: float) -> str:
-        """Return how a value misses its limit, as 'p90 27.7 ms > 20 ms', with digits enough to tell them apart."""
+        """Return how a value misses its limit, as 'p90 27.7 ms > 20 ms', with enough digits to distinguish them."""
         if value is None:
             return f"{self.title} not known"
         texts = ((self.text(value, digits), self.text(limit, digits)) for digits in range(3, 12))
@@ -132,7 +132,7 @@ def _limit(measure: Measure, text: str) -> float:
     if measure.unit in ("%", "points") and value > 100:
         raise UserError(f"--{measure.option}={text} is above 100%. Give {wanted}.")
     if measure.at_least and value <= 1:
-        return value  # a score is a fraction, and is typed as it is read
+        return value  # a score may be typed as a fraction
     if not percent and value == 0:
         raise UserError(f"--{measure.option}={text} would allow nothing. Give {wanted}.")
     return value * measure.factor

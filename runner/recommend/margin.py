@@ -35,12 +35,12 @@ class Loss(NamedTuple):
 
 
 def margin_of(rows: Sequence[Row]) -> float | None:
-    """Return the margin that a sweep has tested its variants at; None if none was tested."""
+    """Return the margin at which a sweep has tested its variants; None if none was tested."""
     return next((row["quality_margin"] for row in rows if row["quality_margin"] is not None), None)
 
 
 def losses(rows: Sequence[Row], margin: Margin) -> dict[str, Loss]:
-    """Return the loss of each job of a sweep that has a score. A baseline loses nothing to itself."""
+    """Return the loss of each job of a sweep that has a score. The loss of a baseline is 0."""
     blocks: dict[str | None, list[Row]] = defaultdict(list)
     for row in rows:
         blocks[row["baseline_job"]].append(row)

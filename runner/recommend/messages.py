@@ -13,14 +13,14 @@ from runner.recommend.resamples import RESAMPLES
 from runner.results.format import UNKNOWN, in_points, listed, milliseconds, pluralize, significant
 
 LATENCY: Final = (
-    "Latency, p90, p95 and p99 are the baseline's × the ratio to it. The baseline's own depend on how fast the machine "
-    "was just then"
+    "Latency, p90, p95 and p99 are the baseline's figures × the ratio to it. The baseline's figures depend on how fast "
+    "the machine was at that time"
 )
 FEW_ROUNDS: Final = 5
 _MAX_BASELINES: Final = 3
 SENTENCES: Final = {
     "none fits": "No variant keeps every limit.",
-    "no nearest": "No nearest miss: no variant has a known value for everything that was limited.",
+    "no nearest": "There is no nearest miss: every variant lacks a value for at least one of the limits.",
     "nearest": "Nearest miss: {label} ({misses}; by {excess} of the limit). It has {figures}.",
     "no limit": "The fastest of {variants}; no limit was given.",
     "only one": "The only one that keeps every limit, out of {variants}.",
@@ -28,16 +28,16 @@ SENTENCES: Final = {
     "certified": "Quality certified: it loses less than {margin} of {score} (95%).",
     "not certified": "Quality not certified: {reason}.",
     "faster": "Faster, but: {faster}.",
-    "one round": "One round does not say how sure that is.",
-    "too large": "The report is too large to hold how sure that is: the command `pinbox recommend` tells it.",
+    "one round": "One round does not show how sure that is.",
+    "too large": "The report is too large to show how sure that is; the command `pinbox recommend` shows it.",
     "nearest share": "It keeps them all, and is the fastest, in {share} of {resamples} resamples of {resampled}.",
     "best share": "Best in {share} of {resamples} resamples of {resampled}{others}.",
     "next": "; next {label}, {share}",
     "none share": "; none fits in {share}",
-    "few rounds": "{rounds}: take that as rough.",
-    "ties": "As fast, as far as one can tell: {ties} (noise floor {floor}%).",
+    "few rounds": "With {rounds}, that is a rough figure.",
+    "ties": "Not distinguishable in latency: {ties} (noise floor {floor}%).",
     "cost": "A million texts cost {cost}, at {price} per core-hour and full use{cheapest}.",
-    "is cheapest": ": the cheapest, too",
+    "is cheapest": ". It is also the cheapest that fits",
     "cheaper": ". Cheapest that fits: {label}, {cost}",
 }
 
@@ -73,7 +73,7 @@ def figures(data: DecisionData, place: int, limits: Limits) -> str:
 
 
 def latency_line(choices: Iterable[DecisionData]) -> str:
-    """Return what latency is, with the figures of up to three baselines; empty where there are only raw times."""
+    """Explain the latency, with the figures of up to three baselines; empty where there are only raw times."""
     choices = [*choices]
     if not any(variant.paired for data in choices for variant in data.variants):
         return ""
@@ -88,14 +88,14 @@ def _latencies(block: Block) -> str:
 
 
 def memory_line(choices: Iterable[DecisionData]) -> str:
-    """Return what memory is, and the length of the inputs that it holds for; empty where it is not known."""
+    """Explain the memory, with the length of the inputs that it covers; empty where it is not known."""
     known = [data for data in choices if any("rss_bytes" in variant.values for variant in data.variants)]
     lengths = {data.longest_tokens for data in known}
     if not lengths:
         return ""
     tokens = listed([f"{length:,}" for length in sorted(length for length in lengths if length is not None)])
     covered = "the timed inputs" if None in lengths else f"inputs of up to {tokens} tokens"
-    return f"Memory is the peak of resident memory, file-mapped pages included, with {covered}: longer ones need more."
+    return f"Memory is the peak of resident memory, file-mapped pages included, with {covered}; longer ones need more."
 
 
 def misses(data: DecisionData, chosen: Recommendation, place: int, limits: Limits) -> str:

@@ -10,8 +10,8 @@ import numpy as np
 
 from runner.results.tables import Tables, coded, places_by_job
 
-#: At most this many examples are resampled; of more, evenly spaced ones are kept. Their scatter is then scaled to that
-#: of as many examples as there are texts: words of the same text are treated as if they were all alike.
+#: At most this many examples are resampled; if there are more, evenly spaced ones are kept. Their scatter is scaled to
+#: that of as many examples as there are texts: words of the same text are treated as if they were all alike.
 MAX_EXAMPLES: Final = 1000
 
 

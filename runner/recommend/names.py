@@ -1,4 +1,4 @@
-"""How the variants of a choice are named: by what tells them apart."""
+"""Name the variants of a choice by the settings in which they differ."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from runner.results.format import milliseconds, pluralize
 from runner.results.labels import group_label, load, quota
 from runner.results.tables import Row
 
-#: What tells jobs apart that are otherwise alike, and how it is written.
+#: The settings that can distinguish jobs with the same label, and how each is written.
 _SETTINGS: Final[Mapping[str, Callable[[Any], str]]] = {
     "threads": lambda threads: pluralize(threads, "thread"),
     "workers": lambda workers: pluralize(workers, "worker"),
@@ -22,7 +22,7 @@ _SETTINGS: Final[Mapping[str, Callable[[Any], str]]] = {
 
 
 def labels_of(rows: Sequence[Row]) -> dict[str, str]:
-    """Name jobs by what tells them apart: by the settings in which they differ, and by the key if nothing else does."""
+    """Name jobs by their labels and the settings in which they differ, and by the key if that is not unique."""
     differing = _differing(rows)
     names = {
         row["job"]: " · ".join([group_label(row), *(_SETTINGS[name](row[name]) for name in differing)]) for row in rows

@@ -28,7 +28,7 @@ class Instance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the file says. `date` is the day on which the prices held."""
+    """The content of the file. `date` is the day on which the prices were valid."""
 
     date: datetime.date
     currency: str
@@ -39,7 +39,7 @@ def read_prices(path: Path) -> Prices:
     """Return the content of a file of prices.
 
     Raises:
-        UserError: if it cannot be read, or is not as it must be. The message names the file and the key.
+        UserError: if it cannot be read, or has a wrong content. The message names the file and the key.
     """
     try:
         prices = msgspec.convert(_plain(path), Prices)

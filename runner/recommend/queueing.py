@@ -3,7 +3,7 @@
 The calls were measured with a closed load, one after the other. The simulation is an M/G/c queue: requests arrive at
 random, each takes the time of a call that is drawn from the measured ones, and c workers answer them in the order of
 their arrival. A worker forms batches as runner/trial/service.py does. Nothing here is fitted to the measured capacity,
-so how far both are apart tells what such a model leaves out: the pipes, and workers that slow each other down.
+so the difference between both shows what such a model leaves out: the pipes, and workers that slow each other down.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Model:
         return float(np.percentile(self.latencies(rate), percentile))
 
     def capacity(self, objective: Objective) -> float:
-        """Return the highest rate that keeps an objective; 0 if none does that is worth to be named."""
+        """Return the highest rate that keeps an objective; 0 if even 1/64 of the service's maximum does not."""
         high = self._most_per_second
         low = high / _WIDEST
         if self.latency(low, objective.percentile) > objective.seconds:
@@ -115,7 +115,7 @@ def model_of(capacity: Capacity, calls: Calls) -> Model:
 def measured_calls(tables: Tables, jobs: Collection[str]) -> dict[str, Calls]:
     """Return the calls of jobs, in the trials that are ok and in an included round.
 
-    A job whose calls had several texts is left out: they do not tell how long one request takes.
+    A job whose calls had several texts is left out: they do not show how long one request takes.
     """
     single = {row["job"]: row for row in tables.jobs if row["job"] in jobs and (row["batch_size"] or 1) == 1}
     trials = tables.results.select(["job", "round", "role", "status", "included"]).to_pylist()

@@ -37,7 +37,7 @@ class Serving:
 
     @property
     def least_cores(self) -> int:
-        """Return the cores that would do if each replica holds the upper end of its interval."""
+        """Return the cores that are enough if each replica holds the upper end of its interval."""
         return self.least_replicas * self.capacity.cores
 
 
@@ -47,7 +47,7 @@ class RateChoice:
 
     Attributes:
         rate: requests a second.
-        objective: what their latency must keep.
+        objective: the objective that their latency must keep.
         servings: the variants that hold the rate, the fewest cores first; of equal ones, the most spare capacity.
         fitting: those that keep the other limits, too, in the same order.
         cannot: per variant that does not hold the rate, the reason.
@@ -66,7 +66,7 @@ class RateChoice:
 
     @property
     def ties(self) -> list[Serving]:
-        """Return the others that need as few cores as the winner, as far as the intervals of their capacities tell."""
+        """Return the others that may need as few cores as the winner, given the intervals of their capacities."""
         return [one for one in self.fitting[1:] if one.least_cores <= self.fitting[0].cores]
 
 
@@ -107,7 +107,7 @@ def chosen_objective(data: Sequence[DecisionData], asked: Objective | None) -> O
         raise UserError(f"The sweep measured capacities under several objectives ({names}). Choose with --slo-p99-ms.")
     if asked not in measured:
         raise UserError(
-            f"The objective {asked} was not measured, but {names}. Ask for that one, or run the sweep with "
+            f"The objective {asked} was not measured; measured: {names}. Choose a measured one, or run the sweep with "
             f"load.slo.percentile={asked.percentile:g} load.slo.milliseconds={1000 * asked.seconds:g}."
         )
     return asked
@@ -160,5 +160,5 @@ def fleets(serving: Serving, instances: Sequence[Instance], replica_bytes: float
 
 
 def per_million(price_per_hour: float, rate: float) -> float:
-    """Return what a million requests cost at a rate, when what serves them costs this much an hour."""
+    """Return what a million requests cost at a rate, if the cores or instances cost this much an hour."""
     return price_per_hour / (3600 * rate) * 1e6

@@ -67,7 +67,7 @@ def print_rate(
     predicted: Mapping[str, Prediction],
     console: Console,
 ) -> None:
-    """Print one choice: the variant with the fewest cores, why, what that costs, and what the others need."""
+    """Print one choice: the variant with the fewest cores, why, its cost, and the cores of the others."""
     console.print(styled(f"{data.title}, isolation {data.isolation}", "bold"))
     if not data.variants:
         console.print(styled("Nothing was measured: there is nothing to choose from.", "red"))
@@ -101,18 +101,18 @@ def _reasons(data: DecisionData, at: RateChoice, winner: Serving) -> list[str]:
         margin = f"A replica holds {held}. One round gives no interval, so it is counted without a margin."
     else:
         margin = (
-            f"A replica holds {held} (95% interval {interval(capacity)}) and is counted with the lower end, so that "
-            f"{pluralize(winner.replicas, 'replica')} will do for {per_second(winner.replicas * capacity.low)}."
+            f"A replica holds {held} (95% interval {interval(capacity)}) and is counted with the lower end, so "
+            f"{pluralize(winner.replicas, 'replica')} can serve {per_second(winner.replicas * capacity.low)}."
         )
         if capacity.rounds < messages.FEW_ROUNDS:
-            margin += f" {pluralize(capacity.rounds, 'round')}: take that as rough."
+            margin += f" With {pluralize(capacity.rounds, 'round')}, that is a rough figure."
     others = len(at.fitting)
     variants = pluralize(len(data.variants), "variant")
     reason = f"The fewest cores of {others} that hold the rate and keep every limit, out of {variants}."
     if others == 1:
         reason = f"The only one that holds the rate and keeps every limit, out of {variants}."
     ties = [f"{data.variants[one.place].label} ({_tie(one)})" for one in at.ties]
-    tied = [f"As few cores, as far as one can tell: {listed(ties, '; ')}."] if ties else []
+    tied = [f"May need as few cores: {listed(ties, '; ')}."] if ties else []
     return [margin, reason, *tied]
 
 
@@ -133,7 +133,7 @@ def _tie(serving: Serving) -> str:
 
 
 def _model(at: RateChoice, winner: Serving, expected: Prediction | None) -> list[str]:
-    """Return what the queueing model expects, so that one sees how far it is from what was measured."""
+    """Return what the queueing model expects, to compare it with what was measured."""
     if expected is None:
         return []
     each, percentile = at.rate / winner.replicas, at.objective.percentile
@@ -163,7 +163,7 @@ def _costs(data: DecisionData, at: RateChoice, winner: Serving, pricing: Pricing
         return ["No type of instance has room for a replica of it."]
     lines = [
         f"A million requests at this rate cost {cost}, on whole instances at the prices of {pricing.prices.date}. "
-        "Their cores are taken to be as fast as those of this sweep."
+        "Their cores are assumed to be as fast as those of this sweep."
     ]
     lines += [
         f"{fleet.count} × {fleet.instance.name} with up to {pluralize(fleet.replicas_each, 'replica')} each: "

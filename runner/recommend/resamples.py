@@ -1,4 +1,4 @@
-"""The bootstrap: rounds and examples resampled 1,000 times, and what each variant comes to in each resample.
+"""The bootstrap: resample rounds and examples 1,000 times, and compute the figures of each variant in each resample.
 
 B. Efron, R. J. Tibshirani, "An Introduction to the Bootstrap", 1993. All variants get the same resamples. Few rounds
 have few distinct resamples, so everything is computed once for each distinct one.
@@ -21,7 +21,7 @@ from runner.results.pareto import count_dominating
 from runner.results.statistics import t_quantile
 
 RESAMPLES: Final = 1000
-#: A variant that so many others dominate is not resampled: it is never the best.
+#: A variant that this many others dominate is not resampled, because it is never the best.
 MAX_DOMINATING: Final = 50
 _ROUNDS_SEED, _EXAMPLES_SEED = 1, 2
 
@@ -62,7 +62,7 @@ _NOTHING = Distinct(np.zeros((1, 0)), np.zeros(RESAMPLES, dtype=int))
 
 
 class Resamples:
-    """The resamples of the variants that one may choose from.
+    """The resamples of the variants that can be chosen.
 
     Attributes:
         rounds, examples: the distinct resamples.
@@ -84,7 +84,7 @@ class Resamples:
         return [int(place) for place in np.flatnonzero(self.dominating < MAX_DOMINATING)]
 
     def distinct(self, measure: Measure) -> Distinct:
-        """Return the distinct resamples of what a measure scatters with."""
+        """Return the distinct resamples of rounds or examples, according to what a measure scatters with."""
         return {"rounds": self.rounds, "examples": self.examples, "nothing": _NOTHING}[measure.scatters_with]
 
     def log_latency(self, variant: Variant) -> np.ndarray:
@@ -94,7 +94,7 @@ class Resamples:
         return logs + _rounded(_medians(counts, variant.block.clock)) if variant.paired else logs
 
     def outcomes(self, variant: Variant, measure: Measure) -> Outcomes:
-        """Return what a known measure of a variant comes to in each distinct resample of what it scatters with."""
+        """Return a known measure of a variant in each distinct resample (see `distinct`)."""
         value = variant.values[measure.name]
         if measure.scatters_with == "rounds":
             medians = _medians(self._counts(variant), variant.ratio_steps[measure.name])
@@ -173,7 +173,7 @@ class Resamples:
 
     @property
     def _per_mistake(self) -> float:
-        """Return what one mistake is as a fraction, scaled to the scatter of as many examples as there are texts."""
+        """Return the share of one mistake, scaled to the scatter of as many examples as there are texts."""
         kept = self._data.examples
         return math.sqrt(kept / self._data.texts) / kept if kept else 0.0
 

@@ -21,7 +21,7 @@ _STYLES = {"winner": "bold green", "fits": "", "fails": "bright_black"}
 def print_recommendation(
     data: DecisionData, chosen: Recommendation, limits: Limits, core_hour: float | None, console: Console
 ) -> None:
-    """Print one choice: the winner, why, how sure that is, and what each other variant fails on."""
+    """Print one choice: the winner, why, how sure that is, and which limits each other variant misses."""
     console.print(styled(f"{data.title}, isolation {data.isolation}", "bold"))
     if not data.variants:
         console.print(styled("Nothing was measured: there is nothing to choose from.", "red"))

@@ -13,8 +13,8 @@ TITLE = "Accuracy in detail"
 EXPLAINED = (
     "Differences are to the baseline on the same examples, in percentage points or F1, each with its own 95% interval "
     "(Tango's score interval; F1: paired bootstrap, BCa). p is McNemar's exact test of no difference, and p of a loss "
-    "is the score test of a loss of the margin or more; both are adjusted for the number of variants (Holm). Of tagged "
-    "texts every word is an example; intervals and p are then Student's t over the texts."
+    "is the score test of a loss of the margin or more; both are adjusted for the number of variants (Holm). In tagged "
+    "texts, every word is an example; intervals and p are then Student's t over the texts."
 )
 
 
@@ -114,29 +114,29 @@ _COLUMNS = (
     ),
     Column(
         "p",
-        "that the accuracies are equal, adjusted",
+        "of the hypothesis that the accuracies are equal, adjusted",
         lambda r: _p_cell(r, "accuracy_p_value"),
         "accuracy_p_value_holm",
         needs=("accuracy_p_value",),
     ),
     Column(
         "p of a loss",
-        "that the loss is the margin or more, adjusted",
+        "of the hypothesis that the loss is the margin or more, adjusted",
         lambda r: _p_cell(r, "quality_p_value"),
         "quality_p_value_holm",
         needs=("quality_p_value",),
     ),
-    Column("Macro-F1", "and its difference to the baseline's", _f1_cell, "macro_f1", needs=("macro_f1",)),
+    Column("Macro-F1", "with its difference to the baseline's", _f1_cell, "macro_f1", needs=("macro_f1",)),
     Column(
         "Micro-F1",
-        "of all labels together",
+        "F1 of all labels together",
         lambda r: Cell(UNKNOWN if r["micro_f1"] is None else f"{r['micro_f1']:.3f}"),
         "micro_f1",
         needs=("micro_f1",),
     ),
     Column(
         "Entity F1",
-        "of entities of all types, each by its first and last word, and its difference to the baseline's",
+        "F1 of entities of all types, each by its first and last word, with its difference to the baseline's",
         lambda r: _f1_cell(r, "entity_f1"),
         "entity_f1",
         needs=("entity_f1",),
@@ -164,7 +164,7 @@ _COLUMNS = (
     ),
     Column(
         "Worst slice",
-        "of labels, lengths and the task's own columns, the one with the largest loss; p is adjusted for all of them",
+        "slice by label, length or a column of the task with the largest loss; p is adjusted for the number of slices",
         _slice_cell,
         "slice_accuracy_difference",
         needs=("slice_accuracy_difference",),
@@ -192,7 +192,7 @@ _COLUMNS = (
     ),
     Column(
         "By batch",
-        "predictions that differ when a text is evaluated alone, among seven others, or as the workload calls",
+        "predictions that differ when a text is evaluated alone, among seven others, or in the workload's own calls",
         _batch_cell,
         "batch_changed_predictions",
         needs=("batch_changed_predictions",),

@@ -117,7 +117,7 @@ def _cosine_cell(row: Row) -> Cell:
     if row["cosine_mean"] is None:
         return Cell(UNKNOWN, RANDOM_WEIGHTS if row["weights"] == "random" else "")
     ends = "–".join(f"{row[f'cosine_{end}']:.4f}" for end in ("low", "high"))
-    return Cell(f"{row['cosine_mean']:.4f}", ends, f"the least is {row['cosine_least']:.4f}")
+    return Cell(f"{row['cosine_mean']:.4f}", ends, f"the lowest is {row['cosine_least']:.4f}")
 
 
 def _judged_cell(row: Row, name: str) -> Cell:
@@ -167,15 +167,15 @@ def _energy_cell(row: Row) -> Cell:
 COLUMNS = (
     Column(
         "Latency p50",
-        "median time from the text to the prediction, raw: it also depends on how fast the machine was just then",
+        "median raw time from the text to the prediction; it also depends on how fast the machine was at that time",
         lambda r: Cell(milliseconds(r["latency_p50_seconds"])),
         "latency_p50_seconds",
     ),
     Column("Speedup", "baseline ÷ variant, with its 95% interval", _speedup_cell, "latency_ratio", inverted=True),
     Column(
         "Over float32",
-        "speedup against the fastest variant that predicts the same in float32, with its 95% interval: what is left "
-        "for other means than the engine",
+        "speedup against the fastest variant that predicts the same in float32, with its 95% interval: the part that "
+        "does not come from the engine alone",
         _float32_cell,
         "float32_ratio",
         needs=("float32_ratio",),
@@ -192,7 +192,7 @@ COLUMNS = (
     ),
     Column(
         "Offline",
-        "rate at which the service answers requests that all arrive at once: no capacity is higher",
+        "rate at which the service answers requests that all arrive at once: the upper bound of the capacity",
         lambda r: Cell(per_second(r["offline_per_second"])),
         "offline_per_second",
         needs=("offline_per_second",),
@@ -216,7 +216,7 @@ COLUMNS = (
     ),
     Column(
         "Engine's speedup",
-        "the same without tokenizing, which is alike for most variants, with its 95% interval",
+        "speedup without tokenizing, which takes the same time in most variants, with its 95% interval",
         _engine_cell,
         "engine_ratio",
         needs=("engine_ratio",),
@@ -225,7 +225,8 @@ COLUMNS = (
     ),
     Column(
         "Accuracy",
-        "with its 95% interval (Wilson); of texts with several labels, all are right; of tagged texts, each word",
+        "with its 95% interval (Wilson); a text with several labels counts if all of them are right; in tagged texts, "
+        "each word counts",
         _accuracy_cell,
         "accuracy",
         unless=tuple(JUDGED),
@@ -240,7 +241,7 @@ COLUMNS = (
     ),
     Column(
         "Agreement",
-        "predictions equal to the baseline's, with its 95% interval (Wilson): all that can be said without labels",
+        "share of predictions equal to the baseline's, with its 95% interval (Wilson); shown if there are no labels",
         _agreement_cell,
         "agreement",
         needs=("agreement",),
@@ -248,7 +249,7 @@ COLUMNS = (
     ),
     Column(
         "Cosine",
-        "of each text's vector with the baseline's: mean, with its 95% interval (Student's t)",
+        "mean cosine of each text's vector with the baseline's, with its 95% interval (Student's t)",
         _cosine_cell,
         "cosine_mean",
         needs=("cosine_mean",),
@@ -271,7 +272,7 @@ COLUMNS = (
         "changed_predictions",
         unless=tuple(JUDGED),
     ),
-    Column("Disk", "size of the artifact; masked: many weights are 0, but all are there", _disk_cell, "disk_bytes"),
+    Column("Disk", "size of the artifact; masked: many weights are 0, but all are stored", _disk_cell, "disk_bytes"),
     Column(
         "Compressed",
         "the same files, each compressed (zstd): what a download costs",
@@ -288,14 +289,14 @@ COLUMNS = (
     ),
     Column(
         "Cold start",
-        "from an empty page cache to the first prediction, and what that read from the disk",
+        "time from an empty page cache to the first prediction, and how much was read from the disk",
         lambda r: Cell(seconds(r["cold_start_seconds"]), megabytes(r["cold_start_read_bytes"])),
         "cold_start_seconds",
         needs=("cold_start_seconds",),
     ),
     Column(
         "Load",
-        "from files to a model ready to be called, import not included",
+        "time from files to a model that is ready to be called, without the import",
         lambda r: Cell(seconds(r["load_seconds"]), of_baseline(r["load_ratio"])),
         "load_seconds",
     ),
@@ -323,7 +324,7 @@ COLUMNS = (
     Column("Throughput", "texts per second", _throughput_cell, "examples_per_second", detail=True),
     Column(
         "Documents per second",
-        "that the engine encodes in batches, without tokenizing; not timed in turns",
+        "documents that the engine encodes per second in batches, without tokenizing; not timed in turns",
         lambda r: Cell(per_second(r["documents_per_second"])),
         "documents_per_second",
         needs=("documents_per_second",),
@@ -338,7 +339,7 @@ COLUMNS = (
     ),
     Column(
         "Energy",
-        "of the CPU package, per call (RAPL)",
+        "energy of the CPU package per call (RAPL)",
         _energy_cell,
         "energy_joules_per_call",
         needs=("energy_joules_per_call",),

@@ -15,8 +15,8 @@ from runner.results.accuracy import confusion_matrix
 from runner.results.labels import group_label
 from runner.results.tables import Row, Tables, coded, places_by_job
 
-MAX_PREDICTION_GROUPS, MOST = 30, 100  # that are shown, and variants of each
-MAX_CHANGES = 100  # of one variant that are shown: those that hurt, then those that moved most
+MAX_PREDICTION_GROUPS, MOST = 30, 100  # groups that are shown, and variants of each
+MAX_CHANGES = 100  # changes of one variant that are shown: by kind, then by size
 KINDS = ("negative", "positive", "other")  # only the baseline right, only the variant right, neither or no label
 _LONGEST_TEXT = 1000  # characters of an example that are shown
 _OF_EXAMPLES = ["job", "example", "text", "label", "prediction", "probability"]
@@ -31,7 +31,7 @@ class EvaluatedVariant:
     row: Row  # of summary
     matrix: list[list[int]]  # rows true, columns predicted; empty where there is no accuracy
     changes: int  # how many predictions changed
-    changed: list[Row]  # of these, MAX_CHANGES of either order: those whose probabilities moved most first
+    changed: list[Row]  # the first MAX_CHANGES by kind, and those by size; the largest change of probabilities first
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def _rows_evaluated(tables: Tables) -> dict[tuple[str, str, str], dict[tuple[str
 def _evaluated(
     tables: Tables, rows: Mapping[str, Row], labels: Mapping[str, Sequence[str]]
 ) -> dict[str, EvaluatedVariant]:
-    """Return what is shown of each of these jobs. Only that part becomes Python objects."""
+    """Return the shown predictions of each of these jobs. Only they become Python objects."""
     table = tables.predictions.read(_OF_EXAMPLES, rows)
     known: dict[str, int] = {}
     sides = ("label", "prediction", "baseline_prediction")

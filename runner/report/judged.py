@@ -1,4 +1,4 @@
-"""How the columns show a figure that people's judgements give, with its difference to the baseline's."""
+"""Show, in columns, a figure that follows from people's judgements, with its difference to the baseline's."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from runner.results.format import UNKNOWN, signed
 from runner.results.tables import Row
 
 _ENDS = ("_difference", "_difference_low", "_difference_high")
-_DIFFERENCE = "and its difference to the baseline's on the same examples, with its 95% interval"
+_DIFFERENCE = "with its difference to the baseline's on the same examples and its 95% interval"
 
 #: The title and the explanation of each figure, by its column of the summary.
 JUDGED = {
     "spearman": ("Spearman", f"rank correlation of the cosines of pairs with people's scores, {_DIFFERENCE}"),
-    "ndcg_at_10": ("nDCG@10", f"of the documents ranked for a query, mean over the queries, {_DIFFERENCE}"),
+    "ndcg_at_10": ("nDCG@10", f"mean over the queries of the nDCG of the ranked documents, {_DIFFERENCE}"),
     "mrr_at_10": ("MRR@10", f"mean of 1 ÷ the rank of the first relevant document, {_DIFFERENCE}"),
     "recall_at_10": ("Recall@10", f"share of relevant documents among the first 10, {_DIFFERENCE}"),
     "recall_at_100": ("Recall@100", f"share of relevant documents among the first 100, {_DIFFERENCE}"),

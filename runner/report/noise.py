@@ -10,7 +10,7 @@ from runner.results.format import percent, pluralize
 from runner.results.records.trial import ALONE_ROLES
 from runner.results.tables import Row
 
-_DISAGREE = 0.1  # of a logarithm: what a reader sees who divides two latencies
+_DISAGREE = 0.1  # of a logarithm: a reader who divides two latencies notices this
 _SIGNS = {
     "reference_ratio": "a fixed kernel ran slower than usual",
     "throttled_periods": "the box was throttled",
@@ -25,7 +25,7 @@ def floor_sentence(rows: Sequence[Row]) -> str:
     """Return what the A/A test of a group found. Empty without such a test.
 
     Args:
-        rows: of the summary.
+        rows: rows of the summary.
     """
     floor = next((row["noise_floor"] for row in rows if row["noise_floor"] is not None), None)
     if floor is None:
@@ -44,7 +44,7 @@ def raw_times_sentence(rows: Sequence[Row]) -> str:
     if all(abs(math.log(row["latency_p50_seconds"] / own / row["latency_ratio"])) <= _DISAGREE for row in known):
         return ""
     return (
-        "Latencies are raw, each from its own moment of the machine; a speedup compares within a round: where they "
+        "Latencies are raw times, each measured at its own moment; a speedup compares within a round. Where they "
         "disagree, go by the speedup."
     )
 
@@ -53,7 +53,7 @@ def slots_sentence(rows: Sequence[Row], trials: Sequence[Row]) -> str:
     """Return that rounds of a group were measured at once, and what that cost. Empty if they were not.
 
     Args:
-        rows: of the summary.
+        rows: rows of the summary.
         trials: rows of results that share a baseline.
     """
     at_once = 1 + max((trial["beside"] or 0 for trial in trials), default=0)
@@ -61,14 +61,14 @@ def slots_sentence(rows: Sequence[Row], trials: Sequence[Row]) -> str:
         return ""
     row = next((row for row in rows if row["beside_ratio"] is not None), None)
     if row is None:
-        return f"{at_once} boxes at once: what that costs is not known, for want of a pair that was measured alone."
+        return f"{at_once} boxes at once: what that costs is not known, because no pair was measured alone."
     ratio, low, high = (row[f"beside_ratio{end}"] for end in ("", "_low", "_high"))
     how = "slower" if ratio >= 1 else "faster"
     between = f" ({_signed(low)} to {_signed(high)})" if low is not None else ""
     floors = [row["noise_floor_alone"], row["noise_floor"]]
     alone, beside = (percent(floor - 1) if floor is not None else "not known" for floor in floors)
     return (
-        f"{at_once} boxes at once: noise floor {alone} alone, {beside} beside others; the baseline's calls "
+        f"{at_once} boxes at once: noise floor {alone} alone, {beside} beside others; the baseline's calls are "
         f"{percent(abs(ratio - 1))} {how} beside others than alone{between}."
     )
 
@@ -113,8 +113,8 @@ def rounds_sentence(trials: Sequence[Row]) -> str:
         said = f"{len(kept)} of {pluralize(len(by_round), 'round')} included; {len(left_out)} {was} left out and rerun "
         said += f"because the machine was disturbed: {_reasons(left_out)}."
     if disturbed:
-        said += f" Of those included, {len(disturbed)} {'was' if len(disturbed) == 1 else 'were'} disturbed too, "
-        said += f"for want of better ones: {_reasons(disturbed)}."
+        said += f" Too few rounds were undisturbed, so {len(disturbed)} of those included "
+        said += f"{'was' if len(disturbed) == 1 else 'were'} disturbed, too: {_reasons(disturbed)}."
     return said
 
 

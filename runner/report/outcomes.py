@@ -1,4 +1,4 @@
-"""The resampled outcomes of the variants, small enough to travel inside a report.
+"""The resampled outcomes of the variants, small enough for a report to contain them.
 
 In each resample, a page has to find the fastest variant that keeps every limit. So it gets the order of the variants by
 latency in each distinct resample, and the value that each measure then has. Whole numbers are packed as base64.
@@ -17,7 +17,7 @@ from runner.recommend.decision import DecisionData
 from runner.recommend.limits import MEASURES
 from runner.recommend.resamples import Outcomes, Resamples
 
-#: A page holds at most about this many characters of outcomes; it has none for the choices beyond them.
+#: A page holds at most about this many characters of outcomes; the choices beyond this limit have none.
 MAX_CHARACTERS: Final = 2_000_000
 _RESAMPLED = [measure for measure in MEASURES if measure.scatters_with != "nothing"]
 
@@ -31,8 +31,8 @@ class PackedOutcomes(TypedDict):
     Attributes:
         variants: the places of the variants that are the best under some limits, the fastest first.
         order: per distinct resample of the rounds, the variants in the order of their latency: places in `variants`.
-        rounds, examples: which of the encoder's places tells the distinct resample of the rounds, and of the examples.
-        series: what measures come to in the distinct resamples, relative to their measured values.
+        rounds, examples: which of the encoder's lists in `places` is that of the rounds, and that of the examples.
+        series: the values of measures in the distinct resamples, relative to their measured values.
         series_of: per measure, the place in `series` for each variant; None where the measure is not known.
     """
 
@@ -83,9 +83,9 @@ class OutcomeEncoder:
         )
 
     def _sometimes_best(self, data: DecisionData, resamples: Resamples) -> list[int] | None:
-        """Return the variants that no faster one equals or exceeds in everything in every resample.
+        """Return all variants except those that a faster one equals or exceeds in every measure and every resample.
 
-        The others are never the best, whatever the limits are. None if there is no room for all of them.
+        The excluded ones are never the best under any limits. None if there is no room for the others.
         """
         rounds, examples = len(resamples.rounds.counts), len(resamples.examples.counts)
         characters_each = (3 * rounds + 2 * examples) * 4 / 3
@@ -108,7 +108,7 @@ class OutcomeEncoder:
 
 
 class _Series:
-    """The outcomes of all variants and measures; what several have in common, such as an artifact, is there once."""
+    """The outcomes of all variants and measures; equal outcomes, such as those of one artifact, are stored once."""
 
     def __init__(self) -> None:
         self.packed: list[Series] = []

@@ -37,7 +37,7 @@ def quality_hint(row: Row) -> str:
 def certificate(row: Row) -> str:
     """Return whether a variant's quality is certified, as 'certified: loses less than 1 point of accuracy (95%)'.
 
-    It is empty for a baseline, and where nothing says what is right.
+    It is empty for a baseline, and where the quality was not tested.
     """
     verdict = row["quality_verdict"]
     if verdict is None:
@@ -51,7 +51,7 @@ def certificate(row: Row) -> str:
 
 
 def would_decide(row: Row) -> str:
-    """Return '2,200 texts would decide', of an undecided variant."""
+    """Return how many texts would decide about an undecided variant, as '2,200 texts would decide'."""
     return f"{quality_note(row)} {units_of(row)} would decide"
 
 
@@ -78,7 +78,7 @@ def not_certified(faster: Sequence[tuple[str, Row]]) -> str:
 
 
 def quality_sentence(rows: Sequence[Row]) -> str:
-    """Return how many variants have which verdict, and which margins so many texts can certify; empty without any."""
+    """Return the number of variants of each verdict, and the margins that the texts can certify; empty without any."""
     tested = [row for row in rows if row["quality_verdict"] is not None]
     if not tested:
         return ""

@@ -41,15 +41,15 @@ class PageChoice(TypedDict):
     """What choose.js needs of one DecisionData. Lists run parallel to its variants, the fastest first.
 
     Attributes:
-        measures: what can be limited, as people read it.
-        core_hours: what a million texts take: all cores of a variant at full use.
+        measures: the measures that can be limited, as people read them.
+        core_hours: the core-hours of a million texts, with all cores of a variant at full use.
         values: per measure; None where it is not known.
         reasons: why the quality is not certified, where it is not.
         untested: the places of the variants whose quality is not tested, the baselines among them.
         score: the name of the score.
         block: the place of the variant's block in `rounds` and `noise_floor`.
         rounds, noise_floor: per block; a noise floor that is not known is 1.
-        resampled: what the resamples are of.
+        resampled: what is resampled: rounds, or rounds and texts.
         ties: per possible winner, the slower variants that cannot be distinguished from it, as a packed set.
         outcomes: None if the page has no room for them.
     """
@@ -71,7 +71,7 @@ class PageChoice(TypedDict):
 
 
 class PageData(TypedDict):
-    """What choose.js and recommend.js need. `places` is that of the OutcomeEncoder, `margin` that of the quality."""
+    """What choose.js and recommend.js need. `places` is the OutcomeEncoder's, and `margin` is the quality's."""
 
     resamples: int
     epsilon: float
@@ -87,7 +87,7 @@ class PageData(TypedDict):
 
 @dataclass(frozen=True)
 class _Tested:
-    """The verdicts on the quality, of which the page takes its own.
+    """The tests of the quality that the page shows.
 
     Attributes:
         margin: the margin of the quality; None if nothing was tested.
@@ -103,7 +103,7 @@ def recommend_section(tables: Tables, max_open: int = 3) -> Section | None:
 
     Args:
         tables: the tables of the sweep.
-        max_open: how many choices are open. The others are folded, and are made when they are opened.
+        max_open: how many choices are open. The others are folded, and are computed when they are opened.
     """
     margin = margin_of(tables.jobs)
     choices = [data for data in decision_data(tables, None if margin is None else Margin(margin)) if data.variants]
@@ -148,7 +148,7 @@ def _page_data(choices: Sequence[DecisionData], tested: _Tested) -> PageData:
 
 
 def _known(choices: Sequence[DecisionData]) -> list[Measure]:
-    """Return all measures without the optional ones that no variant has."""
+    """Return all measures except the optional ones that no variant has."""
     names = {name for data in choices for variant in data.variants for name in variant.values}
     scores = {data.score for data in choices}
     shared = scores.pop() if len(scores) == 1 else None
@@ -156,7 +156,7 @@ def _known(choices: Sequence[DecisionData]) -> list[Measure]:
 
 
 def _page_measures(measures: Iterable[Measure]) -> list[dict[str, Any]]:
-    """Return measures as the scripts read them. The loss of quality is there a second time, for undecided variants."""
+    """Return measures as the scripts read them. The loss of quality is repeated for undecided variants."""
     both = [one for measure in measures for one in ((measure, _ALLOWING) if measure == LOSS else (measure,))]
     return [asdict(measure) | {"heading": measure.heading} for measure in both]
 
@@ -193,7 +193,7 @@ def _page_choice(data: DecisionData, names: Collection[str], encoder: OutcomeEnc
 
 
 def _either_way(data: DecisionData, allowing: Sequence[Loss]) -> DecisionData:
-    """Return the data with losses such that a variant dominates another one whether undecided ones count or not."""
+    """Return the data with losses such that dominance holds whether undecided variants count or not."""
     variants = []
     for variant, loss in zip(data.variants, allowing, strict=True):
         is_undecided = loss.value is not None and LOSS.name not in variant.values

@@ -17,7 +17,7 @@ from runner.results.tables import Row, Tables, rows_by_job, tables_by_job
 
 QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99, 1.0)
 
-#: Where the time of a trial went, but for the partner's turns.
+#: Where the time of a trial went, except for the partner's turns.
 TRIAL_SECONDS = (
     "wall_seconds",
     "partner_start_seconds",
@@ -40,7 +40,7 @@ class Recordings:
     Attributes:
         calls_seconds: the quantiles of the job's timed calls, at QUANTILES. Calls of the partner are left out.
         memory: samples of resident memory of the job's first ok trial: phase, seconds, rss_bytes.
-        probes: the probes of the job's service at a rate, in which the percentile of the objective has a latency.
+        probes: the probes of the job's service at a rate whose latency at the objective's percentile is finite.
         trials: the job's ok trials in the order of the rounds, with the columns that charts need.
     """
 

@@ -99,7 +99,7 @@ def _control(control: Row | None) -> list[str]:
 
 
 def _rounds(manifest: Row) -> int | None:
-    """Return how many rounds were asked for; sweeps of schema 1 told it elsewhere."""
+    """Return how many rounds were asked for; sweeps of schema 1 recorded it elsewhere."""
     rounds: int | None = (manifest.get("measure") or {}).get("rounds") or manifest.get("rounds")
     return rounds
 
@@ -122,7 +122,7 @@ def _versions(tables: Tables) -> dict[str, str]:
     told = [{"Python": rest.get("python")} for rest in rests] + engines
     found = {}
     for name, version in beside.items():
-        own = {str(one[name]).partition("-")[0] for one in told if one.get(name)}  # openvino's: then a build number
+        own = {str(one[name]).partition("-")[0] for one in told if one.get(name)}  # without openvino's build number
         found[name] = " and ".join(sorted(own)) or version
     return {name: version for name, version in found.items() if version}
 

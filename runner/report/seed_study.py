@@ -10,9 +10,9 @@ from runner.results.tables import Row, Tables
 TITLE = "The seed study: Prolego's model-compression study, 2022"
 SENTENCES = 16
 CAVEAT = (
-    "roberta-base, 16 sentences padded to 512 tokens. Careful: its PyTorch rows ran sentence by sentence and its "
-    "ONNX and TorchScript rows all 16 in one call, with unequal threads; ours run alike. Inference is the time "
-    "for all 16 sentences: ours is the mean time of a call × 16 ÷ batch size."
+    "roberta-base, 16 sentences padded to 512 tokens. Caution: its PyTorch rows ran sentence by sentence, its ONNX and "
+    "TorchScript rows ran all 16 in one call, and the numbers of threads differed; our rows all ran the same way. "
+    "Inference is the time for all 16 sentences: ours is the mean time of a call × 16 ÷ batch size."
 )
 
 

@@ -16,12 +16,21 @@ from runner.results.tables import Tables
 _RATES = (10, 100, 1000)  # requests a second, for which cores are counted
 TITLE = "Capacity: requests a second"
 EXPLAINED = (
-    "A service holds a rate if the percentile of the latency keeps the objective. The model is a simulated queue, fed "
-    "with the times of single calls; in brackets, by how much it is off. For a rate, whole services are counted, each "
-    "with the lower end of its interval, and core-hours are those of a million requests at this rate, not at full use: "
-    "times your price of a core-hour, that is their cost. `pinbox recommend --rate` does so for any rate."
+    "A service holds a rate if the percentile of the latency keeps the objective. The model is a simulated queue with "
+    "the times of single calls; its error is in brackets. The cores for a rate are those of whole services, each "
+    "counted with the lower end of its interval. The core-hours are those of a million requests at this rate, not at "
+    "full use: multiplied by your price of a core-hour, they are the cost. `pinbox recommend --rate` does this for any "
+    "rate."
 )
-COLUMNS = ("Variant", "Service", "Objective", "Holds", "95% interval", "Model", *(f"Cores for {r:,}/s" for r in _RATES))
+COLUMNS = (
+    "Variant",
+    "Service",
+    "Objective",
+    "Holds",
+    "95% interval",
+    "Model",
+    *(f"Cores for {r:,} /s" for r in _RATES),
+)
 
 
 def serving_rows(tables: Tables) -> list[list[tuple[str, str]]]:

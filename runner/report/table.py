@@ -40,7 +40,7 @@ def trial_time_table(spent: TrialTime) -> Data:
 
 
 def scaling_table(scaling: Scaling) -> Data:
-    """Return the table of what more threads bring."""
+    """Return the table of the speedup from more threads."""
     columns = [
         {"title": pluralize(number, "thread"), "explanation": "speedup over one thread"} for number in scaling.threads
     ]

@@ -39,7 +39,7 @@ _WIDE = (
 )
 _NARROW = ("Latency p50", "Speedup", "Capacity", "Accuracy", "Agreement", "Cosine", "Spearman", "nDCG@10")
 _NARROW_WIDTH = 120  # columns of the terminal below which the narrow set is shown
-_MIN_NAME = 20  # columns that a name has at least; then figures fold, too
+_MIN_NAME = 20  # columns that a name has at least; in a narrower terminal, figures fold, too
 _MAX_GROUPS, _MAX_ROWS, _MAX_FAILURES = 20, 60, 60
 
 

@@ -1,4 +1,4 @@
-"""Show what more threads bring: each technique against its own row with one thread."""
+"""Show the speedup from more threads: each technique is compared with its own row with one thread."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from runner.results.labels import group_label
 from runner.results.tables import Row, Tables
 
 EXPLAINED = (
-    "Latency with one thread ÷ latency with several, of the same technique, with its 95% interval (Welch's t over the "
-    "rounds). Efficiency is that ÷ the number of threads."
+    "The speedup is the latency with one thread ÷ the latency with several, for the same technique, with its 95% "
+    "interval (Welch's t over the rounds). Efficiency is the speedup ÷ the number of threads."
 )
 _SAME = (
     "family",
@@ -45,7 +45,7 @@ class Scaling:
 
 
 def scalings(tables: Tables) -> list[Scaling]:
-    """Return what was measured with one thread and with several. Empty if nothing was."""
+    """Return the variants that were measured with one thread and with several. Empty if none was."""
     found: dict[tuple[Any, ...], dict[str, dict[int, Row]]] = {}
     for row in tables.jobs:
         if row["threads"] == 1 or row["thread_speedup"] is not None:

@@ -12,11 +12,11 @@ from runner.results.tables import Row
 
 #: Title and explanation of each column, in order; the last seven make up "outside".
 PARTS = {
-    "Whole trial": "from the order to the result",
-    "Timed turns": "its own turns; that is what the trial is for",
+    "Whole trial": "from the request to the result",
+    "Timed turns": "its own turns, which are the purpose of the trial",
     "Partner's turns": "waiting for the baseline's box to take its turns: the price of a fair comparison",
     "Outside": "all the rest, and the share of starting the partner",
-    "Partner's start": "the partner starts once a round; here spread over the round's trials",
+    "Partner's start": "the partner starts once a round; here divided among the round's trials",
     "Box": "making and removing it",
     "Import": "importing the engine",
     "Load": "from files to a model",

@@ -1,4 +1,4 @@
-"""Show what each step of a declared chain added: its factors to the row before, whose product is the whole."""
+"""Show the effect of each step of a declared chain: its factors to the row before; their product is the whole."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from runner.results.tables import Row, Tables
 Figure = dict[str, Any]
 
 EXPLAINED = (
-    "Each row is one step from the row before; its factors say how many times as fast and as small it made the result, "
-    "so their product is the whole. Intervals (95%) are Student's t over the rounds in which both rows were measured."
+    "Each row is one step from the row before. Its factors say how many times as fast and as small the step made the "
+    "result, so the product of all steps is the whole. Intervals (95%) are Student's t over the rounds in which both "
+    "rows were measured."
 )
 APART = "not side by side"  # other inputs or threads: each was measured against a baseline of its own
 MEASURES = ("Speed", "Disk", "Memory peak")
@@ -126,7 +127,7 @@ def _changed(before: Row, after: Row) -> str:
 
 
 def waterfall_chart(waterfall: Waterfall) -> Figure:
-    """Draw bars that start where the step before ended. On the log axis, factors are lengths; the last is the whole."""
+    """Draw bars that start where the last step ended. On the log axis, factors are lengths; the last is the whole."""
     places = [html.escape(f"{number}. {label}") for number, (label, _) in enumerate(waterfall.steps, 1)]
     bars, ends = [], [1.0]
     for index, (measure, colour) in enumerate(zip(MEASURES, _COLOURS, strict=True)):

@@ -1,6 +1,6 @@
 """How good predictions are, and how far from the baseline's: pure functions over plain lists and arrays.
 
-All arguments run parallel over the same examples. A prediction is None where a logit was not a finite number: it is
+All arguments are lists over the same examples. A prediction is None where a logit was not a finite number: it is
 then wrong, and differs from every label. Intervals and tests of a difference are in
 runner/results/accuracy_difference.py.
 """
@@ -18,7 +18,7 @@ from scipy.special import rel_entr
 
 CALIBRATION_BINS = 15
 
-Label = str | frozenset[str]  # one label, or of a multi-label text all of them: right is then exactly these
+Label = str | frozenset[str]  # one label, or all labels of a multi-label text, which must match exactly
 Labels = Sequence[Label]
 Predictions = Sequence[Label | None]
 Probabilities = np.ndarray | Sequence[Sequence[float]]  # [examples, labels]
@@ -51,7 +51,7 @@ def macro_f1(labels: Labels, predictions: Predictions) -> float:
 def micro_f1(labels: Labels, predictions: Predictions) -> float:
     """Return F1 of all decisions on all labels taken together; 0 if no label was seen or predicted.
 
-    Of texts with one label each, it would be the accuracy.
+    For texts with one label each, it equals the accuracy.
     """
     counts = _hits_and_misses(labels, predictions)
     hits, misses = (sum(side) for side in zip(*counts, strict=True)) if counts else (0, 0)
@@ -59,7 +59,7 @@ def micro_f1(labels: Labels, predictions: Predictions) -> float:
 
 
 def _hits_and_misses(labels: Labels, predictions: Predictions) -> list[tuple[int, int]]:
-    """Return for every label that was seen or predicted its TP, and its FP + FN."""
+    """Return TP, and FP + FN, for every label that was seen or predicted."""
     kinds = Counter(zip(labels, predictions, strict=True))
     pairs = [(names_in(a), names_in(b), count) for (a, b), count in kinds.items()]
     seen = sorted({name for *sides, _ in pairs for side in sides for name in side})
@@ -73,14 +73,14 @@ def _hits_and_misses(labels: Labels, predictions: Predictions) -> list[tuple[int
 
 
 def names_in(label: Label | None) -> frozenset[str]:
-    """Return the names of a label or of a prediction; none for a prediction that is not a number."""
+    """Return the names of a label or of a prediction; none for a missing prediction."""
     if label is None:
         return frozenset()
     return label if isinstance(label, frozenset) else frozenset((label,))
 
 
 def changed_predictions(baseline: Predictions, variant: Predictions) -> int:
-    """Return how many examples the variant predicts otherwise than the baseline: churn, as a count.
+    """Return how many examples the variant predicts differently from the baseline: churn, as a count.
 
     (Launch and iterate: M. Milani Fard et al., NIPS 2016, who call it churn.)
     """
@@ -91,7 +91,7 @@ def flips(labels: Labels, baseline: Predictions, variant: Predictions) -> tuple[
     """Return the fractions of all examples that only the baseline has right, and that only the variant has right.
 
     The first are negative flips, the second positive ones (S. Yan et al., "Positive-congruent training", CVPR 2021).
-    Their difference is that of the accuracies; a user meets each negative one as something that used to work.
+    Their difference is that of the accuracies. To a user, a negative flip is something that used to work.
     """
     triples = zip(labels, baseline, variant, strict=True)
     right = Counter((before == label, after == label) for label, before, after in triples)
@@ -101,7 +101,7 @@ def flips(labels: Labels, baseline: Predictions, variant: Predictions) -> tuple[
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Return the probabilities of each row of logits, shifted by its maximum so that exp cannot overflow.
 
-    Not a number where a logit of the row is not a finite one. `math.exp`, since that of numpy depends on the CPU.
+    A row is not a number if one of its logits is not finite. It uses `math.exp`, since numpy's depends on the CPU.
     """
     if not logits.size:
         return logits
@@ -112,14 +112,14 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:
-    """Return the probability of each logit by itself, computed so that exp cannot overflow; else as `softmax`."""
+    """Return the probability of each logit by itself, computed so that exp cannot overflow; see `softmax`."""
     finite = _finite(logits)
     weights = _exp(-np.abs(finite))
     return np.where(finite < 0, weights / (1 + weights), 1 / (1 + weights))
 
 
 def _finite(logits: np.ndarray) -> np.ndarray:
-    """Return the logits, rows with one that is not finite as not a number."""
+    """Return the logits; all values of a row are not a number if one of them is not finite."""
     return np.where(np.isfinite(logits).all(axis=1, keepdims=True), logits, np.nan)
 
 
@@ -140,12 +140,12 @@ def total_variation(p: np.ndarray, q: np.ndarray) -> np.ndarray:
 def kl_divergence(baseline: Probabilities, variant: Probabilities, each: bool = False) -> tuple[float, float]:
     """Return mean and 99th percentile over the examples of the Kullback-Leibler divergence, in nats.
 
-    Σ p·ln(p ÷ q) with p the baseline's probabilities and q the variant's: what the variant loses who believes the
-    baseline (S. Kullback, R. A. Leibler, Ann. Math. Statist. 22, 1951). 0 for equal ones, without an upper end.
+    It is Σ p·ln(p ÷ q), with p the baseline's probabilities and q the variant's (S. Kullback, R. A. Leibler, Ann. Math.
+    Statist. 22, 1951). It is 0 for equal distributions, and has no upper bound.
 
     Args:
         baseline, variant: probabilities, [examples, labels].
-        each: whether each label is a distribution of its own, yes or no; theirs are then added up.
+        each: whether each label is a binary distribution of its own; their divergences are then added up.
     """
     p, q = np.asarray(baseline), np.asarray(variant)
     if each:
@@ -157,8 +157,8 @@ def kl_divergence(baseline: Probabilities, variant: Probabilities, each: bool = 
 def calibration_error(labels: Labels, predictions: Predictions, confidences: np.ndarray | Sequence[float]) -> float:
     """Return the expected calibration error (C. Guo et al., "On calibration of modern neural networks", ICML 2017).
 
-    The mean over the examples of |accuracy − mean confidence| of the bin that an example falls into; 15 bins of equal
-    width, each with its upper end and without its lower one. 0.1: confidences are off by ten points.
+    It is the mean over the examples of |accuracy − mean confidence| in the example's bin. There are 15 bins of equal
+    width, each with its upper end and without its lower one. A value of 0.1 means: confidences are off by ten points.
 
     Args:
         labels, predictions: per example.
@@ -174,11 +174,11 @@ def calibration_error(labels: Labels, predictions: Predictions, confidences: np.
 def brier_score(places: Sequence[int], probabilities: Probabilities) -> float:
     """Return the mean over the examples of Σ (probability − outcome)² over all labels (G. W. Brier, 1950).
 
-    From 0, certain and right, to 2, certain and wrong, as Brier defined it (Monthly Weather Review 78); scikit-learn's
-    `brier_score_loss` with `scale_by_half=False`.
+    It ranges from 0 (certain and right) to 2 (certain and wrong), as Brier defined it (Monthly Weather Review 78). It
+    equals scikit-learn's `brier_score_loss` with `scale_by_half=False`.
 
     Args:
-        places: of the true label among the probabilities.
+        places: the place of each true label among the probabilities.
         probabilities: [examples, labels].
     """
     p = np.array(probabilities, dtype=float)
@@ -189,10 +189,10 @@ def brier_score(places: Sequence[int], probabilities: Probabilities) -> float:
 def recall_changes(
     labels: Labels, baseline: Predictions, variant: Predictions, names: Sequence[str]
 ) -> list[float | None]:
-    """Return per label in `names` the variant's recall less the baseline's; None for a label without examples.
+    """Return, per label in `names`, the variant's recall − the baseline's; None for a label without examples.
 
-    Recall is the fraction of a label's examples that are predicted so. Compression may spare the mean and spend all on
-    one class (S. Hooker et al., "What do compressed deep neural networks forget?", 2019).
+    Recall is the fraction of a label's examples that are predicted as this label. Compression may keep the mean and
+    harm one class (S. Hooker et al., "What do compressed deep neural networks forget?", 2019).
     """
     examples, gains = Counter[str](), Counter[str]()
     for (label, before, after), count in Counter(zip(labels, baseline, variant, strict=True)).items():

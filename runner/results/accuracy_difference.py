@@ -21,7 +21,7 @@ RESAMPLES = 2000  # enough for BCa (B. Efron, R. J. Tibshirani, "An Introduction
 
 @dataclass(frozen=True)
 class Difference:
-    """A figure of the variant less the baseline's, with its 95% interval."""
+    """A figure of the variant minus the baseline's, with its 95% interval."""
 
     value: float
     low: float
@@ -34,9 +34,9 @@ def macro_f1_difference(labels: Labels, baseline: Predictions, variant: Predicti
     Examples are resampled with replacement, each with its label and both its predictions (paired bootstrap; for such
     scores: T. Berg-Kirkpatrick et al., EMNLP 2012). The interval is bias-corrected and accelerated (BCa: B. Efron,
     J. Am. Statist. Assoc. 82, 1987). Examples of one stratum, which have the same label and the same two predictions,
-    cannot be told apart. So it is enough to resample how many examples each stratum has, from a multinomial
-    distribution: this is the same bootstrap, a hundred times as fast. Where no prediction differs, the interval is 0 to
-    0.
+    are interchangeable. So it is enough to resample how many examples each stratum has, from a multinomial
+    distribution: this is the same bootstrap, and about a hundred times as fast. If no prediction differs, both ends of
+    the interval are 0.
 
     Args:
         labels, baseline, variant: per example.
@@ -48,13 +48,13 @@ def macro_f1_difference(labels: Labels, baseline: Predictions, variant: Predicti
         return Difference(f1, f1, f1)
     counts = np.array(list(strata.values()), dtype=float)
     resamples = np.random.default_rng(seed).multinomial(len(labels), counts / counts.sum(), RESAMPLES).astype(float)
-    without_one = counts - np.eye(len(counts))  # for each stratum: the sample less one of its examples
+    without_one = counts - np.eye(len(counts))  # for each stratum: the sample without one of its examples
     score = _F1Difference(list(strata))
     return _bca(score(counts), score(resamples), score(without_one), counts)
 
 
 class _F1Difference:
-    """Macro-F1 of the second less that of the first prediction, from counts of strata, [..., strata]."""
+    """Macro-F1 of the second minus that of the first prediction, from counts of strata, [..., strata]."""
 
     def __init__(self, strata: list[tuple[Label, Label | None, Label | None]]) -> None:
         self._sides = [self._weights([(stratum[0], stratum[side]) for stratum in strata]) for side in (1, 2)]
@@ -66,7 +66,7 @@ class _F1Difference:
 
     @staticmethod
     def _weights(pairs: Sequence[tuple[Label, Label | None]]) -> tuple[np.ndarray, np.ndarray]:
-        """Return which strata are hits, and how often they are of a label's 2·TP + FP + FN; both [strata, labels]."""
+        """Return which strata are hits, and how often each is in a label's 2·TP + FP + FN; both [strata, labels]."""
         sides = [(names_in(label), names_in(guess)) for label, guess in pairs]
         names = sorted({name for pair in sides for side in pair for name in side})
         hits = [[name in label and name in guess for name in names] for label, guess in sides]
@@ -86,10 +86,10 @@ def _bca(value: np.ndarray, resamples: np.ndarray, jackknife: np.ndarray, counts
     """Return the 95% BCa interval; as in `scipy.stats.bootstrap`, resamples equal to the value count half.
 
     Args:
-        value: of the sample.
-        resamples: of each resample.
-        jackknife: per kind, of the sample less one example of it.
-        counts: of the strata.
+        value: the difference in the sample.
+        resamples: the difference in each resample.
+        jackknife: per stratum, the difference in the sample without one of its examples.
+        counts: the number of examples in each stratum.
     """
     estimate, spread = float(value), jackknife - np.average(jackknife, weights=counts)
     below = float(np.mean(resamples < estimate) + np.mean(resamples == estimate) / 2)

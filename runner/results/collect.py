@@ -34,8 +34,8 @@ _TRIALS_AT_ONCE = 500
 def collect(sweep: Path) -> Tables:
     """Read the plan, trials and predictions of a sweep, write its tables beside them, and return them.
 
-    Rows come in the order of the plan. A planned trial without a file is no row of results; the summary
-    counts it as missing.
+    Rows come in the order of the plan. A planned trial without a file has no row in results; the
+    summary counts it as missing.
 
     Args:
         sweep: the sweep folder, with plan.json.

@@ -20,7 +20,7 @@ def pearson(x: Values, y: Values) -> float:
 
 
 def spearman(x: Values, y: Values) -> float:
-    """Return Spearman's rank correlation: that of Pearson, of the ranks (C. Spearman, Am. J. Psychol. 15, 1904)."""
+    """Return Spearman's rank correlation: Pearson's, of the ranks (C. Spearman, Am. J. Psychol. 15, 1904)."""
     return pearson(mean_ranks(x), mean_ranks(y))
 
 
@@ -46,7 +46,7 @@ def correlation_interval(correlation: Correlation, x: Values, y: Values) -> tupl
 def correlation_difference(
     correlation: Correlation, scores: Values, baseline: Values, variant: Values
 ) -> PairedMeans | None:
-    """Return the correlation of the variant with the scores, less that of the baseline with them.
+    """Return the correlation of the variant with the scores, minus that of the baseline with the scores.
 
     Args:
         correlation: `pearson` or `spearman`.

@@ -51,7 +51,7 @@ def environment_of_nodes(planned: Mapping[str, Any], nodes: Mapping[str, Mapping
 def apart_by_cpu(plan: PlanRecord, cpus: Mapping[str, str]) -> PlanRecord:
     """Return the plan with each job, trial and waterfall split by CPU model.
 
-    A round that no node has begun yet is taken to run on the most frequent CPU model.
+    A round that no node has begun yet is assumed to run on the most frequent CPU model.
 
     Args:
         plan: the plan of the sweep.

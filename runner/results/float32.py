@@ -1,7 +1,7 @@
 """Compare jobs with the fastest one that computes the baseline's predictions in float32.
 
 A baseline is often the slowest way to run a model, so a variant owes part of its speedup to the engine alone. This
-comparison shows what is left for quantizing, pruning or distilling.
+comparison shows the rest of the speedup, which comes from quantizing, pruning or distilling.
 """
 
 from __future__ import annotations

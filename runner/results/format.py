@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 UNKNOWN = "–"
 MAX_NAMED = 3  # names in a sentence; it counts the others
-_ABSURD = 10_000  # times as fast, or as slow: no variant is
+_ABSURD = 10_000  # times as fast, or as slow; no real variant is
 
 
 def significant(value: float, digits: int = 3) -> str:
@@ -90,7 +90,7 @@ def speedup(latency_ratio: float | None) -> str:
 def speedup_interval(ratio_low: float | None, ratio_high: float | None) -> str:
     """Return the interval of a speedup from that of the latency ratio; empty where there is none.
 
-    An end that is beyond any real speedup is only named as that: it says that the sweep knows nothing.
+    An end that is beyond any real speedup is shown as <0.0001 or >10,000: the sweep gives no information there.
     """
     if ratio_low is None or ratio_high is None:
         return ""

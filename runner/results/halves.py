@@ -1,7 +1,7 @@
-"""Divide the test texts into those that a choice may see, and those that are held out to report what was chosen.
+"""Divide the test texts into those that select a variant, and those that are held out to report its score.
 
-Whoever picks the best of many variants by their score on some texts, and reports its score on the same texts,
-reports too much: the best one was also lucky (G. C. Cawley, N. L. C. Talbot, J. Mach. Learn. Res. 11, 2010).
+The score of the best of many variants is too high on the texts that selected it, because the best one was also lucky
+(G. C. Cawley, N. L. C. Talbot, J. Mach. Learn. Res. 11, 2010).
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ class Halves:
     """The score of a job on both halves of the texts.
 
     Attributes:
-        score: what the quality is measured by.
-        selection: the score on the texts that a choice may see.
-        held_out: the score on the others.
+        score: the measure of quality.
+        selection: the score on the texts that may select a variant.
+        held_out: the score on the held-out texts.
         interval: its 95% interval.
-        held_out_examples: the number of examples in the second half.
+        held_out_examples: the number of examples in the held-out half.
     """
 
     score: Score
@@ -90,7 +90,7 @@ def _halves(score: Score, seen: Sequence[Figures], unseen: Sequence[Figures]) ->
 
 
 def search_note(tables: Tables) -> list[str]:
-    """Return which techniques a search has chosen, and how good they are on texts that it did not choose by."""
+    """Return which techniques a search has chosen, and their scores on the texts that it did not use for this."""
     rungs = read_state(SweepFolder(tables.folder)).rungs
     if not rungs:
         return []
@@ -102,6 +102,6 @@ def search_note(tables: Tables) -> list[str]:
     score = next(one.score for one in halves.values())
     return [
         f"A search chose {listed(found)} by speed, size and the {score.title} on half of the texts. These figures are "
-        "on the other half. Those in the tables, and verdicts and limits of the quality, are on all texts, and so a "
-        "little too good for what was chosen."
+        "on the other half. The tables, the verdicts and the limits of the quality use all texts, so they are a little "
+        "too good for the chosen techniques."
     ]

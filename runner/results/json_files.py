@@ -1,4 +1,4 @@
-"""How one of the very many JSON files of a sweep is read."""
+"""Read one of the many JSON files of a sweep."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def read_record(path: Path, record: type[Record]) -> Record:
 def read_json(path: Path) -> Any:
     """Return what a file holds, as `json.loads` would.
 
-    msgspec takes a fourth of the time. It refuses NaN, which json accepts and which a logit can be, and half a
-    character, such as `\\ud800`. json reads the files that it refuses.
+    msgspec takes a fourth of the time. It rejects NaN, which a logit can be, and a lone surrogate, such as `\\ud800`.
+    The files that it rejects are read with json, which accepts both.
 
     Raises:
         OSError: if the file cannot be read.
-        ValueError: if it is not JSON or not UTF-8, or holds half a character, which no table can hold.
+        ValueError: if it is not JSON or not UTF-8, or holds a lone surrogate, which no table can hold.
         RecursionError: if it is nested too deep.
     """
     content = path.read_bytes()

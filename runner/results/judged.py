@@ -1,4 +1,4 @@
-"""What is known about each example of a task whose texts people judged, from a predictions file."""
+"""The figures of each example of a task whose texts people judged, from a predictions file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from runner.config.task_kinds import RANKED, SIMILARITY
 from runner.results.ranking import ndcg, recall, reciprocal_rank
 
-RANKING = ("ndcg_at_10", "mrr_at_10", "recall_at_10", "recall_at_100")  # of a query
+RANKING = ("ndcg_at_10", "mrr_at_10", "recall_at_10", "recall_at_100")  # figures of a query
 BY_EXAMPLE = ("score", "similarity", *RANKING)  # the columns of predictions that only such tasks have
 
 

@@ -19,12 +19,12 @@ _CORRELATIONS = {"pearson": correlation.pearson, "spearman": correlation.spearma
 
 
 def add_correlation(figures: PredictionFigures, evaluation: Evaluation, baseline: Evaluation | None) -> None:
-    """Add how the cosines of pairs follow people's scores.
+    """Add how well the cosines of pairs correlate with people's scores.
 
     Args:
         figures: the figures of the job, which are changed.
         evaluation: the job's own evaluation.
-        baseline: the baseline's on the same pairs, or None if there is none or if it is the same one.
+        baseline: the baseline's evaluation of the same pairs; None if there is none, or if the job is the baseline.
     """
     scores, cosines = evaluation.by_example["score"], evaluation.by_example["similarity"]
     before = None if baseline is None else baseline.by_example["similarity"]

@@ -1,4 +1,4 @@
-"""What the steps that made an artifact noted about it."""
+"""Read the notes that the steps of an artifact recorded about it."""
 
 from __future__ import annotations
 

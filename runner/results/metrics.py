@@ -17,7 +17,7 @@ from runner.store import plugins
 
 # labels and predictions: names, one for each example (in a multi-label task a frozenset of names); None where there is
 # no label, or where a logit was not a finite number.
-# probabilities: one for each label, in the order of names; None where the prediction is. names: those of the labels.
+# probabilities: one for each label, in the order of names; None where the prediction is. names: the labels' names.
 Metric = Callable[
     [Sequence[Name | None], Sequence[Name | None], Sequence[Sequence[float] | None], Sequence[str]], float | None
 ]
@@ -41,8 +41,8 @@ def metric_of(name: str) -> Metric:
 def with_metrics(evaluations: Sequence[Evaluation], names: Sequence[str]) -> tuple[list[Evaluation], list[str]]:
     """Return the evaluations with the values of these metrics, and a warning for each that could not be computed.
 
-    A metric that is not on this machine, or that raises an error, is null; the other results are read all the same.
-    Random weights have no metrics, as they have no accuracy.
+    A metric that is not on this machine, or that raises an error, is null; the other results are still read. Models
+    with random weights have no metrics, since they have no accuracy.
     """
     if not names:
         return list(evaluations), []
@@ -68,7 +68,7 @@ def with_metrics(evaluations: Sequence[Evaluation], names: Sequence[str]) -> tup
 
 
 def code_of(names: Sequence[str]) -> dict[str, str | None]:
-    """Return which code each metric is, written as in the column `plugins`; None if it is not on this machine."""
+    """Return the code of each metric, written as in the column `plugins`; None if it is not on this machine."""
     code = {name: plugins.find("metrics", name) for name in names}
     return {name: plugins.label("metrics", name, plugin.sha256()) if plugin else None for name, plugin in code.items()}
 

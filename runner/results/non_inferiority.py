@@ -22,13 +22,13 @@ from runner.results.statistics import ALPHA, StudentT, Z
 
 Numbers = TypeVar("Numbers", float, np.ndarray)
 
-POWER: Final = 0.8  # the probability with which a number of texts is to decide
+POWER: Final = 0.8  # the probability of a decision with `units_needed` units
 QUALITY_VERDICTS: Final = ("better", "equivalent", "worse", "undecided")
 CERTIFIED: Final = ("better", "equivalent")
 
 _Z_POWER = float(ndtri(POWER))
-_TOLERANCE = 1e-9  # of a score statistic: rounding must not leave the observed outcome out
-_WINDOW = 10  # standard deviations around the expected gains, outside of which the probability is nil
+_TOLERANCE = 1e-9  # of a score statistic: rounding must not exclude the observed outcome
+_WINDOW = 10  # standard deviations around the expected gains; the probability outside is negligible
 
 
 class Paired(Protocol):
@@ -90,12 +90,12 @@ class PairedShares:
         """Return the 95% score interval (T. Tango, Statist. Med. 17, 1998).
 
         It holds all differences that the score test does not reject. With few losses and gains it covers the truth
-        more often than intervals around the estimate, and without any of them it is not empty.
+        more often than intervals around the estimate, and without any of them its width is still above 0.
         """
         return self._end(Z, -1.0, self.value), self._end(-Z, self.value, 1.0)
 
     def _end(self, z: float, low: float, high: float) -> float:
-        """Return by bisection the difference at which the score statistic, which falls, is `z`."""
+        """Return, by bisection, the difference at which the decreasing score statistic equals `z`."""
         for _ in range(50):
             middle = (low + high) / 2
             low, high = (middle, high) if _score(self.units, self.losses, self.gains, middle) > z else (low, middle)
@@ -105,7 +105,8 @@ class PairedShares:
     def p_value(self) -> float:
         """Return the two-sided p-value of 'there is no difference' (Q. McNemar, Psychometrika 12, 1947).
 
-        Exact: of the units that only one side has right, the variant's are binomial with ½ if nothing changed.
+        The test is exact. If nothing changed, the variant's part of the units that only one side has right is binomial
+        with probability ½.
         """
         differing = self.losses + self.gains
         return min(1.0, 2 * float(bdtr(min(self.losses, self.gains), differing, 0.5))) if differing else 1.0
@@ -113,11 +114,11 @@ class PairedShares:
     def inferiority_p_value(self, margin: float) -> float:
         """Return the p-value of 'the variant is worse by the margin or more'.
 
-        Tango's score statistic, whose tail is not taken from the normal distribution but summed over all outcomes, at
-        the rates of losses and gains that are the most likely under the hypothesis. (C. J. Lloyd, M. V. Moldovan,
-        Statist. Med. 27, 2008, who call it the E p-value; B. E. Storer, C. Kim, J. Am. Statist. Assoc. 85, 1990.) An
-        adjustment for many variants needs the far tail, where with few losses the normal distribution gives several
-        times the probability.
+        The test uses Tango's score statistic. Its tail is not taken from the normal distribution, but summed over all
+        outcomes at the rates of losses and gains that are the most likely under the hypothesis. (C. J. Lloyd, M. V.
+        Moldovan, Statist. Med. 27, 2008, who call it the E p-value; B. E. Storer, C. Kim, J. Am. Statist. Assoc. 85,
+        1990.) An adjustment for many variants needs the far tail. There, with few losses, the normal distribution gives
+        several times the probability.
         """
         if self.value <= -margin:
             return 1.0
@@ -193,7 +194,7 @@ def paired_shares(baseline: Sequence[bool], variant: Sequence[bool]) -> PairedSh
 def paired_mean_difference(
     baseline: Sequence[float] | np.ndarray, variant: Sequence[float] | np.ndarray
 ) -> PairedMeans:
-    """Return the difference of the mean of two scores of each unit, such as nDCG of each query.
+    """Return the mean difference of two scores of each unit, such as nDCG of each query.
 
     (Student's t for scores of queries: M. D. Smucker et al., CIKM 2007.)
 
@@ -205,13 +206,13 @@ def paired_mean_difference(
 
 
 def paired_score_difference(score: Callable[[np.ndarray], float], units: int) -> PairedMeans:
-    """Return the difference of a score that is no mean over units, such as F1 or a correlation.
+    """Return the difference of a score that is not a mean over units, such as F1 or a correlation.
 
-    Jackknife: the score is computed once without each unit, which shows by how much each unit shifts it (J. W. Tukey,
+    Jackknife: the score is computed once without each unit, which shows how far each unit shifts it (J. W. Tukey,
     Ann. Math. Statist. 29, 1958; B. Efron, C. Stein, Ann. Statist. 9, 1981).
 
     Args:
-        score: the score of the variant less that of the baseline, of the units whose places are given.
+        score: returns the score of the variant minus that of the baseline, for the units at the given places.
         units: the number of units, at least 2.
     """
     places = np.arange(units)
@@ -223,8 +224,8 @@ def paired_score_difference(score: Callable[[np.ndarray], float], units: int) ->
 def quality_verdict(difference: float, p_value: float, inferiority_p_value: float) -> str:
     """Return better, equivalent, worse or undecided.
 
-    Better has shown a higher score. Equivalent has shown to lose less than the margin: it may lose something. Worse has
-    shown to lose something, and not that it is less than the margin. Everything else is undecided.
+    Better: a higher score is shown. Equivalent: any loss is shown to be below the margin. Worse: a loss is shown, but
+    it is not shown to be below the margin. Everything else is undecided.
 
     Args:
         difference: variant − baseline.
@@ -239,18 +240,18 @@ def quality_verdict(difference: float, p_value: float, inferiority_p_value: floa
 
 
 def units_needed(paired: Paired, margin: float, undecided: int = 1) -> int | None:
-    """Return how many units decide with 80% probability, if losses and gains come as often as here.
+    """Return how many units would decide with 80% probability, if losses and gains are as frequent as here.
 
-    They decide for `equivalent` or for `worse`, whichever takes fewer. It is None if neither can come out. (J.-m. Nam,
-    Biometrics 53, 1997, for shares; the same with one deviation for means.)
+    They would decide for `equivalent` or for `worse`, depending on which needs fewer units. The result is None if
+    neither is possible. (J.-m. Nam, Biometrics 53, 1997, for shares; the same with one deviation for means.)
 
     Args:
-        paired: the difference, as far as it is known.
+        paired: the difference that was measured.
         margin: the margin.
         undecided: the number of variants that are still undecided, among which a p-value is adjusted.
     """
     z = float(ndtri(1 - ALPHA / 2 / undecided))
-    distances = {-margin: paired.value + margin, 0.0: -paired.value}  # from the hypothesis that is to be rejected
+    distances = {-margin: paired.value + margin, 0.0: -paired.value}  # from the hypothesis to reject
     needed = [
         ((z * paired.null_deviation(null) + _Z_POWER * paired.deviation) / distance) ** 2
         for null, distance in distances.items()
@@ -260,10 +261,10 @@ def units_needed(paired: Paired, margin: float, undecided: int = 1) -> int | Non
 
 
 def detectable_difference(paired: Paired) -> float:
-    """Return the smallest margin that so many units with this scatter certify with 80% probability.
+    """Return the smallest margin that this number of units with this deviation certifies with 80% probability.
 
-    That is for a variant that loses nothing. A loss as large as that is about the smallest one that they show. Without
-    any losses and gains it is above 0, because a few of them could have been missed.
+    It holds for a variant that loses nothing. It is also about the smallest loss that these units can show. Without any
+    losses and gains it is above 0, because a few of them could have been missed.
     """
     low, high, root = 0.0, 1.0, math.sqrt(paired.units)
     for _ in range(30):
@@ -274,7 +275,7 @@ def detectable_difference(paired: Paired) -> float:
 
 
 def _loss_rate(loss_share: Numbers, gain_share: Numbers, difference: float) -> Numbers:
-    """Return the rate of losses that is the most likely one, if the true difference of the rates is this one."""
+    """Return the most likely rate of losses, if this is the true difference of the rates."""
     half = (2 - gain_share + loss_share) * difference - gain_share - loss_share
     root = np.sqrt(half**2 + 8 * loss_share * difference * (1 - difference))
     rate: Numbers = np.maximum((root - half) / 4, max(0.0, -difference))
@@ -291,11 +292,11 @@ def _score(units: int, losses: Numbers, gains: Numbers, difference: float) -> Nu
 
 
 def _most_losses(units: int, gains: np.ndarray, difference: float, observed: float) -> np.ndarray:
-    """Return for each number of gains the most losses whose score is at least the observed one; −1 if there are none.
+    """Return, for each number of gains, the most losses with at least the observed score; −1 if there are none.
 
-    Bisection: a score falls with the losses.
+    It is found by bisection, since the score decreases as the losses increase.
     """
-    low, high = np.full(len(gains), -1), units - gains + 1  # low has such a score, and high has not
+    low, high = np.full(len(gains), -1), units - gains + 1  # `low` has such a score, and `high` does not
     while (high - low > 1).any():
         middle = (low + high) // 2
         enough = _score(units, middle, gains, difference) >= observed

@@ -1,4 +1,4 @@
-"""Pareto dominance: which of several things are worse than another one in every respect. Lower is better throughout."""
+"""Pareto dominance: which of several things are worse than another one in every respect. Lower is always better."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Interval = tuple[float, float]  # lowest and highest
 
 
 def dominates(one: Sequence[Interval], other: Sequence[Interval]) -> bool:
-    """Return whether the first is better than the second as far as their intervals can tell.
+    """Return whether the first is better than the second, also at the ends of their intervals.
 
     In every objective the highest value of the first is at least as good as the lowest of the second, and in one it is
     better.

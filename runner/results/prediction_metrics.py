@@ -36,8 +36,8 @@ from runner.results.token_metrics import difference, entity_f1, per_text, share_
 def prediction_figures(pairs: Sequence[tuple[Evaluation | None, Evaluation | None]]) -> list[PredictionFigures]:
     """Return what is known about the predictions of each job: accuracy, changes and batch sensitivity.
 
-    Jobs that differ in their threads predict alike, so most pairs come more than once. Nearly all the time goes into
-    the resamples of the bootstrap, during which numpy lets other threads run.
+    Jobs that differ only in their threads make the same predictions, so most pairs occur more than once. Nearly all the
+    time goes into the resamples of the bootstrap, during which numpy lets other threads run.
 
     Args:
         pairs: the predictions of each job and of its baseline, the same object for the baseline itself; None if there
@@ -54,7 +54,7 @@ def prediction_figures(pairs: Sequence[tuple[Evaluation | None, Evaluation | Non
 
 
 def _with_own(figures: PredictionFigures, evaluation: Evaluation | None) -> PredictionFigures:
-    """Return the figures with what was found out before: the user's own metrics, and the batch sensitivity."""
+    """Return the figures with those of the evaluation itself: the user's own metrics and the batch sensitivity."""
     if evaluation is None or not evaluation.texts:
         return figures
     sensitivity = evaluation.batch_sensitivity
@@ -196,7 +196,7 @@ def _right(labels: Sequence[Name | None], predictions: Sequence[Name | None]) ->
 
 
 def _interval(labels: Sequence[Name | None], evaluation: Evaluation) -> tuple[float, float]:
-    """Return the interval of the share of examples that are predicted so."""
+    """Return the 95% interval of the share of examples whose prediction equals the given label."""
     right = _right(labels, evaluation.predictions)
     return (
         share_interval(per_text(right, evaluation.of_text))
@@ -206,5 +206,5 @@ def _interval(labels: Sequence[Name | None], evaluation: Evaluation) -> tuple[fl
 
 
 def _all_known(probabilities: np.ndarray) -> np.ndarray | None:
-    """Return the probabilities, None if any example has none: a mean over the others would flatter."""
+    """Return the probabilities; None if an example has none, since a mean over the others would be too good."""
     return None if np.isnan(probabilities).any() else probabilities

@@ -24,10 +24,10 @@ from runner.results.similarity import cosines
 from runner.results.token_metrics import by_word
 from runner.store.sweep_folder import SweepFolder
 
-Name = str | frozenset[str]  # of a label; of all labels of a multi-label text
+Name = str | frozenset[str]  # the name of a label, or the names of all labels of a multi-label text
 
 _FILES_AT_ONCE = 50
-_Known = dict[tuple[Any, ...], tuple[Any, ...]]  # each list of texts and of labels once
+_Known = dict[tuple[Any, ...], tuple[Any, ...]]  # each distinct list of texts or labels, stored once
 _BROKEN = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
 
 
@@ -54,7 +54,7 @@ class Evaluation:
         vectors: [examples, width], for a task of kind embedding; empty for others, or where one is not finite.
         slices: the value of each example in each of `task.slice_columns`.
         by_example: for a task whose texts people judged, figures of each example by their names; empty for others.
-        batch_sensitivity: how far they depend on batch and padding; see runner/trial/batch_sensitivity.py.
+        batch_sensitivity: how far the predictions depend on batch and padding; see runner/trial/batch_sensitivity.py.
         digest: a hash of what was evaluated and of the result: two evaluations with the same one differ in their jobs
             only.
     """
@@ -105,13 +105,13 @@ def predictions_parts(jobs: Sequence[Mapping[str, Any]], evaluations: Sequence[E
 
 def _read(folder: Path, names: Sequence[str]) -> list[Evaluation | str]:
     """Return what each file holds, or why it cannot be read."""
-    known: _Known = {}  # what is shared goes to another process once
+    known: _Known = {}  # shared values are sent to another process once
     each = (_read_one(folder / name) for name in names)
     return [read if isinstance(read, str) else _sharing(read, known) for read in each]
 
 
 def _sharing(evaluation: Evaluation, known: _Known) -> Evaluation:
-    """Return it with the texts and labels of an evaluation that was read before, if they are alike."""
+    """Return the evaluation; it shares texts and labels with an earlier one if they are equal."""
     texts, labels = (known.setdefault(values, values) for values in (evaluation.texts, evaluation.labels))
     return replace(evaluation, texts=texts, labels=labels)
 
@@ -136,7 +136,7 @@ def _parse(content: Mapping[str, Any]) -> Evaluation:
     if any(len(values) != len(texts) for values in slices.values()):
         raise ValueError("texts and slices differ in length")
     if not all(isinstance(name, str) for name in (*content["jobs"], *content["labels"], *others)):
-        raise ValueError("a job or a label has a name that is no text")
+        raise ValueError("a job or a label has a name that is not a text")
     trained, kind = content["weights"] == "trained", str(content.get("kind", SINGLE_LABEL))
     pairs, texts = bool(content.get("pairs")), tuple(map(str, texts))
     values = _matrix(logits)
@@ -188,7 +188,7 @@ def _matrix(rows: Sequence[Sequence[float]]) -> np.ndarray:
 def _of_classes(logits: np.ndarray, content: Mapping[str, Any], kind: str) -> _Outputs:
     forms = set(map(type, content["label"])) - {type(None)}
     if forms - {list} if kind == MULTI_LABEL else list in forms:
-        raise ValueError("a text has a list of labels in a task of one each, or the other way round")
+        raise ValueError("a text has a list of labels in a single-label task, or one label in a multi-label task")
     labels = list(content["labels"]) or [str(i) for i in range(logits.shape[1])]
     names = [*labels, *(content.get("other_outputs") or [])]
     if len(logits) and logits.shape[1] != len(names):
@@ -217,7 +217,7 @@ def _without_labels(vectors: np.ndarray, kind: str) -> _Outputs:
 
 
 def comparable_vectors(base: Evaluation, evaluation: Evaluation) -> bool:
-    """Whether both have vectors, of the same width."""
+    """Return whether both have vectors, of the same width."""
     return bool(evaluation.vectors.size) and base.vectors.shape == evaluation.vectors.shape
 
 
@@ -229,14 +229,14 @@ def _cosines(base: Evaluation | None, evaluation: Evaluation) -> Any:
 
 
 def _named(labels: Sequence[Any], names: Sequence[str], kind: str) -> tuple[Name | None, ...]:
-    """Return the name of each label, given by its place, or the names of all of a text's; None where there is none."""
+    """Return the name of each label, or the set of names for each multi-label text; None where there is no label."""
     if kind == MULTI_LABEL:
         return tuple(None if places is None else frozenset(names[place] for place in places) for places in labels)
     return tuple(None if place is None else names[place] for place in labels)
 
 
 def _predicted(probabilities: np.ndarray, names: Sequence[str], kind: str) -> list[Name | None]:
-    """Return the name of the label that is predicted, or the names of all; None where a logit was not finite."""
+    """Return the name of each predicted label, or the set of names; None where a logit was not finite."""
     if not len(probabilities):
         return []
     if kind == MULTI_LABEL:
@@ -249,14 +249,14 @@ def _predicted(probabilities: np.ndarray, names: Sequence[str], kind: str) -> li
 
 
 def _shown_all(those: Sequence[Name | None], names: Sequence[str]) -> Any:
-    """Return names as a column; the labels of a text of several as one name."""
+    """Return names as a column; several labels of one text are joined into one name."""
     if frozenset in set(map(type, those)):
         those = [given if given is None else joined([name for name in names if name in given]) for given in those]
     return pa.array(those, pa.string())
 
 
 def _certainty(probabilities: np.ndarray, kind: str) -> Any:
-    """Return the probability of what is predicted: of several labels, as if each were independent of the others."""
+    """Return the probability of each prediction; several labels are treated as independent of each other."""
     if not probabilities.size:
         return _known(np.zeros(len(probabilities)))
     if kind == MULTI_LABEL:

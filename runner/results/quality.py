@@ -40,7 +40,7 @@ def set_quality_basis(figures: PredictionFigures, measure: str, paired: Paired) 
 
 
 def paired_of(row: Row) -> Paired | None:
-    """Return the difference that the quality of a job is about, as its row tells it; None if there is none.
+    """Return the difference of scores that decides on a job's quality, from its row; None if there is none.
 
     Accuracies are shares, unless the examples are words, which are not independent of each other.
     """
@@ -55,7 +55,7 @@ def paired_of(row: Row) -> Paired | None:
 
 
 def units_of(row: Row) -> str:
-    """Return what the tests of a variant's quality are over: texts or queries."""
+    """Return the unit of the tests of a variant's quality: texts or queries."""
     return "queries" if row["quality_measure"] in RANKING else "texts"
 
 
@@ -65,7 +65,7 @@ def qualities(rows: Sequence[Row], margin: float) -> dict[str, Quality]:
     Both tests, of an inferiority by the margin and of no difference, are adjusted across the variants.
 
     Args:
-        rows: of the jobs that share the baseline.
+        rows: the rows of the jobs that share the baseline.
         margin: the margin, 0.01 for one point.
     """
     paired = {str(row["job"]): difference for row in rows if (difference := paired_of(row)) is not None}

@@ -14,7 +14,7 @@ import numpy as np
 def ndcg(ranked: Sequence[float], judged: Sequence[float], depth: int) -> float:
     """Return the normalized discounted cumulative gain (K. Järvelin, J. Kekäläinen, ACM Trans. Inf. Syst. 20, 2002).
 
-    Each document gains its grade, which is divided by log₂(rank + 1). The best possible ranking has 1.
+    Each document gains its grade, which is divided by log₂(rank + 1). The best possible ranking scores 1.
 
     Args:
         ranked: the grades of a query's ranked documents, best first; 0 for one without a judgement.

@@ -1,4 +1,4 @@
-"""What a sweep recorded that is needed to run it again."""
+"""The part of a sweep's records that is needed to run it again."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Recorded:
     Attributes:
         overrides: the overrides of its command line, without Hydra's own.
         isolation: the kind of its boxes; both kinds in one text if it had both.
-        image_id, base_id, lock_sha256: what its image was; None if it had none.
+        image_id, base_id, lock_sha256: what identifies its image; None if it had none.
         code_version: the version of Pinbox.
         artifacts: the content hashes of all artifacts that it ran.
         store: the folder of its artifacts.
@@ -53,20 +53,20 @@ def recorded(tables: Tables) -> Recorded:
     """Read a sweep's recipe.
 
     Raises:
-        UserError: if its Pinbox did not record one, or if it holds what no sweep records.
+        UserError: if its Pinbox did not record one, or if it has an override that no sweep records.
     """
     manifest, environment = tables.manifest, tables.manifest.get("environment") or {}
     overrides = manifest.get("overrides")
     if overrides is None:
         raise UserError(
-            f"{tables.folder}/manifest.json does not say with which overrides it was made: it is of an older Pinbox. "
+            f"{tables.folder}/manifest.json does not name the overrides of its sweep: an older Pinbox wrote it. "
             f"Run its grid again with {MAKE} sweep, and compare the two with {MAKE} diff."
         )
     foreign = [line for line in overrides if not isinstance(line, str) or line.lstrip("+~").startswith(_NOT_A_JOB_S)]
     if foreign:
         raise UserError(
-            f"{tables.folder}/manifest.json has the override {foreign[0]!r:.100}, which no sweep records: it was "
-            "changed by somebody, and is not run. Take the folder as the sweep left it."
+            f"{tables.folder}/manifest.json has the override {foreign[0]!r:.100}, which no sweep records: "
+            "somebody changed the file, so it is not run. Use the folder as the sweep left it."
         )
     store = next((line.partition("=")[2] for line in reversed(overrides) if line.startswith("store=")), Config.store)
     return Recorded(

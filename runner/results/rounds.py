@@ -1,9 +1,9 @@
 """Which rounds are included, and whether another round is needed: pure functions of the rows of trials.
 
 A block is the trials that share a baseline. In a round, the latency of each trial is divided by the partner's, and the
-result by that of the round's two baselines: the partner is the clock, and the baselines are what is compared with.
-Whether a round is included depends on signs around the timed calls, never on latencies: to choose rounds by what they
-measured would bias the result.
+result by that of the round's two baselines: the partner is the clock, and the baselines are the reference. Whether a
+round is included depends on signs around the timed calls, never on latencies, because a choice of rounds by their
+results would bias the result.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from runner.results.records.trial import ALONE_ROLES
 from runner.results.statistics import TAILS, estimate_ratio, log_ratio
 from runner.results.tables import Row
 
-#: The columns of results that rounds are evaluated by.
+#: The columns of results that are needed to evaluate rounds.
 EVALUATED_BY = [
     *("job", "baseline_job", "cpu", "threads", "quota_cpus", "round", "role", "status"),
     *("partner_ratio", "latency_p50_seconds", "partner_engine_ratio", "engine_p50_seconds", "capacity_per_second"),
@@ -37,7 +37,8 @@ def block_of(row: Row) -> str:
 def disturbance(row: Row, limits: Mapping[str, float], usual_reference_seconds: float) -> tuple[float, str] | None:
     """Return the worst sign of a disturbed machine as a multiple of its limit, and its name; None if none is known.
 
-    A sign that the kernel does not report is left out. Throttling is none where the job's own quota causes it.
+    A sign that the kernel does not report is left out. Throttling and waiting do not count where the job's own quota
+    causes them.
 
     Args:
         row: a trial that is ok.
@@ -64,7 +65,7 @@ def disturbance(row: Row, limits: Mapping[str, float], usual_reference_seconds: 
 
 
 def _share_of_others(row: Row, available_seconds: float) -> float:
-    """Return for which share of the box's waiting for a CPU others may be responsible.
+    """Return the share of the box's waiting for a CPU that other processes may have caused.
 
     Some engines have more threads than cores (llama.cpp's server), and these wait for each other. Others can have taken
     no more than the CPU time that the box did not use.
@@ -93,8 +94,8 @@ def _multiple(value: float, limit: float) -> float:
 def evaluate(rows: Sequence[Row], limits: Mapping[str, float], wanted: int) -> list[dict[str, Any]]:
     """Return the ratios of every row, and the columns disturbance, disturbed_by and included.
 
-    All undisturbed rounds of a block are included. If there are fewer of these than wanted, the least disturbed ones
-    fill up. The pairs that a sweep with slots measures alone belong to no round: they only show what slots cost
+    All undisturbed rounds of a block are included. If there are fewer than wanted, the least disturbed others are
+    added. The pairs that a sweep with slots measures alone belong to no round: they only show what slots cost
     (runner/results/slots.py).
 
     Args:
@@ -139,7 +140,7 @@ def _usual_reference_seconds(rows: Sequence[Row]) -> dict[str | None, float]:
 def _ratios(rows: Sequence[Row], paired: str, raw: str) -> list[float | None]:
     """Return the ratio of each ok trial to the two baselines of its round.
 
-    It is None for a trial whose partner was lost: a latency from another moment than the baselines' says too little.
+    It is None for a trial whose partner was lost: its latency is from another time than the baselines'.
 
     Args:
         rows: the trials of one sweep.
@@ -173,7 +174,7 @@ def _capacity_ratios(rows: Sequence[Row]) -> list[float | None]:
 
 
 def _of_baselines(rows: Sequence[Row], column: str) -> dict[tuple[str, int], list[float]]:
-    """Return what the baselines of each round of each block have in a column."""
+    """Return the values of a column for the baselines of each round of each block."""
     values: dict[tuple[str, int], list[float]] = defaultdict(list)
     for row in rows:
         if row["status"] == "ok" and row["role"] in ("baseline-first", "baseline-last") and row[column]:
@@ -223,7 +224,7 @@ def included_rounds(scores: Mapping[int, float], wanted: int) -> set[int]:
 
 
 def are_disturbed(rows: Sequence[Row]) -> bool:
-    """Return whether most of a block's included rounds are disturbed, so that reruns did not help.
+    """Return whether most of a block's included rounds are disturbed in spite of the reruns.
 
     Args:
         rows: the block's trials, with the columns of `evaluate`.

@@ -8,7 +8,7 @@ from runner.machine.int8 import ADVICE, SEVEN_BITS
 from runner.results.format import listed, percent, points
 from runner.results.tables import Row
 
-_BASIS = "That is against the baseline, by all steps of a variant together."
+_BASIS = "These differences are to the baseline, and include all steps of a variant."
 
 
 def saturation_sentence(labelled: Iterable[tuple[str, Row]]) -> str:
@@ -30,7 +30,7 @@ def saturation_sentence(labelled: Iterable[tuple[str, Row]]) -> str:
 
 
 def moved(row: Row) -> str:
-    """Return by how much predictions moved against the baseline's; empty where that is not known or says nothing."""
+    """Return how far the predictions differ from the baseline's; empty if that is unknown or means nothing."""
     if row["weights"] == "random" or row["changed_fraction"] is None:
         return ""
     changed = f"{percent(row['changed_fraction'])} of predictions changed"

@@ -1,4 +1,4 @@
-"""What more threads bring: each job is compared with the job that differs only in having one thread."""
+"""The speedup from more threads: each job is compared with the job that differs only in having one thread."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from runner.results.tables import Row
 
 
 def thread_scaling(jobs: Sequence[JobSummary], trials_by_job: Mapping[str, Sequence[Row]]) -> dict[str, ThreadScaling]:
-    """Return what more threads bring, by the key of each job with several threads.
+    """Return the speedup from more threads, by the key of each job with several threads.
 
     The speedup is the geometric mean, over the rounds that are included, of the median latencies with one thread,
-    divided by that with several. Its interval is Welch's, since the two run in boxes of their own and take no turns
-    with each other. A job is left out if there is no one-thread job like it, if there are several, or if one of the two
+    divided by that with several. Its interval is Welch's, since the two run in boxes of their own and do not take
+    turns. A job is left out if there is no one-thread job like it, if there are several, or if one of the two
     has no trial that is included.
 
     Args:
@@ -37,7 +37,7 @@ def thread_scaling(jobs: Sequence[JobSummary], trials_by_job: Mapping[str, Seque
 
 
 def _conditions(job: JobSummary) -> tuple[Any, ...]:
-    """Return everything but the threads that two jobs have in common if they are compared."""
+    """Return all settings except the threads: two jobs are compared only if these are equal."""
     shape = (job.batch_size, job.padding, job.max_length, job.bucket)
     load = (job.load, job.workers, job.max_batch_size, job.max_wait_seconds, job.slo_percentile, job.slo_seconds)
     return (job.model, job.technique, job.task, job.workload, *shape, job.isolation, job.quota_cpus, *load, job.cpu)

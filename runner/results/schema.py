@@ -69,7 +69,7 @@ def _median(column: Any) -> Any:
 
 
 def _trial(role: str = "Role of the trial.") -> Iterator[Any]:
-    """Yield the columns that say of which trial a row is."""
+    """Yield the columns that say which trial a row belongs to."""
     yield _column("job", pa.string(), "Key of the job.")
     yield _column("round", pa.int64(), "Number of the trial's round.")
     yield _column("role", pa.string(), role)

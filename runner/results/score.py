@@ -1,7 +1,7 @@
-"""What the quality of a job is measured by: one score for each kind of task, by which variants are judged everywhere.
+"""The measure of a job's quality: one score for each kind of task, which reports, `recommend` and diffs share.
 
 The score is the accuracy of a task with labels, Spearman's correlation of pairs with scores, and nDCG@10 of queries.
-Each of them is a fraction in the tables, and differences of all of them are told in points of 0.01.
+All of them are fractions in the tables, and their differences are given in points of 0.01.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from runner.results.statistics import wilson_interval
 from runner.results.tables import Row
 
 Interval = tuple[float, float]
-Figures = Sequence[Any]  # of an example, in the order of the score's `of_example`
+Figures = Sequence[Any]  # the values of an example, in the order of the score's `of_example`
 
 
 @dataclass(frozen=True)
 class Score:
-    """A measure of quality, of which more is better.
+    """A measure of quality; higher is better.
 
     Attributes:
-        column: its column of the summary. NAME_difference, NAME_difference_low and NAME_difference_high are others.
+        column: its column of the summary, beside NAME_difference, NAME_difference_low and NAME_difference_high.
         title: its name in a sentence.
         heading: its name at the head of a column.
-        unit: what people read and type it in: "%", or nothing for a number up to 1.
+        unit: the unit in which people read and type it: "%", or nothing for a number up to 1.
         of_example: the columns of predictions that it is computed from.
         of: returns the score of some examples, and its 95% interval.
     """
@@ -93,10 +93,10 @@ SCORE_OF_COLUMN: Final = {score.column: score for score in SCORES}
 
 
 def score_of(row: Row) -> Score | None:
-    """Return what the quality of a job is measured by; None if nothing says what is right."""
+    """Return the score that measures the quality of a job; None if it has no score."""
     return next((score for score in SCORES if row[score.column] is not None), None)
 
 
 def score_of_all(rows: Iterable[Row]) -> Score | None:
-    """Return what the quality of jobs of one task is measured by; None if none of them has a score."""
+    """Return the score that measures the quality of jobs of one task; None if none of them has a score."""
     return next((score for row in rows if (score := score_of(row)) is not None), None)

@@ -8,7 +8,7 @@ import numpy as np
 
 from runner.results.statistics import student_t
 
-MAX_NEIGHBOURS = 2000  # texts that the nearest text is looked for among
+MAX_NEIGHBOURS = 2000  # texts among which the nearest one is searched
 
 Vectors = np.ndarray | Sequence[Sequence[float]]  # [texts, width]
 
@@ -35,7 +35,7 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
 def neighbour_agreement(baseline: Vectors, variant: Vectors) -> float | None:
     """Return the fraction of texts whose nearest other text, by cosine, is the same for both sides.
 
-    That text is what a search would find first. Only the first `MAX_NEIGHBOURS` texts are looked at. With fewer than
+    That text is what a search would find first. Only the first `MAX_NEIGHBOURS` texts are used. With fewer than
     three texts there is no choice, and the result is None.
 
     Args:

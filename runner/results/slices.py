@@ -1,7 +1,7 @@
 """Find the slice of the texts on which a variant loses the most. Pure functions of parallel lists.
 
 A variant may be as accurate as its baseline over all texts, and worse on the long ones or on a rare label. Many slices
-are looked at, so the p-value of the worst one is adjusted for their number (Bonferroni: the slices overlap).
+are tested, so the p-value of the worst one is adjusted for their number (Bonferroni: the slices overlap).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from runner.results.accuracy import Label
 from runner.results.non_inferiority import PairedShares, paired_shares
 from runner.results.records.slices import WorstSlice
 
-LEAST_TEXTS = 20  # of a slice; fewer say nothing
+LEAST_TEXTS = 20  # in a slice; smaller ones are left out
 _LENGTHS = ("short", "medium", "long")
 
 
@@ -27,7 +27,7 @@ def slices_of(
     A text with several labels is in the slice of each.
 
     Args:
-        texts, labels: of each text.
+        texts, labels: the texts, and the label or labels of each.
         columns: the value of each text, by the name of the column.
     """
     found: dict[str, list[int]] = defaultdict(list)
@@ -49,8 +49,8 @@ def worst_slice(
     """Return the slice with the largest loss of accuracy; None if there are no slices.
 
     Args:
-        slices: the places of the texts of each.
-        baseline, variant: whether each text is right.
+        slices: the places of the texts of each slice.
+        baseline, variant: whether each text is predicted correctly.
     """
     found = {name: _paired(places, baseline, variant) for name, places in slices.items()}
     if not found:

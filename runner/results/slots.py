@@ -1,7 +1,7 @@
 """What a sweep with slots pays for measuring several rounds at the same time.
 
 A slot (runner/sweep/slots) is a part of the machine that measures a round by itself. Slots share caches and memory
-bandwidth, so each slot also measures pairs of the baseline while all others wait. Those pairs are "alone".
+bandwidth, so each slot also measures pairs of the baseline while all others wait. Those pairs are called "alone".
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from runner.results.statistics import estimate_ratio, noise_floor
 from runner.results.tables import Row
 
 _PAIR = (Role.alone_first.value, Role.alone_last.value)
-_MIN_PAIRS = 2  # that a floor takes; if fewer were undisturbed, the least disturbed ones fill up
+_MIN_PAIRS = 2  # needed for a noise floor; if fewer were undisturbed, the least disturbed others are added
 
 
 def cost_of_slots(trials: Sequence[Row]) -> SlotCost:
-    """Return what slots cost a baseline; nothing is known without slots.
+    """Return what slots cost a baseline; all values are None without slots.
 
     A round is compared with the pair alone of the same number: both were measured in the same slot. The interval is
     Student's t over the rounds' log ratios.

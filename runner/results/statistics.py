@@ -60,7 +60,7 @@ class StudentT:
 
 
 def t_quantile(freedom: float) -> float:
-    """Return by how many standard errors a 95% interval reaches to each side, for these degrees of freedom."""
+    """Return how many standard errors a 95% interval extends to each side, for these degrees of freedom."""
     return float(stdtrit(freedom, 1 - ALPHA / 2))
 
 
@@ -90,10 +90,10 @@ class Estimate:
 def paired_log_ratio(variant: Mapping[int, Sequence[float]], partner: Mapping[int, Sequence[float]]) -> float | None:
     """Return the log of variant ÷ partner from calls that took turns, or None without a common turn.
 
-    Two boxes on the same CPUs get the same inputs turn by turn, so what slows the machine for longer than a turn slows
-    both (duet benchmarking: Bulej et al., ICPE 2020, there on two CPUs at once). From the log latency of each call,
-    that of the partner's call with the same input is subtracted, which is a turn away. The result is the median over
-    the calls: pairs that met two speeds of the machine do not move it. (In the simulation of
+    Two boxes on the same CPUs get the same inputs turn by turn, so anything that slows the machine for longer than a
+    turn slows both (duet benchmarking: Bulej et al., ICPE 2020, there on two CPUs at once). The log latency of the
+    partner's call with the same input, one turn away, is subtracted from the log latency of each call. The result is
+    the median over the calls, which pairs that ran at two speeds of the machine hardly affect. (In the simulation of
     tests/results/test_coverage.py a median over whole turns scatters four times as much, and a mean over the calls
     eight times.)
 
@@ -103,7 +103,7 @@ def paired_log_ratio(variant: Mapping[int, Sequence[float]], partner: Mapping[in
     differences = [
         math.log(own) - math.log(other)
         for turn in variant.keys() & partner.keys()
-        for own, other in zip(variant[turn], partner[turn], strict=False)  # a partner that was lost made fewer
+        for own, other in zip(variant[turn], partner[turn], strict=False)  # a lost partner made fewer calls
     ]
     return median(differences) if differences else None
 
@@ -111,7 +111,7 @@ def paired_log_ratio(variant: Mapping[int, Sequence[float]], partner: Mapping[in
 def log_ratio(variant: float | None, baselines: Sequence[float | None]) -> float | None:
     """Return log(variant ÷ geometric mean of the round's baselines), or None where one side is missing.
 
-    All values are ratios to the round's partner. The partner cancels, and with it everything peculiar to its box. A
+    All values are ratios to the round's partner. The partner cancels, and with it everything specific to its box. A
     drift that is linear over the round cancels for a variant in the middle. If only one baseline was measured, it is
     used alone.
     """
@@ -122,7 +122,7 @@ def log_ratio(variant: float | None, baselines: Sequence[float | None]) -> float
 
 
 def estimate_ratio(log_ratios: Sequence[float]) -> Estimate | None:
-    """Estimate a ratio from one log ratio per round: Student's t against 0, turned back by exp."""
+    """Estimate a ratio from one log ratio per round: Student's t on the logs, transformed back by exp."""
     if not log_ratios:
         return None
     if len(log_ratios) == 1:
@@ -147,7 +147,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def compare(variant: Sequence[float], other: Sequence[float]) -> Estimate | None:
     """Estimate variant ÷ other from two independent lists of logs: Welch's t (B. L. Welch, Biometrika 34, 1947).
 
-    It is for lists that no round pairs: two sweeps, or one job with one thread and with several.
+    It is for lists that are not paired by rounds: two sweeps, or one job with one thread and with several.
     """
     if not variant or not other:
         return None
@@ -157,7 +157,7 @@ def compare(variant: Sequence[float], other: Sequence[float]) -> Estimate | None
     sides = [student_t(logs) for logs in (variant, other)]
     variance = sum(side.error**2 for side in sides)
     weights = sum(side.error**4 / side.freedom for side in sides)
-    freedom = variance**2 / weights if weights else 1  # without an error, their number does not matter
+    freedom = variance**2 / weights if weights else 1  # without an error, the degrees of freedom do not matter
     return _ratio(StudentT(difference, math.sqrt(variance), freedom))
 
 
@@ -189,7 +189,7 @@ def verdict(
         estimate: the ratio variant ÷ baseline.
         p_value_holm: its p-value, adjusted.
         floor: see `noise_floor`.
-        disturbed: whether the rounds were too disturbed for a difference to be believed. On a core that others use,
+        disturbed: whether the rounds were too disturbed to trust a difference. On a core that others use,
             long calls are interrupted more often than short ones, so that a fast variant looks faster than it is.
         words: the words for a ratio below 1 and for one above 1.
     """

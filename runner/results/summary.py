@@ -36,11 +36,11 @@ from runner.results.tables import Row, Tables, rows_by_job
 K = TypeVar("K")
 V = TypeVar("V")
 
-#: The columns that jobs are compared by, which all trials are needed for at once.
+#: The columns that comparisons of jobs need, for all trials at once.
 _TO_COMPARE = ["job", "round", "role", "status", "included", "latency_ratio", "partner_ratio", "latency_p50_seconds"]
 _OTHER_RATIOS = [*(f"latency_p{tail}_ratio" for tail in TAILS), "engine_ratio"]
 _TO_COMPARE += ["precision", "disturbance", "beside", *_OTHER_RATIOS, "capacity_per_second", "capacity_ratio"]
-#: The columns that are alike in all trials of a job, or of which the first value says enough.
+#: The columns that are alike in all trials of a job, or whose first value is enough.
 _SETTINGS = ["sweep", "weights", "batch_size", "padding", "max_length", "bucket"]
 _SETTINGS += [*(field.name for field in fields(ArtifactFacts)), "capacity_reason"]
 _OF_TRIALS = [*_SETTINGS, "round", "role", "status", "error", "log", "included", *MEASURED]
@@ -173,7 +173,7 @@ def _add_latency_ratios(
 def _add_capacity_ratios(
     baseline_job: str, sharing: Sequence[JobSummary], trials_of: Mapping[str, Sequence[Row]], disturbed: bool
 ) -> None:
-    """Add capacity ratios and verdicts to the jobs that share a baseline, all of which hold some rate."""
+    """Add capacity ratios and verdicts to the jobs that share a baseline, all of which have a capacity above 0."""
     floor = noise_floor(a_a_log_ratios(_included(trials_of[baseline_job]), lambda _: "capacity_per_second"))
     estimates = {
         str(summary.job): _estimate(str(summary.job), baseline_job, trials_of[str(summary.job)], "capacity_ratio")

@@ -152,10 +152,10 @@ def coded(column: Any, known: dict[str, int]) -> np.ndarray:
 
 
 def write_tables(tables: Tables) -> None:
-    """Write results, summary and manifest.json into the sweep folder, each whole or not at all.
+    """Write results, summary and manifest.json into the sweep folder, each completely or not at all.
 
-    The manifest comes last: where it is new, the tables beside it are. The long tables are written as they are made,
-    see `writing`.
+    The manifest is written last, so if it is new, the tables are new, too. The long tables are written as they are
+    made; see `writing`.
     """
     folder = SweepFolder(tables.folder)
     for name in SCHEMAS.keys() - LONG:
@@ -167,7 +167,7 @@ def write_tables(tables: Tables) -> None:
 
 @contextmanager
 def writing(folder: Path, name: str) -> Iterator[Callable[[Any], None]]:
-    """Give a function that appends to the file of a long table. The file takes its name when all is written.
+    """Yield a function that appends to the file of a long table. The file gets its name when all is written.
 
     Args:
         folder: the folder of the sweep.
@@ -229,12 +229,12 @@ def read_tables(folder: Path) -> Tables:
         UserError: if the folder holds no collected tables, or if they are broken or of a newer version.
     """
     if not folder.is_dir():
-        raise UserError(f"{folder} is no folder. Give that of a sweep, such as outputs/demo.")
+        raise UserError(f"{folder} is not a folder. Give the folder of a sweep, such as outputs/demo.")
     sweep = SweepFolder(folder)
     try:
         manifest = json.loads(sweep.manifest.read_text(encoding="utf-8"))
         if not isinstance(manifest, dict):
-            raise ValueError("manifest.json holds no mapping")
+            raise ValueError("manifest.json does not hold a mapping")
         for name in SCHEMAS:
             _check_version(pq.read_schema(sweep.table(name)), name)
         short = {
@@ -272,7 +272,7 @@ def _check_version(schema: Any, name: str) -> None:
 
 
 def _upgrade(table: Any, schema: Any) -> Any:
-    """Return a table of this or an older version with the columns of this version; those it did not have are null."""
+    """Return a table of this or an older version with the columns of this version; those that it lacks are null."""
     for field in schema:
         if field.name not in table.column_names:
             table = table.append_column(field, pa.nulls(len(table), field.type))
@@ -281,7 +281,7 @@ def _upgrade(table: Any, schema: Any) -> Any:
 
 @contextmanager
 def _whole(path: Path) -> Iterator[str]:
-    """Give the name of a file that takes the place of `path` if all goes well."""
+    """Yield the name of a temporary file, which replaces `path` unless there is an error."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)
     try:

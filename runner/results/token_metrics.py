@@ -1,9 +1,9 @@
-"""Words that were tagged: F1 of the entities, and intervals that take the text as the unit.
+"""Metrics of tagged words: F1 of the entities, and intervals with the text as the unit.
 
-The words of a text are not independent of each other: a text about something unusual has many mistakes. So what is
-drawn from a population are texts, and every figure here is a ratio of two sums over them (cluster sampling with the
-ratio estimator: W. G. Cochran, "Sampling Techniques", 3rd edition, 1977, chapter 6): with `parts` and `wholes` of each
-text, such as its words that are right and its words, R = Σ parts ÷ Σ wholes.
+The words of a text are not independent of each other: a text about something unusual has many mistakes. So the texts
+are the sampling units, and every figure here is a ratio of two sums over them, R = Σ parts ÷ Σ wholes (cluster sampling
+with the ratio estimator: W. G. Cochran, "Sampling Techniques", 3rd edition, 1977, chapter 6). For the accuracy, `parts`
+is the number of a text's words that are right, and `wholes` the number of its words.
 """
 
 from __future__ import annotations
@@ -19,14 +19,13 @@ import numpy as np
 from runner.results.non_inferiority import PairedMeans
 from runner.results.statistics import wilson_interval
 
-OUTSIDE = "O"  # the tag of a word that is of no entity
-AROUND = 8  # words that are shown on each side of one
+OUTSIDE = "O"  # the tag of a word that belongs to no entity
+AROUND = 8  # words that are shown on each side of a word
 _OF_ENTITIES = re.compile(r"[BIES]-.+", re.DOTALL)
 
 
 def by_word(content: Mapping[str, Any]) -> tuple[dict[str, Any], np.ndarray]:
-    """Return the content of a predictions file of tagged texts with every word an example, and of each the number of
-    its text.
+    """Return the content of a predictions file of tagged texts with every word as an example, and each word's text.
 
     Raises:
         ValueError: if a text does not have one label for each word.
@@ -69,7 +68,7 @@ class Ratio(NamedTuple):
 
 
 def per_text(values: Sequence[bool], of_text: np.ndarray) -> Ratio:
-    """Return of each text how many of its words this is true of, and how many it has.
+    """Return, for each text, the number of its words whose value is true, and the number of its words.
 
     Args:
         values: per word.
@@ -79,11 +78,11 @@ def per_text(values: Sequence[bool], of_text: np.ndarray) -> Ratio:
 
 
 def share_interval(share: Ratio) -> tuple[float, float]:
-    """Return the 95% interval of a share of the words: Wilson's, of as many words as would scatter as much if they were
-    independent.
+    """Return the 95% interval of a share of the words: Wilson's interval with the effective sample size.
 
-    (Effective sample size: C. Franco et al., "Comparative study of confidence intervals for proportions in complex
-    sample surveys", J. Surv. Stat. Methodol. 7, 2019.) Where all words are alike, that cannot be told: of the texts.
+    That is the number of independent words that would scatter as much (C. Franco et al., "Comparative study of
+    confidence intervals for proportions in complex sample surveys", J. Surv. Stat. Methodol. 7, 2019). A share of 0 or
+    1 shows no scatter; its effective sample size is the number of texts.
     """
     p, words, scatter = share.value, float(share.wholes.sum()), _variance(share.influence_values)
     n = min(words, p * (1 - p) / scatter) if scatter else words
@@ -94,7 +93,7 @@ def share_interval(share: Ratio) -> tuple[float, float]:
 def difference(before: Ratio, after: Ratio) -> PairedMeans | None:
     """Return after − before, both of the same texts: Student's t over the influence values of the difference.
 
-    A single text shows no scatter: then it is None.
+    The result is None for a single text, which shows no scatter.
     """
     texts = len(after.parts)
     if texts < 2:
@@ -104,15 +103,15 @@ def difference(before: Ratio, after: Ratio) -> PairedMeans | None:
 
 
 def tells_entities(names: Iterable[str]) -> bool:
-    """Whether tags are of entities: O, and others such as B-PER and I-PER."""
+    """Return whether all tags are tags of entities: O, or such as B-PER and I-PER."""
     return all(name == OUTSIDE or _OF_ENTITIES.fullmatch(name) for name in names)
 
 
 def entity_f1(labels: Sequence[object], predictions: Sequence[object], of_text: np.ndarray) -> Ratio:
-    """Return 2·TP and TP + FP + TP + FN of each text's entities: as a ratio, their F1 over all types (micro).
+    """Return 2·TP and TP + FP + TP + FN of each text's entities; their ratio is F1 over all types (micro).
 
-    As seqeval counts by default (H. Nakayama, https://github.com/chakki-works/seqeval, 2018), and conlleval before it:
-    an entity is right if type, first and last word are. A word that is predicted nothing is outside.
+    seqeval counts so by default (H. Nakayama, https://github.com/chakki-works/seqeval, 2018), as conlleval before it.
+    An entity is right if its type, first word and last word are. A word without a prediction is outside.
 
     Args:
         labels, predictions: per word, text after text.
@@ -127,9 +126,9 @@ def entity_f1(labels: Sequence[object], predictions: Sequence[object], of_text: 
 
 
 def entities(tags: Sequence[str]) -> set[tuple[str, int, int]]:
-    """Return the type of each entity, the place of its first word, and that after its last.
+    """Return the type of each entity, the place of its first word, and the place after its last word.
 
-    A tag goes on with the entity before it if it is I- or E- of the same type, and that was not ended by E- or S-.
+    A tag continues the entity before it if it is I- or E- of the same type, and if no E- or S- ended that entity.
     """
     found, first, before = set(), 0, ("", "")
     for place, tag in enumerate([*tags, OUTSIDE]):

@@ -48,7 +48,7 @@ class _Read:
 
 
 def name_of_row(row: Mapping[str, Any]) -> str:
-    """Return the name of the trial that a row is about."""
+    """Return the name of the trial that a row describes."""
     return trial_name(row.get("measured_as") or row["job"], row["round"], row["role"])
 
 
@@ -124,7 +124,7 @@ def _paired_ratio(own: Sequence[float], partner: Sequence[float]) -> float | Non
 
 
 def _without(latencies: Sequence[float], parts: Sequence[float]) -> list[float]:
-    """Return the rest of each latency.
+    """Return each latency minus its part.
 
     Raises:
         ValueError: if the parts differ in number, or if one is not shorter than its latency.

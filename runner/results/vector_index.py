@@ -19,7 +19,7 @@ DEPTH = 100  # the length of a ranking
 def nearest(queries: np.ndarray, documents: np.ndarray, stored: str = FLOAT32) -> list[list[int] | None]:
     """Return the places of the documents nearest to each query, nearest first.
 
-    They are ranked by the cosine with what is stored of them. With `int8`, each dimension of a document is rounded to
+    They are ranked by the cosine with their stored vectors. With `int8`, each dimension of a document is rounded to
     one of 256 values between its least and its highest one, as the scalar quantizer of Faiss does (M. Douze et al.,
     "The Faiss library", 2024). With `binary`, only the signs are stored. The documents with the most signs in common
     are found, and ranked by the product of the query's vector with their signs (I. Yamada et al., ACL 2021).
@@ -45,7 +45,7 @@ def nearest(queries: np.ndarray, documents: np.ndarray, stored: str = FLOAT32) -
 
 
 def ranking(scores: np.ndarray, depth: int = DEPTH) -> list[int]:
-    """Return the places of the highest scores, highest first. Of equal ones, the first comes first."""
+    """Return the places of the highest scores, highest first. Equal scores keep their order."""
     depth = min(depth, len(scores))
     least = np.partition(scores, len(scores) - depth)[len(scores) - depth]
     places = np.flatnonzero(scores >= least)

@@ -74,7 +74,7 @@ def open_load(config: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def load_columns(load: LoadConfig) -> dict[str, Any]:
-    """Return what the tables say of a job's open load."""
+    """Return the columns of the tables that describe a job's open load."""
     return {
         "load": load.name,
         "workers": load.workers,

@@ -1,4 +1,4 @@
-"""Name trials to a Hydra launcher by overrides, one for each trial.
+"""Pass the names of trials to a Hydra launcher as overrides, one for each trial.
 
 A launcher decides where a trial runs. There, Hydra composes conf/config.yaml with this override only, and the trial
 reads its job from the sweep's folder.

@@ -1,4 +1,4 @@
-"""Build the pinned image if it is missing, and make the models meanwhile.
+"""Build the pinned image if it is missing, and make the models at the same time.
 
 A model's own steps then run in process boxes, with the same packages and the same Python as in the image. So they make
 the same files, and the store finds these once the image is there.
@@ -61,12 +61,12 @@ def _make_model(job: Job, cpus: list[int]) -> None:
     try:
         builder.chain(chain_of(cfg)[0], cfg.model, texts_of(cfg), cfg)
     except (PrepareError, UserError):
-        pass  # the job's own preparing fails for the same reason, and notes it
+        pass  # the preparation of the job fails for the same reason, and records it
 
 
 @contextmanager
 def _building() -> Iterator[Callable[[], None]]:
-    """Run docker/image.py beside what is done in the context; give a function that waits for its end."""
+    """Run docker/image.py in parallel within the context, and yield a function that waits for its end."""
     command = [sys.executable, str(DOCKER / "image.py")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 

@@ -108,7 +108,7 @@ def texts_of(cfg: Config) -> Artifact:
         if texts.drawn and not any(step["step"] == "fine-tune" for step in cfg.model.steps):
             say(
                 f"{cfg.task.name}: there is no column split, so {len(texts.test)} of the texts were drawn to test on. "
-                f"If {cfg.model.name} was trained on them, every accuracy here is too good."
+                f"If {cfg.model.name} was trained on them, every accuracy here is too high."
             )
         write_texts(texts, target)
         return store.put(recipe, target, "texts", [{"task": cfg.task.name} | plugin_record(cfg.task)])

@@ -25,13 +25,13 @@ from runner.sweep.prepare import chain_of
 from runner.sweep.prepared import prepare_job, read_prepared
 
 Work = Callable[[Job, list[int]], None]  # what to do with a job on these CPUs
-_JOB_SECONDS, _TRAINING_SECONDS = 10.0, 60.0  # what preparing a job usually takes, and a step that trains
+_JOB_SECONDS, _TRAINING_SECONDS = 10.0, 60.0  # the usual time to prepare a job, and of a step that trains
 
 
 def prepare_all(jobs: list[Job], folder: SweepFolder) -> None:
-    """Prepare the jobs that are not prepared yet, or no longer, as many at a time as there are cores.
+    """Prepare the jobs whose preparation is missing or was lost, as many at a time as there are cores.
 
-    The first job of each model goes first, since the others build on what it makes.
+    The first job of each model comes first, because the others use its artifacts.
     """
 
     def prepare(job: Job, cpus: list[int]) -> None:
@@ -54,7 +54,7 @@ def usual_seconds(jobs: list[Job]) -> float:
 
 
 def make_models(jobs: list[Job], folder: SweepFolder, make: Work) -> None:
-    """Make each model once, by its first job, as many at a time as there are cores."""
+    """Make each model once, for its first job, as many at a time as there are cores."""
     with _workers(folder, make) as submit:
         for done in [submit(group[0]) for group in by_model(jobs)]:
             done.result()
@@ -70,9 +70,9 @@ def by_model(jobs: list[Job]) -> list[list[Job]]:
 
 @contextmanager
 def _workers(folder: SweepFolder, work: Work) -> Iterator[Callable[[Job], Future[None]]]:
-    """Give a function that submits a job. Work gets one core, so that what it makes does not depend on their number.
+    """Yield a function that submits a job. A job gets one core, so that its result does not depend on their number.
 
-    If anything fails, all boxes are stopped, and what was not begun is cancelled.
+    If anything fails, all boxes are stopped, and jobs that have not begun are cancelled.
     """
     cores: SimpleQueue[int] = SimpleQueue()
     for core in physical_cores():

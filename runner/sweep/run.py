@@ -1,6 +1,6 @@
-"""One sweep from plan to report: write the plan, prepare, run the rounds, collect.
+"""Run one sweep from plan to report: write the plan, prepare the jobs, run the rounds, and collect the results.
 
-`run` needs only a function that launches trials, so it does not depend on which launcher that is.
+`run` needs only a function that launches trials, so it does not depend on the launcher.
 """
 
 from __future__ import annotations
@@ -45,20 +45,21 @@ def run(
     call_on_node: Call | None = None,
     one_by_one: bool = False,
 ) -> None:
-    """Prepare and run what is missing of the plan.
+    """Prepare and run the missing trials of the plan.
 
     Args:
-        plan: see `Plan`.
-        folder: the sweep's; made if it is not there.
-        launch: runs a batch of trials, given the number of the first.
-        fresh: move the folder aside first.
-        retry: "failed" runs failed trials again.
-        call_on_node: calls a function on a node of the cluster that trials run on; None if they run on this machine.
-        one_by_one: launch round by round, and show the table after each, instead of all rounds together.
+        plan: the plan.
+        folder: the sweep's folder, which is made if it does not exist.
+        launch: a function that runs a batch of trials. It also gets the number of the first one.
+        fresh: whether to move the folder aside first.
+        retry: "failed" to run failed trials again, or None.
+        call_on_node: a function that calls a function on a node of the cluster where trials run, or None if they run on
+            this machine.
+        one_by_one: whether to launch round by round and show the table after each, instead of all rounds together.
 
     Raises:
-        UserError: if the folder holds another sweep, or the box cannot be made.
-        MachineError: if the engine, the disk or a core has gone meanwhile.
+        UserError: if the folder holds another sweep, or if the box cannot be made.
+        MachineError: if the engine, the disk or a core is lost while the sweep runs.
     """
     if call_on_node is None:
         build_missing_image(plan, folder)
@@ -80,10 +81,10 @@ def _run_locked(
     call_on_node: Call | None,
     show: AfterRound | None,
 ) -> None:
-    """Go on from what is in the folder, in which no other sweep runs."""
+    """Continue the sweep in its folder, which this process has locked."""
     Store(Path(plan.config.store)).remove_stale_staging_dirs()
     if broken := clean_partial_files(folder):
-        say(f"Not whole, so made anew: {', '.join(broken)}.")
+        say(f"Incomplete, so made again: {', '.join(broken)}.")
     rounds = Rounds(plan, folder, box)
     check_same_sweep(folder, plan.record([], box))
     folder.trials.mkdir(parents=True, exist_ok=True)
@@ -114,8 +115,8 @@ def _run_locked(
 
 
 def _show_table(plan: Plan, folder: SweepFolder, rounds_done: int) -> None:
-    """Show what is known after some of the rounds."""
-    from runner.report.terminal import interim_summary  # pandas: not before it is needed
+    """Show the results after some of the rounds."""
+    from runner.report.terminal import interim_summary  # here, because it imports pandas, which is slow
     from runner.results.collect import collect
 
     title = f"After round {rounds_done} of {plan.config.measure.rounds}; each round narrows the intervals."
@@ -125,8 +126,12 @@ def _show_table(plan: Plan, folder: SweepFolder, rounds_done: int) -> None:
 
 
 def finish(folder: SweepFolder) -> int:
-    """Collect, report, print the summary; return the sweep's exit code (0 all ok, 1 some failed, 2 none ok)."""
-    from runner.report.terminal import print_summary  # pandas and plotly: not before they are needed
+    """Collect the results, write the report, and print the summary.
+
+    Returns:
+        The sweep's exit code: 0 if all trials are ok, 1 if some failed, 2 if none is ok.
+    """
+    from runner.report.terminal import print_summary  # here, because it imports pandas and plotly, which are slow
     from runner.report.write import collect_and_report
     from runner.results.summary import outcome
 
@@ -138,16 +143,16 @@ def finish(folder: SweepFolder) -> int:
 
 
 def move_aside(folder: SweepFolder) -> None:
-    """Rename an old sweep's folder to a name that tells when it was moved.
+    """Rename an old sweep's folder to a name with the current time.
 
     Raises:
-        UserError: if that is not allowed.
+        UserError: if the folder cannot be renamed.
     """
     path = folder.path
     if not path.exists():
         return
     name = f"{path.name}.{datetime.now():%Y%m%d-%H%M%S}"
-    taken = sum(other.name.startswith(name) for other in path.parent.iterdir())  # clocks are set back
+    taken = sum(other.name.startswith(name) for other in path.parent.iterdir())  # a clock may be set back
     try:
         with lock_sweep(folder):
             path.rename(path.with_name(f"{name}-{taken}" if taken else name))
@@ -159,14 +164,14 @@ def move_aside(folder: SweepFolder) -> None:
 
 
 def check_same_sweep(folder: SweepFolder, record: PlanRecord) -> None:
-    """Check that the trials already in the folder were measured as the new ones would be.
+    """Check that the trials in the folder were measured with the same settings as the new ones.
 
     Raises:
-        UserError: if not; they must not be mixed.
+        UserError: if the settings differ, because such trials must not be mixed.
     """
     if not folder.plan.exists():
         return
-    start_again = f"Start anew with {FRESH}, or name another folder with {OUT}"
+    start_again = f"Start a new sweep with {FRESH}, or name another folder with {OUT}"
     try:
         old = read_plan(folder)
     except UserError as error:

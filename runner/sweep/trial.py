@@ -157,7 +157,7 @@ def _cold(order: BoxOrder, box: Box, folder: Path) -> BoxOrder:
 
 @contextmanager
 def _empty_folder(path: Path) -> Iterator[Path]:
-    """Make an empty folder, whatever was there before, and remove it in the end."""
+    """Make an empty folder, which replaces an old one, and remove it in the end."""
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir()
     try:

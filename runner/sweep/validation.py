@@ -202,7 +202,7 @@ def _check_compiler(steps: list[Step], cfg: Config) -> None:
 
 
 def _check_packages(steps: list[Step], cfg: Config) -> None:
-    """Check that the boxes have the packages that the image lacks, or that are not made for every machine."""
+    """Check that the boxes have the packages that may be missing: in the image, or on this machine."""
     needed = {
         package: f"{_owner(cfg, step.name)} has the step '{step.name}'" for step in steps for package in step.packages
     }

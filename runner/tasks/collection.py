@@ -1,6 +1,6 @@
 """Read a test collection: documents, queries, and how people judge documents for a query.
 
-A collection is a folder as BEIR has them, or a file for each of the three. Documents and queries are tables with an id
+A collection is a folder in BEIR's format, or a file for each of the three. Documents and queries are tables with an id
 and a text. Judgements are a table, or TREC's qrels.
 """
 
@@ -67,13 +67,13 @@ def identity(task: TaskConfig) -> dict[str, Any]:
 def _check_kind(task: TaskConfig) -> None:
     if task.kind not in RANKED:
         raise UserError(
-            f"task.source of '{task.name}' is collection, but task.kind is {task.kind}. Say task.kind={RETRIEVAL}, or "
+            f"task.source of '{task.name}' is collection, but task.kind is {task.kind}. Set task.kind={RETRIEVAL}, or "
             f"task.kind={RERANK} for a cross-encoder."
         )
     if task.kind == RETRIEVAL and task.collection.candidates is not None:
         raise UserError(
             f"task.collection.candidates is set, but with task.kind={RETRIEVAL} all documents are searched. Remove it, "
-            f"or say task.kind={RERANK}."
+            f"or set task.kind={RERANK}."
         )
 
 
@@ -108,7 +108,7 @@ def _judgements(
     """Return the judgements, each of which names a query and a document that are there.
 
     Raises:
-        UserError: if one does not, if two are of the same query and document, or if there is none.
+        UserError: if one does not, if two have the same query and document, or if there is none.
     """
     found: dict[tuple[str, str], str] = {}
     judged = []
@@ -131,8 +131,8 @@ def _check_known(what: str, name: str, known: Collection[str], where: str) -> No
     if name not in known:
         some = ", ".join(f"'{one:.50}'" for one in list(known)[:_NAMED])
         raise UserError(
-            f"{where}: there is no {what} '{name:.50}'. Allowed are the ids of the {len(known)} that are there, such "
-            f"as {some}. Correct the id, or remove the judgement."
+            f"{where}: there is no {what} '{name:.50}'. Allowed: the ids of the {len(known)} that are there, such as "
+            f"{some}. Correct the id, or remove the row."
         )
 
 
@@ -142,14 +142,14 @@ def _judged_queries(
     """Return the queries that have a judgement.
 
     Raises:
-        UserError: if others are not to be left out.
+        UserError: if there are others, and `leave_out_unjudged` is false.
     """
     others = [entry for key, entry in queries.items() if key not in judged]
     if others and not task.collection.leave_out_unjudged:
         count = f"{len(others)} of {len(queries)} queries have" if len(others) > 1 else "a query has"
         raise UserError(
             f"{where}, {others[0].where}: {count} no judgement, such as '{others[0].id:.50}'. Judge a document for "
-            "each, or remove them. If they belong to another split, say task.collection.leave_out_unjudged=true."
+            "each, or remove them. If they belong to another split, set task.collection.leave_out_unjudged=true."
         )
     return {key: entry for key, entry in queries.items() if key in judged}
 
@@ -157,7 +157,7 @@ def _judged_queries(
 def _candidates(
     task: TaskConfig, queries: Mapping[str, Entry], documents: Mapping[str, Entry], judged: Iterable[_Judged]
 ) -> dict[str, list[str]]:
-    """Return the ids of each query's candidates. Without a file of them, they are the documents that were judged.
+    """Return the ids of each query's candidates. Without a file of candidates, they are the judged documents.
 
     Raises:
         UserError: if the file names a document that is not there or twice for a query, or if a query has none.
@@ -170,7 +170,7 @@ def _candidates(
     where = file_of(task, "candidates")
     for place, query, document in read_candidates(task, where):
         if query not in found:
-            continue  # it is of another split
+            continue  # it belongs to another split
         _check_known("document", document, documents, f"{where}, {place}")
         if first := found[query].get(document):
             raise UserError(

@@ -14,7 +14,7 @@ from runner.tasks.lines import text_file
 from runner.tasks.reading import TABLES, open_rows
 from runner.tasks.rows import Row, Source, check_characters, finite_number
 
-_IN_FOLDER = {  # as BEIR has them
+_IN_FOLDER = {  # the names in BEIR's format
     "documents": ("corpus.jsonl",),
     "queries": ("queries.jsonl",),
     "judgements": ("qrels/test.tsv", "qrels/test.jsonl"),
@@ -49,7 +49,7 @@ def file_of(task: TaskConfig, name: str) -> Source:
     key, stated = f"task.collection.{name}", getattr(task.collection, name)
     if stated is None and task.path is None:
         raise UserError(
-            f"{key} is not set. Name the file, or a folder as BEIR has them, with "
+            f"{key} is not set. Name the file, or a folder in BEIR's format, with "
             f"{', '.join(names[0] for names in _IN_FOLDER.values())}: task.path=/folder."
         )
     if stated is None:
@@ -105,7 +105,7 @@ def read_judged(task: TaskConfig, where: Source) -> Iterator[Judged]:
 
 
 def read_candidates(task: TaskConfig, where: Source) -> Iterator[tuple[str, str, str]]:
-    """Yield candidates from a table or from TREC's run: where each is in its file, and the ids of query and document.
+    """Yield candidates from a table or from TREC's run: the place in the file, and the ids of query and document.
 
     Raises:
         UserError: if the file lacks a column or a field.
@@ -138,7 +138,7 @@ def _named_in(task: TaskConfig, where: Source, *more: str) -> Iterator[tuple[Row
 
 
 def _trec(task: TaskConfig, where: Source, names: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    """Yield where each line is, and its fields, which have these names."""
+    """Yield the place of each line, and its fields, which have these names."""
     lines = text_file(content_of(Path(where.name), where, _TREC), task.encoding).lines()
     for line in lines:
         fields = line.split()
@@ -155,7 +155,7 @@ def _trec(task: TaskConfig, where: Source, names: Sequence[str]) -> Iterator[tup
 
 
 def _rows(task: TaskConfig, where: Source, needed: dict[str, str], optional: Sequence[str] = ()) -> Iterator[Row]:
-    """Return the rows of a table that has these columns, by the keys that name them."""
+    """Return the rows of a table. `needed` is the columns that it must have, by the keys that name them."""
     delimiter = task.delimiter and task.delimiter.value
     rows = open_rows(Path(where.name), [*needed.values(), *optional], where, task.encoding, delimiter)
     for key, column in needed.items():
@@ -188,6 +188,6 @@ def _grade(value: Any, where: str) -> float:
     if grade is None:
         raise UserError(
             f"{where}: the grade is {value!r:.50}, but must be a number: 0 or less for a document that is not "
-            "relevant, and more the better it is. Correct it."
+            "relevant, and a higher number for a better document. Correct it."
         )
     return grade

@@ -18,7 +18,7 @@ from runner.tasks.texts import NUMBER_PATTERN, SPLITS, UNLABELLED, Example, Text
 
 SPLIT = "split"
 _OR_NULL = {"label_column": ", or null if there are no labels", "text_pair_column": ", or null if texts are single"}
-_BITS = ({"0", "1"}, {"false", "true"})  # the entries of a list that says yes or no to each label
+_BITS = ({"0", "1"}, {"false", "true"})  # the entries of a list with a yes or no for each label
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
 
 
@@ -225,7 +225,7 @@ def _labels(row: Row, task: TaskConfig, where: str) -> list[str]:
 
 
 def _check_distinct(names: list[str], task: TaskConfig, where: str) -> None:
-    """Check that no label stands twice in a row's labels: a list such as [0, 1, 0] names no set of labels."""
+    """Check that no label occurs twice in a row. A list such as [0, 1, 0] is not a set of labels."""
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated and _are_bits(names):
         raise UserError(_bits_message(names, task, where))
@@ -237,7 +237,10 @@ def _check_distinct(names: list[str], task: TaskConfig, where: str) -> None:
 
 
 def _check_sets(rows: list[Row], task: TaskConfig, where: Source) -> None:
-    """Check that not every row says yes or no to each of two labels, such as [1, 0]; of more, one would stand twice."""
+    """Check that the rows are not all a yes or no for each of two labels, such as [1, 0].
+
+    For more than two labels, a yes or a no would occur twice, which `_check_distinct` refuses.
+    """
     if task.kind != MULTI_LABEL or task.label_column is None or len(rows) < 2:
         return
     labelled = [row for row in rows if not _is_unlabelled(row)]
@@ -264,7 +267,7 @@ def _name(value: Any, task: TaskConfig, where: str) -> str:
     if isinstance(value, str) and _DECIMAL_COMMA.fullmatch(value):
         raise UserError(
             f"{where}: column '{task.label_column}' holds '{value:.50}', which is either a number with a decimal comma "
-            "or several numbers. Write numbers with a decimal point. If texts have several labels, say "
+            "or several numbers. Write numbers with a decimal point. If texts have several labels, set "
             f"task.kind={MULTI_LABEL} and task.label_separator=','."
         )
     if isinstance(value, bool):
@@ -273,7 +276,7 @@ def _name(value: Any, task: TaskConfig, where: str) -> str:
         return str(value)
     raise UserError(
         f"{where}: column '{task.label_column}' holds {value!r:.50}, but a label must be a text, a whole number, true "
-        f"or false. If texts have several labels, say task.kind={MULTI_LABEL}."
+        f"or false. If texts have several labels, set task.kind={MULTI_LABEL}."
     )
 
 
@@ -297,7 +300,7 @@ def _label_names(rows: Iterable[Row], task: TaskConfig, where: Source) -> list[s
     if len(names) < 2 and task.kind != MULTI_LABEL:
         raise UserError(
             f"task.label_column: all rows of {where.name} have the label '{names.pop()}' in column "
-            f"'{task.label_column}'. There must be at least two labels. If there are no labels, say "
+            f"'{task.label_column}'. There must be at least two labels. If there are no labels, set "
             "task.label_column=null."
         )
     if all(map(NUMBER_PATTERN.fullmatch, names)):

@@ -95,7 +95,7 @@ def _records(lines: Lines, where: Source, delimiter: str, spaced: bool) -> Itera
         if any("\0" in field for field in fields):
             raise UserError(
                 f"{where}, line {first}: it contains a NUL, so the file has another encoding. If it is UTF-16, "
-                "say task.encoding=utf-16-le, or save it as UTF-8."
+                "set task.encoding=utf-16-le, or save it as UTF-8."
             )
         if delimiter == "tab" and any("\t" in field and "\n" in field for field in fields):
             raise UserError(
@@ -133,7 +133,7 @@ def _of_one_column(
         if len(distinct) == 1 and distinct != {0}:
             raise UserError(
                 f"{where}: the header has one column, but every row has {distinct.pop() + 1} fields, separated by "
-                f"{_PLURALS[name]}. Name all columns, or if {_PLURALS[name]} are part of the texts, say "
+                f"{_PLURALS[name]}. Name all columns, or if {_PLURALS[name]} are part of the texts, set "
                 f"task.delimiter={delimiter}."
             )
 

@@ -32,7 +32,7 @@ class TextFile:
     encoding: str
 
     def lines(self, skip: int = 0) -> Lines:
-        """Return the lines from the first on, without the first `skip` ones."""
+        """Return the lines of the file without the first `skip` ones."""
         return Lines(self, skip)
 
     @property
@@ -70,7 +70,7 @@ class Lines:
                 raise UserError(f"{where} is not {encoding}: {error}. {_ALLOWED}.") from None
 
     def _undecodable(self, error: UnicodeDecodeError) -> UserError:
-        """Return the error for bytes that the encoding does not have."""
+        """Return the error for bytes that are invalid in the encoding."""
         where, encoding, whole = self._file.content.where, self._file.encoding, error.object
         name = _NAMES.get(encoding, encoding)
         if encoding.startswith(("utf-16", "utf-32")):
@@ -80,10 +80,10 @@ class Lines:
         if encoding != "utf-8":
             return UserError(f"{problem} {_ALLOWED}.")
         if b"\0" in whole:
-            return UserError(f"{problem} There are NULs, so it may be UTF-16: save it as UTF-8, or say {_UTF_16}.")
+            return UserError(f"{problem} There are NULs, so it may be UTF-16: save it as UTF-8, or set {_UTF_16}.")
         near = whole[max(0, error.start - _EXCERPT_BYTES) : error.start + _EXCERPT_BYTES].decode("cp1252", "replace")
         return UserError(
-            f"{problem} Save it as UTF-8, or name its encoding. If {near!r} reads as it should, say "
+            f"{problem} Save it as UTF-8, or name its encoding. If {near!r} reads as it should, set "
             "task.encoding=cp1252, which Windows uses in Western Europe and America."
         )
 

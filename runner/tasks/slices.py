@@ -29,15 +29,15 @@ def slice_name(value: Any) -> str:
 
 
 def check_slices(test: list[Example], task: TaskConfig, where: Source) -> None:
-    """Check that the values of a column are not all different: then it does not divide the texts.
+    """Check that no column has a different value for each text, because such a column does not divide the texts.
 
     Raises:
-        UserError: if they are.
+        UserError: if there is such a column.
     """
     for place, column in enumerate(task.slice_columns):
         values = {example.slices[place] for example in test if example.slices}
         if len(values) == len(test):
             raise UserError(
-                f"task.slice_columns: column '{column}' of {where.name} has another value in each of the {len(test)} "
-                "texts to test on, so it does not divide them. Name a column with few values."
+                f"task.slice_columns: column '{column}' of {where.name} has a different value in each of the "
+                f"{len(test)} texts to test on, so it does not divide them. Name a column with few values."
             )

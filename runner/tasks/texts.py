@@ -21,10 +21,10 @@ class Judgement(NamedTuple):
     Attributes:
         first, second: the places of the two texts among the test texts. In a task of kind retrieval, they are the place
             of a query among the test texts, and of a document among the documents. In a task of kind rerank, they are
-            the number of a query, and the place of its pair with a document among the test texts. It is below 0 for a
-            document that is not among the candidates.
-        score: how alike the texts are, or how relevant the document is. Any scale will do, but only a document above 0
-            is relevant.
+            the number of a query, and the place of its pair with a document among the test texts. `second` is below 0
+            for a document that is not among the candidates.
+        score: how alike the texts are, or how relevant the document is. Any scale is allowed, but a document is
+            relevant only if its score is above 0.
     """
 
     first: int
@@ -37,8 +37,8 @@ class Example(NamedTuple):
 
     Attributes:
         text: the text, or the first text of a pair.
-        label: the place of its label in `Texts.labels`, or None if its label is not known. It is a tuple of places if a
-            text may have several labels, in rising order, or if the task's kind is tokens, with one place a word.
+        label: the place of its label in `Texts.labels`, or None if its label is not known. If a text may have several
+            labels, it is a tuple of places in rising order. For the kind tokens, it is a tuple of one place per word.
         pair: the second text of a pair.
         words: the words of the text, for the kind tokens. The text is these words with spaces between them.
         slices: its values of `task.slice_columns`; None without such columns.
@@ -63,19 +63,21 @@ class Example(NamedTuple):
 
 @dataclass(frozen=True)
 class Texts:
-    """A task's texts. Each split is in a fixed shuffled order, so its first N are a fair sample of it.
+    """A task's texts. Each split is in a fixed order. If it is shuffled, its first N are a fair sample of it.
 
     Attributes:
         labels: the names of the labels. They are empty if the task has none.
         train: the texts for training.
         validation: the texts for choosing between epochs.
-        test: the texts for measuring and evaluating, and for nothing else.
+        test: the texts for measuring and evaluating. Steps that need texts without labels use them only if there are no
+            others.
         unlabelled: similar texts without labels, for steps that learn from a teacher.
         kind: how the texts are evaluated; see `runner.config.task_kinds`.
         drawn: whether `test` was drawn from texts without a split.
         stated: whether the user or the data set stated the order of the labels. If not, it is alphabetical and has no
             meaning.
-        documents: what the test texts, which are queries, are to find. They are empty for other kinds than retrieval.
+        documents: the documents in which the test texts, which are queries, are searched; empty for other kinds than
+            retrieval.
         judgements: how people judge the texts. For the kind similarity, each is of two test texts that follow each
             other.
         notes: remarks for the user on how the texts were read.
@@ -112,7 +114,7 @@ def write_texts(texts: Texts, folder: Path) -> None:
 
 
 def read_split(folder: Path, split: str) -> list[Example]:
-    """Return the examples of a split, or others by their name, from a folder that `write_texts` filled."""
+    """Return the examples of a split, "unlabelled" or "documents" from a folder that `write_texts` filled."""
     path = folder / f"{split}.jsonl"
     if split == DOCUMENTS and not path.exists():
         return []
@@ -121,7 +123,7 @@ def read_split(folder: Path, split: str) -> list[Example]:
 
 
 def texts_to_learn_from(folder: Path) -> tuple[str, list[Example]]:
-    """Return texts for steps that need no labels, and where they are from: train, documents, or else test.
+    """Return texts for steps that need no labels, and their split: train, or else documents, or else test.
 
     Documents are known before the first query arrives.
 

@@ -3,8 +3,8 @@
 All code that tokenizes for a model loads the tokenizer with this module, so all of it sees the same tokens. An exported
 script does the same on its own (runner/export/templates/predict.py).
 
-Texts are always padded on the right, whatever the model's own tokenizer does. With the attention mask, a text then has
-the same positions as it has alone, also for a decoder that reads its last token.
+Texts are always padded on the right, even if the model's own tokenizer pads on the left. With the attention mask, a
+text then has the same positions as it has alone, also for a decoder that reads its last token.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 TOKENIZER = "tokenizer.json"
-_NEVER = 2**31 - 1  # tokens, more than any text has: the format cannot name the side without a length
+_NEVER = 2**31 - 1  # more tokens than any text has, because the format cannot name the side without a length
 
 
 def load_tokenizer(folder: Path, max_length: int | None = None) -> Any:

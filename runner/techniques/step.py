@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 PROGRESS = "progress.txt"  # in a step's output folder: the last line that the step reported
 _ROOM = Path(__file__).parent
-_MAKING = ("techniques", "engines", "models", "tasks")  # the rooms whose code shapes an artifact
+_MAKING = ("techniques", "engines", "models", "tasks")  # the rooms whose code affects an artifact
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,13 @@ class Step(ABC):
     takes: ClassVar[str | None]  # a format, "files" for a model's raw files, or None
     gives: ClassVar[str]
     allows_next: ClassVar[tuple[str, ...] | None] = None  # the steps that may follow; None: any whose format fits
-    wraps: ClassVar[bool] = False  # True if it keeps its input unchanged inside: it may follow any step that fits
+    wraps: ClassVar[bool] = False  # True if its result contains its unchanged input: it may follow any step that fits
     needs_compiler: ClassVar[bool] = False  # a C++ compiler, which the image of the boxes does not have
-    packages: ClassVar[tuple[str, ...]] = ()  # what it imports that is not made for every machine
+    packages: ClassVar[tuple[str, ...]] = ()  # its imports that are not available for every machine
     changes_tokenizer: ClassVar[bool] = False
     other_kinds: ClassVar[str] = "Exclude this combination in the grid."  # the advice for a kind not in `kinds`
-    takes_pairs: ClassVar[bool] = True  # False if its result cannot tell the texts of a pair apart
-    keeps_flops: ClassVar[bool] = True  # True if it needs as many operations as its input, in whatever precision
+    takes_pairs: ClassVar[bool] = True  # False if its result cannot distinguish the texts of a pair
+    keeps_flops: ClassVar[bool] = True  # True if its result has the last checkpoint's FLOPs, in any precision
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -144,14 +144,14 @@ class Step(ABC):
 
     @classmethod
     def code(cls) -> str:
-        """Return a hash over this step's module and every module it imports that shapes the artifact."""
+        """Return a hash over this step's module and every module it imports that affects the artifact."""
         source_file = inspect.getsourcefile(cls)
         assert source_file is not None
         return source_hash([Path(source_file)], _MAKING)
 
 
 def run_step(step: Step, inputs: StepInputs, target: Path) -> dict[str, Any]:
-    """Check the step against the model's files, which tell more than its config did, and run it.
+    """Check the step against the model's files, which say more than its config, and run it.
 
     Raises:
         UserError: see `Step.infer_shape` and `Step.run`.

@@ -30,7 +30,7 @@ from runner.trial.request import Paths, Settings, atomic_write, read_request, ru
 from runner.trial.timing import no_garbage_collection, reference_seconds
 from runner.trial.turns import Partner, Schedule, run_turns, schedule, timed_seconds
 
-_DOCUMENT_BATCHES = 2  # of a task of kind retrieval, for the rate at which documents are encoded
+_DOCUMENT_BATCHES = 2  # in a task of kind retrieval, the batches whose encoding rate is measured
 
 
 def main() -> None:

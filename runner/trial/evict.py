@@ -1,8 +1,8 @@
 """Evict from the page cache all files that a trial reads: `python -m runner.trial.evict REQUEST`, inside its box.
 
-The next process in such a box then starts as on a machine that has just been started. These are the artifact, the
-inputs, Python and all installed packages. Pages that a running process has mapped stay: of this process, these are
-Python itself and its C library.
+These are the artifact, the inputs, Python and all installed packages. The next process in such a box then starts as on
+a machine that has just booted. Pages that a running process has mapped stay in the page cache: for this process, these
+are the pages of Python itself and of its C library.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def main() -> None:
 
 
 def evict(folder: Path) -> None:
-    """Evict all files below a folder that this process may read. What it may not read, the trial does not read."""
+    """Evict all files below a folder that this process may read. The trial cannot read the other files, either."""
     for parent, _, names in os.walk(folder):
         for name in names:
             with suppress(OSError), open(Path(parent, name), "rb", buffering=0, opener=_without_waiting) as file:

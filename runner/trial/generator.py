@@ -1,9 +1,9 @@
 """Send requests to a service through pipes, inside a box: `python -m runner.trial.generator REQUEST`.
 
-    {"workers": of the service, "batching": its batching, "queue": the most requests that may wait,
+    {"workers": their number, "batching": that of the service, "queue": the most requests that may wait,
      "slo": {"percentile": 99, "milliseconds": 50}, "paths": {"inputs": …, "pipes": …, "output": …}}
 
-The moment of an answer is the one when a worker has the prediction. So the time in which this process notices the
+The time of an answer is the time at which a worker has the prediction. So the delay until this process notices the
 answer does not count.
 """
 
@@ -88,7 +88,7 @@ class Generator(LoadGenerator):
             os.write(self._patient_requests, b"".join(records))
 
     def used(self) -> dict[int, Used]:
-        """Return what the workers have told with their answers."""
+        """Return the usage that the workers have reported with their answers."""
         return dict(self._used)
 
     def _read_answers(self) -> None:

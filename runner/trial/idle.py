@@ -10,16 +10,16 @@ import threading
 import time
 from pathlib import Path
 
-LIMIT_SECONDS = 0.25  # OpenMP runtimes spin for 0.2 seconds at most, unless somebody tells them to spin for ever
+LIMIT_SECONDS = 0.25  # OpenMP runtimes spin for 0.2 seconds at most, unless a setting makes them spin forever
 _LOOK_SECONDS = 0.001
-_SPINNING = 0.2  # a share of the time. A thread that spins uses all of it, and the look itself some hundredths.
+_SPINNING = 0.2  # a share of CPU time; a spinning thread uses all of the time, and the check itself a few hundredths
 
 
 def wait_until_idle(limit_seconds: float = LIMIT_SECONDS) -> bool:
-    """Wait until no thread of this process runs, and return whether that was reached within the limit.
+    """Wait until no thread of this process runs, and return whether that happened within the limit.
 
     The process is idle when its CPU clock stood still during a short sleep, and the kernel then shows no thread as
-    runnable. The second look is for CPUs with other work, on which a thread that spins may have to wait for its turn.
+    runnable. The second check is for CPUs with other work, where a spinning thread may have to wait for a CPU.
     """
     deadline = time.perf_counter() + limit_seconds
     while True:

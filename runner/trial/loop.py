@@ -22,14 +22,14 @@ class Requests(Protocol):
         """Return a handle that can be read when a request waits, and at the end."""
 
     def wait(self, most: int) -> list[Request]:
-        """Wait for a request, and return it with those that wait behind it, at most so many. At the end, return none.
+        """Wait for a request, and return it with those that wait behind it, up to `most`. At the end, return none.
 
         Args:
             most: the largest number of requests.
         """
 
     def further(self, most: int) -> list[Request]:
-        """Return the requests that wait now, at most so many. At the end, return none.
+        """Return the requests that wait now, up to `most`. At the end, return none.
 
         Args:
             most: the largest number of requests.

@@ -19,7 +19,7 @@ from runner.trial.turns import Side
 if TYPE_CHECKING:
     from runner.trial.encoder import Encoder
 
-_ATTEMPTS = 3  # whatever else the machine does may hide once that the threads are idle
+_ATTEMPTS = 3  # in a single attempt, other work of the machine may hide that the threads are idle
 
 
 @dataclass

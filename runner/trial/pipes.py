@@ -22,7 +22,7 @@ REQUEST = struct.Struct("<QI4x")  # number of the request, number of its text
 ANSWER = struct.Struct("<QQQQII")
 STARTED = 2**64 - 1  # instead of a request's number: the worker is warm
 UNKNOWN = 2**64 - 1  # instead of a waiting time
-ATOMIC_BYTES = 4096  # PIPE_BUF of Linux: a write of at most so many bytes is not mixed with another one
+ATOMIC_BYTES = 4096  # PIPE_BUF of Linux: a write of at most this many bytes is not mixed with another one
 
 
 def waiting_requests(requests: int) -> int:

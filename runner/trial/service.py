@@ -1,13 +1,14 @@
 """Serve requests with some workers inside a box: `python -m runner.trial.service REQUEST`.
 
-    {"engine": the engine's name, "plugin": its module or null, "threads": of each worker, "cpus": of all workers,
-     "workers": their number, "batching": {"max_batch_size": 1, "max_wait_milliseconds": 0},
-     "warmup_seconds": for each worker, "paths": {"artifact": …, "inputs": …, "pipes": …, "output": …}}
+    {"engine": the engine's name, "plugin": its module or null, "threads": each worker's number of threads,
+     "cpus": the CPUs of all workers, "workers": their number,
+     "batching": {"max_batch_size": 1, "max_wait_milliseconds": 0},
+     "warmup_seconds": the time for each worker, "paths": {"artifact": …, "inputs": …, "pipes": …, "output": …}}
 
 Each worker is a process with its own model on its own cores. There is no dispatcher: a worker that is free takes the
-next requests from the pipe, which is the queue (see runner/trial/pipes.py), and writes the answers. Its loop is that of
-the services that `pinbox export` writes (see runner/trial/loop.py). The service ends when no process has the pipe open
-for writing, and fails when a worker fails.
+next requests from the pipe, which is the queue (see runner/trial/pipes.py), and writes the answers. Its loop is the
+same as in the services that `pinbox export` writes (see runner/trial/loop.py). The service ends when no process has the
+pipe open for writing, and fails when a worker fails.
 """
 
 from __future__ import annotations

@@ -78,13 +78,16 @@ class Side:
         self.joules = self._meter.joules()
 
     def take_turn(self, first: int, count: int, lead_in: bool, hand_over: bool = False) -> bool:
-        """Make the timed calls of a turn, and return whether this side's threads are idle now, if it shall hand over.
+        """Make the timed calls of a turn. Before a hand-over, wait until this side's threads are idle.
 
         Args:
             first: the number of the first call.
             count: the number of calls.
             lead_in: whether an untimed call comes first, which loads the model into the cache.
             hand_over: whether the other side runs next.
+
+        Returns:
+            Whether the threads are idle. Without a hand-over, it is always True.
         """
         began = time.perf_counter()
         waiting, switches = waiting_seconds(), _involuntary_switches()  # the lead-in then fills the cache again

@@ -48,7 +48,7 @@ def test_help_imports_nothing_heavy() -> None:
         ("model=tiny task=alice", "To measure one job: pinbox run model=tiny task=alice"),
         ("recommend outputs/demo --max-p90 3", "No such option '--max-p90'. (Did you mean one of: '--max-p90-ms'"),
         ("sweep --fersh", "Did you mean '--fresh'?"),
-        ("sweep --fresh", "Nothing is named that could be measured. Name a grid, such as grid=demo"),
+        ("sweep --fresh", "There is nothing to measure. Name a grid, such as grid=demo"),
         ("sweep --retry all", "'all' is not 'failed'."),
         ("diff a b --fail-on slowr", "'slowr' is not one of 'any', 'slower', 'larger', 'lower-score'."),
         ("export a onnx", "Missing argument 'TO'."),

@@ -36,8 +36,8 @@ ROOT = Path(__file__).parents[2]
         ("try critic absent.csv", "TEXTS: cannot read absent.csv: No such file or directory"),
         ("try critic .", "TEXTS: cannot read .: Is a directory"),
         ("try critic films.docx", "TEXTS: films.docx: the name 'films.docx' ends in '.docx'. Allowed: .csv"),
-        ("try critic latin.csv", "reads as it should, say --encoding=cp1252"),
-        ("try critic films.csv --label-column nr", "If column 'nr' holds no labels of the model, say --label-column"),
+        ("try critic latin.csv", "reads as it should, set --encoding=cp1252"),
+        ("try critic films.csv --label-column nr", "If column 'nr' holds no labels of the model, use --label-column"),
         ("try critic films.csv --labels bad,good", "--labels is bad, good, but"),
     ],
 )

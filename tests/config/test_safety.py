@@ -80,7 +80,7 @@ def test_aliases_are_read(tmp_path: Path, refused: Callable[..., str]) -> None:
 
 def test_a_grid_cannot_set_hydra_s_own_keys(refused: Callable[..., str]) -> None:
     output = refused("grid=smoke", "grid.union=[{technique: onnx, hydra.job.name: x}]")
-    assert "'hydra.job.name' is no key of a job" in output
+    assert "'hydra.job.name' is not a key of a job" in output
 
 
 NAMES = ["x" * 300, "a\nb", "a\x1b[2Jb", "a\0b", "a\u202eb", "a\tb"]

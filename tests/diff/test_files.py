@@ -99,7 +99,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     assert not (tmp_path / "b/diff.json").exists()
     assert run("a", "b", "--fail-on", "larger") == (0, "")
     for arguments, told in (
-        ("a absent", "is no folder"),
+        ("a absent", "is not a folder"),
         ("a .", "holds no collected results"),
         ("a b --fail-on bigger", "lower-score"),
     ):

@@ -124,7 +124,7 @@ def test_the_card_and_the_figures_say_the_same(swept: Tables, tmp_path: Path) ->
     assert f"{measured['variant']['latency_p50_seconds'] * 1e3:.2g}"[:3] in card
     assert [step["step"] for step in measured["lineage"]] == ["random-weights", "onnx-export", "onnx-dynamic-int8"]
     assert measured["files"]["model.onnx"]["bytes"] == (tmp_path / "out" / "model.onnx").stat().st_size
-    for said in ("weights are random", "One round only", "pinned process", "onnx-dynamic-int8"):
+    for said in ("weights are random", "only one round", "pinned process", "onnx-dynamic-int8"):
         assert said in card
     assert str(swept.folder.parent) not in card + json.dumps(measured)
 
@@ -137,7 +137,7 @@ def test_verdict_and_masked_weights_are_caveats(swept: Tables) -> None:
     card = render_card(swept, replace(variant, row=row, lineage=lineage))
     assert "A tie" in card
     assert "setting them to 0" in card
-    assert "One round only" not in card
+    assert "only one round" not in card
     assert "random:" not in card
 
 
@@ -177,7 +177,7 @@ def test_a_variant_that_is_not_one_job_is_refused_with_the_nearest(swept: Tables
     assert choose(rows, rows[0]["job"], "x") == rows[0]
     with pytest.raises(UserError, match=r"Closest: .*onnx-int8"):
         choose(rows, "onnx-int9", "x")
-    with pytest.raises(UserError, match=r"2 jobs of x are that.*first, second"):
+    with pytest.raises(UserError, match=r"2 jobs of x match it.*first, second"):
         choose([rows[0] | {"job": "first"}, rows[0] | {"job": "second"}], rows[0]["technique"], "x")
 
 

@@ -147,10 +147,10 @@ def test_without_labels_of_the_task_every_model_has_its_own(swept_tasks: Tables)
 
 
 CARDS = {
-    "pairs": ("each pair of texts which of these it is: False, True", '"The text that goes with it"'),
-    "several": ("each text which of these it has: hill, horse", "only if all of its labels are"),
+    "pairs": ("assigns each pair of texts one of these labels: False, True", '"The text that goes with it"'),
+    "several": ("assigns each text any number of these labels: hill, horse", "only if all of its labels are"),
     "vectors": ("each text a vector", "| Cosine | 0.9876"),
-    "plain": ("each text which of these it is: 0, 1", "its task has no labels"),
+    "plain": ("assigns each text one of these labels: 0, 1", "its task has no labels"),
     "tagged": ("each word of a text one of these tags: O, THING", "16 words of the task tagged", "reads 64 tokens"),
 }
 

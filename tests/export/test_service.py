@@ -102,7 +102,7 @@ def test_the_image_has_the_measured_python_and_no_root() -> None:
     assert "FROM python:3.12-slim" in lines
     assert "USER 65534:65534" in lines
     assert any(line.startswith("HEALTHCHECK") and "/health" in line for line in lines)
-    with pytest.raises(UserError, match="which is no version"):
+    with pytest.raises(UserError, match="which is not a version"):
         service_files(variant(python="x\nRUN evil"), settings)
 
 

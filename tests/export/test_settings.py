@@ -37,5 +37,5 @@ def test_the_packages_of_a_server_are_among_them() -> None:
 
 @pytest.mark.parametrize("version", ["1.0\n--index-url http://example.invalid", "1 @ http://example.invalid/x", "\n"])
 def test_what_is_no_version_is_not_written(version: str) -> None:
-    with pytest.raises(UserError, match="which is no version"):
+    with pytest.raises(UserError, match="which is not a version"):
         requirements(_variant(version), ENVIRONMENT)

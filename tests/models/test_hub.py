@@ -105,6 +105,6 @@ def test_without_the_hub_the_newest_commit_is_the_cache_s(cache: Path) -> None:
 
 def test_a_model_that_is_nowhere_has_no_commit(cache: Path) -> None:
     with pytest.raises(
-        UserError, match=r"owner/name cannot be had from the hub .* and there is no folder of that name"
+        UserError, match=r"owner/name cannot be fetched from the hub .* and there is no folder of that name"
     ):
         newest_commit("owner/name")

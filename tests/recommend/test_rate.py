@@ -114,7 +114,7 @@ def test_the_objective_must_be_the_measured_one() -> None:
     data = data_of(a_capacity(50, 49, 51))
     assert chosen_objective([data], None) == OBJECTIVE
     assert chosen_objective([data], OBJECTIVE) == OBJECTIVE
-    with pytest.raises(UserError, match=r"The objective p99 ≤ 20\.0 ms was not measured, but p99 ≤ 50\.0 ms\."):
+    with pytest.raises(UserError, match=r"The objective p99 ≤ 20\.0 ms was not measured; measured: p99 ≤ 50\.0 ms\."):
         chosen_objective([data], Objective(99.0, 0.02))
     with pytest.raises(UserError, match="measured no capacity"):
         chosen_objective([data_of(None)], OBJECTIVE)
@@ -197,7 +197,7 @@ def test_the_command(sweep: Path, capsys: pytest.CaptureFixture[str], monkeypatc
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--slo-p99-ms=20", "--rate=200"], "The objective p99 ≤ 20.0 ms was not measured, but p99 ≤ 50.0 ms."),
+        (["--slo-p99-ms=20", "--rate=200"], "The objective p99 ≤ 20.0 ms was not measured; measured: p99 ≤ 50.0 ms."),
         (["--slo-p99-ms=50"], "need --rate"),
         (["--rate=0"], "--rate=0 must be above 0"),
         (["--rate=many"], "--rate=many is not allowed"),

@@ -51,7 +51,7 @@ def test_one_fits(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     assert "Left out: broken · 1 thread, oom." in text
     said = " ".join(text.split())
     assert said.count(LATENCY) == 1
-    assert "file-mapped pages included, with inputs of up to 64 tokens: longer ones need more." in said
+    assert "file-mapped pages included, with inputs of up to 64 tokens; longer ones need more." in said
 
 
 def test_the_length_that_memory_holds_for_is_told_or_that_it_is_not_known(tmp_path: Path) -> None:

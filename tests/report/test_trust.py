@@ -49,11 +49,11 @@ def test_what_rounds_at_once_cost_is_said_in_words() -> None:
     row = {"noise_floor_alone": 1.031, "noise_floor": 1.04, "beside_ratio": 1.06}
     row |= {"beside_ratio_low": 0.99, "beside_ratio_high": 1.13}
     assert slots_sentence([row], trials) == (
-        "2 boxes at once: noise floor 3.1% alone, 4.0% beside others; the baseline's calls 6.0% slower beside others "
+        "2 boxes at once: noise floor 3.1% alone, 4.0% beside others; the baseline's calls are 6.0% slower beside others "
         "than alone (−1.0% to +13.0%)."
     )
     one_round = row | {"beside_ratio": 0.98, "beside_ratio_low": None, "beside_ratio_high": None, "noise_floor": None}
-    assert "not known beside others; the baseline's calls 2.0% faster beside others than alone." in slots_sentence(
+    assert "not known beside others; the baseline's calls are 2.0% faster beside others than alone." in slots_sentence(
         [one_round], trials
     )
     assert "what that costs is not known" in slots_sentence([{"beside_ratio": None}], trials)
@@ -88,7 +88,7 @@ def test_disturbed_rounds_that_count_for_want_of_better_ones_are_named() -> None
     said = rounds_sentence(
         [_trial(0), _trial(1, True, 1.5, "throttled_periods"), _trial(2, True, 2, "waiting_fraction")]
     )
-    assert "3 rounds, all included. Of those included, 2 were disturbed too" in said
+    assert "3 rounds, all included. Too few rounds were undisturbed, so 2 of those included were disturbed, too" in said
     assert "the box was throttled (1×), calls waited for the CPU (1×)" in said
 
 

@@ -336,7 +336,7 @@ def test_predictions_with_names_that_are_no_text_are_said(changes: dict[str, Any
     write_sweep(tmp_path)
     edit(tmp_path / "predictions" / f"{ONNX.key}.json", **changes)
     (warning,) = collect(tmp_path).manifest["warnings"]
-    assert "a name that is no text" in warning
+    assert "a name that is not a text" in warning
 
 
 def test_predictions_with_several_labels_for_one_are_said(tmp_path: Path) -> None:

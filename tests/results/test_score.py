@@ -87,7 +87,7 @@ def test_a_search_prefers_and_prints_the_score(judged: tuple[str, Tables]) -> No
     print_front(front(found), console)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert SCORE_OF_COLUMN[column].heading in text
-    assert "that the search did not choose by" in text
+    assert "that the search did not use" in text
 
 
 def _change(a: Tables, b: Tables, technique: str) -> tuple[Compared, str]:

@@ -136,7 +136,7 @@ DOUBLE = _lines(DOCUMENTS_BY_ID) + _lines({"d1": {"text": "Again."}})
         ({"judgements": "query-id\tcorpus-id\tscore\n"}, r"test\.tsv holds no judgements"),
         (
             {"judgements": "query-id\tcorpus-id\tscore\nq1\td9\t1\n"},
-            r"test\.tsv, line 2: there is no document 'd9'\. Allowed are the ids of the 3 that are there, such as 'd1'",
+            r"test\.tsv, line 2: there is no document 'd9'\. Allowed: the ids of the 3 that are there, such as 'd1'",
         ),
         ({"judgements": "query-id\tcorpus-id\tscore\nq9\td1\t1\n"}, r"test\.tsv, line 2: there is no query 'q9'"),
         ({"judgements": "query-id\tcorpus-id\tscore\nq1\td1\tgood\n"}, r"line 2: the grade is 'good', but must be a"),
@@ -161,7 +161,7 @@ def test_a_line_of_qrels_with_other_fields_is_refused(tmp_path: Path) -> None:
 
 
 def test_files_that_are_not_named_or_not_there(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"task\.collection\.documents is not set\. Name the file, or a folder as BEIR"):
+    with pytest.raises(UserError, match=r"task\.collection\.documents is not set\. Name the file, or a folder in BEIR's"):
         load_texts(_task(None), tmp_path)
     with pytest.raises(UserError, match=r"task\.path: cannot read .*corpus\.jsonl: No such file"):
         load_texts(_task(tmp_path), tmp_path)
@@ -169,7 +169,7 @@ def test_files_that_are_not_named_or_not_there(tmp_path: Path) -> None:
 
 def test_a_collection_is_for_retrieval(tmp_path: Path) -> None:
     task = TaskConfig(name="c", source="collection", path=str(_beir(tmp_path)))
-    with pytest.raises(UserError, match=r"is collection, but task\.kind is single-label\. Say task\.kind=retrieval"):
+    with pytest.raises(UserError, match=r"is collection, but task\.kind is single-label\. Set task\.kind=retrieval"):
         load_texts(task, tmp_path)
 
 

@@ -54,7 +54,7 @@ def test_json_lines_are_decoded_in_the_same_way(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "declared", "message"),
     [
-        (TEXT.encode("cp1252"), None, r"line 2: byte 0xe9 is not UTF-8.*'.*café – “naïve”.*say task\.encoding=cp1252"),
+        (TEXT.encode("cp1252"), None, r"line 2: byte 0xe9 is not UTF-8.*'.*café – “naïve”.*set task\.encoding=cp1252"),
         (b"text,label\n" + b"a,x\n" * 5000 + b"\xe9,y\n", None, r"line 5002: byte 0xe9"),
         (b"text,label\n\x81,y\n", "cp1252", r"line 2: byte 0x81 is not cp1252.*task\.encoding names"),
         (TEXT.encode("utf-16-le"), None, r"There are NULs, so it may be UTF-16: .*task\.encoding=utf-16-le"),

@@ -52,7 +52,7 @@ def test_they_are_part_of_the_identity(tmp_path: Path) -> None:
     ("columns", "keys", "message"),
     [
         (["sorce"], {}, "task.slice_columns: .* has no column 'sorce'. Did you mean 'source'"),
-        (["row"], {}, "column 'row' of .* has another value in each of the 3 texts to test on"),
+        (["row"], {}, "column 'row' of .* has a different value in each of the 3 texts to test on"),
         (["source"], {"label_column": None}, "slices compare the accuracy of labelled texts"),
         (["source"], {"kind": "embedding", "label_column": None}, "task.kind is embedding"),
     ],

@@ -72,8 +72,8 @@ def test_one_output_is_for_one_label_by_itself_alone() -> None:
     ("problem_type", "kind", "message"),
     [
         ("regression", MULTI_LABEL, "its outputs are numbers"),
-        ("multi_label_classification", SINGLE_LABEL, r"any number of labels, .* Say task\.kind=multi-label"),
-        ("single_label_classification", MULTI_LABEL, r"one label, .* Say task\.kind=single-label"),
+        ("multi_label_classification", SINGLE_LABEL, r"any number of labels, .* Set task\.kind=multi-label"),
+        ("single_label_classification", MULTI_LABEL, r"one label, .* Set task\.kind=single-label"),
         ("multi_label_classification", TOKENS, "any number of labels"),
         ("multi_label", SINGLE_LABEL, "Did you mean 'multi_label_classification'"),
     ],

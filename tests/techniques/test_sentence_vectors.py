@@ -48,7 +48,7 @@ def test_poolings_that_are_known_are_followed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("modules", "pooling", "message"),
     [
-        ([TRANSFORMER, POOLING], CLS, r"pools tokens by cls_token, but .* the head mean\. Say .*head: first"),
+        ([TRANSFORMER, POOLING], CLS, r"pools tokens by cls_token, but .* the head mean\. Set .*head: first"),
         (
             [TRANSFORMER, POOLING],
             {"pooling_mode_max_tokens": True},

@@ -1,4 +1,4 @@
-"""`pinbox init`: write a commented example of one's own conf/ and code, which runs as it is."""
+"""`pinbox init`: write a commented example of a user's own conf/ and code, which runs without a change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write what `pinbox init` writes: a commented example of a user's own conf/ and code."""
+"""Write the files of `pinbox init`: a commented example of a user's own conf/ and code."""
 
 from __future__ import annotations
 

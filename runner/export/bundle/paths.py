@@ -1,4 +1,4 @@
-"""Remove private paths from what a sweep recorded: they name people and machines, and help nobody else."""
+"""Remove private paths from the records of a sweep: they name people and machines, and are useless elsewhere."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 A model that gives vectors pools its tokens itself, since that is what was measured. Loaders of such models read the
 states of all tokens and pool them. So the vector becomes the state of one token, `last_hidden_state`, float32
-[batch, 1, width], and whoever pools by the first token gets the vector as it is.
+[batch, 1, width], and a loader that pools by the first token gets the vector unchanged.
 """
 
 from __future__ import annotations

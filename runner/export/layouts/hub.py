@@ -23,7 +23,7 @@ class Hub:
     _files: ClassVar[Pinbox] = Pinbox()
 
     def check(self, handover: Handover) -> None:
-        """Check the tokenizer. The artifact is uploaded as it is, so it can be any."""
+        """Check the tokenizer. Every artifact is accepted, because it is uploaded unchanged."""
         check_padding(self, handover)
 
     def write(self, handover: Handover, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Define what a layout is: the files of an exported folder, as a server or a library wants to find them.
+"""Define what a layout is: the files of an exported folder, as a server or a library expects them.
 
 To add a layout, put a module with a class as below into this folder, and name it in `runner.export.layouts.registry`.
 """
@@ -30,7 +30,7 @@ ENGINES = {  # engine -> its name
 
 @dataclass(frozen=True)
 class Handover:
-    """What a layout is made of.
+    """The data from which a layout is written.
 
     Attributes:
         variant: the variant.
@@ -96,11 +96,11 @@ def refused(layout: Layout, handover: Handover, why: str) -> UserError:
         handover: the variant.
         why: one or more sentences. The last one says what to do.
     """
-    return UserError(f"{handover.variant.name} cannot have the layout '{layout.name}'. {why}")
+    return UserError(f"{handover.variant.name} cannot be exported with the layout '{layout.name}'. {why}")
 
 
 def check_engine(layout: Layout, handover: Handover, *engines: str) -> None:
-    """Check that the variant was measured with an engine that loads this layout, so that what runs was measured."""
+    """Check that the variant was measured with an engine that loads this layout, so that the same engine serves it."""
     engine = handover.variant.engine
     if engine not in engines:
         names = " or ".join(ENGINES[name] for name in engines)
@@ -113,7 +113,7 @@ def check_engine(layout: Layout, handover: Handover, *engines: str) -> None:
 
 
 def check_kind(layout: Layout, handover: Handover, kinds: Sequence[str], why: str) -> None:
-    """Check that the variant's task is of one of these kinds. `why` says what its server does, as a verb."""
+    """Check that the variant's task is of one of these kinds. `why` begins with a verb: what the server does."""
     if handover.variant.kind not in kinds:
         kind = handover.variant.kind
         why = f"Its task is of the kind {kind}, but {layout.loaded_by} {why}. Take --layout pinbox."
@@ -127,7 +127,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def as_json(value: Any) -> str:
-    """Return JSON as all files of an exported folder have it."""
+    """Return JSON in the format of all files of an exported folder."""
     return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
 
 

@@ -27,13 +27,13 @@ def _of_the_graph(handover: Handover) -> Iterator[str]:
         model = load_onnx(handover)
         opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), "unknown")
         yield (
-            f"ONNX Runtime that reads opset {opset} and IR version {model.ir_version}. It was measured with "
-            f"{ran.get('onnxruntime', 'an unknown version')}."
+            f"A version of ONNX Runtime that reads opset {opset} and IR version {model.ir_version}. It was measured "
+            f"with {ran.get('onnxruntime', 'an unknown version')}."
         )
         if others := sorted(other_operators(model)):
             yield f"Operators that are not ONNX's own, and that ONNX Runtime has: {', '.join(others)}."
         else:
-            yield "No operators but ONNX's own."
+            yield "Only ONNX's own operators."
     else:
         yield f"OpenVINO {str(ran.get('openvino', 'of an unknown version')).partition('-')[0]}, or a newer one."
     yield f"The inputs {inputs}, each int64 [batch, length], with any batch size and length."
@@ -41,7 +41,7 @@ def _of_the_graph(handover: Handover) -> Iterator[str]:
 
 def _of_the_cpu(handover: Handover) -> Iterator[str]:
     if handover.variant.row["int8_weight_bits"] == EIGHT_BITS:
-        yield "A CPU whose int8 products are exact, so VNNI on x86: without it they may saturate."
+        yield "A CPU whose int8 products are exact, which requires VNNI on x86: without it they may saturate."
     if handover.variant.engine == "openvino":
         yield "INFERENCE_PRECISION_HINT=f32. Without it OpenVINO computes in bfloat16 where the CPU has that."
 
@@ -54,6 +54,6 @@ def _of_the_calls(handover: Handover) -> Iterator[str]:
     )
     if settings["pad_to_multiple_of"] > 1:
         yield (
-            f"Texts were padded to a multiple of {settings['pad_to_multiple_of']} tokens. Other padding takes another "
-            "time."
+            f"Texts were padded to a multiple of {settings['pad_to_multiple_of']} tokens. Other padding takes "
+            "a different time."
         )

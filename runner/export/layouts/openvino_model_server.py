@@ -60,6 +60,6 @@ class OpenvinoModelServer:
             f"The server takes token ids, not texts: a client makes them with tokenizer.json, and cuts a text at "
             f"{handover.settings['max_length']} tokens. It has {pluralize(handover.workers, 'stream')} with "
             f"{pluralize(handover.variant.row['threads'], 'thread')} each, as many as workers were measured. It does "
-            "not put the requests of several clients into one batch, whatever was measured."
+            "not put the requests of several clients into one batch, even if this was measured."
         )
         yield needs(handover)

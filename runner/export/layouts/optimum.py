@@ -1,6 +1,6 @@
 """The layout `optimum`: a folder that ORTModel or OVModel of Hugging Face Optimum loads.
 
-ORTModel reads model.onnx and OVModel openvino_model.xml, both beside config.json
+ORTModel reads model.onnx, and OVModel reads openvino_model.xml. Both files lie beside config.json
 (https://huggingface.co/docs/optimum-onnx, https://huggingface.co/docs/optimum-intel).
 """
 

@@ -1,4 +1,4 @@
-"""The layout `pinbox`: the artifact byte for byte, a script that calls it as it was called, and perhaps a service."""
+"""The layout `pinbox`: the artifact byte for byte, a script that calls it as measured, and optionally a service."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from runner.results.format import pluralize
 
 
 class Pinbox:
-    """A folder that needs nothing of Pinbox. It has a service if the settings have one; see `runner.export.service`."""
+    """A folder that works without Pinbox. It has a service if the settings have one; see `runner.export.service`."""
 
     name: ClassVar[str] = "pinbox"
     loaded_by: ClassVar[str] = "its own predict.py"
@@ -65,9 +65,9 @@ def _how_called(variant: Variant) -> str:
     row, rest = variant.row, json.loads(variant.trial["box_rest"] or "{}")
     python = f"Python {rest['python']}" if rest.get("python") else "an unknown Python"
     return (
-        f"predict.py needs nothing but this folder and these packages. It calls the model as it was called when it was "
-        f"measured, with {pluralize(row['threads'], 'thread')} (settings.json); that was on {python}. The CPUs were "
-        "pinned, which is up to you, such as with taskset."
+        f"predict.py needs only this folder and these packages. It calls the model as it was called when it was "
+        f"measured, with {pluralize(row['threads'], 'thread')} (settings.json). It was measured on {python}, with "
+        "pinned CPUs. predict.py does not pin them, but you can, such as with taskset."
     )
 
 

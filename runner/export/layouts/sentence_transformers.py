@@ -39,7 +39,7 @@ class SentenceTransformers:
             )
 
     def write(self, handover: Handover, folder: Path) -> None:
-        """Write the model into onnx/ or openvino/, and beside it what turns texts into its outputs."""
+        """Write the model into onnx/ or openvino/, and beside it the files for tokenizing and pooling."""
         if handover.variant.kind in VECTORS:
             write_transformers_files(handover, folder)
             write_modules(handover, folder)

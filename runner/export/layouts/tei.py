@@ -1,7 +1,7 @@
 """The layout `tei`: what Text Embeddings Inference loads with its ONNX Runtime backend.
 
-It reads onnx/model.onnx, config.json, tokenizer.json, and of a model that gives vectors 1_Pooling/config.json
-(https://huggingface.co/docs/text-embeddings-inference).
+It reads onnx/model.onnx, config.json and tokenizer.json. For a model that gives vectors, it also reads
+1_Pooling/config.json (https://huggingface.co/docs/text-embeddings-inference).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from runner.export.layouts.transformers_files import (
 from runner.report.markdown import escape
 from runner.results.format import pluralize
 
-_NEEDED = {  # keys of config.json that it cannot do without, and other names by which architectures call them
+_NEEDED = {  # the keys of config.json that it needs, and the names that some architectures have for them
     "hidden_size": ("n_embd", "dim", "d_model"),
     "num_hidden_layers": ("n_layer", "n_layers", "num_layers"),
     "max_position_embeddings": ("n_positions",),
@@ -37,13 +37,13 @@ class Tei:
     loaded_by: ClassVar[str] = "Text Embeddings Inference"
 
     def check(self, handover: Handover) -> None:
-        """Check that it has the engine and the task, and that config.json says what it reads."""
+        """Check the engine and the task, and that config.json has the keys that the server reads."""
         check_engine(self, handover, "onnxruntime")
         check_kind(
             self,
             handover,
             (SINGLE_LABEL, *VECTORS, RERANK),
-            "makes probabilities of the logits of a whole text, with softmax",
+            "applies softmax to the logits of a whole text",
         )
         check_padding(self, handover)
         config = model_config(handover)
@@ -62,7 +62,7 @@ class Tei:
             )
 
     def write(self, handover: Handover, folder: Path) -> None:
-        """Write the model into onnx/, and beside it what turns texts into its outputs."""
+        """Write the model into onnx/, and beside it the files for tokenizing and pooling."""
         config = model_config(handover)
         write_transformers_files(handover, folder, **{key: _value(config, key) for key in _NEEDED})
         write_onnx(handover, folder / "onnx" / "model.onnx")

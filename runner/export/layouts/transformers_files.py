@@ -1,4 +1,4 @@
-"""Write config.json, tokenizer.json and tokenizer_config.json, as transformers and what is built on it read them."""
+"""Write config.json, tokenizer.json and tokenizer_config.json, as transformers and libraries on top of it read them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def write_transformers_files(
         handover: the variant.
         folder: the folder.
         tokenizer_class: the class that loads tokenizer.json.
-        keys: what else config.json says.
+        keys: further keys of config.json.
     """
     write_json(folder / CONFIG, model_config(handover) | keys)
     shutil.copyfile(handover.sources.tokenizer, folder / "tokenizer.json")

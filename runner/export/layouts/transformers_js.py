@@ -19,7 +19,7 @@ from runner.export.layouts.transformers_files import check_padding, write_transf
 from runner.report.markdown import escape
 from runner.tasks.tokenizer import load_tokenizer, truncation_side
 
-_SUFFIXES = {"fp32": "", "q8": "_quantized", "q4": "_q4", "q2": "_q2"}  # by the dtype that asks for the file
+_SUFFIXES = {"fp32": "", "q8": "_quantized", "q4": "_q4", "q2": "_q2"}  # by dtype: the suffix of the file's name
 _TOKENIZER = {  # the parts of tokenizer.json that it knows, by their place in the file
     "model": {"BPE", "Unigram", "WordPiece"},
     "normalizer": {
@@ -42,7 +42,7 @@ class TransformersJs:
     loaded_by: ClassVar[str] = "Transformers.js"
 
     def check(self, handover: Handover) -> None:
-        """Check that it has the engine, and that it can tokenize as it was measured."""
+        """Check the engine, and that Transformers.js can tokenize as in the measurement."""
         check_engine(self, handover, "onnxruntime")
         check_kind(self, handover, (*CLASSIFIED, *VECTORS, RERANK), "cannot tokenize a text that is split into words")
         check_padding(self, handover)
@@ -65,13 +65,13 @@ class TransformersJs:
             raise refused(
                 self,
                 handover,
-                f"Its tokenizer has what Transformers.js does not know: {', '.join(unknown)}. Take --layout optimum.",
+                f"Transformers.js does not know parts of its tokenizer: {', '.join(unknown)}. Take --layout optimum.",
             )
 
     def write(self, handover: Handover, folder: Path) -> None:
         """Write the model under the name of its dtype, which config.json makes the default."""
         dtype = _dtype(handover)
-        # Of the classes, only those of models with token types give these, which tell the two texts of a pair apart.
+        # Only the classes of models with token types give these, which distinguish the two texts of a pair.
         name = "BertTokenizer" if "token_type_ids" in handover.sources.inputs else "PreTrainedTokenizerFast"
         write_transformers_files(handover, folder, name, **{"transformers.js_config": {"dtype": dtype}})
         write_onnx(handover, folder / "onnx" / f"model{_SUFFIXES[dtype]}.onnx")

@@ -65,7 +65,7 @@ class Triton:
         if batching and batching.max_batch_size > 1:
             yield escape(
                 f"It puts up to {batching.max_batch_size} requests into a call, and waits "
-                f"{batching.max_wait_milliseconds:g} ms for them, as was measured. It does so only for inputs of one "
+                f"{batching.max_wait_milliseconds:g} ms for them, as measured. It does so only for inputs of one "
                 "length: let clients pad their texts to the same multiple of tokens."
             )
         yield needs(handover)

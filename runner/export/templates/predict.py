@@ -1,4 +1,4 @@
-"""Use this folder's model in the way in which it was measured; see README.md."""
+"""Use this folder's model as it was measured; see README.md."""
 
 from __future__ import annotations
 

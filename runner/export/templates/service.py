@@ -34,7 +34,7 @@ from starlette.routing import Route
 HERE = Path(__file__).resolve().parent
 SERVICE = json.loads((HERE / "settings.json").read_text(encoding="utf-8"))["service"]
 WORKERS, MAX_BATCH_SIZE = SERVICE["workers"], SERVICE["max_batch_size"]
-MOST_TEXTS = SERVICE["queue"] + WORKERS * MAX_BATCH_SIZE  # those that wait, and those in the workers' batches
+MOST_TEXTS = SERVICE["queue"] + WORKERS * MAX_BATCH_SIZE  # the texts that wait, and those in the workers' batches
 TEXT_BYTES = 1 << 15  # a longer text is refused
 BODY_BYTES = 1 << 23  # a longer body is refused
 MESSAGE_BYTES = 1 << 20  # no message of a worker is longer
@@ -43,7 +43,7 @@ STOP_SECONDS = 10.0  # how long the requests that are being answered may take wh
 
 SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 SIZES = [2**power for power in range(MAX_BATCH_SIZE.bit_length() + 1)]
-texts_total = Counter("predict_texts", "Texts, by what became of them.", ["outcome"])
+texts_total = Counter("predict_texts", "Texts by outcome.", ["outcome"])
 seconds_of_texts = Histogram("predict_seconds", "Time from the arrival of a text to its answer.", buckets=SECONDS)
 sizes_of_batches = Histogram("predict_batch_size", "Size of the batch in which a text was answered.", buckets=SIZES)
 texts_inside = Gauge("predict_texts_inside", "Texts that wait or are in a worker's batch.")
@@ -108,7 +108,7 @@ class Workers:
         await asyncio.gather(*ends)
 
     async def predict(self, messages: list[bytes]) -> list[bytes]:
-        """Return the answers to texts, which are in JSON as the answers are."""
+        """Return the answers to texts. Both are in JSON."""
         if self.failure or len(self._inside) + len(messages) > MOST_TEXTS:
             raise RefusedError(503, self.failure or "The queue is full.", "rejected", len(messages))
         loop, now = asyncio.get_running_loop(), time.monotonic()
@@ -133,7 +133,7 @@ class Workers:
                 break
             except ConnectionResetError:
                 message = b""
-            if not message:  # all workers have ended, and `_watch` says so
+            if not message:  # all workers have ended, and `_watch` reports this
                 asyncio.get_running_loop().remove_reader(self._socket)
                 break
             number, size, answer = message.split(b" ", 2)

@@ -1,6 +1,6 @@
 """Prints one line for each word: the word, a tab, its tag, a tab, and the probability of the tag. An empty line ends a
-text. A word without a token has no tag, so both fields after it are empty: a text is cut after `max_length` tokens (see
-settings.json), and its last words then have none.
+text. A word without a token has no tag, so both fields after it are empty. A text is cut after `max_length` tokens
+(see settings.json), so its last words may have none.
 """
 
 import numpy as np

@@ -18,7 +18,7 @@ def load(folder: Path, threads: int) -> Callable[[dict[str, np.ndarray]], np.nda
     torch.set_num_threads(threads)
     torch.set_num_interop_threads(1)
     torch._inductor.config.freezing, torch._inductor.config.compile_threads = True, 1
-    torch.fx.experimental._config.backed_size_oblivious = True  # or a call of one text would be compiled apart
+    torch.fx.experimental._config.backed_size_oblivious = True  # else a single text would get its own graph
     model = torch.compile(load_checkpoint(folder), fullgraph=True, dynamic=True)
 
     @torch.inference_mode()

@@ -29,7 +29,7 @@ def main() -> None:
     answer = load_answer()
     warm_up(answer)
     gc.collect()
-    gc.freeze()  # what is there now stays, so later collections need not look at it
+    gc.freeze()  # these objects stay, so later collections need not look at them
     messages = Messages(handle)
     messages.send([STARTED], [""])
     queue = Queue(messages, SERVICE["max_batch_size"], SERVICE["max_wait_milliseconds"] / 1000)
@@ -85,7 +85,7 @@ class Messages:
 
 
 def pin(number: int) -> None:
-    """Take cores of this worker's own, as it was measured, if the service may use only some cores of the machine."""
+    """Pin this worker to its own cores, as in the measurement, if the service may use only some of the machine's."""
     usable, threads = sorted(os.sched_getaffinity(0)), SETTINGS["threads"]
     needed = threads * SERVICE["workers"]
     if needed <= len(usable) < (os.cpu_count() or 1):
@@ -114,7 +114,7 @@ def warm_up(answer: Callable[[Sequence[Any]], list[str]]) -> None:
         text = {"text": text, "pair": [text, text], "words": ["text"] * words}[SERVICE["input"]]
         for size in (1, SERVICE["max_batch_size"]):
             if not all(answer([text] * size)):
-                sys.exit("The model fails, as said above.")
+                sys.exit("The model fails; see the error above.")
 
 
 def label(probabilities: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from runner.report.view import Group, Variant
 
 Figure = dict[str, Any]
 
-# Okabe and Ito's palette, safe for colour-blind readers, less black and yellow: legible on light and on dark.
+# Okabe and Ito's palette, safe for colour-blind readers, without black and yellow: legible on light and on dark.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 DASHES = ("solid", "dash", "dot", "dashdot")
 GREY = "#7b828d"

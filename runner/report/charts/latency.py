@@ -44,5 +44,5 @@ def latency_chart(group: Group, recorded: Recordings) -> Chart | None:
         "yaxis": {"range": [len(shown) - 0.5, -0.5]},
     }
     said = "All timed calls: box from 25% to 75%, whiskers at 1% and 99%, the dot is the slowest call. Where texts "
-    said += "differ in length, so do calls."
+    said += "differ in length, calls differ in time."
     return Chart("latency", "How even.", said + left_out, {"data": [*boxes, dots], "layout": layout})

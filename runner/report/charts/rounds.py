@@ -27,9 +27,9 @@ def rounds_chart(group: Group, recorded: Recordings) -> Chart | None:
         "showlegend": True,
     }
     said = (
-        "Level lines are a quiet sweep. An open cross is a round that the machine disturbed and that does not count; "
+        "Level lines mean a quiet sweep. An open cross is a round that the machine disturbed and that does not count; "
     )
-    said += "the baseline runs twice in each round, once on either side of 1."
+    said += "the baseline runs twice in each round, with one point on either side of 1."
     return Chart("rounds", "Round by round.", said + left_out, {"data": lines, "layout": layout}, wide=True)
 
 

@@ -1,4 +1,4 @@
-"""Draw what more threads bring."""
+"""Draw the speedup from more threads."""
 
 from __future__ import annotations
 

@@ -111,9 +111,9 @@ def peak_chart(group: Group) -> Chart | None:
     }
     said = "The rate of matrix products, padding included, against the best rate that this machine reached with these "
     said += (
-        "threads in the same precision, or in float32 where that is faster: what is left to gain from the same model."
+        "threads in the same precision, or in float32 where that is faster. The rest is what the same model could gain."
     )
-    return Chart("peak", "How near to what the machine can.", said + left_out, {"data": bars, "layout": layout})
+    return Chart("peak", "How near to the machine's peak.", said + left_out, {"data": bars, "layout": layout})
 
 
 def _bars(shown: list[Any], values: list[float], texts: list[str], colours: list[str]) -> dict[str, Any]:

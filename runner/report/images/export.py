@@ -1,7 +1,7 @@
 """Write every chart of a page as a file. The page itself draws them in the system's Chromium, offline.
 
-Plotly's own exporter, kaleido, drives a Chromium, too. It is one more dependency, and does not know the themes of the
-page.
+Plotly's own exporter, kaleido, drives a Chromium, too. It is one more dependency, and it does not use the themes of
+the page.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def opened_page(
     browser = next(filter(None, map(shutil.which, _BROWSERS)), None)
     if browser is None:
         raise UserError(
-            f"Charts as files need one of {', '.join(_BROWSERS)}, and none is here. On Debian or Ubuntu, as root: "
+            f"Charts as files need one of {', '.join(_BROWSERS)}, and none was found. On Debian or Ubuntu, as root: "
             "apt-get install chromium"
         )
     with sync_playwright() as playwright:

@@ -35,8 +35,8 @@
     return { ...trace, ...Object.fromEntries(found.map((axis) => [axis, whiskers(trace[axis])])) };
   }
 
-  // Plotly travels packed. Unpacking it is left to the browser's own threads while nobody waits; to run its 5 MB takes as
-  // long as all else of a page together, so the first chart that comes near the window does.
+  // The page contains Plotly in packed form. The browser unpacks it in its own threads when it is idle. Running its 5 MB
+  // takes as long as the rest of the page, so that waits until the first chart comes near the window.
   let plotly = null, unpacking = null;
 
   function unpack() {
@@ -48,7 +48,7 @@
     return unpacking;
   }
 
-  function withPlotly(use) { // at once where it can be: a page that is about to be printed does not wait
+  function withPlotly(use) { // at once if possible: a page that is about to be printed does not wait
     if (plotly === null) { unpack().then(() => withPlotly(use)); return; }
     if (!window.Plotly) document.head.append(Object.assign(document.createElement("script"), { textContent: plotly }));
     use();

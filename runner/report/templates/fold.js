@@ -1,4 +1,4 @@
-// What is folded: it is drawn when it is opened, and a link into it opens it.
+// Folded parts: each is drawn when it is opened, and a link into one opens it.
 function drawOpened(selector, draw) {
   "use strict";
   for (const place of document.querySelectorAll(selector)) {

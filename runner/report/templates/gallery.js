@@ -1,4 +1,4 @@
-// What the variants predict: the gallery of changes (one variant, or all, and one kind of change, or all), and matrices.
+// The predictions of the variants: a gallery of changes, which can be filtered by variant and by kind, and matrices.
 (() => {
   "use strict";
   const PAGE = 25;
@@ -62,7 +62,7 @@
         element("table", { className: "moved" }, element("thead", {}, element("tr", {}, ...head)), body)), more);
   }
 
-  // A row is a true label, a column what was predicted.
+  // A row is a true label, and a column a predicted one.
   function matrices(place) {
     const { names, matrices: found } = JSON.parse(document.getElementById(place.dataset.matrices).textContent);
     const row = (name, counts) => {

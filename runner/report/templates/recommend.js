@@ -33,7 +33,7 @@
     return `${measure.title} ${text(measure, value, digits)} ${sign} ${text(measure, limit, digits)}`;
   }
 
-  // What is told of a choice: the loss of quality only where it is limited.
+  // The measures that are shown for a choice: the loss of quality only where it is limited.
   const toldOf = (choice, limits) =>
     choice.measures.filter(({ name, only_limited: only }) => name in limits || !only);
 
@@ -60,7 +60,7 @@
       const by = `${Number((100 * chosen.excess).toPrecision(3))}%`;
       const values = { label: label(nearest), misses: misses(nearest), excess: by, figures: figures(nearest) };
       if (unsure) return [sentence("nearest", values), unsure];
-      if (!(nearest in shares)) return [sentence("nearest", values)]; // no resample moves the limit that it misses
+      if (!(nearest in shares)) return [sentence("nearest", values)]; // it misses a limit in every resample
       return [sentence("nearest", values), sentence("nearest share", { share: percent(shares[nearest]), resamples, resampled })];
     }
 
@@ -180,7 +180,7 @@
     return { limits, coreHour: number(document.getElementById("core-hour")) };
   }
 
-  // The loose end of a slider means no limit. Its scale is that of the data, logarithmic where they span a decade.
+  // The loose end of a slider means no limit. Its scale is that of the data: logarithmic if they span a decade.
   function connect({ measure, place, slider, field }) {
     const known = choosers.flatMap(({ choice }) => choice.values[measure.name])
       .filter((value) => value !== null).map((value) => value / measure.factor);

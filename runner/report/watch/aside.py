@@ -1,4 +1,4 @@
-"""Keep out of the way of what is being measured."""
+"""Keep this process out of the way of the measurements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tell how far a sweep is, from the files in its folder."""
+"""Read the progress of a sweep from the files in its folder."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def look(sweep: Path) -> Progress:
     Raises:
         UserError: if there is no readable plan.
     """
-    files = frozenset(_files(sweep))  # before the plan is read: what changes meanwhile is seen as a change next time
+    files = frozenset(_files(sweep))  # before the plan is read, so that a change in the meantime is noticed next time
     folder = SweepFolder(sweep)
     plan = current_plan(folder)
     first = next((trial for trial in plan.trials if not folder.trial(trial.name).exists()), None)

@@ -1,7 +1,7 @@
 """Rewrite a sweep's report while trials come in.
 
 A rewrite of 60 trials takes 1.5 s of one core, and rewriting takes at most a tenth of the time. It runs at the lowest
-priority on a core that is not measured on, and never begins while a trial has all cores. It still shares cache and
+priority on a core without measurements, and never begins while a trial has all cores. It still shares cache and
 memory with the trials. A browser has no such limits: each reload of the page takes a second of any core. Where figures
 must be precise, look at the page from another machine.
 """

@@ -1,4 +1,4 @@
-"""Say in one line how a sweep stands."""
+"""Summarize the state of a running sweep in one line."""
 
 from __future__ import annotations
 

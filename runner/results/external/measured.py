@@ -16,8 +16,8 @@ from runner.store.artifacts import atomic_write
 
 TITLE = "Measured by other tools"
 CAVEAT = (
-    "Other processes, at another time, perhaps on another machine: these figures stand beside the sweep's own, and no "
-    "ratio is taken between them."
+    "Other processes measured these figures at another time, perhaps on another machine. They are shown beside the "
+    "sweep's own figures, and no ratio is taken between them."
 )
 
 
@@ -50,7 +50,7 @@ def kept(sweep: Path) -> list[ExternalBenchmark]:
     """Return the benchmarks that were imported into a sweep's folder.
 
     Raises:
-        UserError: if their file is not ours, or not whole.
+        UserError: if their file cannot be read as such benchmarks.
     """
     path = _file(sweep)
     if not path.exists():

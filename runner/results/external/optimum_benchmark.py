@@ -7,7 +7,7 @@ from typing import Any
 from runner.results.external.measured import ExternalBenchmark
 from runner.results.external.values import numbers, p50, p90, part
 
-_CALLS = ("forward", "call", "prefill", "decode", "per_token")  # what it can time, by its names
+_CALLS = ("forward", "call", "prefill", "decode", "per_token")  # the targets that it can time, by its own names
 _UNITS = {"MB": 10**6, "MiB": 2**20, "B": 1}
 
 

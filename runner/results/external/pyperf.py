@@ -16,8 +16,8 @@ def is_own_format(document: dict[str, Any]) -> bool:
 def read(document: dict[str, Any], file: str) -> list[ExternalBenchmark]:
     """Return the benchmarks of a suite that measure time.
 
-    A value is a mean over pyperf's inner loops; runs that only calibrate have none. What all runs share is in the
-    metadata of the suite or of the benchmark.
+    A value is a mean over pyperf's inner loops; runs that only calibrate have none. Values that all runs share are
+    in the metadata of the suite or of the benchmark.
 
     Raises:
         ValueError: if a value is not a positive number.

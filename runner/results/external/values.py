@@ -1,4 +1,4 @@
-"""How values are taken out of the JSON of another tool, checked, and summed up."""
+"""Extract values from the JSON of another tool, check them, and summarize them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def part(document: dict[str, Any], key: str) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise ValueError(f"'{key}' holds no mapping")
+        raise ValueError(f"'{key}' is not a mapping")
     return value
 
 
@@ -32,7 +32,7 @@ def numbers(values: Any) -> list[float]:
         raise ValueError("a list of numbers was expected")
     for value in values:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-            raise ValueError(f"{str(value)[:30]} is no positive number")
+            raise ValueError(f"{str(value)[:30]} is not a positive number")
     return [float(value) for value in values]
 
 

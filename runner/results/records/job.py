@@ -11,7 +11,7 @@ class Assembled:
     """A record that is put together from parts that become known one after the other."""
 
     def add(self, part: object) -> None:
-        """Take over every value that a part knows and this record has a field for."""
+        """Copy every value of a part that is not None and for which this record has a field."""
         known = {name: value for name, value in vars(part).items() if value is not None}
         vars(self).update((name, known[name]) for name in known.keys() & self.__dataclass_fields__.keys())
 
@@ -36,7 +36,7 @@ class JobIdentity:
     padding: Annotated[str | None, "How the texts of one call are padded to the same length."] = None
     max_length: Annotated[int | None, "Length in tokens after which an input is cut off."] = None
     bucket: Annotated[
-        int | None, "Number of tokens that lengths are padded to a multiple of; null unless padding is 'bucketed'."
+        int | None, "Lengths are padded to a multiple of this number of tokens; null unless padding is 'bucketed'."
     ] = None
     threads: Annotated[int | None, "Threads of the engine, each pinned to a physical core of its own."] = None
     isolation: Annotated[str | None, "Kind of box: 'docker' or 'process'."] = None
@@ -96,7 +96,7 @@ class ArtifactSize:
 
 @dataclass(kw_only=True)
 class Precision:
-    """What the engine of a job computes in."""
+    """The number format in which the engine of a job computes."""
 
     precision: Annotated[
         str | None,

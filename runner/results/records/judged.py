@@ -12,7 +12,7 @@ _HIGH = "Upper end of its 95% interval."
 
 @dataclass(kw_only=True)
 class Correlation:
-    """For a task of kind similarity: how the cosines of the pairs follow people's scores; null for random weights."""
+    """For a task of kind similarity: correlation of pairs' cosines with people's scores; null for random weights."""
 
     spearman: Annotated[
         float | None, "For pairs with scores: Spearman's rank correlation of the cosines with the scores."

@@ -32,8 +32,8 @@ class Probe:
     latency_p999_seconds: Annotated[float | None, "99.9th percentile of this latency."] = None
     slo_latency_seconds: Annotated[
         float | None,
-        "Latency at the percentile of the objective, where a rejected request takes forever; null if that one was "
-        "rejected.",
+        "Latency at the percentile of the objective, where a rejected request counts as infinite; null if the "
+        "percentile falls on a rejected request.",
     ] = None
     mean_batch: Annotated[float | None, "Mean number of requests in a call of the engine."] = None
     mean_queue: Annotated[float | None, "Mean number of requests that waited when another one arrived."] = None

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 @dataclass(init=False, eq=False, repr=False)
 class Durations:
-    """How long a trial and its parts took. The box knows the last of these, the process that started it the others."""
+    """How long a trial and its parts took. The box measures the last one, and its parent process the others."""
 
     wall_seconds: Annotated[float | None, "Duration of the whole trial, including the time to make its box."] = None
     partner_start_seconds: Annotated[
@@ -150,7 +150,7 @@ class Figures:
 
 @dataclass(init=False, eq=False, repr=False)
 class ReadBack:
-    """What the box really gave, read inside it."""
+    """The resources that the box really had, as read inside it."""
 
     box_cpus: Annotated[str | None, "CPUs that the box was pinned to, such as '0,2', read inside it."] = None
     box_cgroup_version: Annotated[
@@ -162,7 +162,7 @@ class ReadBack:
     box_quota_cpus: Annotated[
         float | None, "Lowest CPU quota found inside the box, in CPUs; null if there is none, or if it is not known."
     ] = None
-    box_engine_threads: Annotated[int | None, "Threads that the engine says it computes with."] = None
+    box_engine_threads: Annotated[int | None, "Number of threads that the engine reports for its computations."] = None
     box_os_threads: Annotated[int | None, "Threads of the whole process, counted by the kernel."] = None
     box_cpu_model: Annotated[str | None, "CPU model read inside the box; null if not known."] = None
     box_kernel: Annotated[str | None, "Kernel release read inside the box."] = None
@@ -173,7 +173,7 @@ class ReadBack:
         str | None, "JSON of what the engine says about itself: library versions, instruction set."
     ] = None
     no_turns: Annotated[
-        str | None, "Why the trial could take no turns with a partner; its latency itself is compared then."
+        str | None, "Why the trial could not take turns with a partner; then its latency itself is compared."
     ] = None
     box_rest: Annotated[str | None, "JSON of everything else that was read inside the box."] = None
 
@@ -187,7 +187,7 @@ class CallSeries:
         "Number of the turn, from 0. In each turn the box and its partner get the same inputs, one after the other.",
     ] = None
     call: Annotated[list[int] | None, "Number of the timed call, from 0, in order."] = None
-    batch: Annotated[list[int] | None, "Number of the input that was given, among those that differ."] = None
+    batch: Annotated[list[int] | None, "Number of the input, among the distinct inputs."] = None
     tokenize_seconds: Annotated[
         list[float] | None, "Part of the time that it took to tokenize and pad the texts; the rest is the engine's."
     ] = None

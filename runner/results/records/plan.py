@@ -47,7 +47,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         load: the name of its open load; None if the load is closed.
         workers, max_batch_size, max_wait_seconds, slo_percentile, slo_seconds: of the open load, as tables have them.
         cpu: the CPU model that measured it, where a cluster's nodes have several; see runner/results/cpus.py.
-        measured_as: then the key that its trials were measured under.
+        measured_as: the key that its trials were measured under, where `cpu` is set.
     """
 
     job: str
@@ -119,7 +119,7 @@ class TrialSpec(msgspec.Struct, frozen=True):
 
 
 def trial_name(job: str, round_: int, role: str) -> str:
-    """Return the name of a trial. No code takes it apart: plan.json tells what it stands for."""
+    """Return the name of a trial. No code parses it: plan.json holds its parts."""
     return f"{job}-r{round_}-{role}"
 
 
@@ -145,7 +145,7 @@ class PlanRecord(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         control_texts: how many texts are compared with transformers' own predictions; None if that is not known.
         quality: when the quality of a variant counts as equivalent to its baseline's.
         isolation: the kind of all boxes.
-        isolation_note: why the boxes are lesser ones than Docker's.
+        isolation_note: why the boxes isolate less than Docker's do; None if they do not.
         slots: how many rounds are measured at once.
         jobs: all points of the grid, baselines included.
         trials: all that are planned so far, in their order.
@@ -230,7 +230,7 @@ def read_plan(folder: SweepFolder) -> PlanRecord:
 
 
 def _parse(content: bytes) -> PlanRecord:
-    """Return what a plan.json holds; json reads what msgspec refuses and a limit can be, such as Infinity."""
+    """Return the content of a plan.json. A limit can be Infinity, which json reads and msgspec rejects."""
     try:
         return msgspec.json.decode(content, type=PlanRecord)
     except msgspec.ValidationError:
@@ -240,7 +240,7 @@ def _parse(content: bytes) -> PlanRecord:
 
 
 def current_plan(folder: SweepFolder) -> PlanRecord:
-    """Return plan.json as it is now, read again only when it has changed: 10,000 jobs take longer to read than a trial.
+    """Return the current plan.json. It is read again only if it has changed, since 10,000 jobs take long to read.
 
     Raises:
         UserError: see `read_plan`.

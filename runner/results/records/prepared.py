@@ -29,13 +29,13 @@ class Control:
 
 @dataclass
 class PreparedJob(ArtifactFacts, ArtifactSize, Precision):
-    """How it went to prepare a job and, with status ok, what its boxes are given.
+    """The result of preparing a job and, if the status is ok, what its boxes are given.
 
     Attributes:
         status: whether the job can be measured.
         error, log: why not, in one line; the path of a log within the sweep.
         engine, artifact_path, inputs_path: what a box runs.
-        plugin_module, plugin_path: of an engine that is the user's own: what a box imports, and where it lies.
+        plugin_module, plugin_path: for the user's own engine: the module that a box imports, and its path.
         useful_flops, padded_flops: FLOPs of a mean call, without and with padding; None if they cannot be counted.
         control: how the predictions compare with those of transformers; None if that was switched off.
     """

@@ -12,7 +12,7 @@ from runner.results.non_inferiority import QUALITY_VERDICTS
 class QualityBasis:
     """What the tests of the quality rest on.
 
-    The columns are null for the baseline, and where neither labels nor judgements say what is right.
+    The columns are null for the baseline, and where there are no labels and no judgements.
     """
 
     quality_measure: Annotated[
@@ -26,7 +26,7 @@ class QualityBasis:
         float | None, "Standard deviation over these texts of a text's difference to the baseline."
     ] = None
     quality_detectable: Annotated[
-        float | None, "Smallest margin that so many texts with this deviation certify with 80% probability."
+        float | None, "Smallest margin that this number of texts with this deviation certifies with 80% probability."
     ] = None
 
 
@@ -46,10 +46,10 @@ class Quality:
     quality_verdict: Annotated[
         str | None,
         f"Result of the tests: {', '.join(QUALITY_VERDICTS)}. Equivalent: any loss is shown to be below the margin. "
-        "Worse: a loss is shown, and not that it is below the margin.",
+        "Worse: a loss is shown, but it is not shown to be below the margin.",
     ] = None
     quality_texts_needed: Annotated[
         int | None,
-        "If undecided: number of texts or queries that decide with 80% probability, if this difference and this "
-        "deviation are the true ones.",
+        "If undecided: number of texts or queries that would decide with 80% probability, if this difference and "
+        "this deviation are the true ones.",
     ] = None

@@ -93,7 +93,7 @@ class AgainstFloat32:
         "every text as the baseline does; null if there is none.",
     ] = None
     float32_ratio: Annotated[
-        float | None, "latency_ratio ÷ that of float32_job: what is left for other means than the engine."
+        float | None, "latency_ratio ÷ that of float32_job: the part that does not come from the engine alone."
     ] = None
     float32_ratio_low: Annotated[
         float | None, "Lower end of its 95% interval (Student's t on log ratios of the same rounds)."
@@ -103,7 +103,7 @@ class AgainstFloat32:
 
 @dataclass(kw_only=True)
 class CapacityRatio:
-    """How many requests a second a job holds, compared with its baseline; null if the load was closed."""
+    """How many requests a second a job can serve, compared with its baseline; null if the load was closed."""
 
     capacity_ratio: Annotated[
         float | None,
@@ -125,12 +125,12 @@ class CapacityRatio:
         f"Result of the test: {', '.join(CAPACITY_VERDICTS)}; null if there is none, as with one round or without a "
         "baseline.",
     ] = None
-    capacity_reason: Annotated[str | None, CAPACITY_REASON + " Of the first trial that has one."] = None
+    capacity_reason: Annotated[str | None, CAPACITY_REASON + " From the first trial that has one."] = None
 
 
 @dataclass(kw_only=True)
 class SlotCost:
-    """What it costs the baseline that other slots measure at the same time."""
+    """How much the baseline is affected by other slots that measure at the same time."""
 
     noise_floor_alone: Annotated[
         float | None,
@@ -171,7 +171,7 @@ class ColdStart:
 
 @dataclass(kw_only=True)
 class ThreadScaling:
-    """What more threads bring. The columns are null if the sweep has no such job with one thread."""
+    """The speedup from more threads. The columns are null if the sweep does not have the same job with one thread."""
 
     thread_speedup: Annotated[float | None, "Latency of the same job with one thread ÷ latency of this job."] = None
     thread_speedup_low: Annotated[float | None, "Lower end of its 95% interval (Welch's t on log latencies)."] = None
@@ -197,7 +197,7 @@ class Accuracy:
     accuracy_high: Annotated[float | None, "Upper end of its 95% interval."] = None
     macro_f1: Annotated[float | None, "Mean of F1 over the labels."] = None
     micro_f1: Annotated[
-        float | None, "F1 of all labels together; null where each text has one label, as it would be the accuracy."
+        float | None, "F1 of all labels together; null where each text has one label, as it equals the accuracy."
     ] = None
     entity_f1: Annotated[
         float | None, "For tagged words: F1 of the entities of all types together, counted as seqeval does."
@@ -237,7 +237,7 @@ class Accuracy:
 class AccuracyAgainstBaseline:
     """How the predictions differ in quality from the baseline's.
 
-    The columns are null for the baseline itself and for random weights; without labels all but the divergence are.
+    The columns are null for the baseline itself and for random weights; without labels, only the divergence is set.
     """
 
     accuracy_difference: Annotated[float | None, "accuracy − the baseline's, on the same examples."] = None
@@ -289,7 +289,8 @@ class BatchSensitivity:
         "Number of examples that were also evaluated alone, and in batches of eight padded to the longest; up to 128.",
     ] = None
     batch_changed_predictions: Annotated[
-        int | None, "Number of these that are not predicted alike alone, in batches of eight, and in their own calls."
+        int | None,
+        "Number of these whose prediction is not the same alone, in batches of eight and in their own calls.",
     ] = None
     batch_logit_difference: Annotated[
         float | None, "Largest difference of a logit between these three ways; null if one is not a finite number."
@@ -300,7 +301,7 @@ class BatchSensitivity:
 class PredictionFigures(
     Accuracy, AccuracyAgainstBaseline, Correlation, Ranking, QualityBasis, WorstSlice, BatchSensitivity
 ):
-    """All that is said about the predictions of a job."""
+    """All columns about the predictions of a job."""
 
 
 @dataclass(kw_only=True)

@@ -94,7 +94,7 @@ MEASURED: Final = tuple(field.name for field in fields(Measurements))
 
 @dataclass(kw_only=True)
 class Comparison:
-    """What follows when all trials of a sweep are read; it does not stand in trial.json."""
+    """Values that are computed when all trials of a sweep are read; trial.json does not hold them."""
 
     partner_ratio: Annotated[
         float | None, "Latency ÷ the partner's latency on the same input; the median over the calls of all turns."
@@ -107,15 +107,15 @@ class Comparison:
     latency_ratio: Annotated[
         float | None, "partner_ratio ÷ the geometric mean of the partner_ratio of the round's two baselines."
     ] = None
-    latency_p90_ratio: Annotated[float | None, "The same of partner_p90_ratio."] = None
-    latency_p95_ratio: Annotated[float | None, "The same of partner_p95_ratio."] = None
-    latency_p99_ratio: Annotated[float | None, "The same of partner_p99_ratio."] = None
+    latency_p90_ratio: Annotated[float | None, "The same for partner_p90_ratio."] = None
+    latency_p95_ratio: Annotated[float | None, "The same for partner_p95_ratio."] = None
+    latency_p99_ratio: Annotated[float | None, "The same for partner_p99_ratio."] = None
     capacity_ratio: Annotated[
         float | None, "capacity_per_second ÷ the geometric mean of that of the round's two baselines."
     ] = None
-    partner_engine_ratio: Annotated[float | None, "The same as partner_ratio, of the engine's own time."] = None
-    engine_ratio: Annotated[float | None, "The same as latency_ratio, of the engine's own time."] = None
-    turns: Annotated[int | None, "Number of turns that partner_ratio was taken from."] = None
+    partner_engine_ratio: Annotated[float | None, "The same as partner_ratio, for the engine's own time."] = None
+    engine_ratio: Annotated[float | None, "The same as latency_ratio, for the engine's own time."] = None
+    turns: Annotated[int | None, "Number of turns that partner_ratio was computed from."] = None
     partner_latency_p50_seconds: Annotated[float | None, "Median time of the partner's calls in its turns."] = None
     disturbance: Annotated[
         float | None,
@@ -147,7 +147,7 @@ class TrialRecord(
         schema: version of the file.
         partner_latency_seconds: times of the partner's calls, by their number; None without a partner.
         probes: the probes of the open load; None if the load is closed.
-        partner_tokenize_seconds: parts of these times that it took to tokenize the texts.
+        partner_tokenize_seconds: the part of each of these times that was spent on tokenizing the texts.
     """
 
     schema: int = SCHEMA

@@ -135,8 +135,8 @@ def outputs_of(
     """Return the model's own output that each of the job's outputs must equal.
 
     Outputs are matched by name, if each name matches exactly one of the model's names: first as written, then without
-    regard to case, then as a number (LABEL_3 is the number 3). A mapping that the user stated comes before names. Where
-    names do not decide, the mapping that the import noted is used, and without such a note the order.
+    regard to case, then as a number (LABEL_3 is the number 3). A mapping that the user stated comes before names. If
+    names do not decide, the mapping that the import noted is used. Without such a note, the order is used.
 
     Args:
         names: the names of the job's outputs, in order.

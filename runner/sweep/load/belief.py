@@ -1,8 +1,8 @@
-"""Keep a probability for each capacity that a service may have, and update all of them by what a probe shows.
+"""Keep a probability for each capacity that a service may have, and update the probabilities after each probe.
 
-This makes a bisection that believes no single probe: the median of the probabilities is tried next (probabilistic
-bisection: Horstein, IEEE Trans. Inf. Theory 9, 1963; with a curve of unknown slope instead of yes or no, as in QUEST:
-Watson & Pelli, Percept. Psychophys. 33, 1983). Without noise, it halves the interval as a plain bisection does.
+This is a bisection that does not rely on any single probe: it next tries the median of the probabilities (probabilistic
+bisection: Horstein, IEEE Trans. Inf. Theory 9, 1963). Instead of yes or no, it uses a curve of unknown slope, as QUEST
+does (Watson & Pelli, Percept. Psychophys. 33, 1983). Without noise, it halves the interval like a plain bisection.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ import math
 
 import numpy as np
 
-_LOWEST = 1 / 64  # of the offline throughput; at this rate, requests hardly ever wait for each other
+_LOWEST = 1 / 64  # the lowest rate, as a share of the offline throughput: requests hardly ever wait for each other
 WIDTH = 1.06  # the ratio of the 90th to the 10th percentile of the capacity, at which the search ends
-_UNSURE = 1.2  # the same ratio, above which the result says so
-_CAPACITIES = 420  # of which each has a probability
-_PRIOR_POWER = 3  # of the rate, which the probability of a lower capacity follows before the first probe
+_UNSURE = 1.2  # above this value of the same ratio, the result says that it is uncertain
+_CAPACITIES = 420  # the number of capacities that have a probability
+_PRIOR_POWER = 3  # before the first probe, the probability of a lower capacity follows this power of the rate
 _NO_RATE = 0.05  # the share of the services that keep their objective at no rate
-_SLOPES = (2, 4, 8, 16, 32, 64, 128)  # the power of the rate that the share of missed requests may follow
-_MOST_MISSED = 5.0  # times the share that may miss the objective; more says nothing more
+_SLOPES = (2, 4, 8, 16, 32, 64, 128)  # the share of missed requests may follow one of these powers of the rate
+_MOST_MISSED = 5.0  # the largest ratio of missed to allowed requests that counts; a larger one tells nothing more
 _LAPSES = 0.02  # the probability that a probe says nothing about the service
-_SPOILED = 0.3  # the same probability, where a pause of the machine would explain all requests that missed
+_SPOILED = 0.3  # the same probability if a pause of the machine would explain all requests that missed
 _PAUSE_SECONDS = 0.3  # the longest pause that is likely
 
 
@@ -40,7 +40,7 @@ class Belief:
     def __init__(self, top: float) -> None:
         self._top, self.lowest, self._is_lowest_tried = top, _LOWEST * top, False
         self._capacities = np.geomspace(self.lowest, top, _CAPACITIES)
-        self._capacities[0] /= 8  # stands for the services that keep the objective at no rate: until a probe keeps it
+        self._capacities[0] /= 8  # stands for services that keep the objective at no rate, until a probe keeps it
         self._slopes = np.array(_SLOPES, dtype=float)[:, None]
         likely = self._capacities**_PRIOR_POWER
         likely *= (1 - _NO_RATE) / likely.sum()
@@ -50,14 +50,15 @@ class Belief:
     def update(self, rate: float, queries: int, missed: float, allowed: float) -> None:
         """Take a probe into account.
 
-        The number of requests that miss comes in bursts, and a burst is about as large as the number that is allowed.
-        So `missed` is taken as a Poisson number, whose mean is 1 at the capacity and follows a power of the rate.
+        Requests miss the objective in bursts, and a burst is about as large as the number of allowed misses. Therefore
+        `missed` ÷ `allowed` is treated as a Poisson number. Its mean is 1 at the capacity and follows a power of the
+        rate.
 
         Args:
             rate: the rate of the probe.
             queries: the number of its requests.
-            missed: the share of them that missed the objective.
-            allowed: the share that may.
+            missed: the share of its requests that missed the objective.
+            allowed: the share of its requests that may miss the objective.
         """
         seen = min(missed / allowed, _MOST_MISSED)
         powers = self._slopes * np.log(rate / self._capacities)
@@ -70,10 +71,10 @@ class Belief:
             self._logs[:, 0] = -math.inf
 
     def _is_explained_by_a_pause(self, missed: float, rate: float) -> bool:
-        """Return whether a pause of the machine explains that so many requests missed the objective.
+        """Return whether a pause of the machine explains the number of requests that missed the objective.
 
-        The requests that wait after a pause are worked off at the rate that is left. So a pause spoils its own length
-        ÷ (1 - rate ÷ offline throughput).
+        After a pause, the service answers the waiting requests with its spare throughput. So a pause delays requests
+        for its own length ÷ (1 - rate ÷ offline throughput).
         """
         return 0 < missed / rate * (1 - rate / self._top) <= _PAUSE_SECONDS
 

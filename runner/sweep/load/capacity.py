@@ -1,11 +1,11 @@
 """Find the capacity of a service: the highest rate of requests at which it keeps its objective.
 
-Pure functions: whoever calls them runs the probes.
+These are pure functions: their caller runs the probes.
 
-All probes of a search get the same arrivals, only at other rates (common random numbers: Law, Simulation Modeling and
-Analysis, 2015, chapter 11). So chance does not favour one rate over another, nor one service over another. What is left
-is the noise of the machine: near the capacity it decides whether a probe keeps the objective, and anywhere a pause can
-spoil a probe. So the search believes no single one; see `Belief`.
+All probes of a search get the same arrivals at different rates (common random numbers: Law, Simulation Modeling and
+Analysis, 2015, chapter 11). So chance does not favour one rate or one service over another. The noise of the machine
+remains: near the capacity, it decides whether a probe keeps the objective, and a pause can spoil any probe. Therefore
+the search does not rely on a single probe; see `Belief`.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from runner.config.load import LoadConfig, SloConfig
 from runner.results.records.load import Probe
 from runner.sweep.load.belief import WIDTH, Belief
 
-_FIRST = 0.8  # of the offline throughput
+_FIRST = 0.8  # the first rate, as a share of the offline throughput
 _MIN_PROBES, _MAX_PROBES = 4, 10
-_MAX_LATENESS = 0.25  # of the objective's bound, for the load generator
-_MAX_WAITING = 0.02  # of the time of a probe, for a worker that had no CPU
-_MISSES = 10  # requests of a probe that may miss the objective; fewer would leave too much to chance
+_MAX_LATENESS = 0.25  # how late the load generator may be, as a share of the objective's bound
+_MAX_WAITING = 0.02  # the share of a probe's time for which a worker may have no CPU
+_MISSES = 10  # the number of requests of a probe that may miss the objective; with fewer, chance matters too much
 _HOPELESS = 0.5  # if more than this share of the requests miss the objective, it may be that no rate keeps it
-_FEW_MISSES = 5  # fewer than so many, and the result says that it may be too high
-_LONGEST, _USUAL_LENGTH = 5, 3.5  # times load.probe_seconds
+_FEW_MISSES = 5  # if fewer requests than this may miss the objective, the result says that it may be too high
+_LONGEST, _USUAL_LENGTH = 5, 3.5  # the longest and the usual length of a probe, in units of load.probe_seconds
 
 
 @dataclass(frozen=True)
 class Capacity:
-    """What the search found.
+    """The result of a search.
 
     Attributes:
-        per_second: the highest rate that keeps the objective; 0 if none does.
-        reason: why it is 0, or why it is less certain than others; None if there is nothing to say.
+        per_second: the highest rate that keeps the objective, or 0 if none does.
+        reason: why it is 0, or why it is less certain than others. Otherwise, it is None.
         probes: all probes in their order, the offline one first.
-        generator_limit: why the load generator, and not the service, was the limit; None if it was not.
+        generator_limit: why the load generator, and not the service, was the limit, or None if it was not.
     """
 
     per_second: float
@@ -51,7 +51,7 @@ def find_capacity(probe: Callable[[float], Probe], offline: Probe, load: LoadCon
     """Find the highest rate at which the objective is kept.
 
     Args:
-        probe: runs a probe at a rate.
+        probe: a function that runs a probe at a rate.
         offline: a probe in which all requests arrive at once. Its throughput bounds the capacity.
         load: the load, which has the objective.
     """
@@ -82,7 +82,7 @@ def seed_of_arrivals(round_: str) -> int:
 
 
 def seconds_of_probe(rate: float, load: LoadConfig) -> float:
-    """Return how long requests arrive in a probe: at a slow rate longer, until several may miss the objective.
+    """Return how long requests arrive in a probe. At a low rate it is longer, so that several may miss the objective.
 
     The time is limited, because the probes of a very slow service would take minutes.
     """
@@ -104,8 +104,8 @@ def is_disturbed(probe: Probe, load: LoadConfig) -> bool:
 def missed_fraction(probe: Probe, slo: SloConfig) -> float:
     """Return the share of the requests that were rejected, or answered later than the objective allows.
 
-    Between the percentiles that are known, the log of the share of later requests is linear in the latency: the tail of
-    a waiting time is exponential.
+    Between the known percentiles, the log of the share of later requests is taken as linear in the latency, because the
+    tail of a waiting time is exponential.
     """
     answered = (probe.completed or 0) / probe.queries if probe.queries else 0.0
     knots = [
@@ -139,17 +139,17 @@ def _allowed(slo: SloConfig) -> float:
 
 
 def _is_hopeless(probes: Sequence[Probe], slo: SloConfig) -> bool:
-    """Return whether the last two probes answered most requests too late, so that the slowest rate has to be tried."""
+    """Return whether the last two probes answered most requests too late, so that the lowest rate must be tried."""
     return len(probes) > 1 and all(missed_fraction(probe, slo) > _HOPELESS for probe in probes[-2:])
 
 
 def _few_requests(probe: Probe, slo: SloConfig) -> str | None:
-    """Return that a probe had too few requests to see the rare long waits, or None if it had enough."""
+    """Return a warning if a probe had too few requests to show the rare long waits, or None if it had enough."""
     if probe.queries is None or probe.queries * _allowed(slo) >= _FEW_MISSES:
         return None
     return (
-        f"a probe had only {probe.queries} requests, and so few show the rare long waits too seldom: it may be too "
-        "high by a third or more. A longer load.probe_seconds helps"
+        f"a probe had only {probe.queries} requests, which is too few to show the rare long waits: the capacity may be "
+        "too high by a third or more. A longer load.probe_seconds helps"
     )
 
 
@@ -166,9 +166,10 @@ def _no_rate_holds(probes: Sequence[Probe], top: float, slo: SloConfig) -> str:
 
 
 def _generator_limit(probes: Sequence[Probe], capacity: float, slo: SloConfig) -> str | None:
-    """Return why the generator was the limit: most of the probes that missed the objective missed it by its lateness.
+    """Return why the generator was the limit, or None if it was not.
 
-    Only the probes up to a little above the capacity decide, since a generator may well be late at higher rates.
+    It was the limit if most probes that missed the objective missed it only because the generator was late. Only probes
+    up to slightly above the capacity count, because a generator may be late at higher rates.
     """
     near = [p for p in probes if not p.holds and (p.asked_per_second or 0.0) <= capacity * WIDTH]
     if 2 * sum(_is_late(probe, slo) and _would_hold(probe, slo) for probe in near) <= len(near):
@@ -176,7 +177,7 @@ def _generator_limit(probes: Sequence[Probe], capacity: float, slo: SloConfig) -
     most = max(probe.generator_late_seconds or 0.0 for probe in near)
     return (
         f"the load generator, not the service, was the limit: it issued requests up to {1000 * most:.3g} ms late, and "
-        f"the objective is {slo.milliseconds:g} ms. Leave its core to it, or measure a slower service"
+        f"the objective is {slo.milliseconds:g} ms. Keep other programs off its core, or measure a slower service"
     )
 
 

@@ -1,4 +1,4 @@
-"""Put an open load on a service that answers over HTTP: with the same arrivals, texts and search as in a sweep."""
+"""Put an open load on a service that answers over HTTP, with the same arrivals, texts and search as in a sweep."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from runner.results.records.load import Probe
 from runner.sweep.load.capacity import Capacity, find_capacity, seconds_of_probe, seed_of_arrivals
 from runner.trial.loadgen import Answer, LoadGenerator, Used
 
-_CONNECTIONS = 64  # a request that finds all of them busy waits for one, which its latency includes
-_TIMEOUT_SECONDS = 60.0  # without an answer
+_CONNECTIONS = 64  # if all of them are busy, a request waits for one, and its latency includes the wait
+_TIMEOUT_SECONDS = 60.0  # the longest wait for an answer
 _HEADERS = {"Content-Type": "application/json"}
 _FULL = 503  # the status of a request that the service rejects because its queue is full
 
@@ -35,7 +35,7 @@ class HttpGenerator(LoadGenerator):
         folder: the folder in which LoadGen writes its logs.
 
     Raises:
-        UserError: if the URL is not one of a service, or nothing answers there.
+        UserError: if the URL is not that of a service, or if nothing answers there.
     """
 
     def __init__(self, url: str, texts: Sequence[Any], load: LoadConfig, folder: Path) -> None:
@@ -65,7 +65,7 @@ class HttpGenerator(LoadGenerator):
         """Make a probe; see `LoadGenerator.probe`.
 
         Raises:
-            UserError: if the service does not answer as it must.
+            UserError: if the service gives an unexpected answer.
         """
         probe = super().probe(command)
         if self._failure:
@@ -73,7 +73,7 @@ class HttpGenerator(LoadGenerator):
         return probe
 
     def waiting(self) -> None:
-        """Return None: the queue is in the service."""
+        """Return None, because the queue is in the service."""
 
     def send(self, number: int, text: int) -> bool:
         """Give a request to the next free connection."""
@@ -86,7 +86,7 @@ class HttpGenerator(LoadGenerator):
             self._requests.put((first + place, text))
 
     def used(self) -> dict[int, Used]:
-        """Return nothing: what the workers use is not known."""
+        """Return no usage, because the usage of the workers is not known."""
         return {}
 
     def _check(self) -> None:
@@ -115,7 +115,7 @@ class HttpGenerator(LoadGenerator):
         connection.close()
 
     def _post_again(self, connection: http.client.HTTPConnection, body: bytes) -> tuple[int, bytes]:
-        """Send a text. Servers close connections that were idle for some seconds, and then it is sent once more."""
+        """Send a text. Send it once more if the server has closed the connection, as it may after some idle seconds."""
         try:
             return self._post(connection, body)
         except ConnectionError:
@@ -137,14 +137,14 @@ def capacity_over_http(
     """Find the capacity of a service that answers over HTTP.
 
     Args:
-        url: where it answers.
+        url: the URL of the service.
         texts: the texts, as the service takes them.
         load: the load, which has the objective.
         round_: a text that fixes the arrivals; see `seed_of_arrivals`.
-        say: gets each probe.
+        say: a function that gets each probe.
 
     Raises:
-        UserError: if nothing answers there, or not as it must.
+        UserError: if nothing answers there, or if the service gives an unexpected answer.
     """
     seed = seed_of_arrivals(round_)
     with TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""Measure the capacity of a job: start its service, probe it at several rates, and record what was found."""
+"""Measure the capacity of a job: start its service, probe it at several rates, and record the result."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from runner.results.records.trial import TrialRecord
 from runner.sweep.load.capacity import find_capacity, is_disturbed, seconds_of_probe, seed_of_arrivals
 from runner.sweep.load.service import Service, ServiceFailedError, service_orders
 
-_CURVE = (0.25, 0.5, 0.75)  # of the capacity: where the search did not probe, so that a report can draw the whole curve
-_MAX_REPEATS = 6  # of disturbed probes in a trial
+_CURVE = (0.25, 0.5, 0.75)  # shares of the capacity that are probed after the search, to draw the whole curve
+_MAX_REPEATS = 6  # how many disturbed probes a trial repeats
 
 
 def measure_capacity(
@@ -23,7 +23,7 @@ def measure_capacity(
     """Find the capacity of a job under an open load.
 
     If the service or the load generator fails, the record gets the status `crashed`. If the generator was the limit,
-    it gets the status `unfair`. Either way it keeps the probes until then.
+    it gets the status `unfair`. In both cases it keeps the probes that were made.
 
     Args:
         record: the record of a trial that is ok so far.
@@ -31,7 +31,7 @@ def measure_capacity(
         order: the order of the closed measurement, which names the model and the texts.
         load: the open load.
         cpus: the cores of the service and of the load generator.
-        folder: the folder in which the service makes its own.
+        folder: the folder in which the service makes its own folder.
 
     Raises:
         MachineError: if the engine, the disk or a core is gone.
@@ -55,11 +55,10 @@ def measure_capacity(
 
 
 class _Prober:
-    """Runs probes, and keeps each of them.
+    """Run probes, and keep each of them.
 
-    All probes of a round have the same seed, whatever the job, so that they have the same arrivals, only at other
-    rates. A probe that was disturbed is repeated, as long as the trial has repeats left, and the last one says how the
-    service does.
+    All probes of a round, of every job, have the same seed, so that they have the same arrivals at different rates. A
+    disturbed probe is repeated while the trial has repeats left, and the last repeat counts.
 
     Args:
         service: the service.

@@ -27,7 +27,7 @@ from runner.trial.pipes import COMMANDS, PIPES, PROBES, REQUEST, REQUESTS
 _LIFETIME_SECONDS = 7 * 24 * 3600.0  # both boxes end with this process at the latest
 _EXIT_SECONDS = 5.0  # a box that has not ended by then is killed
 _READ_BYTES = 1 << 16
-#: The pipes that this process opens, with a reader or without waiting for one, so that opening waits for nobody.
+#: The pipes that this process opens, with flags that let it open them without waiting for another process.
 _OPENED = {PROBES: os.O_RDONLY | os.O_NONBLOCK, COMMANDS: os.O_RDWR, REQUESTS: os.O_RDWR}
 
 
@@ -58,7 +58,7 @@ class Service:
         self._handles = dict[str, int]()
         self._boxes: list[_RunningBox] = []
         self._text = b""
-        self._is_asked = True  # an answer is awaited
+        self._is_asked = True  # the generator has not answered yet
         self._seconds = service.timeout_seconds
         try:
             self._make_pipes(service.request["queue"])
@@ -94,7 +94,7 @@ class Service:
         return self._ask({"scenario": "server", "per_second": rate, "seed": seed, "seconds": seconds})
 
     def offline(self, seconds: float) -> Probe:
-        """Let all requests wait from the beginning, as many as the service answers in about so many seconds.
+        """Let as many requests wait from the beginning as the service answers in about this many seconds.
 
         Raises:
             ServiceFailedError: if a box ends, or if the probe takes too long.
@@ -104,8 +104,8 @@ class Service:
 
     def close(self) -> None:
         """Let both boxes end, and remove their files."""
-        self._close(COMMANDS, REQUESTS)  # the generator reads the end of the first, then the workers that of the second
-        deadline = time.monotonic() + (0 if self._is_asked else _EXIT_SECONDS)  # a probe would go on first
+        self._close(COMMANDS, REQUESTS)  # the generator ends with the first pipe, then the workers with the second
+        deadline = time.monotonic() + (0 if self._is_asked else _EXIT_SECONDS)  # a running probe would not stop
         for running in self._boxes:
             running.end(deadline)
         self._close(*self._handles)
@@ -131,7 +131,7 @@ class Service:
                 os.close(self._handles.pop(name))
 
     def _complete(self, order: BoxOrder) -> BoxOrder:
-        """Return an order with its own output folder, the pipes, and no end."""
+        """Return an order with its own output folder, the pipes, and the longest lifetime."""
         output = self.folder / order.module
         output.mkdir()
         inputs = order.inputs | {"pipes": self.folder}
@@ -143,7 +143,7 @@ class Service:
         return msgspec.json.decode(self._answer(command["seconds"] + self._seconds), type=Probe)
 
     def _answer(self, seconds: float) -> bytes:
-        """Wait for a line of the generator, and return it."""
+        """Wait for a line from the generator, and return it."""
         deadline = time.monotonic() + seconds
         probes, end = self._handles[PROBES], self._handles["end"]
         poll = select.poll()
@@ -166,7 +166,7 @@ class Service:
         return bool(found)
 
     def _failure(self) -> Exception:
-        """Return the error to raise because a box has ended: of the one that ended first."""
+        """Return the error to raise because a box has ended. It is the error of the box that ended first."""
         select.select([self._handles["end"]], [], [], _EXIT_SECONDS)
         ended = [running for running in self._boxes if running.ended_at is not None]
         if not ended:
@@ -222,8 +222,7 @@ def service_orders(order: BoxOrder, load: LoadConfig, cpus: list[int]) -> tuple[
     Args:
         order: the order of a trial, whose model is served.
         load: the load.
-        cpus: the cores of both, one of them for the generator. The first one serves the most interrupts, so it is the
-            generator's.
+        cpus: the cores of both. The generator gets the first one, which serves the most interrupts.
     """
     shared = {name: value for name, value in asdict(load).items() if name in ("workers", "batching", "queue", "slo")}
     request = order.request | shared | {"warmup_seconds": order.request["measure"]["warmup_seconds"]}

@@ -19,11 +19,11 @@ from runner.sweep.timed import run_within
 
 @dataclass(frozen=True)
 class Ran:
-    """What came of a sweep.
+    """The result of a sweep.
 
     Attributes:
-        is_complete: whether all its trials were run within the time.
-        trials: the number of trials that it has added.
+        is_complete: whether the sweep ran all its trials within the time.
+        trials: the number of trials that the sweep has added.
         tables: the tables of all sweeps in the folder.
     """
 
@@ -33,12 +33,12 @@ class Ran:
 
 
 def run_sweep(folder: Path, arguments: Sequence[str], seconds: float, state: State) -> Ran:
-    """Run one sweep for at most so long, and collect what all sweeps in the folder have measured.
+    """Run one sweep within a time limit, and collect the results of all sweeps in the folder.
 
     Args:
         folder: the folder of the sweep.
-        arguments: Hydra's, without the folder.
-        seconds: the wall time.
+        arguments: Hydra's arguments without the folder.
+        seconds: the limit of wall time.
         state: the state of the search, to which the time and the trials are added.
 
     Raises:

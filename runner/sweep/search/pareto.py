@@ -28,7 +28,7 @@ class Candidate:
         memory: the lowest and the highest peak of the process in bytes, over the included trials.
         error: 1 − the score on the texts that the choice may see. It is 0 if there is no score, because then no
             candidate has one.
-        halves: the score on both halves of the texts; None if there is none.
+        halves: the score on both halves of the texts, or None if there is none.
     """
 
     row: Row

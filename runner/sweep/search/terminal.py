@@ -42,6 +42,6 @@ def print_front(candidates: Sequence[Candidate], console: Console) -> None:
         table.add_row(*map(Text, cells))
     console.print(table)
     if halves:
-        console.print(f"{heading}: on {pluralize(halves.held_out_examples, 'text')} that the search did not choose by.")
+        console.print(f"{heading}: on {pluralize(halves.held_out_examples, 'text')} that the search did not use.")
         if any(one.row["negative_flips_fraction"] is not None for one in candidates):
-            console.print("Negative flips: on all texts, half of which the search chose by, and so a little too few.")
+            console.print("Negative flips: on all texts. The search used half of them, so they are a little too few.")

@@ -1,4 +1,4 @@
-"""Name the configurations of a service, and say what is wanted of it."""
+"""Define the configurations of a service, and the goal of a search for the best one."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 from runner.recommend.capacity import Capacity, Objective
 
-BATCH = 8  # requests in a call, where batching is tried
-_WAITS = (0.0, 0.1)  # of the objective's bound, for which a worker waits for further requests
+BATCH = 8  # the number of requests in a call if batching is tried
+_WAITS = (0.0, 0.1)  # how long a worker waits for further requests, as shares of the objective's bound
 
 
 @dataclass(frozen=True, order=True)
@@ -55,12 +55,12 @@ class Configuration:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is looked for.
+    """The goal of a search.
 
     Attributes:
         techniques: the names of the candidates.
-        cores: the cores of the service.
-        objective: what the latency must keep.
+        cores: the number of the service's cores.
+        objective: the objective for the latency.
     """
 
     techniques: Sequence[str]
@@ -69,17 +69,17 @@ class Wanted:
 
     @property
     def variants(self) -> list[Variant]:
-        """Return the candidates with 1, 2, 4 … threads, as many as fit on the cores, and with all of them."""
+        """Return the candidates with each number of threads; see `threads`."""
         return [Variant(technique, threads) for technique in self.techniques for threads in self.threads]
 
     @property
     def threads(self) -> list[int]:
-        """Return the numbers of threads that a worker may have."""
+        """Return the numbers of threads that a worker may have: 1, 2, 4 … and the number of cores."""
         powers = (2**power for power in range(self.cores.bit_length()))
         return sorted({threads for threads in powers if threads <= self.cores} | {self.cores})
 
     def configurations(self, variant: Variant) -> Iterator[Configuration]:
-        """Yield the configurations of a variant that use as many of the cores as they can, the plain one first."""
+        """Yield the configurations of a variant that use as many cores as possible, the one without batching first."""
         workers = self.cores // variant.threads
         yield Configuration(variant, workers, 1, 0.0)
         for wait in _WAITS:

@@ -19,20 +19,20 @@ from runner.sweep.serving.found import found
 from runner.sweep.serving.measured import Measured, measured
 from runner.sweep.serving.steps import ROUNDS, Proposals, Step
 
-_TRIAL_SECONDS = 90.0  # of a trial under an open load, before the first one has run
+_TRIAL_SECONDS = 90.0  # the expected time of a trial under an open load, until the first one has run
 _MEASURE = ("measure=quick", "measure.reruns=0", "measure.peaks=false")
 
 
 def find_configuration(folder: Path, job: Sequence[str], wanted: Wanted, budget_seconds: float) -> Tables:
-    """Look for the configuration that holds the most, and collect what was measured.
+    """Search for the configuration that holds the most requests, and collect the results.
 
-    The same call goes on where an earlier one ended: what to do next follows from the folder's tables alone. The budget
-    holds for all calls with one folder together, and includes the preparation.
+    The same call continues an earlier search: the tables in the folder alone determine the next step. The budget holds
+    for all calls with one folder together, and includes the preparation.
 
     Args:
         folder: the folder of the sweeps.
         job: Hydra's overrides for a job without its technique, threads and load.
-        wanted: what is looked for.
+        wanted: the goal of the search.
         budget_seconds: the budget of wall time.
 
     Raises:
@@ -45,7 +45,7 @@ def find_configuration(folder: Path, job: Sequence[str], wanted: Wanted, budget_
     while True:
         left = budget_seconds - state.spent_seconds
         step = proposals.next_step(known, can_explore=left > trial_seconds * (1 + 2 * (ROUNDS - 1)))
-        if step is None or step == last:  # a step that changes nothing would not do so the next time either
+        if step is None or step == last:  # a step that changed nothing would change nothing again
             break
         if left <= 0:
             say("The time budget is spent. Give more with --budget … to go on.")
@@ -72,7 +72,7 @@ def _overrides(step: Step, wanted: Wanted) -> list[str]:
         *_MEASURE,
         f"measure.rounds={step.rounds}",
         *(load if step.is_open else []),
-        *([] if step.has_baseline else ["grid.baseline=null"]),  # the capacity of a slow one takes minutes
+        *([] if step.has_baseline else ["grid.baseline=null"]),  # the capacity of a slow baseline takes minutes
         f"grid.union=[{','.join(map(_block, step.blocks))}]",
     ]
 

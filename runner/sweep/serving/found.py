@@ -1,4 +1,4 @@
-"""Say in a line what a step of the search for a configuration has found. Pure functions of what is known."""
+"""Describe the results of a step of the search for a configuration in one line. Pure functions of measurements."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from runner.sweep.serving.measured import Measured
 
 
 def found(before: Measured, after: Measured) -> str:
-    """Return what is known after a step, and was not known before it.
+    """Return a line with the new results of a step.
 
     Args:
-        before: what was known before the step.
-        after: what is known after the step.
+        before: the measurements before the step.
+        after: the measurements after the step.
     """
     sentences = [*_calls(before, after), *_batches(before, after), *_capacities(before, after)]
     return " ".join(sentences) or "Nothing new was found."
 
 
 def _calls(before: Measured, after: Measured) -> list[str]:
-    """Return which variant has the fastest calls, and which ones drop out."""
+    """Return which variant has the fastest calls, and which techniques are left out."""
     sentences = []
     new = after.calls.keys() - before.calls.keys()
     if new:
@@ -38,7 +38,7 @@ def _calls(before: Measured, after: Measured) -> list[str]:
 
 
 def _batches(before: Measured, after: Measured) -> list[str]:
-    """Return how much longer a call with several requests takes than one of a single request."""
+    """Return how much longer a call with several requests takes than a call with one request."""
     new = sorted(after.batched - before.batched)
     times = {variant: 1 + after.calls[variant].growth * (BATCH - 1) for variant in new if variant in after.calls}
     if not times:
@@ -49,7 +49,7 @@ def _batches(before: Measured, after: Measured) -> list[str]:
 
 
 def _capacities(before: Measured, after: Measured) -> list[str]:
-    """Return what the configurations hold that got real load."""
+    """Return the capacity of each configuration that got real load."""
     new = [one for one, capacity in after.capacities.items() if before.capacities.get(one) != capacity]
     ranked = sorted(new, key=lambda one: -after.capacities[one].per_second)
     sentences = []

@@ -18,13 +18,13 @@ _FAILED: Row = {"round": 0, "capacity_per_second": 0.0}
 
 @dataclass(frozen=True)
 class Measured:
-    """What is known of variants and configurations.
+    """The measurements of variants and configurations so far.
 
     Attributes:
-        calls: the calls of each variant, of one request each, and by how much further requests prolong them.
+        calls: the calls of each variant with one request each, and how much longer they take with further requests.
         failed: the variants whose calls could not be measured.
-        batched: the variants of which calls with several requests were tried.
-        capacities: what a configuration holds. One that failed holds 0.
+        batched: the variants for which calls with several requests were tried.
+        capacities: the capacity of each configuration. It is 0 if the configuration failed.
         inaccurate: the techniques that seem to lose more of the baseline's score than the margin of the quality.
     """
 
@@ -36,7 +36,7 @@ class Measured:
 
 
 def measured(tables: Tables) -> Measured:
-    """Return what the tables say. A job whose trials are missing counts as not measured."""
+    """Return the measurements in the tables. A job whose trials are all missing counts as not measured."""
     trials: dict[str, list[Row]] = defaultdict(list)
     for trial in tables.results.select(_OF_TRIALS).to_pylist():
         trials[trial["job"]].append(trial)
@@ -58,7 +58,7 @@ def measured(tables: Tables) -> Measured:
 
 
 def _with_growth(calls: Calls, single: Row, batch: Row) -> Calls:
-    """Return calls with what further requests add to them; as they are if the calls with several requests failed."""
+    """Return calls with their growth by further requests, or unchanged if the calls with several requests failed."""
     if not batch["latency_p50_seconds"]:
         return calls
     return replace(

@@ -1,1 +1,1 @@
-"""A first sweep of somebody's own model: its YAML follows from the model's files and a file of texts."""
+"""Make a first sweep of a user's own model: derive its YAML from the model's files and a file of texts."""

@@ -1,4 +1,4 @@
-"""What was found out about a model and its texts, one line each, and how to say otherwise."""
+"""Describe what was found out about a model and its texts, and name the options that change it."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from runner.sweep.tryout.model import OwnModel
 from runner.sweep.tryout.table import Table
 from runner.techniques.importing.labels import listed
 
-_BUSY = 1.2  # times as long, which is worth a remark
-_SHOWN = 100  # characters of a reason
+_BUSY = 1.2  # if everything takes this many times as long, a remark says so
+_SHOWN = 100  # the number of characters of a reason that are shown
 
 
 def describe_model(model: OwnModel) -> str:
-    """Return what the model is."""
+    """Return a line that describes the model."""
     head = f"outputs: {listed(model.outputs)}" if model.outputs else "without a head for labels"
     graph = f" in {model.graph}" if model.graph else ""
     return f"Model: {model.architecture}{graph}, {model.size}, {head}."
 
 
 def describe_task(guess: Guess, table: Table | None) -> list[str]:
-    """Return what was taken for the texts, the labels and the kind of task."""
+    """Return lines that say which texts, labels and kind of task were chosen."""
     task = guess.task
     if table is None:
         texts = "Texts: sentences of Alice in Wonderland, since no file was named (pinbox try MODEL TEXTS)."
@@ -41,7 +41,7 @@ def describe_task(guess: Guess, table: Table | None) -> list[str]:
 
 
 def describe_choice(choice: Choice, refused: Mapping[str, str], length: int) -> list[str]:
-    """Return what is run, what that should take, and what was left out."""
+    """Return lines that say what is run, what was left out, and how texts are cut."""
     threads = " and ".join(map(str, choice.threads)) + (" threads" if choice.threads != [1] else " thread")
     baseline, *others = choice.techniques
     techniques = [f"{baseline} (the baseline)", *others]
@@ -53,13 +53,13 @@ def describe_choice(choice: Choice, refused: Mapping[str, str], length: int) -> 
 
 
 def describe_time(choice: Choice, budget_seconds: float) -> str:
-    """Return what a sweep should take, and what happens if that is too long."""
+    """Return the expected time of a sweep, and what happens if it exceeds the budget."""
     said = f"Time: about {minutes(choice.seconds)}, of {minutes(budget_seconds)} (otherwise: --budget)."
     if choice.busyness > _BUSY:
-        said += f" Others compute on this machine, so all takes {choice.busyness:.1f} times as long."
+        said += f" Other programs use this machine, so everything takes {choice.busyness:.1f} times as long."
     if choice.seconds <= budget_seconds:
         return said
-    return f"{said} That may not be enough: then it stops, shows what it has, and the same command goes on."
+    return f"{said} The budget may be too small. Then the sweep stops with a report, and the same command continues it."
 
 
 def describe_rows(table: Table) -> str:

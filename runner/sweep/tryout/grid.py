@@ -15,17 +15,17 @@ from runner.machine.topology import physical_cores
 from runner.sweep.tryout.model import OwnModel
 
 BASELINE = "torch-eager"
-GRAPH = "onnx-as-is"  # its baseline
-GRAPH_TECHNIQUES = (GRAPH, f"{GRAPH}-int8", f"{GRAPH}-int8-7bit")  # for a model that is there only as ONNX
-CHARACTERS_PER_TOKEN = 4  # of English, and less than that of most languages
+GRAPH = "onnx-as-is"  # the baseline of a model that exists only as ONNX
+GRAPH_TECHNIQUES = (GRAPH, f"{GRAPH}-int8", f"{GRAPH}-int8-7bit")  # for a model that exists only as ONNX
+CHARACTERS_PER_TOKEN = 4  # in English; most other languages have fewer
 _MAX_LENGTHS = (WorkloadConfig.max_length, 256, 512)
-_FLOPS_PER_SECOND = 4e10  # of one core in float32, roughly
-_LEAST_CALL_SECONDS = 1e-4  # of the smallest model
-_LARGE = 100e6  # parameters that double what a step and a start take
-_FIXED_SECONDS = 25.0  # checking, importing the model, collecting, the report
-_CALLS = 32  # the distinct inputs of a trial, of which it times at least one pass
-_TIMED_SECONDS = 2.5  # timed calls and warm-up of a trial at least
-_EVALUATING_SHARE = 0.2  # of the budget, at most, for evaluating texts
+_FLOPS_PER_SECOND = 4e10  # the rough rate of one core in float32
+_LEAST_CALL_SECONDS = 1e-4  # the time of a call of the smallest model
+_LARGE = 100e6  # the number of parameters that doubles the time of a step and of a start
+_FIXED_SECONDS = 25.0  # the time to check, to import the model, to collect and to report
+_CALLS = 32  # the number of distinct inputs of a trial, which times at least one pass over them
+_TIMED_SECONDS = 2.5  # the least time for the timed calls and the warm-up of a trial
+_EVALUATING_SHARE = 0.2  # the largest share of the budget for evaluating texts
 _LEAST_TEXTS = 100
 _LOOKS, _LOOK_SECONDS = 5, 0.1
 _LEAST_TECHNIQUES = 3  # the baseline, the same graph in another runtime, and int8
@@ -33,12 +33,12 @@ _LEAST_TECHNIQUES = 3  # the baseline, the same graph in another runtime, and in
 
 @dataclass(frozen=True)
 class _Cost:
-    """What a technique takes for a small model.
+    """The time that a technique takes for a small model.
 
     Attributes:
         prepare: the seconds to make its artifact.
         start: the seconds of a trial before its first call.
-        speed: how many times as fast as the baseline it is, roughly.
+        speed: roughly how many times as fast as the baseline it is.
     """
 
     prepare: float
@@ -46,7 +46,7 @@ class _Cost:
     speed: float
 
 
-_COSTS = {  # the techniques to try, the most telling first
+_COSTS = {  # the techniques to try, the most informative first
     BASELINE: _Cost(10, 8, 1),
     "onnx": _Cost(20, 1.5, 1.7),
     "onnx-int8": _Cost(6, 1.5, 3),
@@ -68,12 +68,12 @@ class Choice:
     """What to run.
 
     Attributes:
-        techniques: the baseline first.
+        techniques: the names of the techniques, the baseline first.
         threads: one or more numbers of threads.
         measure: a name in conf/measure.
-        max_test_texts: the most texts to evaluate; None for all.
-        seconds: what that should take.
-        busyness: how many times as long as on this machine alone that is.
+        max_test_texts: the largest number of texts to evaluate, or None for all.
+        seconds: the expected time in seconds.
+        busyness: how many times as long it takes because of other programs on this machine.
     """
 
     techniques: list[str]
@@ -85,10 +85,10 @@ class Choice:
 
 
 def candidates(graph: bool = False) -> list[str]:
-    """Return the techniques that are worth a try on this CPU, the baseline first, then the most telling.
+    """Return the techniques that are worth a try on this CPU, the baseline first, then the most informative ones.
 
     Args:
-        graph: whether the model is there only as ONNX.
+        graph: whether the model exists only as ONNX.
     """
     wrong_here = ("onnx-int8", "openvino-int8", "onnx-static-int8", f"{GRAPH}-int8")  # they saturate, or are slow
     unneeded = (
@@ -106,22 +106,22 @@ def choose(
     budget_seconds: float,
     leave_out: bool = True,
 ) -> Choice:
-    """Return what fits into a budget; the first three techniques are always there.
+    """Return what fits into a budget. It always includes the first three techniques.
 
     Args:
         model: the model.
         characters: the mean length of a text.
-        test_texts: how many texts there are to evaluate.
-        techniques: those that fit the model, the most telling first.
-        threads: the numbers of threads, if they were asked for; otherwise 1, and all cores if there is time.
-        budget_seconds: the wall time in all.
-        leave_out: whether techniques may be left out; those that were asked for may not.
+        test_texts: the number of texts that can be evaluated.
+        techniques: the techniques that fit the model, the most informative first.
+        threads: the requested numbers of threads. If there are none, it is 1, and also all cores if there is time.
+        budget_seconds: the total wall time.
+        leave_out: whether techniques may be left out. Requested techniques may not.
     """
     tokens = max(4, round(characters / CHARACTERS_PER_TOKEN))
     call = max(_LEAST_CALL_SECONDS, model.flops(tokens) / _FLOPS_PER_SECOND)
     cores, busy = len(physical_cores()), busyness()
     size = 1 + model.parameters / _LARGE
-    allowed = _EVALUATING_SHARE * budget_seconds * cores / (call * 3)  # the slow ones: the model itself, the baseline …
+    allowed = _EVALUATING_SHARE * budget_seconds * cores / (call * 3)  # slow ones: the model, the baseline …
     limit = max(_LEAST_TEXTS, round(allowed, -2))
     texts = int(limit) if limit < test_texts else None
 
@@ -141,7 +141,7 @@ def choose(
 
 
 def busyness() -> float:
-    """Return how many times as long everything takes because others compute on this machine just now; at least 1."""
+    """Return how many times as long everything takes because of other programs on this machine. It is at least 1."""
     running = []
     for _ in range(_LOOKS):
         time.sleep(_LOOK_SECONDS)
@@ -151,7 +151,7 @@ def busyness() -> float:
 
 
 def _seconds(choice: Choice, call: float, size: float, cores: int, texts: float) -> float:
-    """Return what a choice should take, in seconds."""
+    """Return the expected time of a choice in seconds."""
     first, *others = (_costs(name) for name in choice.techniques)
     evaluating = [call * texts / cost.speed for cost in (first, *others)]
     preparing = size * first.prepare + 2 * evaluating[0]  # transformers itself predicts some texts, too
@@ -166,7 +166,7 @@ def _seconds(choice: Choice, call: float, size: float, cores: int, texts: float)
 
 
 def _costs(technique: str) -> _Cost:
-    """Return what a technique takes; of one that is not listed, as much as the slowest that is."""
+    """Return the time that a technique takes. One that is not listed takes as long as the slowest one that is."""
     return _COSTS.get(technique, _Cost(35, 8, 1))
 
 
@@ -174,8 +174,8 @@ def max_length(characters: float, longest: int | None) -> int:
     """Return the number of tokens to which texts are cut: the usual one, or more if many texts are longer.
 
     Args:
-        characters: that most texts do not exceed.
-        longest: the most tokens that the model takes; None if that is not known.
+        characters: the number of characters that most texts do not exceed.
+        longest: the largest number of tokens that the model takes, or None if it is not known.
     """
     enough = next((length for length in _MAX_LENGTHS if length * CHARACTERS_PER_TOKEN >= characters), _MAX_LENGTHS[-1])
     return min(enough, longest or enough)

@@ -1,4 +1,4 @@
-"""Find out which columns of a file hold the texts and the labels of a model. What is not obvious is refused."""
+"""Find out which columns of a file hold the texts and the labels of a model. If that is not clear, raise an error."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runner.sweep.tryout.table import Table
 from runner.tasks.columns import SPLIT, labels_of
 from runner.techniques.importing.labels import NAME, SPELLING, LabelMatch, listed, match_labels
 
-NO_COLUMN = "none"  # what is typed for it
+NO_COLUMN = "none"  # the text that a user types for no column
 OWN_TEXTS = "alice"  # the task whose texts come with Pinbox
 
 _TEXTS = (  # names of columns, the likeliest first
@@ -32,15 +32,15 @@ _LABELS = (
     *("tags", "ner_tags", "pos_tags", "labels_names", "label_name", "label_text"),
 )
 _NEEDS_LABELS = "A model that gives texts any number of labels can be measured only on texts with labels."
-_CLEARLY_LONGER = 2.0  # times as long on average: then a column is the one with the texts
+_CLEARLY_LONGER = 2.0  # a column holds the texts if they are this many times as long on average as in any other
 
 
 @dataclass(frozen=True)
 class Stated:
-    """What the user says of a file; None where it is to be found out.
+    """What the user says about a file. A value is None if it must be found out.
 
     Attributes:
-        text, pair, label: names of columns; "none" if there is no second text or no label.
+        text, pair, label: names of columns. A name is "none" if there is no second text or no label.
         labels: all labels, in the order of the model's outputs.
         kind: the kind of the task.
     """
@@ -54,12 +54,12 @@ class Stated:
 
 @dataclass(frozen=True)
 class Guess:
-    """What was found out.
+    """What was found out about the columns of a file.
 
     Attributes:
         task: the task's config without its source.
-        match: which label is which output of the model; None without labels.
-        why_no_labels: a part of a sentence; empty if there are labels.
+        match: which label is which output of the model, or None without labels.
+        why_no_labels: the reason why there are no labels, as a part of a sentence. It is empty if there are labels.
     """
 
     task: TaskConfig
@@ -71,7 +71,7 @@ def guess_task(table: Table, model: OwnModel, stated: Stated, name: str) -> Gues
     """Return the task of a file and a model.
 
     Raises:
-        UserError: if the file lacks what was stated, or if it is not clear what holds what. The message names the
+        UserError: if the file lacks a stated column, or if it is not clear what a column holds. The message names the
             candidates.
     """
     kinds = [stated.kind] if stated.kind else model.kinds
@@ -99,7 +99,7 @@ def guess_task(table: Table, model: OwnModel, stated: Stated, name: str) -> Gues
 
 
 def task_without_texts(model: OwnModel, kind: str | None, name: str) -> TaskConfig:
-    """Return the task of the texts that Pinbox has of its own, which have no labels.
+    """Return the task with Pinbox's own texts, which have no labels.
 
     Raises:
         UserError: if the model is not for this kind of task, or needs labels.
@@ -112,7 +112,7 @@ def task_without_texts(model: OwnModel, kind: str | None, name: str) -> TaskConf
 
 
 def _labelled(table: Table, model: OwnModel, tasks: Sequence[TaskConfig], columns: Sequence[str]) -> Guess | None:
-    """Return the task with the only column that can hold the model's labels; None if there is none."""
+    """Return the task with the only column that can hold the model's labels, or None if there is none."""
     fits: dict[str, Guess] = {}
     problems: dict[str, UserError] = {}
     for column in columns:
@@ -129,7 +129,7 @@ def _labelled(table: Table, model: OwnModel, tasks: Sequence[TaskConfig], column
         return next(iter(by_name.values()))
     if fits:
         raise UserError(
-            f"{table.where}: it is not clear whether {_or(fits)} holds the labels. Say --label-column "
+            f"{table.where}: it is not clear whether {_or(fits)} holds the labels. Use --label-column "
             f"{next(iter(fits))}, or --label-column {NO_COLUMN} if there are none."
         )
     for column in columns:
@@ -142,7 +142,7 @@ def _fit(table: Table, model: OwnModel, tasks: Sequence[TaskConfig], column: str
     """Return the first of the tasks whose labels, in this column, are outputs of the model.
 
     Raises:
-        UserError: if there is none. The message is that of the first.
+        UserError: if there is none. The message is the one for the first task.
     """
     first: UserError | None = None
     for task in (replace(task, label_column=column) for task in tasks):
@@ -153,10 +153,10 @@ def _fit(table: Table, model: OwnModel, tasks: Sequence[TaskConfig], column: str
             first = first or error
     assert first is not None
     places = ",".join(str(place) for place in range(len(model.outputs)))
-    hint = f" If it holds the numbers of the model's outputs, say --label-column {column} --labels {places}."
+    hint = f" If it holds the numbers of the model's outputs, use --label-column {column} --labels {places}."
     raise UserError(
         f"{first}{hint if _are_places(table, column, model) else ''} If column '{column}' holds no labels of the "
-        f"model, say --label-column {NO_COLUMN}."
+        f"model, use --label-column {NO_COLUMN}."
     )
 
 
@@ -178,7 +178,7 @@ def _no_labels(model: OwnModel, columns: Sequence[str]) -> str:
 
 
 def _texts(table: Table, stated: Stated, kind: str) -> tuple[str, str | None]:
-    """Return the columns of both texts; None for the second if texts are single."""
+    """Return the columns of both texts. The second is None if texts are single."""
     for column, option in ((stated.text, "--text-column"), (stated.pair, "--pair-column")):
         if column not in (None, NO_COLUMN):
             _check_column(table, str(column), option)

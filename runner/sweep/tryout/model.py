@@ -1,4 +1,4 @@
-"""What a model's files say about it: where they are, which kinds of task it is for, and how large it is."""
+"""Find a model's files, and read from them which kinds of task it is for and how large it is."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _WHERE = "MODEL"
 
 @dataclass(frozen=True)
 class OwnModel:
-    """A model that its owner named.
+    """A model that the user named.
 
     Attributes:
-        config: as in conf/model, without steps.
+        config: its config as in conf/model, without steps.
         files: the folder of its files.
         described: the content of its config.json.
         kinds: the kinds of task that its head may be for, the likeliest first.
-        graph: the path of its graph in the folder, if it is there only as ONNX.
+        graph: the path of its ONNX graph in the folder, or None if the graph is not used.
     """
 
     config: ModelConfig
@@ -45,28 +45,28 @@ class OwnModel:
 
     @property
     def architecture(self) -> str:
-        """The class that config.json names, or else its model_type."""
+        """Return the class that config.json names, or else its model_type."""
         return str((self.described.get("architectures") or [self.described.get("model_type")])[0])
 
     @cached_property
     def outputs(self) -> list[str]:
-        """The names of the outputs of its head; none if it gives vectors."""
+        """Return the names of the outputs of its head. There are none if it gives vectors."""
         return [] if self.kinds == [EMBEDDING] else names_of_outputs(self.described, _WHERE)
 
     @cached_property
     def parameters(self) -> int:
-        """The number of its weights."""
+        """Return the number of its weights."""
         sizes = onnx_weights(self.files / self.graph) if self.graph else tensors_of(self.files).values()
         return sum(map(prod, sizes))
 
     @property
     def size(self) -> str:
-        """The number of its weights as people say it."""
+        """Return the number of its weights as a text, such as 22.7 million parameters."""
         many = self.parameters >= 1e5
         return f"{self.parameters / 1e6:.3g} million parameters" if many else f"{self.parameters:,} parameters"
 
     def longest_text(self, kind: str) -> int | None:
-        """Return the most tokens that it takes for this kind of task; None if no file says so."""
+        """Return the largest number of tokens that it takes for this kind of task, or None if no file says so."""
         shape = shape_of_files(self.files)
         limits = [shape.tokens, shape.sentence_tokens if kind == EMBEDDING else None]
         return min((limit for limit in limits if limit is not None), default=None)
@@ -81,7 +81,7 @@ class OwnModel:
             check_head(self.described, tensors_of(self.files), kind, _WHERE)
 
     def flops(self, tokens: int) -> float:
-        """Return the floating-point operations for a text, by its weights where they cannot be counted."""
+        """Return the floating-point operations for a text. If they cannot be counted, estimate them by its weights."""
         counted = count_flops(self.files) if (self.files / "model.safetensors").is_file() else None
         return counted.of(tokens) if counted else 2.0 * self.parameters * tokens
 
@@ -89,7 +89,7 @@ class OwnModel:
         """Return the steps that import it for a kind of task.
 
         Raises:
-            UserError: if it gives vectors in a way that Pinbox does not follow.
+            UserError: if it makes vectors in a way that Pinbox does not support.
         """
         pooled = {"head": pooling_of(self.files, _WHERE) or "mean"} if kind == EMBEDDING else {}
         if self.graph:
@@ -98,12 +98,12 @@ class OwnModel:
 
 
 def read_model(text: str, name: str, downloads: Path) -> OwnModel:
-    """Return what is known of a model.
+    """Find a model, and read its files.
 
     Args:
         text: a folder, an ONNX file or a hub id, as it was typed.
         name: its name in tables and reports.
-        downloads: the folder for what comes from the hub.
+        downloads: the folder for files from the hub.
 
     Raises:
         UserError: if there is no such model, or if its files cannot be used.
@@ -138,7 +138,7 @@ def _hub_source(text: str) -> SourceConfig:
 
 
 def _only_graph(folder: Path) -> str | None:
-    """Return the path of the graph in a folder that has no other weights; None if there are others."""
+    """Return the path of the graph in a folder that has no other weights, or None if it has others or no graph."""
     graphs = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.onnx"))
     if not graphs or any(folder.glob("*.safetensors")):
         return None

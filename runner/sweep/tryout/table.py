@@ -1,4 +1,4 @@
-"""The columns of a file of texts, before anybody said which of them holds what."""
+"""Read the columns of a file of texts, before it is known what each of them holds."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from runner.tasks.rows import Row, Source
 from runner.tasks.split import TEST
 from runner.tasks.texts import NUMBER_PATTERN
 
-MAX_ROWS = 50_000  # that are read to find out what the columns hold; the sweep itself reads and checks all
-_MOSTLY = 0.9  # of a column's values
+MAX_ROWS = 50_000  # the rows that are read to find out what the columns hold; the sweep itself reads and checks all
+_MOSTLY = 0.9  # the share of a column's values that counts as most of them
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Table:
         where: the file's name in errors.
         columns: the names of the columns that can hold texts or labels.
         rows: the rows, at most `MAX_ROWS`.
-        whole: whether these are all.
+        whole: whether these are all rows of the file.
         class_names: the names of labels that are stored as numbers, by column.
     """
 
@@ -64,7 +64,9 @@ class Table:
         return lengths[int(0.95 * (len(lengths) - 1))]
 
     def test_texts(self, labelled: bool) -> float:
-        """Return how many texts there are to test on, about; see `runner.tasks.file`. Infinity if there are more rows.
+        """Return about how many texts there are to test on, or infinity if not all rows were read.
+
+        The rules are in `runner.tasks.file`.
 
         Args:
             labelled: whether the task has labels.
@@ -93,7 +95,7 @@ def read_table(path: Path, encoding: str | None, delimiter: str | None) -> Table
     wanted = [column for column in named if named.count(column) == 1]
     try:
         rows = open_rows(path, wanted, where, encoding, delimiter)
-    except UserError:  # a column of dates, say, which is neither a text nor a label
+    except UserError:  # for example, a column of dates, which are not texts or labels
         wanted = [column for column in wanted if _is_plain(path, column, where, encoding, delimiter)]
         rows = open_rows(path, wanted, where, encoding, delimiter)
     first = list(islice(rows.rows, MAX_ROWS + 1))
@@ -111,7 +113,7 @@ def _is_plain(path: Path, column: str, where: Source, encoding: str | None, deli
 
 
 def _check_header(names: list[str], where: Source) -> None:
-    """Check that the first line names columns, where people forget such a line."""
+    """Check that the first line names columns, because people forget such a line."""
     data = [name for name in names if NUMBER_PATTERN.fullmatch(name.strip()) or len(name.split()) > 5]
     if data:
         shown = ", ".join(f"'{name:.40}'" for name in names[:4])

@@ -1,4 +1,4 @@
-"""From a model and a file of texts to the YAML of a sweep, and what was found out on the way."""
+"""Write the YAML of a sweep for a model and a file of texts, and print what was found out about them."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ _NO_NAMES = ("null", "true", "false", "nan", "inf")  # YAML reads them as someth
 
 @dataclass(frozen=True)
 class Asked:
-    """What was asked for.
+    """What the user asks for.
 
     Attributes:
-        model: a folder or a hub id.
-        texts: a file; None for the texts that come with Pinbox.
-        stated: what was said of the file.
-        encoding, delimiter: how to read it; None to find that out.
-        techniques: names in conf/technique; none to choose them.
-        threads: numbers of threads; none to choose them.
-        budget_seconds: the wall time in all.
-        out: the folder of all that is written; None for a name made of the model's and the file's.
+        model: a folder, an ONNX file or a hub id.
+        texts: a file, or None for the texts that come with Pinbox.
+        stated: what the user says about the file.
+        encoding, delimiter: how to read the file. They are None if they must be found out.
+        techniques: names in conf/technique. If there are none, they are chosen.
+        threads: numbers of threads. If there are none, they are chosen.
+        budget_seconds: the total wall time.
+        out: the folder for all output, or None for a name that is made of the model's and the file's names.
     """
 
     model: str
@@ -60,7 +60,7 @@ class Asked:
 
     @property
     def command(self) -> str:
-        """The command without what may change when it is given again: the budget and the folder."""
+        """Return the command without the budget and the folder, which may change when it is repeated."""
         model, stated = Path(self.model).expanduser(), self.stated
         options = {
             "--text-column": stated.text,
@@ -84,9 +84,9 @@ class Tryout:
     """A sweep that is ready to run.
 
     Attributes:
-        folder: of the sweep's results.
-        arguments: Hydra's, to run it.
-        command: what a person types to run it again.
+        folder: the folder of the sweep's results.
+        arguments: Hydra's arguments to run the sweep.
+        command: the command that runs the sweep again.
     """
 
     folder: Path
@@ -95,9 +95,9 @@ class Tryout:
 
 
 def make_tryout(asked: Asked) -> Tryout:
-    """Write the YAML of a sweep that fits the budget, and say what was found out.
+    """Write the YAML of a sweep that fits the budget, and print what was found out.
 
-    What the same command wrote before stays as it is, since it may have been edited.
+    Files that the same command wrote before do not change, because the user may have edited them.
 
     Raises:
         UserError: if the model, the file, or the two together cannot be measured. Nothing has run then.
@@ -117,7 +117,7 @@ def make_tryout(asked: Asked) -> Tryout:
 
 
 def _contents(asked: Asked, model_name: str, task_name: str, command: str) -> dict[str, str]:
-    """Find out what can be measured, say it, and return the content of the YAML files by path."""
+    """Find out what can be measured, print it, and return the content of the YAML files by path."""
     table = read_table(asked.texts, asked.encoding, asked.delimiter) if asked.texts else None
     announce(f"reading {asked.model}")
     model = read_model(asked.model, model_name, Path(Config.downloads))
@@ -132,7 +132,7 @@ def _contents(asked: Asked, model_name: str, task_name: str, command: str) -> di
 
 
 def name_of(text: str, group: str) -> str:
-    """Return a name for a file of conf/ that none of Pinbox's own has.
+    """Return a name for a file of conf/ that differs from those of Pinbox's own files.
 
     Args:
         text: a path or a hub id.
@@ -148,7 +148,7 @@ def name_of(text: str, group: str) -> str:
 
 
 def _say(*lines: str) -> None:
-    """Print lines, broken between words."""
+    """Print lines, wrapped between words."""
     for line in lines:
         say(textwrap.fill(line, console.width - 1, subsequent_indent="  ", break_on_hyphens=False))
 
@@ -169,7 +169,7 @@ def _choose(
     """Return what to run, and why other techniques do not fit."""
     for threads in asked.threads:
         check_threads(threads)
-    with TemporaryDirectory() as folder:  # what is written for good depends on the choice
+    with TemporaryDirectory() as folder:  # the final files depend on the choice
         write_conf(Path(folder), _files(model, task, table))
         job = [f"model={model.config.name}", f"task={task.name}", f"workload.max_length={length}"]
         baseline, *others = candidates(model.graph is not None)
@@ -206,7 +206,7 @@ def _files(model: OwnModel, task: TaskConfig, table: Table | None) -> dict[str, 
 
 
 def _characters(table: Table | None, task: TaskConfig) -> tuple[float, float]:
-    """Return the mean number of characters of a text, and one that most do not exceed; both of a pair together."""
+    """Return the mean number of characters of a text or pair, and a number that most texts or pairs do not exceed."""
     if table is None:
         return _OWN_CHARACTERS, _OWN_CHARACTERS
     columns = [column for column in (task.text_column, task.text_pair_column) if column]

@@ -1,4 +1,4 @@
-"""Write the YAML of a sweep as a person would, to edit and go on with."""
+"""Write the YAML of a sweep in a form that a person can read and edit."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def model_yaml(model: OwnModel, steps: Sequence[Mapping[str, Any]]) -> str:
 
 
 def task_yaml(task: TaskConfig, rows: str) -> str:
-    """Return the content of conf/task/NAME.yaml: every key that is not its default.
+    """Return the content of conf/task/NAME.yaml: the main keys, and every key that differs from its default.
 
     Args:
         task: the task.
@@ -72,7 +72,7 @@ def grid_yaml(model: str, task: str, choice: Choice, max_length: int, written_by
     techniques = "".join(f"        - {name}\n" for name in choice.techniques)
     of_graph = choice.techniques[0] != BASELINE
     unchecked = (
-        "      control_texts: 0 # transformers, which else checks predictions, cannot load it\n" if of_graph else ""
+        "      control_texts: 0 # transformers, which usually checks predictions, cannot load it\n" if of_graph else ""
     )
     baseline = f"  baseline: {choice.techniques[0]}\n" if of_graph else ""
     cut = f"workload:\n  max_length: {max_length} # tokens, to which a text is cut\n"
@@ -99,7 +99,7 @@ def write_conf(folder: Path, contents: Mapping[str, str]) -> None:
 
     Args:
         folder: the folder conf/; it is made if it does not exist.
-        contents: by path, such as grid/mine.yaml.
+        contents: the content of each file by its path, such as grid/mine.yaml.
 
     Raises:
         UserError: if they cannot be written.
@@ -113,7 +113,7 @@ def write_conf(folder: Path, contents: Mapping[str, str]) -> None:
 
 
 def is_written(folder: Path, written_by: str) -> bool:
-    """Return whether a folder holds a grid that the same command wrote, whatever else was edited since.
+    """Return whether a folder holds a grid that the same command wrote, even if it was edited since.
 
     Raises:
         UserError: if another command wrote it.

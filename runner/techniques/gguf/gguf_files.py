@@ -1,7 +1,7 @@
 """Write a BERT encoder as a GGUF file, with the names and types that llama.cpp expects.
 
-llama.cpp's own converter (convert_hf_to_gguf.py) is in no package. This does the same for one architecture, with the
-library that the converter uses.
+No package contains llama.cpp's own converter (convert_hf_to_gguf.py). This module does the same for one architecture,
+with the library that the converter uses.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from runner.errors import UserError
 
-#: The type of a weight by the quantization that is asked for, and the type of one whose rows do not fit into blocks.
+#: By quantization: the type of a weight, and the type of a weight whose rows do not fit into blocks.
 TYPES = {"f32": ("F32", "F32"), "f16": ("F16", "F16"), "q8_0": ("Q8_0", "Q8_0"), "q4_k": ("Q4_K", "Q5_0")}
 _FILE_TYPES = {"f32": "ALL_F32", "f16": "MOSTLY_F16", "q8_0": "MOSTLY_Q8_0", "q4_k": "MOSTLY_Q4_K_S"}
 _NOT_QUANTIZED = ("position_embd.weight", "token_types.weight")  # as in llama.cpp's own quantizer

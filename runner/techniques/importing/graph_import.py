@@ -1,4 +1,4 @@
-"""Define what the steps share that import a graph as another tool made it: `import-onnx` and `import-openvino`.
+"""Define the common part of `import-onnx` and `import-openvino`, which import a graph that another tool made.
 
 The graph is checked against the task before anything runs, and config.json and the tokenizer are taken from its folder.
 """
@@ -31,7 +31,7 @@ _STATES = ("last_hidden_state", "token_embeddings")  # the names of optimum and 
 
 @dataclass(frozen=True)
 class Signature:
-    """What a graph's file says of its inputs and outputs.
+    """The inputs and outputs that a graph's file names.
 
     Attributes:
         inputs: the names of the inputs.
@@ -94,7 +94,7 @@ class GraphImport(Step):
         return True
 
     def infer_shape(self, shape: Shape) -> Shape:
-        """Cut texts to the same length as sentence-transformers does, if the folder says one."""
+        """Cut texts to the same length as sentence-transformers does, if the folder names one."""
         if not self.pools or shape.sentence_tokens is None:
             return shape
         return replace(shape, tokens=min(shape.tokens or shape.sentence_tokens, shape.sentence_tokens))

@@ -73,7 +73,7 @@ def tensors_of(files: Path) -> dict[str, list[int]]:
 def kinds_of_head(config: Mapping[str, Any], tensors: Mapping[str, list[int]]) -> list[str]:
     """Return the kinds of task that a model's head may be for; a model without a head gives vectors.
 
-    The arguments are those of `check_head`, which has the last word. A head for whole texts is for one label or for
+    The arguments are those of `check_head`, which makes the final check. A head for whole texts is for one label or for
     several, unless problem_type says which.
     """
     classes = [str(name) for name in config.get("architectures") or []]
@@ -157,16 +157,16 @@ def _name(value: Any, where: str) -> str:
     """Return the name of an output; a whole number is a valid name, too."""
     if type(value) is int or (isinstance(value, str) and value.strip()):
         return str(value)
-    raise UserError(f"{where}: config.json: id2label has the name {value!r:.50}, which is no text. Name the output.")
+    raise UserError(f"{where}: config.json: id2label has the name {value!r:.50}, which is not a text. Name the output.")
 
 
 def _check_reverse(numbered: Any, names: Sequence[str], where: str) -> None:
-    """Check that label2id agrees. Names that id2label lacks are remains of an older head and are ignored."""
+    """Check that label2id agrees. Names that id2label lacks are left over from an older head and are ignored."""
     for name, place in numbered.items() if isinstance(numbered, dict) else ():
         if name in names and names.index(name) != place:
             raise UserError(
-                f"{where}: config.json: label2id says that '{name}' is output {place!r:.50}, but id2label that it is "
-                f"output {names.index(name)}. Correct the wrong one."
+                f"{where}: config.json: label2id says that '{name}' is output {place!r:.50}, but id2label says that "
+                f"it is output {names.index(name)}. Correct the wrong one."
             )
 
 
@@ -219,6 +219,6 @@ def _check_problem_type(config: Mapping[str, Any], kind: str, where: str) -> Non
     if trained_kind != (SINGLE_LABEL if kind == TOKENS else kind):
         labels = "one label" if trained_kind == SINGLE_LABEL else "any number of labels"
         raise UserError(
-            f"{key}: a text has {labels}, but task.kind is {kind}. Say task.kind={trained_kind} and name a label "
+            f"{key}: a text has {labels}, but task.kind is {kind}. Set task.kind={trained_kind} and name a label "
             "column that fits. If problem_type is wrong, correct it."
         )

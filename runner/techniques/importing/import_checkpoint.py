@@ -31,7 +31,7 @@ _HEADS = ("load", "new", *_POOLINGS)
 
 @dataclass(frozen=True)
 class _Fit:
-    """What a model's files tell before the model is loaded.
+    """What is known from a model's files before the model is loaded.
 
     Attributes:
         match: the match of the task's labels with the outputs of the loaded head; None if no head is loaded.
@@ -186,7 +186,7 @@ def _load_model(source: Path, labels: list[str], head: str, seed: int, of_tokens
             ignore_mismatched_sizes=True,  # `check_tensors` reports what does not fit
             **more,
         )
-    except Exception as error:  # whatever transformers raises, the files are at fault
+    except Exception as error:  # any error of transformers means that the files are at fault
         raise UserError(f"model: cannot load the weights: {type(error).__name__}: {first_line(error)}.") from None
     check_inputs_of(type(model).__name__, signature(model.forward).parameters, "model: config.json")
     check_tensors(report, model.state_dict(), head, "" if head in _POOLINGS else f"{model.base_model_prefix}.")
@@ -197,7 +197,7 @@ def _load_model(source: Path, labels: list[str], head: str, seed: int, of_tokens
 
 
 def _renew_head(model: Any) -> None:
-    """Draw the weights of the head anew, since the files may hold a head of the same size."""
+    """Draw new weights for the head, since the files may hold a head of the same size."""
     encoder = model.base_model
     for module in model.children():
         if module is encoder:

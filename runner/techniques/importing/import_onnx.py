@@ -1,4 +1,4 @@
-"""Import a model that is there only as ONNX: its graph as it is, and the tokenizer beside it."""
+"""Import a model that exists only as ONNX: its graph as it is, and the tokenizer beside it."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class ImportOnnx(GraphImport):
             session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
             calls = [{name: np.ones(shape, np.int64) for name in signature.inputs} for shape in EXAMPLES]
             shapes = [session.run(None, call)[0].shape for call in calls]
-        except Exception as error:  # whatever the runtime raises, the file is at fault
+        except Exception as error:  # any error of the runtime means that the file is at fault
             raise self.cannot_run(error) from None
         self.check_outputs(shapes, kind, fit)
 

@@ -20,7 +20,7 @@ _NO_PREFIX = "embeddings.word_embeddings.weight"  # what comes before it is the 
 @step("import-onnx-bert")
 @dataclass
 class ImportOnnxBert(Step):
-    """files → checkpoint: make a BERT with a new head of model.onnx and tokenizer.json. The head must then be trained.
+    """files → checkpoint: make a BERT with a new head from model.onnx and tokenizer.json. Then train the head.
 
     The exporter keeps the names of biases and normalizations. It stores the weight of a linear layer transposed and
     without its name, so the weight is found through the bias that is added to its product. Sizes follow from the
@@ -90,7 +90,7 @@ class ImportOnnxBert(Step):
         difference = _difference(model.bert, inputs.source / "model.onnx")
         if not difference < 1e-4:
             raise UserError(
-                f"model.onnx and the BERT made of it differ by {difference:.2g}. Check the key heads of the step "
+                f"model.onnx and the BERT made from it differ by {difference:.2g}. Check the key heads of the step "
                 "import-onnx-bert."
             )
         import_tokenizer(inputs.source, target, inputs.texts, model.config)

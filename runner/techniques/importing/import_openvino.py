@@ -1,4 +1,4 @@
-"""Import a model that is there only in OpenVINO's intermediate representation, with the tokenizer beside it."""
+"""Import a model that exists only in OpenVINO's intermediate representation, with the tokenizer beside it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class ImportOpenVino(GraphImport):
             model = self._with_output(read, output.get_node().input_value(0), name, fit)
             save(model, target)
             shapes = self._shapes(target, signature)
-        except Exception as error:  # whatever the runtime raises, the file is at fault
+        except Exception as error:  # any error of the runtime means that the file is at fault
             raise self.cannot_run(error) from None
         self.check_outputs(shapes, read_kind(inputs.texts), fit)
         return self.write_rest(inputs, target, fit, signature)

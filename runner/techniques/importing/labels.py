@@ -143,7 +143,7 @@ def _check_apart(match: LabelMatch, where: str) -> None:
 
 def _unknown_order(labels: Sequence[str], names: Sequence[str], where: str) -> str:
     return (
-        f"{where}: the model's labels are {listed(names)}, which say nothing, but the task's are {listed(labels)}. "
+        f"{where}: the model's labels are {listed(names)}, which have no meaning, but the task's are {listed(labels)}. "
         f"To match them would be a guess. Name the outputs in id2label of the model's config.json, or state all "
         f"{len(names)} labels in the order of the outputs: 'task.labels=[LABEL OF OUTPUT 0, LABEL OF OUTPUT 1, …]'."
     )

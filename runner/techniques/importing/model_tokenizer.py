@@ -100,7 +100,7 @@ def _check_vocabulary(folder: Path) -> None:
 
 
 def _load_original(source: Path, config: Any) -> Any:
-    """Return the tokenizer that transformers makes of the files; None if there is only a tokenizer.json."""
+    """Return the tokenizer that transformers makes from the files; None if there is only a tokenizer.json."""
     from runner.engines.lean_transformers import transformers
 
     if not (source / "config.json").is_file() and not (source / CONFIG).is_file():

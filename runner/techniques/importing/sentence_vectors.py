@@ -96,7 +96,7 @@ def _check_pooling(config: dict[str, Any], folder: str, head: str, where: str) -
     if pooling != head:
         raise UserError(
             f"{where}: {folder}/config.json pools tokens by {mode}, but the first of model.steps has the head {head}. "
-            f"Say head: {pooling} there."
+            f"Set head: {pooling} there."
         )
 
 

@@ -68,7 +68,7 @@ def check_finite(tensors: Iterable[tuple[str, Any]], where: str) -> None:
     if names:
         raise UserError(
             f"{where}: {_shown(names)} {'holds' if len(names) == 1 else 'hold'} values that are not finite (NaN or "
-            "infinite), so its predictions would be no numbers. The training may have diverged, or the file is "
+            "infinite), so its predictions would not be numbers. The training may have diverged, or the file is "
             "damaged. Take another copy of the model, or an earlier one of its training."
         )
 

@@ -1,9 +1,9 @@
 """Make a cascade, which runs the whole model only for texts on which the compressed model is not confident
 (Li et al., "CascadeBERT", Findings of EMNLP 2021, arXiv:2012.14682).
 
-Most texts cost as much as the small model, and the others cost as much as both. So look at the mean and the 90th
-percentile of the latency beside the median. Both models are in one graph. The threshold of the confidence follows from
-the share of texts that may cost both.
+Most texts cost as much as the small model, and the others cost as much as both. So look also at the mean and
+the 90th percentile of the latency. Both models are in one graph. The threshold of the confidence follows from the share
+of texts that may cost both.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class Cascade(Step):
 
     Attributes:
         share: the share of the validation texts for which the whole model is run: those with the lowest confidence.
+            Without validation texts, the training texts or else the test texts count. Labels are not used.
         max_length: the number of tokens to which these texts are cut.
         first_token: whether the whole model is exported with `first_token`; see
             `runner.techniques.onnx.onnx_export.OnnxExport`.

@@ -1,9 +1,10 @@
 """Quantize an ONNX model to dynamic int8, except for what would cost too much accuracy.
 
-Sensitivity analysis, one layer at a time, and then greedily from the most sensitive one on: partial quantization (H. Wu
-et al., "Integer quantization for deep learning inference", arXiv:2004.09602, section 5.2). What is left in float32 is
-chosen on validation texts, never on the test texts. So the bound holds on those alone. Whether it holds for others, the
-verdict on the quality says.
+This is partial quantization (H. Wu et al., "Integer quantization for deep learning inference", arXiv:2004.09602,
+section 5.2). A sensitivity analysis quantizes one layer at a time, and sorts the layers by how far the logits move. A
+binary search then finds how many of the most sensitive layers must stay in float32. Both use the validation texts, or
+the training texts if there are none, and never the test texts. So the bound holds only for these texts. The verdict on
+the quality says whether it holds for the test texts.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class OnnxBoundedInt8(OnnxDynamicInt8):
 
     Attributes:
         margin: the largest loss of accuracy that is allowed, in points as quality.margin.
-        samples: the most validation texts to evaluate.
+        samples: the most validation or training texts to evaluate.
         max_length: the number of tokens to which a text is cut.
     """
 
@@ -133,7 +134,7 @@ class _Trials:
         return self.texts.accuracy(self._quantized(left))
 
     def by_sensitivity(self, inputs: StepInputs) -> list[str]:
-        """Return the layers in the order of how far logits move if nothing else is quantized, the farthest first."""
+        """Return the layers by how far the logits move if only this layer is quantized, the farthest first."""
         moved = {}
         for number, layer in enumerate(self.layers):
             inputs.report(f"sensitivity of layer {number + 1} of {len(self.layers)}")

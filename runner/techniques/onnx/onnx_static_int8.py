@@ -38,7 +38,7 @@ class OnnxStaticInt8(Step):
             loses least information (Kullback-Leibler divergence; Migacz, "8-bit inference with TensorRT", 2017).
             "percentile" leaves out the largest absolute values.
         percentile: the percentage of the values that the range holds, for the method "percentile".
-        samples: the number of texts to run. A task without training texts gives its test texts, which have no labels.
+        samples: the number of texts to run. Without training texts, the documents or else the test texts are run.
         max_length: the number of tokens to which a text is cut.
         activation_type: "uint8" has a zero point and is the fastest on x86; the alternative is "int8".
         weight_type: "int8" rounds symmetrically around 0. "uint8" has a zero point.

@@ -2,7 +2,7 @@
 (https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.MatMulNBits).
 
 Each column of a weight is cut into blocks that share a scale and a zero point. ONNX Runtime's own quantizer of this
-kind needs a package that the box does not have. So this module rewrites the graph, and ONNX Runtime's kernels round.
+kind needs a package that the box does not have. So this module rewrites the graph, and calls ONNX Runtime's rounding.
 """
 
 from __future__ import annotations

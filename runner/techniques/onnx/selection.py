@@ -1,4 +1,4 @@
-"""The texts on which a step decides what to leave in float32: those of validation, and never those of the test."""
+"""Read the texts on which a step decides what stays in float32: validation or training texts, and never test texts."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from runner.tasks.texts import read_split
 
 @dataclass(frozen=True)
 class SelectionTexts:
-    """Labelled texts to choose by.
+    """Labelled texts on which a step decides what stays in float32.
 
     Attributes:
         split: the split that they are from.
-        texts: what a tokenizer takes.
+        texts: the inputs of a tokenizer.
         labels: the place of each text's label.
     """
 
@@ -26,7 +26,7 @@ class SelectionTexts:
     labels: Sequence[int]
 
     def accuracy(self, logits: np.ndarray) -> float:
-        """Return the share of the texts that logits, [texts, labels], get right."""
+        """Return the share of the texts for which the logits, [texts, labels], are highest at the label."""
         return float((logits.argmax(axis=-1) == np.array(self.labels)).mean())
 
 

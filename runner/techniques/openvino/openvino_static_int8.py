@@ -28,11 +28,11 @@ _PRESETS = {"mixed": "MIXED", "performance": "PERFORMANCE"}
 @step("openvino-static-int8")
 @dataclass
 class OpenVinoStaticInt8(Step):
-    """openvino → openvino, with matrix products in int8, also those in attention. The ranges are measured on the task's
-    training texts.
+    """openvino → openvino, with matrix products in int8, including those in attention. The ranges are measured on the
+    task's training texts.
 
     Attributes:
-        samples: the number of texts to run. A task without training texts gives its test texts, which have no labels.
+        samples: the number of texts to run. Without training texts, the documents or else the test texts are run.
         max_length: the number of tokens to which a text is cut.
         preset: "mixed" rounds activations of both signs with a zero point, "performance" symmetrically around 0.
         smooth_quant: the share of the spread between an activation's channels that is moved into the weights, from 0 to
@@ -42,7 +42,7 @@ class OpenVinoStaticInt8(Step):
         margin: the largest loss of accuracy on the validation texts that is allowed, in points as quality.margin. What
             costs the most stays in float32 until the bound is kept (NNCF's `quantize_with_accuracy_control`). Null
             quantizes everything.
-        selection_samples: the most validation texts to evaluate for that.
+        selection_samples: the most validation or training texts to evaluate for this bound.
     """
 
     takes = "openvino"
@@ -53,7 +53,7 @@ class OpenVinoStaticInt8(Step):
 
     @property
     def reads_labels(self) -> bool:
-        """Whether a bound on the accuracy is to be kept."""
+        """Whether it needs labelled texts: only a bound on the accuracy does."""
         return self.margin is not None
 
     @property
@@ -130,7 +130,7 @@ class OpenVinoStaticInt8(Step):
         )
 
     def _settings(self, calls: list[Any]) -> dict[str, Any]:
-        """Return what NNCF is told, whether the accuracy is bounded or not."""
+        """Return the arguments for NNCF that do not depend on a bound on the accuracy."""
         nncf = import_nncf()
         return {
             "calibration_dataset": nncf.Dataset(calls),

@@ -93,7 +93,7 @@ class Blocks:
         columns: the weight that reads the blocks, […, count · size].
         count: the number of blocks.
         share: the share of the blocks to remove.
-        times: how often each weight in `rows` holds all blocks.
+        times: how many times each weight in `rows` holds all blocks.
     """
 
     rows: list[torch.nn.Parameter]

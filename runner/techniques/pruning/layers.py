@@ -1,4 +1,4 @@
-"""Find the parts of an encoder's layers, whatever the architecture calls them, and remove heads, neurons or layers.
+"""Find the parts of an encoder's layers in every architecture, and remove heads, neurons or layers.
 
 A linear layer may already be the product of two (`runner.engines.checkpoint.LowRank`). It can be cut as well.
 """
@@ -45,12 +45,12 @@ class Layer:
 
     @property
     def shares(self) -> int:
-        """How often the outputs of a projection hold every head."""
+        """How many times the outputs of a projection hold every head."""
         return self._architecture.shares
 
     @property
     def gates(self) -> int:
-        """How often the outputs of the first linear layer of the feed-forward network hold every neuron."""
+        """How many times the outputs of the first linear layer of the feed-forward network hold every neuron."""
         return self._architecture.gates
 
     @property

@@ -3,9 +3,9 @@
 The share of weights that are 0 grows during training along a cubic curve, fast at first (Zhu and Gupta, "To Prune, or
 Not to Prune", 2017, arXiv:1710.01878): s(t) = s_final · (1 − (1 − t)³), with t from 0 to 1 between `begin` and `end`.
 
-If single weights are pruned, every matrix of the layers is pruned by the same share, and embeddings and head are left
-whole. The result is masked: it has as many weights as before, but some are 0. Its files and latency stay the same. Only
-the compressed files, as they are sent to a machine, are smaller.
+If single weights are pruned, every matrix of the layers is pruned by the same share, and embeddings and head are not
+pruned. The result is masked: it has as many weights as before, but some are 0. Its files and latency stay the same.
+Only compressed copies of its files, such as for a download, are smaller.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class Pruning(Objective):
         """Set the masks so that the part `grown` of the final share is pruned, from 0 to 1."""
 
     def see_gradients(self, gradients: list[torch.Tensor]) -> None:
-        """Take note of the loss's derivatives at the masked weights, also where the mask is 0."""
+        """Use the gradients of the loss at the masked weights, including those of weights whose mask is 0."""
 
     def before_step(self) -> None:
         """Set the gradients of masked weights to 0, and give the optimizer the whole weights."""

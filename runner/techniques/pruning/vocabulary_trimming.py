@@ -30,7 +30,7 @@ _BYTE = re.compile(r"<0x[0-9A-F]{2}>")  # the tokens for bytes of characters tha
 class VocabularyTrimming(Step):
     """checkpoint → checkpoint with fewer embeddings and a tokenizer that fits them.
 
-    The step keeps the tokens of the training texts (or of the documents or of all texts, if the task has no training
+    The step keeps the tokens of the training texts (without these, of the documents, or else of the test
     texts), all special and added tokens, the tokens that are not made of others (single characters and bytes), and the
     tokens from which longer kept tokens are merged.
 

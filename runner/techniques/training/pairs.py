@@ -12,7 +12,7 @@ from runner.tasks.tokenizer import load_tokenizer
 def note_token_types(config: Any, folder: Path, texts: Path) -> None:
     """Note in a model's config that it takes token types, if the task's texts have types other than 0.
 
-    Models like BERT tell the texts of a pair apart by token types, and models like RoBERTa by separators alone.
+    Models like BERT distinguish the texts of a pair by token types, and models like RoBERTa by separators alone.
 
     Args:
         config: the model's config, which is saved later.

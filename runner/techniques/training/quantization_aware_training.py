@@ -2,7 +2,7 @@
 
 See Jacob et al. 2018 (in fake_quantization.py) and, for BERT, Zafrir et al., "Q8BERT: Quantized 8Bit BERT", 2019
 (arXiv:1910.06188). The model before rounding is the teacher, as in Jin et al., "KDLSQ-BERT", 2021 (arXiv:2101.05938),
-because the aim is to keep its predictions. Unlike there, ranges follow moving averages.
+because the aim is to keep its predictions. Unlike in that paper, ranges follow moving averages.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class QuantizationAwareTraining(TaughtStep):
         """Train and quantize the model. Return the notes of `fit` and the differences from the trained logits.
 
         Raises:
-            ValueError: if the median difference is too large.
+            ValueError: if `reduce_range` is true and the median difference is too large.
         """
         from runner.engines.checkpoint import load_checkpoint
         from runner.techniques.training.fake_quantization import fake_quantize

@@ -25,7 +25,7 @@ class Teacher:
     Args:
         model: a classifier.
         layers: the layers whose hidden states are returned, numbered from 1; by default the last one.
-        cache: whether outputs are kept. They need not be if few texts come twice.
+        cache: whether outputs are kept. This is useless if few texts occur twice.
     """
 
     def __init__(self, model: Any, layers: tuple[int, ...] = (-1,), cache: bool = True) -> None:

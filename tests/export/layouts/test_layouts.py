@@ -60,7 +60,7 @@ REFUSED = {  # task, technique, layout -> the reason
     ("single", "openvino", "triton"): "takes no inputs of variable length. Take --layout openvino-model-server",
     ("single", "onnx", "openvino-model-server"): "measured with ONNX Runtime, but OpenVINO Model Server runs OpenVINO",
     ("single", "onnx", "sentence-transformers"): "this model evaluates one text .*Take --layout optimum",
-    ("several", "onnx", "tei"): "kind multi-label, but Text Embeddings Inference makes probabilities .* with softmax",
+    ("several", "onnx", "tei"): "kind multi-label, but Text Embeddings Inference applies softmax to the logits",
     ("tagged", "onnx", "tei"): "kind tokens",
     ("tagged", "onnx", "transformers.js"): "cannot tokenize a text that is split into words",
 }
@@ -94,7 +94,7 @@ def test_every_file_is_where_its_loader_looks(
 def test_what_a_layout_cannot_hold_is_refused_with_the_reason(
     task: str, technique: str, layout: str, swept_tasks: Tables, job: Job, tmp_path: Path
 ) -> None:
-    reason = f"cannot have the layout '{layout}'.*{REFUSED[task, technique, layout]}"
+    reason = f"cannot be exported with the layout '{layout}'.*{REFUSED[task, technique, layout]}"
     with pytest.raises(UserError, match=reason):
         export(swept_tasks, job(task, technique), tmp_path / "out", layout)
     assert not [*tmp_path.iterdir()]
@@ -130,8 +130,8 @@ def test_the_card_says_what_the_server_needs(swept_tasks: Tables, job: Job, tmp_
         assert said in card
     export(swept_tasks, job("single", "onnx-int8"), tmp_path / "int8", "tei")
     card = (tmp_path / "int8" / "README.md").read_text()
-    assert "so VNNI on x86" in card
-    assert "No operators but ONNX's own" in card
+    assert "which requires VNNI on x86" in card
+    assert "Only ONNX's own operators" in card
     export(swept_tasks, job("single", "openvino"), tmp_path / "openvino", "optimum")
     assert "INFERENCE\\_PRECISION\\_HINT=f32" in (tmp_path / "openvino" / "README.md").read_text()
 

@@ -77,12 +77,12 @@ def test_optimum_benchmark_s_report_is_read_with_or_without_its_config(tmp_path:
 @pytest.mark.parametrize(
     ("document", "reason"),
     [
-        ({"results": []}, "no tool whose results can be read"),
-        ([1], "no tool"),
+        ({"results": []}, "not written by a tool whose results can be read"),
+        ([1], "not written by a tool"),
         (PYPERF | {"benchmarks": []}, "no timings"),
-        (PYPERF | {"benchmarks": [{"runs": [{"values": ["fast"]}]}]}, "fast is no positive number"),
-        (PYPERF | {"benchmarks": [{"runs": [{"values": [-1.0]}]}]}, "no positive number"),
-        (PYPERF | {"benchmarks": [7]}, "not whole"),
+        (PYPERF | {"benchmarks": [{"runs": [{"values": ["fast"]}]}]}, "fast is not a positive number"),
+        (PYPERF | {"benchmarks": [{"runs": [{"values": [-1.0]}]}]}, "not a positive number"),
+        (PYPERF | {"benchmarks": [7]}, "cannot be read"),
         ({"forward": {"latency": {"unit": "s", "values": 3}}}, "a list of numbers was expected"),
         ({"forward": {"latency": {"unit": "ms", "values": [3]}}}, "expected s"),
     ],
@@ -96,7 +96,7 @@ def test_no_json_and_no_file_are_refused(tmp_path: Path) -> None:
     broken = tmp_path / "broken.json"
     broken.write_text("{")
     for path in (broken, tmp_path, tmp_path / "none.json"):
-        with pytest.raises(UserError, match=r"Known are|cannot be read"):
+        with pytest.raises(UserError, match=r"known formats|cannot be read"):
             read(path)
 
 

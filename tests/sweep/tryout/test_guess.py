@@ -102,7 +102,7 @@ def test_labels_that_the_model_lacks_are_refused(tmp_path: Path, own_model: Make
 
 def test_numbers_alone_do_not_make_a_column_the_labels(tmp_path: Path, own_model: MakeModel) -> None:
     content = rows("text,is_verified", f"{FILM},1", f"not {FILM},0")
-    with pytest.raises(UserError, match=r"not clear whether 'is_verified' holds the labels. Say --label-column is_ver"):
+    with pytest.raises(UserError, match=r"not clear whether 'is_verified' holds the labels. Use --label-column is_ver"):
         guess(tmp_path, own_model("LABEL_0", "LABEL_1"), content)
 
 
@@ -113,7 +113,7 @@ def test_numbers_of_named_outputs_are_taken_only_if_that_is_said(
     content = rows(f"text,{column}", f"{FILM},1", f"not {FILM},0")
     model = own_model(*LABELS)
     with pytest.raises(
-        UserError, match=rf"the numbers of the model's outputs, say --label-column {column} --labels 0,1"
+        UserError, match=rf"the numbers of the model's outputs, use --label-column {column} --labels 0,1"
     ):
         guess(tmp_path, model, content)
     found = guess(tmp_path, model, content, label=column, labels=["0", "1"])

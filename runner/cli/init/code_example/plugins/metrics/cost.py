@@ -16,9 +16,9 @@ def metric(
     """Return what wrong predictions cost per text. A bad review that is missed costs as much as five false alarms.
 
     Args:
-        labels: the true label of each text; None where there is none.
-        predictions: the predicted label of each text; None where a logit was not a finite number.
-        probabilities: those of all labels, in the order of `names`, for each text; None where the prediction is None.
+        labels: the true label of each text, or None if it has none.
+        predictions: the predicted label of each text, or None if a logit was not a finite number.
+        probabilities: for each text, those of all labels in the order of `names`, or None if the prediction is None.
         names: the names of the labels.
     """
     wrong = [label for label, prediction in zip(labels, predictions, strict=True) if label != prediction]

@@ -18,7 +18,7 @@ from runner.techniques.step import Step, StepInputs, step
 @step("round-weights")
 @dataclass
 class RoundWeights(Step):
-    """Rounds weights to fewer bits of mantissa. They take the same room, but compress better."""
+    """Rounds weights to fewer bits of mantissa. They take the same space, but compress better."""
 
     takes = "checkpoint"
     gives = "checkpoint"

@@ -22,7 +22,7 @@ def load(task: TaskConfig, downloads: Path) -> Texts:
 
 
 def identity(task: TaskConfig) -> dict[str, Any]:
-    """Return what tells these texts from others: the hash of the file. The hash of this module is added to it."""
+    """Return what identifies these texts: the hash of the file. The hash of this module is added to it."""
     return {"sha256": hashlib.sha256(_path(task).read_bytes()).hexdigest()}
 
 
