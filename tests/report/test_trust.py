@@ -49,8 +49,8 @@ def test_what_rounds_at_once_cost_is_said_in_words() -> None:
     row = {"noise_floor_alone": 1.031, "noise_floor": 1.04, "beside_ratio": 1.06}
     row |= {"beside_ratio_low": 0.99, "beside_ratio_high": 1.13}
     assert slots_sentence([row], trials) == (
-        "2 boxes at once: noise floor 3.1% alone, 4.0% beside others; the baseline's calls are 6.0% slower beside others "
-        "than alone (−1.0% to +13.0%)."
+        "2 boxes at once: noise floor 3.1% alone, 4.0% beside others; the baseline's calls are 6.0% slower beside "
+        "others than alone (−1.0% to +13.0%)."
     )
     one_round = row | {"beside_ratio": 0.98, "beside_ratio_low": None, "beside_ratio_high": None, "noise_floor": None}
     assert "not known beside others; the baseline's calls are 2.0% faster beside others than alone." in slots_sentence(

@@ -161,7 +161,7 @@ def test_a_line_of_qrels_with_other_fields_is_refused(tmp_path: Path) -> None:
 
 
 def test_files_that_are_not_named_or_not_there(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"task\.collection\.documents is not set\. Name the file, or a folder in BEIR's"):
+    with pytest.raises(UserError, match=r"task\.collection\.documents is not set\. Name the file, or a folder in"):
         load_texts(_task(None), tmp_path)
     with pytest.raises(UserError, match=r"task\.path: cannot read .*corpus\.jsonl: No such file"):
         load_texts(_task(tmp_path), tmp_path)
