@@ -15,8 +15,8 @@ EIGHT_BITS: Final = 8
 SEVEN_BITS: Final = 7
 LARGEST_OF_SEVEN_BITS: Final = 64  # 255 · 64 · 2 = 32,640 fits in 16 bits, 255 · 65 · 2 does not
 ADVICE: Final = (
-    "Weights in 7 bits do not: try technique=onnx-int8-7bit or onnx-static-int8-7bit, or reduce_range: true in the "
-    "int8 step of another technique."
+    "Weights in 7 bits do not saturate: try technique=onnx-int8-7bit or onnx-static-int8-7bit, or reduce_range: true "
+    "in the int8 step of another technique."
 )
 
 _EMULATED_WITH = "avx2"  # a CPU without it runs other kernels, which add in 32 bits

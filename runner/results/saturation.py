@@ -24,7 +24,7 @@ def saturation_sentence(labelled: Iterable[tuple[str, Row]]) -> str:
     if not saturating:
         return ""
     safe = {label: row for label, row in rows if row["int8_weight_bits"] == SEVEN_BITS}
-    advice = f"Weights in 7 bits do not: {_listed(safe)}." if safe else ADVICE
+    advice = f"Weights in 7 bits do not saturate: {_listed(safe)}." if safe else ADVICE
     basis = f" {_BASIS}" if any(map(moved, saturating.values())) else ""
     return f"No VNNI on this CPU: int8 products may saturate in {_listed(saturating)}.{basis} {advice}"
 

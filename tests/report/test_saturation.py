@@ -30,7 +30,7 @@ def test_it_names_the_variant_how_far_it_moved_and_what_does_not_saturate(tmp_pa
     assert group.saturation == (
         f"No VNNI on this CPU: int8 products may saturate in onnx-int8 ({100 * row['changed_fraction']:.1f}% of "
         f"predictions changed, accuracy {100 * row['accuracy_difference']:+.1f} points). "
-        "These differences are to the baseline, and include all steps of a variant. Weights in 7 bits do not: "
+        "These differences are to the baseline, and include all steps of a variant. Weights in 7 bits do not saturate: "
         "onnx-int8-7bit (0.0% of predictions changed, accuracy 0.0 points)."
     ).replace("accuracy -", "accuracy −")
     assert data.saturation == group.saturation
