@@ -83,7 +83,8 @@ def relative(change: Change) -> str:
     if change.measure is SCORE:
         return f"{_signed(100 * (change.difference or 0.0))} points"
     if change.measure is CAPACITY:
-        return f"{'−' if (change.difference or 0.0) < 0 else '+'}{per_second(abs(change.difference or 0.0))}"
+        difference = change.difference or 0.0
+        return f"{'+' if difference > 0 else '−'}{per_second(abs(difference))}"
     return f"{change.difference or 0:,.0f}"
 
 
